@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * command_info.c: basin models, basin info.
+ */
+#include "backend_cpu.h"
+#include "cli.h"
+#include "experiment.h"
+#include <hdf5.h>
+#include <libfyaml.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+static void show_symbols(const char *heading, const basin_symbol *symbol, int count, int units) {
+  printf("  %s\n", heading);
+  for (int i = 0; i < count; i++)
+    printf("    %-14s %s%s%s%s\n", symbol[i].name, symbol[i].meaning, units ? " [" : "", units ? symbol[i].unit : "",
+           units ? "]" : "");
+}
+
+static void show_model(const basin_model *m) {
+  printf("%s: %s\n  source: %s\n", m->name, m->title, m->source);
+  printf("  parameters\n");
+  for (int i = 0; i < m->parameters; i++) {
+    const basin_symbol *p = &m->parameter[i];
+    printf("    %-14s %s [%s], default %g, %s from %g to %g\n", p->name, p->meaning, p->unit, p->initial,
+           p->integer ? "whole number" : "number", p->minimum, p->maximum);
+  }
+  printf("  teacher (given)\n");
+  for (int i = 0; i < m->teachers; i++)
+    printf("    %-14s %s, of length %s\n", m->teacher[i].name, m->teacher[i].meaning, m->parameter[m->teacher[i].length].name);
+  printf("  init (given or drawn)\n");
+  for (int i = 0; i < m->initials; i++)
+    printf("    %-14s %s, of length %s\n", m->initial[i].name, m->initial[i].meaning, m->parameter[m->initial[i].length].name);
+  show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
+  show_symbols("observables", m->observable, m->observables, 1);
+  printf("  outcomes      ");
+  for (int o = 0; o < BASIN_OUTCOMES; o++)
+    if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));
+  printf("\n");
+}
+
+basin_status basin_command_models(const basin_arguments *arguments, basin_error *error) {
+  int count;
+  const basin_model *const *all = basin_models(&count);
+  if (arguments->positionals) {
+    const basin_model *one = basin_model_find(arguments->positional[0]);
+    if (!one) return basin_fail(error, BASIN_BAD_INPUT, "models: no model `%s`, see basin models", arguments->positional[0]);
+    show_model(one);
+    return BASIN_OK;
+  }
+  for (int i = 0; i < count; i++) {
+    if (i) putchar('\n');
+    show_model(all[i]);
+  }
+  return BASIN_OK;
+}
+
+basin_status basin_command_info(const basin_arguments *arguments, basin_error *error) {
+  unsigned major, minor, release;
+  (void)arguments;
+  (void)error;
+  H5get_libversion(&major, &minor, &release);
+  printf("basin %s\n", BASIN_VERSION);
+  printf("compiler            %s\n", __VERSION__);
+  printf("backend cpu         %d processors\n", basin_cpu_processors());
+  printf("instruction sets   ");
+  for (int isa = 0; isa < BASIN_ISAS; isa++)
+    if (basin_cpu_isa(basin_cpu_isa_name(isa)) >= 0)
+      printf(" %s%s", basin_cpu_isa_name(isa), isa == basin_cpu_isa(NULL) ? " (in use)" : "");
+  printf("\nbackend cuda        not in this build\n");
+  printf("HDF5                %u.%u.%u\n", major, minor, release);
+  printf("libfyaml            %s\n", fy_library_version());
+  printf("xxHash              %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
+  return BASIN_OK;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lanes.c: the CPU lane driver. Compiled once per model and instruction set, with
+ *   BASIN_MODEL         the model's name
+ *   BASIN_MODEL_HEADER  its header
+ *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
+ *
+ * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, state in registers.
+ * A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY
+ * steps, so that every lane's own step count is a multiple of it when the early rule is asked. What a
+ * trial does depends on its own number alone, never on its neighbours.
+ */
+#include "backend.h"
+#include BASIN_MODEL_HEADER
+#include <stdlib.h>
+
+#define PASTE2(a, b) a##b
+#define PASTE(a, b) PASTE2(a, b)
+#define MODEL(what) PASTE(BASIN_MODEL, PASTE(_, what))
+#define RUNNER PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, BASIN_ISA))
+
+typedef MODEL(cell) model_cell;
+typedef MODEL(stage) model_stage;
+typedef MODEL(rates) model_rates;
+typedef MODEL(state) model_state;
+
+enum {
+  VECTORS = 4, /* independent vectors in flight hide the latency of one step's chain of operations */
+  LANES = BASIN_LANES * VECTORS,
+  STATES = sizeof(model_state) / sizeof(real),
+  RATES = sizeof(model_rates) / sizeof(real),
+  MODEL_OBSERVED = 0
+#define COUNT(name, unit, meaning) +1
+      MODEL(OBSERVABLES)(COUNT)
+#undef COUNT
+};
+
+/* Everything of one call. Clocks count the group's steps; a lane's own step is clock - start. */
+typedef struct driver {
+  const basin_job *job;
+  basin_part *part;
+  basin_watch *watch;
+  model_cell cell;
+  double *data;
+  model_stage stage[BASIN_STAGES_MAX];
+  int64_t stage_end[BASIN_STAGES_MAX]; /* first step behind each stage */
+  model_state x[VECTORS];
+  model_rates rates[VECTORS];
+  unsigned active[VECTORS]; /* bit per lane with a running trial */
+  int64_t trial[LANES];     /* index in the part */
+  int64_t start[LANES];     /* clock at the trial's step 0 */
+  int64_t event[LANES];     /* clock of the next stage, record or end; INT64_MAX where idle */
+  int64_t next_time[LANES]; /* index of the next recorded step */
+  int stage_of[LANES];
+  int64_t clock, next_event; /* now, and the earliest event of any lane */
+  model_state fresh;         /* starts waiting for a lane: trials next_trial .. of the part */
+  int fresh_used;            /* lanes of `fresh` already handed out */
+  unsigned fresh_outcome[BASIN_OUTCOMES];
+  int64_t next_trial;
+  int64_t ended, steps; /* trials and steps since last told to the watch */
+  int blocks;           /* likewise */
+} driver;
+
+/* ---- single lanes of whole vectors ---- */
+
+static void lane_copy(model_state *to, int to_lane, const model_state *from, int from_lane) {
+  for (int i = 0; i < STATES; i++) r_lane_set((real *)to + i, to_lane, r_lane((const real *)from + i, from_lane));
+}
+
+static void lane_clear(driver *d, int lane) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  for (int i = 0; i < STATES; i++) r_lane_set((real *)&d->x[v] + i, l, 0.0);
+  for (int i = 0; i < RATES; i++) r_lane_set((real *)&d->rates[v] + i, l, 0.0);
+  d->active[v] &= ~(1u << l);
+  d->event[lane] = INT64_MAX;
+}
+
+static void lane_set_stage(driver *d, int lane, int stage) {
+  const double *rate = (const double *)&d->stage[stage];
+  for (int i = 0; i < RATES; i++)
+    r_lane_set((real *)&d->rates[lane / BASIN_LANES] + i, lane % BASIN_LANES, rate[i]);
+  d->stage_of[lane] = stage;
+}
+
+/* ---- what is asked of a state ---- */
+
+/* masks of the outcomes that hold for x, as bits per lane */
+static void ask(const driver *d, const model_state *x, unsigned outcome[BASIN_OUTCOMES]) {
+  mask holds[BASIN_OUTCOMES];
+  memset(holds, 0, sizeof holds);
+  MODEL(decide)(&d->cell, x, holds);
+  if (d->job->setting->stop.tolerance > 0) {
+    const mask diverged = holds[BASIN_DIVERGED];
+    memset(holds, 0, sizeof holds);
+    MODEL(reached)(&d->cell, x, holds);
+    holds[BASIN_DIVERGED] = diverged;
+  }
+  for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
+}
+
+/* a comparison with a NaN is false, whatever its sign and payload: store one NaN only */
+static double canonical(double x) { return x == x ? x : NAN; }
+
+static void observe(const driver *d, const model_state *x, int lane, double out[MODEL_OBSERVED]) {
+  real all[MODEL_OBSERVED];
+  MODEL(observe)(&d->cell, x, all);
+  for (int i = 0; i < MODEL_OBSERVED; i++) out[i] = canonical(r_lane(&all[i], lane));
+}
+
+/* one of the observables, NaN for -1: an observable that this model does not have */
+static double pick(const double seen[MODEL_OBSERVED], int index) { return index < 0 ? NAN : seen[index]; }
+
+/* keep the observables (and the state) of a recorded trial */
+static void record(const driver *d, int64_t trial, int64_t time, const model_state *x, int lane) {
+  const basin_job *job = d->job;
+  const basin_part *part = d->part;
+  double seen[MODEL_OBSERVED];
+  observe(d, x, lane, seen);
+  for (int i = 0; i < job->observables; i++)
+    part->record[(i * part->recorded + trial) * job->times + time] = pick(seen, job->observable[i]);
+  for (int i = 0; job->keep_states && i < STATES; i++)
+    part->state[(trial * job->times + time) * STATES + i] = canonical(r_lane((const real *)x + i, lane));
+}
+
+static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const model_state *x, int lane) {
+  const basin_part *part = d->part;
+  double seen[MODEL_OBSERVED];
+  observe(d, x, lane, seen);
+  part->outcome[trial] = (int8_t)outcome;
+  part->steps[trial] = steps;
+  for (int i = 0; i < d->job->finals; i++)
+    part->final[i * part->count + trial] = outcome == BASIN_DIVERGED ? NAN : pick(seen, d->job->final[i]);
+  d->ended++;
+}
+
+/* the outcome whose bit is set for a lane, or UNRESOLVED */
+static int outcome_of(const unsigned outcome[BASIN_OUTCOMES], int lane) {
+  for (int o = 1; o < BASIN_OUTCOMES; o++)
+    if (outcome[o] >> lane & 1) return o;
+  return BASIN_UNRESOLVED;
+}
+
+/* ---- the life of a trial ---- */
+
+/* whether the lane's trial is to be recorded at some later step, or now */
+static int awaits_record(const driver *d, int lane) {
+  return d->trial[lane] < d->part->recorded && d->next_time[lane] < d->job->times;
+}
+
+/* clock of the lane's next event: the end of its stage, its next record, or max_steps */
+static void schedule(driver *d, int lane) {
+  int64_t at = d->job->setting->stop.max_steps;
+  if (d->stage_end[d->stage_of[lane]] < at) at = d->stage_end[d->stage_of[lane]];
+  if (awaits_record(d, lane) && d->job->time[d->next_time[lane]] < at) at = d->job->time[d->next_time[lane]];
+  d->event[lane] = d->start[lane] + at;
+}
+
+/* what is due at the lane's present step: a record, the end of the trial, the next stage */
+static void lane_events(driver *d, int lane) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  while (d->event[lane] == d->clock) {
+    const int64_t step = d->clock - d->start[lane];
+    if (awaits_record(d, lane) && d->job->time[d->next_time[lane]] == step)
+      record(d, d->trial[lane], d->next_time[lane]++, &d->x[v], l);
+    if (step == d->job->setting->stop.max_steps) {
+      unsigned outcome[BASIN_OUTCOMES];
+      ask(d, &d->x[v], outcome);
+      finish(d, d->trial[lane], outcome_of(outcome, l), step, &d->x[v], l);
+      lane_clear(d, lane);
+      return;
+    }
+    if (step == d->stage_end[d->stage_of[lane]]) lane_set_stage(d, lane, d->stage_of[lane] + 1);
+    schedule(d, lane);
+  }
+}
+
+/* draw the starts of the next BASIN_LANES trials */
+static void draw(driver *d) {
+  uint64_t number[BASIN_LANES];
+  bits trial;
+  for (int l = 0; l < BASIN_LANES; l++) number[l] = (uint64_t)(d->part->first + d->next_trial + l);
+  memcpy(&trial, number, sizeof trial);
+  MODEL(start)(&d->cell, d->data, trial, &d->fresh);
+  ask(d, &d->fresh, d->fresh_outcome);
+  d->fresh_used = 0;
+}
+
+/* give the lane the next trial that does not end at once */
+static void refill(driver *d, int lane) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  while (d->next_trial < d->part->count) {
+    if (d->fresh_used == BASIN_LANES) draw(d);
+    const int64_t trial = d->next_trial++;
+    const int from = d->fresh_used++, outcome = outcome_of(d->fresh_outcome, from);
+    if (outcome != BASIN_UNRESOLVED) {
+      if (trial < d->part->recorded && d->job->times > 0 && d->job->time[0] == 0) record(d, trial, 0, &d->fresh, from);
+      finish(d, trial, outcome, 0, &d->fresh, from);
+      continue;
+    }
+    lane_copy(&d->x[v], l, &d->fresh, from);
+    lane_set_stage(d, lane, 0);
+    d->active[v] |= 1u << l;
+    d->trial[lane] = trial;
+    d->start[lane] = d->clock;
+    d->next_time[lane] = 0;
+    schedule(d, lane);
+    lane_events(d, lane);
+    return;
+  }
+}
+
+/* end the active lanes whose bit is set in one of the outcomes */
+static void retire(driver *d, int v, const unsigned outcome[BASIN_OUTCOMES]) {
+  unsigned ending = 0;
+  for (int o = 1; o < BASIN_OUTCOMES; o++) ending |= outcome[o];
+  ending &= d->active[v];
+  for (int l = 0; ending >> l; l++) {
+    if (!(ending >> l & 1)) continue;
+    const int lane = v * BASIN_LANES + l;
+    finish(d, d->trial[lane], outcome_of(outcome, l), d->clock - d->start[lane], &d->x[v], l);
+    lane_clear(d, lane);
+  }
+}
+
+/* ---- the hot loop ---- */
+
+/* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane */
+static int64_t advance(driver *d, int64_t n, int tolerance) {
+  model_state x[VECTORS];
+  memcpy(x, d->x, sizeof x);
+  int64_t i = 0;
+  for (unsigned hit = 0; i < n && !hit; i++) {
+    for (int v = 0; v < VECTORS; v++) MODEL(step)(&d->cell, &d->rates[v], &x[v]);
+    for (int v = 0; tolerance && v < VECTORS; v++) {
+      mask holds[BASIN_OUTCOMES];
+      memset(holds, 0, sizeof holds);
+      MODEL(reached)(&d->cell, &x[v], holds);
+      for (int o = 1; o < BASIN_OUTCOMES; o++) hit |= m_bits(holds[o]) & d->active[v];
+    }
+  }
+  memcpy(d->x, x, sizeof x);
+  return i;
+}
+
+static void find_next_event(driver *d) {
+  d->next_event = INT64_MAX;
+  for (int lane = 0; lane < LANES; lane++)
+    if (d->event[lane] < d->next_event) d->next_event = d->event[lane];
+}
+
+/* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it */
+static void block(driver *d) {
+  const int tolerance = d->job->setting->stop.tolerance > 0;
+  unsigned outcome[BASIN_OUTCOMES];
+  for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
+    const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
+    const int64_t done = tolerance ? advance(d, n, 1) : advance(d, n, 0);
+    for (int v = 0; v < VECTORS; v++) d->steps += done * __builtin_popcount(d->active[v]);
+    d->clock += done;
+    left -= done;
+    if (d->clock == d->next_event) {
+      for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
+      find_next_event(d);
+    }
+    for (int v = 0; v < VECTORS && (tolerance || left == 0); v++) {
+      ask(d, &d->x[v], outcome);
+      retire(d, v, outcome);
+    }
+  }
+}
+
+/* fill the idle lanes while there are trials; whether any lane runs */
+static int refill_all(driver *d) {
+  unsigned running = 0, idle = 0;
+  for (int v = 0; v < VECTORS; v++) {
+    idle |= ~d->active[v] & ((1u << BASIN_LANES) - 1);
+    running |= d->active[v];
+  }
+  if (!idle || (running && d->next_trial == d->part->count)) return 1;
+  for (int lane = 0; lane < LANES; lane++)
+    if (!(d->active[lane / BASIN_LANES] >> lane % BASIN_LANES & 1)) refill(d, lane);
+  find_next_event(d);
+  for (int v = 0; v < VECTORS; v++) running |= d->active[v];
+  return running != 0;
+}
+
+/* tell the watch how far the work is, not at every block: the counters are shared by all workers */
+static void tell(driver *d) {
+  __atomic_add_fetch(&d->watch->trials, d->ended, __ATOMIC_RELAXED);
+  __atomic_add_fetch(&d->watch->trial_steps, d->steps, __ATOMIC_RELAXED);
+  d->ended = d->steps = 0;
+  d->blocks = 0;
+}
+
+static basin_status run(driver *d) {
+  const basin_setting *setting = d->job->setting;
+  MODEL(prepare)(setting, &d->cell, d->data);
+  int64_t end = 0;
+  for (int s = 0; s < setting->stages; s++) {
+    MODEL(stage_prepare)(&d->cell, setting->stage[s].eta, &d->stage[s]);
+    end = s == setting->stages - 1 ? INT64_MAX : end + setting->stage[s].steps;
+    d->stage_end[s] = end;
+  }
+  for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
+  d->fresh_used = BASIN_LANES;
+
+  while (refill_all(d)) {
+    block(d);
+    if (++d->blocks < 64) continue;
+    tell(d);
+    if (__atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED)) return BASIN_INTERRUPTED;
+  }
+  tell(d);
+  return BASIN_OK;
+}
+
+basin_lane_runner RUNNER;
+
+basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) {
+  basin_status status = BASIN_FAILED;
+  driver *d = aligned_alloc(64, (sizeof *d + 63) / 64 * 64);
+  if (!d) goto cleanup;
+  memset(d, 0, sizeof *d);
+  d->job = job;
+  d->part = part;
+  d->watch = watch;
+  d->data = malloc((size_t)MODEL(data_size)(job->setting) * sizeof *d->data);
+  if (!d->data) goto cleanup;
+  status = run(d);
+
+cleanup:
+  if (d) free(d->data);
+  free(d);
+  return status;
+}

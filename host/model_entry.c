@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model_entry.c: what the host knows of a model, expanded from its header. Compiled once per model, with
+ * BASIN_MODEL and BASIN_MODEL_HEADER as in lanes.c, for one lane.
+ */
+#include "backend.h"
+#include BASIN_MODEL_HEADER
+#include <stdlib.h>
+
+#define PASTE2(a, b) a##b
+#define PASTE(a, b) PASTE2(a, b)
+#define MODEL(what) PASTE(BASIN_MODEL, PASTE(_, what))
+#define TEXT2(x) #x
+#define TEXT(x) TEXT2(x)
+#define LENGTH(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#define RUNNER(isa) PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, isa))
+
+enum {
+#define PARAMETER_INDEX(name, initial, minimum, maximum, integer, unit, meaning) PARAMETER_##name,
+  MODEL(PARAMETERS)(PARAMETER_INDEX)
+#undef PARAMETER_INDEX
+};
+
+static const basin_symbol parameters[] = {
+#define PARAMETER(name_, initial_, minimum_, maximum_, integer_, unit_, meaning_)                    \
+  {.name = #name_, .unit = unit_, .meaning = meaning_, .initial = (initial_), .minimum = (minimum_), \
+   .maximum = (maximum_), .integer = (integer_)},
+    MODEL(PARAMETERS)(PARAMETER)};
+
+#define VECTOR(name_, length_, meaning_)                                                             \
+  {.name = #name_, .unit = "1", .meaning = meaning_, .length = PARAMETER_##length_},
+static const basin_symbol teachers[] = {MODEL(TEACHER)(VECTOR)};
+static const basin_symbol initials[] = {MODEL(INITIAL)(VECTOR)};
+
+#define STEP_SIZE(name_, meaning_) {.name = #name_, .unit = "1", .meaning = meaning_},
+static const basin_symbol step_sizes[] = {MODEL(STEP_SIZES)(STEP_SIZE)};
+
+#define OBSERVABLE(name_, unit_, meaning_) {.name = #name_, .unit = unit_, .meaning = meaning_},
+static const basin_symbol observables[] = {MODEL(OBSERVABLES)(OBSERVABLE)};
+
+_Static_assert(LENGTH(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES_MAX");
+
+static int64_t vector_size(const basin_setting *setting) {
+  int64_t size = 0;
+  for (int i = 0; i < LENGTH(initials); i++) size += setting->initial[i].length;
+  return size;
+}
+
+static const char *check(const basin_setting *setting, const char **where) { return MODEL(check)(setting, where); }
+
+static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state, double *out) {
+  MODEL(cell) cell;
+  MODEL(state) x;
+  double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
+  if (!data) return BASIN_FAILED;
+  MODEL(prepare)(setting, &cell, data);
+  memcpy(&x, state, sizeof x);
+  MODEL(vectors)(&cell, data, (uint64_t)trial, &x, out);
+  free(data);
+  return BASIN_OK;
+}
+
+basin_lane_runner RUNNER(generic);
+#if BASIN_X86
+basin_lane_runner RUNNER(avx2), RUNNER(avx512);
+#endif
+
+extern const basin_model PASTE(basin_model_, BASIN_MODEL);
+const basin_model PASTE(basin_model_, BASIN_MODEL) = {
+    .name = TEXT(BASIN_MODEL),
+    .title = MODEL(TITLE),
+    .source = MODEL(SOURCE),
+    .parameter = parameters,
+    .parameters = LENGTH(parameters),
+    .teacher = teachers,
+    .teachers = LENGTH(teachers),
+    .initial = initials,
+    .initials = LENGTH(initials),
+    .step_size = step_sizes,
+    .step_sizes = LENGTH(step_sizes),
+    .observable = observables,
+    .observables = LENGTH(observables),
+    .outcomes = MODEL(OUTCOMES),
+    .states = sizeof(MODEL(state)) / sizeof(double),
+    .vector_size = vector_size,
+    .check = check,
+    .vectors = vectors,
+    .lane_run =
+        {
+            [BASIN_ISA_GENERIC] = RUNNER(generic),
+#if BASIN_X86
+            [BASIN_ISA_AVX2] = RUNNER(avx2),
+            [BASIN_ISA_AVX512] = RUNNER(avx512),
+#endif
+        },
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "scheduler.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const double REPORT_SECONDS = 0.1;
+
+typedef struct pool {
+  const basin_experiment *experiment;
+  const basin_backend *backend;
+  const char *folder;
+  basin_range *range;
+  int64_t ranges;
+  basin_watch *watch;
+
+  pthread_mutex_t lock;
+  pthread_cond_t changed; /* a worker has left */
+  int64_t next;           /* range to be taken */
+  int working;            /* workers that have not left */
+  basin_status status;    /* the first failure */
+  basin_error error;
+} pool;
+
+typedef struct worker {
+  pool *pool;
+  int number;
+} worker;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* run one range and acknowledge its part */
+static basin_status run_range(pool *p, int number, int *index, basin_range *range, basin_error *error) {
+  const basin_experiment *e = p->experiment;
+  basin_part part;
+  basin_job job;
+  basin_part_job(e, range->cell, range->first, range->count, index, index + e->finals, &job);
+  basin_status status = basin_part_allocate(&job, &part, error);
+  if (status) return status;
+  status = p->backend->run(p->backend->self, number, &job, &part, p->watch, error);
+  if (!status) status = basin_part_write(p->folder, e->identity, range->cell, &job, &part, error);
+  for (int64_t i = 0; i < part.count && !status; i++) range->outcomes[part.outcome[i]]++;
+  basin_part_free(&part);
+  return status;
+}
+
+static void *work(void *argument) {
+  const worker *w = argument;
+  pool *p = w->pool;
+  basin_error error;
+  int *index = calloc((size_t)(p->experiment->finals + p->experiment->observables) + 1, sizeof *index);
+  basin_status status = index ? BASIN_OK : basin_fail_memory(&error);
+
+  while (!status && !__atomic_load_n(&p->watch->stop, __ATOMIC_RELAXED)) {
+    pthread_mutex_lock(&p->lock);
+    const int64_t mine = p->next < p->ranges ? p->next++ : -1;
+    pthread_mutex_unlock(&p->lock);
+    if (mine < 0) break;
+    status = run_range(p, w->number, index, &p->range[mine], &error);
+  }
+  free(index);
+
+  /* the first failure stops everybody; an interrupted part is no failure of its own */
+  pthread_mutex_lock(&p->lock);
+  if (status && status != BASIN_INTERRUPTED && !p->status) {
+    p->status = status;
+    p->error = error;
+    __atomic_store_n(&p->watch->stop, 1, __ATOMIC_RELAXED);
+  }
+  p->working--;
+  pthread_cond_signal(&p->changed);
+  pthread_mutex_unlock(&p->lock);
+  return NULL;
+}
+
+/* tell the caller how far the work is */
+static void report(const pool *p, const basin_run_options *options, const basin_progress *base, double started) {
+  basin_progress progress = *base;
+  if (!options->progress) return;
+  const double here = now() - started;
+  const int64_t ended = __atomic_load_n(&p->watch->trials, __ATOMIC_RELAXED);
+  progress.trials = base->trials_kept + ended;
+  progress.trial_steps = __atomic_load_n(&p->watch->trial_steps, __ATOMIC_RELAXED);
+  progress.seconds = base->seconds + here;
+  progress.seconds_left = ended > 0 ? progress.seconds * (double)(base->trials_total - progress.trials) / (double)ended : NAN;
+  options->progress(options->context, &progress);
+}
+
+basin_status basin_schedule(const basin_experiment *experiment, const basin_backend *backend,
+                            const basin_run_options *options, const char *folder, basin_range *range, int64_t ranges,
+                            basin_watch *watch, const basin_progress *base, basin_error *error) {
+  pool p = {.experiment = experiment,
+            .backend = backend,
+            .folder = folder,
+            .range = range,
+            .ranges = ranges,
+            .watch = watch,
+            .lock = PTHREAD_MUTEX_INITIALIZER};
+  const int workers = backend->workers < ranges ? backend->workers : (int)ranges;
+  const double started = now();
+  pthread_condattr_t monotonic;
+  pthread_t *thread = calloc((size_t)workers + 1, sizeof *thread);
+  worker *w = calloc((size_t)workers + 1, sizeof *w);
+  int running = 0;
+  if (!thread || !w) {
+    free(thread);
+    free(w);
+    return basin_fail_memory(error);
+  }
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&p.changed, &monotonic);
+
+  pthread_mutex_lock(&p.lock);
+  for (; running < workers; running++) {
+    w[running] = (worker){&p, running};
+    if (pthread_create(&thread[running], NULL, work, &w[running])) break;
+    p.working++;
+  }
+  if (!running && ranges > 0) p.status = basin_fail(&p.error, BASIN_FAILED, "no thread can be started");
+
+  /* watch and report until the last worker has left */
+  while (p.working > 0) {
+    const double until = now() + REPORT_SECONDS;
+    struct timespec wake = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - floor(until)) * 1e9)};
+    pthread_cond_timedwait(&p.changed, &p.lock, &wake);
+    if (options->stop && *options->stop) __atomic_store_n(&watch->stop, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&p.lock);
+    report(&p, options, base, started);
+    pthread_mutex_lock(&p.lock);
+  }
+  pthread_mutex_unlock(&p.lock);
+  for (int i = 0; i < running; i++) pthread_join(thread[i], NULL);
+  report(&p, options, base, started);
+  pthread_cond_destroy(&p.changed);
+  pthread_condattr_destroy(&monotonic);
+  free(thread);
+  free(w);
+
+  if (p.status) *error = p.error;
+  if (p.status) return p.status;
+  if (options->stop && *options->stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
+  return BASIN_OK;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vector.c: how a vector is written in an experiment file.
+ *
+ *   0                                        every entry is that number
+ *   [1, -1, 1/2]                             its entries, as many as it is long
+ *   {head: [cos(7*pi/10), sin(7*pi/10)]}     its first entries; the rest is 0
+ *   {blocks: [[1, plus], [-1, minus]]}       runs of equal entries [value, how many], together its length
+ *   {sum: s, norm: n}                        the vector of that sum and Euclidean norm in span{1, e_1 - e_2}
+ *   {ball: r}, {sphere: r}, {normal: sigma}  drawn afresh for every trial (under init only)
+ *
+ * A mapping may have `scale: x`: the whole vector times x.
+ */
+#include "experiment.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const forms[] = {"head", "blocks", "sum", "norm", "scale", "ball", "sphere", "normal"};
+enum { FORMS = sizeof forms / sizeof *forms, BEFORE_LAWS = 4 }; /* forms[BEFORE_LAWS + enum basin_source] */
+
+static basin_status read_list(basin_scope *scope, const basin_node *list, const char *what, int64_t length, int exact,
+                              double *value, basin_error *error) {
+  if (list->kind != BASIN_SEQUENCE)
+    return basin_fail_at(error, list->place, "%s: expected a list of entries", what);
+  if (list->count > length || (exact && list->count != length))
+    return basin_fail_at(error, list->place, "%s: %d entries, expected %s%lld", what, list->count,
+                         exact ? "" : "at most ", (long long)length);
+  for (int i = 0; i < list->count; i++) {
+    const basin_status status = basin_scope_value(scope, list->child[i], what, &value[i], error);
+    if (status) return status;
+  }
+  return BASIN_OK;
+}
+
+static basin_status read_blocks(basin_scope *scope, const basin_node *list, const char *what, int64_t length,
+                                double *value, basin_error *error) {
+  int64_t used = 0;
+  if (list->kind != BASIN_SEQUENCE)
+    return basin_fail_at(error, list->place, "%s: expected a list of [value, how many]", what);
+  for (int i = 0; i < list->count; i++) {
+    const basin_node *block = list->child[i];
+    double x;
+    int64_t many;
+    if (block->kind != BASIN_SEQUENCE || block->count != 2)
+      return basin_fail_at(error, block->place, "%s: expected [value, how many]", what);
+    basin_status status = basin_scope_value(scope, block->child[0], what, &x, error);
+    if (!status) status = basin_scope_integer(scope, block->child[1], what, 0, length, &many, error);
+    if (status) return status;
+    if (many > length - used)
+      return basin_fail_at(error, block->place, "%s: the blocks are longer than the vector, which has %lld entries",
+                           what, (long long)length);
+    while (many-- > 0) value[used++] = x;
+  }
+  if (used != length)
+    return basin_fail_at(error, list->place, "%s: the blocks have %lld entries, expected %lld", what,
+                         (long long)used, (long long)length);
+  return BASIN_OK;
+}
+
+/* s/k 1 + b (e_1 - e_2)/sqrt(2), with b^2 = n^2 - s^2/k */
+static basin_status read_sum_norm(basin_scope *scope, const basin_node *node, const char *what, int64_t length,
+                                  double *value, basin_error *error) {
+  const basin_node *sum_node = basin_node_get(node, "sum"), *norm_node = basin_node_get(node, "norm");
+  double sum, norm;
+  if (!sum_node || !norm_node)
+    return basin_fail_at(error, node->place, "%s: expected both `sum` and `norm`", what);
+  basin_status status = basin_scope_value(scope, sum_node, what, &sum, error);
+  if (!status) status = basin_scope_value(scope, norm_node, what, &norm, error);
+  if (status) return status;
+  const double rest2 = norm * norm - sum * sum / (double)length;
+  if (norm < 0 || rest2 < -1e-12 * norm * norm || (length == 1 && rest2 > 1e-12 * norm * norm))
+    return basin_fail_at(error, sum_node->place,
+                         "%s: no vector of %lld entries has sum %g and norm %g, expected |sum| <= sqrt(length) norm",
+                         what, (long long)length, sum, norm);
+  for (int64_t j = 0; j < length; j++) value[j] = sum / (double)length;
+  if (length > 1 && rest2 > 1e-15 * norm * norm) {
+    value[0] += sqrt(rest2 / 2);
+    value[1] -= sqrt(rest2 / 2);
+  }
+  return BASIN_OK;
+}
+
+basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what, int64_t length,
+                               int random, basin_vector *vector, basin_error *error) {
+  double scale = 1, *value = NULL;
+  basin_status status = BASIN_OK;
+  vector->length = length;
+  vector->scale = 1;
+
+  /* a drawn vector: its law and scale are all there is to it */
+  if (node->kind == BASIN_MAPPING) {
+    status = basin_check_keys(node, forms, FORMS, what, error);
+    if (status) return status;
+    if (basin_node_get(node, "scale")) status = basin_scope_value(scope, basin_node_get(node, "scale"), what, &scale, error);
+    if (status) return status;
+    for (int law = BASIN_BALL; law <= BASIN_NORMAL; law++) {
+      const basin_node *radius = basin_node_get(node, forms[BEFORE_LAWS + law]);
+      if (!radius) continue;
+      if (!random)
+        return basin_fail_at(error, node->place, "%s: a teacher is not drawn, expected given entries", what);
+      if (node->count != 1 + (basin_node_get(node, "scale") != NULL))
+        return basin_fail_at(error, node->place, "%s: expected one of %s and no other key but `scale`", what,
+                             "ball, sphere, normal");
+      status = basin_scope_value(scope, radius, what, &vector->scale, error);
+      if (!status && vector->scale < 0)
+        return basin_fail_at(error, radius->place, "%s: %g is negative, expected at least 0", what, vector->scale);
+      vector->scale *= scale;
+      vector->source = (enum basin_source)law;
+      return status;
+    }
+  }
+
+  /* given entries */
+  value = calloc((size_t)length, sizeof *value);
+  if (!value) return basin_fail_memory(error);
+  vector->source = BASIN_GIVEN;
+  vector->value = value;
+  if (node->kind == BASIN_SCALAR) {
+    status = basin_scope_value(scope, node, what, &scale, error);
+    for (int64_t j = 0; j < length; j++) value[j] = 1;
+  } else if (node->kind == BASIN_SEQUENCE) {
+    status = read_list(scope, node, what, length, 1, value, error);
+  } else if (basin_node_get(node, "head")) {
+    status = read_list(scope, basin_node_get(node, "head"), what, length, 0, value, error);
+  } else if (basin_node_get(node, "blocks")) {
+    status = read_blocks(scope, basin_node_get(node, "blocks"), what, length, value, error);
+  } else {
+    status = read_sum_norm(scope, node, what, length, value, error);
+  }
+  if (node->kind == BASIN_MAPPING && !status) {
+    const int keys = 1 + (basin_node_get(node, "scale") != NULL) + (basin_node_get(node, "sum") != NULL);
+    if (node->count != keys)
+      status = basin_fail_at(error, node->place, "%s: expected one of head, blocks, sum with norm, ball, sphere, normal",
+                             what);
+  }
+  for (int64_t j = 0; j < length; j++) value[j] *= scale;
+  return status;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend.h: the seam between who decides what to run (host/) and what runs it.
+ *
+ * A part is a contiguous range of trials of one cell. The host hands parts to the workers of a backend,
+ * one call a part; nothing else crosses the seam while trials run. A backend must fill every output of
+ * the part, and its bits must not depend on the backend, the worker or the size of the part.
+ */
+#ifndef BASIN_BACKEND_H
+#define BASIN_BACKEND_H
+
+#include "basin.h"
+#include "model.h"
+
+/* Name, unit and meaning of a parameter, vector, step size or observable. */
+typedef struct basin_symbol {
+  const char *name, *unit, *meaning;
+  double initial, minimum, maximum; /* of parameters: the default and the range */
+  int integer;                      /* whether a parameter must be a whole number */
+  int length;                       /* of vectors: index of the parameter that is their length */
+} basin_symbol;
+
+typedef struct basin_job basin_job;
+typedef struct basin_part basin_part;
+typedef struct basin_watch basin_watch;
+
+/* Runs a part on the calling thread; BASIN_OK, BASIN_INTERRUPTED or BASIN_FAILED (out of memory). */
+typedef basin_status basin_lane_runner(const basin_job *job, basin_part *part, basin_watch *watch);
+
+enum { BASIN_ISA_GENERIC, BASIN_ISA_AVX2, BASIN_ISA_AVX512, BASIN_ISAS };
+
+/* What the host knows of a model: expanded from the tables of its header by host/model_entry.c. */
+typedef struct basin_model {
+  const char *name, *title, *source;
+  const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
+  int parameters, teachers, initials, step_sizes, observables;
+  unsigned outcomes;     /* or-ed BASIN_CAN() */
+  int states;            /* doubles of one trial's state */
+  int64_t (*vector_size)(const basin_setting *setting); /* doubles of one trial's full vectors */
+  const char *(*check)(const basin_setting *setting, const char **where);
+  /* full vectors, one after another in the order of `initial`, from the state at some step; BASIN_OK or
+     BASIN_FAILED (out of memory) */
+  basin_status (*vectors)(const basin_setting *setting, int64_t trial, const double *state, double *out);
+  basin_lane_runner *lane_run[BASIN_ISAS]; /* NULL where not compiled for this machine */
+} basin_model;
+
+/* The part to run. */
+struct basin_job {
+  const basin_model *model;
+  const basin_setting *setting;
+  int64_t first, count;  /* trials first .. first + count - 1 */
+  int64_t recorded;      /* trials below this number keep their trajectory */
+  int64_t times;         /* number of recorded steps */
+  const int64_t *time;   /* [times] the steps, ascending */
+  int finals;            /* number of observables kept at the end of every trial */
+  const int *final;      /* [finals] their indices in the model's table; -1: the model lacks it, store NaN */
+  int observables;       /* number of observables kept along trajectories */
+  const int *observable; /* [observables] their indices, or -1 */
+  int keep_states;       /* whether the state is kept at the recorded steps too */
+};
+
+/* What came of it. r is the trial's index in the part, among the recorded ones at the part's head. */
+struct basin_part {
+  int64_t first, count, recorded; /* recorded: number of recorded trials in the part */
+  int8_t *outcome;                /* [count] enum basin_outcome */
+  int64_t *steps;                 /* [count] steps taken until the outcome */
+  double *final;                  /* [finals][count]; NaN where diverged */
+  double *record;                 /* [observables][recorded][times]; NaN after the end of the trial */
+  double *state;                  /* [recorded][times][states], or NULL; NaN after the end of the trial */
+};
+
+/* Shared by all workers: the host's wish to stop, and how far the work is. Accessed atomically. */
+struct basin_watch {
+  int stop;            /* not 0: return BASIN_INTERRUPTED soon */
+  int64_t trials;      /* trials ended */
+  int64_t trial_steps; /* steps taken by all trials */
+};
+
+/* A backend. run may be called from `workers` threads at once, each with its own worker number. */
+typedef struct basin_backend {
+  const char *name;
+  int workers;
+  char description[128]; /* one line for `basin info` and the provenance */
+  void *self;
+  basin_status (*run)(void *self, int worker, const basin_job *job, basin_part *part, basin_watch *watch,
+                      basin_error *error);
+  void (*close)(void *self);
+} basin_backend;
+
+#endif

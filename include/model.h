@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model.h: what a model is.
+ *
+ * A model is one header in include/models. The build finds it there, compiles it once per instruction
+ * set, and everything the program says about the model (YAML keys, --help, HDF5 attributes, observables)
+ * expands from its tables. The header NAME.h of a model `name` defines
+ *
+ *   macros
+ *     name_TITLE, name_SOURCE             one line each
+ *     name_PARAMETERS(X)                  X(name, default, minimum, maximum, integer?, unit, meaning)
+ *     name_TEACHER(X), name_INITIAL(X)    X(name, length = a parameter's name, meaning)
+ *     name_STEP_SIZES(X)                  X(name, meaning)
+ *     name_OBSERVABLES(X)                 X(name, unit, meaning)
+ *     name_OUTCOMES                       the outcomes a trial can have, or-ed BASIN_CAN(outcome)
+ *
+ *   types
+ *     name_cell     constants of one cell, plain data; arrays are offsets into `data`
+ *     name_stage    constants of one stage of the schedule: `double` members only
+ *     name_rates    the same as lanes: the members of name_stage, each a `real`
+ *     name_state    the state of BASIN_LANES trials: `real` members only
+ *
+ *   host functions
+ *     const char *name_check(setting, &where)            what is wrong with the setting, or NULL
+ *     int64_t name_data_size(setting)                    doubles in `data`
+ *     void name_prepare(setting, cell *, double *data)   constants of a cell that passed the check
+ *     void name_stage_prepare(cell, eta[], stage *)      constants of a stage
+ *     void name_vectors(cell, data, trial, state, out)   full vectors from the state, see basin.h
+ *
+ *   functions of host and device, BASIN_HD, branch-free up to per-lane selects
+ *     void name_start(cell, data, trial, state *)        the random initialisation
+ *     void name_step(cell, rates, state *)               one step of gradient descent
+ *     void name_decide(cell, state, outcome[])           early rule: masks of proved outcomes
+ *     void name_reached(cell, state, outcome[])          tolerance rule: masks of outcomes reached
+ *     void name_observe(cell, state, out[])              every observable, in the table's order
+ *
+ * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
+ * name_decide must be proved or conservative: a lane it names must end there if run for ever.
+ */
+#ifndef BASIN_MODEL_H
+#define BASIN_MODEL_H
+
+#include "philox.h"
+
+/* How a trial ended. Never merged, never renumbered: these are the values in the output file. */
+#define BASIN_OUTCOME_TABLE(X)                                                                     \
+  X(UNRESOLVED, "unresolved", "neither proved nor reached before max_steps")                       \
+  X(GLOBAL, "global", "the global optimum")                                                        \
+  X(SPURIOUS, "spurious", "a spurious stationary point with a larger loss")                        \
+  X(STATIONARY, "stationary", "some other stationary point")                                       \
+  X(DIVERGED, "diverged", "the state left every bound: not a number, or |a - a*|^2 > 1e100")
+
+enum basin_outcome {
+#define BASIN_OUTCOME(name, word, meaning) BASIN_##name,
+  BASIN_OUTCOME_TABLE(BASIN_OUTCOME)
+#undef BASIN_OUTCOME
+      BASIN_OUTCOMES
+};
+
+#define BASIN_CAN(outcome) (1u << (outcome))
+
+enum {
+  BASIN_STEP_SIZES_MAX = 4, /* step sizes of a model */
+  BASIN_STAGES_MAX = 16,    /* stages of a schedule */
+  BASIN_DECIDE_EVERY = 16   /* the early rule is asked at every multiple of so many steps */
+};
+
+/* Where a vector comes from. */
+enum basin_source {
+  BASIN_GIVEN,  /* value[length] */
+  BASIN_BALL,   /* uniform in the ball of radius `scale` */
+  BASIN_SPHERE, /* uniform on the sphere of radius `scale` */
+  BASIN_NORMAL  /* independent N(0, scale^2) entries */
+};
+
+typedef struct basin_vector {
+  enum basin_source source;
+  int64_t length;
+  double scale;        /* radius or standard deviation; may be negative: the draw with its sign turned */
+  const double *value; /* [length] where given, else NULL */
+} basin_vector;
+
+/* One stage of the schedule. */
+typedef struct basin_stage {
+  int64_t steps; /* its length; INT64_MAX for the last one */
+  double eta[BASIN_STEP_SIZES_MAX];
+} basin_stage;
+
+typedef struct basin_stop {
+  double tolerance;  /* stop where the squared distance to the optimum is at most this; 0: the early rule */
+  int64_t max_steps; /* the trial is unresolved after so many steps */
+} basin_stop;
+
+/* One cell, as the experiment file resolves it. Arrays follow the order of the model's tables. */
+typedef struct basin_setting {
+  const double *parameter;
+  const basin_vector *teacher;
+  const basin_vector *initial;
+  const basin_stage *stage;
+  int stages;
+  basin_stop stop;
+  uint64_t key; /* Philox key */
+} basin_setting;
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * resnet: the two-layer non-overlapping convolutional residual network.
+ *
+ *   f(w, a, Z) = sum_j a_j sigma(Z_j'v / |v|),   v = 1/sqrt(p) + w            (resnet-shortcut eq. 6)
+ *   w <- w - eta_w grad_w L, then v <- v / |v|;   a <- a - eta_a grad_a L      (resnet-shortcut eq. 8)
+ *
+ * Liu, Chen, Zhou, Du, Zhou, Zhao: Towards Understanding the Importance of Shortcut Connections in
+ * Residual Networks, NeurIPS 2019. The shortcut 1/sqrt(p) enters through the start alone: w_0 = 0 means
+ * v_0 = 1/sqrt(p). The dynamics are those of conv_relu.h with |v| = 1 restored after every step.
+ */
+#ifndef BASIN_MODELS_RESNET_H
+#define BASIN_MODELS_RESNET_H
+
+#include "../conv_relu.h"
+
+#define resnet_TITLE "two-layer convolutional residual network, normalised after every step"
+#define resnet_SOURCE "Liu et al., NeurIPS 2019, equations (6)-(8) and Proposition 16"
+
+#define resnet_PARAMETERS(X)                                                                       \
+  X(k, 25, 1, 1 << 24, 1, "1", "number of patches: length of a")                                   \
+  X(p, 8, 1, 1 << 24, 1, "1", "size of a patch: length of v and w")
+
+#define resnet_TEACHER(X)                                                                          \
+  X(a, k, "output weights a*")                                                                     \
+  X(v, p, "filter v*, of length 1")
+
+#define resnet_INITIAL(X)                                                                          \
+  X(a, k, "output weights a_0")                                                                    \
+  X(w, p, "residual filter w_0; v_0 = (1/sqrt(p) + w_0) / |1/sqrt(p) + w_0|")
+
+#define resnet_STEP_SIZES(X)                                                                       \
+  X(eta_a, "step size of a")                                                                       \
+  X(eta_w, "step size of w")
+
+#define resnet_OBSERVABLES(X) CONV_OBSERVABLES(X)
+
+#define resnet_OUTCOMES                                                                            \
+  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) |               \
+   BASIN_CAN(BASIN_UNRESOLVED))
+
+typedef conv_cell resnet_cell;
+typedef conv_stage resnet_stage;
+typedef conv_rates resnet_rates;
+typedef conv_state resnet_state;
+
+static inline const char *resnet_check(const basin_setting *setting, const char **where) {
+  const basin_vector *w = &setting->initial[1];
+  if (w->source == BASIN_GIVEN) {
+    double norm2 = 0;
+    for (int64_t j = 0; j < w->length; j++) {
+      const double v = 1 / sqrt((double)w->length) + w->value[j];
+      norm2 += v * v;
+    }
+    *where = "init.w";
+    if (!(norm2 > 1e-24)) return "1/sqrt(p) + w_0 must not be zero: it has no direction";
+  }
+  return conv_check(setting, where);
+}
+
+static inline int64_t resnet_data_size(const basin_setting *setting) { return conv_data_size(setting); }
+
+static inline void resnet_prepare(const basin_setting *setting, resnet_cell *cell, double *data) {
+  conv_prepare(setting, 1 / sqrt(setting->parameter[1]), cell, data);
+}
+
+static inline void resnet_stage_prepare(const resnet_cell *cell, const double *eta, resnet_stage *stage) {
+  conv_stage_prepare(cell, eta, stage);
+}
+
+BASIN_HD void resnet_start(const resnet_cell *cell, const double *data, bits trial, resnet_state *x) {
+  conv_start_a(cell, data, trial, x);
+  conv_start_v(cell, data, trial, x, 0);
+}
+
+BASIN_HD void resnet_step(const resnet_cell *cell, const resnet_rates *rates, resnet_state *x) {
+  conv_step(cell, rates, x, 0);
+}
+
+BASIN_HD void resnet_decide(const resnet_cell *cell, const resnet_state *x, mask outcome[BASIN_OUTCOMES]) {
+  conv_decide(cell, x, outcome);
+}
+
+BASIN_HD void resnet_reached(const resnet_cell *cell, const resnet_state *x, mask outcome[BASIN_OUTCOMES]) {
+  conv_reached(cell, x, outcome);
+}
+
+BASIN_HD void resnet_observe(const resnet_cell *cell, const resnet_state *x, real *out) {
+  conv_observe(cell, x, out);
+}
+
+#if BASIN_LANES == 1 && !defined(__CUDACC__)
+static inline void resnet_vectors(const resnet_cell *cell, const double *data, uint64_t trial,
+                                  const resnet_state *x, double *out) {
+  conv_vectors(cell, data, trial, x, 0, out);
+  for (int64_t j = 0; j < cell->p; j++) out[cell->k + j] -= cell->shift; /* w = v - 1/sqrt(p) */
+}
+#endif
+
+#endif
