@@ -67,9 +67,9 @@ static void lane_copy(model_state *to, int to_lane, const model_state *from, int
   for (int i = 0; i < STATES; i++) r_lane_set((real *)to + i, to_lane, r_lane((const real *)from + i, from_lane));
 }
 
+/* an idle lane goes on with rates 0 from wherever its trial ended: nothing changes there, and nobody looks */
 static void lane_clear(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
-  for (int i = 0; i < STATES; i++) r_lane_set((real *)&d->x[v] + i, l, 0.0);
   for (int i = 0; i < RATES; i++) r_lane_set((real *)&d->rates[v] + i, l, 0.0);
   d->active[v] &= ~(1u << l);
   d->event[lane] = INT64_MAX;
@@ -84,17 +84,12 @@ static void lane_set_stage(driver *d, int lane, int stage) {
 
 /* ---- what is asked of a state ---- */
 
-/* masks of the outcomes that hold for x, as bits per lane */
-static void ask(const driver *d, const model_state *x, unsigned outcome[BASIN_OUTCOMES]) {
+/* the outcomes that hold for x by the rule of this run, as bits per lane */
+static inline void ask(const driver *d, const model_state *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
-  MODEL(decide)(&d->cell, x, holds);
-  if (d->job->setting->stop.tolerance > 0) {
-    const mask diverged = holds[BASIN_DIVERGED];
-    memset(holds, 0, sizeof holds);
-    MODEL(reached)(&d->cell, x, holds);
-    holds[BASIN_DIVERGED] = diverged;
-  }
+  if (d->job->setting->stop.tolerance > 0) MODEL(reached)(&d->cell, x, holds);
+  else MODEL(decide)(&d->cell, x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
 }
 
@@ -224,21 +219,24 @@ static void retire(driver *d, int v, const unsigned outcome[BASIN_OUTCOMES]) {
 
 /* ---- the hot loop ---- */
 
-/* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane */
-static int64_t advance(driver *d, int64_t n, int tolerance) {
+/* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit) */
+static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance, unsigned *hit) {
   model_state x[VECTORS];
-  memcpy(x, d->x, sizeof x);
   int64_t i = 0;
-  for (unsigned hit = 0; i < n && !hit; i++) {
+  for (int j = 0; j < VECTORS * STATES; j++) ((real *)x)[j] = ((const real *)d->x)[j];
+  for (; i < n && !*hit; i++) {
+    BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) MODEL(step)(&d->cell, &d->rates[v], &x[v]);
-    for (int v = 0; tolerance && v < VECTORS; v++) {
+    if (!tolerance) continue;
+    BASIN_UNROLL
+    for (int v = 0; v < VECTORS; v++) {
       mask holds[BASIN_OUTCOMES];
       memset(holds, 0, sizeof holds);
       MODEL(reached)(&d->cell, &x[v], holds);
-      for (int o = 1; o < BASIN_OUTCOMES; o++) hit |= m_bits(holds[o]) & d->active[v];
+      for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[v];
     }
   }
-  memcpy(d->x, x, sizeof x);
+  for (int j = 0; j < VECTORS * STATES; j++) ((real *)d->x)[j] = ((const real *)x)[j];
   return i;
 }
 
@@ -254,7 +252,8 @@ static void block(driver *d) {
   unsigned outcome[BASIN_OUTCOMES];
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
-    const int64_t done = tolerance ? advance(d, n, 1) : advance(d, n, 0);
+    unsigned hit = 0;
+    const int64_t done = tolerance ? advance(d, n, 1, &hit) : advance(d, n, 0, &hit);
     for (int v = 0; v < VECTORS; v++) d->steps += done * __builtin_popcount(d->active[v]);
     d->clock += done;
     left -= done;
@@ -262,7 +261,7 @@ static void block(driver *d) {
       for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
       find_next_event(d);
     }
-    for (int v = 0; v < VECTORS && (tolerance || left == 0); v++) {
+    for (int v = 0; v < VECTORS && (tolerance ? hit : left == 0); v++) {
       ask(d, &d->x[v], outcome);
       retire(d, v, outcome);
     }
@@ -302,6 +301,7 @@ static basin_status run(driver *d) {
     d->stage_end[s] = end;
   }
   for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
+  for (int i = 0; i < VECTORS * STATES; i++) ((real *)d->x)[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;
 
   while (refill_all(d)) {

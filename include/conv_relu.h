@@ -41,8 +41,8 @@
  *   omc <- omc + (1-y) cos - sin t y
  *   d3  <- d3 + (1-y) sin - omc t y - (atan t - t y)
  *
- * Operations of one step (no lane with |t| > 1/32): 33 instructions, 17 of them fma, 50 flop; cnn: 36
- * and 53. No division and no square root.
+ * Operations of one step (no lane with |t| > 1/32): 33 instructions, 18 of them fma, 51 flop; cnn: 36
+ * and 54. No division and no square root.
  */
 #ifndef BASIN_CONV_RELU_H
 #define BASIN_CONV_RELU_H
@@ -109,8 +109,14 @@ typedef struct conv_state {
 
 #define CONV_SMALL_T (1.0 / 32) /* below it polynomials in t^2 stand for atan and the square root */
 
-/* v on the other side of v* (phi < 0) or of -v* (phi > pi): measure the angle from there */
-BASIN_HD void conv_reflect(conv_state *x) {
+/* Angles to v* or -v* below CONV_TINY are put back to twice that. The error has no meaning at 1e-75; without a
+   floor phi, phi^2 and phi^3 run into subnormal numbers, get stuck there, and every operation on them costs a
+   hundred. CONV_FLOOR does the same for the length `perp`. */
+#define CONV_TINY 1e-75
+#define CONV_FLOOR 1e-150
+
+/* v on the other side of v* (phi < 0) or of -v* (phi > pi), or all but on one of them */
+BASIN_HD void conv_fold(conv_state *x) {
   const mask crossed = r_lt(x->sine, r_set(0.0));
   const mask far = m_and(crossed, r_lt(x->psi, r_set(0.0)));
   const mask near = m_and(crossed, m_not(far));
@@ -118,6 +124,14 @@ BASIN_HD void conv_reflect(conv_state *x) {
   x->psi = r_select(near, r_set(2 * BASIN_PI) - x->psi, r_abs(x->psi));
   x->d3 = r_select(far, r_set(2 * BASIN_PI) - x->d3, r_abs(x->d3));
   x->side = r_select(crossed, r_set(0.0) - x->side, x->side);
+
+  const real angle = r_set(2 * CONV_TINY);
+  const mask tiny = r_lt(x->sine, r_set(CONV_TINY)), obtuse = r_lt(r_set(1.0), x->omc);
+  const mask at_teacher = m_and(tiny, m_not(obtuse)), opposite = m_and(tiny, obtuse);
+  x->sine = r_select(tiny, angle, x->sine);
+  x->psi = r_select(opposite, angle, x->psi);
+  x->omc = r_select(at_teacher, r_set(2 * CONV_TINY * CONV_TINY), x->omc);
+  x->d3 = r_select(at_teacher, r_set(4.0 / 3 * CONV_TINY * CONV_TINY * CONV_TINY), x->d3);
 }
 
 /* one step of gradient descent; weight_norm: |v| grows (cnn), else it is reset to 1 (resnet) */
@@ -165,12 +179,12 @@ BASIN_HD void conv_step(const conv_cell *cell, const conv_rates *rate, conv_stat
   x->omc = r_fnma(sine, ty, r_fma(one_minus_y, cosine, x->omc));
   x->psi = x->psi + (ty + excess);
   if (weight_norm) x->shrink = x->shrink * (y * y);
-  if (BASIN_UNLIKELY(m_any(r_lt(x->sine, r_set(0.0))))) conv_reflect(x);
+  if (BASIN_UNLIKELY(m_any(r_lt(x->sine, r_set(CONV_TINY))))) conv_fold(x);
 
   /* move the output weights */
   x->e1 = r_fnma(rate->pull1, h, rate->keep1 * x->e1);
   x->e2 = r_fnma(rate->pull2, h, rate->keep2 * x->e2);
-  x->perp = rate->keep2 * x->perp;
+  x->perp = r_fma(rate->keep2, x->perp, r_set(CONV_FLOOR));
 }
 
 /* ---------------------------------------------------------------- outcomes */
@@ -180,9 +194,7 @@ BASIN_HD real conv_error2_a(const conv_state *x) {
 }
 
 /* the bound also catches every NaN: a comparison with one is false */
-BASIN_HD mask conv_diverged(const conv_state *x) {
-  return m_not(r_le(conv_error2_a(x) + x->omc, r_set(1e100)));
-}
+BASIN_HD mask conv_unbounded(real distance2) { return m_not(r_le(distance2, r_set(1e100))); }
 
 /* Early rule. It speaks of every step to come, whatever the stage, so let c and cw be the largest of the
    schedule, nu = max(0, c (k+pi-1) - 1) < 1, c (pi-1) < 1, and b = -1'a* 1'e. Then
@@ -221,7 +233,7 @@ BASIN_HD void conv_decide(const conv_cell *cell, const conv_state *x, mask outco
   outcome[BASIN_SPURIOUS] =
       m_and(m_and(r_lt(q, zero), r_le(b_spurious, zero - bracket)), r_le(turn * q_spurious, r_set(1.0)));
 
-  outcome[BASIN_DIVERGED] = conv_diverged(x);
+  outcome[BASIN_DIVERGED] = conv_unbounded(r_fma(r_set(2.0), x->omc, conv_error2_a(x)));
 }
 
 /* Tolerance rule: |a - a_o|^2 + |v/|v| - v_o|^2 <= tolerance, o either optimum (resnet-shortcut section 4).
@@ -230,9 +242,11 @@ BASIN_HD void conv_reached(const conv_cell *cell, const conv_state *x, mask outc
   const real tolerance = r_set(cell->tolerance);
   const real d1 = x->e1 - r_set(cell->e1_spurious), d2 = x->e2 - r_set(cell->e2_spurious);
   const real error2 = r_fma(d1, d1, r_fma(d2, d2, x->perp * x->perp)) - tolerance;
-  outcome[BASIN_GLOBAL] = r_le(r_fma(r_set(2.0), x->omc, conv_error2_a(x)), tolerance);
+  const real distance2 = r_fma(r_set(2.0), x->omc, conv_error2_a(x));
+  outcome[BASIN_GLOBAL] = r_le(distance2, tolerance);
   outcome[BASIN_SPURIOUS] = m_and(r_lt(r_set(1.0), x->omc),
                                   r_le(r_fma(error2, x->omc, (x->sine + x->sine) * x->sine), r_set(0.0)));
+  outcome[BASIN_DIVERGED] = conv_unbounded(distance2);
 }
 
 /* ---------------------------------------------------------------- observables */

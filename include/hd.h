@@ -28,6 +28,15 @@
 #define BASIN_HD static inline __attribute__((always_inline, unused))
 #endif
 
+/* before a loop of few iterations over independent values: keep them all in flight */
+#if defined(__clang__)
+#define BASIN_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__) && !defined(__CUDACC__)
+#define BASIN_UNROLL _Pragma("GCC unroll 8")
+#else
+#define BASIN_UNROLL
+#endif
+
 #define BASIN_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
 /* The instruction set is chosen by the build, once per object file: 0 any machine, 2 AVX2, 5 AVX-512. */

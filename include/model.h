@@ -30,8 +30,8 @@
  *   functions of host and device, BASIN_HD, branch-free up to per-lane selects
  *     void name_start(cell, data, trial, state *)        the random initialisation
  *     void name_step(cell, rates, state *)               one step of gradient descent
- *     void name_decide(cell, state, outcome[])           early rule: masks of proved outcomes
- *     void name_reached(cell, state, outcome[])          tolerance rule: masks of outcomes reached
+ *     void name_decide(cell, state, outcome[])           early rule: masks of proved outcomes, and diverged
+ *     void name_reached(cell, state, outcome[])          tolerance rule: masks of outcomes reached, and diverged
  *     void name_observe(cell, state, out[])              every observable, in the table's order
  *
  * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
