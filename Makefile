@@ -5,14 +5,16 @@
 BUILD  := build
 CC     := gcc
 OPT    := -O3
+EXTRA  :=
 PREFIX := /usr/local
 
 # ---- flags ----
 
-WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
 LIBS     := hdf5 libfyaml libxxhash
-# library headers are -isystem: their warnings are not ours to mend
-CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
+WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
+# the libraries' headers are -isystem: their warnings are not ours to mend
+CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
+            $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
 # contraction off: the same bits with and without FMA units (include/hd.h)
 CFLAGS   := -std=c17 $(OPT) -g -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -lm -lpthread
@@ -21,7 +23,7 @@ LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhd
 
 MODELS := $(sort $(basename $(notdir $(wildcard include/models/*.h))))
 ISAS   := generic
-ifneq (,$(filter x86_64%,$(shell $(CC) -dumpmachine)))
+ifneq (,$(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)))
 ISAS     += avx2 avx512
 CPPFLAGS += -DBASIN_X86=1
 endif
@@ -32,26 +34,29 @@ FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 HOST    := $(filter-out host/main.c host/lanes.c host/model_entry.c,$(wildcard host/*.c))
 OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(MODELS:%=$(BUILD)/model_%.o) \
            $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/lanes_%_$(isa).o))
+TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
+SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h tests/*.[ch] bench/*.[ch])
 
-.PHONY: all demo check lint format fuzz soak bench setup info man install clean help
+.PHONY: all demo check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/basin
+all: $(BUILD)/basin ## build the program: build/basin
 
 $(BUILD)/basin: $(BUILD)/main.o $(BUILD)/libbasin.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libbasin.a: $(OBJECTS)
-	rm -f $@
+	@rm -f $@
 	ar rcs $@ $^
-
-# rebuilt when a model comes or goes
-$(BUILD)/models.inc: $(MODELS:%=include/models/%.h) | $(BUILD)
-	printf 'BASIN_MODEL(%s)\n' $(MODELS) > $@
 
 $(BUILD)/%.o: host/%.c $(BUILD)/flags
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/models.o: $(BUILD)/models.inc
+
+# the models that there are: rebuilt when one comes or goes
+$(BUILD)/models.inc: $(BUILD)/flags
+	printf 'BASIN_MODEL(%s)\n' $(MODELS) > $@
 
 define model_rules
 $(BUILD)/model_$(1).o: host/model_entry.c $(BUILD)/flags
@@ -73,4 +78,95 @@ FORCE:
 $(BUILD):
 	mkdir -p $@
 
--include $(wildcard $(BUILD)/*.d)
+# ---- the two commands of the README ----
+
+demo: ## build, run Table 1 of the ResNet paper, show it beside the published numbers and draw it
+	@.ci/setup build plot
+	@$(MAKE) --no-print-directory demo-run
+
+demo-run: all
+	@rm -f table1.h5
+	$(BUILD)/basin run data/experiments/resnet-table1.yaml -o table1.h5
+	$(BUILD)/basin compare table1.h5 data/published/resnet-table1.csv
+	@$(BUILD)/basin plot table1.h5 -o table1.svg --published data/published/resnet-table1.csv
+	@$(BUILD)/basin plot table1.h5 -o table1.png --published data/published/resnet-table1.csv
+	@echo
+	@echo 'wrote table1.h5, table1.svg and table1.png'
+	@echo 'next: $(BUILD)/basin run data/experiments/cnn-table5-1.yaml, or copy an experiment and change it'
+
+check: ## build everything and pass all tests
+	@.ci/setup build plot check
+	@$(MAKE) --no-print-directory check-run
+
+check-run: all
+	@tests/run_all
+
+# ---- tests ----
+
+$(BUILD)/tests:
+	mkdir -p $@
+
+# dmath.h per instruction set, for tests/test_dmath.c
+define dmath_rules
+$(BUILD)/tests/dmath_lanes_$(1).o: tests/dmath_lanes.c $(BUILD)/flags | $(BUILD)/tests
+	$$(CC) $$(CPPFLAGS) -Itests $$(CFLAGS) $$(FLAGS_$(1)) -DBASIN_ISA=$(1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach isa,$(ISAS),$(eval $(call dmath_rules,$(isa))))
+
+$(BUILD)/tests/test_dmath: $(ISAS:%=$(BUILD)/tests/dmath_lanes_%.o)
+$(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
+	  $(LDLIBS) -lcmocka
+
+unit: $(TESTS:%=$(BUILD)/tests/%) ## build the unit tests: build/tests/test_*
+
+# fuzzers are a build of their own, with clang and its sanitizers
+$(BUILD)/tests/fuzz_%: tests/fuzz_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -fsanitize=fuzzer -MMD -MP -MT $@ -MF $@.d -o $@ $< $(BUILD)/libbasin.a $(LDLIBS)
+
+fuzzers: $(FUZZERS:%=$(BUILD)/tests/%)
+
+FUZZ_SECONDS := 600
+fuzz: ## fuzz the readers for FUZZ_SECONDS each (default 600)
+	@.ci/setup build check
+	@tests/fuzz $(FUZZ_SECONDS)
+
+soak: all ## the long versions of the tests that do harm
+	@.ci/setup build check
+	@BASIN_SOAK=1 tests/run_all
+
+lint: ## formatting and static analysis
+	@tests/lint
+
+format: ## put the sources into the project's format
+	clang-format -i $(SOURCES)
+
+# ---- the rest ----
+
+bench: all ## measure basin beside NumPy and JAX, as ratios in one run
+	@.ci/setup build bench
+	@bench/run $(BUILD)
+
+setup: ## install the packages that building and testing need (apt)
+	@.ci/setup build plot check
+
+info: all ## what this build has
+	@echo 'models              $(MODELS)'
+	@echo 'instruction sets    $(ISAS)'
+	@$(BUILD)/basin info
+
+man: $(BUILD)/basin.1 ## the manual page: build/basin.1
+$(BUILD)/basin.1: $(BUILD)/basin
+	$(BUILD)/basin help --man > $@
+
+install: all man ## install the program and its manual page under PREFIX (default /usr/local)
+	install -D -m 755 $(BUILD)/basin $(DESTDIR)$(PREFIX)/bin/basin
+	install -D -m 644 $(BUILD)/basin.1 $(DESTDIR)$(PREFIX)/share/man/man1/basin.1
+
+clean: ## remove build/ and what `make demo` wrote
+	rm -rf $(BUILD) table1.h5 table1.h5.parts table1.h5.tmp table1.svg table1.png
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-11s %s\n", $$1, $$2 }'
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d)

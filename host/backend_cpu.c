@@ -15,7 +15,8 @@ static int isa_runs(int isa) {
 #if BASIN_X86
   __builtin_cpu_init();
   if (isa == BASIN_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (isa == BASIN_ISA_AVX512) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+  if (isa == BASIN_ISA_AVX512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 #endif
   return isa == BASIN_ISA_GENERIC;
 }
@@ -35,8 +36,8 @@ int basin_cpu_processors(void) {
   return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
-static basin_status cpu_run(void *self, int worker, const basin_job *job, basin_part *part, basin_watch *watch,
-                            basin_error *error) {
+static basin_status cpu_run(void *self, int worker, const basin_job *job, basin_part *part,
+                            basin_watch *watch, basin_error *error) {
   const int isa = *(const int *)self;
   (void)worker;
   const basin_status status = job->model->lane_run[isa](job, part, watch);
@@ -45,12 +46,14 @@ static basin_status cpu_run(void *self, int worker, const basin_job *job, basin_
 
 static void cpu_close(void *self) { free(self); }
 
-basin_status basin_cpu_open(const char *isa, int threads, basin_backend *backend, basin_error *error) {
+basin_status basin_cpu_open(const char *isa, int threads, basin_backend *backend,
+                            basin_error *error) {
   const int chosen = basin_cpu_isa(isa);
   if (chosen < 0) {
     for (int i = 0; i < BASIN_ISAS; i++)
       if (!strcmp(isa, isa_name[i]))
-        return basin_fail(error, BASIN_BAD_INPUT, "--isa %s: this machine cannot execute it, expected %s at most", isa,
+        return basin_fail(error, BASIN_BAD_INPUT,
+                          "--isa %s: this machine cannot execute it, expected %s at most", isa,
                           isa_name[basin_cpu_isa(NULL)]);
     return basin_fail(error, BASIN_BAD_INPUT, "--isa %s: expected generic, avx2 or avx512", isa);
   }
@@ -62,7 +65,7 @@ basin_status basin_cpu_open(const char *isa, int threads, basin_backend *backend
                              .self = self,
                              .run = cpu_run,
                              .close = cpu_close};
-  snprintf(backend->description, sizeof backend->description, "cpu, %s, %d thread%s", isa_name[chosen],
-           backend->workers, backend->workers == 1 ? "" : "s");
+  snprintf(backend->description, sizeof backend->description, "cpu, %s, %d thread%s",
+           isa_name[chosen], backend->workers, backend->workers == 1 ? "" : "s");
   return BASIN_OK;
 }

@@ -9,7 +9,8 @@
 #include "error.h"
 
 /* isa: "generic", "avx2", "avx512", or NULL for the best; threads: 0 for all processors */
-basin_status basin_cpu_open(const char *isa, int threads, basin_backend *backend, basin_error *error);
+basin_status basin_cpu_open(const char *isa, int threads, basin_backend *backend,
+                            basin_error *error);
 
 /* number of the named instruction set (NULL: the best) that this machine can execute, -1 where it cannot */
 int basin_cpu_isa(const char *name);

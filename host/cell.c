@@ -13,7 +13,8 @@ enum { DEPTH_MAX = 32, WHAT_MAX = 160, SYMBOLS_MAX = 64 /* of one table of a mod
 
 /* ---- values ---- */
 
-static basin_status look_up(void *context, const char *name, double *value, int *found, basin_error *error) {
+static basin_status look_up(void *context, const char *name, double *value, int *found,
+                            basin_error *error) {
   basin_scope *scope = context;
   *found = 1;
   for (int i = 0; scope->coordinate && i < scope->experiment->axes; i++)
@@ -25,19 +26,23 @@ static basin_status look_up(void *context, const char *name, double *value, int 
 
   /* expressions that may name each other: evaluated where they are asked for */
   const basin_node *node = NULL;
-  if (scope->stage && scope->model && basin_symbol_find(scope->model->step_size, scope->model->step_sizes, name) >= 0)
+  if (scope->stage && scope->model &&
+      basin_symbol_find(scope->model->step_size, scope->model->step_sizes, name) >= 0)
     node = basin_node_get(scope->stage, name);
   if (!node) node = basin_node_get(scope->parameters, name);
   if (!node) node = basin_node_get(scope->define, name);
   if (node) {
     if (scope->depth > DEPTH_MAX)
-      return basin_fail_at(error, node->place, "`%s` is defined by itself, or through over %d names", name, DEPTH_MAX);
+      return basin_fail_at(error, node->place,
+                           "`%s` is defined by itself, or through over %d names", name, DEPTH_MAX);
     scope->depth++;
     const basin_status status = basin_scope_value(scope, node, name, value, error);
     scope->depth--;
     return status;
   }
-  const int parameter = scope->model ? basin_symbol_find(scope->model->parameter, scope->model->parameters, name) : -1;
+  const int parameter = scope->model ? basin_symbol_find(scope->model->parameter,
+                                                         scope->model->parameters, name)
+                                     : -1;
   if (parameter >= 0) {
     *value = scope->model->parameter[parameter].initial;
     return BASIN_OK;
@@ -46,46 +51,53 @@ static basin_status look_up(void *context, const char *name, double *value, int 
   return BASIN_OK;
 }
 
-basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what, double *value,
-                               basin_error *error) {
+basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what,
+                               double *value, basin_error *error) {
   if (node->kind != BASIN_SCALAR)
     return basin_fail_at(error, node->place, "%s: expected a number or an expression, not %s", what,
                          basin_kind_name(node->kind));
-  if (!*node->text) return basin_fail_at(error, node->place, "%s: nothing given, expected a number or an expression", what);
+  if (!*node->text)
+    return basin_fail_at(error, node->place,
+                         "%s: nothing given, expected a number or an expression", what);
   basin_place place = node->place;
   place.column += node->quoted;
   return basin_evaluate(node->text, place, look_up, scope, value, error);
 }
 
-basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, const char *what, int64_t minimum,
-                                 int64_t maximum, int64_t *value, basin_error *error) {
+basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, const char *what,
+                                 int64_t minimum, int64_t maximum, int64_t *value,
+                                 basin_error *error) {
   double x;
   const basin_status status = basin_scope_value(scope, node, what, &x, error);
   if (status) return status;
   if (x != floor(x) || x < (double)minimum || x > (double)maximum)
-    return basin_fail_at(error, node->place, "%s is %.17g, expected a whole number from %lld to %lld", what, x,
+    return basin_fail_at(error, node->place,
+                         "%s is %.17g, expected a whole number from %lld to %lld", what, x,
                          (long long)minimum, (long long)maximum);
   *value = (int64_t)x;
   return BASIN_OK;
 }
 
-basin_status basin_check_keys(const basin_node *mapping, const char *const *key, int keys, const char *what,
-                              basin_error *error) {
+basin_status basin_check_keys(const basin_node *mapping, const char *const *key, int keys,
+                              const char *what, basin_error *error) {
   char list[512] = "";
   if (mapping->kind != BASIN_MAPPING)
-    return basin_fail_at(error, mapping->place, "%s: expected a mapping, not %s", what, basin_kind_name(mapping->kind));
+    return basin_fail_at(error, mapping->place, "%s: expected a mapping, not %s", what,
+                         basin_kind_name(mapping->kind));
   for (int i = 0; i < mapping->count; i++) {
     int known = 0;
     for (int j = 0; j < keys; j++) known |= !strcmp(mapping->key[i], key[j]);
     if (known) continue;
     const char *near = basin_nearest(mapping->key[i], key, keys);
     if (near)
-      return basin_fail_at(error, mapping->key_place[i], "unknown key `%s` in %s, did you mean `%s`?", mapping->key[i],
-                           what, near);
+      return basin_fail_at(error, mapping->key_place[i],
+                           "unknown key `%s` in %s, did you mean `%s`?", mapping->key[i], what,
+                           near);
     for (int j = 0; j < keys; j++)
       snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", j ? ", " : "", key[j]);
-    return basin_fail_at(error, mapping->key_place[i], "unknown key `%s` in %s, expected one of: %s", mapping->key[i],
-                         what, list);
+    return basin_fail_at(error, mapping->key_place[i],
+                         "unknown key `%s` in %s, expected one of: %s", mapping->key[i], what,
+                         list);
   }
   return BASIN_OK;
 }
@@ -93,8 +105,8 @@ basin_status basin_check_keys(const basin_node *mapping, const char *const *key,
 /* ---- the parts of a cell ---- */
 
 /* a mapping keyed by the names of a model's table */
-static basin_status check_symbols(const basin_node *mapping, const basin_symbol *symbol, int symbols, const char *what,
-                                  basin_error *error) {
+static basin_status check_symbols(const basin_node *mapping, const basin_symbol *symbol,
+                                  int symbols, const char *what, basin_error *error) {
   const char *name[SYMBOLS_MAX] = {NULL};
   for (int i = 0; i < symbols; i++) name[i] = symbol[i].name;
   return basin_check_keys(mapping, name, symbols, what, error);
@@ -103,8 +115,8 @@ static basin_status check_symbols(const basin_node *mapping, const basin_symbol 
 static basin_status read_parameters(basin_scope *scope, basin_cell *cell, basin_error *error) {
   const basin_model *model = cell->model;
   if (scope->parameters) {
-    const basin_status status =
-        check_symbols(scope->parameters, model->parameter, model->parameters, "parameters", error);
+    const basin_status status = check_symbols(scope->parameters, model->parameter,
+                                              model->parameters, "parameters", error);
     if (status) return status;
   }
   for (int i = 0; i < model->parameters; i++) {
@@ -114,34 +126,40 @@ static basin_status read_parameters(basin_scope *scope, basin_cell *cell, basin_
     int found;
     const basin_status status = look_up(scope, symbol->name, value, &found, error);
     if (status) return status;
-    if (*value >= symbol->minimum && *value <= symbol->maximum && !(symbol->integer && *value != floor(*value))) continue;
+    if (*value >= symbol->minimum && *value <= symbol->maximum &&
+        !(symbol->integer && *value != floor(*value)))
+      continue;
     basin_place place = node ? node->place : (basin_place){0};
     for (int a = 0; a < scope->experiment->axes; a++)
-      if (!strcmp(scope->experiment->axis[a], symbol->name)) place = scope->experiment->axis_place[a];
-    return basin_fail_at(error, place, "%s is %.17g, expected a %s from %.17g to %.17g", symbol->name, *value,
-                         symbol->integer ? "whole number" : "number", symbol->minimum, symbol->maximum);
+      if (!strcmp(scope->experiment->axis[a], symbol->name))
+        place = scope->experiment->axis_place[a];
+    return basin_fail_at(error, place, "%s is %.17g, expected a %s from %.17g to %.17g",
+                         symbol->name, *value, symbol->integer ? "whole number" : "number",
+                         symbol->minimum, symbol->maximum);
   }
   return BASIN_OK;
 }
 
-static basin_status read_vectors(basin_scope *scope, const basin_node *mapping, basin_place place, const char *what,
-                                 const basin_symbol *symbol, int symbols, int random, basin_cell *cell,
-                                 basin_vector *vector, basin_error *error) {
+static basin_status read_vectors(basin_scope *scope, const basin_node *mapping, basin_place place,
+                                 const char *what, const basin_symbol *symbol, int symbols,
+                                 int random, basin_cell *cell, basin_vector *vector,
+                                 basin_error *error) {
   char name[WHAT_MAX];
   if (!mapping) return basin_fail_at(error, place, "key `%s` is missing", what);
   basin_status status = check_symbols(mapping, symbol, symbols, what, error);
   for (int i = 0; i < symbols && !status; i++) {
     const basin_node *node = basin_node_get(mapping, symbol[i].name);
     snprintf(name, sizeof name, "%s.%s", what, symbol[i].name);
-    if (!node) return basin_fail_at(error, mapping->place, "%s is missing: %s", name, symbol[i].meaning);
+    if (!node)
+      return basin_fail_at(error, mapping->place, "%s is missing: %s", name, symbol[i].meaning);
     const int64_t length = (int64_t)cell->parameter[symbol[i].length];
     status = basin_vector_read(scope, node, name, length, random, &vector[i], error);
   }
   return status;
 }
 
-static basin_status read_stage(basin_scope *scope, const basin_node *node, int last, basin_cell *cell,
-                               basin_stage *stage, basin_error *error) {
+static basin_status read_stage(basin_scope *scope, const basin_node *node, int last,
+                               basin_cell *cell, basin_stage *stage, basin_error *error) {
   const basin_model *model = cell->model;
   const char *key[BASIN_STEP_SIZES_MAX + 2] = {"steps", "eta"};
   for (int i = 0; i < model->step_sizes; i++) key[i + 2] = model->step_size[i].name;
@@ -151,42 +169,46 @@ static basin_status read_stage(basin_scope *scope, const basin_node *node, int l
   const basin_node *steps = basin_node_get(node, "steps");
   stage->steps = INT64_MAX;
   if (last && steps)
-    return basin_fail_at(error, steps->place,
-                         "steps of the last stage: it lasts until stop.max_steps, leave `steps` out here");
+    return basin_fail_at(
+        error, steps->place,
+        "steps of the last stage: it lasts until stop.max_steps, leave `steps` out here");
   if (!last && !steps)
-    return basin_fail_at(error, node->place, "steps is missing: every stage but the last one needs a length");
-  if (steps) status = basin_scope_integer(scope, steps, "steps", 1, BASIN_STEPS_MAX, &stage->steps, error);
+    return basin_fail_at(error, node->place,
+                         "steps is missing: every stage but the last one needs a length");
+  if (steps)
+    status = basin_scope_integer(scope, steps, "steps", 1, BASIN_STEPS_MAX, &stage->steps, error);
 
   scope->stage = node;
   for (int i = 0; i < model->step_sizes && !status; i++) {
     const basin_node *eta = basin_node_get(node, model->step_size[i].name);
     if (!eta) eta = basin_node_get(node, "eta");
     if (!eta)
-      status = basin_fail_at(error, node->place, "step size `%s` is missing (or give `eta` for all)",
+      status = basin_fail_at(error, node->place,
+                             "step size `%s` is missing (or give `eta` for all)",
                              model->step_size[i].name);
-    else
-      status = basin_scope_value(scope, eta, model->step_size[i].name, &stage->eta[i], error);
+    else status = basin_scope_value(scope, eta, model->step_size[i].name, &stage->eta[i], error);
     if (!status && stage->eta[i] < 0)
-      status = basin_fail_at(error, eta->place, "%s is %g, expected a step size of at least 0", model->step_size[i].name,
-                             stage->eta[i]);
+      status = basin_fail_at(error, eta->place, "%s is %g, expected a step size of at least 0",
+                             model->step_size[i].name, stage->eta[i]);
   }
   scope->stage = NULL;
   return status;
 }
 
-static basin_status read_schedule(basin_scope *scope, const basin_node *schedule, basin_place place, basin_cell *cell,
-                                  basin_error *error) {
+static basin_status read_schedule(basin_scope *scope, const basin_node *schedule, basin_place place,
+                                  basin_cell *cell, basin_error *error) {
   if (!schedule) return basin_fail_at(error, place, "key `schedule` is missing");
   if (schedule->kind != BASIN_SEQUENCE || !schedule->count)
     return basin_fail_at(error, schedule->place, "schedule: expected a list of at least one stage");
   if (schedule->count > BASIN_STAGES_MAX)
-    return basin_fail_at(error, schedule->place, "schedule: %d stages, expected at most %d", schedule->count,
-                         BASIN_STAGES_MAX);
+    return basin_fail_at(error, schedule->place, "schedule: %d stages, expected at most %d",
+                         schedule->count, BASIN_STAGES_MAX);
   cell->stage = calloc((size_t)schedule->count, sizeof *cell->stage);
   if (!cell->stage) return basin_fail_memory(error);
   for (int i = 0; i < schedule->count; i++) {
     const int last = i == schedule->count - 1;
-    const basin_status status = read_stage(scope, schedule->child[i], last, cell, &cell->stage[i], error);
+    const basin_status status = read_stage(scope, schedule->child[i], last, cell, &cell->stage[i],
+                                           error);
     if (status) return status;
   }
   cell->setting.stage = cell->stage;
@@ -194,18 +216,21 @@ static basin_status read_schedule(basin_scope *scope, const basin_node *schedule
   return BASIN_OK;
 }
 
-static basin_status read_stop(basin_scope *scope, const basin_node *stop, basin_cell *cell, basin_error *error) {
+static basin_status read_stop(basin_scope *scope, const basin_node *stop, basin_cell *cell,
+                              basin_error *error) {
   static const char *const key[] = {"at", "max_steps"};
   cell->setting.stop = (basin_stop){.tolerance = 0, .max_steps = 1000000};
   if (!stop) return BASIN_OK;
   basin_status status = basin_check_keys(stop, key, 2, "stop", error);
   const basin_node *at = basin_node_get(stop, "at"), *max_steps = basin_node_get(stop, "max_steps");
-  if (!status && at) status = basin_scope_value(scope, at, "stop.at", &cell->setting.stop.tolerance, error);
+  if (!status && at)
+    status = basin_scope_value(scope, at, "stop.at", &cell->setting.stop.tolerance, error);
   if (!status && at && !(cell->setting.stop.tolerance > 0))
-    status = basin_fail_at(error, at->place, "stop.at is %g, expected a tolerance above 0", cell->setting.stop.tolerance);
+    status = basin_fail_at(error, at->place, "stop.at is %g, expected a tolerance above 0",
+                           cell->setting.stop.tolerance);
   if (!status && max_steps)
-    status = basin_scope_integer(scope, max_steps, "stop.max_steps", 1, BASIN_STEPS_MAX, &cell->setting.stop.max_steps,
-                                 error);
+    status = basin_scope_integer(scope, max_steps, "stop.max_steps", 1, BASIN_STEPS_MAX,
+                                 &cell->setting.stop.max_steps, error);
   return status;
 }
 
@@ -240,8 +265,8 @@ static uint64_t identify(const basin_experiment *experiment, const basin_cell *c
 /* ---- the whole ---- */
 
 /* where the model's own check points to: a key like "teacher.v" */
-static basin_status check_model(const basin_node *teacher, const basin_node *init, const basin_cell *cell,
-                                basin_error *error) {
+static basin_status check_model(const basin_node *teacher, const basin_node *init,
+                                const basin_cell *cell, basin_error *error) {
   const char *where = NULL, *why = cell->model->check(&cell->setting, &where);
   if (!why) return BASIN_OK;
   const basin_node *group = !strncmp(where, "teacher.", 8) ? teacher : init;
@@ -249,19 +274,23 @@ static basin_status check_model(const basin_node *teacher, const basin_node *ini
   return basin_fail_at(error, node ? node->place : group->place, "%s: %s", where, why);
 }
 
-basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_node *file, const basin_node *variant,
-                                const double *coordinate, int variant_index, char *used, basin_cell *cell,
+basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_node *file,
+                                const basin_node *variant, const double *coordinate,
+                                int variant_index, char *used, basin_cell *cell,
                                 basin_error *error) {
-#define PICK(key) (basin_node_get(variant, key) ? basin_node_get(variant, key) : basin_node_get(file, key))
+#define PICK(key) \
+  (basin_node_get(variant, key) ? basin_node_get(variant, key) : basin_node_get(file, key))
   const basin_place place = variant ? variant->place : file->place;
-  const basin_node *model = PICK("model"), *gradient = PICK("gradient"), *teacher = PICK("teacher"), *init = PICK("init");
+  const basin_node *model = PICK("model"), *gradient = PICK("gradient"), *teacher = PICK("teacher"),
+                   *init = PICK("init");
   if (!model) return basin_fail_at(error, place, "key `model` is missing");
   if (model->kind != BASIN_SCALAR || !(cell->model = basin_model_find(model->text))) {
     int count;
     char list[256] = "";
     const basin_model *const *all = basin_models(&count);
     for (int i = 0; i < count; i++)
-      snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", all[i]->name);
+      snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+               all[i]->name);
     return basin_fail_at(error, model->place, "unknown model, expected one of: %s", list);
   }
   if (gradient && (gradient->kind != BASIN_SCALAR || strcmp(gradient->text, "population") != 0))
@@ -270,7 +299,8 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   cell->variant = variant_index;
   cell->coordinate = calloc((size_t)experiment->axes + 1, sizeof *cell->coordinate);
   cell->parameter = calloc((size_t)cell->model->parameters + 1, sizeof *cell->parameter);
-  cell->vector = calloc((size_t)(cell->model->teachers + cell->model->initials) + 1, sizeof *cell->vector);
+  cell->vector = calloc((size_t)(cell->model->teachers + cell->model->initials) + 1,
+                        sizeof *cell->vector);
   if (!cell->coordinate || !cell->parameter || !cell->vector) return basin_fail_memory(error);
   for (int i = 0; i < experiment->axes; i++) cell->coordinate[i] = coordinate[i];
 
@@ -282,14 +312,16 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
                        .used = used};
   basin_vector *initial = cell->vector + cell->model->teachers;
   for (int i = 0; i < experiment->axes; i++)
-    if (basin_symbol_find(cell->model->parameter, cell->model->parameters, experiment->axis[i]) >= 0) used[i] = 1;
+    if (basin_symbol_find(cell->model->parameter, cell->model->parameters, experiment->axis[i]) >=
+        0)
+      used[i] = 1;
   basin_status status = read_parameters(&scope, cell, error);
   if (!status)
-    status = read_vectors(&scope, teacher, place, "teacher", cell->model->teacher, cell->model->teachers, 0, cell,
-                          cell->vector, error);
+    status = read_vectors(&scope, teacher, place, "teacher", cell->model->teacher,
+                          cell->model->teachers, 0, cell, cell->vector, error);
   if (!status)
-    status = read_vectors(&scope, init, place, "init", cell->model->initial, cell->model->initials, 1, cell, initial,
-                          error);
+    status = read_vectors(&scope, init, place, "init", cell->model->initial, cell->model->initials,
+                          1, cell, initial, error);
   if (!status) status = read_schedule(&scope, PICK("schedule"), place, cell, error);
   if (!status) status = read_stop(&scope, PICK("stop"), cell, error);
   if (status) return status;
@@ -305,7 +337,8 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
 
 void basin_cell_free(basin_cell *cell) {
   if (cell->model && cell->vector)
-    for (int i = 0; i < cell->model->teachers + cell->model->initials; i++) free((void *)(uintptr_t)cell->vector[i].value);
+    for (int i = 0; i < cell->model->teachers + cell->model->initials; i++)
+      free((void *)(uintptr_t)cell->vector[i].value);
   free(cell->vector);
   free(cell->parameter);
   free(cell->coordinate);

@@ -8,34 +8,39 @@
 
 enum { WIDTH = 96, COLUMN = 28 };
 
-static const char synopsis[] = "Runs very many independent gradient-descent trials from random starts, and answers with what "
-                               "probability they reach the global optimum, and how fast.";
+static const char synopsis[] =
+    "Runs very many independent gradient-descent trials from random starts, and answers with what "
+    "probability they reach the global optimum, and how fast.";
 
-static const char exit_codes[] = "0  done\n"
-                                 "1  the system failed: disk, memory, permission\n"
-                                 "2  usage, or a file that is not what it should be\n"
-                                 "3  done, but more trials unresolved or diverged than the experiment allows\n"
-                                 "75 interrupted; the same command goes on\n";
+static const char exit_codes[] =
+    "0  done\n"
+    "1  the system failed: disk, memory, permission\n"
+    "2  usage, or a file that is not what it should be\n"
+    "3  done, but more trials unresolved or diverged than the experiment allows\n"
+    "75 interrupted; the same command goes on\n";
 
 /* ---- parsing ---- */
 
-static const basin_option *find_long(const basin_command *command, const char *word, size_t length) {
+static const basin_option *find_long(const basin_command *command, const char *word,
+                                     size_t length) {
   for (int i = 0; i < command->options; i++)
     if (strlen(command->option[i].name) == length && !memcmp(command->option[i].name, word, length))
       return &command->option[i];
   return NULL;
 }
 
-static basin_status unknown_option(const basin_command *command, const char *word, basin_error *error) {
+static basin_status unknown_option(const basin_command *command, const char *word,
+                                   basin_error *error) {
   const char *name[32];
   for (int i = 0; i < command->options; i++) name[i] = command->option[i].name;
   const char *near = basin_nearest(word + strspn(word, "-"), name, command->options);
-  return basin_fail(error, BASIN_BAD_INPUT, "%s: unknown option %s%s%s%s, see basin %s --help", command->name, word,
-                    near ? ", did you mean --" : "", near ? near : "", near ? "?" : "", command->name);
+  return basin_fail(error, BASIN_BAD_INPUT, "%s: unknown option %s%s%s%s, see basin %s --help",
+                    command->name, word, near ? ", did you mean --" : "", near ? near : "",
+                    near ? "?" : "", command->name);
 }
 
-basin_status basin_arguments_parse(const basin_command *command, int count, char **word, basin_arguments *arguments,
-                                   basin_error *error) {
+basin_status basin_arguments_parse(const basin_command *command, int count, char **word,
+                                   basin_arguments *arguments, basin_error *error) {
   memset(arguments, 0, sizeof *arguments);
   int only_positional = 0;
   for (int i = 0; i < count; i++) {
@@ -47,13 +52,15 @@ basin_status basin_arguments_parse(const basin_command *command, int count, char
     }
     if (only_positional || word[i][0] != '-' || !word[i][1]) {
       if (arguments->positionals == command->most)
-        return basin_fail(error, BASIN_BAD_INPUT, "%s: `%s` is one argument too many, expected: basin %s %s",
-                          command->name, word[i], command->name, command->arguments);
+        return basin_fail(error, BASIN_BAD_INPUT,
+                          "%s: `%s` is one argument too many, expected: basin %s %s", command->name,
+                          word[i], command->name, command->arguments);
       arguments->positional[arguments->positionals++] = word[i];
       continue;
     }
     if (word[i][1] == '-') {
-      option = find_long(command, word[i] + 2, equals ? (size_t)(equals - word[i] - 2) : strlen(word[i] + 2));
+      option = find_long(command, word[i] + 2,
+                         equals ? (size_t)(equals - word[i] - 2) : strlen(word[i] + 2));
     } else {
       for (int j = 0; j < command->options && word[i][2] == 0; j++)
         if (command->option[j].letter == word[i][1]) option = &command->option[j];
@@ -61,18 +68,21 @@ basin_status basin_arguments_parse(const basin_command *command, int count, char
     }
     if (!option) return unknown_option(command, word[i], error);
     if (!option->argument && equals)
-      return basin_fail(error, BASIN_BAD_INPUT, "%s: --%s takes no value", command->name, option->name);
+      return basin_fail(error, BASIN_BAD_INPUT, "%s: --%s takes no value", command->name,
+                        option->name);
     if (option->argument && !equals && i + 1 == count)
-      return basin_fail(error, BASIN_BAD_INPUT, "%s: --%s needs a value: %s", command->name, option->name, option->argument);
+      return basin_fail(error, BASIN_BAD_INPUT, "%s: --%s needs a value: %s", command->name,
+                        option->name, option->argument);
     if (option->argument) value = equals ? equals + 1 : word[++i];
     if (arguments->givens == BASIN_VALUES_MAX)
-      return basin_fail(error, BASIN_BAD_INPUT, "%s: more than %d options", command->name, BASIN_VALUES_MAX);
+      return basin_fail(error, BASIN_BAD_INPUT, "%s: more than %d options", command->name,
+                        BASIN_VALUES_MAX);
     arguments->given[arguments->givens].name = option->name;
     arguments->given[arguments->givens++].value = value;
   }
   if (arguments->positionals < command->least && !basin_argument(arguments, "help"))
-    return basin_fail(error, BASIN_BAD_INPUT, "%s: an argument is missing, expected: basin %s %s", command->name,
-                      command->name, command->arguments);
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: an argument is missing, expected: basin %s %s",
+                      command->name, command->name, command->arguments);
   return BASIN_OK;
 }
 
@@ -83,16 +93,17 @@ const char *basin_argument(const basin_arguments *arguments, const char *option)
   return value;
 }
 
-basin_status basin_argument_integer(const basin_arguments *arguments, const char *option, int64_t minimum,
-                                    int64_t maximum, int64_t *value, basin_error *error) {
+basin_status basin_argument_integer(const basin_arguments *arguments, const char *option,
+                                    int64_t minimum, int64_t maximum, int64_t *value,
+                                    basin_error *error) {
   const char *text = basin_argument(arguments, option);
   char *end;
   if (!text) return BASIN_OK;
   errno = 0;
   const long long number = strtoll(text, &end, 10);
   if (!*text || *end || errno || number < minimum || number > maximum)
-    return basin_fail(error, BASIN_BAD_INPUT, "--%s %s: expected a whole number from %lld to %lld", option, text,
-                      (long long)minimum, (long long)maximum);
+    return basin_fail(error, BASIN_BAD_INPUT, "--%s %s: expected a whole number from %lld to %lld",
+                      option, text, (long long)minimum, (long long)maximum);
   *value = number;
   return BASIN_OK;
 }
@@ -120,9 +131,9 @@ static void wrap(const char *text, int indent) {
 }
 
 static void option_name(const basin_option *option, char *text, size_t size) {
-  snprintf(text, size, "%s%c%s--%s%s%s", option->letter ? "-" : "", option->letter ? option->letter : ' ',
-           option->letter ? ", " : "   ", option->name, option->argument ? " " : "",
-           option->argument ? option->argument : "");
+  snprintf(text, size, "%s%c%s--%s%s%s", option->letter ? "-" : "",
+           option->letter ? option->letter : ' ', option->letter ? ", " : "   ", option->name,
+           option->argument ? " " : "", option->argument ? option->argument : "");
 }
 
 void basin_help_program(void) {
@@ -133,11 +144,14 @@ void basin_help_program(void) {
     printf("  %-9s ", basin_commands[i].name);
     wrap(basin_commands[i].meaning, 12);
   }
-  printf("\nbasin COMMAND --help shows a command's options; basin --version the version.\n\nExit codes\n%s", exit_codes);
+  printf("\nbasin COMMAND --help shows a command's options; basin --version the version.\n\nExit "
+         "codes\n%s",
+         exit_codes);
 }
 
 void basin_help_command(const basin_command *command) {
-  printf("Usage: basin %s %s%s[options]\n\n", command->name, command->arguments, *command->arguments ? " " : "");
+  printf("Usage: basin %s %s%s[options]\n\n", command->name, command->arguments,
+         *command->arguments ? " " : "");
   wrap(command->meaning, 0);
   if (*command->description) putchar('\n');
   if (*command->description) wrap(command->description, 0);
@@ -162,7 +176,8 @@ static void roff(const char *text) {
 }
 
 void basin_help_man(void) {
-  printf(".TH BASIN 1 \"\" \"basin %s\" \"User Commands\"\n.SH NAME\nbasin \\- probabilities and rates of convergence of "
+  printf(".TH BASIN 1 \"\" \"basin %s\" \"User Commands\"\n.SH NAME\nbasin \\- probabilities and "
+         "rates of convergence of "
          "gradient descent from random starts\n.SH SYNOPSIS\n",
          BASIN_VERSION);
   for (int i = 0; i < basin_commands_count; i++) {
@@ -210,7 +225,8 @@ basin_status basin_command_help(const basin_arguments *arguments, basin_error *e
       return BASIN_OK;
     }
   if (arguments->positionals)
-    return basin_fail(error, BASIN_BAD_INPUT, "help: no command `%s`, see basin --help", arguments->positional[0]);
+    return basin_fail(error, BASIN_BAD_INPUT, "help: no command `%s`, see basin --help",
+                      arguments->positional[0]);
   basin_help_program();
   return BASIN_OK;
 }

@@ -39,15 +39,16 @@ extern const basin_command basin_commands[];
 extern const int basin_commands_count;
 
 /* Fills `arguments` from the words behind the command's name. */
-basin_status basin_arguments_parse(const basin_command *command, int count, char **word, basin_arguments *arguments,
-                                   basin_error *error);
+basin_status basin_arguments_parse(const basin_command *command, int count, char **word,
+                                   basin_arguments *arguments, basin_error *error);
 
 /* The last value given for an option, or NULL; "" for a flag that was given. */
 const char *basin_argument(const basin_arguments *arguments, const char *option);
 
 /* The same as a whole number within the bounds; `value` stays as it is where the option was not given. */
-basin_status basin_argument_integer(const basin_arguments *arguments, const char *option, int64_t minimum,
-                                    int64_t maximum, int64_t *value, basin_error *error);
+basin_status basin_argument_integer(const basin_arguments *arguments, const char *option,
+                                    int64_t minimum, int64_t maximum, int64_t *value,
+                                    basin_error *error);
 
 void basin_help_program(void);
 void basin_help_command(const basin_command *command);

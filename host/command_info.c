@@ -14,8 +14,8 @@
 static void show_symbols(const char *heading, const basin_symbol *symbol, int count, int units) {
   printf("  %s\n", heading);
   for (int i = 0; i < count; i++)
-    printf("    %-14s %s%s%s%s\n", symbol[i].name, symbol[i].meaning, units ? " [" : "", units ? symbol[i].unit : "",
-           units ? "]" : "");
+    printf("    %-14s %s%s%s%s\n", symbol[i].name, symbol[i].meaning, units ? " [" : "",
+           units ? symbol[i].unit : "", units ? "]" : "");
 }
 
 static void show_model(const basin_model *m) {
@@ -23,15 +23,17 @@ static void show_model(const basin_model *m) {
   printf("  parameters\n");
   for (int i = 0; i < m->parameters; i++) {
     const basin_symbol *p = &m->parameter[i];
-    printf("    %-14s %s [%s], default %g, %s from %g to %g\n", p->name, p->meaning, p->unit, p->initial,
-           p->integer ? "whole number" : "number", p->minimum, p->maximum);
+    printf("    %-14s %s [%s], default %g, %s from %g to %g\n", p->name, p->meaning, p->unit,
+           p->initial, p->integer ? "whole number" : "number", p->minimum, p->maximum);
   }
   printf("  teacher (given)\n");
   for (int i = 0; i < m->teachers; i++)
-    printf("    %-14s %s, of length %s\n", m->teacher[i].name, m->teacher[i].meaning, m->parameter[m->teacher[i].length].name);
+    printf("    %-14s %s, of length %s\n", m->teacher[i].name, m->teacher[i].meaning,
+           m->parameter[m->teacher[i].length].name);
   printf("  init (given or drawn)\n");
   for (int i = 0; i < m->initials; i++)
-    printf("    %-14s %s, of length %s\n", m->initial[i].name, m->initial[i].meaning, m->parameter[m->initial[i].length].name);
+    printf("    %-14s %s, of length %s\n", m->initial[i].name, m->initial[i].meaning,
+           m->parameter[m->initial[i].length].name);
   show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
   show_symbols("observables", m->observable, m->observables, 1);
   printf("  outcomes      ");
@@ -45,7 +47,9 @@ basin_status basin_command_models(const basin_arguments *arguments, basin_error 
   const basin_model *const *all = basin_models(&count);
   if (arguments->positionals) {
     const basin_model *one = basin_model_find(arguments->positional[0]);
-    if (!one) return basin_fail(error, BASIN_BAD_INPUT, "models: no model `%s`, see basin models", arguments->positional[0]);
+    if (!one)
+      return basin_fail(error, BASIN_BAD_INPUT, "models: no model `%s`, see basin models",
+                        arguments->positional[0]);
     show_model(one);
     return BASIN_OK;
   }
@@ -71,6 +75,7 @@ basin_status basin_command_info(const basin_arguments *arguments, basin_error *e
   printf("\nbackend cuda        not in this build\n");
   printf("HDF5                %u.%u.%u\n", major, minor, release);
   printf("libfyaml            %s\n", fy_library_version());
-  printf("xxHash              %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
+  printf("xxHash              %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
+         XXH_VERSION_RELEASE);
   return BASIN_OK;
 }

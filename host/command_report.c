@@ -51,7 +51,8 @@ typedef struct table {
   basin_summary *cell;
   int64_t cells;
   int has_variants;
-  char show[128]; /* [parameters] whether a parameter is a column: it is no function of those before it */
+  char show
+      [128]; /* [parameters] whether a parameter is a column: it is no function of those before it */
 } table;
 
 /* whether the parameter is constant, or the columns shown so far tell its value */
@@ -77,7 +78,8 @@ static basin_status table_open(const char *path, table *t, basin_error *error) {
     status = basin_results_summary(t->results, i, &t->cell[i], error);
     t->has_variants |= !status && *t->cell[i].variant;
   }
-  for (int p = 0; !status && p < t->cell[0].parameters && p < (int)sizeof t->show; p++) t->show[p] = !is_told(t, p);
+  for (int p = 0; !status && p < t->cell[0].parameters && p < (int)sizeof t->show; p++)
+    t->show[p] = !is_told(t, p);
   return status;
 }
 
@@ -93,7 +95,8 @@ static void summary_json(const table *t) {
   json_text(basin_results_experiment(t->results));
   printf(",\n  \"title\": ");
   json_text(basin_results_title(t->results));
-  printf(",\n  \"seed\": %llu,\n  \"version\": ", (unsigned long long)basin_results_seed(t->results));
+  printf(",\n  \"seed\": %llu,\n  \"version\": ",
+         (unsigned long long)basin_results_seed(t->results));
   json_text(basin_results_version(t->results));
   printf(",\n  \"cells\": [");
   for (int64_t i = 0; i < t->cells; i++) {
@@ -138,8 +141,8 @@ static void summary_csv(const table *t) {
     for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
     printf(",%lld", (long long)s->trials);
     for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%lld", (long long)s->outcomes[o]);
-    printf(",%.17g,%.17g,%.17g,%.17g,%.17g,%lld\n", s->success.rate, s->success.low, s->success.high, s->steps_median,
-           s->steps_mean, (long long)s->steps_max);
+    printf(",%.17g,%.17g,%.17g,%.17g,%.17g,%lld\n", s->success.rate, s->success.low,
+           s->success.high, s->steps_median, s->steps_mean, (long long)s->steps_max);
   }
 }
 
@@ -172,9 +175,15 @@ static void title(const table *t) {
   printf("%s\n", basin_results_title(t->results));
   for (int p = 0, first = 1; p < t->cell[0].parameters; p++) {
     int constant = 1;
-    for (int64_t i = 1; i < t->cells; i++) constant &= t->cell[i].parameter[p] == t->cell[0].parameter[p];
-    if (constant && !t->show[p]) printf("%s%s = %.10g", first ? "" : ", ", t->cell[0].parameter_name[p], t->cell[0].parameter[p]), first = 0;
-    if (p == t->cell[0].parameters - 1) printf("%sseed %llu\n\n", first ? "" : ", ", (unsigned long long)basin_results_seed(t->results));
+    for (int64_t i = 1; i < t->cells; i++)
+      constant &= t->cell[i].parameter[p] == t->cell[0].parameter[p];
+    if (constant && !t->show[p])
+      printf("%s%s = %.10g", first ? "" : ", ", t->cell[0].parameter_name[p],
+             t->cell[0].parameter[p]),
+          first = 0;
+    if (p == t->cell[0].parameters - 1)
+      printf("%sseed %llu\n\n", first ? "" : ", ",
+             (unsigned long long)basin_results_seed(t->results));
   }
 }
 
@@ -189,10 +198,12 @@ static basin_status summary_draws(const table *t, basin_error *error) {
     if (count > 1 && group[0] == i) {
       status = basin_results_any_global(t->results, group, count, &trials, &any, error);
       const basin_rate rate = basin_wilson(any, trials);
-      if (!heading++) printf("\nDraws of which at least one of the cells that share them is global\n");
+      if (!heading++)
+        printf("\nDraws of which at least one of the cells that share them is global\n");
       if (!status)
-        printf("  cells %lld to %lld (%lld of them): %lld of %lld draws, %.4f [%.4f, %.4f]\n", (long long)group[0],
-               (long long)group[count - 1], (long long)count, (long long)any, (long long)trials, rate.rate, rate.low, rate.high);
+        printf("  cells %lld to %lld (%lld of them): %lld of %lld draws, %.4f [%.4f, %.4f]\n",
+               (long long)group[0], (long long)group[count - 1], (long long)count, (long long)any,
+               (long long)trials, rate.rate, rate.low, rate.high);
     }
     free(group);
   }
@@ -203,21 +214,23 @@ static basin_status summary_text(const table *t, basin_error *error) {
   int64_t unresolved = 0, diverged = 0, trials = 0;
   title(t);
   name_heading(t);
-  printf("    trials  success  95%% interval       spurious  unresolved  diverged  steps: median        max\n");
+  printf("    trials  success  95%% interval       spurious  unresolved  diverged  steps: median   "
+         "     max\n");
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     name_cell(t, s);
-    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld  %10lld  %8lld  %13.6g  %9lld\n", (long long)s->trials, s->success.rate,
-           s->success.low, s->success.high, (long long)(s->outcomes[BASIN_SPURIOUS] + s->outcomes[BASIN_STATIONARY]),
-           (long long)s->outcomes[BASIN_UNRESOLVED], (long long)s->outcomes[BASIN_DIVERGED], s->steps_median,
-           (long long)s->steps_max);
+    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld  %10lld  %8lld  %13.6g  %9lld\n",
+           (long long)s->trials, s->success.rate, s->success.low, s->success.high,
+           (long long)(s->outcomes[BASIN_SPURIOUS] + s->outcomes[BASIN_STATIONARY]),
+           (long long)s->outcomes[BASIN_UNRESOLVED], (long long)s->outcomes[BASIN_DIVERGED],
+           s->steps_median, (long long)s->steps_max);
     unresolved += s->outcomes[BASIN_UNRESOLVED];
     diverged += s->outcomes[BASIN_DIVERGED];
     trials += s->trials;
   }
   if (unresolved || diverged)
-    printf("\n%lld of %lld trials are unresolved and %lld diverged: they count as not global\n", (long long)unresolved,
-           (long long)trials, (long long)diverged);
+    printf("\n%lld of %lld trials are unresolved and %lld diverged: they count as not global\n",
+           (long long)unresolved, (long long)trials, (long long)diverged);
   return summary_draws(t, error);
 }
 
@@ -233,22 +246,25 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
 
 /* ---- compare ---- */
 
-static void compare_row(const table *t, const basin_summary *s, const basin_published_row *row, double z, int csv) {
+static void compare_row(const table *t, const basin_summary *s, const basin_published_row *row,
+                        double z, int csv) {
   if (csv) {
     printf("%lld,", (long long)s->index);
     csv_text(s->variant);
     for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
-    printf(",%lld,%.17g,%.17g,%.17g,%.*f,%lld,%.17g,%s\n", (long long)s->trials, s->success.rate, s->success.low,
-           s->success.high, row->decimals, row->success, (long long)row->trials, z, fabs(z) > Z_LIMIT ? "differs" : "agrees");
+    printf(",%lld,%.17g,%.17g,%.17g,%.*f,%lld,%.17g,%s\n", (long long)s->trials, s->success.rate,
+           s->success.low, s->success.high, row->decimals, row->success, (long long)row->trials, z,
+           fabs(z) > Z_LIMIT ? "differs" : "agrees");
     return;
   }
   name_cell(t, s);
-  printf("  %8lld   %.4f  [%.4f, %.4f]  %9.*f  %+10.4f  %+7.1f  %s\n", (long long)s->trials, s->success.rate, s->success.low,
-         s->success.high, row->decimals, row->success, s->success.rate - row->success, z,
-         fabs(z) > Z_LIMIT ? "DIFFERS" : "agrees");
+  printf("  %8lld   %.4f  [%.4f, %.4f]  %9.*f  %+10.4f  %+7.1f  %s\n", (long long)s->trials,
+         s->success.rate, s->success.low, s->success.high, row->decimals, row->success,
+         s->success.rate - row->success, z, fabs(z) > Z_LIMIT ? "DIFFERS" : "agrees");
 }
 
-static basin_status compare(const table *t, const basin_published *published, int csv, basin_error *error) {
+static basin_status compare(const table *t, const basin_published *published, int csv,
+                            basin_error *error) {
   int64_t compared = 0, differ = 0;
   if (csv) {
     printf("index,variant");
@@ -263,17 +279,20 @@ static basin_status compare(const table *t, const basin_published *published, in
     const basin_published_row *row = basin_published_find(published, &t->cell[i]);
     if (!row) continue;
     const basin_summary *s = &t->cell[i];
-    const double z = basin_z_score(s->success.rate, s->trials, row->success, row->trials, 0.5 * pow(10, -row->decimals));
+    const double z = basin_z_score(s->success.rate, s->trials, row->success, row->trials,
+                                   0.5 * pow(10, -row->decimals));
     compare_row(t, s, row, z, csv);
     compared++;
     differ += fabs(z) > Z_LIMIT;
   }
   if (!compared)
-    return basin_fail(error, BASIN_BAD_INPUT, "%s: no row names a cell of the output; its columns must be `variant` or parameters of it",
-                      published->path);
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "%s: no row names a cell of the output; its columns must be `variant` or parameters of it",
+        published->path);
   if (csv) return BASIN_OK;
-  printf("\n%lld of %lld cells with a published value agree with it; %lld differ (|z| > %d)", (long long)(compared - differ),
-         (long long)compared, (long long)differ, Z_LIMIT);
+  printf("\n%lld of %lld cells with a published value agree with it; %lld differ (|z| > %d)",
+         (long long)(compared - differ), (long long)compared, (long long)differ, Z_LIMIT);
   if (compared < t->cells) printf("; %lld cells have none", (long long)(t->cells - compared));
   printf("\n");
   for (int i = 0; i < published->notes; i++) printf("%s\n", published->note[i]);

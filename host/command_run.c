@@ -51,8 +51,9 @@ static void on_progress(void *context, const basin_progress *p) {
   s->last = p->seconds;
   show_rate(rate, sizeof rate, p->seconds > 0 ? (double)p->trial_steps / p->seconds : 0);
   show_time(left, sizeof left, p->seconds_left);
-  fprintf(stderr, "%s%3.0f%%  %lld of %lld trials  %s trial-steps/s  %s left%s", s->terminal ? "\r" : "",
-          100 * (double)p->trials / (double)p->trials_total, (long long)p->trials, (long long)p->trials_total, rate, left,
+  fprintf(stderr, "%s%3.0f%%  %lld of %lld trials  %s trial-steps/s  %s left%s",
+          s->terminal ? "\r" : "", 100 * (double)p->trials / (double)p->trials_total,
+          (long long)p->trials, (long long)p->trials_total, rate, left,
           s->terminal ? "\033[K" : "\n");
 }
 
@@ -92,13 +93,15 @@ static basin_status read_request(const basin_arguments *a, request *r, basin_err
     r->set[r->sets++] = r->seed;
   }
   if (basin_argument(a, "output")) {
-    if (snprintf(r->output, sizeof r->output, "%s", basin_argument(a, "output")) >= (int)sizeof r->output - 8)
+    if (snprintf(r->output, sizeof r->output, "%s", basin_argument(a, "output")) >=
+        (int)sizeof r->output - 8)
       return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   } else {
     default_output(a->positional[0], r->output);
   }
   basin_status status = basin_argument_integer(a, "threads", 1, 4096, &threads, error);
-  if (!status) status = basin_argument_integer(a, "part-trials", 1, 1 << 24, &r->options.part_trials, error);
+  if (!status)
+    status = basin_argument_integer(a, "part-trials", 1, 1 << 24, &r->options.part_trials, error);
   r->options.threads = (int)threads;
   r->options.output = r->output;
   r->options.backend = basin_argument(a, "backend");
@@ -117,7 +120,8 @@ static void show_bytes(char *text, size_t size, double bytes) {
   snprintf(text, size, "%.3g %s", bytes, unit[i]);
 }
 
-static basin_status show_estimate(const basin_experiment *e, const request *r, FILE *to, basin_error *error) {
+static basin_status show_estimate(const basin_experiment *e, const request *r, FILE *to,
+                                  basin_error *error) {
   basin_estimate x;
   char memory[32], disk[32], backend[128];
   basin_status status = basin_estimate_run(e, &r->options, &x, error);
@@ -125,9 +129,10 @@ static basin_status show_estimate(const basin_experiment *e, const request *r, F
   if (status) return status;
   show_bytes(memory, sizeof memory, x.memory_bytes);
   show_bytes(disk, sizeof disk, x.disk_bytes);
-  fprintf(to, "%s\n%lld cell%s, %lld trials in %lld parts; at most %s of memory and %s of disk; %s\n",
-          basin_experiment_title(e), (long long)x.cells, x.cells == 1 ? "" : "s", (long long)x.trials, (long long)x.parts,
-          memory, disk, backend);
+  fprintf(to,
+          "%s\n%lld cell%s, %lld trials in %lld parts; at most %s of memory and %s of disk; %s\n",
+          basin_experiment_title(e), (long long)x.cells, x.cells == 1 ? "" : "s",
+          (long long)x.trials, (long long)x.parts, memory, disk, backend);
   return BASIN_OK;
 }
 
@@ -146,11 +151,14 @@ static basin_status show_trial(const char *path, int64_t trial, basin_error *err
   status = value ? basin_results_summary(results, 0, &summary, error) : basin_fail_memory(error);
   if (!status) status = basin_results_trial(results, 0, 0, &outcome, &steps, error);
   for (int i = 0; i < n && !status; i++)
-    status = basin_results_trajectory(results, 0, basin_results_observable(results, i), value + i * times, units, error);
+    status = basin_results_trajectory(results, 0, basin_results_observable(results, i),
+                                      value + i * times, units, error);
   if (!status) {
     printf("%s", *summary.variant ? summary.variant : "cell");
-    for (int i = 0; i < summary.parameters; i++) printf("  %s = %.10g", summary.parameter_name[i], summary.parameter[i]);
-    printf("\ntrial %lld: %s after %lld steps\n\n%10s", (long long)trial, basin_outcome_name(outcome), (long long)steps, "step");
+    for (int i = 0; i < summary.parameters; i++)
+      printf("  %s = %.10g", summary.parameter_name[i], summary.parameter[i]);
+    printf("\ntrial %lld: %s after %lld steps\n\n%10s", (long long)trial,
+           basin_outcome_name(outcome), (long long)steps, "step");
     for (int i = 0; i < n; i++) printf("  %22s", basin_results_observable(results, i));
     putchar('\n');
     int64_t rows = 0, shown = 0;
@@ -170,13 +178,17 @@ static basin_status show_trial(const char *path, int64_t trial, basin_error *err
 
 /* ---- the two ways to run ---- */
 
-static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, request *r, basin_error *error) {
+static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, request *r,
+                              basin_error *error) {
   int64_t cell = 0, trial = 0;
   char scratch[64] = "";
   if (!basin_argument(a, "cell") || !basin_argument(a, "trial"))
-    return basin_fail(error, BASIN_BAD_INPUT, "--cell and --trial go together: which trial of which cell?");
-  basin_status status = basin_argument_integer(a, "cell", 0, basin_experiment_cells(e) - 1, &cell, error);
-  if (!status) status = basin_argument_integer(a, "trial", 0, ((int64_t)1 << 48) - 1, &trial, error);
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "--cell and --trial go together: which trial of which cell?");
+  basin_status status = basin_argument_integer(a, "cell", 0, basin_experiment_cells(e) - 1, &cell,
+                                               error);
+  if (!status)
+    status = basin_argument_integer(a, "trial", 0, ((int64_t)1 << 48) - 1, &trial, error);
   if (status) return status;
 
   /* without -o nothing is kept: the trial is shown from a scratch file */
@@ -185,7 +197,8 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
     if (!mkdtemp(scratch)) return basin_fail_system(error, "cannot be made", scratch);
     snprintf(r->output, sizeof r->output, "%s/trial.h5", scratch);
   } else if (!access(r->output, F_OK)) {
-    return basin_fail(error, BASIN_BAD_INPUT, "%s: exists; give another name with -o, or remove it", r->output);
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: exists; give another name with -o, or remove it",
+                      r->output);
   }
   status = basin_run_trial(e, cell, trial, &r->options, error);
   if (!status && !basin_argument(a, "quiet")) status = show_trial(r->output, trial, error);
@@ -196,7 +209,8 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
   return status;
 }
 
-static basin_status run_all(const basin_arguments *a, const basin_experiment *e, request *r, basin_error *error) {
+static basin_status run_all(const basin_arguments *a, const basin_experiment *e, request *r,
+                            basin_error *error) {
   screen s = {.terminal = isatty(2), .quiet = basin_argument(a, "quiet") != NULL};
   char rate[32];
   struct sigaction action = {.sa_handler = on_signal};
@@ -214,9 +228,12 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
     fprintf(stderr, "%s is complete already; nothing to do\n", r->output);
     return status;
   }
-  show_rate(rate, sizeof rate, s.latest.seconds > 0 ? (double)s.latest.trial_steps / s.latest.seconds : 0);
-  fprintf(stderr, "wrote %s: %lld trials, %.3g trial-steps in %.1f s, %s/s\nnext: basin summary %s\n", r->output,
-          (long long)s.latest.trials, (double)s.latest.trial_steps, s.latest.seconds, rate, r->output);
+  show_rate(rate, sizeof rate,
+            s.latest.seconds > 0 ? (double)s.latest.trial_steps / s.latest.seconds : 0);
+  fprintf(stderr,
+          "wrote %s: %lld trials, %.3g trial-steps in %.1f s, %s/s\nnext: basin summary %s\n",
+          r->output, (long long)s.latest.trials, (double)s.latest.trial_steps, s.latest.seconds,
+          rate, r->output);
   return status;
 }
 
@@ -227,7 +244,8 @@ basin_status basin_command_run(const basin_arguments *a, basin_error *error) {
   basin_status status = read_request(a, r, error);
   if (!status) status = basin_experiment_read(a->positional[0], r->set, r->sets, &e, error);
   if (!status && basin_argument(a, "dry-run")) status = show_estimate(e, r, stdout, error);
-  else if (!status && (basin_argument(a, "cell") || basin_argument(a, "trial"))) status = run_trial(a, e, r, error);
+  else if (!status && (basin_argument(a, "cell") || basin_argument(a, "trial")))
+    status = run_trial(a, e, r, error);
   else if (!status) status = run_all(a, e, r, error);
   basin_experiment_free(e);
   free(r);

@@ -4,21 +4,27 @@
  */
 #include "cli.h"
 
-#define HELP {"help", 'h', NULL, "show this and exit"}
+#define HELP \
+  { "help", 'h', NULL, "show this and exit" }
 
 static const basin_option run_options[] = {
-    {"output", 'o', "OUT.h5", "the file to make; default: the experiment's name with .h5, in this folder"},
-    {"set", 0, "KEY=VALUE", "replace one key of the file, dots between levels (stop.max_steps=1e5); may be repeated"},
+    {"output", 'o', "OUT.h5",
+     "the file to make; default: the experiment's name with .h5, in this folder"},
+    {"set", 0, "KEY=VALUE",
+     "replace one key of the file, dots between levels (stop.max_steps=1e5); may be repeated"},
     {"trials", 0, "N", "the same as --set trials=N"},
     {"seed", 0, "S", "the same as --set seed=S"},
     {"threads", 0, "N", "worker threads; default: all processors this process may use"},
     {"backend", 0, "NAME", "auto, cpu or cuda; default auto"},
-    {"isa", 0, "NAME", "generic, avx2 or avx512; default: the best of this machine. The results do not depend on it"},
+    {"isa", 0, "NAME",
+     "generic, avx2 or avx512; default: the best of this machine. The results do not depend on it"},
     {"cell", 0, "I", "with --trial: run only this cell's trial, and show it"},
     {"trial", 0, "J", "with --cell: the trial's number, from 0"},
-    {"part-trials", 0, "N", "trials of a part; default: chosen from the experiment. The results do not depend on it"},
+    {"part-trials", 0, "N",
+     "trials of a part; default: chosen from the experiment. The results do not depend on it"},
     {"dry-run", 0, NULL, "show cells, parts, memory, disk and backend, and start nothing"},
-    {"no-provenance", 0, NULL, "leave host, date and speed out of the file, so that equal runs make equal files"},
+    {"no-provenance", 0, NULL,
+     "leave host, date and speed out of the file, so that equal runs make equal files"},
     {"quiet", 'q', NULL, "no progress and no closing lines"},
     HELP,
 };
@@ -36,8 +42,10 @@ static const basin_option compare_options[] = {
 
 static const basin_option plot_options[] = {
     {"output", 'o', "FIG.svg", "the figure to make: .svg or .png"},
-    {"observable", 0, "NAME", "draw this observable along the trajectories; repeat it for a panel each"},
-    {"x", 0, "PARAMETER", "grid parameter on the horizontal axis; default: the one with most values"},
+    {"observable", 0, "NAME",
+     "draw this observable along the trajectories; repeat it for a panel each"},
+    {"x", 0, "PARAMETER",
+     "grid parameter on the horizontal axis; default: the one with most values"},
     {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
     {"log", 0, NULL, "logarithmic vertical axis"},
     {"title", 0, "TEXT", "title of the figure; default: the experiment's"},
@@ -57,9 +65,12 @@ const basin_command basin_commands[] = {
     {.name = "run",
      .arguments = "EXPERIMENT.yaml",
      .meaning = "run the trials of an experiment and write the output file",
-     .description = "Finished parts are kept in OUT.h5.parts while the run goes on. After an interruption (Ctrl-C, a "
-                    "signal, a crash) the same command goes on where it stopped, and the file it makes is the same as "
-                    "that of an uninterrupted run. An output that is complete already is left as it is.",
+     .description =
+         "Finished parts are kept in OUT.h5.parts while the run goes on. After an interruption "
+         "(Ctrl-C, a "
+         "signal, a crash) the same command goes on where it stopped, and the file it makes is the "
+         "same as "
+         "that of an uninterrupted run. An output that is complete already is left as it is.",
      .least = 1,
      .most = 1,
      OPTIONS(run_options),
@@ -67,7 +78,8 @@ const basin_command basin_commands[] = {
     {.name = "summary",
      .arguments = "OUT.h5",
      .meaning = "success rates with 95% intervals, and steps, of every cell",
-     .description = "The interval is Wilson's score interval. Unresolved and diverged trials count as trials that did "
+     .description = "The interval is Wilson's score interval. Unresolved and diverged trials count "
+                    "as trials that did "
                     "not succeed, and are shown.",
      .least = 1,
      .most = 1,
@@ -76,8 +88,10 @@ const basin_command basin_commands[] = {
     {.name = "compare",
      .arguments = "OUT.h5 PUBLISHED.csv",
      .meaning = "success rates beside published ones, with a z-score per cell",
-     .description = "A row of the CSV names a cell by its columns (variant, grid parameters), and gives `success` and "
-                    "`trials`. z is the two-sample score with pooled variance, after half a unit of the printed "
+     .description = "A row of the CSV names a cell by its columns (variant, grid parameters), and "
+                    "gives `success` and "
+                    "`trials`. z is the two-sample score with pooled variance, after half a unit "
+                    "of the printed "
                     "value's last digit is taken off the difference. A cell differs where |z| > 3.",
      .least = 2,
      .most = 2,
@@ -86,8 +100,10 @@ const basin_command basin_commands[] = {
     {.name = "plot",
      .arguments = "OUT.h5",
      .meaning = "draw success rates, or trajectories, through gnuplot",
-     .description = "Without --observable: the success rate against a grid parameter, with intervals. With it: median "
-                    "and the bands from 5% to 95% and from 25% to 75% of the recorded trials, apart for each outcome. "
+     .description = "Without --observable: the success rate against a grid parameter, with "
+                    "intervals. With it: median "
+                    "and the bands from 5% to 95% and from 25% to 75% of the recorded trials, "
+                    "apart for each outcome. "
                     "A trial that has ended keeps its last value.",
      .least = 1,
      .most = 1,

@@ -25,8 +25,7 @@ basin_status basin_fail_at(basin_error *error, basin_place place, const char *fo
   size_t used;
   if (place.line > 0)
     snprintf(error->text, sizeof error->text, "%s:%d:%d: ", place.file, place.line, place.column);
-  else
-    snprintf(error->text, sizeof error->text, "%s: ", place.file);
+  else snprintf(error->text, sizeof error->text, "%s: ", place.file);
   used = strlen(error->text);
   va_start(list, format);
   vsnprintf(error->text + used, sizeof error->text - used, format, list);

@@ -30,28 +30,33 @@ typedef struct reader {
   double vector_bytes;
 } reader;
 
-static const char *const file_keys[] = {"title",    "model", "trials",   "seed",     "grid", "parameters",
-                                        "define",   "teacher", "init",   "schedule", "gradient", "stop",
-                                        "variants", "record", "until",   "allow",    "same_draw"};
-static const char *const variant_keys[] = {"model", "parameters", "define", "teacher", "init", "schedule", "gradient", "stop"};
+static const char *const file_keys[] = {"title",      "model",    "trials",   "seed",   "grid",
+                                        "parameters", "define",   "teacher",  "init",   "schedule",
+                                        "gradient",   "stop",     "variants", "record", "until",
+                                        "allow",      "same_draw"};
+static const char *const variant_keys[] = {"model", "parameters", "define",   "teacher",
+                                           "init",  "schedule",   "gradient", "stop"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* ---- single values that belong to no cell ---- */
 
-static basin_status read_number(reader *r, const basin_node *node, const char *what, double minimum, double maximum,
-                                double *value) {
+static basin_status read_number(reader *r, const basin_node *node, const char *what, double minimum,
+                                double maximum, double *value) {
   basin_scope scope = {.experiment = r->experiment, .used = r->used};
   const basin_status status = basin_scope_value(&scope, node, what, value, r->error);
   if (status) return status;
   if (!(*value >= minimum && *value <= maximum))
-    return basin_fail_at(r->error, node->place, "%s is %g, expected a number from %g to %g", what, *value, minimum, maximum);
+    return basin_fail_at(r->error, node->place, "%s is %g, expected a number from %g to %g", what,
+                         *value, minimum, maximum);
   return BASIN_OK;
 }
 
-static basin_status read_count(reader *r, const char *key, int64_t minimum, int64_t maximum, int64_t *value) {
+static basin_status read_count(reader *r, const char *key, int64_t minimum, int64_t maximum,
+                               int64_t *value) {
   const basin_node *node = basin_node_get(r->file, key);
   basin_scope scope = {.experiment = r->experiment, .used = r->used};
-  return node ? basin_scope_integer(&scope, node, key, minimum, maximum, value, r->error) : BASIN_OK;
+  return node ? basin_scope_integer(&scope, node, key, minimum, maximum, value, r->error)
+              : BASIN_OK;
 }
 
 static basin_status read_text(reader *r, const char *key, char **value) {
@@ -69,23 +74,31 @@ static basin_status read_seed(reader *r) {
   errno = 0;
   if (node->kind == BASIN_SCALAR) r->experiment->seed = strtoull(node->text, &end, 0);
   if (node->kind != BASIN_SCALAR || !*node->text || *end || errno || *node->text == '-')
-    return basin_fail_at(r->error, node->place, "seed: expected a whole number from 0 to 18446744073709551615");
+    return basin_fail_at(r->error, node->place,
+                         "seed: expected a whole number from 0 to 18446744073709551615");
   return BASIN_OK;
 }
 
 /* ---- grid ---- */
 
-static basin_status read_axis(reader *r, const char *name, basin_place place, const basin_node *list) {
+static basin_status read_axis(reader *r, const char *name, basin_place place,
+                              const basin_node *list) {
   basin_experiment *e = r->experiment;
   const int axis = e->axes, length = list->kind == BASIN_SEQUENCE ? list->count : 1;
-  if (axis == BASIN_AXES_MAX) return basin_fail_at(r->error, place, "grid: more than %d parameters", BASIN_AXES_MAX);
+  if (axis == BASIN_AXES_MAX)
+    return basin_fail_at(r->error, place, "grid: more than %d parameters", BASIN_AXES_MAX);
   if (!basin_is_name(name) || !strcmp(name, "pi"))
-    return basin_fail_at(r->error, place, "grid: `%s` cannot be a name, expected letters, digits and _", name);
-  if (!strcmp(name, "cell") || !strcmp(name, "trial") || !strcmp(name, "time") || !strcmp(name, "variant"))
+    return basin_fail_at(r->error, place,
+                         "grid: `%s` cannot be a name, expected letters, digits and _", name);
+  if (!strcmp(name, "cell") || !strcmp(name, "trial") || !strcmp(name, "time") ||
+      !strcmp(name, "variant"))
     return basin_fail_at(r->error, place, "grid: the name `%s` is taken by the output file", name);
   for (int i = 0; i < axis; i++)
-    if (!strcmp(e->axis[i], name)) return basin_fail_at(r->error, place, "grid: `%s` is given twice", name);
-  if (length == 0) return basin_fail_at(r->error, list->place, "grid: `%s` has no values, expected at least one", name);
+    if (!strcmp(e->axis[i], name))
+      return basin_fail_at(r->error, place, "grid: `%s` is given twice", name);
+  if (length == 0)
+    return basin_fail_at(r->error, list->place, "grid: `%s` has no values, expected at least one",
+                         name);
   r->value[axis] = calloc((size_t)length, sizeof *r->value[axis]);
   e->axis[axis] = strdup(name);
   e->axis_place[axis] = list->place;
@@ -105,27 +118,32 @@ static basin_status read_grid(reader *r) {
   basin_status status = BASIN_OK;
   if (!grid) return BASIN_OK;
   if (grid->kind == BASIN_SCALAR)
-    return basin_fail_at(r->error, grid->place, "grid: expected a mapping of parameters to lists, or a list of them");
-  if (!grid->count) return basin_fail_at(r->error, grid->place, "grid: empty, expected at least one parameter");
+    return basin_fail_at(r->error, grid->place,
+                         "grid: expected a mapping of parameters to lists, or a list of them");
+  if (!grid->count)
+    return basin_fail_at(r->error, grid->place, "grid: empty, expected at least one parameter");
   for (int i = 0; i < grid->count; i++) {
     const basin_node *item = grid->child[i];
     const int zipped = grid->kind == BASIN_SEQUENCE;
     grid_group *group = &r->group[r->groups];
-    if (r->groups == BASIN_AXES_MAX) return basin_fail_at(r->error, grid->place, "grid: more than %d parameters", BASIN_AXES_MAX);
+    if (r->groups == BASIN_AXES_MAX)
+      return basin_fail_at(r->error, grid->place, "grid: more than %d parameters", BASIN_AXES_MAX);
     group->first = r->experiment->axes;
     if (!zipped) {
       status = read_axis(r, grid->key[i], grid->key_place[i], item);
       group->length = item->kind == BASIN_SEQUENCE ? item->count : 1;
     } else if (item->kind != BASIN_MAPPING || !item->count) {
-      status = basin_fail_at(r->error, item->place, "grid: expected a mapping of parameters to lists");
+      status = basin_fail_at(r->error, item->place,
+                             "grid: expected a mapping of parameters to lists");
     }
     for (int j = 0; zipped && j < item->count && !status; j++) {
       const basin_node *list = item->child[j];
       const int length = list->kind == BASIN_SEQUENCE ? list->count : 1;
       if (j && length != group->length)
-        return basin_fail_at(r->error, list->place,
-                             "grid: `%s` has %d values and `%s` %d, expected as many: they run together", item->key[j],
-                             length, item->key[0], group->length);
+        return basin_fail_at(
+            r->error, list->place,
+            "grid: `%s` has %d values and `%s` %d, expected as many: they run together",
+            item->key[j], length, item->key[0], group->length);
       group->length = length;
       status = read_axis(r, item->key[j], item->key_place[j], list);
     }
@@ -141,12 +159,13 @@ static basin_status read_variants(reader *r) {
   basin_experiment *e = r->experiment;
   if (!variants) return BASIN_OK;
   if (variants->kind != BASIN_MAPPING || !variants->count)
-    return basin_fail_at(r->error, variants->place, "variants: expected a mapping of names to settings");
+    return basin_fail_at(r->error, variants->place,
+                         "variants: expected a mapping of names to settings");
   if (variants->count > BASIN_VARIANTS_MAX)
     return basin_fail_at(r->error, variants->place, "variants: more than %d", BASIN_VARIANTS_MAX);
   for (int i = 0; i < variants->count; i++) {
-    const basin_status status =
-        basin_check_keys(variants->child[i], variant_keys, LENGTH(variant_keys), "the variant", r->error);
+    const basin_status status = basin_check_keys(variants->child[i], variant_keys,
+                                                 LENGTH(variant_keys), "the variant", r->error);
     if (status) return status;
     e->variant[i] = strdup(variants->key[i]);
     if (!e->variant[i]) return basin_fail_memory(r->error);
@@ -160,7 +179,8 @@ static basin_status read_same_draw(reader *r) {
   basin_experiment *e = r->experiment;
   if (!list) return BASIN_OK;
   if (list->kind != BASIN_SEQUENCE)
-    return basin_fail_at(r->error, list->place, "same_draw: expected a list of grid parameters, or `variant`");
+    return basin_fail_at(r->error, list->place,
+                         "same_draw: expected a list of grid parameters, or `variant`");
   for (int i = 0; i < list->count; i++) {
     const basin_node *item = list->child[i];
     const char *name = item->kind == BASIN_SCALAR ? item->text : "";
@@ -168,7 +188,9 @@ static basin_status read_same_draw(reader *r) {
     e->same_draw_variant |= known;
     for (int a = 0; a < e->axes; a++)
       if (!strcmp(e->axis[a], name)) known = e->same_draw[a] = 1;
-    if (!known) return basin_fail_at(r->error, item->place, "same_draw: `%s` is no grid parameter, nor `variant`", name);
+    if (!known)
+      return basin_fail_at(r->error, item->place,
+                           "same_draw: `%s` is no grid parameter, nor `variant`", name);
   }
   return BASIN_OK;
 }
@@ -181,12 +203,15 @@ static basin_status read_until(reader *r) {
   e->max_trials = e->trials;
   if (!until) return BASIN_OK;
   basin_status status = basin_check_keys(until, key, 2, "until", r->error);
-  const basin_node *halfwidth = basin_node_get(until, "halfwidth"), *most = basin_node_get(until, "max_trials");
-  if (!status && !halfwidth) status = basin_fail_at(r->error, until->place, "until.halfwidth is missing");
+  const basin_node *halfwidth = basin_node_get(until, "halfwidth"),
+                   *most = basin_node_get(until, "max_trials");
+  if (!status && !halfwidth)
+    status = basin_fail_at(r->error, until->place, "until.halfwidth is missing");
   if (!status) status = read_number(r, halfwidth, "until.halfwidth", 1e-6, 0.5, &e->halfwidth);
   e->max_trials = 1000000000;
   if (!status && most)
-    status = basin_scope_integer(&scope, most, "until.max_trials", e->trials, BASIN_TRIALS_MAX, &e->max_trials, r->error);
+    status = basin_scope_integer(&scope, most, "until.max_trials", e->trials, BASIN_TRIALS_MAX,
+                                 &e->max_trials, r->error);
   return status;
 }
 
@@ -196,9 +221,12 @@ static basin_status read_allow(reader *r) {
   basin_experiment *e = r->experiment;
   if (!allow) return BASIN_OK;
   basin_status status = basin_check_keys(allow, key, 2, "allow", r->error);
-  const basin_node *unresolved = basin_node_get(allow, "unresolved"), *diverged = basin_node_get(allow, "diverged");
-  if (!status && unresolved) status = read_number(r, unresolved, "allow.unresolved", 0, 1, &e->allow_unresolved);
-  if (!status && diverged) status = read_number(r, diverged, "allow.diverged", 0, 1, &e->allow_diverged);
+  const basin_node *unresolved = basin_node_get(allow, "unresolved"),
+                   *diverged = basin_node_get(allow, "diverged");
+  if (!status && unresolved)
+    status = read_number(r, unresolved, "allow.unresolved", 0, 1, &e->allow_unresolved);
+  if (!status && diverged)
+    status = read_number(r, diverged, "allow.diverged", 0, 1, &e->allow_diverged);
   return status;
 }
 
@@ -214,15 +242,19 @@ static basin_status resolve_cell(reader *r, int64_t index, int64_t point, int va
   for (int g = r->groups - 1; g >= 0; g--) {
     const int64_t i = point % r->group[g].length;
     point /= r->group[g].length;
-    for (int a = r->group[g].first; a < r->group[g].first + r->group[g].count; a++) coordinate[a] = r->value[a][i];
+    for (int a = r->group[g].first; a < r->group[g].first + r->group[g].count; a++)
+      coordinate[a] = r->value[a][i];
   }
-  const basin_status status = basin_cell_resolve(e, r->file, variant < 0 ? NULL : variants->child[variant], coordinate,
-                                                 variant, r->used, cell, r->error);
+  const basin_status status = basin_cell_resolve(e, r->file,
+                                                 variant < 0 ? NULL : variants->child[variant],
+                                                 coordinate, variant, r->used, cell, r->error);
   if (status) return status;
   for (int i = 0; i < cell->model->teachers + cell->model->initials; i++)
     r->vector_bytes += cell->vector[i].value ? (double)cell->vector[i].length * sizeof(double) : 0;
   if (r->vector_bytes > VECTOR_BYTES_MAX)
-    return basin_fail_at(r->error, r->file->place, "the given vectors of all cells need more than 2 GiB: shorten them or the grid");
+    return basin_fail_at(
+        r->error, r->file->place,
+        "the given vectors of all cells need more than 2 GiB: shorten them or the grid");
   return BASIN_OK;
 }
 
@@ -233,37 +265,45 @@ static basin_status resolve_cells(reader *r) {
   for (int g = 0; g < r->groups; g++) {
     points *= r->group[g].length;
     if (points * variants > BASIN_CELLS_MAX)
-      return basin_fail_at(r->error, basin_node_get(r->file, "grid")->place, "grid: more than %d cells", BASIN_CELLS_MAX);
+      return basin_fail_at(r->error, basin_node_get(r->file, "grid")->place,
+                           "grid: more than %d cells", BASIN_CELLS_MAX);
   }
   e->cell = calloc((size_t)(points * variants), sizeof *e->cell);
   if (!e->cell) return basin_fail_memory(r->error);
   e->cells = points * variants;
   for (int64_t i = 0; i < e->cells; i++) {
-    const basin_status status = resolve_cell(r, i, i % points, e->variants ? (int)(i / points) : -1);
+    const basin_status status = resolve_cell(r, i, i % points,
+                                             e->variants ? (int)(i / points) : -1);
     if (status) return status;
   }
   for (int a = 0; a < e->axes; a++)
     if (!r->used[a])
-      return basin_fail_at(r->error, e->axis_place[a],
-                           "grid: `%s` is no parameter of the model, and nothing in the file uses it", e->axis[a]);
+      return basin_fail_at(
+          r->error, e->axis_place[a],
+          "grid: `%s` is no parameter of the model, and nothing in the file uses it", e->axis[a]);
   return BASIN_OK;
 }
 
 /* names must not hide each other */
 static basin_status check_names(reader *r, const basin_node *keys) {
-  const basin_node *define = basin_node_get(keys, "define"), *parameters = basin_node_get(keys, "parameters");
+  const basin_node *define = basin_node_get(keys, "define"),
+                   *parameters = basin_node_get(keys, "parameters");
   const basin_experiment *e = r->experiment;
   if (define && define->kind != BASIN_MAPPING)
-    return basin_fail_at(r->error, define->place, "define: expected a mapping of names to expressions");
+    return basin_fail_at(r->error, define->place,
+                         "define: expected a mapping of names to expressions");
   for (int i = 0; define && i < define->count; i++) {
     if (!basin_is_name(define->key[i]) || !strcmp(define->key[i], "pi"))
-      return basin_fail_at(r->error, define->key_place[i], "define: `%s` cannot be a name", define->key[i]);
+      return basin_fail_at(r->error, define->key_place[i], "define: `%s` cannot be a name",
+                           define->key[i]);
     if (basin_node_get(parameters, define->key[i]))
-      return basin_fail_at(r->error, define->key_place[i], "define: `%s` is already under parameters", define->key[i]);
+      return basin_fail_at(r->error, define->key_place[i],
+                           "define: `%s` is already under parameters", define->key[i]);
   }
   for (int a = 0; a < e->axes; a++)
     if (basin_node_get(define, e->axis[a]) || basin_node_get(parameters, e->axis[a]))
-      return basin_fail_at(r->error, e->axis_place[a], "`%s` is in the grid and under %s, expected one of them", e->axis[a],
+      return basin_fail_at(r->error, e->axis_place[a],
+                           "`%s` is in the grid and under %s, expected one of them", e->axis[a],
                            basin_node_get(define, e->axis[a]) ? "define" : "parameters");
   return BASIN_OK;
 }
@@ -282,7 +322,8 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
   hash = basin_hash(hash, &s->key, sizeof s->key);
   hash = basin_hash(hash, cell->coordinate, (size_t)e->axes * sizeof(double));
   hash = basin_hash(hash, cell->parameter, (size_t)cell->model->parameters * sizeof(double));
-  for (int i = 0; i < cell->model->teachers + cell->model->initials; i++) hash = hash_vector(hash, &cell->vector[i]);
+  for (int i = 0; i < cell->model->teachers + cell->model->initials; i++)
+    hash = hash_vector(hash, &cell->vector[i]);
   for (int i = 0; i < s->stages; i++) {
     hash = basin_hash(hash, &s->stage[i].steps, sizeof s->stage[i].steps);
     hash = basin_hash(hash, s->stage[i].eta, (size_t)cell->model->step_sizes * sizeof(double));
@@ -296,7 +337,8 @@ static uint64_t identify(const basin_experiment *e) {
   for (int i = 0; i < e->axes; i++) hash = basin_hash_text(hash, e->axis[i]);
   for (int i = 0; i < e->variants; i++) hash = basin_hash_text(hash, e->variant[i]);
   for (int64_t i = 0; i < e->cells; i++) hash = hash_cell(hash, e, &e->cell[i]);
-  hash = basin_hash(hash, &(int64_t[3]){e->recorded, e->times, e->keep_vectors}, 3 * sizeof(int64_t));
+  hash = basin_hash(hash, &(int64_t[3]){e->recorded, e->times, e->keep_vectors},
+                    3 * sizeof(int64_t));
   hash = basin_hash(hash, e->time, (size_t)e->times * sizeof *e->time);
   for (int i = 0; i < e->observables; i++) hash = basin_hash_text(hash, e->observable[i]);
   hash = basin_hash_text(hash, "final");
@@ -309,7 +351,8 @@ static uint64_t identify(const basin_experiment *e) {
 static basin_status read_keys(reader *r) {
   basin_experiment *e = r->experiment;
   const basin_node *variants = basin_node_get(r->file, "variants");
-  basin_status status = basin_check_keys(r->file, file_keys, LENGTH(file_keys), "the experiment", r->error);
+  basin_status status = basin_check_keys(r->file, file_keys, LENGTH(file_keys), "the experiment",
+                                         r->error);
   e->trials = 1000;
   if (!status) status = read_text(r, "title", &e->title);
   if (!status) status = read_seed(r);
@@ -343,8 +386,9 @@ static char *join(const char *const *set, int sets) {
   return text;
 }
 
-basin_status basin_experiment_parse(const char *name, const char *text, int64_t length, const char *const *set,
-                                    int sets, basin_experiment **out, basin_error *error) {
+basin_status basin_experiment_parse(const char *name, const char *text, int64_t length,
+                                    const char *const *set, int sets, basin_experiment **out,
+                                    basin_error *error) {
   basin_experiment *e = calloc(1, sizeof *e);
   basin_yaml *yaml = NULL;
   reader r = {.experiment = e, .error = error};
@@ -371,19 +415,22 @@ basin_status basin_experiment_parse(const char *name, const char *text, int64_t 
   return BASIN_OK;
 }
 
-basin_status basin_experiment_read(const char *path, const char *const *set, int sets, basin_experiment **out,
-                                   basin_error *error) {
+basin_status basin_experiment_read(const char *path, const char *const *set, int sets,
+                                   basin_experiment **out, basin_error *error) {
   basin_status status = BASIN_OK;
   FILE *file = fopen(path, "rb");
   char *text = malloc(FILE_BYTES_MAX + 1);
   size_t length = 0;
   *out = NULL;
-  if (!file) status = basin_fail(error, BASIN_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+  if (!file)
+    status = basin_fail(error, BASIN_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
   else if (!text) status = basin_fail_memory(error);
   else length = fread(text, 1, FILE_BYTES_MAX + 1, file);
-  if (file && ferror(file)) status = basin_fail(error, BASIN_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+  if (file && ferror(file))
+    status = basin_fail(error, BASIN_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
   if (length > FILE_BYTES_MAX)
-    status = basin_fail(error, BASIN_BAD_INPUT, "%s: larger than 16 MiB, expected an experiment file", path);
+    status = basin_fail(error, BASIN_BAD_INPUT,
+                        "%s: larger than 16 MiB, expected an experiment file", path);
   if (!status) status = basin_experiment_parse(path, text, (int64_t)length, set, sets, out, error);
   if (file) fclose(file);
   free(text);

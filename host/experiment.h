@@ -14,30 +14,30 @@
 
 enum {
   BASIN_CELLS_MAX = 1000000,
-  BASIN_AXES_MAX = 32,     /* grid parameters */
-  BASIN_VARIANTS_MAX = 64, /* alternative settings */
+  BASIN_AXES_MAX = 32,      /* grid parameters */
+  BASIN_VARIANTS_MAX = 64,  /* alternative settings */
   BASIN_TIMES_MAX = 1000000 /* recorded steps */
 };
 
 /* One point of the grid. */
 typedef struct basin_cell {
   const basin_model *model;
-  int variant;         /* index into the experiment's variants, -1 where there are none */
-  uint64_t identity;   /* of the draws: hash of the cell's own parameters, `same_draw` left out */
+  int variant;       /* index into the experiment's variants, -1 where there are none */
+  uint64_t identity; /* of the draws: hash of the cell's own parameters, `same_draw` left out */
   basin_setting setting;
-  double *coordinate;  /* [axes] values of the grid parameters */
-  double *parameter;   /* [model->parameters] */
+  double *coordinate;   /* [axes] values of the grid parameters */
+  double *parameter;    /* [model->parameters] */
   basin_vector *vector; /* [teachers + initials] */
   basin_stage *stage;
 } basin_cell;
 
 struct basin_experiment {
-  char *name;       /* base name of the file, without .yaml */
-  char *text;       /* the file, verbatim */
-  char *overrides;  /* the --set assignments, a line each; "" where there are none */
+  char *name;      /* base name of the file, without .yaml */
+  char *text;      /* the file, verbatim */
+  char *overrides; /* the --set assignments, a line each; "" where there are none */
   char *title;
   uint64_t seed;
-  int64_t trials;   /* per cell */
+  int64_t trials; /* per cell */
 
   /* keep adding trials until every interval's half width is at most this; 0: do not */
   double halfwidth;
@@ -60,7 +60,7 @@ struct basin_experiment {
   /* what is recorded; an observable is named, for models may differ in their tables */
   int64_t recorded; /* trials of each cell that keep their trajectory */
   int64_t times;
-  int64_t *time;    /* [times] steps, ascending */
+  int64_t *time; /* [times] steps, ascending */
   int observables, finals;
   char **observable, **final;
   int keep_vectors; /* full vectors at the recorded steps */
@@ -72,38 +72,42 @@ struct basin_experiment {
 typedef struct basin_scope {
   const basin_experiment *experiment;
   const basin_model *model;
-  const double *coordinate;           /* grid values */
-  const basin_node *parameters;       /* mapping `parameters`, or NULL */
-  const basin_node *define;           /* mapping `define`, or NULL */
-  const basin_node *stage;            /* the schedule's stage being read, or NULL */
-  int depth;                          /* against names defined by each other */
-  char *used;                         /* [axes] set where a grid parameter was looked up */
+  const double *coordinate;     /* grid values */
+  const basin_node *parameters; /* mapping `parameters`, or NULL */
+  const basin_node *define;     /* mapping `define`, or NULL */
+  const basin_node *stage;      /* the schedule's stage being read, or NULL */
+  int depth;                    /* against names defined by each other */
+  char *used;                   /* [axes] set where a grid parameter was looked up */
 } basin_scope;
 
 /* the value of a scalar node: a number or an expression in the scope */
-basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what, double *value,
-                               basin_error *error);
+basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what,
+                               double *value, basin_error *error);
 /* the same for a whole number within [minimum, maximum] */
-basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, const char *what, int64_t minimum,
-                                 int64_t maximum, int64_t *value, basin_error *error);
+basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, const char *what,
+                                 int64_t minimum, int64_t maximum, int64_t *value,
+                                 basin_error *error);
 
 /* refuse keys that are not in the list */
-basin_status basin_check_keys(const basin_node *mapping, const char *const *key, int keys, const char *what,
-                              basin_error *error);
+basin_status basin_check_keys(const basin_node *mapping, const char *const *key, int keys,
+                              const char *what, basin_error *error);
 
 /* vector.c: a vector of `length` from its node under teacher (random == 0) or init; values are allocated */
-basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what, int64_t length,
-                               int random, basin_vector *vector, basin_error *error);
+basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
+                               int64_t length, int random, basin_vector *vector,
+                               basin_error *error);
 
 /* cell.c: the model, parameters, vectors, schedule and rules of one cell, from the file's top-level keys and
    the variant's own (or NULL), which go before them */
 basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_node *file,
-                                const basin_node *variant, const double *coordinate, int variant_index,
-                                char *used, basin_cell *cell, basin_error *error);
+                                const basin_node *variant, const double *coordinate,
+                                int variant_index, char *used, basin_cell *cell,
+                                basin_error *error);
 void basin_cell_free(basin_cell *cell);
 
 /* record.c: mapping `record`, once the cells are known */
-basin_status basin_record_read(basin_experiment *experiment, const basin_node *record, basin_error *error);
+basin_status basin_record_read(basin_experiment *experiment, const basin_node *record,
+                               basin_error *error);
 
 /* the model of that name, or NULL; and all of them */
 const basin_model *basin_model_find(const char *name);

@@ -135,9 +135,10 @@ static const struct {
   const char *name;
   int (*of)(double x, double *y, const char **expected);
 } functions[] = {
-    {"sqrt", root},   {"abs", magnitude},     {"exp", exponential}, {"log", logarithm}, {"log2", logarithm2},
-    {"sin", sine},    {"log10", logarithm10}, {"cos", cosine},      {"tan", tangent},   {"atan", arctangent},
-    {"floor", down},  {"ceil", up},           {"round", nearest},
+    {"sqrt", root},       {"abs", magnitude},   {"exp", exponential},   {"log", logarithm},
+    {"log2", logarithm2}, {"sin", sine},        {"log10", logarithm10}, {"cos", cosine},
+    {"tan", tangent},     {"atan", arctangent}, {"floor", down},        {"ceil", up},
+    {"round", nearest},
 };
 
 /* remainder with the sign of the divisor, as in mathematics */
@@ -151,10 +152,12 @@ static basin_status call(parser *p, const char *name, const char *at, double *va
   const int two = !strcmp(name, "min") || !strcmp(name, "max") || !strcmp(name, "mod");
   basin_status status = sum(p, &argument[0]);
   if (!status && two && !take(p, ','))
-    return basin_fail_at(p->error, here(p, p->at), "%s takes two arguments, expected a comma", name);
+    return basin_fail_at(p->error, here(p, p->at), "%s takes two arguments, expected a comma",
+                         name);
   if (!status && two) status = sum(p, &argument[1]);
   if (status) return status;
-  if (!take(p, ')')) return basin_fail_at(p->error, here(p, p->at), "expected `)` to close %s(", name);
+  if (!take(p, ')'))
+    return basin_fail_at(p->error, here(p, p->at), "expected `)` to close %s(", name);
 
   if (two && !strcmp(name, "mod")) {
     if (argument[1] == 0) return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
@@ -169,13 +172,15 @@ static basin_status call(parser *p, const char *name, const char *at, double *va
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     if (strcmp(name, functions[i].name) != 0) continue;
     if (!functions[i].of(argument[0], value, &expected))
-      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name, argument[0], expected);
+      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name,
+                           argument[0], expected);
     return finite_value(p, at, *value);
   }
-  return basin_fail_at(p->error, here(p, at),
-                       "unknown function `%s`, expected sqrt abs exp log log2 log10 sin cos tan atan floor ceil "
-                       "round min max mod",
-                       name);
+  return basin_fail_at(
+      p->error, here(p, at),
+      "unknown function `%s`, expected sqrt abs exp log log2 log10 sin cos tan atan floor ceil "
+      "round min max mod",
+      name);
 }
 
 static basin_status named(parser *p, double *value) {
@@ -183,7 +188,8 @@ static basin_status named(parser *p, double *value) {
   const char *at = p->at;
   int length = 0, found = 0;
   while (isalnum((unsigned char)*p->at) || *p->at == '_') {
-    if (length == NAME_MAX_LENGTH) return basin_fail_at(p->error, here(p, at), "a name of over 63 characters");
+    if (length == NAME_MAX_LENGTH)
+      return basin_fail_at(p->error, here(p, at), "a name of over 63 characters");
     name[length++] = *p->at++;
   }
   name[length] = 0;
@@ -192,13 +198,15 @@ static basin_status named(parser *p, double *value) {
     *value = BASIN_PI;
     return BASIN_OK;
   }
-  const basin_status status = p->lookup ? p->lookup(p->context, name, value, &found, p->error) : BASIN_OK;
+  const basin_status status = p->lookup ? p->lookup(p->context, name, value, &found, p->error)
+                                        : BASIN_OK;
   if (status) return status;
   if (!found)
-    return basin_fail_at(p->error, here(p, at),
-                         "unknown symbol `%s`, expected a grid parameter, a parameter of the model or a name "
-                         "under `define`",
-                         name);
+    return basin_fail_at(
+        p->error, here(p, at),
+        "unknown symbol `%s`, expected a grid parameter, a parameter of the model or a name "
+        "under `define`",
+        name);
   return finite_value(p, at, *value);
 }
 
@@ -215,7 +223,8 @@ static basin_status number(parser *p, double *value) {
       end = exponent;
     }
   }
-  if (end - start >= (int)sizeof copy) return basin_fail_at(p->error, here(p, start), "a number of over 63 characters");
+  if (end - start >= (int)sizeof copy)
+    return basin_fail_at(p->error, here(p, start), "a number of over 63 characters");
   memcpy(copy, start, (size_t)(end - start));
   copy[end - start] = 0;
   *value = strtod(copy, &stop);
@@ -226,14 +235,17 @@ static basin_status number(parser *p, double *value) {
 
 static basin_status atom(parser *p, double *value) {
   skip_space(p);
-  if (isdigit((unsigned char)*p->at) || (*p->at == '.' && isdigit((unsigned char)p->at[1]))) return number(p, value);
+  if (isdigit((unsigned char)*p->at) || (*p->at == '.' && isdigit((unsigned char)p->at[1])))
+    return number(p, value);
   if (isalpha((unsigned char)*p->at) || *p->at == '_') return named(p, value);
   if (take(p, '(')) {
     const basin_status status = sum(p, value);
     if (status) return status;
     return take(p, ')') ? BASIN_OK : basin_fail_at(p->error, here(p, p->at), "expected `)`");
   }
-  if (!*p->at) return basin_fail_at(p->error, here(p, p->at), "the expression ends too early, expected a value");
+  if (!*p->at)
+    return basin_fail_at(p->error, here(p, p->at),
+                         "the expression ends too early, expected a value");
   return basin_fail_at(p->error, here(p, p->at), "unexpected `%c`, expected a value", *p->at);
 }
 
@@ -247,7 +259,8 @@ static basin_status exponent(parser *p, double *value) {
   double y;
   status = sign(p, &y); /* to the right: 2^3^2 = 2^9, and 2^-1 */
   if (status) return status;
-  if (*value == 0 && y < 0) return basin_fail_at(p->error, here(p, at), "division by zero: 0 to a negative power");
+  if (*value == 0 && y < 0)
+    return basin_fail_at(p->error, here(p, at), "division by zero: 0 to a negative power");
   if (*value < 0 && y != floor(y))
     return basin_fail_at(p->error, here(p, at), "a negative number to a power that is not whole");
   *value = power(*value, y);
@@ -304,13 +317,20 @@ static basin_status sum(parser *p, double *value) {
   return status;
 }
 
-basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup, void *context, double *value,
-                            basin_error *error) {
-  parser p = {.text = text, .at = text, .place = place, .lookup = lookup, .context = context, .error = error};
+basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
+                            void *context, double *value, basin_error *error) {
+  parser p = {.text = text,
+              .at = text,
+              .place = place,
+              .lookup = lookup,
+              .context = context,
+              .error = error};
   const basin_status status = sum(&p, value);
   if (status) return status;
   skip_space(&p);
-  if (*p.at) return basin_fail_at(error, here(&p, p.at), "unexpected `%c`, expected an operator or the end", *p.at);
+  if (*p.at)
+    return basin_fail_at(error, here(&p, p.at), "unexpected `%c`, expected an operator or the end",
+                         *p.at);
   return BASIN_OK;
 }
 

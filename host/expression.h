@@ -22,8 +22,8 @@ typedef basin_status basin_lookup(void *context, const char *name, double *value
                                   basin_error *error);
 
 /* Evaluates `text`, which stands at `place` (the column counts on from there). The result is finite. */
-basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup, void *context,
-                            double *value, basin_error *error);
+basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
+                            void *context, double *value, basin_error *error);
 
 /* Whether `text` may name a symbol: a letter or _, then letters, digits and _. */
 int basin_is_name(const char *text);

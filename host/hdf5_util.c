@@ -11,12 +11,14 @@ static herr_t first_reason(unsigned n, const H5E_error2_t *entry, void *text) {
   return 0;
 }
 
-basin_status basin_hdf5_fail(basin_error *error, basin_status status, const char *path, const char *what) {
+basin_status basin_hdf5_fail(basin_error *error, basin_status status, const char *path,
+                             const char *what) {
   char reason[256] = "";
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_reason, reason);
 
   /* a system call's failure comes as a long line with the system's words inside */
-  char *message = strstr(reason, "error message = '"), *end = message ? strchr(message + 17, '\'') : NULL;
+  char *message = strstr(reason, "error message = '"),
+       *end = message ? strchr(message + 17, '\'') : NULL;
   if (end) {
     *end = 0;
     memmove(reason, message + 17, strlen(message + 17) + 1);

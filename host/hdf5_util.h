@@ -12,7 +12,8 @@
 void basin_hdf5_quiet(void);
 
 /* the innermost reason on HDF5's error stack, as a status: "path: what: reason" */
-basin_status basin_hdf5_fail(basin_error *error, basin_status status, const char *path, const char *what);
+basin_status basin_hdf5_fail(basin_error *error, basin_status status, const char *path,
+                             const char *what);
 
 /* NUL-terminated text of any length; close with H5Tclose */
 hid_t basin_hdf5_text_type(void);

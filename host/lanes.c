@@ -25,13 +25,14 @@ typedef MODEL(rates) model_rates;
 typedef MODEL(state) model_state;
 
 enum {
-  VECTORS = 4, /* independent vectors in flight hide the latency of one step's chain of operations */
+  VECTORS =
+      4, /* independent vectors in flight hide the latency of one step's chain of operations */
   LANES = BASIN_LANES * VECTORS,
   STATES = sizeof(model_state) / sizeof(real),
   RATES = sizeof(model_rates) / sizeof(real),
   MODEL_OBSERVED = 0
 #define COUNT(name, unit, meaning) +1
-      MODEL(OBSERVABLES)(COUNT)
+  MODEL(OBSERVABLES)(COUNT)
 #undef COUNT
 };
 
@@ -64,7 +65,8 @@ typedef struct driver {
 /* ---- single lanes of whole vectors ---- */
 
 static void lane_copy(model_state *to, int to_lane, const model_state *from, int from_lane) {
-  for (int i = 0; i < STATES; i++) r_lane_set((real *)to + i, to_lane, r_lane((const real *)from + i, from_lane));
+  for (int i = 0; i < STATES; i++)
+    r_lane_set((real *)to + i, to_lane, r_lane((const real *)from + i, from_lane));
 }
 
 /* an idle lane goes on with rates 0 from wherever its trial ended: nothing changes there, and nobody looks */
@@ -103,7 +105,9 @@ static void observe(const driver *d, const model_state *x, int lane, double out[
 }
 
 /* one of the observables, NaN for -1: an observable that this model does not have */
-static double pick(const double seen[MODEL_OBSERVED], int index) { return index < 0 ? NAN : seen[index]; }
+static double pick(const double seen[MODEL_OBSERVED], int index) {
+  return index < 0 ? NAN : seen[index];
+}
 
 /* keep the observables (and the state) of a recorded trial */
 static void record(const driver *d, int64_t trial, int64_t time, const model_state *x, int lane) {
@@ -114,17 +118,20 @@ static void record(const driver *d, int64_t trial, int64_t time, const model_sta
   for (int i = 0; i < job->observables; i++)
     part->record[(i * part->recorded + trial) * job->times + time] = pick(seen, job->observable[i]);
   for (int i = 0; job->keep_states && i < STATES; i++)
-    part->state[(trial * job->times + time) * STATES + i] = canonical(r_lane((const real *)x + i, lane));
+    part->state[(trial * job->times + time) * STATES + i] = canonical(
+        r_lane((const real *)x + i, lane));
 }
 
-static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const model_state *x, int lane) {
+static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const model_state *x,
+                   int lane) {
   const basin_part *part = d->part;
   double seen[MODEL_OBSERVED];
   observe(d, x, lane, seen);
   part->outcome[trial] = (int8_t)outcome;
   part->steps[trial] = steps;
   for (int i = 0; i < d->job->finals; i++)
-    part->final[i * part->count + trial] = outcome == BASIN_DIVERGED ? NAN : pick(seen, d->job->final[i]);
+    part->final[i * part->count + trial] = outcome == BASIN_DIVERGED ? NAN
+                                                                     : pick(seen, d->job->final[i]);
   d->ended++;
 }
 
@@ -146,7 +153,8 @@ static int awaits_record(const driver *d, int lane) {
 static void schedule(driver *d, int lane) {
   int64_t at = d->job->setting->stop.max_steps;
   if (d->stage_end[d->stage_of[lane]] < at) at = d->stage_end[d->stage_of[lane]];
-  if (awaits_record(d, lane) && d->job->time[d->next_time[lane]] < at) at = d->job->time[d->next_time[lane]];
+  if (awaits_record(d, lane) && d->job->time[d->next_time[lane]] < at)
+    at = d->job->time[d->next_time[lane]];
   d->event[lane] = d->start[lane] + at;
 }
 
@@ -188,7 +196,8 @@ static void refill(driver *d, int lane) {
     const int64_t trial = d->next_trial++;
     const int from = d->fresh_used++, outcome = outcome_of(d->fresh_outcome, from);
     if (outcome != BASIN_UNRESOLVED) {
-      if (trial < d->part->recorded && d->job->times > 0 && d->job->time[0] == 0) record(d, trial, 0, &d->fresh, from);
+      if (trial < d->part->recorded && d->job->times > 0 && d->job->time[0] == 0)
+        record(d, trial, 0, &d->fresh, from);
       finish(d, trial, outcome, 0, &d->fresh, from);
       continue;
     }
@@ -220,7 +229,8 @@ static void retire(driver *d, int v, const unsigned outcome[BASIN_OUTCOMES]) {
 /* ---- the hot loop ---- */
 
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit) */
-static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance, unsigned *hit) {
+static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
+                                                             unsigned *hit) {
   model_state x[VECTORS];
   int64_t i = 0;
   for (int j = 0; j < VECTORS * STATES; j++) ((real *)x)[j] = ((const real *)d->x)[j];

@@ -38,7 +38,8 @@ int main(int count, char **word) {
       return BASIN_OK;
     }
     status = command->run(&arguments, &error);
-    if (fflush(stdout) && !status) status = basin_fail(&error, BASIN_FAILED, "standard output cannot be written");
+    if (fflush(stdout) && !status)
+      status = basin_fail(&error, BASIN_FAILED, "standard output cannot be written");
     return status ? fail(&error, status) : BASIN_OK;
   }
   const char *near = basin_nearest(word[1], name, basin_commands_count);

@@ -22,12 +22,17 @@ enum {
 };
 
 static const basin_symbol parameters[] = {
-#define PARAMETER(name_, initial_, minimum_, maximum_, integer_, unit_, meaning_)                    \
-  {.name = #name_, .unit = unit_, .meaning = meaning_, .initial = (initial_), .minimum = (minimum_), \
-   .maximum = (maximum_), .integer = (integer_)},
+#define PARAMETER(name_, initial_, minimum_, maximum_, integer_, unit_, meaning_) \
+  {.name = #name_,                                                                \
+   .unit = unit_,                                                                 \
+   .meaning = meaning_,                                                           \
+   .initial = (initial_),                                                         \
+   .minimum = (minimum_),                                                         \
+   .maximum = (maximum_),                                                         \
+   .integer = (integer_)},
     MODEL(PARAMETERS)(PARAMETER)};
 
-#define VECTOR(name_, length_, meaning_)                                                             \
+#define VECTOR(name_, length_, meaning_) \
   {.name = #name_, .unit = "1", .meaning = meaning_, .length = PARAMETER_##length_},
 static const basin_symbol teachers[] = {MODEL(TEACHER)(VECTOR)};
 static const basin_symbol initials[] = {MODEL(INITIAL)(VECTOR)};
@@ -46,9 +51,12 @@ static int64_t vector_size(const basin_setting *setting) {
   return size;
 }
 
-static const char *check(const basin_setting *setting, const char **where) { return MODEL(check)(setting, where); }
+static const char *check(const basin_setting *setting, const char **where) {
+  return MODEL(check)(setting, where);
+}
 
-static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state, double *out) {
+static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
+                            double *out) {
   MODEL(cell) cell;
   MODEL(state) x;
   double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);

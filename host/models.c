@@ -34,6 +34,10 @@ int basin_symbol_find(const basin_symbol *symbol, int count, const char *name) {
   return -1;
 }
 
-uint64_t basin_hash(uint64_t seed, const void *bytes, size_t length) { return XXH3_64bits_withSeed(bytes, length, seed); }
+uint64_t basin_hash(uint64_t seed, const void *bytes, size_t length) {
+  return XXH3_64bits_withSeed(bytes, length, seed);
+}
 
-uint64_t basin_hash_text(uint64_t seed, const char *text) { return basin_hash(seed, text, strlen(text) + 1); }
+uint64_t basin_hash_text(uint64_t seed, const char *text) {
+  return basin_hash(seed, text, strlen(text) + 1);
+}

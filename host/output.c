@@ -31,7 +31,8 @@ static void check(basin_output *o, int failed) {
   if (failed) o->bad = 1;
 }
 
-static void attribute(basin_output *o, hid_t object, const char *name, hid_t type, hid_t space, const void *value) {
+static void attribute(basin_output *o, hid_t object, const char *name, hid_t type, hid_t space,
+                      const void *value) {
   const hid_t id = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   check(o, id < 0 || H5Awrite(id, type, value) < 0);
   if (id >= 0) H5Aclose(id);
@@ -44,7 +45,8 @@ static void attribute_text(basin_output *o, hid_t object, const char *name, cons
   H5Tclose(type);
 }
 
-static void attribute_scalar(basin_output *o, hid_t object, const char *name, hid_t type, const void *value) {
+static void attribute_scalar(basin_output *o, hid_t object, const char *name, hid_t type,
+                             const void *value) {
   const hid_t space = H5Screate(H5S_SCALAR);
   attribute(o, object, name, type, space, value);
   H5Sclose(space);
@@ -53,8 +55,9 @@ static void attribute_scalar(basin_output *o, hid_t object, const char *name, hi
 /* ---- datasets ---- */
 
 /* a variable over dimensions given by their scales; scale: it is itself one */
-static hid_t variable(basin_output *o, const char *name, hid_t type, const void *fill, int rank, const hid_t *scales,
-                      const hsize_t *size, const char *long_name, const char *units) {
+static hid_t variable(basin_output *o, const char *name, hid_t type, const void *fill, int rank,
+                      const hid_t *scales, const hsize_t *size, const char *long_name,
+                      const char *units) {
   const hid_t space = H5Screate_simple(rank, size, NULL), create = H5Pcreate(H5P_DATASET_CREATE);
   check(o, H5Pset_obj_track_times(create, 0) < 0);
   check(o, H5Pset_attr_creation_order(create, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) < 0);
@@ -66,20 +69,22 @@ static hid_t variable(basin_output *o, const char *name, hid_t type, const void 
   if (id < 0) return id;
   if (long_name) attribute_text(o, id, "long_name", long_name);
   if (units) attribute_text(o, id, "units", units);
-  for (int i = 0; scales && i < rank; i++) check(o, H5DSattach_scale(id, scales[i], (unsigned)i) < 0);
+  for (int i = 0; scales && i < rank; i++)
+    check(o, H5DSattach_scale(id, scales[i], (unsigned)i) < 0);
   return id;
 }
 
 /* a dimension with its coordinate values */
-static hid_t dimension(basin_output *o, const char *name, int64_t size, const int64_t *value, int64_t first,
-                       const char *long_name, const char *units) {
+static hid_t dimension(basin_output *o, const char *name, int64_t size, const int64_t *value,
+                       int64_t first, const char *long_name, const char *units) {
   const hsize_t n = (hsize_t)size;
   const hid_t id = variable(o, name, H5T_NATIVE_INT64, NULL, 1, NULL, &n, long_name, units);
   check(o, id < 0 || H5DSset_scale(id, name) < 0);
   int64_t block[1024];
   for (int64_t at = 0; at < size && !o->bad; at += 1024) {
     const hsize_t start = (hsize_t)at, count = (hsize_t)(size - at < 1024 ? size - at : 1024);
-    for (hsize_t i = 0; i < count; i++) block[i] = value ? value[start + i] : first + (int64_t)(start + i);
+    for (hsize_t i = 0; i < count; i++)
+      block[i] = value ? value[start + i] : first + (int64_t)(start + i);
     const hid_t memory = H5Screate_simple(1, &count, NULL), disk = H5Dget_space(id);
     check(o, H5Sselect_hyperslab(disk, H5S_SELECT_SET, &start, NULL, &count, NULL) < 0);
     check(o, H5Dwrite(id, H5T_NATIVE_INT64, memory, disk, H5P_DEFAULT, block) < 0);
@@ -95,7 +100,8 @@ static void write_whole(basin_output *o, hid_t id, hid_t type, const void *value
 }
 
 /* a number per cell; whole numbers are stored as such */
-static void cell_number(basin_output *o, const char *name, const double *value, const char *long_name) {
+static void cell_number(basin_output *o, const char *name, const double *value,
+                        const char *long_name) {
   const int64_t n = o->extent.cells;
   const hsize_t size = (hsize_t)n;
   int whole = 1;
@@ -112,7 +118,8 @@ static void cell_number(basin_output *o, const char *name, const double *value, 
   free(integer);
 }
 
-static void cell_text(basin_output *o, const char *name, const char **value, const char *long_name) {
+static void cell_text(basin_output *o, const char *name, const char **value,
+                      const char *long_name) {
   const hsize_t size = (hsize_t)o->extent.cells;
   const hid_t type = basin_hdf5_text_type();
   const hid_t id = variable(o, name, type, NULL, 1, &o->cell, &size, long_name, NULL);
@@ -146,7 +153,8 @@ static int is_common_parameter(const basin_experiment *e, const char *name) {
   for (int a = 0; a < e->axes; a++)
     if (!strcmp(e->axis[a], name)) return 0;
   for (int64_t c = 0; c < e->cells; c++)
-    if (basin_symbol_find(e->cell[c].model->parameter, e->cell[c].model->parameters, name) < 0) return 0;
+    if (basin_symbol_find(e->cell[c].model->parameter, e->cell[c].model->parameters, name) < 0)
+      return 0;
   return 1;
 }
 
@@ -159,27 +167,34 @@ static void write_cells(basin_output *o, const int64_t *count) {
   const char **text = calloc((size_t)n + 1, sizeof *text);
   uint64_t *draw = calloc((size_t)n + 1, sizeof *draw);
   o->bad |= !value || !text || !draw;
-  for (int64_t i = 0; i < n && !o->bad; i++) text[i] = cell[i].variant < 0 ? "" : e->variant[cell[i].variant];
-  if (!o->bad && e->variants) cell_text(o, "variant", text, "alternative setting of the experiment");
+  for (int64_t i = 0; i < n && !o->bad; i++)
+    text[i] = cell[i].variant < 0 ? "" : e->variant[cell[i].variant];
+  if (!o->bad && e->variants)
+    cell_text(o, "variant", text, "alternative setting of the experiment");
   for (int64_t i = 0; i < n && !o->bad; i++) text[i] = cell[i].model->name;
   if (!o->bad) cell_text(o, "model", text, "model");
   for (int a = 0; a < e->axes && !o->bad; a++) {
     for (int64_t i = 0; i < n; i++) value[i] = cell[i].coordinate[a];
-    const int known = basin_symbol_find(cell[0].model->parameter, cell[0].model->parameters, e->axis[a]);
-    cell_number(o, e->axis[a], value, known < 0 ? "grid parameter" : cell[0].model->parameter[known].meaning);
+    const int known = basin_symbol_find(cell[0].model->parameter, cell[0].model->parameters,
+                                        e->axis[a]);
+    cell_number(o, e->axis[a], value,
+                known < 0 ? "grid parameter" : cell[0].model->parameter[known].meaning);
   }
   for (int p = 0; p < cell[0].model->parameters && !o->bad; p++) {
     const basin_symbol *symbol = &cell[0].model->parameter[p];
     if (!is_common_parameter(e, symbol->name)) continue;
     for (int64_t i = 0; i < n; i++)
-      value[i] = cell[i].parameter[basin_symbol_find(cell[i].model->parameter, cell[i].model->parameters, symbol->name)];
+      value[i] = cell[i].parameter[basin_symbol_find(cell[i].model->parameter,
+                                                     cell[i].model->parameters, symbol->name)];
     cell_number(o, symbol->name, value, symbol->meaning);
   }
-  for (int64_t i = 0; i < n && !o->bad; i++) value[i] = (double)count[i], draw[i] = cell[i].identity;
+  for (int64_t i = 0; i < n && !o->bad; i++)
+    value[i] = (double)count[i], draw[i] = cell[i].identity;
   if (!o->bad) cell_number(o, "trials", value, "number of trials run");
   if (!o->bad)
-    write_whole(o, variable(o, "draw", H5T_NATIVE_UINT64, NULL, 1, &o->cell, &size,
-                            "identity of the random draws: cells with the same value share them", "1"),
+    write_whole(o,
+                variable(o, "draw", H5T_NATIVE_UINT64, NULL, 1, &o->cell, &size,
+                         "identity of the random draws: cells with the same value share them", "1"),
                 H5T_NATIVE_UINT64, draw);
   free(draw);
   free(text);
@@ -193,9 +208,11 @@ static void create_outcome(basin_output *o, const hid_t *scales, const hsize_t *
   char meanings[256] = "";
   for (int i = 0; i < BASIN_OUTCOMES; i++) {
     value[i] = (int8_t)i;
-    snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s", i ? " " : "", basin_outcome_name(i));
+    snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s", i ? " " : "",
+             basin_outcome_name(i));
   }
-  o->outcome = variable(o, "outcome", H5T_NATIVE_INT8, &fill, 2, scales, size, "how the trial ended", "1");
+  o->outcome = variable(o, "outcome", H5T_NATIVE_INT8, &fill, 2, scales, size,
+                        "how the trial ended", "1");
   if (o->bad) return;
   const hid_t space = H5Screate_simple(1, &n, NULL);
   attribute_scalar(o, o->outcome, "_FillValue", H5T_NATIVE_INT8, &fill);
@@ -204,10 +221,11 @@ static void create_outcome(basin_output *o, const hid_t *scales, const hsize_t *
   H5Sclose(space);
 }
 
-static hid_t create_double(basin_output *o, const char *name, int rank, const hid_t *scales, const hsize_t *size,
-                           const char *long_name, const char *units) {
+static hid_t create_double(basin_output *o, const char *name, int rank, const hid_t *scales,
+                           const hsize_t *size, const char *long_name, const char *units) {
   const double fill = NAN;
-  const hid_t id = variable(o, name, H5T_NATIVE_DOUBLE, &fill, rank, scales, size, long_name, units);
+  const hid_t id = variable(o, name, H5T_NATIVE_DOUBLE, &fill, rank, scales, size, long_name,
+                            units);
   if (!o->bad) attribute_scalar(o, id, "_FillValue", H5T_NATIVE_DOUBLE, &fill);
   return id;
 }
@@ -215,7 +233,8 @@ static hid_t create_double(basin_output *o, const char *name, int rank, const hi
 /* an observable's row in the table of the first model that has it */
 static const basin_symbol *observable_symbol(const basin_experiment *e, const char *name) {
   for (int64_t c = 0; c < e->cells; c++) {
-    const int i = basin_symbol_find(e->cell[c].model->observable, e->cell[c].model->observables, name);
+    const int i = basin_symbol_find(e->cell[c].model->observable, e->cell[c].model->observables,
+                                    name);
     if (i >= 0) return &e->cell[c].model->observable[i];
   }
   return NULL;
@@ -230,7 +249,8 @@ static void find_vectors(basin_output *o) {
       while (v < o->vectors && strcmp(o->vector_name[v], cell->model->initial[i].name) != 0) v++;
       if (v == VECTORS_MAX) continue;
       if (v == o->vectors) o->vector_name[o->vectors++] = cell->model->initial[i].name;
-      if (cell->setting.initial[i].length > o->vector_length[v]) o->vector_length[v] = cell->setting.initial[i].length;
+      if (cell->setting.initial[i].length > o->vector_length[v])
+        o->vector_length[v] = cell->setting.initial[i].length;
     }
   }
 }
@@ -241,13 +261,15 @@ static void create_trajectories(basin_output *o, hsize_t cells) {
   const hsize_t size[4] = {cells, (hsize_t)o->extent.recorded, (hsize_t)o->extent.times, 0};
   for (int i = 0; i < e->observables && !o->bad; i++) {
     const basin_symbol *symbol = observable_symbol(e, e->observable[i]);
-    o->record[i] = create_double(o, e->observable[i], 3, scales, size, symbol->meaning, symbol->unit);
+    o->record[i] = create_double(o, e->observable[i], 3, scales, size, symbol->meaning,
+                                 symbol->unit);
   }
   if (e->keep_vectors) find_vectors(o);
   for (int v = 0; v < o->vectors && !o->bad; v++) {
     char name[NAME_BYTES], meaning[NAME_BYTES];
     snprintf(name, sizeof name, "%s_entry", o->vector_name[v]);
-    o->entry[v] = dimension(o, name, o->vector_length[v], NULL, 0, "index of the entry, from 0", "1");
+    o->entry[v] = dimension(o, name, o->vector_length[v], NULL, 0, "index of the entry, from 0",
+                            "1");
     const hid_t all_scales[4] = {o->cell, o->recorded, o->time, o->entry[v]};
     const hsize_t all_size[4] = {size[0], size[1], size[2], (hsize_t)o->vector_length[v]};
     snprintf(name, sizeof name, "vector_%s", o->vector_name[v]);
@@ -262,9 +284,11 @@ static void create_variables(basin_output *o, const int64_t *count) {
   const int64_t minus_one = -1;
   write_attributes(o);
   o->cell = dimension(o, "cell", x->cells, NULL, x->first_cell, "point of the grid", "1");
-  o->trial = dimension(o, "trial", x->trials, NULL, x->first_trial, "number of the random initialisation", "1");
+  o->trial = dimension(o, "trial", x->trials, NULL, x->first_trial,
+                       "number of the random initialisation", "1");
   if (x->recorded && x->times) {
-    o->recorded = dimension(o, "recorded", x->recorded, NULL, x->first_trial, "number of the recorded trial", "1");
+    o->recorded = dimension(o, "recorded", x->recorded, NULL, x->first_trial,
+                            "number of the recorded trial", "1");
     o->time = dimension(o, "time", x->times, e->time, 0, "step of gradient descent", "1");
   }
   if (!o->bad) write_cells(o, count);
@@ -272,7 +296,8 @@ static void create_variables(basin_output *o, const int64_t *count) {
   const hsize_t size[2] = {(hsize_t)x->cells, (hsize_t)x->trials};
   if (!o->bad) create_outcome(o, scales, size);
   if (!o->bad) {
-    o->steps = variable(o, "steps", H5T_NATIVE_INT64, &minus_one, 2, scales, size, "steps taken until the outcome", "1");
+    o->steps = variable(o, "steps", H5T_NATIVE_INT64, &minus_one, 2, scales, size,
+                        "steps taken until the outcome", "1");
     attribute_scalar(o, o->steps, "_FillValue", H5T_NATIVE_INT64, &minus_one);
   }
   for (int i = 0; i < e->finals && !o->bad; i++) {
@@ -309,8 +334,9 @@ static void free_output(basin_output *o) {
   free(o);
 }
 
-basin_status basin_output_create(const char *path, const basin_experiment *e, const basin_extent *extent,
-                                 const int64_t *count, basin_output **out, basin_error *error) {
+basin_status basin_output_create(const char *path, const basin_experiment *e,
+                                 const basin_extent *extent, const int64_t *count,
+                                 basin_output **out, basin_error *error) {
   basin_output *o = calloc(1, sizeof *o);
   *out = NULL;
   if (!o) return basin_fail_memory(error);
@@ -327,7 +353,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e, co
   H5Eclear2(H5E_DEFAULT);
   const hid_t create = H5Pcreate(H5P_FILE_CREATE);
   const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
-  check(o, H5Pset_link_creation_order(create, order) < 0 || H5Pset_attr_creation_order(create, order) < 0 ||
+  check(o, H5Pset_link_creation_order(create, order) < 0 ||
+               H5Pset_attr_creation_order(create, order) < 0 ||
                H5Pset_obj_track_times(create, 0) < 0);
   o->file = H5Fcreate(path, H5F_ACC_TRUNC, create, H5P_DEFAULT);
   H5Pclose(create);
@@ -346,8 +373,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e, co
 /* ---- parts ---- */
 
 /* write a block that begins at `start`; memory holds rows of `stride` doubles of which size[last] are used */
-static void write_block(basin_output *o, hid_t id, hid_t type, int rank, const hsize_t *start, const hsize_t *size,
-                        const void *value) {
+static void write_block(basin_output *o, hid_t id, hid_t type, int rank, const hsize_t *start,
+                        const hsize_t *size, const void *value) {
   const hid_t memory = H5Screate_simple(rank, size, NULL), disk = H5Dget_space(id);
   check(o, H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, size, NULL) < 0);
   check(o, H5Dwrite(id, type, memory, disk, H5P_DEFAULT, value) < 0);
@@ -356,7 +383,8 @@ static void write_block(basin_output *o, hid_t id, hid_t type, int rank, const h
 }
 
 /* full vectors of one recorded trial, one recorded step after another */
-static basin_status write_vectors(basin_output *o, int64_t cell, const basin_part *part, int64_t r, basin_error *error) {
+static basin_status write_vectors(basin_output *o, int64_t cell, const basin_part *part, int64_t r,
+                                  basin_error *error) {
   const basin_cell *c = &o->experiment->cell[cell];
   const int64_t times = o->extent.times, trial = part->first + r;
   double *all = calloc((size_t)c->model->vector_size(&c->setting) + 1, sizeof *all);
@@ -373,8 +401,8 @@ static basin_status write_vectors(basin_output *o, int64_t cell, const basin_par
       const int64_t length = c->setting.initial[i].length;
       int v = 0;
       while (strcmp(o->vector_name[v], c->model->initial[i].name) != 0) v++;
-      const hsize_t start[4] = {(hsize_t)(cell - o->extent.first_cell), (hsize_t)(trial - o->extent.first_trial),
-                                (hsize_t)t, 0};
+      const hsize_t start[4] = {(hsize_t)(cell - o->extent.first_cell),
+                                (hsize_t)(trial - o->extent.first_trial), (hsize_t)t, 0};
       const hsize_t size[4] = {1, 1, 1, (hsize_t)length};
       write_block(o, o->vector[v], H5T_NATIVE_DOUBLE, 4, start, size, at);
       at += length;
@@ -384,14 +412,16 @@ static basin_status write_vectors(basin_output *o, int64_t cell, const basin_par
   return status;
 }
 
-basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part *part, int64_t limit, basin_error *error) {
+basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part *part,
+                                int64_t limit, basin_error *error) {
   const basin_experiment *e = o->experiment;
   const int64_t kept = part->first + part->count <= limit ? part->count : limit - part->first;
   const int64_t recorded = part->recorded < kept ? part->recorded : kept;
   basin_status status = BASIN_OK;
   if (kept <= 0) return BASIN_OK;
   H5Eclear2(H5E_DEFAULT);
-  const hsize_t start[3] = {(hsize_t)(cell - o->extent.first_cell), (hsize_t)(part->first - o->extent.first_trial), 0};
+  const hsize_t start[3] = {(hsize_t)(cell - o->extent.first_cell),
+                            (hsize_t)(part->first - o->extent.first_trial), 0};
   const hsize_t size[3] = {1, (hsize_t)kept, 0};
   write_block(o, o->outcome, H5T_NATIVE_INT8, 2, start, size, part->outcome);
   write_block(o, o->steps, H5T_NATIVE_INT64, 2, start, size, part->steps);
@@ -400,16 +430,22 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
   if (recorded > 0 && o->extent.times > 0) {
     const hsize_t all[3] = {1, (hsize_t)recorded, (hsize_t)o->extent.times};
     for (int i = 0; i < e->observables; i++)
-      write_block(o, o->record[i], H5T_NATIVE_DOUBLE, 3, start, all, part->record + i * part->recorded * o->extent.times);
-    for (int64_t r = 0; r < recorded && e->keep_vectors && !status; r++) status = write_vectors(o, cell, part, r, error);
+      write_block(o, o->record[i], H5T_NATIVE_DOUBLE, 3, start, all,
+                  part->record + i * part->recorded * o->extent.times);
+    for (int64_t r = 0; r < recorded && e->keep_vectors && !status; r++)
+      status = write_vectors(o, cell, part, r, error);
   }
-  if (!status && o->bad) status = basin_hdf5_fail(error, BASIN_FAILED, o->path, "cannot be written");
+  if (!status && o->bad)
+    status = basin_hdf5_fail(error, BASIN_FAILED, o->path, "cannot be written");
   return status;
 }
 
-basin_status basin_output_provenance(basin_output *o, const char *name, const char *text, basin_error *error) {
+basin_status basin_output_provenance(basin_output *o, const char *name, const char *text,
+                                     basin_error *error) {
   H5Eclear2(H5E_DEFAULT);
-  hid_t group = H5Lexists(o->file, "provenance", H5P_DEFAULT) > 0 ? H5Gopen2(o->file, "provenance", H5P_DEFAULT) : -1;
+  hid_t group = H5Lexists(o->file, "provenance", H5P_DEFAULT) > 0
+                    ? H5Gopen2(o->file, "provenance", H5P_DEFAULT)
+                    : -1;
   if (group < 0) {
     const hid_t create = H5Pcreate(H5P_GROUP_CREATE);
     H5Pset_obj_track_times(create, 0);
@@ -428,7 +464,9 @@ basin_status basin_output_close(basin_output *o, basin_error *error) {
   H5Eclear2(H5E_DEFAULT);
   const int was_bad = o->bad;
   close_all(o);
-  if (o->bad) status = was_bad ? BASIN_FAILED : basin_hdf5_fail(error, BASIN_FAILED, o->path, "cannot be written");
+  if (o->bad)
+    status = was_bad ? BASIN_FAILED
+                     : basin_hdf5_fail(error, BASIN_FAILED, o->path, "cannot be written");
   if (!status) {
     const int file = open(o->path, O_RDONLY | O_CLOEXEC);
     if (file < 0 || fsync(file)) status = basin_fail_system(error, "cannot be synced", o->path);
@@ -447,5 +485,6 @@ double basin_output_bytes(const basin_experiment *e, const basin_extent *x) {
   }
   vectors = (double)x->cells * (double)x->recorded * (double)x->times * entries;
   return 65536 + 8 * (double)x->trials + trials * (1 + 8 + 8 * (double)e->finals) +
-         8 * (vectors + (double)x->cells * (double)x->recorded * (double)x->times * (double)e->observables);
+         8 * (vectors +
+              (double)x->cells * (double)x->recorded * (double)x->times * (double)e->observables);
 }

@@ -28,15 +28,17 @@ typedef struct basin_extent {
 } basin_extent;
 
 /* Makes the file anew; count[i] trials were run of the extent's cell i. */
-basin_status basin_output_create(const char *path, const basin_experiment *experiment, const basin_extent *extent,
-                                 const int64_t *count, basin_output **output, basin_error *error);
+basin_status basin_output_create(const char *path, const basin_experiment *experiment,
+                                 const basin_extent *extent, const int64_t *count,
+                                 basin_output **output, basin_error *error);
 
 /* Writes the trials of a part that lie below `limit`. */
-basin_status basin_output_write(basin_output *output, int64_t cell, const basin_part *part, int64_t limit,
-                                basin_error *error);
+basin_status basin_output_write(basin_output *output, int64_t cell, const basin_part *part,
+                                int64_t limit, basin_error *error);
 
 /* A line of /provenance. */
-basin_status basin_output_provenance(basin_output *output, const char *name, const char *text, basin_error *error);
+basin_status basin_output_provenance(basin_output *output, const char *name, const char *text,
+                                     basin_error *error);
 
 /* Closes and fsyncs the file. On failure as on success the output is gone; the file may be incomplete. */
 basin_status basin_output_close(basin_output *output, basin_error *error);

@@ -26,14 +26,17 @@ typedef struct header {
 _Static_assert(sizeof(header) == 128, "the header has padding");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "part files are little-endian");
 
-static uint64_t hash_header(const header *h) { return basin_hash(0, h, offsetof(header, header_hash)); }
+static uint64_t hash_header(const header *h) {
+  return basin_hash(0, h, offsetof(header, header_hash));
+}
 
 /* ---- in memory ---- */
 
-void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int64_t count, int *final, int *observable,
-                    basin_job *job) {
+void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int64_t count,
+                    int *final, int *observable, basin_job *job) {
   const basin_model *model = e->cell[cell].model;
-  for (int i = 0; i < e->finals; i++) final[i] = basin_symbol_find(model->observable, model->observables, e->final[i]);
+  for (int i = 0; i < e->finals; i++)
+    final[i] = basin_symbol_find(model->observable, model->observables, e->final[i]);
   for (int i = 0; i < e->observables; i++)
     observable[i] = basin_symbol_find(model->observable, model->observables, e->observable[i]);
   *job = (basin_job){.model = model,
@@ -62,7 +65,8 @@ static void arrays(basin_part *part, const header *h, void **array[ARRAYS], size
   array[0] = (void **)&part->outcome, bytes[0] = count * sizeof *part->outcome;
   array[1] = (void **)&part->steps, bytes[1] = count * sizeof *part->steps;
   array[2] = (void **)&part->final, bytes[2] = (size_t)h->finals * count * sizeof *part->final;
-  array[3] = (void **)&part->record, bytes[3] = (size_t)h->observables * kept * sizeof *part->record;
+  array[3] = (void **)&part->record,
+  bytes[3] = (size_t)h->observables * kept * sizeof *part->record;
   array[4] = (void **)&part->state, bytes[4] = (size_t)h->states * kept * sizeof *part->state;
 }
 
@@ -104,7 +108,8 @@ static basin_status allocate(const header *h, basin_part *part, basin_error *err
       basin_part_free(part);
       return basin_fail_memory(error);
     }
-    memset(*array[i], 0xff, bytes[i]); /* outcome and steps -1, doubles NaN: what nobody wrote shows */
+    memset(*array[i], 0xff,
+           bytes[i]); /* outcome and steps -1, doubles NaN: what nobody wrote shows */
   }
   return BASIN_OK;
 }
@@ -125,9 +130,10 @@ void basin_part_free(basin_part *part) {
 
 /* ---- on disk ---- */
 
-static void part_path(char path[PATH_BYTES], const char *folder, int64_t cell, int64_t first, int64_t count) {
-  snprintf(path, PATH_BYTES, "%s/c%06lld-t%013lld-n%lld.part", folder, (long long)cell, (long long)first,
-           (long long)count);
+static void part_path(char path[PATH_BYTES], const char *folder, int64_t cell, int64_t first,
+                      int64_t count) {
+  snprintf(path, PATH_BYTES, "%s/c%06lld-t%013lld-n%lld.part", folder, (long long)cell,
+           (long long)first, (long long)count);
 }
 
 static int write_all(int file, const void *bytes, size_t count) {
@@ -154,8 +160,8 @@ static int read_all(int file, void *bytes, size_t count) {
   return 0;
 }
 
-basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cell, const basin_job *job,
-                              const basin_part *part, basin_error *error) {
+basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cell,
+                              const basin_job *job, const basin_part *part, basin_error *error) {
   header h = describe(job);
   basin_part copy = *part;
   void **array[ARRAYS];
@@ -195,21 +201,23 @@ basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cel
 static int read_header(int file, header *h) {
   struct stat status;
   if (read_all(file, h, sizeof *h) || fstat(file, &status)) return 0;
-  return !memcmp(h->magic, "basinprt", 8) && h->header_hash == hash_header(h) && h->version == FORMAT_VERSION &&
-         h->bytes >= 0 && status.st_size == h->bytes + (off_t)sizeof *h;
+  return !memcmp(h->magic, "basinprt", 8) && h->header_hash == hash_header(h) &&
+         h->version == FORMAT_VERSION && h->bytes >= 0 &&
+         status.st_size == h->bytes + (off_t)sizeof *h;
 }
 
 /* whether the header describes the job's arrays; else its sizes are not to be trusted */
 static int same_shape(const header *h, const basin_job *job, int64_t cell) {
   const header want = describe(job);
-  return h->cell == cell && h->first == want.first && h->count == want.count && h->recorded == want.recorded &&
-         h->times == want.times && h->finals == want.finals && h->observables == want.observables &&
-         h->states == want.states && (double)h->bytes == basin_part_bytes(job);
+  return h->cell == cell && h->first == want.first && h->count == want.count &&
+         h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
+         h->observables == want.observables && h->states == want.states &&
+         (double)h->bytes == basin_part_bytes(job);
 }
 
 /* read and check one file; *damaged is set where its bytes are not what was written */
-static basin_status load(const char *path, const basin_experiment *e, header *h, basin_part *part, int *damaged,
-                         basin_error *error) {
+static basin_status load(const char *path, const basin_experiment *e, header *h, basin_part *part,
+                         int *damaged, basin_error *error) {
   basin_status status = BASIN_OK;
   int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
   void **array[ARRAYS];
@@ -226,10 +234,13 @@ static basin_status load(const char *path, const basin_experiment *e, header *h,
   if (*damaged) goto cleanup;
   if (h->identity != e->identity) {
     status = basin_fail(error, BASIN_BAD_INPUT,
-                        "%s: a part of another experiment, expected this one's; finish that one, or remove its folder", path);
+                        "%s: a part of another experiment, expected this one's; finish that one, "
+                        "or remove its folder",
+                        path);
     goto cleanup;
   }
-  *damaged = h->cell < 0 || h->cell >= e->cells || h->first < 0 || h->count < 1 || h->first > BASIN_TRIALS_MAX - h->count;
+  *damaged = h->cell < 0 || h->cell >= e->cells || h->first < 0 || h->count < 1 ||
+             h->first > BASIN_TRIALS_MAX - h->count;
   if (*damaged) goto cleanup;
   basin_part_job(e, h->cell, h->first, h->count, index, index + e->finals, &job);
   *damaged = !same_shape(h, &job, h->cell);
@@ -253,7 +264,8 @@ cleanup:
 static void count_outcomes(const basin_part *part, basin_range *range) {
   memset(range->outcomes, 0, sizeof range->outcomes);
   for (int64_t i = 0; i < part->count; i++)
-    if (part->outcome[i] >= 0 && part->outcome[i] < BASIN_OUTCOMES_MAX) range->outcomes[part->outcome[i]]++;
+    if (part->outcome[i] >= 0 && part->outcome[i] < BASIN_OUTCOMES_MAX)
+      range->outcomes[part->outcome[i]]++;
 }
 
 static int by_trial(const void *a, const void *b) {
@@ -272,8 +284,8 @@ static int is_part(const char *name) {
   return length > 5 && !strcmp(name + length - 5, ".part");
 }
 
-basin_status basin_part_list(const char *folder, const basin_experiment *e, basin_range **out, int64_t *ranges,
-                             int64_t *damaged, basin_error *error) {
+basin_status basin_part_list(const char *folder, const basin_experiment *e, basin_range **out,
+                             int64_t *ranges, int64_t *damaged, basin_error *error) {
   basin_status status = BASIN_OK;
   basin_range *range = NULL;
   int64_t count = 0, room = 0;
@@ -312,15 +324,17 @@ basin_status basin_part_list(const char *folder, const basin_experiment *e, basi
   return BASIN_OK;
 }
 
-basin_status basin_part_read(const char *folder, const basin_experiment *e, const basin_range *range, basin_part *part,
-                             basin_error *error) {
+basin_status basin_part_read(const char *folder, const basin_experiment *e,
+                             const basin_range *range, basin_part *part, basin_error *error) {
   char path[PATH_BYTES];
   header h;
   int damaged;
   part_path(path, folder, range->cell, range->first, range->count);
   const basin_status status = load(path, e, &h, part, &damaged, error);
   if (!status && damaged)
-    return basin_fail(error, BASIN_FAILED, "%s: damaged since it was written; run the same command again to redo it", path);
+    return basin_fail(error, BASIN_FAILED,
+                      "%s: damaged since it was written; run the same command again to redo it",
+                      path);
   return status;
 }
 
@@ -329,7 +343,8 @@ void basin_part_remove_all(const char *folder) {
   for (struct dirent *entry; directory && (entry = readdir(directory));) {
     char path[PATH_BYTES];
     if (!strstr(entry->d_name, ".part")) continue;
-    if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path) unlink(path);
+    if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
+      unlink(path);
   }
   if (directory) closedir(directory);
   rmdir(folder);

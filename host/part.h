@@ -19,8 +19,8 @@ typedef struct basin_range {
 
 /* The job of a range of trials; final[] and observable[] are filled with the model's indices, and hold
    experiment->finals and experiment->observables entries (-1: the model has no such observable). */
-void basin_part_job(const basin_experiment *experiment, int64_t cell, int64_t first, int64_t count, int *final,
-                    int *observable, basin_job *job);
+void basin_part_job(const basin_experiment *experiment, int64_t cell, int64_t first, int64_t count,
+                    int *final, int *observable, basin_job *job);
 
 /* Allocates the arrays of the part that the job asks for. */
 basin_status basin_part_allocate(const basin_job *job, basin_part *part, basin_error *error);
@@ -30,17 +30,18 @@ void basin_part_free(basin_part *part);
 double basin_part_bytes(const basin_job *job);
 
 /* Writes the part into the folder and acknowledges it. */
-basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cell, const basin_job *job,
-                              const basin_part *part, basin_error *error);
+basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cell,
+                              const basin_job *job, const basin_part *part, basin_error *error);
 
 /* The part files in the folder, sorted by cell and first trial. Damaged ones are left out and counted. A
    part of another experiment is BASIN_BAD_INPUT. */
-basin_status basin_part_list(const char *folder, const basin_experiment *experiment, basin_range **range,
-                             int64_t *ranges, int64_t *damaged, basin_error *error);
+basin_status basin_part_list(const char *folder, const basin_experiment *experiment,
+                             basin_range **range, int64_t *ranges, int64_t *damaged,
+                             basin_error *error);
 
 /* Reads the part of a range back; its arrays are allocated. */
-basin_status basin_part_read(const char *folder, const basin_experiment *experiment, const basin_range *range,
-                             basin_part *part, basin_error *error);
+basin_status basin_part_read(const char *folder, const basin_experiment *experiment,
+                             const basin_range *range, basin_part *part, basin_error *error);
 
 /* Sorts by cell, then first trial. */
 void basin_range_sort(basin_range *range, int64_t ranges);

@@ -6,20 +6,24 @@
 enum { PART_TRIALS_MIN = 64, PART_TRIALS_MAX = 65536, PARTS_PER_CELL = 8 };
 static const double PART_BYTES = 67108864; /* of trajectories in one part */
 
-int64_t basin_plan_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit, int64_t part_trials) {
+int64_t basin_plan_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
+                        int64_t part_trials) {
   int64_t size = part_trials;
   if (!size)
-    for (size = PART_TRIALS_MIN; size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;) size *= 2;
+    for (size = PART_TRIALS_MIN; size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
+      size *= 2;
   if (size > limit - first) size = limit - first;
   if (first < e->recorded) {
-    const double each = (double)e->times * (e->observables + (e->keep_vectors ? e->cell[cell].model->states : 0)) * 8;
+    const double each = (double)e->times *
+                        (e->observables + (e->keep_vectors ? e->cell[cell].model->states : 0)) * 8;
     const int64_t most = each > 0 ? (int64_t)(PART_BYTES / each) : size;
     if (size > most) size = most > 1 ? most : 1;
   }
   return size;
 }
 
-static basin_status append(basin_range **list, int64_t *count, int64_t *room, basin_range range, basin_error *error) {
+static basin_status append(basin_range **list, int64_t *count, int64_t *room, basin_range range,
+                           basin_error *error) {
   if (*count == *room) {
     *room = 2 * *room + 64;
     basin_range *more = realloc(*list, (size_t)*room * sizeof **list);
@@ -36,9 +40,9 @@ static int by_turn(const void *a, const void *b) {
   return x->cell < y->cell ? -1 : x->cell > y->cell;
 }
 
-basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target, int64_t part_trials,
-                                const basin_range *kept, int64_t kepts, basin_range **missing, int64_t *missings,
-                                basin_error *error) {
+basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target,
+                                int64_t part_trials, const basin_range *kept, int64_t kepts,
+                                basin_range **missing, int64_t *missings, basin_error *error) {
   basin_status status = BASIN_OK;
   int64_t room = 0, at = 0;
   *missing = NULL;
@@ -46,7 +50,9 @@ basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target
   for (int64_t cell = 0; cell < e->cells && !status; cell++) {
     for (int64_t first = 0; first < target[cell] && !status;) {
       /* the next kept part of this cell that reaches beyond `first` */
-      while (at < kepts && (kept[at].cell < cell || (kept[at].cell == cell && kept[at].first + kept[at].count <= first))) at++;
+      while (at < kepts && (kept[at].cell < cell ||
+                            (kept[at].cell == cell && kept[at].first + kept[at].count <= first)))
+        at++;
       const int here = at < kepts && kept[at].cell == cell;
       if (here && kept[at].first <= first) {
         first = kept[at].first + kept[at].count;
@@ -55,7 +61,8 @@ basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target
       const int64_t limit = here && kept[at].first < target[cell] ? kept[at].first : target[cell];
       int64_t size = basin_plan_size(e, cell, first, target[cell], part_trials);
       if (size > limit - first) size = limit - first;
-      status = append(missing, missings, &room, (basin_range){.cell = cell, .first = first, .count = size}, error);
+      status = append(missing, missings, &room,
+                      (basin_range){.cell = cell, .first = first, .count = size}, error);
       first += size;
     }
   }
@@ -78,7 +85,8 @@ int64_t basin_plan_enough(const basin_experiment *e, int64_t trials, int64_t suc
 
   /* the least number that would do at the same share, in steps of 2%; at least a tenth more */
   int64_t enough = trials + trials / 10 + 1;
-  while (enough < e->max_trials && halfwidth(enough, share) > e->halfwidth) enough += enough / 50 + 1;
+  while (enough < e->max_trials && halfwidth(enough, share) > e->halfwidth)
+    enough += enough / 50 + 1;
   enough = (enough + PART_TRIALS_MIN - 1) / PART_TRIALS_MIN * PART_TRIALS_MIN;
   return enough < e->max_trials ? enough : e->max_trials;
 }

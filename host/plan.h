@@ -9,13 +9,13 @@
 #include "part.h"
 
 /* Trials first .. first + count - 1 of the cell that lie below `limit`, or fewer: a part's worth. */
-int64_t basin_plan_size(const basin_experiment *experiment, int64_t cell, int64_t first, int64_t limit,
-                        int64_t part_trials);
+int64_t basin_plan_size(const basin_experiment *experiment, int64_t cell, int64_t first,
+                        int64_t limit, int64_t part_trials);
 
 /* The ranges that are missing below target[cell], cells taken in turn so that progress speaks for all. */
-basin_status basin_plan_missing(const basin_experiment *experiment, const int64_t *target, int64_t part_trials,
-                                const basin_range *kept, int64_t kepts, basin_range **missing, int64_t *missings,
-                                basin_error *error);
+basin_status basin_plan_missing(const basin_experiment *experiment, const int64_t *target,
+                                int64_t part_trials, const basin_range *kept, int64_t kepts,
+                                basin_range **missing, int64_t *missings, basin_error *error);
 
 /* `until`: how many trials a cell should have, given its first `trials` with that many successes. A function
    of these alone, so that an interrupted run asks for the same. Returns `trials` where they suffice. */

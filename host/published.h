@@ -17,10 +17,10 @@
 enum { BASIN_PUBLISHED_KEYS = 16, BASIN_PUBLISHED_NOTES = 16 };
 
 typedef struct basin_published_row {
-  char *variant;                       /* NULL where there is no such column */
+  char *variant; /* NULL where there is no such column */
   double key[BASIN_PUBLISHED_KEYS];
   double success;
-  int decimals;                        /* digits printed behind the point */
+  int decimals; /* digits printed behind the point */
   int64_t trials;
 } basin_published_row;
 
@@ -38,6 +38,7 @@ basin_status basin_published_read(const char *path, basin_published *published, 
 void basin_published_free(basin_published *published);
 
 /* The row that names the cell, or NULL. */
-const basin_published_row *basin_published_find(const basin_published *published, const basin_summary *cell);
+const basin_published_row *basin_published_find(const basin_published *published,
+                                                const basin_summary *cell);
 
 #endif

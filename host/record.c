@@ -24,15 +24,18 @@ static int64_t longest(const basin_experiment *e) {
   return steps;
 }
 
-static basin_status reserve(basin_experiment *e, int64_t times, basin_place place, basin_error *error) {
+static basin_status reserve(basin_experiment *e, int64_t times, basin_place place,
+                            basin_error *error) {
   if (times > BASIN_TIMES_MAX)
-    return basin_fail_at(error, place, "record.steps: %lld steps, expected at most %d", (long long)times, BASIN_TIMES_MAX);
+    return basin_fail_at(error, place, "record.steps: %lld steps, expected at most %d",
+                         (long long)times, BASIN_TIMES_MAX);
   e->time = calloc((size_t)times + 1, sizeof *e->time);
   return e->time ? BASIN_OK : basin_fail_memory(error);
 }
 
 /* 0, 1, ..., last: about n of them, evenly spaced in the logarithm, duplicates left out */
-static basin_status log_spaced(basin_experiment *e, int64_t n, basin_place place, basin_error *error) {
+static basin_status log_spaced(basin_experiment *e, int64_t n, basin_place place,
+                               basin_error *error) {
   const int64_t last = longest(e);
   const basin_status status = reserve(e, n + 2, place, error);
   if (status) return status;
@@ -45,7 +48,8 @@ static basin_status log_spaced(basin_experiment *e, int64_t n, basin_place place
   return BASIN_OK;
 }
 
-static basin_status read_steps(basin_experiment *e, basin_scope *scope, const basin_node *node, basin_error *error) {
+static basin_status read_steps(basin_experiment *e, basin_scope *scope, const basin_node *node,
+                               basin_error *error) {
   static const char *const key[] = {"log", "every"};
   basin_status status;
   int64_t n = 100;
@@ -54,8 +58,8 @@ static basin_status read_steps(basin_experiment *e, basin_scope *scope, const ba
     status = reserve(e, node->count, node->place, error);
     for (int i = 0; i < node->count && !status; i++) {
       const int64_t before = i ? e->time[i - 1] + 1 : 0;
-      status = basin_scope_integer(scope, node->child[i], "record.steps (in ascending order)", before, BASIN_STEPS_MAX,
-                                   &e->time[i], error);
+      status = basin_scope_integer(scope, node->child[i], "record.steps (in ascending order)",
+                                   before, BASIN_STEPS_MAX, &e->time[i], error);
       e->times++;
     }
     return status;
@@ -63,10 +67,14 @@ static basin_status read_steps(basin_experiment *e, basin_scope *scope, const ba
   status = basin_check_keys(node, key, 2, "record.steps", error);
   if (status) return status;
   if (node->count != 1)
-    return basin_fail_at(error, node->place, "record.steps: expected {log: n}, {every: n} or a list of steps");
-  status = basin_scope_integer(scope, node->child[0], "record.steps", 1, BASIN_STEPS_MAX, &n, error);
+    return basin_fail_at(error, node->place,
+                         "record.steps: expected {log: n}, {every: n} or a list of steps");
+  status = basin_scope_integer(scope, node->child[0], "record.steps", 1, BASIN_STEPS_MAX, &n,
+                               error);
   if (status) return status;
-  if (basin_node_get(node, "log")) return n <= BASIN_TIMES_MAX ? log_spaced(e, n, node->place, error) : reserve(e, n, node->place, error);
+  if (basin_node_get(node, "log"))
+    return n <= BASIN_TIMES_MAX ? log_spaced(e, n, node->place, error)
+                                : reserve(e, n, node->place, error);
   const int64_t times = longest(e) / n + 1;
   status = reserve(e, times, node->place, error);
   for (int64_t i = 0; i < times && !status; i++) e->time[e->times++] = i * n;
@@ -74,8 +82,8 @@ static basin_status read_steps(basin_experiment *e, basin_scope *scope, const ba
 }
 
 /* names of observables; those of every model, in the order of the first cell's, where none are given */
-static basin_status read_names(const basin_experiment *e, const basin_node *node, const char *what, int *count,
-                               char ***name, basin_error *error) {
+static basin_status read_names(const basin_experiment *e, const basin_node *node, const char *what,
+                               int *count, char ***name, basin_error *error) {
   const basin_model *model = e->cell[0].model;
   const int n = node ? node->count : model->observables;
   if (node && node->kind != BASIN_SEQUENCE)
@@ -84,14 +92,19 @@ static basin_status read_names(const basin_experiment *e, const basin_node *node
   if (!*name) return basin_fail_memory(error);
   for (int i = 0; i < n; i++) {
     const basin_node *item = node ? node->child[i] : NULL;
-    const char *text = !item ? model->observable[i].name : item->kind == BASIN_SCALAR ? item->text : "";
+    const char *text = !item                        ? model->observable[i].name
+                       : item->kind == BASIN_SCALAR ? item->text
+                                                    : "";
     int known = 0;
     for (int64_t c = 0; c < e->cells && !known; c++)
-      known = basin_symbol_find(e->cell[c].model->observable, e->cell[c].model->observables, text) >= 0;
+      known = basin_symbol_find(e->cell[c].model->observable, e->cell[c].model->observables,
+                                text) >= 0;
     if (!known)
-      return basin_fail_at(error, item->place, "%s: no observable `%s`, see `basin models`", what, text);
+      return basin_fail_at(error, item->place, "%s: no observable `%s`, see `basin models`", what,
+                           text);
     for (int j = 0; j < i; j++)
-      if (!strcmp((*name)[j], text)) return basin_fail_at(error, item->place, "%s: `%s` is given twice", what, text);
+      if (!strcmp((*name)[j], text))
+        return basin_fail_at(error, item->place, "%s: `%s` is given twice", what, text);
     if (!((*name)[i] = strdup(text))) return basin_fail_memory(error);
     ++*count;
   }
@@ -102,10 +115,12 @@ basin_status basin_record_read(basin_experiment *e, const basin_node *record, ba
   static const char *const key[] = {"trials", "steps", "observables", "final", "parameters"};
   char used[BASIN_AXES_MAX] = {0};
   basin_scope scope = {.experiment = e, .used = used};
-  const basin_node *trials = basin_node_get(record, "trials"), *parameters = basin_node_get(record, "parameters");
+  const basin_node *trials = basin_node_get(record, "trials"),
+                   *parameters = basin_node_get(record, "parameters");
   basin_status status = record ? basin_check_keys(record, key, 5, "record", error) : BASIN_OK;
   if (!status && trials)
-    status = basin_scope_integer(&scope, trials, "record.trials", 0, BASIN_TRIALS_MAX, &e->recorded, error);
+    status = basin_scope_integer(&scope, trials, "record.trials", 0, BASIN_TRIALS_MAX, &e->recorded,
+                                 error);
   if (!status && parameters) {
     const char *text = parameters->kind == BASIN_SCALAR ? parameters->text : "";
     e->keep_vectors = !strcmp(text, "true");
@@ -114,7 +129,10 @@ basin_status basin_record_read(basin_experiment *e, const basin_node *record, ba
   }
   if (!status) status = read_steps(e, &scope, basin_node_get(record, "steps"), error);
   if (!status)
-    status = read_names(e, basin_node_get(record, "observables"), "record.observables", &e->observables, &e->observable, error);
-  if (!status) status = read_names(e, basin_node_get(record, "final"), "record.final", &e->finals, &e->final, error);
+    status = read_names(e, basin_node_get(record, "observables"), "record.observables",
+                        &e->observables, &e->observable, error);
+  if (!status)
+    status = read_names(e, basin_node_get(record, "final"), "record.final", &e->finals, &e->final,
+                        error);
   return status;
 }

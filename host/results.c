@@ -17,9 +17,9 @@ struct basin_results {
   double halfwidth, allow_unresolved;
   int64_t cells, trials; /* sizes of the dimensions */
   int64_t recorded, times, *time;
-  int64_t *count;  /* [cells] trials run */
-  uint64_t *draw;  /* [cells] */
-  char **variant;  /* [cells], or NULL */
+  int64_t *count; /* [cells] trials run */
+  uint64_t *draw; /* [cells] */
+  char **variant; /* [cells], or NULL */
   int parameters, axes;
   char *parameter_name[NAMES_MAX];
   double *parameter; /* [cells][parameters] */
@@ -31,11 +31,12 @@ struct basin_results {
 
 /* a scalar attribute converted to the type; 0 where it is not there or of another class */
 static int read_attribute(const basin_results *r, const char *name, hid_t type, void *value) {
-  const hid_t id = H5Aexists(r->file, name) > 0 ? H5Aopen(r->file, name, H5P_DEFAULT) : H5I_INVALID_HID;
+  const hid_t id = H5Aexists(r->file, name) > 0 ? H5Aopen(r->file, name, H5P_DEFAULT)
+                                                : H5I_INVALID_HID;
   if (id < 0) return 0;
   const hid_t space = H5Aget_space(id), stored = H5Aget_type(id);
-  const int ok = H5Sget_simple_extent_npoints(space) == 1 && H5Tget_class(stored) == H5Tget_class(type) &&
-                 H5Aread(id, type, value) >= 0;
+  const int ok = H5Sget_simple_extent_npoints(space) == 1 &&
+                 H5Tget_class(stored) == H5Tget_class(type) && H5Aread(id, type, value) >= 0;
   H5Tclose(stored);
   H5Sclose(space);
   H5Aclose(id);
@@ -49,7 +50,8 @@ static char *read_text_of(hid_t object, const char *name) {
   const hid_t id = H5Aopen(object, name, H5P_DEFAULT);
   if (id < 0) return NULL;
   const hid_t stored = H5Aget_type(id), space = H5Aget_space(id), type = basin_hdf5_text_type();
-  if (H5Tis_variable_str(stored) > 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(id, type, &text) >= 0 && text) {
+  if (H5Tis_variable_str(stored) > 0 && H5Sget_simple_extent_npoints(space) == 1 &&
+      H5Aread(id, type, &text) >= 0 && text) {
     copy = strdup(text);
     H5Dvlen_reclaim(type, space, H5P_DEFAULT, &text);
   }
@@ -61,7 +63,8 @@ static char *read_text_of(hid_t object, const char *name) {
 }
 
 /* open a dataset if it has the rank and sizes (size < 0: any, filled in) and class */
-static hid_t open_variable(const basin_results *r, const char *name, int rank, int64_t *size, H5T_class_t class) {
+static hid_t open_variable(const basin_results *r, const char *name, int rank, int64_t *size,
+                           H5T_class_t class) {
   hsize_t have[4] = {0};
   if (H5Lexists(r->file, name, H5P_DEFAULT) <= 0) return H5I_INVALID_HID;
   const hid_t id = H5Dopen2(r->file, name, H5P_DEFAULT);
@@ -81,7 +84,8 @@ static hid_t open_variable(const basin_results *r, const char *name, int rank, i
 }
 
 /* a whole one-dimensional variable of the known length; 0 on failure */
-static int read_variable(const basin_results *r, const char *name, int64_t length, H5T_class_t class, hid_t type, void *value) {
+static int read_variable(const basin_results *r, const char *name, int64_t length,
+                         H5T_class_t class, hid_t type, void *value) {
   const hid_t id = open_variable(r, name, 1, &length, class);
   if (id < 0) return 0;
   const int ok = H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0;
@@ -89,7 +93,8 @@ static int read_variable(const basin_results *r, const char *name, int64_t lengt
   return ok;
 }
 
-static int read_block(hid_t id, hid_t type, int rank, const hsize_t *start, const hsize_t *count, void *value) {
+static int read_block(hid_t id, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
+                      void *value) {
   const hid_t memory = H5Screate_simple(rank, count, NULL), disk = H5Dget_space(id);
   const int ok = H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
                  H5Dread(id, type, memory, disk, H5P_DEFAULT, value) >= 0;
@@ -108,10 +113,12 @@ static int read_variants(basin_results *r) {
   if (id < 0) return 0;
   r->variant = calloc((size_t)r->cells, sizeof *r->variant);
   char **text = calloc((size_t)r->cells, sizeof *text);
-  const hid_t type = basin_hdf5_text_type(), space = H5Screate_simple(1, &n, NULL), stored = H5Dget_type(id);
+  const hid_t type = basin_hdf5_text_type(), space = H5Screate_simple(1, &n, NULL),
+              stored = H5Dget_type(id);
   int ok = r->variant && text && H5Tis_variable_str(stored) > 0 &&
            H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0;
-  for (int64_t c = 0; c < r->cells && ok; c++) ok = (r->variant[c] = strdup(text[c] ? text[c] : "")) != NULL;
+  for (int64_t c = 0; c < r->cells && ok; c++)
+    ok = (r->variant[c] = strdup(text[c] ? text[c] : "")) != NULL;
   if (text) H5Dvlen_reclaim(type, space, H5P_DEFAULT, text);
   H5Tclose(stored);
   H5Sclose(space);
@@ -150,12 +157,15 @@ static herr_t see_variable(hid_t group, const char *name, const H5L_info_t *info
 static int read_parameters(basin_results *r) {
   hsize_t at = 0;
   double *column = calloc((size_t)r->cells, sizeof *column);
-  int ok = column && H5Literate(r->file, H5_INDEX_CRT_ORDER, H5_ITER_INC, &at, see_variable, r) >= 0;
+  int ok = column &&
+           H5Literate(r->file, H5_INDEX_CRT_ORDER, H5_ITER_INC, &at, see_variable, r) >= 0;
   r->parameter = ok ? calloc((size_t)(r->cells * (r->parameters + 1)), sizeof *r->parameter) : NULL;
   ok = ok && r->parameter;
   for (int p = 0; p < r->parameters && ok; p++) {
-    ok = r->parameter_name[p] && (read_variable(r, r->parameter_name[p], r->cells, H5T_INTEGER, H5T_NATIVE_DOUBLE, column) ||
-                                  read_variable(r, r->parameter_name[p], r->cells, H5T_FLOAT, H5T_NATIVE_DOUBLE, column));
+    ok = r->parameter_name[p] &&
+         (read_variable(r, r->parameter_name[p], r->cells, H5T_INTEGER, H5T_NATIVE_DOUBLE,
+                        column) ||
+          read_variable(r, r->parameter_name[p], r->cells, H5T_FLOAT, H5T_NATIVE_DOUBLE, column));
     for (int64_t c = 0; c < r->cells && ok; c++) r->parameter[c * r->parameters + p] = column[c];
   }
   free(column);
@@ -168,7 +178,8 @@ static int read_all(basin_results *r) {
   r->experiment = read_text_of(r->file, "experiment");
   r->version = read_text_of(r->file, "basin_version");
   if (!r->title || !r->experiment || !r->version) return 0;
-  if (!read_attribute(r, "seed", H5T_NATIVE_UINT64, &r->seed) || !read_attribute(r, "identity", H5T_NATIVE_UINT64, &r->identity) ||
+  if (!read_attribute(r, "seed", H5T_NATIVE_UINT64, &r->seed) ||
+      !read_attribute(r, "identity", H5T_NATIVE_UINT64, &r->identity) ||
       !read_attribute(r, "trials", H5T_NATIVE_INT64, &r->trials_asked) ||
       !read_attribute(r, "grid_parameters", H5T_NATIVE_INT64, &axes) ||
       !read_attribute(r, "until_max_trials", H5T_NATIVE_INT64, &r->max_trials) ||
@@ -188,14 +199,16 @@ static int read_all(basin_results *r) {
   int64_t recorded = -1, times = -1;
   const hid_t recorded_id = open_variable(r, "recorded", 1, &recorded, H5T_INTEGER);
   const hid_t time_id = open_variable(r, "time", 1, &times, H5T_INTEGER);
-  if (recorded_id >= 0 && time_id >= 0 && times <= BASIN_TIMES_MAX) r->recorded = recorded, r->times = times;
+  if (recorded_id >= 0 && time_id >= 0 && times <= BASIN_TIMES_MAX)
+    r->recorded = recorded, r->times = times;
   if (recorded_id >= 0) H5Dclose(recorded_id);
   if (time_id >= 0) H5Dclose(time_id);
   r->time = calloc((size_t)r->times + 1, sizeof *r->time);
   r->count = calloc((size_t)r->cells, sizeof *r->count);
   r->draw = calloc((size_t)r->cells, sizeof *r->draw);
   if (!r->time || !r->count || !r->draw) return 0;
-  if (r->times && !read_variable(r, "time", r->times, H5T_INTEGER, H5T_NATIVE_INT64, r->time)) return 0;
+  if (r->times && !read_variable(r, "time", r->times, H5T_INTEGER, H5T_NATIVE_INT64, r->time))
+    return 0;
   if (!read_variable(r, "trials", r->cells, H5T_INTEGER, H5T_NATIVE_INT64, r->count)) return 0;
   if (!read_variable(r, "draw", r->cells, H5T_INTEGER, H5T_NATIVE_UINT64, r->draw)) return 0;
   for (int64_t c = 0; c < r->cells; c++)
@@ -218,7 +231,8 @@ basin_status basin_results_open(const char *path, basin_results **out, basin_err
   r->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (r->file < 0) status = basin_hdf5_fail(error, BASIN_BAD_INPUT, path, "cannot be read as HDF5");
   else if (!read_all(r))
-    status = basin_fail(error, BASIN_BAD_INPUT, "%s: not an output file of basin, or damaged", path);
+    status = basin_fail(error, BASIN_BAD_INPUT, "%s: not an output file of basin, or damaged",
+                        path);
   if (status) basin_results_close(r);
   else *out = r;
   return status;
@@ -255,11 +269,13 @@ int64_t basin_results_times(const basin_results *r) { return r->times; }
 int64_t basin_results_recorded(const basin_results *r) { return r->recorded; }
 const int64_t *basin_results_time(const basin_results *r) { return r->time; }
 int basin_results_observables(const basin_results *r) { return r->observables; }
-const char *basin_results_observable(const basin_results *r, int index) { return r->observable[index]; }
+const char *basin_results_observable(const basin_results *r, int index) {
+  return r->observable[index];
+}
 
 int basin_results_matches(const basin_results *r, const basin_experiment *e) {
-  return r->identity == e->identity && r->trials_asked == e->trials && r->halfwidth == e->halfwidth &&
-         r->max_trials == e->max_trials && r->cells == e->cells;
+  return r->identity == e->identity && r->trials_asked == e->trials &&
+         r->halfwidth == e->halfwidth && r->max_trials == e->max_trials && r->cells == e->cells;
 }
 
 /* ---- counting ---- */
@@ -269,21 +285,25 @@ static basin_status unreadable(const basin_results *r, basin_error *error) {
 }
 
 /* the steps' digit of RADIX_BITS at `shift`, counted over the trials whose higher digits are `prefix` */
-static int count_digits(const basin_results *r, hid_t steps, int64_t cell, int shift, int64_t prefix, int64_t *bucket) {
+static int count_digits(const basin_results *r, hid_t steps, int64_t cell, int shift,
+                        int64_t prefix, int64_t *bucket) {
   int64_t block[4096];
   memset(bucket, 0, sizeof *bucket << RADIX_BITS);
   for (int64_t at = 0; at < r->count[cell]; at += 4096) {
     const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
-    const hsize_t count[2] = {1, (hsize_t)(r->count[cell] - at < 4096 ? r->count[cell] - at : 4096)};
+    const hsize_t count[2] = {1,
+                              (hsize_t)(r->count[cell] - at < 4096 ? r->count[cell] - at : 4096)};
     if (!read_block(steps, H5T_NATIVE_INT64, 2, start, count, block)) return 0;
     for (hsize_t i = 0; i < count[1]; i++)
-      if (block[i] >= 0 && block[i] >> (shift + RADIX_BITS) == prefix) bucket[block[i] >> shift & ((1 << RADIX_BITS) - 1)]++;
+      if (block[i] >= 0 && block[i] >> (shift + RADIX_BITS) == prefix)
+        bucket[block[i] >> shift & ((1 << RADIX_BITS) - 1)]++;
   }
   return 1;
 }
 
 /* the rank-th smallest number of steps (rank from 0), by radix selection: one pass over the file per digit */
-static int select_steps(const basin_results *r, hid_t steps, int64_t cell, int64_t rank, int64_t *value) {
+static int select_steps(const basin_results *r, hid_t steps, int64_t cell, int64_t rank,
+                        int64_t *value) {
   int64_t *bucket = calloc(1 << RADIX_BITS, sizeof *bucket), prefix = 0;
   int ok = bucket != NULL;
   for (int shift = 48 - RADIX_BITS; shift >= 0 && ok; shift -= RADIX_BITS) {
@@ -302,7 +322,8 @@ static int count_outcomes(const basin_results *r, hid_t outcome, int64_t cell, b
   int ok = block != NULL;
   for (int64_t at = 0; at < r->count[cell] && ok; at += BLOCK_TRIALS) {
     const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
-    const hsize_t count[2] = {1, (hsize_t)(r->count[cell] - at < BLOCK_TRIALS ? r->count[cell] - at : BLOCK_TRIALS)};
+    const hsize_t count[2] = {
+        1, (hsize_t)(r->count[cell] - at < BLOCK_TRIALS ? r->count[cell] - at : BLOCK_TRIALS)};
     ok = read_block(outcome, H5T_NATIVE_INT8, 2, start, count, block);
     for (hsize_t i = 0; i < count[1] && ok; i++) {
       ok = block[i] >= 0 && block[i] < BASIN_OUTCOMES;
@@ -319,7 +340,8 @@ static int count_steps(const basin_results *r, hid_t steps, int64_t cell, basin_
   int ok = block != NULL;
   for (int64_t at = 0; at < r->count[cell] && ok; at += BLOCK_TRIALS) {
     const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
-    const hsize_t count[2] = {1, (hsize_t)(r->count[cell] - at < BLOCK_TRIALS ? r->count[cell] - at : BLOCK_TRIALS)};
+    const hsize_t count[2] = {
+        1, (hsize_t)(r->count[cell] - at < BLOCK_TRIALS ? r->count[cell] - at : BLOCK_TRIALS)};
     ok = read_block(steps, H5T_NATIVE_INT64, 2, start, count, block);
     for (hsize_t i = 0; i < count[1] && ok; i++) {
       ok = block[i] >= 0 && block[i] <= BASIN_STEPS_MAX;
@@ -338,10 +360,12 @@ static int count_steps(const basin_results *r, hid_t steps, int64_t cell, basin_
   return ok;
 }
 
-basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary *s, basin_error *error) {
+basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary *s,
+                                   basin_error *error) {
   int64_t size[2] = {r->cells, r->trials};
   if (cell < 0 || cell >= r->cells)
-    return basin_fail(error, BASIN_BAD_INPUT, "%s: no cell %lld, expected 0 to %lld", r->path, (long long)cell, (long long)r->cells - 1);
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: no cell %lld, expected 0 to %lld", r->path,
+                      (long long)cell, (long long)r->cells - 1);
   *s = (basin_summary){.index = cell,
                        .variant = r->variant ? r->variant[cell] : "",
                        .parameters = r->parameters,
@@ -353,15 +377,16 @@ basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary
   H5Eclear2(H5E_DEFAULT);
   const hid_t outcome = open_variable(r, "outcome", 2, size, H5T_INTEGER);
   const hid_t steps = open_variable(r, "steps", 2, size, H5T_INTEGER);
-  const int ok = outcome >= 0 && steps >= 0 && count_outcomes(r, outcome, cell, s) && count_steps(r, steps, cell, s);
+  const int ok = outcome >= 0 && steps >= 0 && count_outcomes(r, outcome, cell, s) &&
+                 count_steps(r, steps, cell, s);
   if (outcome >= 0) H5Dclose(outcome);
   if (steps >= 0) H5Dclose(steps);
   s->success = basin_wilson(s->outcomes[BASIN_GLOBAL], s->trials);
   return ok ? BASIN_OK : unreadable(r, error);
 }
 
-basin_status basin_results_draw_group(const basin_results *r, int64_t cell, int64_t **group, int64_t *count,
-                                      basin_error *error) {
+basin_status basin_results_draw_group(const basin_results *r, int64_t cell, int64_t **group,
+                                      int64_t *count, basin_error *error) {
   *count = 0;
   *group = calloc((size_t)r->cells, sizeof **group);
   if (!*group) return basin_fail_memory(error);
@@ -370,8 +395,8 @@ basin_status basin_results_draw_group(const basin_results *r, int64_t cell, int6
   return BASIN_OK;
 }
 
-basin_status basin_results_any_global(basin_results *r, const int64_t *cell, int64_t cells, int64_t *trials, int64_t *any,
-                                      basin_error *error) {
+basin_status basin_results_any_global(basin_results *r, const int64_t *cell, int64_t cells,
+                                      int64_t *trials, int64_t *any, basin_error *error) {
   int64_t size[2] = {r->cells, r->trials};
   int8_t *block = malloc(BLOCK_TRIALS), *seen = malloc(BLOCK_TRIALS);
   const hid_t outcome = open_variable(r, "outcome", 2, size, H5T_INTEGER);
@@ -381,7 +406,8 @@ basin_status basin_results_any_global(basin_results *r, const int64_t *cell, int
   for (int64_t i = 0; i < cells; i++)
     if (r->count[cell[i]] < *trials) *trials = r->count[cell[i]];
   for (int64_t at = 0; at < *trials && ok; at += BLOCK_TRIALS) {
-    const hsize_t n = (hsize_t)(*trials - at < BLOCK_TRIALS ? *trials - at : BLOCK_TRIALS), count[2] = {1, n};
+    const hsize_t n = (hsize_t)(*trials - at < BLOCK_TRIALS ? *trials - at : BLOCK_TRIALS),
+                  count[2] = {1, n};
     memset(seen, 0, n);
     for (int64_t i = 0; i < cells && ok; i++) {
       const hsize_t start[2] = {(hsize_t)cell[i], (hsize_t)at};
@@ -396,19 +422,21 @@ basin_status basin_results_any_global(basin_results *r, const int64_t *cell, int
   return ok ? BASIN_OK : unreadable(r, error);
 }
 
-basin_status basin_results_trajectory(basin_results *r, int64_t cell, const char *name, double *value, char units[32],
-                                      basin_error *error) {
+basin_status basin_results_trajectory(basin_results *r, int64_t cell, const char *name,
+                                      double *value, char units[32], basin_error *error) {
   int64_t size[3] = {r->cells, r->recorded, r->times};
   int known = 0;
   for (int i = 0; i < r->observables; i++) known |= !strcmp(r->observable[i], name);
   if (!known) {
     char list[512] = "";
     for (int i = 0; i < r->observables; i++)
-      snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", r->observable[i]);
-    return basin_fail(error, BASIN_BAD_INPUT, "%s: no recorded observable `%s`, expected %s", r->path, name,
-                      *list ? list : "none: the experiment records no trajectories");
+      snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+               r->observable[i]);
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: no recorded observable `%s`, expected %s",
+                      r->path, name, *list ? list : "none: the experiment records no trajectories");
   }
-  const hsize_t start[3] = {(hsize_t)cell, 0, 0}, count[3] = {1, (hsize_t)r->recorded, (hsize_t)r->times};
+  const hsize_t start[3] = {(hsize_t)cell, 0, 0},
+                count[3] = {1, (hsize_t)r->recorded, (hsize_t)r->times};
   H5Eclear2(H5E_DEFAULT);
   const hid_t id = open_variable(r, name, 3, size, H5T_FLOAT);
   const int ok = id >= 0 && read_block(id, H5T_NATIVE_DOUBLE, 3, start, count, value);
@@ -421,14 +449,17 @@ basin_status basin_results_trajectory(basin_results *r, int64_t cell, const char
   return ok ? BASIN_OK : unreadable(r, error);
 }
 
-basin_status basin_results_trial(basin_results *r, int64_t cell, int64_t trial, int *outcome, int64_t *steps, basin_error *error) {
+basin_status basin_results_trial(basin_results *r, int64_t cell, int64_t trial, int *outcome,
+                                 int64_t *steps, basin_error *error) {
   int64_t size[2] = {r->cells, r->trials};
   const hsize_t start[2] = {(hsize_t)cell, (hsize_t)trial}, one[2] = {1, 1};
   H5Eclear2(H5E_DEFAULT);
   const hid_t outcome_id = open_variable(r, "outcome", 2, size, H5T_INTEGER);
   const hid_t steps_id = open_variable(r, "steps", 2, size, H5T_INTEGER);
-  const int ok = outcome_id >= 0 && steps_id >= 0 && read_block(outcome_id, H5T_NATIVE_INT, 2, start, one, outcome) &&
-                 read_block(steps_id, H5T_NATIVE_INT64, 2, start, one, steps) && *outcome >= 0 && *outcome < BASIN_OUTCOMES;
+  const int ok = outcome_id >= 0 && steps_id >= 0 &&
+                 read_block(outcome_id, H5T_NATIVE_INT, 2, start, one, outcome) &&
+                 read_block(steps_id, H5T_NATIVE_INT64, 2, start, one, steps) && *outcome >= 0 &&
+                 *outcome < BASIN_OUTCOMES;
   if (outcome_id >= 0) H5Dclose(outcome_id);
   if (steps_id >= 0) H5Dclose(steps_id);
   return ok ? BASIN_OK : unreadable(r, error);

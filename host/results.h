@@ -18,12 +18,12 @@ double basin_results_allow_unresolved(const basin_results *results);
 
 /* cells that share their draws with cell `cell`: *count of them in *group, ascending, with the cell itself;
    the caller frees *group */
-basin_status basin_results_draw_group(const basin_results *results, int64_t cell, int64_t **group, int64_t *count,
-                                      basin_error *error);
+basin_status basin_results_draw_group(const basin_results *results, int64_t cell, int64_t **group,
+                                      int64_t *count, basin_error *error);
 
 /* of the first `trials` trials: in how many at least one of the cells reached the global optimum */
-basin_status basin_results_any_global(basin_results *results, const int64_t *cell, int64_t cells, int64_t *trials,
-                                      int64_t *any, basin_error *error);
+basin_status basin_results_any_global(basin_results *results, const int64_t *cell, int64_t cells,
+                                      int64_t *trials, int64_t *any, basin_error *error);
 
 /* recorded trajectories: their size, and names of the observables */
 int64_t basin_results_times(const basin_results *results);
@@ -33,11 +33,11 @@ int basin_results_observables(const basin_results *results);
 const char *basin_results_observable(const basin_results *results, int index);
 
 /* value[recorded][times] of one cell; NaN where a trial has ended; *units as in the model's table */
-basin_status basin_results_trajectory(basin_results *results, int64_t cell, const char *observable, double *value,
-                                      char units[32], basin_error *error);
+basin_status basin_results_trajectory(basin_results *results, int64_t cell, const char *observable,
+                                      double *value, char units[32], basin_error *error);
 
 /* one trial by its place in the file: outcome, steps, and final value of observable i (NaN: not kept) */
-basin_status basin_results_trial(basin_results *results, int64_t cell, int64_t trial, int *outcome, int64_t *steps,
-                                 basin_error *error);
+basin_status basin_results_trial(basin_results *results, int64_t cell, int64_t trial, int *outcome,
+                                 int64_t *steps, basin_error *error);
 
 #endif

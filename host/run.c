@@ -31,8 +31,8 @@ typedef struct run {
   basin_watch watch;
   basin_progress progress; /* before the present round */
   char folder[PATH_BYTES], temporary[PATH_BYTES];
-  int lock;         /* descriptor of the folder, locked */
-  int64_t *target;  /* [cells] trials each cell should have */
+  int lock;          /* descriptor of the folder, locked */
+  int64_t *target;   /* [cells] trials each cell should have */
   basin_range *kept; /* finished parts, by cell and first trial */
   int64_t kepts;
   struct timespec began;
@@ -45,16 +45,19 @@ static double seconds_since(const struct timespec *begun) {
   return (double)(t.tv_sec - begun->tv_sec) + 1e-9 * (double)(t.tv_nsec - begun->tv_nsec);
 }
 
-static basin_status backend_open(const basin_run_options *options, basin_backend *backend, basin_error *error) {
+static basin_status backend_open(const basin_run_options *options, basin_backend *backend,
+                                 basin_error *error) {
   const char *name = options->backend ? options->backend : "auto";
   if (!strcmp(name, "cuda"))
-    return basin_fail(error, BASIN_BAD_INPUT, "--backend cuda: this build has no CUDA backend, expected auto or cpu");
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "--backend cuda: this build has no CUDA backend, expected auto or cpu");
   if (strcmp(name, "auto") != 0 && strcmp(name, "cpu") != 0)
     return basin_fail(error, BASIN_BAD_INPUT, "--backend %s: expected auto, cpu or cuda", name);
   return basin_cpu_open(options->isa, options->threads, backend, error);
 }
 
-basin_status basin_describe_backend(const basin_run_options *options, char *text, size_t size, basin_error *error) {
+basin_status basin_describe_backend(const basin_run_options *options, char *text, size_t size,
+                                    basin_error *error) {
   basin_backend backend;
   const basin_status status = backend_open(options, &backend, error);
   if (status) return status;
@@ -83,19 +86,21 @@ static basin_extent whole_extent(const basin_experiment *e, const int64_t *targe
   return extent;
 }
 
-static void estimate(const basin_experiment *e, const basin_run_options *options, int workers, const int64_t *target,
-                     basin_estimate *out) {
+static void estimate(const basin_experiment *e, const basin_run_options *options, int workers,
+                     const int64_t *target, basin_estimate *out) {
   const basin_extent extent = whole_extent(e, target);
   double largest = 0, parts_bytes = 0, vectors = 0;
   *out = (basin_estimate){.cells = e->cells};
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
-    for (int i = 0; i < e->cell[c].model->teachers; i++) vectors += 8.0 * (double)s->teacher[i].length;
+    for (int i = 0; i < e->cell[c].model->teachers; i++)
+      vectors += 8.0 * (double)s->teacher[i].length;
     out->trials += target[c];
     for (int64_t first = 0; first < target[c];) {
       const int64_t size = basin_plan_size(e, c, first, target[c], options->part_trials);
       const double bytes = job_bytes(e, c, first, size);
-      const int64_t alike = first >= e->recorded ? (target[c] - first) / size : 1; /* parts of the same size */
+      const int64_t alike = first >= e->recorded ? (target[c] - first) / size
+                                                 : 1; /* parts of the same size */
       if (bytes > largest) largest = bytes;
       parts_bytes += bytes * (double)alike;
       out->parts += alike;
@@ -113,11 +118,12 @@ static int64_t *first_targets(const basin_experiment *e, basin_error *error) {
   return target;
 }
 
-basin_status basin_estimate_run(const basin_experiment *e, const basin_run_options *options, basin_estimate *out,
-                                basin_error *error) {
+basin_status basin_estimate_run(const basin_experiment *e, const basin_run_options *options,
+                                basin_estimate *out, basin_error *error) {
   int64_t *target = first_targets(e, error);
   if (!target) return BASIN_FAILED;
-  estimate(e, options, options->threads > 0 ? options->threads : basin_cpu_processors(), target, out);
+  estimate(e, options, options->threads > 0 ? options->threads : basin_cpu_processors(), target,
+           out);
   free(target);
   return BASIN_OK;
 }
@@ -130,14 +136,17 @@ static basin_status check_room(const run *r, basin_error *error) {
   const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   if (need.memory_bytes > memory)
     return basin_fail(error, BASIN_BAD_INPUT,
-                      "needs %.3g GB of memory, this machine has %.3g GB: record fewer trials or steps, or use fewer threads",
+                      "needs %.3g GB of memory, this machine has %.3g GB: record fewer trials or "
+                      "steps, or use fewer threads",
                       need.memory_bytes / 1e9, memory / 1e9);
   if (!statvfs(r->folder, &disk)) {
     const double room = (double)disk.f_bavail * (double)disk.f_frsize;
     for (int64_t i = 0; i < r->kepts; i++)
-      need.disk_bytes -= job_bytes(r->experiment, r->kept[i].cell, r->kept[i].first, r->kept[i].count);
+      need.disk_bytes -= job_bytes(r->experiment, r->kept[i].cell, r->kept[i].first,
+                                   r->kept[i].count);
     if (need.disk_bytes > room)
-      return basin_fail(error, BASIN_FAILED, "%s: needs %.3g GB of disk for the parts and the output, %.3g GB are free",
+      return basin_fail(error, BASIN_FAILED,
+                        "%s: needs %.3g GB of disk for the parts and the output, %.3g GB are free",
                         r->options->output, need.disk_bytes / 1e9, room / 1e9);
   }
   return BASIN_OK;
@@ -146,7 +155,8 @@ static basin_status check_room(const run *r, basin_error *error) {
 /* ---- rounds ---- */
 
 /* successes among the first `limit` trials of a cell */
-static basin_status count_successes(const run *r, int64_t cell, int64_t limit, int64_t *successes, basin_error *error) {
+static basin_status count_successes(const run *r, int64_t cell, int64_t limit, int64_t *successes,
+                                    basin_error *error) {
   *successes = 0;
   for (int64_t i = 0; i < r->kepts; i++) {
     const basin_range *k = &r->kept[i];
@@ -192,12 +202,13 @@ static basin_status add_kept(run *r, const basin_range *range, int64_t ranges, b
 static basin_status run_round(run *r, basin_error *error) {
   basin_range *missing = NULL;
   int64_t missings = 0;
-  basin_status status = basin_plan_missing(r->experiment, r->target, r->options->part_trials, r->kept, r->kepts, &missing,
-                                           &missings, error);
+  basin_status status = basin_plan_missing(r->experiment, r->target, r->options->part_trials,
+                                           r->kept, r->kepts, &missing, &missings, error);
   if (status || !missings) return status;
   r->progress.trials_total = 0;
   for (int64_t c = 0; c < r->experiment->cells; c++) r->progress.trials_total += r->target[c];
-  status = basin_schedule(r->experiment, &r->backend, r->options, r->folder, missing, missings, &r->watch, &r->progress, error);
+  status = basin_schedule(r->experiment, &r->backend, r->options, r->folder, missing, missings,
+                          &r->watch, &r->progress, error);
   if (!status) status = add_kept(r, missing, missings, error);
   free(missing);
   return status;
@@ -228,8 +239,10 @@ static basin_status write_parts(const run *r, basin_output *output, basin_error 
     const basin_range *k = &r->kept[i];
     basin_part part;
     if (i && r->kept[i - 1].cell != k->cell) reached = 0;
-    if (k->first + k->count <= reached || k->first >= r->target[k->cell]) continue; /* wholly covered, or beyond */
-    if (r->options->stop && *r->options->stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
+    if (k->first + k->count <= reached || k->first >= r->target[k->cell])
+      continue; /* wholly covered, or beyond */
+    if (r->options->stop && *r->options->stop)
+      return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
     status = basin_part_read(r->folder, r->experiment, k, &part, error);
     if (status) return status;
     status = basin_output_write(output, k->cell, &part, r->target[k->cell], error);
@@ -252,7 +265,8 @@ static basin_status sync_folder_of(const char *path, basin_error *error) {
 }
 
 static basin_status publish(const char *temporary, const char *path, basin_error *error) {
-  if (rename(temporary, path)) return basin_fail_system(error, "cannot be renamed into place", path);
+  if (rename(temporary, path))
+    return basin_fail_system(error, "cannot be renamed into place", path);
   return sync_folder_of(path, error);
 }
 
@@ -260,7 +274,8 @@ static basin_status write_output(run *r, basin_error *error) {
   const basin_extent extent = whole_extent(r->experiment, r->target);
   basin_output *output;
   basin_error ignored;
-  basin_status status = basin_output_create(r->temporary, r->experiment, &extent, r->target, &output, error);
+  basin_status status = basin_output_create(r->temporary, r->experiment, &extent, r->target,
+                                            &output, error);
   if (!status) {
     status = write_parts(r, output, error);
     if (!status) status = r->options->no_provenance ? BASIN_OK : write_provenance(r, output, error);
@@ -285,14 +300,16 @@ static basin_status check_output(const run *r, int *complete, basin_error *error
   *complete = basin_results_matches(results, e);
   basin_results_close(results);
   if (!*complete)
-    return basin_fail(error, BASIN_BAD_INPUT,
-                      "%s: holds another experiment, or other trials; give another name with -o, or remove it",
-                      r->options->output);
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "%s: holds another experiment, or other trials; give another name with -o, or remove it",
+        r->options->output);
   return BASIN_OK;
 }
 
 static basin_status open_folder(run *r, basin_error *error) {
-  if (mkdir(r->folder, 0777) && errno != EEXIST) return basin_fail_system(error, "cannot be made", r->folder);
+  if (mkdir(r->folder, 0777) && errno != EEXIST)
+    return basin_fail_system(error, "cannot be made", r->folder);
   r->lock = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (r->lock < 0) return basin_fail_system(error, "cannot be opened", r->folder);
   if (flock(r->lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
@@ -302,7 +319,8 @@ static basin_status open_folder(run *r, basin_error *error) {
 
 static basin_status load_kept(run *r, basin_error *error) {
   int64_t damaged = 0;
-  const basin_status status = basin_part_list(r->folder, r->experiment, &r->kept, &r->kepts, &damaged, error);
+  const basin_status status = basin_part_list(r->folder, r->experiment, &r->kept, &r->kepts,
+                                              &damaged, error);
   for (int64_t i = 0; i < r->kepts; i++) r->progress.trials_kept += r->kept[i].count;
   return status;
 }
@@ -321,8 +339,10 @@ static basin_status judge(const run *r, basin_error *error) {
     const double n = (double)trials;
     if ((double)unresolved > e->allow_unresolved * n || (double)diverged > e->allow_diverged * n)
       return basin_fail(error, BASIN_OUTSIDE,
-                        "%s: cell %lld has %lld of %lld trials unresolved and %lld diverged, more than the experiment allows",
-                        r->options->output, (long long)c, (long long)unresolved, (long long)trials, (long long)diverged);
+                        "%s: cell %lld has %lld of %lld trials unresolved and %lld diverged, more "
+                        "than the experiment allows",
+                        r->options->output, (long long)c, (long long)unresolved, (long long)trials,
+                        (long long)diverged);
   }
   return BASIN_OK;
 }
@@ -342,18 +362,22 @@ static basin_status run_rounds(run *r, basin_error *error) {
     r->kept = NULL;
     if (!basin_part_list(r->folder, r->experiment, &r->kept, &r->kepts, &damaged, error))
       for (int64_t i = 0; i < r->kepts; i++) trials += r->kept[i].count;
-    return basin_fail(error, status, "interrupted; %lld trials are kept in %s, the same command goes on", (long long)trials,
-                      r->folder);
+    return basin_fail(error, status,
+                      "interrupted; %lld trials are kept in %s, the same command goes on",
+                      (long long)trials, r->folder);
   }
   return status;
 }
 
-basin_status basin_run(const basin_experiment *e, const basin_run_options *options, basin_error *error) {
+basin_status basin_run(const basin_experiment *e, const basin_run_options *options,
+                       basin_error *error) {
   run r = {.experiment = e, .options = options, .lock = -1};
   int complete = 0;
-  if (!options->output || !*options->output) return basin_fail(error, BASIN_BAD_INPUT, "no output file given");
+  if (!options->output || !*options->output)
+    return basin_fail(error, BASIN_BAD_INPUT, "no output file given");
   if (snprintf(r.folder, sizeof r.folder, "%s.parts", options->output) >= (int)sizeof r.folder ||
-      snprintf(r.temporary, sizeof r.temporary, "%s.tmp", options->output) >= (int)sizeof r.temporary)
+      snprintf(r.temporary, sizeof r.temporary, "%s.tmp", options->output) >=
+          (int)sizeof r.temporary)
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   clock_gettime(CLOCK_REALTIME, &r.began);
   basin_status status = check_output(&r, &complete, error);
@@ -380,20 +404,28 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   return status;
 }
 
-basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t trial, const basin_run_options *options,
-                             basin_error *error) {
+basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t trial,
+                             const basin_run_options *options, basin_error *error) {
   run r = {.experiment = e, .options = options};
-  const basin_extent extent = {.first_cell = cell, .cells = 1, .first_trial = trial, .trials = 1, .recorded = 1, .times = e->times};
+  const basin_extent extent = {.first_cell = cell,
+                               .cells = 1,
+                               .first_trial = trial,
+                               .trials = 1,
+                               .recorded = 1,
+                               .times = e->times};
   const int64_t count = 1;
   basin_part part = {0};
   basin_job job;
   basin_output *output;
   basin_error ignored;
   if (cell < 0 || cell >= e->cells)
-    return basin_fail(error, BASIN_BAD_INPUT, "--cell %lld: expected 0 to %lld", (long long)cell, (long long)e->cells - 1);
+    return basin_fail(error, BASIN_BAD_INPUT, "--cell %lld: expected 0 to %lld", (long long)cell,
+                      (long long)e->cells - 1);
   if (trial < 0 || trial >= BASIN_TRIALS_MAX)
-    return basin_fail(error, BASIN_BAD_INPUT, "--trial %lld: expected a number from 0", (long long)trial);
-  if (snprintf(r.temporary, sizeof r.temporary, "%s.tmp", options->output) >= (int)sizeof r.temporary)
+    return basin_fail(error, BASIN_BAD_INPUT, "--trial %lld: expected a number from 0",
+                      (long long)trial);
+  if (snprintf(r.temporary, sizeof r.temporary, "%s.tmp", options->output) >=
+      (int)sizeof r.temporary)
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
   clock_gettime(CLOCK_REALTIME, &r.began);

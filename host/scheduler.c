@@ -36,7 +36,8 @@ static double now(void) {
 }
 
 /* run one range and acknowledge its part */
-static basin_status run_range(pool *p, int number, int *index, basin_range *range, basin_error *error) {
+static basin_status run_range(pool *p, int number, int *index, basin_range *range,
+                              basin_error *error) {
   const basin_experiment *e = p->experiment;
   basin_part part;
   basin_job job;
@@ -54,7 +55,8 @@ static void *work(void *argument) {
   const worker *w = argument;
   pool *p = w->pool;
   basin_error error;
-  int *index = calloc((size_t)(p->experiment->finals + p->experiment->observables) + 1, sizeof *index);
+  int *index = calloc((size_t)(p->experiment->finals + p->experiment->observables) + 1,
+                      sizeof *index);
   basin_status status = index ? BASIN_OK : basin_fail_memory(&error);
 
   while (!status && !__atomic_load_n(&p->watch->stop, __ATOMIC_RELAXED)) {
@@ -80,7 +82,8 @@ static void *work(void *argument) {
 }
 
 /* tell the caller how far the work is */
-static void report(const pool *p, const basin_run_options *options, const basin_progress *base, double started) {
+static void report(const pool *p, const basin_run_options *options, const basin_progress *base,
+                   double started) {
   basin_progress progress = *base;
   if (!options->progress) return;
   const double here = now() - started;
@@ -88,13 +91,17 @@ static void report(const pool *p, const basin_run_options *options, const basin_
   progress.trials = base->trials_kept + ended;
   progress.trial_steps = __atomic_load_n(&p->watch->trial_steps, __ATOMIC_RELAXED);
   progress.seconds = base->seconds + here;
-  progress.seconds_left = ended > 0 ? progress.seconds * (double)(base->trials_total - progress.trials) / (double)ended : NAN;
+  progress.seconds_left = ended > 0
+                              ? progress.seconds * (double)(base->trials_total - progress.trials) /
+                                    (double)ended
+                              : NAN;
   options->progress(options->context, &progress);
 }
 
 basin_status basin_schedule(const basin_experiment *experiment, const basin_backend *backend,
-                            const basin_run_options *options, const char *folder, basin_range *range, int64_t ranges,
-                            basin_watch *watch, const basin_progress *base, basin_error *error) {
+                            const basin_run_options *options, const char *folder,
+                            basin_range *range, int64_t ranges, basin_watch *watch,
+                            const basin_progress *base, basin_error *error) {
   pool p = {.experiment = experiment,
             .backend = backend,
             .folder = folder,
@@ -123,12 +130,14 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
     if (pthread_create(&thread[running], NULL, work, &w[running])) break;
     p.working++;
   }
-  if (!running && ranges > 0) p.status = basin_fail(&p.error, BASIN_FAILED, "no thread can be started");
+  if (!running && ranges > 0)
+    p.status = basin_fail(&p.error, BASIN_FAILED, "no thread can be started");
 
   /* watch and report until the last worker has left */
   while (p.working > 0) {
     const double until = now() + REPORT_SECONDS;
-    struct timespec wake = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - floor(until)) * 1e9)};
+    struct timespec wake = {.tv_sec = (time_t)until,
+                            .tv_nsec = (long)((until - floor(until)) * 1e9)};
     pthread_cond_timedwait(&p.changed, &p.lock, &wake);
     if (options->stop && *options->stop) __atomic_store_n(&watch->stop, 1, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&p.lock);

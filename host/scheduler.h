@@ -11,7 +11,8 @@
    in order. Returns when all are written, when options->stop is set, or at the first failure; parts that
    are written by then are kept. `base` is the progress before this call. */
 basin_status basin_schedule(const basin_experiment *experiment, const basin_backend *backend,
-                            const basin_run_options *options, const char *folder, basin_range *range,
-                            int64_t ranges, basin_watch *watch, const basin_progress *base, basin_error *error);
+                            const basin_run_options *options, const char *folder,
+                            basin_range *range, int64_t ranges, basin_watch *watch,
+                            const basin_progress *base, basin_error *error);
 
 #endif

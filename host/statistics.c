@@ -20,7 +20,8 @@ basin_rate basin_wilson(int64_t successes, int64_t trials) {
   const double n = (double)trials, p = (double)successes / n, z2 = Z95 * Z95;
   const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
   const double half = Z95 / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-  return (basin_rate){p, successes == 0 ? 0 : centre - half, successes == trials ? 1 : centre + half};
+  return (basin_rate){p, successes == 0 ? 0 : centre - half,
+                      successes == trials ? 1 : centre + half};
 }
 
 double basin_z_score(double p, int64_t n, double q, int64_t m, double rounding) {
@@ -42,6 +43,9 @@ void basin_quantiles(double *value, int64_t count, const double *at, int quantil
     const double position = at[i] * (double)(count - 1);
     const int64_t below = (int64_t)position;
     const double share = position - (double)below;
-    out[i] = count ? value[below] + (below + 1 < count && share > 0 ? share * (value[below + 1] - value[below]) : 0) : NAN;
+    out[i] = count ? value[below] + (below + 1 < count && share > 0
+                                         ? share * (value[below + 1] - value[below])
+                                         : 0)
+                   : NAN;
   }
 }

@@ -16,11 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const forms[] = {"head", "blocks", "sum", "norm", "scale", "ball", "sphere", "normal"};
-enum { FORMS = sizeof forms / sizeof *forms, BEFORE_LAWS = 4 }; /* forms[BEFORE_LAWS + enum basin_source] */
+static const char *const forms[] = {"head",  "blocks", "sum",    "norm",
+                                    "scale", "ball",   "sphere", "normal"};
+enum {
+  FORMS = sizeof forms / sizeof *forms,
+  BEFORE_LAWS = 4
+}; /* forms[BEFORE_LAWS + enum basin_source] */
 
-static basin_status read_list(basin_scope *scope, const basin_node *list, const char *what, int64_t length, int exact,
-                              double *value, basin_error *error) {
+static basin_status read_list(basin_scope *scope, const basin_node *list, const char *what,
+                              int64_t length, int exact, double *value, basin_error *error) {
   if (list->kind != BASIN_SEQUENCE)
     return basin_fail_at(error, list->place, "%s: expected a list of entries", what);
   if (list->count > length || (exact && list->count != length))
@@ -33,8 +37,8 @@ static basin_status read_list(basin_scope *scope, const basin_node *list, const 
   return BASIN_OK;
 }
 
-static basin_status read_blocks(basin_scope *scope, const basin_node *list, const char *what, int64_t length,
-                                double *value, basin_error *error) {
+static basin_status read_blocks(basin_scope *scope, const basin_node *list, const char *what,
+                                int64_t length, double *value, basin_error *error) {
   int64_t used = 0;
   if (list->kind != BASIN_SEQUENCE)
     return basin_fail_at(error, list->place, "%s: expected a list of [value, how many]", what);
@@ -45,23 +49,26 @@ static basin_status read_blocks(basin_scope *scope, const basin_node *list, cons
     if (block->kind != BASIN_SEQUENCE || block->count != 2)
       return basin_fail_at(error, block->place, "%s: expected [value, how many]", what);
     basin_status status = basin_scope_value(scope, block->child[0], what, &x, error);
-    if (!status) status = basin_scope_integer(scope, block->child[1], what, 0, length, &many, error);
+    if (!status)
+      status = basin_scope_integer(scope, block->child[1], what, 0, length, &many, error);
     if (status) return status;
     if (many > length - used)
-      return basin_fail_at(error, block->place, "%s: the blocks are longer than the vector, which has %lld entries",
+      return basin_fail_at(error, block->place,
+                           "%s: the blocks are longer than the vector, which has %lld entries",
                            what, (long long)length);
     while (many-- > 0) value[used++] = x;
   }
   if (used != length)
-    return basin_fail_at(error, list->place, "%s: the blocks have %lld entries, expected %lld", what,
-                         (long long)used, (long long)length);
+    return basin_fail_at(error, list->place, "%s: the blocks have %lld entries, expected %lld",
+                         what, (long long)used, (long long)length);
   return BASIN_OK;
 }
 
 /* s/k 1 + b (e_1 - e_2)/sqrt(2), with b^2 = n^2 - s^2/k */
-static basin_status read_sum_norm(basin_scope *scope, const basin_node *node, const char *what, int64_t length,
-                                  double *value, basin_error *error) {
-  const basin_node *sum_node = basin_node_get(node, "sum"), *norm_node = basin_node_get(node, "norm");
+static basin_status read_sum_norm(basin_scope *scope, const basin_node *node, const char *what,
+                                  int64_t length, double *value, basin_error *error) {
+  const basin_node *sum_node = basin_node_get(node, "sum"),
+                   *norm_node = basin_node_get(node, "norm");
   double sum, norm;
   if (!sum_node || !norm_node)
     return basin_fail_at(error, node->place, "%s: expected both `sum` and `norm`", what);
@@ -70,9 +77,10 @@ static basin_status read_sum_norm(basin_scope *scope, const basin_node *node, co
   if (status) return status;
   const double rest2 = norm * norm - sum * sum / (double)length;
   if (norm < 0 || rest2 < -1e-12 * norm * norm || (length == 1 && rest2 > 1e-12 * norm * norm))
-    return basin_fail_at(error, sum_node->place,
-                         "%s: no vector of %lld entries has sum %g and norm %g, expected |sum| <= sqrt(length) norm",
-                         what, (long long)length, sum, norm);
+    return basin_fail_at(
+        error, sum_node->place,
+        "%s: no vector of %lld entries has sum %g and norm %g, expected |sum| <= sqrt(length) norm",
+        what, (long long)length, sum, norm);
   for (int64_t j = 0; j < length; j++) value[j] = sum / (double)length;
   if (length > 1 && rest2 > 1e-15 * norm * norm) {
     value[0] += sqrt(rest2 / 2);
@@ -81,8 +89,9 @@ static basin_status read_sum_norm(basin_scope *scope, const basin_node *node, co
   return BASIN_OK;
 }
 
-basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what, int64_t length,
-                               int random, basin_vector *vector, basin_error *error) {
+basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
+                               int64_t length, int random, basin_vector *vector,
+                               basin_error *error) {
   double scale = 1, *value = NULL;
   basin_status status = BASIN_OK;
   vector->length = length;
@@ -92,19 +101,23 @@ basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const
   if (node->kind == BASIN_MAPPING) {
     status = basin_check_keys(node, forms, FORMS, what, error);
     if (status) return status;
-    if (basin_node_get(node, "scale")) status = basin_scope_value(scope, basin_node_get(node, "scale"), what, &scale, error);
+    if (basin_node_get(node, "scale"))
+      status = basin_scope_value(scope, basin_node_get(node, "scale"), what, &scale, error);
     if (status) return status;
     for (int law = BASIN_BALL; law <= BASIN_NORMAL; law++) {
       const basin_node *radius = basin_node_get(node, forms[BEFORE_LAWS + law]);
       if (!radius) continue;
       if (!random)
-        return basin_fail_at(error, node->place, "%s: a teacher is not drawn, expected given entries", what);
+        return basin_fail_at(error, node->place,
+                             "%s: a teacher is not drawn, expected given entries", what);
       if (node->count != 1 + (basin_node_get(node, "scale") != NULL))
-        return basin_fail_at(error, node->place, "%s: expected one of %s and no other key but `scale`", what,
+        return basin_fail_at(error, node->place,
+                             "%s: expected one of %s and no other key but `scale`", what,
                              "ball, sphere, normal");
       status = basin_scope_value(scope, radius, what, &vector->scale, error);
       if (!status && vector->scale < 0)
-        return basin_fail_at(error, radius->place, "%s: %g is negative, expected at least 0", what, vector->scale);
+        return basin_fail_at(error, radius->place, "%s: %g is negative, expected at least 0", what,
+                             vector->scale);
       vector->scale *= scale;
       vector->source = (enum basin_source)law;
       return status;
@@ -129,10 +142,12 @@ basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const
     status = read_sum_norm(scope, node, what, length, value, error);
   }
   if (node->kind == BASIN_MAPPING && !status) {
-    const int keys = 1 + (basin_node_get(node, "scale") != NULL) + (basin_node_get(node, "sum") != NULL);
+    const int keys = 1 + (basin_node_get(node, "scale") != NULL) +
+                     (basin_node_get(node, "sum") != NULL);
     if (node->count != keys)
-      status = basin_fail_at(error, node->place, "%s: expected one of head, blocks, sum with norm, ball, sphere, normal",
-                             what);
+      status = basin_fail_at(
+          error, node->place,
+          "%s: expected one of head, blocks, sum with norm, ball, sphere, normal", what);
   }
   for (int64_t j = 0; j < length; j++) value[j] *= scale;
   return status;

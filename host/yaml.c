@@ -50,8 +50,8 @@ const char *basin_kind_name(enum basin_kind kind) {
 
 /* ---- from libfyaml's nodes to ours ---- */
 
-static basin_status convert(basin_yaml *yaml, struct fy_node *from, basin_place place, int depth, basin_node **to,
-                            basin_error *error);
+static basin_status convert(basin_yaml *yaml, struct fy_node *from, basin_place place, int depth,
+                            basin_node **to, basin_error *error);
 
 static basin_place place_of(const basin_yaml *yaml, struct fy_token *token, basin_place otherwise) {
   const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
@@ -67,12 +67,13 @@ static struct fy_token *first_token(struct fy_node *node, int depth) {
     struct fy_node_pair *pair = fy_node_mapping_iterate(node, &iterator);
     return pair ? first_token(fy_node_pair_key(pair), depth + 1) : NULL;
   }
-  if (fy_node_is_sequence(node)) return first_token(fy_node_sequence_iterate(node, &iterator), depth + 1);
+  if (fy_node_is_sequence(node))
+    return first_token(fy_node_sequence_iterate(node, &iterator), depth + 1);
   return fy_node_get_scalar_token(node);
 }
 
-static basin_status convert_mapping(basin_yaml *yaml, struct fy_node *from, int depth, basin_node *node,
-                                    basin_error *error) {
+static basin_status convert_mapping(basin_yaml *yaml, struct fy_node *from, int depth,
+                                    basin_node *node, basin_error *error) {
   const int count = fy_node_mapping_item_count(from);
   void *iterator = NULL;
   node->kind = BASIN_MAPPING;
@@ -80,7 +81,8 @@ static basin_status convert_mapping(basin_yaml *yaml, struct fy_node *from, int 
   node->key = keep(yaml, (size_t)count * sizeof *node->key + 1);
   node->key_place = keep(yaml, (size_t)count * sizeof *node->key_place + 1);
   if (!node->child || !node->key || !node->key_place) return basin_fail_memory(error);
-  for (struct fy_node_pair *pair; (pair = fy_node_mapping_iterate(from, &iterator)) && node->count < count;) {
+  for (struct fy_node_pair *pair;
+       (pair = fy_node_mapping_iterate(from, &iterator)) && node->count < count;) {
     struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
     const int i = node->count;
     size_t length = 0;
@@ -94,18 +96,20 @@ static basin_status convert_mapping(basin_yaml *yaml, struct fy_node *from, int 
     for (int j = 0; j < i; j++)
       if (!strcmp(node->key[j], node->key[i]))
         return basin_fail_at(error, node->key_place[i], "key `%s` is given twice", node->key[i]);
-    const basin_status status = convert(yaml, value, node->key_place[i], depth + 1, &node->child[i], error);
+    const basin_status status = convert(yaml, value, node->key_place[i], depth + 1, &node->child[i],
+                                        error);
     if (status) return status;
     node->count++;
   }
   return BASIN_OK;
 }
 
-static basin_status convert(basin_yaml *yaml, struct fy_node *from, basin_place place, int depth, basin_node **to,
-                            basin_error *error) {
+static basin_status convert(basin_yaml *yaml, struct fy_node *from, basin_place place, int depth,
+                            basin_node **to, basin_error *error) {
   basin_node *node = *to = keep(yaml, sizeof *node);
   if (!node) return basin_fail_memory(error);
-  if (depth > DEPTH_MAX) return basin_fail_at(error, place, "nested deeper than %d levels", DEPTH_MAX);
+  if (depth > DEPTH_MAX)
+    return basin_fail_at(error, place, "nested deeper than %d levels", DEPTH_MAX);
   node->place = place_of(yaml, from ? first_token(from, 0) : NULL, place);
   if (from && fy_node_is_alias(from))
     return basin_fail_at(error, node->place, "aliases (*name) are not supported; repeat the value");
@@ -116,8 +120,10 @@ static basin_status convert(basin_yaml *yaml, struct fy_node *from, basin_place 
     node->kind = BASIN_SEQUENCE;
     node->child = keep(yaml, (size_t)count * sizeof *node->child + 1);
     if (!node->child) return basin_fail_memory(error);
-    for (struct fy_node *item; (item = fy_node_sequence_iterate(from, &iterator)) && node->count < count;) {
-      const basin_status status = convert(yaml, item, node->place, depth + 1, &node->child[node->count], error);
+    for (struct fy_node *item;
+         (item = fy_node_sequence_iterate(from, &iterator)) && node->count < count;) {
+      const basin_status status = convert(yaml, item, node->place, depth + 1,
+                                          &node->child[node->count], error);
       if (status) return status;
       node->count++;
     }
@@ -130,7 +136,8 @@ static basin_status convert(basin_yaml *yaml, struct fy_node *from, basin_place 
   node->quoted = style == FYNS_SINGLE_QUOTED || style == FYNS_DOUBLE_QUOTED;
   node->text = keep_text(yaml, text ? text : "", length);
   if (!node->text) return basin_fail_memory(error);
-  if (strlen(node->text) != length) return basin_fail_at(error, node->place, "text with a zero byte in it");
+  if (strlen(node->text) != length)
+    return basin_fail_at(error, node->place, "text with a zero byte in it");
   return BASIN_OK;
 }
 
@@ -151,8 +158,10 @@ static basin_status parse(basin_yaml *yaml, basin_place origin, const char *text
     void *iterator = NULL;
     struct fy_diag_error *first = fy_diag_errors_iterate(diag, &iterator);
     basin_place place = origin;
-    if (first && origin.line && first->line > 0) place.line = first->line, place.column = first->column;
-    status = basin_fail_at(error, place, "not YAML: %s", first && first->msg ? first->msg : "cannot be read");
+    if (first && origin.line && first->line > 0)
+      place.line = first->line, place.column = first->column;
+    status = basin_fail_at(error, place, "not YAML: %s",
+                           first && first->msg ? first->msg : "cannot be read");
   } else {
     status = convert(yaml, fy_document_root(document), origin, 0, root, error);
   }
@@ -168,7 +177,8 @@ basin_status basin_yaml_parse(const char *name, const char *text, int64_t length
   *out = NULL;
   if (!yaml) return basin_fail_memory(error);
   yaml->name = keep_text(yaml, name, strlen(name));
-  status = yaml->name ? parse(yaml, (basin_place){yaml->name, 1, 1}, text, (size_t)length, &yaml->root, error)
+  status = yaml->name ? parse(yaml, (basin_place){yaml->name, 1, 1}, text, (size_t)length,
+                              &yaml->root, error)
                       : basin_fail_memory(error);
   if (status) {
     basin_yaml_free(yaml);
@@ -187,15 +197,18 @@ basin_node *basin_node_get(const basin_node *mapping, const char *key) {
 }
 
 /* the slot of a key, added at the end where it is new; NULL without memory */
-static basin_node **slot(basin_yaml *yaml, basin_node *mapping, const char *key, size_t length, basin_place place) {
+static basin_node **slot(basin_yaml *yaml, basin_node *mapping, const char *key, size_t length,
+                         basin_place place) {
   for (int i = 0; i < mapping->count; i++)
-    if (strlen(mapping->key[i]) == length && !memcmp(mapping->key[i], key, length)) return &mapping->child[i];
+    if (strlen(mapping->key[i]) == length && !memcmp(mapping->key[i], key, length))
+      return &mapping->child[i];
   const size_t n = (size_t)mapping->count;
   basin_node **child = keep(yaml, (n + 1) * sizeof *child);
   char **keys = keep(yaml, (n + 1) * sizeof *keys);
   basin_place *places = keep(yaml, (n + 1) * sizeof *places);
   if (!child || !keys || !places || !(keys[n] = keep_text(yaml, key, length))) return NULL;
-  for (size_t i = 0; i < n; i++) child[i] = mapping->child[i], keys[i] = mapping->key[i], places[i] = mapping->key_place[i];
+  for (size_t i = 0; i < n; i++)
+    child[i] = mapping->child[i], keys[i] = mapping->key[i], places[i] = mapping->key_place[i];
   places[n] = place;
   mapping->child = child;
   mapping->key = keys;

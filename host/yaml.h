@@ -13,9 +13,9 @@ typedef struct basin_node basin_node;
 struct basin_node {
   enum basin_kind kind;
   basin_place place;
-  char *text;         /* of a scalar: its value, NUL-terminated */
-  int quoted;         /* of a scalar: whether it was quoted, so that text column = place.column + 1 */
-  int count;          /* children of a sequence or mapping */
+  char *text; /* of a scalar: its value, NUL-terminated */
+  int quoted; /* of a scalar: whether it was quoted, so that text column = place.column + 1 */
+  int count;  /* children of a sequence or mapping */
   basin_node **child; /* [count] */
   char **key;         /* of a mapping: [count] */
   basin_place *key_place;

@@ -34,13 +34,14 @@ typedef struct basin_model {
   const char *name, *title, *source;
   const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
   int parameters, teachers, initials, step_sizes, observables;
-  unsigned outcomes;     /* or-ed BASIN_CAN() */
-  int states;            /* doubles of one trial's state */
+  unsigned outcomes;                                    /* or-ed BASIN_CAN() */
+  int states;                                           /* doubles of one trial's state */
   int64_t (*vector_size)(const basin_setting *setting); /* doubles of one trial's full vectors */
   const char *(*check)(const basin_setting *setting, const char **where);
   /* full vectors, one after another in the order of `initial`, from the state at some step; BASIN_OK or
      BASIN_FAILED (out of memory) */
-  basin_status (*vectors)(const basin_setting *setting, int64_t trial, const double *state, double *out);
+  basin_status (*vectors)(const basin_setting *setting, int64_t trial, const double *state,
+                          double *out);
   basin_lane_runner *lane_run[BASIN_ISAS]; /* NULL where not compiled for this machine */
 } basin_model;
 
@@ -48,12 +49,13 @@ typedef struct basin_model {
 struct basin_job {
   const basin_model *model;
   const basin_setting *setting;
-  int64_t first, count;  /* trials first .. first + count - 1 */
-  int64_t recorded;      /* trials below this number keep their trajectory */
-  int64_t times;         /* number of recorded steps */
-  const int64_t *time;   /* [times] the steps, ascending */
-  int finals;            /* number of observables kept at the end of every trial */
-  const int *final;      /* [finals] their indices in the model's table; -1: the model lacks it, store NaN */
+  int64_t first, count; /* trials first .. first + count - 1 */
+  int64_t recorded;     /* trials below this number keep their trajectory */
+  int64_t times;        /* number of recorded steps */
+  const int64_t *time;  /* [times] the steps, ascending */
+  int finals;           /* number of observables kept at the end of every trial */
+  const int
+      *final; /* [finals] their indices in the model's table; -1: the model lacks it, store NaN */
   int observables;       /* number of observables kept along trajectories */
   const int *observable; /* [observables] their indices, or -1 */
   int keep_states;       /* whether the state is kept at the recorded steps too */
@@ -65,8 +67,8 @@ struct basin_part {
   int8_t *outcome;                /* [count] enum basin_outcome */
   int64_t *steps;                 /* [count] steps taken until the outcome */
   double *final;                  /* [finals][count]; NaN where diverged */
-  double *record;                 /* [observables][recorded][times]; NaN after the end of the trial */
-  double *state;                  /* [recorded][times][states], or NULL; NaN after the end of the trial */
+  double *record; /* [observables][recorded][times]; NaN after the end of the trial */
+  double *state;  /* [recorded][times][states], or NULL; NaN after the end of the trial */
 };
 
 /* Shared by all workers: the host's wish to stop, and how far the work is. Accessed atomically. */
@@ -82,8 +84,8 @@ typedef struct basin_backend {
   int workers;
   char description[128]; /* one line for `basin info` and the provenance */
   void *self;
-  basin_status (*run)(void *self, int worker, const basin_job *job, basin_part *part, basin_watch *watch,
-                      basin_error *error);
+  basin_status (*run)(void *self, int worker, const basin_job *job, basin_part *part,
+                      basin_watch *watch, basin_error *error);
   void (*close)(void *self);
 } basin_backend;
 

@@ -24,9 +24,9 @@
 /* The status of a call, and the exit code of the program. */
 typedef enum basin_status {
   BASIN_OK = 0,
-  BASIN_FAILED = 1,       /* the system failed: disk, memory, permission */
-  BASIN_BAD_INPUT = 2,    /* usage, or a file that is not what it should be */
-  BASIN_OUTSIDE = 3,      /* done, but more trials unresolved or diverged than the experiment allows */
+  BASIN_FAILED = 1,    /* the system failed: disk, memory, permission */
+  BASIN_BAD_INPUT = 2, /* usage, or a file that is not what it should be */
+  BASIN_OUTSIDE = 3,   /* done, but more trials unresolved or diverged than the experiment allows */
   BASIN_INTERRUPTED = 75, /* stopped on request; the same command goes on */
 } basin_status;
 
@@ -52,27 +52,28 @@ void basin_experiment_free(basin_experiment *experiment);
 
 const char *basin_experiment_title(const basin_experiment *experiment);
 int64_t basin_experiment_cells(const basin_experiment *experiment);
-int64_t basin_experiment_trials(const basin_experiment *experiment); /* per cell, before `until` adds any */
+int64_t basin_experiment_trials(
+    const basin_experiment *experiment); /* per cell, before `until` adds any */
 
 /* ---- a run ---- */
 
 /* How far a run is. Given to the progress callback a few times a second, from the calling thread. */
 typedef struct basin_progress {
-  int64_t trials, trials_total;       /* ended so far, and to be run as far as is known */
-  int64_t trials_kept;                /* found from an earlier, interrupted run */
-  int64_t trial_steps;                /* steps of gradient descent taken, all trials together */
-  double seconds;                     /* since the run began */
-  double seconds_left;                /* estimate, NaN where nothing is known yet */
-  const char *backend;                /* e.g. "cpu, avx512, 2 threads" */
+  int64_t trials, trials_total; /* ended so far, and to be run as far as is known */
+  int64_t trials_kept;          /* found from an earlier, interrupted run */
+  int64_t trial_steps;          /* steps of gradient descent taken, all trials together */
+  double seconds;               /* since the run began */
+  double seconds_left;          /* estimate, NaN where nothing is known yet */
+  const char *backend;          /* e.g. "cpu, avx512, 2 threads" */
 } basin_progress;
 
 typedef struct basin_run_options {
-  const char *output;     /* the HDF5 file to make */
-  const char *backend;    /* "auto", "cpu", "cuda"; NULL: auto */
-  const char *isa;        /* "generic", "avx2", "avx512"; NULL: the best of this machine */
-  int threads;            /* 0: all processors this process may use */
-  int64_t part_trials;    /* trials of a part; 0: chosen from the experiment alone */
-  int no_provenance;      /* leave /provenance empty, so that equal runs make equal files */
+  const char *output;  /* the HDF5 file to make */
+  const char *backend; /* "auto", "cpu", "cuda"; NULL: auto */
+  const char *isa;     /* "generic", "avx2", "avx512"; NULL: the best of this machine */
+  int threads;         /* 0: all processors this process may use */
+  int64_t part_trials; /* trials of a part; 0: chosen from the experiment alone */
+  int no_provenance;   /* leave /provenance empty, so that equal runs make equal files */
   void (*progress)(void *context, const basin_progress *progress);
   void *context;
   const volatile int *stop; /* not 0: finish what is being written and return BASIN_INTERRUPTED */
@@ -85,11 +86,13 @@ typedef struct basin_estimate {
   double disk_bytes;            /* of the output and, while running, the parts beside it */
 } basin_estimate;
 
-basin_status basin_estimate_run(const basin_experiment *experiment, const basin_run_options *options,
-                                basin_estimate *estimate, basin_error *error);
+basin_status basin_estimate_run(const basin_experiment *experiment,
+                                const basin_run_options *options, basin_estimate *estimate,
+                                basin_error *error);
 
 /* One line on the backend that the options choose, e.g. "cpu, avx512, 2 threads". */
-basin_status basin_describe_backend(const basin_run_options *options, char *text, size_t size, basin_error *error);
+basin_status basin_describe_backend(const basin_run_options *options, char *text, size_t size,
+                                    basin_error *error);
 
 /* Runs every trial that is not kept yet and writes the output. Parts already finished by an interrupted
    run of the same experiment are taken over. An output that exists and is complete is left as it is. */

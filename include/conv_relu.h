@@ -60,27 +60,27 @@ typedef struct conv_source {
 typedef struct conv_cell {
   int64_t k, p;
   uint64_t key;
-  double shift;             /* v_0 = shift 1 + the drawn vector: 1/sqrt(p) for resnet, 0 for cnn */
-  double norm2_a;           /* N = |a*|^2 */
-  double a1, a2;            /* A1 = 1'a* / sqrt(k), A2 = length of the rest */
-  double stiff;             /* k + pi - 1, the largest eigenvalue of 2 pi Hess_a */
-  double e1_spurious;       /* e at the spurious point: -pi A1/(k+pi-1), -pi A2/(pi-1), 0 */
-  double e2_spurious;       /* (resnet-shortcut Proposition 1, thesis Lemma 5.1) */
-  double rate_w_max;        /* the largest eta_w / (2 pi) of the schedule; infinite where the early rule's
+  double shift;       /* v_0 = shift 1 + the drawn vector: 1/sqrt(p) for resnet, 0 for cnn */
+  double norm2_a;     /* N = |a*|^2 */
+  double a1, a2;      /* A1 = 1'a* / sqrt(k), A2 = length of the rest */
+  double stiff;       /* k + pi - 1, the largest eigenvalue of 2 pi Hess_a */
+  double e1_spurious; /* e at the spurious point: -pi A1/(k+pi-1), -pi A2/(pi-1), 0 */
+  double e2_spurious; /* (resnet-shortcut Proposition 1, thesis Lemma 5.1) */
+  double rate_w_max;  /* the largest eta_w / (2 pi) of the schedule; infinite where the early rule's
                                other conditions on the step sizes fail, so that it never decides */
-  double swing;             /* nu = max(0, c (k+pi-1) - 1) for the largest c: how far 1'e overshoots 0 */
-  double forcing;           /* (1'a*)^2 / ((k+pi-1) (1-nu)) */
-  double tolerance;         /* of the tolerance rule */
+  double swing;       /* nu = max(0, c (k+pi-1) - 1) for the largest c: how far 1'e overshoots 0 */
+  double forcing;     /* (1'a*)^2 / ((k+pi-1) (1-nu)) */
+  double tolerance;   /* of the tolerance rule */
   conv_source initial_a, initial_v;
   int64_t f2, teacher_a, teacher_v; /* offsets into data: [k], [k], [p] */
 } conv_cell;
 
 /* constants of a stage: c = eta_a/(2 pi), cw = eta_w/(2 pi) */
-#define CONV_RATES(X)                                                                              \
-  X(keep1)  /* 1 - c (k+pi-1) */                                                                   \
-  X(keep2)  /* 1 - c (pi-1) */                                                                     \
-  X(pull1)  /* c A1 */                                                                             \
-  X(pull2)  /* c A2 */                                                                             \
+#define CONV_RATES(X)            \
+  X(keep1)  /* 1 - c (k+pi-1) */ \
+  X(keep2)  /* 1 - c (pi-1) */   \
+  X(pull1)  /* c A1 */           \
+  X(pull2)  /* c A2 */           \
   X(rate_w) /* cw */
 
 typedef struct conv_stage {
@@ -135,7 +135,8 @@ BASIN_HD void conv_fold(conv_state *x) {
 }
 
 /* one step of gradient descent; weight_norm: |v| grows (cnn), else it is reset to 1 (resnet) */
-BASIN_HD void conv_step(const conv_cell *cell, const conv_rates *rate, conv_state *x, int weight_norm) {
+BASIN_HD void conv_step(const conv_cell *cell, const conv_rates *rate, conv_state *x,
+                        int weight_norm) {
   const real one = r_set(1.0);
 
   /* what both gradients need: q = a'a*, h = pi - g, and the tangent of the turn */
@@ -213,7 +214,8 @@ BASIN_HD mask conv_unbounded(real distance2) { return m_not(r_le(distance2, r_se
    spurious: q < 0 and (1-g) |a*|^2 >= bsup, hsup = pi. The bracket is not positive, so q stays negative. |q|
    never exceeds qsup = max(|q|, (|a*|^2 + nu bsup)/(pi-1)), so that cw qsup/|v|^2 <= 4/pi makes
    |atan t| <= 2 psi: psi never grows, g never grows, and the only limit is psi = 0. (Theorem 5.5.) */
-BASIN_HD void conv_decide(const conv_cell *cell, const conv_state *x, mask outcome[BASIN_OUTCOMES]) {
+BASIN_HD void conv_decide(const conv_cell *cell, const conv_state *x,
+                          mask outcome[BASIN_OUTCOMES]) {
   const real zero = r_set(0.0), norm2_a = r_set(cell->norm2_a), nu = r_set(cell->swing);
   const real q = r_fma(r_set(cell->a1), x->e1, r_fma(r_set(cell->a2), x->e2, norm2_a));
   const real h = r_fma(x->psi, x->omc, x->d3);
@@ -225,42 +227,44 @@ BASIN_HD void conv_decide(const conv_cell *cell, const conv_state *x, mask outco
 
   const real b_global = r_max(b_now, r_set(cell->forcing) * h);
   const real q_global = r_max(q, r_fma(inverse, b_global, norm2_a));
-  outcome[BASIN_GLOBAL] =
-      m_and(m_and(r_lt(zero, q), r_lt(nu * b_global, bracket)), r_le(turn * q_global, r_set(0.5)));
+  outcome[BASIN_GLOBAL] = m_and(m_and(r_lt(zero, q), r_lt(nu * b_global, bracket)),
+                                r_le(turn * q_global, r_set(0.5)));
 
   const real b_spurious = r_max(b_now, r_set(cell->forcing * BASIN_PI));
   const real q_spurious = r_max(zero - q, inverse * r_fma(nu, b_spurious, norm2_a));
-  outcome[BASIN_SPURIOUS] =
-      m_and(m_and(r_lt(q, zero), r_le(b_spurious, zero - bracket)), r_le(turn * q_spurious, r_set(1.0)));
+  outcome[BASIN_SPURIOUS] = m_and(m_and(r_lt(q, zero), r_le(b_spurious, zero - bracket)),
+                                  r_le(turn * q_spurious, r_set(1.0)));
 
   outcome[BASIN_DIVERGED] = conv_unbounded(r_fma(r_set(2.0), x->omc, conv_error2_a(x)));
 }
 
 /* Tolerance rule: |a - a_o|^2 + |v/|v| - v_o|^2 <= tolerance, o either optimum (resnet-shortcut section 4).
    At the spurious one |v/|v| + v*|^2 = 2 (1 + cos phi) = 2 sin^2 phi / (1 - cos phi). */
-BASIN_HD void conv_reached(const conv_cell *cell, const conv_state *x, mask outcome[BASIN_OUTCOMES]) {
+BASIN_HD void conv_reached(const conv_cell *cell, const conv_state *x,
+                           mask outcome[BASIN_OUTCOMES]) {
   const real tolerance = r_set(cell->tolerance);
   const real d1 = x->e1 - r_set(cell->e1_spurious), d2 = x->e2 - r_set(cell->e2_spurious);
   const real error2 = r_fma(d1, d1, r_fma(d2, d2, x->perp * x->perp)) - tolerance;
   const real distance2 = r_fma(r_set(2.0), x->omc, conv_error2_a(x));
   outcome[BASIN_GLOBAL] = r_le(distance2, tolerance);
-  outcome[BASIN_SPURIOUS] = m_and(r_lt(r_set(1.0), x->omc),
-                                  r_le(r_fma(error2, x->omc, (x->sine + x->sine) * x->sine), r_set(0.0)));
+  outcome[BASIN_SPURIOUS] = m_and(
+      r_lt(r_set(1.0), x->omc),
+      r_le(r_fma(error2, x->omc, (x->sine + x->sine) * x->sine), r_set(0.0)));
   outcome[BASIN_DIVERGED] = conv_unbounded(distance2);
 }
 
 /* ---------------------------------------------------------------- observables */
 
-#define CONV_OBSERVABLES(X)                                                                        \
-  X(loss, "1", "population loss L")                                                                \
-  X(phi, "rad", "angle between v and v*")                                                          \
-  X(a_dot_a_star, "1", "a'a*")                                                                     \
-  X(error_a, "1", "|a - a*|^2")                                                                    \
-  X(distance_a, "1", "|a - a*|")                                                                   \
-  X(error_sum, "1", "|1'a - 1'a*|")                                                                \
-  X(error_w, "1", "|v/|v| - v*|^2, which is |w - w*|^2 for resnet")                                \
-  X(norm_v, "1", "|v|")                                                                            \
-  X(norm_grad_a, "1", "Euclidean norm of the gradient by a")                                       \
+#define CONV_OBSERVABLES(X)                                         \
+  X(loss, "1", "population loss L")                                 \
+  X(phi, "rad", "angle between v and v*")                           \
+  X(a_dot_a_star, "1", "a'a*")                                      \
+  X(error_a, "1", "|a - a*|^2")                                     \
+  X(distance_a, "1", "|a - a*|")                                    \
+  X(error_sum, "1", "|1'a - 1'a*|")                                 \
+  X(error_w, "1", "|v/|v| - v*|^2, which is |w - w*|^2 for resnet") \
+  X(norm_v, "1", "|v|")                                             \
+  X(norm_grad_a, "1", "Euclidean norm of the gradient by a")        \
   X(norm_grad_v, "1", "Euclidean norm of the gradient by v")
 
 enum {
@@ -279,8 +283,8 @@ BASIN_HD void conv_observe(const conv_cell *cell, const conv_state *x, real out[
   const real g2 = r_fma(r_set(BASIN_PI - 1), x->e2, h * r_set(cell->a2));
   const real g3 = r_set(BASIN_PI - 1) * x->perp;
   const real half = r_set(1 / (2 * BASIN_PI));
-  out[CONV_OBSERVE_loss] =
-      r_set(1 / (4 * BASIN_PI)) * r_fma(sum, sum, r_fma(r_set(BASIN_PI - 1), error2, r_set(2.0) * h * q));
+  out[CONV_OBSERVE_loss] = r_set(1 / (4 * BASIN_PI)) *
+                           r_fma(sum, sum, r_fma(r_set(BASIN_PI - 1), error2, r_set(2.0) * h * q));
   out[CONV_OBSERVE_phi] = x->sine + x->d3;
   out[CONV_OBSERVE_a_dot_a_star] = q;
   out[CONV_OBSERVE_error_a] = error2;
@@ -297,8 +301,8 @@ BASIN_HD void conv_observe(const conv_cell *cell, const conv_state *x, real out[
 enum { CONV_VECTOR_A = 0, CONV_VECTOR_V = 1 }; /* numbers of the initial vectors: random streams */
 
 /* entries 2 block and 2 block + 1 of the drawn direction, or of the given vector (0 past its end) */
-BASIN_HD void conv_entries(const conv_cell *cell, const conv_source *source, const double *data, int vector,
-                           bits trial, int64_t block, real *x, real *y) {
+BASIN_HD void conv_entries(const conv_cell *cell, const conv_source *source, const double *data,
+                           int vector, bits trial, int64_t block, real *x, real *y) {
   const int64_t j = 2 * block;
   if (source->kind == BASIN_GIVEN) {
     *x = r_set(data[source->value + j]);
@@ -310,7 +314,8 @@ BASIN_HD void conv_entries(const conv_cell *cell, const conv_source *source, con
 }
 
 /* the factor that makes the drawn direction of squared length `norm2` the vector itself */
-BASIN_HD real conv_factor(const conv_cell *cell, const conv_source *source, int vector, bits trial, real norm2) {
+BASIN_HD real conv_factor(const conv_cell *cell, const conv_source *source, int vector, bits trial,
+                          real norm2) {
   if (source->kind == BASIN_GIVEN) return r_set(1.0);
   if (source->kind == BASIN_NORMAL) return r_set(source->scale);
   real length = r_set(source->scale);
@@ -336,7 +341,8 @@ BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial
   const real factor = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2);
   const real first = sum / r_set(sqrt((double)cell->k));
   const real rest2 = r_max(r_fnma(along, along, r_fnma(first, first, norm2)), r_set(0.0));
-  const int spanned = cell->k == 1 || (cell->k == 2 && cell->a2 > 0); /* f1 and f2 are the whole space */
+  const int spanned = cell->k == 1 ||
+                      (cell->k == 2 && cell->a2 > 0); /* f1 and f2 are the whole space */
   x->e1 = r_fma(factor, first, r_set(-cell->a1));
   x->e2 = r_fma(factor, along, r_set(-cell->a2));
   x->perp = r_abs(factor) * r_sqrt(rest2);
@@ -389,7 +395,8 @@ static inline const char *conv_check(const basin_setting *setting, const char **
   *where = "teacher.a";
   if (!(norm2_a > 0)) return "the teacher's a must not be zero";
   *where = "teacher.v";
-  if (!(fabs(norm2_v - 1) <= 1e-9)) return "the teacher's v must have length 1 (the papers assume |v*| = 1)";
+  if (!(fabs(norm2_v - 1) <= 1e-9))
+    return "the teacher's v must have length 1 (the papers assume |v*| = 1)";
   return NULL;
 }
 
@@ -415,7 +422,8 @@ static inline conv_source conv_put_source(double *data, int64_t *used, const bas
 }
 
 /* constants of a checked cell; shift: see conv_cell */
-static inline void conv_prepare(const basin_setting *setting, double shift, conv_cell *cell, double *data) {
+static inline void conv_prepare(const basin_setting *setting, double shift, conv_cell *cell,
+                                double *data) {
   const basin_vector *a_star = &setting->teacher[0], *v_star = &setting->teacher[1];
   int64_t used = 0;
   memset(cell, 0, sizeof *cell);

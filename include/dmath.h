@@ -145,7 +145,8 @@ BASIN_HD void r_sincos(real x, real *sine, real *cosine) {
   const real half = r_set(0.5) * z;
   const real rounded = r_set(1.0) - half;
   *sine = r + r_fma(z * r, p, low);
-  *cosine = rounded + (((r_set(1.0) - rounded) - half) + r_fma(z * z, q, r_fnma(r, low, r_set(0.0))));
+  *cosine = rounded +
+            (((r_set(1.0) - rounded) - half) + r_fma(z * z, q, r_fnma(r, low, r_set(0.0))));
   r_quarter_turns(n, sine, cosine);
 }
 

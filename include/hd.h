@@ -86,7 +86,9 @@ BASIN_HD mask r_lt(real a, real b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
 BASIN_HD mask r_le(real a, real b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
 BASIN_HD mask m_and(mask a, mask b) { return _mm256_and_pd(a, b); }
 BASIN_HD mask m_or(mask a, mask b) { return _mm256_or_pd(a, b); }
-BASIN_HD mask m_not(mask a) { return _mm256_xor_pd(a, _mm256_castsi256_pd(_mm256_set1_epi64x(-1))); }
+BASIN_HD mask m_not(mask a) {
+  return _mm256_xor_pd(a, _mm256_castsi256_pd(_mm256_set1_epi64x(-1)));
+}
 BASIN_HD unsigned m_bits(mask a) { return (unsigned)_mm256_movemask_pd(a); }
 BASIN_HD real r_select(mask m, real yes, real no) { return _mm256_blendv_pd(no, yes, m); }
 
@@ -129,7 +131,8 @@ BASIN_HD int m_any(mask m) { return m_bits(m) != 0; }
 /* |x|, and x with the sign of s; s must be +-finite or +-0 */
 BASIN_HD real r_abs(real x) { return r_from_bits(r_bits(x) & b_set(0x7fffffffffffffffu)); }
 BASIN_HD real r_copysign(real x, real s) {
-  return r_from_bits((r_bits(x) & b_set(0x7fffffffffffffffu)) | (r_bits(s) & b_set(0x8000000000000000u)));
+  return r_from_bits((r_bits(x) & b_set(0x7fffffffffffffffu)) |
+                     (r_bits(s) & b_set(0x8000000000000000u)));
 }
 
 /* the larger and the smaller of two; the second where either is NaN */
@@ -142,6 +145,8 @@ BASIN_HD double r_lane(const real *x, int i) {
   memcpy(&y, (const char *)x + sizeof y * (size_t)i, sizeof y);
   return y;
 }
-BASIN_HD void r_lane_set(real *x, int i, double y) { memcpy((char *)x + sizeof y * (size_t)i, &y, sizeof y); }
+BASIN_HD void r_lane_set(real *x, int i, double y) {
+  memcpy((char *)x + sizeof y * (size_t)i, &y, sizeof y);
+}
 
 #endif

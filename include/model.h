@@ -43,11 +43,11 @@
 #include "philox.h"
 
 /* How a trial ended. Never merged, never renumbered: these are the values in the output file. */
-#define BASIN_OUTCOME_TABLE(X)                                                                     \
-  X(UNRESOLVED, "unresolved", "neither proved nor reached before max_steps")                       \
-  X(GLOBAL, "global", "the global optimum")                                                        \
-  X(SPURIOUS, "spurious", "a spurious stationary point with a larger loss")                        \
-  X(STATIONARY, "stationary", "some other stationary point")                                       \
+#define BASIN_OUTCOME_TABLE(X)                                               \
+  X(UNRESOLVED, "unresolved", "neither proved nor reached before max_steps") \
+  X(GLOBAL, "global", "the global optimum")                                  \
+  X(SPURIOUS, "spurious", "a spurious stationary point with a larger loss")  \
+  X(STATIONARY, "stationary", "some other stationary point")                 \
   X(DIVERGED, "diverged", "the state left every bound: not a number, or |a - a*|^2 > 1e100")
 
 enum basin_outcome {
@@ -76,7 +76,7 @@ enum basin_source {
 typedef struct basin_vector {
   enum basin_source source;
   int64_t length;
-  double scale;        /* radius or standard deviation; may be negative: the draw with its sign turned */
+  double scale; /* radius or standard deviation; may be negative: the draw with its sign turned */
   const double *value; /* [length] where given, else NULL */
 } basin_vector;
 
@@ -87,7 +87,8 @@ typedef struct basin_stage {
 } basin_stage;
 
 typedef struct basin_stop {
-  double tolerance;  /* stop where the squared distance to the optimum is at most this; 0: the early rule */
+  double
+      tolerance; /* stop where the squared distance to the optimum is at most this; 0: the early rule */
   int64_t max_steps; /* the trial is unresolved after so many steps */
 } basin_stop;
 

@@ -19,9 +19,11 @@
 #include <Random123/philox.h>
 
 /* The random streams. A stream is never reused for a second purpose. */
-#define BASIN_STREAMS(X)                                                                              \
-  X(BASIN_STREAM_DIRECTION, 0, "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i") \
-  X(BASIN_STREAM_RADIUS, 16, "initial vector i: one uniform for the radius in a ball, stream 16 + i")
+#define BASIN_STREAMS(X)                                                       \
+  X(BASIN_STREAM_DIRECTION, 0,                                                 \
+    "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i") \
+  X(BASIN_STREAM_RADIUS, 16,                                                   \
+    "initial vector i: one uniform for the radius in a ball, stream 16 + i")
 
 enum basin_stream {
 #define BASIN_STREAM(name, number, use) name = (number),
@@ -34,15 +36,16 @@ enum basin_stream {
 #define BASIN_VECTOR_MAX ((int64_t)1 << 25) /* normals of one stream and step: two a block */
 
 /* 128 random bits of each lane's trial, as two words of 64 */
-BASIN_HD void basin_words(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block, bits *low,
-                          bits *high) {
+BASIN_HD void basin_words(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block,
+                          bits *low, bits *high) {
   const uint64_t position = step << 24 | block;
   uint64_t subsequence[BASIN_LANES], a[BASIN_LANES], b[BASIN_LANES];
   const bits address = trial | b_set((uint64_t)stream << 48);
   memcpy(subsequence, &address, sizeof address);
   for (int lane = 0; lane < BASIN_LANES; lane++) {
     const philox4x32_ctr_t counter = {{(uint32_t)position, (uint32_t)(position >> 32),
-                                       (uint32_t)subsequence[lane], (uint32_t)(subsequence[lane] >> 32)}};
+                                       (uint32_t)subsequence[lane],
+                                       (uint32_t)(subsequence[lane] >> 32)}};
     const philox4x32_key_t keys = {{(uint32_t)key, (uint32_t)(key >> 32)}};
     const philox4x32_ctr_t r = philox4x32_R(10, counter, keys);
     a[lane] = (uint64_t)r.v[1] << 32 | r.v[0];
@@ -63,8 +66,8 @@ BASIN_HD real r_uniform_positive(bits word) {
 }
 
 /* two independent standard normals (Box and Muller 1958); none exceeds 8.5 in magnitude */
-BASIN_HD void basin_normals(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block, real *x,
-                            real *y) {
+BASIN_HD void basin_normals(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block,
+                            real *x, real *y) {
   bits low, high;
   real sine, cosine;
   basin_words(key, stream, trial, step, block, &low, &high);

@@ -15,28 +15,29 @@
 #include "../conv_relu.h"
 
 #define cnn_TITLE "two-layer convolutional network with weight normalisation"
-#define cnn_SOURCE "Du, thesis CMU-ML-19-102, Theorems 5.1 and 5.2, with the 1/(2 pi) that (5.3) lacks"
+#define cnn_SOURCE \
+  "Du, thesis CMU-ML-19-102, Theorems 5.1 and 5.2, with the 1/(2 pi) that (5.3) lacks"
 
-#define cnn_PARAMETERS(X)                                                                          \
-  X(k, 25, 1, 1 << 24, 1, "1", "number of patches: length of a")                                   \
+#define cnn_PARAMETERS(X)                                        \
+  X(k, 25, 1, 1 << 24, 1, "1", "number of patches: length of a") \
   X(p, 8, 1, 1 << 24, 1, "1", "size of a patch: length of v")
 
-#define cnn_TEACHER(X)                                                                             \
-  X(a, k, "output weights a*")                                                                     \
+#define cnn_TEACHER(X)         \
+  X(a, k, "output weights a*") \
   X(v, p, "filter v*, of length 1")
 
-#define cnn_INITIAL(X)                                                                             \
-  X(a, k, "output weights a_0")                                                                    \
+#define cnn_INITIAL(X)          \
+  X(a, k, "output weights a_0") \
   X(v, p, "filter v_0")
 
-#define cnn_STEP_SIZES(X)                                                                          \
-  X(eta_a, "step size of a")                                                                       \
+#define cnn_STEP_SIZES(X)    \
+  X(eta_a, "step size of a") \
   X(eta_w, "step size of v")
 
 #define cnn_OBSERVABLES(X) CONV_OBSERVABLES(X)
 
-#define cnn_OUTCOMES                                                                               \
-  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) |               \
+#define cnn_OUTCOMES                                                                 \
+  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
    BASIN_CAN(BASIN_UNRESOLVED))
 
 typedef conv_cell cnn_cell;
@@ -47,14 +48,17 @@ typedef conv_state cnn_state;
 static inline const char *cnn_check(const basin_setting *setting, const char **where) {
   const basin_vector *v = &setting->initial[1];
   double norm2 = 0;
-  for (int64_t j = 0; v->source == BASIN_GIVEN && j < v->length; j++) norm2 += v->value[j] * v->value[j];
+  for (int64_t j = 0; v->source == BASIN_GIVEN && j < v->length; j++)
+    norm2 += v->value[j] * v->value[j];
   *where = "init.v";
   if (v->source == BASIN_GIVEN ? !(norm2 > 0) : v->scale == 0)
     return "v_0 must not be zero: it has no direction";
   return conv_check(setting, where);
 }
 
-static inline int64_t cnn_data_size(const basin_setting *setting) { return conv_data_size(setting); }
+static inline int64_t cnn_data_size(const basin_setting *setting) {
+  return conv_data_size(setting);
+}
 
 static inline void cnn_prepare(const basin_setting *setting, cnn_cell *cell, double *data) {
   conv_prepare(setting, 0.0, cell, data);
@@ -81,11 +85,13 @@ BASIN_HD void cnn_reached(const cnn_cell *cell, const cnn_state *x, mask outcome
   conv_reached(cell, x, outcome);
 }
 
-BASIN_HD void cnn_observe(const cnn_cell *cell, const cnn_state *x, real *out) { conv_observe(cell, x, out); }
+BASIN_HD void cnn_observe(const cnn_cell *cell, const cnn_state *x, real *out) {
+  conv_observe(cell, x, out);
+}
 
 #if BASIN_LANES == 1 && !defined(__CUDACC__)
-static inline void cnn_vectors(const cnn_cell *cell, const double *data, uint64_t trial, const cnn_state *x,
-                               double *out) {
+static inline void cnn_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
+                               const cnn_state *x, double *out) {
   conv_vectors(cell, data, trial, x, 1, out);
 }
 #endif
