@@ -31,18 +31,20 @@
  *
  *   phi <- phi - atan t                      (resnet: then |v| <- 1)
  *
- * The angle is carried as four numbers, psi = pi - phi, sin phi, omc = 1 - cos phi, d3 = phi - sin phi.
- * Each is updated by a sum of terms of its own order of magnitude, so that all keep their relative
- * accuracy as phi -> 0, and psi and sin phi also as phi -> pi; and h = psi omc + d3 is a sum of
- * positive terms. With y = cos(atan t) = (1 + t^2)^(-1/2):
+ * The angle is carried as x = sin(phi/2), y = cos(phi/2) and psi = pi - phi. With turn = atan t,
  *
- *   psi <- psi + atan t
- *   sin <- sin - (1-y) sin - cos t y
- *   omc <- omc + (1-y) cos - sin t y
- *   d3  <- d3 + (1-y) sin - omc t y - (atan t - t y)
+ *   x <- x cos(turn/2) - y sin(turn/2),   y <- y cos(turn/2) + x sin(turn/2),   psi <- psi + turn.
  *
- * Operations of one step (no lane with |t| > 1/32): 33 instructions, 18 of them fma, 51 flop; cnn: 36
- * and 54. No division and no square root.
+ * sin(turn/2) has the factor sin phi = 2 x y, so x keeps its relative accuracy as phi -> 0 and y as
+ * phi -> pi; so do 1 - cos phi = 2 x^2 and the distances |v/|v| -+ v*|^2 = 4 x^2, 4 y^2. Near phi = 0
+ * phi - sin phi is a polynomial in x, elsewhere it is (pi - psi) - sin phi; and
+ *
+ *   h = psi (1 - cos phi) + (phi - sin phi)
+ *
+ * is a sum of positive terms.
+ *
+ * Operations of one step (no lane with |t| > 1/32), resnet: 46 instructions, 25 of them fma, 71 flop; cnn:
+ * 50, 26 and 76. No division and no square root.
  */
 #ifndef BASIN_CONV_RELU_H
 #define BASIN_CONV_RELU_H
@@ -63,6 +65,7 @@ typedef struct conv_cell {
   double shift;       /* v_0 = shift 1 + the drawn vector: 1/sqrt(p) for resnet, 0 for cnn */
   double norm2_a;     /* N = |a*|^2 */
   double a1, a2;      /* A1 = 1'a* / sqrt(k), A2 = length of the rest */
+  double root_k;      /* sqrt(k): 1'e = sqrt(k) e1 */
   double stiff;       /* k + pi - 1, the largest eigenvalue of 2 pi Hess_a */
   double e1_spurious; /* e at the spurious point: -pi A1/(k+pi-1), -pi A2/(pi-1), 0 */
   double e2_spurious; /* (resnet-shortcut Proposition 1, thesis Lemma 5.1) */
@@ -97,101 +100,125 @@ typedef struct conv_rates {
 
 typedef struct conv_state {
   real e1, e2, perp; /* a - a* in the directions f1, f2 and the rest */
+  real x, y;         /* sin(phi/2), cos(phi/2) */
   real psi;          /* pi - phi */
-  real sine;         /* sin phi */
-  real omc;          /* 1 - cos phi */
-  real d3;           /* phi - sin phi */
   real shrink;       /* 1/|v|^2: 1 for resnet */
   real side;         /* +1, or -1 where v has crossed v* or -v* an odd number of times */
 } conv_state;
 
 /* ---------------------------------------------------------------- the step */
 
-#define CONV_SMALL_T (1.0 / 32) /* below it polynomials in t^2 stand for atan and the square root */
+#define CONV_SMALL_T (1.0 / 32)  /* below it polynomials in t^2 stand for atan and square root */
+#define CONV_SMALL_X2 (1.0 / 64) /* below it a polynomial in x^2 stands for phi - sin phi */
 
-/* Angles to v* or -v* below CONV_TINY are put back to twice that. The error has no meaning at 1e-75; without a
-   floor phi, phi^2 and phi^3 run into subnormal numbers, get stuck there, and every operation on them costs a
-   hundred. CONV_FLOOR does the same for the length `perp`. */
+/* x and y below CONV_TINY are put back to twice that. The error has no meaning at 1e-75; without a floor phi and
+   its powers run into subnormal numbers, get stuck there, and every operation on them costs a hundred.
+   CONV_FLOOR does the same for the length `perp`. */
 #define CONV_TINY 1e-75
 #define CONV_FLOOR 1e-150
 
-/* v on the other side of v* (phi < 0) or of -v* (phi > pi), or all but on one of them */
-BASIN_HD void conv_fold(conv_state *x) {
-  const mask crossed = r_lt(x->sine, r_set(0.0));
-  const mask far = m_and(crossed, r_lt(x->psi, r_set(0.0)));
-  const mask near = m_and(crossed, m_not(far));
-  x->sine = r_abs(x->sine);
-  x->psi = r_select(near, r_set(2 * BASIN_PI) - x->psi, r_abs(x->psi));
-  x->d3 = r_select(far, r_set(2 * BASIN_PI) - x->d3, r_abs(x->d3));
-  x->side = r_select(crossed, r_set(0.0) - x->side, x->side);
+/* v has crossed v* (x < 0) or -v* (y < 0), or is all but on one of them: measure the angle from this side */
+BASIN_HD void conv_fold(conv_state *s) {
+  const real zero = r_set(0.0), tiny = r_set(CONV_TINY), twice = r_set(2 * CONV_TINY);
+  const mask near = r_lt(s->x, zero), far = r_lt(s->y, zero);
+  s->side = r_select(m_or(near, far), zero - s->side, s->side);
+  s->psi = r_select(near, r_set(2 * BASIN_PI) - s->psi, r_abs(s->psi));
+  s->x = r_abs(s->x);
+  s->y = r_abs(s->y);
+  s->x = r_select(r_lt(s->x, tiny), twice, s->x);
+  s->psi = r_select(r_lt(s->y, tiny), r_set(4 * CONV_TINY), s->psi);
+  s->y = r_select(r_lt(s->y, tiny), twice, s->y);
+}
 
-  const real angle = r_set(2 * CONV_TINY);
-  const mask tiny = r_lt(x->sine, r_set(CONV_TINY)), obtuse = r_lt(r_set(1.0), x->omc);
-  const mask at_teacher = m_and(tiny, m_not(obtuse)), opposite = m_and(tiny, obtuse);
-  x->sine = r_select(tiny, angle, x->sine);
-  x->psi = r_select(opposite, angle, x->psi);
-  x->omc = r_select(at_teacher, r_set(2 * CONV_TINY * CONV_TINY), x->omc);
-  x->d3 = r_select(at_teacher, r_set(4.0 / 3 * CONV_TINY * CONV_TINY * CONV_TINY), x->d3);
+/* what both gradients need */
+typedef struct conv_terms {
+  real q;    /* a'a* */
+  real h;    /* pi - g(phi) */
+  real sine; /* sin phi */
+} conv_terms;
+
+BASIN_HD conv_terms conv_terms_of(const conv_cell *cell, const conv_state *s) {
+  conv_terms terms;
+  const real x2 = s->x * s->x, xy = s->x * s->y;
+  terms.q = r_fma(r_set(cell->a1), s->e1, r_fma(r_set(cell->a2), s->e2, r_set(cell->norm2_a)));
+  terms.sine = xy + xy;
+
+  /* phi - sin phi = x^3 D(x^2) for small x: relative error < 2^-53 */
+  real d = r_set(0x1.01c1449bdf0cdp-4);
+  d = BASIN_HORNER(d, x2, 0x1.35e85ca5c0915p-4);
+  d = BASIN_HORNER(d, x2, 0x1.97467e1585816p-4);
+  d = BASIN_HORNER(d, x2, 0x1.1c71c6a35016bp-3);
+  d = BASIN_HORNER(d, x2, 0x1.b6db6db72c4b2p-3);
+  d = BASIN_HORNER(d, x2, 0x1.99999999998f8p-2);
+  d = BASIN_HORNER(d, x2, 0x1.5555555555555p+0);
+  const real excess = r_select(r_lt(x2, r_set(CONV_SMALL_X2)), (s->x * x2) * d,
+                               (r_set(BASIN_PI) - s->psi) - terms.sine);
+  terms.h = r_fma(s->psi, x2 + x2, excess);
+  return terms;
 }
 
 /* one step of gradient descent; weight_norm: |v| grows (cnn), else it is reset to 1 (resnet) */
-BASIN_HD void conv_step(const conv_cell *cell, const conv_rates *rate, conv_state *x,
+BASIN_HD void conv_step(const conv_cell *cell, const conv_rates *rate, conv_state *s,
                         int weight_norm) {
   const real one = r_set(1.0);
+  const conv_terms terms = conv_terms_of(cell, s);
 
-  /* what both gradients need: q = a'a*, h = pi - g, and the tangent of the turn */
-  const real q = r_fma(r_set(cell->a1), x->e1, r_fma(r_set(cell->a2), x->e2, r_set(cell->norm2_a)));
-  const real h = r_fma(x->psi, x->omc, x->d3);
-  real pull = rate->rate_w * q;
-  if (weight_norm) pull = pull * x->shrink;
-  const real t = pull * (x->psi * x->sine);
+  /* the tangent of the turn */
+  real pull = rate->rate_w * terms.q;
+  if (weight_norm) pull = pull * s->shrink;
+  const real t = pull * (s->psi * terms.sine);
   const real z = t * t;
 
-  /* 1 - (1+z)^(-1/2) and (atan t / t - (1+z)^(-1/2)), both over z: relative error < 2^-47, that is
-     2^-57 of the turned quantities */
-  real u = r_set(-0x1.178227a91e4a2p-2);
-  u = BASIN_HORNER(u, z, 0x1.3fffec581c88ep-2);
-  u = BASIN_HORNER(u, z, -0x1.7fffffff04719p-2);
-  u = BASIN_HORNER(u, z, 0x1.fffffffffffe1p-2);
-  real w = r_set(-0x1.4bd312a7bbd7cp-3);
-  w = BASIN_HORNER(w, z, 0x1.5b6d9e11c16a8p-3);
-  w = BASIN_HORNER(w, z, -0x1.66666665292aap-3);
-  w = BASIN_HORNER(w, z, 0x1.555555555552ep-3);
-  real one_minus_y = z * u;
-  real y = one - one_minus_y;
-  real ty = t * y;
-  real excess = (t * z) * w; /* atan t - t y */
+  /* atan t, sin(atan t / 2) and 1 - cos(atan t / 2): relative errors < 2^-48 of a turn by less than 1/32 */
+  real turn = r_set(-0x1.2420a2002266fp-3);
+  turn = BASIN_HORNER(turn, z, 0x1.999987d906fb3p-3);
+  turn = BASIN_HORNER(turn, z, -0x1.55555554e3bc0p-2);
+  turn = BASIN_HORNER(turn, z, 0x1.ffffffffffff9p-1);
+  real half_sine = r_set(-0x1.75685438515cbp-4);
+  half_sine = BASIN_HORNER(half_sine, z, 0x1.efffe84f4b44cp-4);
+  half_sine = BASIN_HORNER(half_sine, z, -0x1.7fffffff68675p-3);
+  half_sine = BASIN_HORNER(half_sine, z, 0x1.ffffffffffff7p-2);
+  real half_omc = r_set(-0x1.cbf8c0c4f5867p-5);
+  half_omc = BASIN_HORNER(half_omc, z, 0x1.13fff07086dfdp-4);
+  half_omc = BASIN_HORNER(half_omc, z, -0x1.5fffffff38db0p-4);
+  half_omc = BASIN_HORNER(half_omc, z, 0x1.fffffffffffe7p-4);
+  turn = turn * t;
+  half_sine = half_sine * t;
+  half_omc = half_omc * z;
 
   /* the same for large turns, lane by lane */
   const mask large = r_lt(r_set(CONV_SMALL_T * CONV_SMALL_T), z);
   if (BASIN_UNLIKELY(m_any(large))) {
-    const real secant = r_sqrt(one + z);
-    const real y_large = one / secant;
-    y = r_select(large, y_large, y);
-    one_minus_y = r_select(large, z / (secant * (one + secant)), one_minus_y);
-    ty = r_select(large, t * y_large, ty);
-    excess = r_select(large, r_atan(t) - t * y_large, excess);
+    const real cosine = one / r_sqrt(one + z);
+    const real half_cosine = r_sqrt(r_fma(r_set(0.5), cosine, r_set(0.5)));
+    const real sine = t * cosine / (half_cosine + half_cosine);
+    turn = r_select(large, r_atan(t), turn);
+    half_sine = r_select(large, sine, half_sine);
+    half_omc = r_select(large, sine * sine / (one + half_cosine), half_omc);
   }
 
   /* turn the filter */
-  const real sine = x->sine, cosine = one - x->omc;
-  x->d3 = r_fnma(ty, x->omc, r_fma(one_minus_y, sine, x->d3)) - excess;
-  x->sine = r_fnma(cosine, ty, r_fnma(one_minus_y, sine, sine));
-  x->omc = r_fnma(sine, ty, r_fma(one_minus_y, cosine, x->omc));
-  x->psi = x->psi + (ty + excess);
-  if (weight_norm) x->shrink = x->shrink * (y * y);
-  if (BASIN_UNLIKELY(m_any(r_lt(x->sine, r_set(CONV_TINY))))) conv_fold(x);
+  const real x = s->x, y = s->y;
+  s->x = r_fnma(y, half_sine, r_fnma(x, half_omc, x));
+  s->y = r_fma(x, half_sine, r_fnma(y, half_omc, y));
+  s->psi = s->psi + turn;
+  if (weight_norm) {
+    const real cosine = r_fnma(half_sine + half_sine, half_sine,
+                               one); /* |v|^2 grows by 1 + t^2 = 1/cos^2 */
+    s->shrink = s->shrink * (cosine * cosine);
+  }
+  if (BASIN_UNLIKELY(m_any(r_lt(r_min(s->x, s->y), r_set(CONV_TINY))))) conv_fold(s);
 
   /* move the output weights */
-  x->e1 = r_fnma(rate->pull1, h, rate->keep1 * x->e1);
-  x->e2 = r_fnma(rate->pull2, h, rate->keep2 * x->e2);
-  x->perp = r_fma(rate->keep2, x->perp, r_set(CONV_FLOOR));
+  s->e1 = r_fnma(rate->pull1, terms.h, rate->keep1 * s->e1);
+  s->e2 = r_fnma(rate->pull2, terms.h, rate->keep2 * s->e2);
+  s->perp = r_fma(rate->keep2, s->perp, r_set(CONV_FLOOR));
 }
 
 /* ---------------------------------------------------------------- outcomes */
 
-BASIN_HD real conv_error2_a(const conv_state *x) {
-  return r_fma(x->e1, x->e1, r_fma(x->e2, x->e2, x->perp * x->perp));
+BASIN_HD real conv_error2_a(const conv_state *s) {
+  return r_fma(s->e1, s->e1, r_fma(s->e2, s->e2, s->perp * s->perp));
 }
 
 /* the bound also catches every NaN: a comparison with one is false */
@@ -214,43 +241,40 @@ BASIN_HD mask conv_unbounded(real distance2) { return m_not(r_le(distance2, r_se
    spurious: q < 0 and (1-g) |a*|^2 >= bsup, hsup = pi. The bracket is not positive, so q stays negative. |q|
    never exceeds qsup = max(|q|, (|a*|^2 + nu bsup)/(pi-1)), so that cw qsup/|v|^2 <= 4/pi makes
    |atan t| <= 2 psi: psi never grows, g never grows, and the only limit is psi = 0. (Theorem 5.5.) */
-BASIN_HD void conv_decide(const conv_cell *cell, const conv_state *x,
+BASIN_HD void conv_decide(const conv_cell *cell, const conv_state *s,
                           mask outcome[BASIN_OUTCOMES]) {
+  const conv_terms terms = conv_terms_of(cell, s);
   const real zero = r_set(0.0), norm2_a = r_set(cell->norm2_a), nu = r_set(cell->swing);
-  const real q = r_fma(r_set(cell->a1), x->e1, r_fma(r_set(cell->a2), x->e2, norm2_a));
-  const real h = r_fma(x->psi, x->omc, x->d3);
-  const real bracket = (r_set(BASIN_PI - 1) - h) * norm2_a; /* (g-1) |a*|^2 */
-  const real b = r_set(-cell->a1 * (double)cell->k) * x->e1;
+  const real bracket = (r_set(BASIN_PI - 1) - terms.h) * norm2_a; /* (g-1) |a*|^2 */
+  const real b = r_set(-cell->a1 * (double)cell->k) * s->e1;
   const real b_now = r_max(b, r_set(cell->swing > 0 ? -1 / cell->swing : -1e300) * b);
-  const real turn = r_set(cell->rate_w_max * (BASIN_PI / 4)) * x->shrink;
+  const real turn = r_set(cell->rate_w_max * (BASIN_PI / 4)) * s->shrink;
   const real inverse = r_set(1 / (BASIN_PI - 1));
 
-  const real b_global = r_max(b_now, r_set(cell->forcing) * h);
-  const real q_global = r_max(q, r_fma(inverse, b_global, norm2_a));
-  outcome[BASIN_GLOBAL] = m_and(m_and(r_lt(zero, q), r_lt(nu * b_global, bracket)),
+  const real b_global = r_max(b_now, r_set(cell->forcing) * terms.h);
+  const real q_global = r_max(terms.q, r_fma(inverse, b_global, norm2_a));
+  outcome[BASIN_GLOBAL] = m_and(m_and(r_lt(zero, terms.q), r_lt(nu * b_global, bracket)),
                                 r_le(turn * q_global, r_set(0.5)));
 
   const real b_spurious = r_max(b_now, r_set(cell->forcing * BASIN_PI));
-  const real q_spurious = r_max(zero - q, inverse * r_fma(nu, b_spurious, norm2_a));
-  outcome[BASIN_SPURIOUS] = m_and(m_and(r_lt(q, zero), r_le(b_spurious, zero - bracket)),
+  const real q_spurious = r_max(zero - terms.q, inverse * r_fma(nu, b_spurious, norm2_a));
+  outcome[BASIN_SPURIOUS] = m_and(m_and(r_lt(terms.q, zero), r_le(b_spurious, zero - bracket)),
                                   r_le(turn * q_spurious, r_set(1.0)));
 
-  outcome[BASIN_DIVERGED] = conv_unbounded(r_fma(r_set(2.0), x->omc, conv_error2_a(x)));
+  outcome[BASIN_DIVERGED] = conv_unbounded(conv_error2_a(s));
 }
 
-/* Tolerance rule: |a - a_o|^2 + |v/|v| - v_o|^2 <= tolerance, o either optimum (resnet-shortcut section 4).
-   At the spurious one |v/|v| + v*|^2 = 2 (1 + cos phi) = 2 sin^2 phi / (1 - cos phi). */
-BASIN_HD void conv_reached(const conv_cell *cell, const conv_state *x,
+/* Tolerance rule: |a - a_o|^2 + |v/|v| - v_o|^2 <= tolerance, o either optimum (resnet-shortcut section 4) */
+BASIN_HD void conv_reached(const conv_cell *cell, const conv_state *s,
                            mask outcome[BASIN_OUTCOMES]) {
-  const real tolerance = r_set(cell->tolerance);
-  const real d1 = x->e1 - r_set(cell->e1_spurious), d2 = x->e2 - r_set(cell->e2_spurious);
-  const real error2 = r_fma(d1, d1, r_fma(d2, d2, x->perp * x->perp)) - tolerance;
-  const real distance2 = r_fma(r_set(2.0), x->omc, conv_error2_a(x));
-  outcome[BASIN_GLOBAL] = r_le(distance2, tolerance);
-  outcome[BASIN_SPURIOUS] = m_and(
-      r_lt(r_set(1.0), x->omc),
-      r_le(r_fma(error2, x->omc, (x->sine + x->sine) * x->sine), r_set(0.0)));
-  outcome[BASIN_DIVERGED] = conv_unbounded(distance2);
+  const real tolerance = r_set(cell->tolerance), four = r_set(4.0);
+  const real d1 = s->e1 - r_set(cell->e1_spurious), d2 = s->e2 - r_set(cell->e2_spurious);
+  const real perp2 = s->perp * s->perp;
+  const real to_global = r_fma(s->e1, s->e1, r_fma(s->e2, s->e2, r_fma(four * s->x, s->x, perp2)));
+  const real to_spurious = r_fma(d1, d1, r_fma(d2, d2, r_fma(four * s->y, s->y, perp2)));
+  outcome[BASIN_GLOBAL] = r_le(to_global, tolerance);
+  outcome[BASIN_SPURIOUS] = r_le(to_spurious, tolerance);
+  outcome[BASIN_DIVERGED] = conv_unbounded(to_global);
 }
 
 /* ---------------------------------------------------------------- observables */
@@ -274,26 +298,27 @@ enum {
       CONV_OBSERVED
 };
 
-BASIN_HD void conv_observe(const conv_cell *cell, const conv_state *x, real out[CONV_OBSERVED]) {
-  const real q = r_fma(r_set(cell->a1), x->e1, r_fma(r_set(cell->a2), x->e2, r_set(cell->norm2_a)));
-  const real h = r_fma(x->psi, x->omc, x->d3);
-  const real error2 = conv_error2_a(x);
-  const real sum = r_abs(r_set(sqrt((double)cell->k)) * x->e1);
-  const real g1 = r_fma(r_set(cell->stiff), x->e1, h * r_set(cell->a1));
-  const real g2 = r_fma(r_set(BASIN_PI - 1), x->e2, h * r_set(cell->a2));
-  const real g3 = r_set(BASIN_PI - 1) * x->perp;
+BASIN_HD void conv_observe(const conv_cell *cell, const conv_state *s, real out[CONV_OBSERVED]) {
+  const conv_terms terms = conv_terms_of(cell, s);
+  const real x2 = s->x * s->x, error2 = conv_error2_a(s);
+  const real sum = r_abs(r_set(cell->root_k) * s->e1);
+  const real g1 = r_fma(r_set(cell->stiff), s->e1, terms.h * r_set(cell->a1));
+  const real g2 = r_fma(r_set(BASIN_PI - 1), s->e2, terms.h * r_set(cell->a2));
+  const real g3 = r_set(BASIN_PI - 1) * s->perp;
   const real half = r_set(1 / (2 * BASIN_PI));
-  out[CONV_OBSERVE_loss] = r_set(1 / (4 * BASIN_PI)) *
-                           r_fma(sum, sum, r_fma(r_set(BASIN_PI - 1), error2, r_set(2.0) * h * q));
-  out[CONV_OBSERVE_phi] = x->sine + x->d3;
-  out[CONV_OBSERVE_a_dot_a_star] = q;
+  out[CONV_OBSERVE_loss] = r_set(1 / (4 * BASIN_PI)) * r_fma(sum, sum,
+                                                             r_fma(r_set(BASIN_PI - 1), error2,
+                                                                   r_set(2.0) * terms.h * terms.q));
+  out[CONV_OBSERVE_phi] = terms.sine +
+                          r_fnma(s->psi, x2 + x2, terms.h); /* sin phi + (phi - sin phi) */
+  out[CONV_OBSERVE_a_dot_a_star] = terms.q;
   out[CONV_OBSERVE_error_a] = error2;
   out[CONV_OBSERVE_distance_a] = r_sqrt(error2);
   out[CONV_OBSERVE_error_sum] = sum;
-  out[CONV_OBSERVE_error_w] = x->omc + x->omc;
-  out[CONV_OBSERVE_norm_v] = r_set(1.0) / r_sqrt(x->shrink);
+  out[CONV_OBSERVE_error_w] = r_set(4.0) * x2;
+  out[CONV_OBSERVE_norm_v] = r_set(1.0) / r_sqrt(s->shrink);
   out[CONV_OBSERVE_norm_grad_a] = half * r_sqrt(r_fma(g1, g1, r_fma(g2, g2, g3 * g3)));
-  out[CONV_OBSERVE_norm_grad_v] = half * r_abs(q) * x->psi * x->sine * r_sqrt(x->shrink);
+  out[CONV_OBSERVE_norm_grad_v] = half * r_abs(terms.q) * s->psi * terms.sine * r_sqrt(s->shrink);
 }
 
 /* ---------------------------------------------------------------- initialisation */
@@ -327,7 +352,7 @@ BASIN_HD real conv_factor(const conv_cell *cell, const conv_source *source, int 
   return length / r_sqrt(norm2);
 }
 
-BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *x) {
+BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *s) {
   const double *f2 = data + cell->f2;
   real sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
   for (int64_t j = 0; j < cell->k; j += 2) {
@@ -339,17 +364,17 @@ BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial
     norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
   }
   const real factor = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2);
-  const real first = sum / r_set(sqrt((double)cell->k));
+  const real first = sum / r_set(cell->root_k);
   const real rest2 = r_max(r_fnma(along, along, r_fnma(first, first, norm2)), r_set(0.0));
   const int spanned = cell->k == 1 ||
                       (cell->k == 2 && cell->a2 > 0); /* f1 and f2 are the whole space */
-  x->e1 = r_fma(factor, first, r_set(-cell->a1));
-  x->e2 = r_fma(factor, along, r_set(-cell->a2));
-  x->perp = r_abs(factor) * r_sqrt(rest2);
-  if (spanned) x->perp = r_set(0.0);
+  s->e1 = r_fma(factor, first, r_set(-cell->a1));
+  s->e2 = r_fma(factor, along, r_set(-cell->a2));
+  s->perp = r_abs(factor) * r_sqrt(rest2);
+  if (spanned) s->perp = r_set(0.0);
 }
 
-BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, bits trial, conv_state *x,
+BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, bits trial, conv_state *s,
                            int weight_norm) {
   const double *v_star = data + cell->teacher_v;
   const real shift = r_set(cell->shift);
@@ -370,18 +395,18 @@ BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, bits trial
     if (pass == 0) factor = conv_factor(cell, &cell->initial_v, CONV_VECTOR_V, trial, norm2);
   }
 
-  /* the angle, without loss of accuracy at either end */
-  const real across = r_sqrt(rest2);
+  /* the angle, without loss of accuracy at either end: 1 -+ cos phi = sin^2 phi / (1 +- cos phi) */
+  const real one = r_set(1.0), across = r_sqrt(rest2);
   const real length2 = r_fma(along, along, rest2), length = r_sqrt(length2);
-  const real sine = across / length, cosine = along / length, phi = r_angle(across, along);
+  const real sine = across / length, cosine = along / length;
+  const real larger = one + r_abs(cosine), smaller = sine * sine / larger;
   const mask acute = r_lt(r_set(0.0), cosine);
-  x->sine = sine;
-  x->omc = r_select(acute, (sine * sine) / (r_set(1.0) + r_abs(cosine)), r_set(1.0) - cosine);
-  x->psi = r_angle(across, r_set(0.0) - along);
-  x->d3 = r_phi_minus_sin(phi);
-  x->shrink = r_set(1.0);
-  if (weight_norm) x->shrink = x->shrink / length2;
-  x->side = r_set(1.0);
+  s->x = r_sqrt(r_set(0.5) * r_select(acute, smaller, larger));
+  s->y = r_sqrt(r_set(0.5) * r_select(acute, larger, smaller));
+  s->psi = r_angle(across, r_set(0.0) - along);
+  s->shrink = one;
+  if (weight_norm) s->shrink = one / length2;
+  s->side = one;
 }
 
 /* ---------------------------------------------------------------- host: constants of a cell */
@@ -446,7 +471,8 @@ static inline void conv_prepare(const basin_setting *setting, double shift, conv
     data[cell->f2 + j] = rest;
     rest2 += rest * rest;
   }
-  cell->a1 = sum / sqrt((double)cell->k);
+  cell->root_k = sqrt((double)cell->k);
+  cell->a1 = sum / cell->root_k;
   cell->a2 = sqrt(rest2);
   if (cell->a2 <= 1e-14 * fabs(cell->a1)) cell->a2 = 0;
   for (int64_t j = 0; j < cell->k; j++)
@@ -506,7 +532,7 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
 
   /* a_t = a* + e1 f1 + e2 f2 + (perp_t / perp_0) (rest of a_0 - a*) */
   const double factor_a = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2_a);
-  const double kept = start.perp > 0 ? now->perp / start.perp : 0.0, root = sqrt((double)cell->k);
+  const double kept = start.perp > 0 ? now->perp / start.perp : 0.0, root = cell->root_k;
   for (int64_t j = 0; j < cell->k; j++) {
     const double a_star = data[cell->teacher_a + j];
     const double rest = factor_a * a[j] - a_star - start.e1 / root - start.e2 * f2[j];
@@ -525,11 +551,57 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
     rest2 = r_fma(v[j], v[j], rest2);
   }
   const double length = 1 / sqrt(now->shrink), across = sqrt(rest2);
+  const double cosine = 1 - 2 * now->x * now->x, sine = 2 * now->x * now->y;
   for (int64_t j = 0; j < cell->p; j++) {
     const double n = across > 0 ? v[j] / across : 0.0;
-    v[j] = length * ((1 - now->omc) * v_star[j] + now->side * now->sine * n);
+    v[j] = length * (cosine * v_star[j] + now->side * sine * n);
   }
 }
 #endif
+
+/* ---------------------------------------------------------------- what the two models share */
+
+#define CONV_PARAMETERS(X, second)                               \
+  X(k, 25, 1, 1 << 24, 1, "1", "number of patches: length of a") \
+  X(p, 8, 1, 1 << 24, 1, "1", "size of a patch: length of " second)
+
+#define CONV_TEACHER(X)        \
+  X(a, k, "output weights a*") \
+  X(v, p, "filter v*, of length 1")
+
+#define CONV_OUTCOMES                                                                \
+  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
+   BASIN_CAN(BASIN_UNRESOLVED))
+
+/* the functions of model.h that differ in the name and in weight_norm alone */
+#define CONV_FUNCTIONS(name, weight_norm)                                                          \
+  typedef conv_cell name##_cell;                                                                   \
+  typedef conv_stage name##_stage;                                                                 \
+  typedef conv_rates name##_rates;                                                                 \
+  typedef conv_state name##_state;                                                                 \
+  static inline int64_t name##_data_size(const basin_setting *setting) {                           \
+    return conv_data_size(setting);                                                                \
+  }                                                                                                \
+  static inline void name##_stage_prepare(const name##_cell *cell, const double *eta,              \
+                                          name##_stage *stage) {                                   \
+    conv_stage_prepare(cell, eta, stage);                                                          \
+  }                                                                                                \
+  BASIN_HD void name##_start(const name##_cell *cell, const double *data, bits trial,              \
+                             name##_state *s) {                                                    \
+    conv_start_a(cell, data, trial, s);                                                            \
+    conv_start_v(cell, data, trial, s, weight_norm);                                               \
+  }                                                                                                \
+  BASIN_HD void name##_step(const name##_cell *cell, const name##_rates *rates, name##_state *s) { \
+    conv_step(cell, rates, s, weight_norm);                                                        \
+  }                                                                                                \
+  BASIN_HD void name##_decide(const name##_cell *cell, const name##_state *s, mask *outcome) {     \
+    conv_decide(cell, s, outcome);                                                                 \
+  }                                                                                                \
+  BASIN_HD void name##_reached(const name##_cell *cell, const name##_state *s, mask *outcome) {    \
+    conv_reached(cell, s, outcome);                                                                \
+  }                                                                                                \
+  BASIN_HD void name##_observe(const name##_cell *cell, const name##_state *s, real *out) {        \
+    conv_observe(cell, s, out);                                                                    \
+  }
 
 #endif

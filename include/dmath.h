@@ -7,13 +7,12 @@
  * below). tests/test_dmath.c compares each function with binary128 on several million arguments and
  * fails if the largest error leaves the bound that is stated here, in units in the last place:
  *
- *   r_log(x)             0.60 ulp   x positive and normal
- *   r_exp(x)             0.60 ulp   -708 <= x <= 709
- *   r_sincospi(x)        0.80 ulp   |x| <= 2^31, both results
- *   r_sincos(x)          0.80 ulp   |x| <= 1e5, both results
- *   r_atan(x)            0.90 ulp   every x
- *   r_angle(y, x)        1.00 ulp   the angle of (x, y), y >= 0: in [0, pi]
- *   r_phi_minus_sin(x)   1.50 ulp   0 <= x <= pi
+ *   r_log(x)             0.85 ulp   x positive and normal
+ *   r_exp(x)             1.00 ulp   -708 <= x <= 709
+ *   r_sincospi(x)        1.05 ulp   |x| <= 2^31, both results
+ *   r_sincos(x)          0.95 ulp   |x| <= 1e5, both results
+ *   r_atan(x)            1.40 ulp   x finite
+ *   r_angle(y, x)        1.40 ulp   the angle of (x, y), y >= 0, both finite: in [0, pi]
  *
  * Outside the stated domain the result is finite garbage or NaN, never a trap. Callers that face
  * users (host/expression.c) check the domain first.
@@ -70,16 +69,17 @@ BASIN_HD real r_log(real x) {
 BASIN_HD real r_exp(real x) {
   const real n = r_nearest(x * r_set(0x1.71547652b82fep+0));
   const real r = r_fma(n, r_set(-0x1.ef35793c76730p-45), r_fma(n, r_set(-0x1.62e42fefa38p-1), x));
-  real p = r_set(0x1.af38a9b0ec855p-26);
-  p = BASIN_HORNER(p, r, 0x1.289185613a3d6p-22);
-  p = BASIN_HORNER(p, r, 0x1.71de0dae63bb3p-19);
-  p = BASIN_HORNER(p, r, 0x1.a019b90d2ae7ap-16);
-  p = BASIN_HORNER(p, r, 0x1.a01a01a7c41d5p-13);
-  p = BASIN_HORNER(p, r, 0x1.6c16c1788bd90p-10);
-  p = BASIN_HORNER(p, r, 0x1.11111111109b3p-7);
-  p = BASIN_HORNER(p, r, 0x1.5555555553d63p-5);
-  p = BASIN_HORNER(p, r, 0x1.5555555555556p-3);
-  p = BASIN_HORNER(p, r, 0x1.0000000000001p-1);
+  real p = r_set(0x1.1f741af0ef617p-29);
+  p = BASIN_HORNER(p, r, 0x1.af4def9df8c09p-26);
+  p = BASIN_HORNER(p, r, 0x1.27e4dacd6d6a9p-22);
+  p = BASIN_HORNER(p, r, 0x1.71de022ea3daep-19);
+  p = BASIN_HORNER(p, r, 0x1.a01a01a710e14p-16);
+  p = BASIN_HORNER(p, r, 0x1.a01a01abe8ebep-13);
+  p = BASIN_HORNER(p, r, 0x1.6c16c16c1624dp-10);
+  p = BASIN_HORNER(p, r, 0x1.11111111100dap-7);
+  p = BASIN_HORNER(p, r, 0x1.5555555555556p-5);
+  p = BASIN_HORNER(p, r, 0x1.5555555555557p-3);
+  p = BASIN_HORNER(p, r, 0x1.0000000000000p-1);
 
   /* e^x = 2^n (1 + (r + r^2 p)); two factors of 2, so that neither overflows on its own */
   const real y = r_set(1.0) + r_fma(r * r, p, r);
@@ -153,25 +153,28 @@ BASIN_HD void r_sincos(real x, real *sine, real *cosine) {
 /* atan of a ratio in [0, 1], given as the rounded ratio and the error of the rounding */
 BASIN_HD real r_atan_unit(real t, real error) {
   const real z = t * t;
-  real p = r_set(0x1.2f07811f9f6e9p-16);
-  p = BASIN_HORNER(p, z, -0x1.a359b96a4eee4p-13);
-  p = BASIN_HORNER(p, z, 0x1.1325b2f8964bep-10);
-  p = BASIN_HORNER(p, z, -0x1.ca3677db66678p-9);
-  p = BASIN_HORNER(p, z, 0x1.123baedb61abdp-7);
-  p = BASIN_HORNER(p, z, -0x1.fd0e4de8fed90p-7);
-  p = BASIN_HORNER(p, z, 0x1.843f4bca23369p-6);
-  p = BASIN_HORNER(p, z, -0x1.00390504e9f2fp-5);
-  p = BASIN_HORNER(p, z, 0x1.3328700bb8169p-5);
-  p = BASIN_HORNER(p, z, -0x1.5d02278205cc7p-5);
-  p = BASIN_HORNER(p, z, 0x1.841dcf603a209p-5);
-  p = BASIN_HORNER(p, z, -0x1.aebbb1647a168p-5);
-  p = BASIN_HORNER(p, z, 0x1.e1d0239d392a6p-5);
-  p = BASIN_HORNER(p, z, -0x1.110fff599e4d2p-4);
-  p = BASIN_HORNER(p, z, 0x1.3b1399d1dcdc7p-4);
-  p = BASIN_HORNER(p, z, -0x1.745d15ee35819p-4);
-  p = BASIN_HORNER(p, z, 0x1.c71c71bb00a6cp-4);
-  p = BASIN_HORNER(p, z, -0x1.24924924753ecp-3);
-  p = BASIN_HORNER(p, z, 0x1.9999999999620p-3);
+  real p = r_set(-0x1.56d93881af28bp-18);
+  p = BASIN_HORNER(p, z, 0x1.0d2ba64dc4b35p-14);
+  p = BASIN_HORNER(p, z, -0x1.929735fe2c7dap-12);
+  p = BASIN_HORNER(p, z, 0x1.7f300a4168aa2p-10);
+  p = BASIN_HORNER(p, z, -0x1.062861c099837p-8);
+  p = BASIN_HORNER(p, z, 0x1.14e2d5c3cf8dfp-7);
+  p = BASIN_HORNER(p, z, -0x1.db3ca635fdf7fp-7);
+  p = BASIN_HORNER(p, z, 0x1.5a0e630f82889p-6);
+  p = BASIN_HORNER(p, z, -0x1.bd57b2a70fb25p-6);
+  p = BASIN_HORNER(p, z, 0x1.0740e7b22ddb7p-5);
+  p = BASIN_HORNER(p, z, -0x1.280da61ab6494p-5);
+  p = BASIN_HORNER(p, z, 0x1.4560f34706c85p-5);
+  p = BASIN_HORNER(p, z, -0x1.639775bb08f45p-5);
+  p = BASIN_HORNER(p, z, 0x1.85fa5056a06ccp-5);
+  p = BASIN_HORNER(p, z, -0x1.af23abb356af8p-5);
+  p = BASIN_HORNER(p, z, 0x1.e1e14ec4e4c39p-5);
+  p = BASIN_HORNER(p, z, -0x1.11110a746070dp-4);
+  p = BASIN_HORNER(p, z, 0x1.3b13b0ce8aff4p-4);
+  p = BASIN_HORNER(p, z, -0x1.745d17412271bp-4);
+  p = BASIN_HORNER(p, z, 0x1.c71c71c6fc8c9p-4);
+  p = BASIN_HORNER(p, z, -0x1.24924924920f5p-3);
+  p = BASIN_HORNER(p, z, 0x1.9999999999994p-3);
   p = BASIN_HORNER(p, z, -0x1.5555555555555p-2);
   return t + r_fma(t * z, p, error);
 }
@@ -198,21 +201,5 @@ BASIN_HD real r_angle(real y, real x) {
 
 /* arc tangent */
 BASIN_HD real r_atan(real x) { return r_copysign(r_angle(r_abs(x), r_set(1.0)), x); }
-
-/* x - sin x, without cancellation for small x */
-BASIN_HD real r_phi_minus_sin(real x) {
-  real sine, cosine;
-  r_sincos(x, &sine, &cosine);
-  const real z = x * x;
-  real p = r_set(-0x1.907625ff728f3p-49);
-  p = BASIN_HORNER(p, z, 0x1.ae7799d262b6ap-41);
-  p = BASIN_HORNER(p, z, -0x1.61245ac468463p-33);
-  p = BASIN_HORNER(p, z, 0x1.ae645679465c5p-26);
-  p = BASIN_HORNER(p, z, -0x1.71de3a55695e6p-19);
-  p = BASIN_HORNER(p, z, 0x1.a01a01a01a001p-13);
-  p = BASIN_HORNER(p, z, -0x1.1111111111111p-7);
-  p = BASIN_HORNER(p, z, 0x1.5555555555555p-3);
-  return r_select(r_lt(x, r_set(1.0)), (x * z) * p, x - sine);
-}
 
 #endif

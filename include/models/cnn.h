@@ -18,13 +18,8 @@
 #define cnn_SOURCE \
   "Du, thesis CMU-ML-19-102, Theorems 5.1 and 5.2, with the 1/(2 pi) that (5.3) lacks"
 
-#define cnn_PARAMETERS(X)                                        \
-  X(k, 25, 1, 1 << 24, 1, "1", "number of patches: length of a") \
-  X(p, 8, 1, 1 << 24, 1, "1", "size of a patch: length of v")
-
-#define cnn_TEACHER(X)         \
-  X(a, k, "output weights a*") \
-  X(v, p, "filter v*, of length 1")
+#define cnn_PARAMETERS(X) CONV_PARAMETERS(X, "v")
+#define cnn_TEACHER(X) CONV_TEACHER(X)
 
 #define cnn_INITIAL(X)          \
   X(a, k, "output weights a_0") \
@@ -36,14 +31,9 @@
 
 #define cnn_OBSERVABLES(X) CONV_OBSERVABLES(X)
 
-#define cnn_OUTCOMES                                                                 \
-  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
-   BASIN_CAN(BASIN_UNRESOLVED))
+#define cnn_OUTCOMES CONV_OUTCOMES
 
-typedef conv_cell cnn_cell;
-typedef conv_stage cnn_stage;
-typedef conv_rates cnn_rates;
-typedef conv_state cnn_state;
+CONV_FUNCTIONS(cnn, 1)
 
 static inline const char *cnn_check(const basin_setting *setting, const char **where) {
   const basin_vector *v = &setting->initial[1];
@@ -56,37 +46,8 @@ static inline const char *cnn_check(const basin_setting *setting, const char **w
   return conv_check(setting, where);
 }
 
-static inline int64_t cnn_data_size(const basin_setting *setting) {
-  return conv_data_size(setting);
-}
-
 static inline void cnn_prepare(const basin_setting *setting, cnn_cell *cell, double *data) {
   conv_prepare(setting, 0.0, cell, data);
-}
-
-static inline void cnn_stage_prepare(const cnn_cell *cell, const double *eta, cnn_stage *stage) {
-  conv_stage_prepare(cell, eta, stage);
-}
-
-BASIN_HD void cnn_start(const cnn_cell *cell, const double *data, bits trial, cnn_state *x) {
-  conv_start_a(cell, data, trial, x);
-  conv_start_v(cell, data, trial, x, 1);
-}
-
-BASIN_HD void cnn_step(const cnn_cell *cell, const cnn_rates *rates, cnn_state *x) {
-  conv_step(cell, rates, x, 1);
-}
-
-BASIN_HD void cnn_decide(const cnn_cell *cell, const cnn_state *x, mask outcome[BASIN_OUTCOMES]) {
-  conv_decide(cell, x, outcome);
-}
-
-BASIN_HD void cnn_reached(const cnn_cell *cell, const cnn_state *x, mask outcome[BASIN_OUTCOMES]) {
-  conv_reached(cell, x, outcome);
-}
-
-BASIN_HD void cnn_observe(const cnn_cell *cell, const cnn_state *x, real *out) {
-  conv_observe(cell, x, out);
 }
 
 #if BASIN_LANES == 1 && !defined(__CUDACC__)

@@ -17,13 +17,8 @@
 #define resnet_TITLE "two-layer convolutional residual network, normalised after every step"
 #define resnet_SOURCE "Liu et al., NeurIPS 2019, equations (6)-(8) and Proposition 16"
 
-#define resnet_PARAMETERS(X)                                     \
-  X(k, 25, 1, 1 << 24, 1, "1", "number of patches: length of a") \
-  X(p, 8, 1, 1 << 24, 1, "1", "size of a patch: length of v and w")
-
-#define resnet_TEACHER(X)      \
-  X(a, k, "output weights a*") \
-  X(v, p, "filter v*, of length 1")
+#define resnet_PARAMETERS(X) CONV_PARAMETERS(X, "v and w")
+#define resnet_TEACHER(X) CONV_TEACHER(X)
 
 #define resnet_INITIAL(X)       \
   X(a, k, "output weights a_0") \
@@ -35,14 +30,9 @@
 
 #define resnet_OBSERVABLES(X) CONV_OBSERVABLES(X)
 
-#define resnet_OUTCOMES                                                              \
-  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
-   BASIN_CAN(BASIN_UNRESOLVED))
+#define resnet_OUTCOMES CONV_OUTCOMES
 
-typedef conv_cell resnet_cell;
-typedef conv_stage resnet_stage;
-typedef conv_rates resnet_rates;
-typedef conv_state resnet_state;
+CONV_FUNCTIONS(resnet, 0)
 
 static inline const char *resnet_check(const basin_setting *setting, const char **where) {
   const basin_vector *w = &setting->initial[1];
@@ -58,41 +48,8 @@ static inline const char *resnet_check(const basin_setting *setting, const char 
   return conv_check(setting, where);
 }
 
-static inline int64_t resnet_data_size(const basin_setting *setting) {
-  return conv_data_size(setting);
-}
-
 static inline void resnet_prepare(const basin_setting *setting, resnet_cell *cell, double *data) {
   conv_prepare(setting, 1 / sqrt(setting->parameter[1]), cell, data);
-}
-
-static inline void resnet_stage_prepare(const resnet_cell *cell, const double *eta,
-                                        resnet_stage *stage) {
-  conv_stage_prepare(cell, eta, stage);
-}
-
-BASIN_HD void resnet_start(const resnet_cell *cell, const double *data, bits trial,
-                           resnet_state *x) {
-  conv_start_a(cell, data, trial, x);
-  conv_start_v(cell, data, trial, x, 0);
-}
-
-BASIN_HD void resnet_step(const resnet_cell *cell, const resnet_rates *rates, resnet_state *x) {
-  conv_step(cell, rates, x, 0);
-}
-
-BASIN_HD void resnet_decide(const resnet_cell *cell, const resnet_state *x,
-                            mask outcome[BASIN_OUTCOMES]) {
-  conv_decide(cell, x, outcome);
-}
-
-BASIN_HD void resnet_reached(const resnet_cell *cell, const resnet_state *x,
-                             mask outcome[BASIN_OUTCOMES]) {
-  conv_reached(cell, x, outcome);
-}
-
-BASIN_HD void resnet_observe(const resnet_cell *cell, const resnet_state *x, real *out) {
-  conv_observe(cell, x, out);
 }
 
 #if BASIN_LANES == 1 && !defined(__CUDACC__)

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test.h: what the unit tests share. Every program ends with cmocka's own summary and its number of failures.
+ */
+#ifndef BASIN_TEST_H
+#define BASIN_TEST_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* fail with what was measured where a number is not within [low, high] */
+#define assert_within(value, low, high)                                                            \
+  do {                                                                                             \
+    const double within_value = (value), within_low = (low), within_high = (high);                 \
+    if (!(within_value >= within_low && within_value <= within_high))                              \
+      fail_msg("%s = %.17g, expected [%.17g, %.17g]", #value, within_value, within_low, within_high); \
+  } while (0)
+
+/* fail with basin's own reason where a call did not succeed */
+#define assert_ok(call, error)                                                                     \
+  do {                                                                                             \
+    if ((call) != BASIN_OK) fail_msg("%s: %s", #call, (error).text);                               \
+  } while (0)
+
+/* a small generator for test arguments; the tests' own, apart from what they test */
+static inline uint64_t test_random(uint64_t *state) {
+  *state ^= *state << 13;
+  *state ^= *state >> 7;
+  *state ^= *state << 17;
+  return *state;
+}
+static inline double test_uniform(uint64_t *state) { return (double)(test_random(state) >> 11) * 0x1p-53; }
+
+#endif
