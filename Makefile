@@ -38,7 +38,7 @@ TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h tests/*.[ch] bench/*.[ch])
 
-.PHONY: all demo check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
+.PHONY: all demo demo-run fuzzers check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/basin ## build the program: build/basin

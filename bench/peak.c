@@ -7,13 +7,14 @@
  *                             THREADS at most, and by default, the processors this process may use
  *
  * Every thread, bound to a processor of its own, runs CHAINS independent chains x <- x m + b in
- * registers: no memory traffic, and enough of them in flight to hide the latency of one
- * (two units of latency 4 need 8). All threads begin together; the rate is that of their sum over
- * the time of the slowest, the best of ROUNDS. It prints one line:
+ * registers: no memory traffic, and enough of them in flight to hide the latency of one (two units
+ * of latency 4 need 8). All threads begin each round together; a round's rate is that of all of them
+ * over the time of the slowest. Printed is the best of ROUNDS, as one line:
  *
  *   ISA  threads  flop/s of all threads  clock in Hz  flop per cycle and thread
  *
- * The clock is that of a chain of dependent integer additions, one a cycle, right after each round.
+ * The clock is measured after each round by a chain of dependent integer additions, one a cycle, with
+ * a few vector operations among them: processors slow down for wide vectors.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -27,7 +28,7 @@
 enum {
   CHAINS = 12,         /* with m and b they fit into 16 registers */
   STEPS = 24000000,    /* of every chain in a round: some 40 ms */
-  ADDITIONS = 1 << 25, /* of the integer chain */
+  ADDITIONS = 1 << 24, /* of the integer chain */
   ROUNDS = 8
 };
 
@@ -39,33 +40,49 @@ static double now(void) {
 
 /* ---- the kernels: one body, three instruction sets ---- */
 
-/* x <- x m + b stays between 1 and 2; -ffp-contract=fast makes it one instruction where there is one */
 #define UNROLL _Pragma("GCC unroll 16")
-#define KERNEL(isa, bytes, target)                                               \
+
+/* x <- x m + b stays between 1 and 2; -ffp-contract=fast makes it one instruction where there is one.
+   `step` and the barrier keep the compiler from doing the additions of clock_* beforehand. */
+#define KERNELS(isa, bytes, target)                                              \
+  typedef double vector_##isa __attribute__((vector_size(bytes)));               \
   target static double chains_##isa(double m, double b) {                        \
-    typedef double vector __attribute__((vector_size(bytes)));                   \
-    vector x[CHAINS], sum = {0};                                                 \
-    const vector vm = sum + m, vb = sum + b;                                     \
+    vector_##isa x[CHAINS], sum = {0};                                           \
+    const vector_##isa vm = sum + m, vb = sum + b;                               \
     UNROLL for (int c = 0; c < CHAINS; c++) x[c] = sum + 1.0 / (c + 1);          \
     for (int i = 0; i < STEPS; i += 8)                                           \
       UNROLL for (int u = 0; u < 8; u++) UNROLL for (int c = 0; c < CHAINS; c++) \
           x[c] = x[c] * vm + vb;                                                 \
     UNROLL for (int c = 0; c < CHAINS; c++) sum += x[c];                         \
-    double total = 0;                                                            \
-    for (size_t l = 0; l < sizeof sum / sizeof total; l++) total += sum[l];      \
-    return total;                                                                \
+    return sum[0];                                                               \
+  }                                                                              \
+  target static double clock_##isa(double m, double b) {                         \
+    uint64_t n = 1, step = 3;                                                    \
+    vector_##isa x = {0};                                                        \
+    const vector_##isa vm = x + m, vb = x + b;                                   \
+    const double begun = now();                                                  \
+    for (int i = 0; i < ADDITIONS; i += 16) {                                    \
+      x = x * vm + vb;                                                           \
+      UNROLL for (int j = 0; j < 16; j++) {                                      \
+        n += step;                                                               \
+        __asm__ volatile("" : "+r"(n), "+r"(step));                              \
+      }                                                                          \
+    }                                                                            \
+    const double rate = ADDITIONS / (now() - begun);                             \
+    return x[0] > 0 ? rate : 0;                                                  \
   }
 
-KERNEL(generic, 16, )
+KERNELS(generic, 16, )
 #if defined(__x86_64__)
-KERNEL(avx2, 32, __attribute__((target("avx2,fma"))))
-KERNEL(avx512, 64, __attribute__((target("avx512f"))))
+KERNELS(avx2, 32, __attribute__((target("avx2,fma"))))
+KERNELS(avx512, 64, __attribute__((target("avx512f"))))
 #endif
 
 typedef struct kernel {
   const char *name;
-  int lanes; /* doubles of a vector */
-  double (*run)(double m, double b);
+  int lanes;                        /* doubles of a vector */
+  double (*chains)(double, double); /* the CHAINS; some number */
+  double (*clock)(double, double);  /* additions a second */
 } kernel;
 
 /* the best first; what this processor lacks is left out */
@@ -73,11 +90,12 @@ static int kernels(kernel list[3]) {
   int n = 0;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f")) list[n++] = (kernel){"avx512", 8, chains_avx512};
+  if (__builtin_cpu_supports("avx512f"))
+    list[n++] = (kernel){"avx512", 8, chains_avx512, clock_avx512};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    list[n++] = (kernel){"avx2", 4, chains_avx2};
+    list[n++] = (kernel){"avx2", 4, chains_avx2, clock_avx2};
 #endif
-  list[n++] = (kernel){"generic", 2, chains_generic};
+  list[n++] = (kernel){"generic", 2, chains_generic, clock_generic};
   return n;
 }
 
@@ -88,20 +106,9 @@ typedef struct worker {
   pthread_barrier_t *barrier;
   int processor;
   double seconds[ROUNDS]; /* of the chains, from the common beginning */
-  double clock;           /* Hz: the highest of the rounds */
+  double clock[ROUNDS];   /* Hz */
   volatile double result; /* so that the work cannot be left out */
 } worker;
-
-/* additions a second of a chain of them; `step` and the barrier keep the compiler from adding up */
-static double integer_clock(void) {
-  uint64_t n = 1, step = (uint64_t)time(NULL);
-  const double begun = now();
-  for (int i = 0; i < ADDITIONS / 16; i++) _Pragma("GCC unroll 16") for (int j = 0; j < 16; j++) {
-      n += step;
-      __asm__ volatile("" : "+r"(n), "+r"(step));
-    }
-  return ADDITIONS / (now() - begun);
-}
 
 static void *work(void *argument) {
   worker *w = argument;
@@ -113,12 +120,26 @@ static void *work(void *argument) {
   for (int r = 0; r < ROUNDS; r++) {
     pthread_barrier_wait(w->barrier);
     const double begun = now();
-    w->result = w->kernel->run(0.5, 0.75);
+    w->result = w->kernel->chains(0.5, 0.75);
     w->seconds[r] = now() - begun;
-    const double clock = integer_clock();
-    if (clock > w->clock) w->clock = clock;
+    w->clock[r] = w->kernel->clock(0.5, 0.75);
   }
   return NULL;
+}
+
+/* the best round, as the line described above */
+static void print_best(const kernel *kernel, const worker *w, int threads) {
+  double best = 0, clock = 0;
+  for (int r = 0; r < ROUNDS; r++) {
+    double slowest = 0;
+    for (int i = 0; i < threads; i++)
+      if (w[i].seconds[r] > slowest) slowest = w[i].seconds[r];
+    const double rate = 2.0 * kernel->lanes * CHAINS * STEPS * threads / slowest;
+    if (rate > best) best = rate;
+    for (int i = 0; i < threads; i++)
+      if (w[i].clock[r] > clock) clock = w[i].clock[r];
+  }
+  printf("%s %d %.4g %.4g %.2f\n", kernel->name, threads, best, clock, best / clock / threads);
 }
 
 int main(int argc, char **argv) {
@@ -134,7 +155,10 @@ int main(int argc, char **argv) {
 
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed)) return 1;
+  if (sched_getaffinity(0, sizeof allowed, &allowed)) {
+    perror("peak: sched_getaffinity");
+    return 1;
+  }
   int threads = CPU_COUNT(&allowed);
   if (argc > 2 && atoi(argv[2]) > 0 && atoi(argv[2]) < threads) threads = atoi(argv[2]);
 
@@ -146,21 +170,13 @@ int main(int argc, char **argv) {
   for (int i = 0, processor = 0; i < threads; i++, processor++) {
     while (!CPU_ISSET((size_t)processor, &allowed)) processor++;
     w[i] = (worker){.kernel = chosen, .barrier = &barrier, .processor = processor};
-    if (pthread_create(&thread[i], NULL, work, &w[i])) exit(1);
+    if (pthread_create(&thread[i], NULL, work, &w[i])) {
+      fprintf(stderr, "peak: cannot start thread %d\n", i);
+      exit(1); /* the others wait for it at the barrier */
+    }
   }
   for (int i = 0; i < threads; i++) pthread_join(thread[i], NULL);
-
-  double best = 0, clock = 0;
-  for (int r = 0; r < ROUNDS; r++) {
-    double slowest = 0;
-    for (int i = 0; i < threads; i++)
-      if (w[i].seconds[r] > slowest) slowest = w[i].seconds[r];
-    const double rate = 2.0 * chosen->lanes * CHAINS * STEPS * threads / slowest;
-    if (rate > best) best = rate;
-  }
-  for (int i = 0; i < threads; i++)
-    if (w[i].clock > clock) clock = w[i].clock;
-  printf("%s %d %.4g %.4g %.2f\n", chosen->name, threads, best, clock, best / clock / threads);
+  print_best(chosen, w, threads);
   exit_code = 0;
 
 cleanup:

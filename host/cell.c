@@ -145,6 +145,7 @@ static basin_status read_vectors(basin_scope *scope, const basin_node *mapping, 
                                  int random, basin_cell *cell, basin_vector *vector,
                                  basin_error *error) {
   char name[WHAT_MAX];
+  if (!mapping && !symbols) return BASIN_OK;
   if (!mapping) return basin_fail_at(error, place, "key `%s` is missing", what);
   basin_status status = check_symbols(mapping, symbol, symbols, what, error);
   for (int i = 0; i < symbols && !status; i++) {

@@ -113,13 +113,6 @@ static basin_status read_request(const basin_arguments *a, request *r, basin_err
 
 /* ---- what it says ---- */
 
-static void show_bytes(char *text, size_t size, double bytes) {
-  static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-  int i = 0;
-  while (bytes >= 999.5 && i < 5) bytes /= 1000, i++;
-  snprintf(text, size, "%.3g %s", bytes, unit[i]);
-}
-
 static basin_status show_estimate(const basin_experiment *e, const request *r, FILE *to,
                                   basin_error *error) {
   basin_estimate x;
@@ -127,8 +120,8 @@ static basin_status show_estimate(const basin_experiment *e, const request *r, F
   basin_status status = basin_estimate_run(e, &r->options, &x, error);
   if (!status) status = basin_describe_backend(&r->options, backend, sizeof backend, error);
   if (status) return status;
-  show_bytes(memory, sizeof memory, x.memory_bytes);
-  show_bytes(disk, sizeof disk, x.disk_bytes);
+  basin_show_bytes(memory, sizeof memory, x.memory_bytes);
+  basin_show_bytes(disk, sizeof disk, x.disk_bytes);
   fprintf(to,
           "%s\n%lld cell%s, %lld trials in %lld parts; at most %s of memory and %s of disk; %s\n",
           basin_experiment_title(e), (long long)x.cells, x.cells == 1 ? "" : "s",

@@ -74,3 +74,10 @@ const char *basin_nearest(const char *word, const char *const *candidate, int ca
   }
   return best;
 }
+
+void basin_show_bytes(char *text, size_t size, double bytes) {
+  static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+  int i = 0;
+  while (bytes >= 999.5 && i < 5) bytes /= 1000, i++;
+  snprintf(text, size, "%.3g %s", bytes, unit[i]);
+}

@@ -28,4 +28,7 @@ basin_status basin_fail_memory(basin_error *error);
 /* the candidate nearest to a mistyped word, or NULL where none is near: for "did you mean" */
 const char *basin_nearest(const char *word, const char *const *candidate, int candidates);
 
+/* 1234567 as "1.23 MB" */
+void basin_show_bytes(char *text, size_t size, double bytes);
+
 #endif

@@ -69,11 +69,11 @@ static basin_status read_text(reader *r, const char *key, char **value) {
 
 static basin_status read_seed(reader *r) {
   const basin_node *node = basin_node_get(r->file, "seed");
-  char *end;
+  char *end = NULL;
   if (!node) return BASIN_OK;
   errno = 0;
   if (node->kind == BASIN_SCALAR) r->experiment->seed = strtoull(node->text, &end, 0);
-  if (node->kind != BASIN_SCALAR || !*node->text || *end || errno || *node->text == '-')
+  if (node->kind != BASIN_SCALAR || !*node->text || !end || *end || errno || *node->text == '-')
     return basin_fail_at(r->error, node->place,
                          "seed: expected a whole number from 0 to 18446744073709551615");
   return BASIN_OK;
@@ -440,7 +440,7 @@ basin_status basin_experiment_read(const char *path, const char *const *set, int
 void basin_experiment_free(basin_experiment *e) {
   if (!e) return;
   for (int64_t i = 0; i < e->cells; i++) basin_cell_free(&e->cell[i]);
-  for (int i = 0; i < e->axes; i++) free(e->axis[i]);
+  for (int i = 0; i < BASIN_AXES_MAX; i++) free(e->axis[i]);
   for (int i = 0; i < e->variants; i++) free(e->variant[i]);
   for (int i = 0; i < e->observables; i++) free(e->observable[i]);
   for (int i = 0; i < e->finals; i++) free(e->final[i]);

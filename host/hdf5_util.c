@@ -25,12 +25,3 @@ basin_status basin_hdf5_fail(basin_error *error, basin_status status, const char
   }
   return basin_fail(error, status, "%s: %s%s%s", path, what, *reason ? ": " : "", reason);
 }
-
-hid_t basin_hdf5_text_type(void) {
-  const hid_t type = H5Tcopy(H5T_C_S1);
-  if (type >= 0 && (H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
-    H5Tclose(type);
-    return H5I_INVALID_HID;
-  }
-  return type;
-}

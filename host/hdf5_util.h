@@ -15,7 +15,4 @@ void basin_hdf5_quiet(void);
 basin_status basin_hdf5_fail(basin_error *error, basin_status status, const char *path,
                              const char *what);
 
-/* NUL-terminated text of any length; close with H5Tclose */
-hid_t basin_hdf5_text_type(void);
-
 #endif

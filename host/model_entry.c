@@ -12,7 +12,7 @@
 #define MODEL(what) PASTE(BASIN_MODEL, PASTE(_, what))
 #define TEXT2(x) #x
 #define TEXT(x) TEXT2(x)
-#define LENGTH(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]) - 1)
 #define RUNNER(isa) PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, isa))
 
 enum {
@@ -21,6 +21,7 @@ enum {
 #undef PARAMETER_INDEX
 };
 
+/* each table ends with an empty row, for a table may have no other */
 static const basin_symbol parameters[] = {
 #define PARAMETER(name_, initial_, minimum_, maximum_, integer_, unit_, meaning_) \
   {.name = #name_,                                                                \
@@ -30,24 +31,24 @@ static const basin_symbol parameters[] = {
    .minimum = (minimum_),                                                         \
    .maximum = (maximum_),                                                         \
    .integer = (integer_)},
-    MODEL(PARAMETERS)(PARAMETER)};
+    MODEL(PARAMETERS)(PARAMETER){0}};
 
 #define VECTOR(name_, length_, meaning_) \
   {.name = #name_, .unit = "1", .meaning = meaning_, .length = PARAMETER_##length_},
-static const basin_symbol teachers[] = {MODEL(TEACHER)(VECTOR)};
-static const basin_symbol initials[] = {MODEL(INITIAL)(VECTOR)};
+static const basin_symbol teachers[] = {MODEL(TEACHER)(VECTOR){0}};
+static const basin_symbol initials[] = {MODEL(INITIAL)(VECTOR){0}};
 
 #define STEP_SIZE(name_, meaning_) {.name = #name_, .unit = "1", .meaning = meaning_},
-static const basin_symbol step_sizes[] = {MODEL(STEP_SIZES)(STEP_SIZE)};
+static const basin_symbol step_sizes[] = {MODEL(STEP_SIZES)(STEP_SIZE){0}};
 
 #define OBSERVABLE(name_, unit_, meaning_) {.name = #name_, .unit = unit_, .meaning = meaning_},
-static const basin_symbol observables[] = {MODEL(OBSERVABLES)(OBSERVABLE)};
+static const basin_symbol observables[] = {MODEL(OBSERVABLES)(OBSERVABLE){0}};
 
-_Static_assert(LENGTH(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES_MAX");
+_Static_assert(ROWS(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES_MAX");
 
 static int64_t vector_size(const basin_setting *setting) {
   int64_t size = 0;
-  for (int i = 0; i < LENGTH(initials); i++) size += setting->initial[i].length;
+  for (int i = 0; i < ROWS(initials); i++) size += setting->initial[i].length;
   return size;
 }
 
@@ -79,15 +80,15 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .title = MODEL(TITLE),
     .source = MODEL(SOURCE),
     .parameter = parameters,
-    .parameters = LENGTH(parameters),
+    .parameters = ROWS(parameters),
     .teacher = teachers,
-    .teachers = LENGTH(teachers),
+    .teachers = ROWS(teachers),
     .initial = initials,
-    .initials = LENGTH(initials),
+    .initials = ROWS(initials),
     .step_size = step_sizes,
-    .step_sizes = LENGTH(step_sizes),
+    .step_sizes = ROWS(step_sizes),
     .observable = observables,
-    .observables = LENGTH(observables),
+    .observables = ROWS(observables),
     .outcomes = MODEL(OUTCOMES),
     .states = sizeof(MODEL(state)) / sizeof(double),
     .vector_size = vector_size,

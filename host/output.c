@@ -9,7 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { VECTORS_MAX = 16, NAME_BYTES = 96 };
+enum {
+  VECTORS_MAX = 16,
+  NAME_BYTES = 96,
+  COORDINATES_BYTES = 4096,
+  COMPACT_MAX = 4096 /* links and attributes kept in the object's header, which has a checksum */
+};
 
 struct basin_output {
   const basin_experiment *experiment;
@@ -17,7 +22,9 @@ struct basin_output {
   char *path;
   hid_t file;
   int bad; /* set by the first HDF5 call that failed, so that a run of calls is checked once */
-  hid_t cell, trial, recorded, time; /* dimension scales */
+  char coordinates[COORDINATES_BYTES]; /* names of the variables that tell what a cell is */
+  hid_t cell, trial, recorded, time;   /* dimension scales */
+
   hid_t outcome, steps, *final, *record;
   int vectors; /* full vectors, by name over all models */
   const char *vector_name[VECTORS_MAX];
@@ -38,9 +45,11 @@ static void attribute(basin_output *o, hid_t object, const char *name, hid_t typ
   if (id >= 0) H5Aclose(id);
 }
 
+/* text of fixed length: it lies inside the object's checksummed header, text of variable length does not */
 static void attribute_text(basin_output *o, hid_t object, const char *name, const char *text) {
-  const hid_t type = basin_hdf5_text_type(), space = H5Screate(H5S_SCALAR);
-  attribute(o, object, name, type, space, &text);
+  const hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+  check(o, H5Tset_size(type, strlen(text) + 1) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0);
+  attribute(o, object, name, type, space, text);
   H5Sclose(space);
   H5Tclose(type);
 }
@@ -61,6 +70,8 @@ static hid_t variable(basin_output *o, const char *name, hid_t type, const void 
   const hid_t space = H5Screate_simple(rank, size, NULL), create = H5Pcreate(H5P_DATASET_CREATE);
   check(o, H5Pset_obj_track_times(create, 0) < 0);
   check(o, H5Pset_attr_creation_order(create, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) < 0);
+  check(o, H5Pset_attr_phase_change(create, COMPACT_MAX, 0) < 0);
+
   if (fill) check(o, H5Pset_fill_value(create, type, fill) < 0);
   const hid_t id = H5Dcreate2(o->file, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
   check(o, id < 0);
@@ -71,6 +82,8 @@ static hid_t variable(basin_output *o, const char *name, hid_t type, const void 
   if (units) attribute_text(o, id, "units", units);
   for (int i = 0; scales && i < rank; i++)
     check(o, H5DSattach_scale(id, scales[i], (unsigned)i) < 0);
+  if (scales && rank > 1) attribute_text(o, id, "coordinates", o->coordinates);
+
   return id;
 }
 
@@ -118,10 +131,13 @@ static void cell_number(basin_output *o, const char *name, const double *value,
   free(integer);
 }
 
+/* a text per cell, of variable length: the only kind of text that every reader takes in a variable */
 static void cell_text(basin_output *o, const char *name, const char **value,
                       const char *long_name) {
   const hsize_t size = (hsize_t)o->extent.cells;
-  const hid_t type = basin_hdf5_text_type();
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  check(o, H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0);
+
   const hid_t id = variable(o, name, type, NULL, 1, &o->cell, &size, long_name, NULL);
   write_whole(o, id, type, value);
   H5Tclose(type);
@@ -131,6 +147,7 @@ static void cell_text(basin_output *o, const char *name, const char **value,
 
 static void write_attributes(basin_output *o) {
   const basin_experiment *e = o->experiment;
+  const int64_t axes = e->axes;
   attribute_text(o, o->file, "title", e->title);
   attribute_text(o, o->file, "Conventions", "CF-1.8");
   attribute_text(o, o->file, "source", "basin " BASIN_VERSION);
@@ -141,7 +158,7 @@ static void write_attributes(basin_output *o) {
   attribute_scalar(o, o->file, "seed", H5T_NATIVE_UINT64, &e->seed);
   attribute_scalar(o, o->file, "identity", H5T_NATIVE_UINT64, &e->identity);
   attribute_scalar(o, o->file, "trials", H5T_NATIVE_INT64, &e->trials);
-  attribute_scalar(o, o->file, "grid_parameters", H5T_NATIVE_INT64, &(int64_t){e->axes});
+  attribute_scalar(o, o->file, "grid_parameters", H5T_NATIVE_INT64, &axes);
   attribute_scalar(o, o->file, "until_halfwidth", H5T_NATIVE_DOUBLE, &e->halfwidth);
   attribute_scalar(o, o->file, "until_max_trials", H5T_NATIVE_INT64, &e->max_trials);
   attribute_scalar(o, o->file, "allow_unresolved", H5T_NATIVE_DOUBLE, &e->allow_unresolved);
@@ -158,6 +175,28 @@ static int is_common_parameter(const basin_experiment *e, const char *name) {
   return 1;
 }
 
+/* the variants once more, as numbers into a list of names of fixed length: what our own reader reads */
+static void write_variant_numbers(basin_output *o) {
+  const basin_experiment *e = o->experiment;
+  const hsize_t size = (hsize_t)o->extent.cells;
+  int8_t *number = calloc(size, sizeof *number);
+  size_t bytes = 1;
+  for (int v = 0; v < e->variants; v++) bytes += strlen(e->variant[v]) + 1;
+  char *names = calloc(1, bytes);
+  o->bad |= !number || !names;
+  for (hsize_t i = 0; i < size && !o->bad; i++)
+    number[i] = (int8_t)e->cell[o->extent.first_cell + (int64_t)i].variant;
+  for (int v = 0; v < e->variants && !o->bad; v++) strcat(strcat(names, e->variant[v]), "\n");
+  if (!o->bad) {
+    const hid_t id = variable(o, "variant_number", H5T_NATIVE_INT8, NULL, 1, &o->cell, &size,
+                              "number of the variant, a line of the attribute `names`", "1");
+    if (!o->bad) attribute_text(o, id, "names", names);
+    write_whole(o, id, H5T_NATIVE_INT8, number);
+  }
+  free(names);
+  free(number);
+}
+
 static void write_cells(basin_output *o, const int64_t *count) {
   const basin_experiment *e = o->experiment;
   const basin_cell *cell = e->cell + o->extent.first_cell;
@@ -171,6 +210,8 @@ static void write_cells(basin_output *o, const int64_t *count) {
     text[i] = cell[i].variant < 0 ? "" : e->variant[cell[i].variant];
   if (!o->bad && e->variants)
     cell_text(o, "variant", text, "alternative setting of the experiment");
+  if (!o->bad && e->variants) write_variant_numbers(o);
+
   for (int64_t i = 0; i < n && !o->bad; i++) text[i] = cell[i].model->name;
   if (!o->bad) cell_text(o, "model", text, "model");
   for (int a = 0; a < e->axes && !o->bad; a++) {
@@ -199,6 +240,20 @@ static void write_cells(basin_output *o, const int64_t *count) {
   free(draw);
   free(text);
   free(value);
+}
+
+/* CF: readers take these variables for coordinates of the others */
+static void name_coordinates(basin_output *o) {
+  const basin_experiment *e = o->experiment;
+  const basin_model *model = e->cell[o->extent.first_cell].model;
+  char *text = o->coordinates;
+  snprintf(text, COORDINATES_BYTES, "%smodel", e->variants ? "variant " : "");
+  for (int a = 0; a < e->axes; a++)
+    snprintf(text + strlen(text), COORDINATES_BYTES - strlen(text), " %s", e->axis[a]);
+  for (int p = 0; p < model->parameters; p++)
+    if (is_common_parameter(e, model->parameter[p].name))
+      snprintf(text + strlen(text), COORDINATES_BYTES - strlen(text), " %s",
+               model->parameter[p].name);
 }
 
 static void create_outcome(basin_output *o, const hid_t *scales, const hsize_t *size) {
@@ -292,6 +347,7 @@ static void create_variables(basin_output *o, const int64_t *count) {
     o->time = dimension(o, "time", x->times, e->time, 0, "step of gradient descent", "1");
   }
   if (!o->bad) write_cells(o, count);
+  name_coordinates(o);
   const hid_t scales[2] = {o->cell, o->trial};
   const hsize_t size[2] = {(hsize_t)x->cells, (hsize_t)x->trials};
   if (!o->bad) create_outcome(o, scales, size);
@@ -356,7 +412,14 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   check(o, H5Pset_link_creation_order(create, order) < 0 ||
                H5Pset_attr_creation_order(create, order) < 0 ||
                H5Pset_obj_track_times(create, 0) < 0);
-  o->file = H5Fcreate(path, H5F_ACC_TRUNC, create, H5P_DEFAULT);
+  check(o, H5Pset_link_phase_change(create, COMPACT_MAX, 0) < 0 ||
+               H5Pset_attr_phase_change(create, COMPACT_MAX, 0) < 0);
+
+  /* the format of HDF5 1.8, which every reader of today knows, has checksums on its metadata */
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  check(o, H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) < 0);
+  o->file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
+  H5Pclose(access);
   H5Pclose(create);
   check(o, o->file < 0);
   if (!o->bad) create_variables(o, count);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_MAX = 128, BLOCK_TRIALS = 65536, RADIX_BITS = 16 };
+enum { NAMES_MAX = 128, TEXT_BYTES_MAX = 32 << 20, BLOCK_TRIALS = 65536, RADIX_BITS = 16 };
 
 struct basin_results {
   char *path;
@@ -17,9 +17,10 @@ struct basin_results {
   double halfwidth, allow_unresolved;
   int64_t cells, trials; /* sizes of the dimensions */
   int64_t recorded, times, *time;
-  int64_t *count; /* [cells] trials run */
-  uint64_t *draw; /* [cells] */
-  char **variant; /* [cells], or NULL */
+  int64_t *count;       /* [cells] trials run */
+  uint64_t *draw;       /* [cells] */
+  char *variant_names;  /* a line each */
+  const char **variant; /* [cells] into variant_names, or NULL */
   int parameters, axes;
   char *parameter_name[NAMES_MAX];
   double *parameter; /* [cells][parameters] */
@@ -43,23 +44,24 @@ static int read_attribute(const basin_results *r, const char *name, hid_t type, 
   return ok;
 }
 
-/* variable-length text of a scalar attribute, allocated; NULL where it is not there */
+/* text of fixed length of a scalar attribute, allocated; NULL where it is not there */
 static char *read_text_of(hid_t object, const char *name) {
-  char *text = NULL, *copy = NULL;
+  char *text = NULL;
   if (H5Aexists(object, name) <= 0) return NULL;
   const hid_t id = H5Aopen(object, name, H5P_DEFAULT);
   if (id < 0) return NULL;
-  const hid_t stored = H5Aget_type(id), space = H5Aget_space(id), type = basin_hdf5_text_type();
-  if (H5Tis_variable_str(stored) > 0 && H5Sget_simple_extent_npoints(space) == 1 &&
-      H5Aread(id, type, &text) >= 0 && text) {
-    copy = strdup(text);
-    H5Dvlen_reclaim(type, space, H5P_DEFAULT, &text);
+  const hid_t stored = H5Aget_type(id), space = H5Aget_space(id);
+  const size_t size = H5Tget_size(stored);
+  if (H5Tget_class(stored) == H5T_STRING && H5Tis_variable_str(stored) == 0 &&
+      H5Sget_simple_extent_npoints(space) == 1 && size < TEXT_BYTES_MAX &&
+      (text = calloc(1, size + 1)) && H5Aread(id, stored, text) < 0) {
+    free(text);
+    text = NULL;
   }
-  H5Tclose(type);
   H5Sclose(space);
   H5Tclose(stored);
   H5Aclose(id);
-  return copy;
+  return text;
 }
 
 /* open a dataset if it has the rank and sizes (size < 0: any, filled in) and class */
@@ -105,32 +107,39 @@ static int read_block(hid_t id, hid_t type, int rank, const hsize_t *start, cons
 
 /* ---- opening ---- */
 
+/* names of the variants from `variant_number`: the text variable beside it has no checksum in HDF5 */
 static int read_variants(basin_results *r) {
-  const hsize_t n = (hsize_t)r->cells;
   int64_t length = r->cells;
-  if (H5Lexists(r->file, "variant", H5P_DEFAULT) <= 0) return 1;
-  const hid_t id = open_variable(r, "variant", 1, &length, H5T_STRING);
+  if (H5Lexists(r->file, "variant_number", H5P_DEFAULT) <= 0) return 1;
+  const hid_t id = open_variable(r, "variant_number", 1, &length, H5T_INTEGER);
   if (id < 0) return 0;
+  r->variant_names = read_text_of(id, "names");
   r->variant = calloc((size_t)r->cells, sizeof *r->variant);
-  char **text = calloc((size_t)r->cells, sizeof *text);
-  const hid_t type = basin_hdf5_text_type(), space = H5Screate_simple(1, &n, NULL),
-              stored = H5Dget_type(id);
-  int ok = r->variant && text && H5Tis_variable_str(stored) > 0 &&
-           H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0;
-  for (int64_t c = 0; c < r->cells && ok; c++)
-    ok = (r->variant[c] = strdup(text[c] ? text[c] : "")) != NULL;
-  if (text) H5Dvlen_reclaim(type, space, H5P_DEFAULT, text);
-  H5Tclose(stored);
-  H5Sclose(space);
-  H5Tclose(type);
+  int8_t *number = calloc((size_t)r->cells, sizeof *number);
+  int ok = r->variant_names && r->variant && number &&
+           H5Dread(id, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, number) >= 0;
   H5Dclose(id);
-  free(text);
+
+  /* cut the list at its line ends */
+  const char *name[BASIN_VARIANTS_MAX];
+  int names = 0;
+  for (char *at = ok ? r->variant_names : NULL, *end;
+       at && (end = strchr(at, '\n')) && names < BASIN_VARIANTS_MAX; at = end + 1) {
+    *end = 0;
+    name[names++] = at;
+  }
+  for (int64_t c = 0; c < r->cells && ok; c++) {
+    ok = number[c] >= 0 && number[c] < names;
+    if (ok) r->variant[c] = name[number[c]];
+  }
+  free(number);
   return ok;
 }
 
 /* the variables on (cell) and (cell, recorded, time), in the order of the file: parameters and observables */
 static herr_t see_variable(hid_t group, const char *name, const H5L_info_t *info, void *context) {
-  static const char *const not_a_parameter[] = {"cell", "variant", "model", "trials", "draw"};
+  static const char *const not_a_parameter[] = {"cell",  "variant", "variant_number",
+                                                "model", "trials",  "draw"};
   basin_results *r = context;
   int64_t one[1] = {r->cells}, three[3] = {r->cells, r->recorded, r->times};
   (void)group;
@@ -242,7 +251,8 @@ void basin_results_close(basin_results *r) {
   if (!r) return;
   for (int i = 0; i < r->parameters; i++) free(r->parameter_name[i]);
   for (int i = 0; i < r->observables; i++) free(r->observable[i]);
-  for (int64_t c = 0; r->variant && c < r->cells; c++) free(r->variant[c]);
+  free(r->variant_names);
+
   if (r->file > 0) H5Fclose(r->file);
   free(r->variant);
   free(r->parameter);

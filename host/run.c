@@ -132,22 +132,28 @@ basin_status basin_estimate_run(const basin_experiment *e, const basin_run_optio
 static basin_status check_room(const run *r, basin_error *error) {
   basin_estimate need;
   struct statvfs disk;
+  char needed[32], have[32];
   estimate(r->experiment, r->options, r->backend.workers, r->target, &need);
   const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  if (need.memory_bytes > memory)
+  if (need.memory_bytes > memory) {
+    basin_show_bytes(needed, sizeof needed, need.memory_bytes);
+    basin_show_bytes(have, sizeof have, memory);
     return basin_fail(error, BASIN_BAD_INPUT,
-                      "needs %.3g GB of memory, this machine has %.3g GB: record fewer trials or "
-                      "steps, or use fewer threads",
-                      need.memory_bytes / 1e9, memory / 1e9);
-  if (!statvfs(r->folder, &disk)) {
-    const double room = (double)disk.f_bavail * (double)disk.f_frsize;
-    for (int64_t i = 0; i < r->kepts; i++)
-      need.disk_bytes -= job_bytes(r->experiment, r->kept[i].cell, r->kept[i].first,
-                                   r->kept[i].count);
-    if (need.disk_bytes > room)
-      return basin_fail(error, BASIN_FAILED,
-                        "%s: needs %.3g GB of disk for the parts and the output, %.3g GB are free",
-                        r->options->output, need.disk_bytes / 1e9, room / 1e9);
+                      "needs %s of memory, this machine has %s: record fewer trials or steps, or "
+                      "use fewer threads",
+                      needed, have);
+  }
+  for (int64_t i = 0; i < r->kepts; i++)
+    need.disk_bytes -= job_bytes(r->experiment, r->kept[i].cell, r->kept[i].first,
+                                 r->kept[i].count);
+  const double room = statvfs(r->folder, &disk) ? INFINITY
+                                                : (double)disk.f_bavail * (double)disk.f_frsize;
+  if (need.disk_bytes > room) {
+    basin_show_bytes(needed, sizeof needed, need.disk_bytes);
+    basin_show_bytes(have, sizeof have, room);
+    return basin_fail(error, BASIN_FAILED,
+                      "%s: needs %s of disk for the parts and the output, %s are free",
+                      r->options->output, needed, have);
   }
   return BASIN_OK;
 }

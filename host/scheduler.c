@@ -54,7 +54,7 @@ static basin_status run_range(pool *p, int number, int *index, basin_range *rang
 static void *work(void *argument) {
   const worker *w = argument;
   pool *p = w->pool;
-  basin_error error;
+  basin_error error = {""};
   int *index = calloc((size_t)(p->experiment->finals + p->experiment->observables) + 1,
                       sizeof *index);
   basin_status status = index ? BASIN_OK : basin_fail_memory(&error);

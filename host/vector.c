@@ -70,8 +70,6 @@ static basin_status read_sum_norm(basin_scope *scope, const basin_node *node, co
   const basin_node *sum_node = basin_node_get(node, "sum"),
                    *norm_node = basin_node_get(node, "norm");
   double sum, norm;
-  if (!sum_node || !norm_node)
-    return basin_fail_at(error, node->place, "%s: expected both `sum` and `norm`", what);
   basin_status status = basin_scope_value(scope, sum_node, what, &sum, error);
   if (!status) status = basin_scope_value(scope, norm_node, what, &norm, error);
   if (status) return status;
@@ -89,66 +87,78 @@ static basin_status read_sum_norm(basin_scope *scope, const basin_node *node, co
   return BASIN_OK;
 }
 
+/* whether the mapping's keys are this one (and the second, where there is one), and at most `scale` besides */
+static int has_form(const basin_node *node, const char *key, const char *second) {
+  const int wanted = 1 + (second != NULL) + (basin_node_get(node, "scale") != NULL);
+  return basin_node_get(node, key) && (!second || basin_node_get(node, second)) &&
+         node->count == wanted;
+}
+
+/* a drawn vector: its law and scale are all there is to it; *drawn is 0 where the node is none */
+static basin_status read_drawn(basin_scope *scope, const basin_node *node, const char *what,
+                               int random, double factor, basin_vector *vector, int *drawn,
+                               basin_error *error) {
+  *drawn = 0;
+  for (int law = BASIN_BALL; law <= BASIN_NORMAL; law++) {
+    const basin_node *radius = basin_node_get(node, forms[BEFORE_LAWS + law]);
+    if (!radius) continue;
+    *drawn = 1;
+    if (!random)
+      return basin_fail_at(error, node->place, "%s: a teacher is not drawn, expected given entries",
+                           what);
+    if (!has_form(node, forms[BEFORE_LAWS + law], NULL))
+      return basin_fail_at(error, node->place,
+                           "%s: expected one of ball, sphere, normal, and no other key but `scale`",
+                           what);
+    const basin_status status = basin_scope_value(scope, radius, what, &vector->scale, error);
+    if (!status && vector->scale < 0)
+      return basin_fail_at(error, radius->place, "%s: %g is negative, expected at least 0", what,
+                           vector->scale);
+    vector->scale *= factor;
+    vector->source = (enum basin_source)law;
+    return status;
+  }
+  return BASIN_OK;
+}
+
+static basin_status read_given(basin_scope *scope, const basin_node *node, const char *what,
+                               int64_t length, double *value, basin_error *error) {
+  if (node->kind == BASIN_SEQUENCE) return read_list(scope, node, what, length, 1, value, error);
+  if (node->kind == BASIN_SCALAR) {
+    const basin_status status = basin_scope_value(scope, node, what, value, error);
+    for (int64_t j = 1; j < length; j++) value[j] = value[0];
+    return status;
+  }
+  if (has_form(node, "head", NULL))
+    return read_list(scope, basin_node_get(node, "head"), what, length, 0, value, error);
+  if (has_form(node, "blocks", NULL))
+    return read_blocks(scope, basin_node_get(node, "blocks"), what, length, value, error);
+  if (has_form(node, "sum", "norm")) return read_sum_norm(scope, node, what, length, value, error);
+  return basin_fail_at(error, node->place,
+                       "%s: expected one of head, blocks, sum with norm, ball, sphere, normal",
+                       what);
+}
+
 basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
                                int64_t length, int random, basin_vector *vector,
                                basin_error *error) {
-  double scale = 1, *value = NULL;
+  const basin_node *scale = basin_node_get(node, "scale");
+  double factor = 1, *value;
+  int drawn = 0;
   basin_status status = BASIN_OK;
   vector->length = length;
   vector->scale = 1;
-
-  /* a drawn vector: its law and scale are all there is to it */
   if (node->kind == BASIN_MAPPING) {
     status = basin_check_keys(node, forms, FORMS, what, error);
-    if (status) return status;
-    if (basin_node_get(node, "scale"))
-      status = basin_scope_value(scope, basin_node_get(node, "scale"), what, &scale, error);
-    if (status) return status;
-    for (int law = BASIN_BALL; law <= BASIN_NORMAL; law++) {
-      const basin_node *radius = basin_node_get(node, forms[BEFORE_LAWS + law]);
-      if (!radius) continue;
-      if (!random)
-        return basin_fail_at(error, node->place,
-                             "%s: a teacher is not drawn, expected given entries", what);
-      if (node->count != 1 + (basin_node_get(node, "scale") != NULL))
-        return basin_fail_at(error, node->place,
-                             "%s: expected one of %s and no other key but `scale`", what,
-                             "ball, sphere, normal");
-      status = basin_scope_value(scope, radius, what, &vector->scale, error);
-      if (!status && vector->scale < 0)
-        return basin_fail_at(error, radius->place, "%s: %g is negative, expected at least 0", what,
-                             vector->scale);
-      vector->scale *= scale;
-      vector->source = (enum basin_source)law;
-      return status;
-    }
+    if (!status && scale) status = basin_scope_value(scope, scale, what, &factor, error);
+    if (!status) status = read_drawn(scope, node, what, random, factor, vector, &drawn, error);
+    if (status || drawn) return status;
   }
-
-  /* given entries */
   value = calloc((size_t)length, sizeof *value);
   if (!value) return basin_fail_memory(error);
   vector->source = BASIN_GIVEN;
   vector->value = value;
-  if (node->kind == BASIN_SCALAR) {
-    status = basin_scope_value(scope, node, what, &scale, error);
-    for (int64_t j = 0; j < length; j++) value[j] = 1;
-  } else if (node->kind == BASIN_SEQUENCE) {
-    status = read_list(scope, node, what, length, 1, value, error);
-  } else if (basin_node_get(node, "head")) {
-    status = read_list(scope, basin_node_get(node, "head"), what, length, 0, value, error);
-  } else if (basin_node_get(node, "blocks")) {
-    status = read_blocks(scope, basin_node_get(node, "blocks"), what, length, value, error);
-  } else {
-    status = read_sum_norm(scope, node, what, length, value, error);
-  }
-  if (node->kind == BASIN_MAPPING && !status) {
-    const int keys = 1 + (basin_node_get(node, "scale") != NULL) +
-                     (basin_node_get(node, "sum") != NULL);
-    if (node->count != keys)
-      status = basin_fail_at(
-          error, node->place,
-          "%s: expected one of head, blocks, sum with norm, ball, sphere, normal", what);
-  }
-  for (int64_t j = 0; j < length; j++) value[j] *= scale;
+  status = read_given(scope, node, what, length, value, error);
+  for (int64_t j = 0; j < length; j++) value[j] *= factor;
   return status;
 }

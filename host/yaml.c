@@ -141,18 +141,64 @@ static basin_status convert(basin_yaml *yaml, struct fy_node *from, basin_place 
   return BASIN_OK;
 }
 
+/* bytes of the UTF-8 character at `at`, of which `left` are there; 0 where it is none */
+static size_t character(const unsigned char *at, size_t left) {
+  const size_t n = at[0] < 0x80   ? 1
+                   : at[0] < 0xc2 ? 0
+                   : at[0] < 0xe0 ? 2
+                   : at[0] < 0xf0 ? 3
+                   : at[0] < 0xf5 ? 4
+                                  : 0;
+  if (n == 0 || n > left) return 0;
+  for (size_t i = 1; i < n; i++)
+    if ((at[i] & 0xc0) != 0x80) return 0;
+  if (n == 3 && (at[0] == 0xe0 ? at[1] < 0xa0 : at[0] == 0xed && at[1] > 0x9f)) return 0;
+  if (n == 4 && (at[0] == 0xf0 ? at[1] < 0x90 : at[0] == 0xf4 && at[1] > 0x8f)) return 0;
+  return n;
+}
+
+/* libfyaml 0.7 loops for ever on a directive that is not UTF-8; so text is checked here, and directives, which no
+   experiment needs, are refused */
+static basin_status check_text(basin_place place, const char *text, size_t length,
+                               basin_error *error) {
+  const int has_lines = place.line > 0;
+  for (size_t i = 0, n; i < length; i += n) {
+    const unsigned char *at = (const unsigned char *)text + i;
+    n = character(at, length - i);
+    if (!n) return basin_fail_at(error, place, "not UTF-8 text, expected YAML");
+    if ((*at < 32 && *at != '\t' && *at != '\n' && *at != '\r') || *at == 127)
+      return basin_fail_at(error, place, "a control character (%d), expected YAML", *at);
+    if (*at == '%' && (i == 0 || text[i - 1] == '\n'))
+      return basin_fail_at(error, place,
+                           "a directive (%%) at the beginning of a line, expected a key");
+    place.column += has_lines;
+    if (*at == '\n' && has_lines) place.line++, place.column = 1;
+  }
+  return BASIN_OK;
+}
+
+/* libfyaml collects its errors for us; what it would print besides goes nowhere */
+static void discard(struct fy_diag *diag, void *user, const char *text, size_t length) {
+  (void)diag, (void)user, (void)text, (void)length;
+}
+
 /* parse into a tree of ours; place.line 0 means "no lines to tell of" (--set) */
 static basin_status parse(basin_yaml *yaml, basin_place origin, const char *text, size_t length,
                           basin_node **root, basin_error *error) {
   struct fy_diag_cfg diag_config;
   struct fy_document *document = NULL;
   fy_diag_cfg_default(&diag_config);
+  diag_config.fp = NULL;
+  diag_config.output_fn = discard;
   struct fy_diag *diag = fy_diag_create(&diag_config);
   if (!diag) return basin_fail_memory(error);
   fy_diag_set_collect_errors(diag, true);
   const struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag};
-  basin_status status = BASIN_OK;
-
+  basin_status status = check_text(origin, text, length, error);
+  if (status) {
+    fy_diag_destroy(diag);
+    return status;
+  }
   document = fy_document_build_from_string(&config, text, length);
   if (!document) {
     void *iterator = NULL;

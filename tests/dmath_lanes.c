@@ -11,19 +11,36 @@ static real load(const double *x) {
   return r;
 }
 
-void PASTE(dmath_eval_, BASIN_ISA)(int function, const double *x, const double *y, double *out, int count) {
+void PASTE(dmath_eval_, BASIN_ISA)(int function, const double *x, const double *y, double *out,
+                                   int count) {
   for (int i = 0; i < count; i += BASIN_LANES) {
     const real a = load(x + i), b = load(y + i);
     real s = a, c = a;
     switch (function) {
-    case DMATH_log: s = r_log(a); break;
-    case DMATH_exp: s = r_exp(a); break;
-    case DMATH_sinpi: r_sincospi(a, &s, &c); break;
-    case DMATH_cospi: r_sincospi(a, &c, &s); break;
-    case DMATH_sin: r_sincos(a, &s, &c); break;
-    case DMATH_cos: r_sincos(a, &c, &s); break;
-    case DMATH_atan: s = r_atan(a); break;
-    case DMATH_angle: s = r_angle(a, b); break;
+    case DMATH_log:
+      s = r_log(a);
+      break;
+    case DMATH_exp:
+      s = r_exp(a);
+      break;
+    case DMATH_sinpi:
+      r_sincospi(a, &s, &c);
+      break;
+    case DMATH_cospi:
+      r_sincospi(a, &c, &s);
+      break;
+    case DMATH_sin:
+      r_sincos(a, &s, &c);
+      break;
+    case DMATH_cos:
+      r_sincos(a, &c, &s);
+      break;
+    case DMATH_atan:
+      s = r_atan(a);
+      break;
+    case DMATH_angle:
+      s = r_angle(a, b);
+      break;
     }
     memcpy(out + i, &s, sizeof s);
   }

@@ -21,8 +21,8 @@ enum dmath_function {
 typedef void dmath_eval(int function, const double *x, const double *y, double *out, int count);
 
 /* out[2 i], out[2 i + 1]: the two normals of trial `first + i`; count is a multiple of 8 */
-typedef void dmath_normals(uint64_t key, int stream, uint64_t first, uint64_t step, uint64_t block, double *out,
-                           int count);
+typedef void dmath_normals(uint64_t key, int stream, uint64_t first, uint64_t step, uint64_t block,
+                           double *out, int count);
 
 extern dmath_eval dmath_eval_generic, dmath_eval_avx2, dmath_eval_avx512;
 extern dmath_normals dmath_normals_generic, dmath_normals_avx2, dmath_normals_avx512;

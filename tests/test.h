@@ -17,17 +17,18 @@
 #include <cmocka.h>
 
 /* fail with what was measured where a number is not within [low, high] */
-#define assert_within(value, low, high)                                                            \
-  do {                                                                                             \
-    const double within_value = (value), within_low = (low), within_high = (high);                 \
-    if (!(within_value >= within_low && within_value <= within_high))                              \
-      fail_msg("%s = %.17g, expected [%.17g, %.17g]", #value, within_value, within_low, within_high); \
+#define assert_within(value, low, high)                                                 \
+  do {                                                                                  \
+    const double within_value = (value), within_low = (low), within_high = (high);      \
+    if (!(within_value >= within_low && within_value <= within_high))                   \
+      fail_msg("%s = %.17g, expected [%.17g, %.17g]", #value, within_value, within_low, \
+               within_high);                                                            \
   } while (0)
 
 /* fail with basin's own reason where a call did not succeed */
-#define assert_ok(call, error)                                                                     \
-  do {                                                                                             \
-    if ((call) != BASIN_OK) fail_msg("%s: %s", #call, (error).text);                               \
+#define assert_ok(call, error)                                       \
+  do {                                                               \
+    if ((call) != BASIN_OK) fail_msg("%s: %s", #call, (error).text); \
   } while (0)
 
 /* a small generator for test arguments; the tests' own, apart from what they test */
@@ -37,6 +38,8 @@ static inline uint64_t test_random(uint64_t *state) {
   *state ^= *state << 17;
   return *state;
 }
-static inline double test_uniform(uint64_t *state) { return (double)(test_random(state) >> 11) * 0x1p-53; }
+static inline double test_uniform(uint64_t *state) {
+  return (double)(test_random(state) >> 11) * 0x1p-53;
+}
 
 #endif

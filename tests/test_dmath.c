@@ -26,18 +26,28 @@ static dmath_normals *const normals[] = {
 #endif
 };
 
-static __float128 pi(void) { return (__float128)3.14159265358979311600e+00 + 1.22464679914735317723e-16; }
+static __float128 pi(void) {
+  return (__float128)3.14159265358979311600e+00 + 1.22464679914735317723e-16;
+}
 
 static __float128 reference(int function, double a, double b) {
   switch (function) {
-  case DMATH_log: return logq(a);
-  case DMATH_exp: return expq(a);
-  case DMATH_sinpi: return sinq(pi() * fmodq(a, 2));
-  case DMATH_cospi: return cosq(pi() * fmodq(a, 2));
-  case DMATH_sin: return sinq(a);
-  case DMATH_cos: return cosq(a);
-  case DMATH_atan: return atanq(a);
-  default: return atan2q(a, b);
+  case DMATH_log:
+    return logq(a);
+  case DMATH_exp:
+    return expq(a);
+  case DMATH_sinpi:
+    return sinq(pi() * fmodq(a, 2));
+  case DMATH_cospi:
+    return cosq(pi() * fmodq(a, 2));
+  case DMATH_sin:
+    return sinq(a);
+  case DMATH_cos:
+    return cosq(a);
+  case DMATH_atan:
+    return atanq(a);
+  default:
+    return atan2q(a, b);
   }
 }
 
@@ -138,7 +148,8 @@ static void exact_values(void **unused) {
     for (int j = 0; j < 8; j++) x[j] = known[i].x, y[j] = known[i].y;
     eval[0](known[i].function, x, y, got, 8);
     if (got[0] != known[i].value)
-      fail_msg("function %d of (%g, %g) is %.17g, expected %.17g", known[i].function, x[0], y[0], got[0], known[i].value);
+      fail_msg("function %d of (%g, %g) is %.17g, expected %.17g", known[i].function, x[0], y[0],
+               got[0], known[i].value);
   }
 }
 
@@ -173,9 +184,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(log_error),      cmocka_unit_test(exp_error),
       cmocka_unit_test(sincospi_error), cmocka_unit_test(sincos_error),
-      cmocka_unit_test(atan_error),
-      cmocka_unit_test(exact_values),   cmocka_unit_test(same_bits),
-      cmocka_unit_test(same_normals),
+      cmocka_unit_test(atan_error),     cmocka_unit_test(exact_values),
+      cmocka_unit_test(same_bits),      cmocka_unit_test(same_normals),
   };
   return cmocka_run_group_tests_name("dmath", tests, NULL, NULL);
 }

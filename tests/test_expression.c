@@ -5,7 +5,8 @@
 #include "test.h"
 #include "expression.h"
 
-static basin_status lookup(void *context, const char *name, double *value, int *found, basin_error *error) {
+static basin_status lookup(void *context, const char *name, double *value, int *found,
+                           basin_error *error) {
   (void)context;
   (void)error;
   *found = !strcmp(name, "k") || !strcmp(name, "eta_a");
@@ -57,7 +58,8 @@ static void values(void **unused) {
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     basin_error error;
     double value = NAN;
-    assert_ok(basin_evaluate(known[i].text, (basin_place){"f", 1, 1}, lookup, NULL, &value, &error), error);
+    assert_ok(basin_evaluate(known[i].text, (basin_place){"f", 1, 1}, lookup, NULL, &value, &error),
+              error);
     if (fabs(value - known[i].value) > 4e-16 * fabs(known[i].value))
       fail_msg("%s is %.17g, expected %.17g", known[i].text, value, known[i].value);
   }
@@ -103,10 +105,12 @@ static void faults(void **unused) {
     char place[32];
     double value;
     snprintf(place, sizeof place, "f:3:%d: ", known[i].column);
-    assert_int_equal(basin_evaluate(known[i].text, (basin_place){"f", 3, 10}, lookup, NULL, &value, &error),
-                     BASIN_BAD_INPUT);
+    assert_int_equal(
+        basin_evaluate(known[i].text, (basin_place){"f", 3, 10}, lookup, NULL, &value, &error),
+        BASIN_BAD_INPUT);
     if (strncmp(error.text, place, strlen(place)) != 0 || !strstr(error.text, known[i].reason))
-      fail_msg("%s: \"%s\", expected \"%s...%s\"", known[i].text, error.text, place, known[i].reason);
+      fail_msg("%s: \"%s\", expected \"%s...%s\"", known[i].text, error.text, place,
+               known[i].reason);
   }
 }
 
@@ -121,7 +125,8 @@ static void deep_nesting(void **unused) {
     memset(text, open[i], sizeof text - 1);
     if (open[i] == '^')
       for (size_t j = 0; j < sizeof text - 1; j += 2) text[j] = '1';
-    assert_int_equal(basin_evaluate(text, (basin_place){"f", 1, 1}, NULL, NULL, &value, &error), BASIN_BAD_INPUT);
+    assert_int_equal(basin_evaluate(text, (basin_place){"f", 1, 1}, NULL, NULL, &value, &error),
+                     BASIN_BAD_INPUT);
     assert_non_null(strstr(error.text, "nested deeper"));
   }
 }

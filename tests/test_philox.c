@@ -11,10 +11,10 @@ enum { DRAWS = 1 << 20 };
 static void known_answers(void **unused) {
   static const uint32_t known[][10] = {
       {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
-      {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e,
-       0xa20bc7c6, 0x6d5451fd},
-      {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb,
-       0x5001e420, 0x24126ea1},
+      {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d,
+       0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+      {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
+       0x94fdcceb, 0x5001e420, 0x24126ea1},
   };
   (void)unused;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -30,15 +30,18 @@ static void counter_layout(void **unused) {
   uint64_t state = 42;
   (void)unused;
   for (int i = 0; i < 100000; i++) {
-    const uint64_t key = test_random(&state), trial = test_random(&state) >> 16, step = test_random(&state) >> 24;
+    const uint64_t key = test_random(&state), trial = test_random(&state) >> 16,
+                   step = test_random(&state) >> 24;
     const uint64_t block = test_random(&state) >> 40, stream = test_random(&state) >> 48;
-    const philox4x32_ctr_t counter = {{(uint32_t)(step << 24 | block), (uint32_t)((step << 24 | block) >> 32),
-                                       (uint32_t)trial, (uint32_t)((trial | stream << 48) >> 32)}};
+    const philox4x32_ctr_t counter = {{(uint32_t)(step << 24 | block),
+                                       (uint32_t)((step << 24 | block) >> 32), (uint32_t)trial,
+                                       (uint32_t)((trial | stream << 48) >> 32)}};
     const philox4x32_key_t keys = {{(uint32_t)key, (uint32_t)(key >> 32)}};
     const philox4x32_ctr_t r = philox4x32_R(10, counter, keys);
     bits low = 0, high = 0;
     basin_words(key, (int)stream, trial, step, block, &low, &high);
-    assert_true(low == ((uint64_t)r.v[1] << 32 | r.v[0]) && high == ((uint64_t)r.v[3] << 32 | r.v[2]));
+    assert_true(low == ((uint64_t)r.v[1] << 32 | r.v[0]) &&
+                high == ((uint64_t)r.v[3] << 32 | r.v[2]));
   }
 }
 
@@ -56,7 +59,8 @@ static void normal_law(void **unused) {
   (void)unused;
   for (int i = 0; i < DRAWS; i++) {
     double z[2];
-    basin_normals(7, 2, (uint64_t)i % 1024, (uint64_t)i / 1024 % 32, (uint64_t)i / 32768, &z[0], &z[1]);
+    basin_normals(7, 2, (uint64_t)i % 1024, (uint64_t)i / 1024 % 32, (uint64_t)i / 32768, &z[0],
+                  &z[1]);
     product += z[0] * z[1];
     for (int j = 0; j < 2; j++) {
       double power = 1;
@@ -101,8 +105,9 @@ static void keys_differ(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(known_answers), cmocka_unit_test(counter_layout),   cmocka_unit_test(uniform_range),
-      cmocka_unit_test(normal_law),    cmocka_unit_test(addresses_differ), cmocka_unit_test(keys_differ),
+      cmocka_unit_test(known_answers),    cmocka_unit_test(counter_layout),
+      cmocka_unit_test(uniform_range),    cmocka_unit_test(normal_law),
+      cmocka_unit_test(addresses_differ), cmocka_unit_test(keys_differ),
   };
   return cmocka_run_group_tests_name("philox", tests, NULL, NULL);
 }

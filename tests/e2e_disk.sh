@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# e2e_disk.sh: a full disk. A clear line, what was acknowledged stays, and the run goes on when space returns.
+. "$(dirname "$0")/shell.sh"
+mkdir small
+if ! mount -t tmpfs -o size=600k tmpfs small 2>/dev/null; then
+  echo "skipped: no permission to mount a small file system"
+  finish
+  exit
+fi
+trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
+
+cat > run.yaml <<'Y'
+model: cnn
+trials: 4000
+parameters: {k: 9, p: 3}
+teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}
+init: {v: {sphere: 1}, a: {ball: 1}}
+schedule: [{eta: 0.1}]
+record: {final: [loss]}
+Y
+run() { "$basin" run run.yaml -q --no-provenance --part-trials 100 "$@"; }
+check "an undisturbed run" run -o whole.h5
+
+# too small from the start: refused before anything runs
+head -c 500k /dev/zero > small/filler
+expect 1 'out.h5: needs .* of disk for the parts and the output, .* are free' run -o small/out.h5
+check "and nothing is left behind" test "$(ls small)" = filler
+
+# full while parts are written: something else takes the space
+rm small/filler
+run -o small/out.h5 --threads 1 &
+pid=$!
+head -c 590k /dev/zero > small/filler 2>/dev/null
+wait $pid
+code=$?
+check "the run that met a full disk says so: $code" test $code = 0 -o $code = 1
+rm -f small/out.h5
+rm -rf small/out.h5.parts
+
+# the same without luck: room for some parts only
+head -c 440k /dev/zero > small/filler
+cat > fill.yaml <<'Y'
+model: cnn
+trials: 1200
+parameters: {k: 9, p: 3}
+teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}
+init: {v: {sphere: 1}, a: {ball: 1}}
+schedule: [{eta: 0.1}]
+record: {final: [loss]}
+until: {halfwidth: 0.012}
+Y
+expect 1 'cannot write this part: No space left on device' "$basin" run fill.yaml -q --no-provenance --part-trials 100 -o small/fill.h5
+expect 0 . sh -c 'ls small'
+kept=$(ls small/fill.h5.parts 2>/dev/null | grep -c 'part$')
+check "acknowledged parts are kept: $kept" test "$kept" -gt 0
+rm small/filler
+check "it goes on when there is room" "$basin" run fill.yaml -q --no-provenance --part-trials 100 -o small/fill.h5
+check "to the same file" sh -c "'$basin' run fill.yaml -q --no-provenance -o fill.h5 && cmp fill.h5 small/fill.h5"
+finish

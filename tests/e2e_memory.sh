@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# e2e_memory.sh: ten million trials, summaries only, in less than 200 MB.
+. "$(dirname "$0")/shell.sh"
+cat > many.yaml <<'Y'
+model: cnn
+trials: 10000000
+parameters: {k: 4, p: 2}
+teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}
+init: {v: {sphere: 1}, a: {ball: 0.5}}
+schedule: [{eta: 0.3}]
+record: {final: [loss]}
+allow: {unresolved: 1}
+stop: {max_steps: 64}
+Y
+room=$(($(df --output=avail -k . | tail -1) / 1024))
+if [ $room -lt 1000 ]; then
+  echo "skipped: $room MB of disk, 1000 are needed"
+  finish
+  exit
+fi
+peak() { # peak resident memory of a command, in kB
+  /usr/bin/python3 -c '
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
+}
+run=$(peak "$basin" run many.yaml -q)
+summary=$(peak "$basin" summary many.h5)
+echo "peak memory: run $((run / 1024)) MB, summary $((summary / 1024)) MB"
+check "ten million trials run in less than 200 MB" test "$run" -lt 200000
+check "and are summarised in less than 200 MB" test "$summary" -lt 200000
+expect 0 ' 10000000 ' "$basin" summary many.h5
+finish

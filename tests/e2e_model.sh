@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# e2e_model.sh: a model is added by one header. The example of README.md, in a copy of the sources.
+. "$(dirname "$0")/shell.sh"
+cp -r "$here"/{Makefile,host,include} .
+cp "$here/tests/doublewell.h" include/models/
+check "it builds" sh -c "make -s -j$(nproc) > log 2>&1 || { tail log; false; }"
+basin=$work/build/basin
+cat > well.yaml <<'Y'
+title: A double well
+model: doublewell
+trials: 20000
+grid: {tilt: [0.1, 0.3]}
+init: {x: {normal: 1}}
+schedule: [{eta: 0.05}]
+record: {trials: 5, steps: {log: 20}, parameters: true}
+Y
+expect 0 '^doublewell: a tilted double well' "$basin" models
+expect 0 'tilt .*default 0.1' "$basin" models doublewell
+check "it runs" "$basin" run well.yaml -q
+check "and on to the tolerance" "$basin" run well.yaml -q -o late.h5 --set stop.at=1e-8
+check "the basin divides at the maximum: P(x_0 < x_max), and both rules agree" /usr/bin/python3 - <<'P'
+import h5py, math
+f, late = h5py.File('well.h5'), h5py.File('late.h5')
+for cell, tilt in enumerate((0.1, 0.3)):
+    x = 0.0
+    for _ in range(60):
+        x -= (x**3 - x + tilt) / (3 * x * x - 1)
+    p = 0.5 * math.erfc(-x / math.sqrt(2))
+    outcome = f['outcome'][cell]
+    assert abs((outcome == 1).mean() - p) < 4 * math.sqrt(p * (1 - p) / 20000), ((outcome == 1).mean(), p)
+    assert ((outcome == 1) | (outcome == 2)).all() and (outcome == late['outcome'][cell]).all()
+    assert (f['vector_x'][cell, :, 0, 0] == f['position'][cell, :, 0]).all()
+P
+for isa in generic avx2; do
+  check "the same bits, $isa" sh -c "'$basin' run well.yaml -q --no-provenance -o a.h5 --isa $isa && '$basin' run well.yaml -q --no-provenance -o b.h5 && cmp a.h5 b.h5 && rm a.h5 b.h5"
+done
+finish

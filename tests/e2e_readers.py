@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""e2e_readers.py BUILD: the output as h5py, xarray and netCDF4 see it, against the program's own summary."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import netCDF4
+import numpy as np
+import xarray
+
+basin = os.path.abspath(os.path.join(sys.argv[1], "basin"))
+EXPERIMENT = """
+title: "readers: änd UTF-8"
+trials: 150
+grid: {k: [4, 9], tilt: [0.5, 1]}
+parameters: {p: 3}
+teacher: {a: {sum: tilt, norm: 1}, v: {head: [1]}}
+variants:
+  one: {model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 0.1}]}
+  two: {model: resnet, init: {w: {normal: 1}, a: {ball: 1}}, schedule: [{eta: 0.2}]}
+stop: {at: 1e-3, max_steps: 5000}
+allow: {unresolved: 1}
+record: {trials: 7, steps: {log: 20}, observables: [loss, phi], final: [loss, phi], parameters: true}
+"""
+passed = failed = 0
+
+
+def check(what, holds):
+    global passed, failed
+    if holds:
+        passed += 1
+    else:
+        failed += 1
+        print("FAILED:", what)
+
+
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    open("r.yaml", "w").write(EXPERIMENT)
+    subprocess.run([basin, "run", "r.yaml", "-q"], check=True)
+    summary = json.loads(subprocess.run([basin, "summary", "r.h5", "--json"], capture_output=True, check=True).stdout)
+
+    with h5py.File("r.h5") as f:
+        check("h5py: dimension scales", [d[0].name for d in f["loss"].dims] == ["/cell", "/recorded", "/time"])
+        check("h5py: trajectories end in NaN where trials end",
+              all(np.isnan(f["loss"][c, r][f["time"][:] > f["steps"][c, r]]).all() and
+                  not np.isnan(f["loss"][c, r][f["time"][:] <= f["steps"][c, r]]).any()
+                  for c in range(8) for r in range(7)))
+        check("h5py: every variable has long_name and units",
+              all("long_name" in f[n].attrs and ("units" in f[n].attrs or n in ("variant", "model"))
+                  for n in f if isinstance(f[n], h5py.Dataset)))
+        check("h5py: the experiment is there verbatim", f.attrs["experiment_yaml"].decode() == EXPERIMENT)
+        check("h5py: provenance apart", set(f["provenance"].attrs) == {"host", "date", "backend", "seconds", "trial_steps"})
+        check("h5py: fill values", np.isnan(f["final_loss"].fillvalue) and f["outcome"].fillvalue == -1)
+
+    with xarray.open_dataset("r.h5") as d:
+        check("xarray: dimensions", dict(d.sizes) == {"cell": 8, "trial": 150, "recorded": 7, "time": d.sizes["time"],
+                                                       "a_entry": 9, "v_entry": 3, "w_entry": 3})
+        check("xarray: parameters are coordinates", {"variant", "k", "tilt", "p"} <= set(d["loss"].coords))
+        check("xarray: title", d.attrs["title"] == "readers: änd UTF-8")
+        rate = (d.outcome == 1).mean("trial").values
+        check("xarray: success rates", np.allclose(rate, [c["success"]["rate"] for c in summary["cells"]]))
+        check("xarray: medians", np.allclose(d.steps.median("trial").values, [c["steps"]["median"] for c in summary["cells"]]))
+        check("xarray: selection by value", d.loss.where(d.k == 9, drop=True).sizes["cell"] == 4)
+        check("xarray: vectors of the other model are NaN", bool(d.vector_w.isel(cell=0).isnull().all()) and
+              bool(d.vector_v.isel(cell=4).isnull().all()))
+        check("xarray: entries past the length are NaN", bool(d.vector_a.isel(cell=0, a_entry=slice(4, 9)).isnull().all()))
+
+    with netCDF4.Dataset("r.h5") as n:
+        check("netCDF4: flags", n["outcome"].flag_meanings.split() == ["unresolved", "global", "spurious", "stationary", "diverged"])
+        check("netCDF4: text coordinate", list(n["variant"][:]) == ["one"] * 4 + ["two"] * 4)
+        check("netCDF4: seed", n.seed == 0)
+    with netCDF4.Dataset("r.h5", "a") as n:
+        n.comment = "added by a reader"
+    again = subprocess.run([basin, "summary", "r.h5", "--json"], capture_output=True, check=True).stdout
+    check("a file that a reader has added to is read as before", json.loads(again) == summary)
+
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed > 0)

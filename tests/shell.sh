@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# tests/shell.sh: what the shell tests share. Sourced with $1 = the build folder; ends with `finish`.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$(cd "${1:-$here/build}" && pwd)
+basin=$build/basin
+work=$(mktemp -d "${TMPDIR:-/tmp}/basin-test.XXXXXX")
+trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+passed=0 failed=0
+
+# check WHAT COMMAND...: the command must succeed
+check() {
+  local what=$1
+  shift
+  if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $what"; fi
+}
+
+# expect CODE PATTERN COMMAND...: the exit code, and a line of its output (both streams) that matches
+expect() {
+  local code=$1 pattern=$2
+  shift 2
+  local text got
+  text=$("$@" 2>&1 </dev/null)
+  got=$?
+  if [ $got = "$code" ] && grep -qE -- "$pattern" <<<"$text"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $*: exit $got, expected $code and /$pattern/; it said: ${text:0:600}"
+  fi
+}
+
+finish() {
+  echo "$passed passed, $failed failed"
+  [ $failed = 0 ]
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_run.c: whole runs through the public interface. The same bits whatever the threads, the instruction set
+ * and the size of the parts; any trial replayed alone; every output of a part filled.
+ */
+#include "test.h"
+#include "backend_cpu.h"
+#include "part.h"
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char experiment_text[] =
+    "grid: {k: [5, 16]}\n"
+    "trials: 300\n"
+    "parameters: {p: 6}\n"
+    "teacher: {a: {sum: 1, norm: 1}, v: {head: [0.6, 0.8]}}\n"
+    "variants:\n"
+    "  res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, schedule: [{steps: 13, eta: "
+    "0.02}, {eta: 0.05}]}\n"
+    "  cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, schedule: [{eta: 0.2}]}\n"
+    "  big: {model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta_a: 0.2, eta_w: "
+    "4}]}\n"
+    "  bad: {model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 9}]}\n"
+    "stop: {max_steps: 700}\n"
+    "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
+
+static char folder[] = "/tmp/basin-test-run-XXXXXX";
+
+static int make_folder(void **unused) {
+  (void)unused;
+  return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **unused) {
+  char command[128];
+  (void)unused;
+  snprintf(command, sizeof command, "rm -rf %s", folder);
+  return system(command);
+}
+
+static basin_experiment *experiment_with(const char *const *set, int sets) {
+  basin_experiment *e = NULL;
+  basin_error error;
+  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
+                                   sets, &e, &error),
+            error);
+  return e;
+}
+
+static char *read_file(const char *path, size_t *size) {
+  struct stat status;
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  assert_int_equal(fstat(fileno(file), &status), 0);
+  *size = (size_t)status.st_size;
+  char *bytes = malloc(*size + 1);
+  assert_non_null(bytes);
+  assert_int_equal(fread(bytes, 1, *size, file), *size);
+  fclose(file);
+  return bytes;
+}
+
+/* run into a file and return its bytes */
+static char *run(const basin_experiment *e, const char *isa, int threads, int64_t part_trials,
+                 size_t *size) {
+  char path[128];
+  basin_error error;
+  snprintf(path, sizeof path, "%s/out.h5", folder);
+  const basin_run_options options = {.output = path,
+                                     .isa = isa,
+                                     .threads = threads,
+                                     .part_trials = part_trials,
+                                     .no_provenance = 1};
+  const basin_status status = basin_run(e, &options, &error);
+  if (status != BASIN_OK && status != BASIN_OUTSIDE) fail_msg("%s", error.text);
+  char *bytes = read_file(path, size);
+  unlink(path);
+  return bytes;
+}
+
+/* both rules, every part size, thread count and instruction set: one file */
+static void same_bits(void **unused) {
+  static const char *const rules[][1] = {{"stop.at=1e-4"}, {"trials=300"}};
+  static const int64_t part_trials[] = {0, 1, 7, 64, 300};
+  (void)unused;
+  for (int rule = 0; rule < 2; rule++) {
+    basin_experiment *e = experiment_with(rules[rule], 1);
+    size_t size, other_size;
+    char *bytes = run(e, "generic", 1, 0, &size);
+    for (int isa = 0; isa <= basin_cpu_isa(NULL); isa++)
+      for (size_t i = 0; i < sizeof part_trials / sizeof *part_trials; i++) {
+        char *other = run(e, basin_cpu_isa_name(isa), 1 + (int)i % 3, part_trials[i], &other_size);
+        if (size != other_size || memcmp(bytes, other, size) != 0)
+          fail_msg("%s, parts of %lld: other bytes", basin_cpu_isa_name(isa),
+                   (long long)part_trials[i]);
+        free(other);
+      }
+    free(bytes);
+    basin_experiment_free(e);
+  }
+}
+
+/* run a range of a cell's trials into a poisoned part */
+static void run_part(const basin_experiment *e, int isa, int64_t cell, int64_t first, int64_t count,
+                     int *index, basin_part *part) {
+  basin_job job;
+  basin_error error;
+  basin_watch watch = {0};
+  basin_part_job(e, cell, first, count, index, index + e->finals, &job);
+  job.recorded = e->recorded > 0 ? first + count : 0; /* record every trial of the part */
+  assert_ok(basin_part_allocate(&job, part, &error), error);
+  assert_int_equal(job.model->lane_run[isa](&job, part, &watch), BASIN_OK);
+  assert_int_equal(watch.trials, count);
+}
+
+/* any trial alone is the trial in the crowd, its trajectory and state too */
+static void replay_alone(void **unused) {
+  basin_experiment *e = experiment_with(NULL, 0);
+  int index[64];
+  (void)unused;
+  for (int isa = 0; isa <= basin_cpu_isa(NULL); isa++)
+    for (int64_t cell = 0; cell < e->cells; cell++) {
+      const int64_t times = e->times, states = e->cell[cell].model->states;
+      basin_part all, one;
+      run_part(e, isa, cell, 0, 300, index, &all);
+      for (int64_t trial = cell; trial < 300; trial += 37) {
+        run_part(e, BASIN_ISA_GENERIC, cell, trial, 1, index, &one);
+        assert_true(one.outcome[0] == all.outcome[trial] && one.steps[0] == all.steps[trial]);
+        for (int i = 0; i < e->finals; i++)
+          assert_memory_equal(&one.final[i], &all.final[i * all.count + trial], sizeof(double));
+        for (int i = 0; i < e->observables; i++)
+          assert_memory_equal(one.record + i * times,
+                              all.record + (i * all.recorded + trial) * times,
+                              (size_t)times * sizeof(double));
+        assert_memory_equal(one.state, all.state + trial * times * states,
+                            (size_t)(times * states) * sizeof(double));
+        basin_part_free(&one);
+      }
+      basin_part_free(&all);
+    }
+  basin_experiment_free(e);
+}
+
+/* the poison of a new part is gone: every outcome, step count and final value; every record up to the end of the
+   trial, and none behind it */
+static void outputs_filled(void **unused) {
+  basin_experiment *e = experiment_with(NULL, 0);
+  int index[64], ended[BASIN_OUTCOMES] = {0};
+  (void)unused;
+  for (int64_t cell = 0; cell < e->cells; cell++) {
+    basin_part part;
+    run_part(e, basin_cpu_isa(NULL), cell, 0, 300, index, &part);
+    for (int64_t t = 0; t < 300; t++) {
+      assert_true(part.outcome[t] >= 0 && part.outcome[t] < BASIN_OUTCOMES);
+      assert_true(part.steps[t] >= 0 && part.steps[t] <= 700);
+      assert_true(part.outcome[t] != BASIN_UNRESOLVED || part.steps[t] == 700);
+      ended[part.outcome[t]]++;
+      for (int i = 0; i < e->finals; i++)
+        assert_true(isnan(part.final[i * 300 + t]) == (part.outcome[t] == BASIN_DIVERGED));
+      for (int64_t s = 0; s < e->times; s++) {
+        const double phi = part.record[(1 * part.recorded + t) * e->times + s];
+        if (part.outcome[t] != BASIN_DIVERGED)
+          assert_true(isnan(phi) == (e->time[s] > part.steps[t]));
+      }
+    }
+    basin_part_free(&part);
+  }
+  for (int o = 0; o < BASIN_OUTCOMES; o++) assert_true(o == BASIN_STATIONARY || ended[o] > 0);
+  basin_experiment_free(e);
+}
+
+/* `until` adds trials to the cells that need them, the same whether interrupted or not, and changes none */
+static void until_rounds(void **unused) {
+  static const char *const set[] = {"until={halfwidth: 0.03, max_trials: 2000}", "trials=100",
+                                    "record.trials=0"};
+  static const char *const plain[] = {"trials=100", "record.trials=0"};
+  basin_experiment *e = experiment_with(set, 3), *fixed = experiment_with(plain, 2);
+  char path[128];
+  basin_error error;
+  basin_results *results;
+  basin_summary more, less;
+  int64_t trials[8];
+  int raised = 0;
+  (void)unused;
+  snprintf(path, sizeof path, "%s/until.h5", folder);
+  const basin_run_options options = {.output = path};
+  assert_int_equal(basin_run(e, &options, &error), BASIN_OUTSIDE);
+  assert_ok(basin_results_open(path, &results, &error), error);
+  for (int64_t c = 0; c < e->cells; c++) {
+    assert_ok(basin_results_summary(results, c, &more, &error), error);
+    trials[c] = more.trials;
+    raised += more.trials > 100;
+    assert_true(more.trials <= 2000);
+    if (more.trials < 2000) assert_within((more.success.high - more.success.low) / 2, 0, 0.03);
+  }
+  assert_true(raised > 2);
+  basin_results_close(results);
+  unlink(path);
+
+  /* the first hundred are those of the plain run */
+  assert_int_equal(basin_run(fixed, &options, &error), BASIN_OUTSIDE);
+  assert_ok(basin_results_open(path, &results, &error), error);
+  for (int64_t c = 0; c < e->cells; c++) {
+    int index[64];
+    int64_t counted[BASIN_OUTCOMES] = {0};
+    basin_part part;
+    assert_ok(basin_results_summary(results, c, &less, &error), error);
+    run_part(e, basin_cpu_isa(NULL), c, 0, trials[c], index, &part);
+    for (int t = 0; t < 100; t++) counted[part.outcome[t]]++;
+    assert_memory_equal(counted, less.outcomes, sizeof counted);
+    basin_part_free(&part);
+  }
+  basin_results_close(results);
+  unlink(path);
+  basin_experiment_free(fixed);
+  basin_experiment_free(e);
+}
+
+/* the median and the mean of the file are those of its numbers */
+static void summary_of_steps(void **unused) {
+  static const char *const set[] = {"record.trials=0", "trials=301"};
+  basin_experiment *e = experiment_with(set, 2);
+  char path[128];
+  basin_error error;
+  basin_results *results;
+  (void)unused;
+  snprintf(path, sizeof path, "%s/steps.h5", folder);
+  const basin_run_options options = {.output = path};
+  assert_int_equal(basin_run(e, &options, &error), BASIN_OUTSIDE);
+  assert_ok(basin_results_open(path, &results, &error), error);
+  for (int64_t c = 0; c < e->cells; c++) {
+    int index[64];
+    double sum = 0;
+    basin_part part;
+    basin_summary s;
+    assert_ok(basin_results_summary(results, c, &s, &error), error);
+    run_part(e, basin_cpu_isa(NULL), c, 0, 301, index, &part);
+    int64_t below = 0, above = 0, most = 0;
+    for (int t = 0; t < 301; t++) {
+      sum += (double)part.steps[t];
+      below += (double)part.steps[t] < s.steps_median;
+      above += (double)part.steps[t] > s.steps_median;
+      most = part.steps[t] > most ? part.steps[t] : most;
+    }
+    assert_true(below <= 150 && above <= 150 && s.steps_max == most);
+    assert_within(s.steps_mean, sum / 301 - 1e-9, sum / 301 + 1e-9);
+    basin_part_free(&part);
+  }
+  basin_results_close(results);
+  basin_experiment_free(e);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(same_bits),        cmocka_unit_test(replay_alone),
+      cmocka_unit_test(outputs_filled),   cmocka_unit_test(until_rounds),
+      cmocka_unit_test(summary_of_steps),
+  };
+  return cmocka_run_group_tests_name("run", tests, make_folder, remove_folder);
+}
