@@ -8,6 +8,12 @@ OPT    := -O3
 EXTRA  :=
 PREFIX := /usr/local
 
+# `make V=1` shows the commands
+ifeq ($(V),)
+Q := @
+say = @printf '  %-5s %s\n' '$(1)' '$(2)'
+endif
+
 # ---- flags ----
 
 LIBS     := hdf5 libfyaml libxxhash
@@ -21,6 +27,7 @@ LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhd
 
 # ---- what there is ----
 
+comma := ,
 MODELS := $(sort $(basename $(notdir $(wildcard include/models/*.h))))
 ISAS   := generic
 ifneq (,$(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)))
@@ -44,27 +51,31 @@ SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h tests/*.[ch] be
 all: $(BUILD)/basin ## build the program: build/basin
 
 $(BUILD)/basin: $(BUILD)/main.o $(BUILD)/libbasin.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libbasin.a: $(OBJECTS)
-	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/%.o: host/%.c $(BUILD)/flags
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/models.o: $(BUILD)/models.inc
 
 # the models that there are: rebuilt when one comes or goes
 $(BUILD)/models.inc: $(BUILD)/flags
-	printf 'BASIN_MODEL(%s)\n' $(MODELS) > $@
+	$(Q)printf 'BASIN_MODEL(%s)\n' $(MODELS) > $@
 
 define model_rules
 $(BUILD)/model_$(1).o: host/model_entry.c $(BUILD)/flags
-	$$(CC) $$(CPPFLAGS) $$(CFLAGS) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
+	$$(call say,CC,$$< ($(1)))
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
 define lane_rules
 $(BUILD)/lanes_$(1)_$(2).o: host/lanes.c $(BUILD)/flags
-	$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
+	$$(call say,CC,$$< ($(1)$(comma) $(2)))
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
 	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
@@ -82,12 +93,14 @@ $(BUILD):
 
 demo: ## build, run Table 1 of the ResNet paper, show it beside the published numbers and draw it
 	@.ci/setup build plot
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(MAKE) --no-print-directory demo-run
 
 demo-run: all
 	@rm -f table1.h5
-	$(BUILD)/basin run data/experiments/resnet-table1.yaml -o table1.h5
-	$(BUILD)/basin compare table1.h5 data/published/resnet-table1.csv
+	@$(BUILD)/basin run data/experiments/resnet-table1.yaml -o table1.h5
+	@echo
+	@$(BUILD)/basin compare table1.h5 data/published/resnet-table1.csv
 	@$(BUILD)/basin plot table1.h5 -o table1.svg --published data/published/resnet-table1.csv
 	@$(BUILD)/basin plot table1.h5 -o table1.png --published data/published/resnet-table1.csv
 	@echo
@@ -96,6 +109,7 @@ demo-run: all
 
 check: ## build everything and pass all tests
 	@.ci/setup build plot check
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(MAKE) --no-print-directory check-run
 
 check-run: all
@@ -109,21 +123,24 @@ $(BUILD)/tests:
 # dmath.h per instruction set, for tests/test_dmath.c
 define dmath_rules
 $(BUILD)/tests/dmath_lanes_$(1).o: tests/dmath_lanes.c $(BUILD)/flags | $(BUILD)/tests
-	$$(CC) $$(CPPFLAGS) -Itests $$(CFLAGS) $$(FLAGS_$(1)) -DBASIN_ISA=$(1) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC,$$< ($(1)))
+	$$(Q)$$(CC) $$(CPPFLAGS) -Itests $$(CFLAGS) $$(FLAGS_$(1)) -DBASIN_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call dmath_rules,$(isa))))
 
 $(BUILD)/tests/test_dmath: LDLIBS += -lquadmath
 $(BUILD)/tests/test_dmath: $(ISAS:%=$(BUILD)/tests/dmath_lanes_%.o)
 $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
 	  $(LDLIBS) -lcmocka
 
 unit: $(TESTS:%=$(BUILD)/tests/%) ## build the unit tests: build/tests/test_*
 
 # fuzzers are a build of their own, with clang and its sanitizers
 $(BUILD)/tests/fuzz_%: tests/fuzz_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -fsanitize=fuzzer -MMD -MP -MT $@ -MF $@.d -o $@ $< $(BUILD)/libbasin.a $(LDLIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -fsanitize=fuzzer -MMD -MP -MT $@ -MF $@.d -o $@ $< $(BUILD)/libbasin.a $(LDLIBS)
 
 fuzzers: $(FUZZERS:%=$(BUILD)/tests/%)
 

@@ -8,6 +8,7 @@
 #include "results.h"
 #include "statistics.h"
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,7 @@ static basin_status start(figure *f, const char *title, int panels, basin_error 
   if (file < 0) return basin_fail_system(error, "cannot be made", f->messages);
   close(file);
   snprintf(command, sizeof command, "gnuplot - >/dev/null 2>%s", f->messages);
+  signal(SIGPIPE, SIG_IGN); /* a shell that finds no gnuplot is gone before all is written */
   f->pipe = popen(command, "w");
   if (!f->pipe) return basin_fail_system(error, "cannot be started", "gnuplot");
   fprintf(f->pipe,
