@@ -8,7 +8,8 @@
  * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, state in registers.
  * A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY
  * steps, so that every lane's own step count is a multiple of it when the early rule is asked. What a
- * trial does depends on its own number alone, never on its neighbours.
+ * trial does depends on its own number alone, never on its neighbours. Asked to pause, the driver hands the
+ * states of the running trials back between two blocks.
  */
 #include "backend.h"
 #include BASIN_MODEL_HEADER
@@ -30,6 +31,7 @@ enum {
   LANES = BASIN_LANES * VECTORS,
   STATES = sizeof(model_state) / sizeof(real),
   RATES = sizeof(model_rates) / sizeof(real),
+  UNDER_WAY = -2, /* outcome of a trial that waits among the part's flights */
   MODEL_OBSERVED = 0
 #define COUNT(name, unit, meaning) +1
   MODEL(OBSERVABLES)(COUNT)
@@ -58,6 +60,8 @@ typedef struct driver {
   int fresh_used;            /* lanes of `fresh` already handed out */
   unsigned fresh_outcome[BASIN_OUTCOMES];
   int64_t next_trial;
+  int64_t next_flight;  /* of the trials that were under way when the part came */
+  int pauses;           /* the watch's, when the part came */
   int64_t ended, steps; /* trials and steps since last told to the watch */
   int blocks;           /* likewise */
 } driver;
@@ -188,13 +192,50 @@ static void draw(driver *d) {
   d->fresh_used = 0;
 }
 
+/* start the clock of a trial whose state is in the lane already, and has taken `step` steps */
+static void launch(driver *d, int lane, int64_t trial, int64_t step) {
+  int stage = 0;
+  while (d->stage_end[stage] <= step) stage++;
+  lane_set_stage(d, lane, stage);
+  d->active[lane / BASIN_LANES] |= 1u << lane % BASIN_LANES;
+  d->trial[lane] = trial;
+  d->start[lane] = d->clock - step;
+  d->next_time[lane] = 0;
+  while (step > 0 && awaits_record(d, lane) && d->job->time[d->next_time[lane]] <= step)
+    d->next_time[lane]++;
+  schedule(d, lane);
+}
+
+/* a trial that was under way goes on */
+static void resume(driver *d, int lane) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  const basin_flight *flight = &d->part->flight[d->next_flight];
+  const double *state = d->part->flight_state + d->next_flight * STATES;
+  for (int i = 0; i < STATES; i++) r_lane_set((real *)&d->x[v] + i, l, state[i]);
+  launch(d, lane, flight->trial, flight->step);
+  d->next_flight++;
+}
+
+/* skip what a part that came half done need not draw again */
+static void skip_done(driver *d) {
+  const int8_t *outcome = d->part->outcome;
+  while (d->fresh_used == BASIN_LANES && d->next_trial < d->part->count &&
+         outcome[d->next_trial] != -1)
+    d->next_trial++;
+}
+
 /* give the lane the next trial that does not end at once */
 static void refill(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
-  while (d->next_trial < d->part->count) {
+  if (d->next_flight < d->part->flights) {
+    resume(d, lane);
+    return;
+  }
+  for (skip_done(d); d->next_trial < d->part->count; skip_done(d)) {
     if (d->fresh_used == BASIN_LANES) draw(d);
     const int64_t trial = d->next_trial++;
     const int from = d->fresh_used++, outcome = outcome_of(d->fresh_outcome, from);
+    if (d->part->outcome[trial] != -1) continue;
     if (outcome != BASIN_UNRESOLVED) {
       if (trial < d->part->recorded && d->job->times > 0 && d->job->time[0] == 0)
         record(d, trial, 0, &d->fresh, from);
@@ -202,12 +243,7 @@ static void refill(driver *d, int lane) {
       continue;
     }
     lane_copy(&d->x[v], l, &d->fresh, from);
-    lane_set_stage(d, lane, 0);
-    d->active[v] |= 1u << l;
-    d->trial[lane] = trial;
-    d->start[lane] = d->clock;
-    d->next_time[lane] = 0;
-    schedule(d, lane);
+    launch(d, lane, trial, 0);
     lane_events(d, lane);
     return;
   }
@@ -285,7 +321,8 @@ static int refill_all(driver *d) {
     idle |= ~d->active[v] & ((1u << BASIN_LANES) - 1);
     running |= d->active[v];
   }
-  if (!idle || (running && d->next_trial == d->part->count)) return 1;
+  if (!idle || (running && d->next_trial == d->part->count && d->next_flight == d->part->flights))
+    return 1;
   for (int lane = 0; lane < LANES; lane++)
     if (!(d->active[lane / BASIN_LANES] >> lane % BASIN_LANES & 1)) refill(d, lane);
   find_next_event(d);
@@ -301,6 +338,40 @@ static void tell(driver *d) {
   d->blocks = 0;
 }
 
+/* ---- a part from one run to the next ---- */
+
+/* hand the running trials back, and those that have waited for a lane all the while */
+static basin_status pause_part(driver *d) {
+  basin_part *part = d->part;
+  int64_t flights = 0, waiting = part->flights - d->next_flight;
+  basin_flight *flight = malloc((size_t)(waiting + LANES) * sizeof *flight);
+  double *state = malloc((size_t)(waiting + LANES) * STATES * sizeof *state);
+  if (!flight || !state) {
+    free(flight);
+    free(state);
+    return BASIN_FAILED;
+  }
+  for (int lane = 0; lane < LANES; lane++) {
+    const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+    if (!(d->active[v] >> l & 1)) continue;
+    flight[flights] = (basin_flight){d->trial[lane], d->clock - d->start[lane]};
+    for (int i = 0; i < STATES; i++)
+      state[flights * STATES + i] = r_lane((const real *)&d->x[v] + i, l);
+    flights++;
+  }
+  if (waiting > 0) {
+    memcpy(flight + flights, part->flight + d->next_flight, (size_t)waiting * sizeof *flight);
+    memcpy(state + flights * STATES, part->flight_state + d->next_flight * STATES,
+           (size_t)(waiting * STATES) * sizeof *state);
+  }
+  free(part->flight);
+  free(part->flight_state);
+  part->flight = flight;
+  part->flight_state = state;
+  part->flights = flights + waiting;
+  return BASIN_INTERRUPTED;
+}
+
 static basin_status run(driver *d) {
   const basin_setting *setting = d->job->setting;
   MODEL(prepare)(setting, &d->cell, d->data);
@@ -313,12 +384,16 @@ static basin_status run(driver *d) {
   for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
   for (int i = 0; i < VECTORS * STATES; i++) ((real *)d->x)[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;
+  for (int64_t i = 0; i < d->part->flights; i++)
+    d->part->outcome[d->part->flight[i].trial] = UNDER_WAY;
 
   while (refill_all(d)) {
     block(d);
     if (++d->blocks < 64) continue;
     tell(d);
-    if (__atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED)) return BASIN_INTERRUPTED;
+    if (__atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED) ||
+        __atomic_load_n(&d->watch->pauses, __ATOMIC_RELAXED) != d->pauses)
+      return pause_part(d);
   }
   tell(d);
   return BASIN_OK;
@@ -334,6 +409,7 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->job = job;
   d->part = part;
   d->watch = watch;
+  d->pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
   d->data = malloc((size_t)MODEL(data_size)(job->setting) * sizeof *d->data);
   if (!d->data) goto cleanup;
   status = run(d);

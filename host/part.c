@@ -9,26 +9,41 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT_VERSION = 1, PATH_BYTES = 4096 };
+enum {
+  FORMAT = 2,
+  PATH_BYTES = 4096,
+  HOST_BYTES = 65,
+  ARRAYS = 7 /* of a part, one after another on disk */
+};
 
-/* 128 bytes, no padding */
+static const char FINISHED[8] = "basinprt", SAVED[8] = "basinsav";
+static const char PART[] = ".part", SAVE[] = ".part.saved";
+
+/* The first bytes of a part file of any version: whether to read on. */
+typedef struct preamble {
+  char magic[8];
+  int64_t format;
+  char version[24]; /* of the program: another one may give other bits */
+  uint64_t hash;    /* of what stands before it */
+} preamble;
+
+/* 256 bytes, no padding */
 typedef struct header {
-  char magic[8]; /* "basinprt" */
-  int64_t version;
+  preamble preamble;
   uint64_t identity; /* of the experiment */
   int64_t cell, first, count, recorded, times;
-  int64_t finals, observables, states; /* states: 0 where the state is not kept */
-  int64_t bytes;                       /* behind the header */
-  uint64_t reserved[2];
+  int64_t finals, observables;
+  int64_t states, kept_states; /* of a trial; along trajectories, 0 where they are not kept */
+  int64_t flights;
+  int64_t steps; /* of all ended trials together */
+  int64_t outcomes[BASIN_OUTCOMES_MAX];
+  int64_t bytes; /* behind the header */
+  uint64_t reserved[3];
   uint64_t payload_hash, header_hash; /* header_hash: of all that stands before it */
 } header;
 
-_Static_assert(sizeof(header) == 128, "the header has padding");
+_Static_assert(sizeof(header) == 256, "the header has padding");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "part files are little-endian");
-
-static uint64_t hash_header(const header *h) {
-  return basin_hash(0, h, offsetof(header, header_hash));
-}
 
 /* ---- in memory ---- */
 
@@ -58,39 +73,45 @@ static int64_t recorded_in(const basin_job *job) {
   return n < 0 ? 0 : n > job->count ? job->count : n;
 }
 
-/* the arrays of a part, one after another: addresses of their pointers and their bytes */
-enum { ARRAYS = 5 };
+/* the arrays of a part in the order of the file: addresses of their pointers and their bytes */
 static void arrays(basin_part *part, const header *h, void **array[ARRAYS], size_t bytes[ARRAYS]) {
-  const size_t count = (size_t)h->count, kept = (size_t)h->recorded * (size_t)h->times;
+  const size_t count = (size_t)h->count, kept = (size_t)h->recorded * (size_t)h->times,
+               flights = (size_t)h->flights;
   array[0] = (void **)&part->outcome, bytes[0] = count * sizeof *part->outcome;
   array[1] = (void **)&part->steps, bytes[1] = count * sizeof *part->steps;
   array[2] = (void **)&part->final, bytes[2] = (size_t)h->finals * count * sizeof *part->final;
   array[3] = (void **)&part->record,
   bytes[3] = (size_t)h->observables * kept * sizeof *part->record;
-  array[4] = (void **)&part->state, bytes[4] = (size_t)h->states * kept * sizeof *part->state;
+  array[4] = (void **)&part->state, bytes[4] = (size_t)h->kept_states * kept * sizeof *part->state;
+  array[5] = (void **)&part->flight, bytes[5] = flights * sizeof *part->flight;
+  array[6] = (void **)&part->flight_state,
+  bytes[6] = flights * (size_t)h->states * sizeof *part->flight_state;
 }
 
 static header describe(const basin_job *job) {
-  return (header){.magic = "basinprt",
-                  .version = FORMAT_VERSION,
-                  .first = job->first,
+  return (header){.first = job->first,
                   .count = job->count,
                   .recorded = recorded_in(job),
                   .times = job->times,
                   .finals = job->finals,
                   .observables = job->observables,
-                  .states = job->keep_states ? job->model->states : 0};
+                  .states = job->model->states,
+                  .kept_states = job->keep_states ? job->model->states : 0};
 }
 
-double basin_part_bytes(const basin_job *job) {
-  const header h = describe(job);
+static double header_bytes(const header *h) {
   basin_part part;
   void **array[ARRAYS];
   size_t bytes[ARRAYS];
   double sum = 0;
-  arrays(&part, &h, array, bytes);
+  arrays(&part, h, array, bytes);
   for (int i = 0; i < ARRAYS; i++) sum += (double)bytes[i];
   return sum;
+}
+
+double basin_part_bytes(const basin_job *job) {
+  const header h = describe(job);
+  return header_bytes(&h);
 }
 
 static basin_status allocate(const header *h, basin_part *part, basin_error *error) {
@@ -100,6 +121,7 @@ static basin_status allocate(const header *h, basin_part *part, basin_error *err
   part->first = h->first;
   part->count = h->count;
   part->recorded = h->recorded;
+  part->flights = h->flights;
   arrays(part, h, array, bytes);
   for (int i = 0; i < ARRAYS; i++) {
     if (!bytes[i]) continue;
@@ -125,16 +147,59 @@ void basin_part_free(basin_part *part) {
   free(part->final);
   free(part->record);
   free(part->state);
+  free(part->flight);
+  free(part->flight_state);
   memset(part, 0, sizeof *part);
 }
 
-/* ---- on disk ---- */
+void basin_part_count(const basin_part *part, basin_range *range) {
+  memset(range->outcomes, 0, sizeof range->outcomes);
+  range->steps = 0;
+  for (int64_t i = 0; i < part->count; i++) {
+    if (part->outcome[i] < 0 || part->outcome[i] >= BASIN_OUTCOMES) continue;
+    range->outcomes[part->outcome[i]]++;
+    range->steps += part->steps[i];
+  }
+}
+
+static int by_trial(const void *a, const void *b) {
+  const basin_range *x = a, *y = b;
+  if (x->cell != y->cell) return x->cell < y->cell ? -1 : 1;
+  if (x->first != y->first) return x->first < y->first ? -1 : 1;
+  return x->count > y->count ? -1 : x->count < y->count;
+}
+
+void basin_range_sort(basin_range *range, int64_t ranges) {
+  if (ranges > 0) qsort(range, (size_t)ranges, sizeof *range, by_trial);
+}
+
+/* ---- names ---- */
+
+void basin_part_name(const basin_range *range, char name[BASIN_PART_NAME]) {
+  snprintf(name, BASIN_PART_NAME, "c%06lld-t%013lld-n%lld%s", (long long)range->cell,
+           (long long)range->first, (long long)range->count, PART);
+}
+
+/* the range in a part's name; 0 where it is no part's name */
+static int parse_name(const char *name, basin_range *range) {
+  long long cell, first, count;
+  char again[BASIN_PART_NAME];
+  *range = (basin_range){0};
+  if (sscanf(name, "c%lld-t%lld-n%lld", &cell, &first, &count) != 3) return 0;
+  *range = (basin_range){.cell = cell, .first = first, .count = count};
+  basin_part_name(range, again);
+  return !strcmp(name, again);
+}
 
 static void part_path(char path[PATH_BYTES], const char *folder, int64_t cell, int64_t first,
-                      int64_t count) {
-  snprintf(path, PATH_BYTES, "%s/c%06lld-t%013lld-n%lld.part", folder, (long long)cell,
-           (long long)first, (long long)count);
+                      int64_t count, const char *suffix) {
+  char name[BASIN_PART_NAME];
+  basin_part_name(&(basin_range){.cell = cell, .first = first, .count = count}, name);
+  name[strlen(name) - strlen(PART)] = 0;
+  snprintf(path, PATH_BYTES, "%s/%s%s", folder, name, suffix);
 }
+
+/* ---- writing ---- */
 
 static int write_all(int file, const void *bytes, size_t count) {
   const char *at = bytes;
@@ -160,27 +225,26 @@ static int read_all(int file, void *bytes, size_t count) {
   return 0;
 }
 
-basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cell,
-                              const basin_job *job, const basin_part *part, basin_error *error) {
-  header h = describe(job);
-  basin_part copy = *part;
-  void **array[ARRAYS];
-  size_t bytes[ARRAYS];
-  char path[PATH_BYTES], temporary[PATH_BYTES + 32];
-  h.identity = identity;
-  h.cell = cell;
-  arrays(&copy, &h, array, bytes);
-  for (int i = 0; i < ARRAYS; i++) {
-    h.bytes += (int64_t)bytes[i];
-    h.payload_hash = basin_hash(h.payload_hash, *array[i], bytes[i]);
-  }
-  h.header_hash = hash_header(&h);
+static preamble preamble_of(const char magic[8]) {
+  preamble p = {.format = FORMAT, .version = BASIN_VERSION};
+  memcpy(p.magic, magic, sizeof p.magic);
+  p.hash = basin_hash(0, &p, offsetof(preamble, hash));
+  return p;
+}
 
-  /* a temporary file of our own, fsync, rename, fsync of the folder: only then is the part acknowledged */
-  part_path(path, folder, cell, h.first, h.count);
-  snprintf(temporary, sizeof temporary, "%s.tmp%ld", path, (long)getpid());
+static uint64_t hash_header(const header *h) {
+  return basin_hash(0, h, offsetof(header, header_hash));
+}
+
+/* a temporary file of our own, fsync, rename, fsync of the folder: only then is it acknowledged */
+static basin_status write_file(const char *folder, const char *path, const header *h,
+                               void **array[ARRAYS], const size_t bytes[ARRAYS],
+                               basin_error *error) {
+  char temporary[PATH_BYTES + HOST_BYTES + 32], host[HOST_BYTES] = "";
+  gethostname(host, sizeof host - 1);
+  snprintf(temporary, sizeof temporary, "%s.tmp-%s-%ld", path, host, (long)getpid());
   const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  int bad = file < 0 || write_all(file, &h, sizeof h);
+  int bad = file < 0 || write_all(file, h, sizeof *h);
   for (int i = 0; i < ARRAYS && !bad; i++) bad = write_all(file, *array[i], bytes[i]);
   bad = bad || fsync(file);
   if (file >= 0) bad = close(file) || bad;
@@ -197,152 +261,217 @@ basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cel
   return bad ? basin_fail_system(error, "cannot sync the folder", folder) : BASIN_OK;
 }
 
-/* the header of an open part file; 0 where it is damaged */
-static int read_header(int file, header *h) {
-  struct stat status;
-  if (read_all(file, h, sizeof *h) || fstat(file, &status)) return 0;
-  return !memcmp(h->magic, "basinprt", 8) && h->header_hash == hash_header(h) &&
-         h->version == FORMAT_VERSION && h->bytes >= 0 &&
-         status.st_size == h->bytes + (off_t)sizeof *h;
+static basin_status write_part(const char *folder, const char *path, const char magic[8],
+                               uint64_t identity, int64_t cell, const basin_job *job,
+                               const basin_part *part, basin_error *error) {
+  header h = describe(job);
+  basin_part copy = *part;
+  basin_range range;
+  void **array[ARRAYS];
+  size_t bytes[ARRAYS];
+  h.preamble = preamble_of(magic);
+  h.identity = identity;
+  h.cell = cell;
+  h.flights = part->flights;
+  basin_part_count(part, &range);
+  h.steps = range.steps;
+  memcpy(h.outcomes, range.outcomes, sizeof h.outcomes);
+  arrays(&copy, &h, array, bytes);
+  for (int i = 0; i < ARRAYS; i++) {
+    h.bytes += (int64_t)bytes[i];
+    h.payload_hash = basin_hash(h.payload_hash, *array[i], bytes[i]);
+  }
+  h.header_hash = hash_header(&h);
+  return write_file(folder, path, &h, array, bytes, error);
 }
 
-/* whether the header describes the job's arrays; else its sizes are not to be trusted */
-static int same_shape(const header *h, const basin_job *job, int64_t cell) {
-  const header want = describe(job);
-  return h->cell == cell && h->first == want.first && h->count == want.count &&
+basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cell,
+                              const basin_job *job, const basin_part *part, basin_error *error) {
+  char path[PATH_BYTES];
+  part_path(path, folder, cell, job->first, job->count, PART);
+  const basin_status status = write_part(folder, path, FINISHED, identity, cell, job, part, error);
+  if (status) return status;
+  part_path(path, folder, cell, job->first, job->count, SAVE);
+  unlink(path);
+  return BASIN_OK;
+}
+
+basin_status basin_part_save(const char *folder, uint64_t identity, int64_t cell,
+                             const basin_job *job, const basin_part *part, basin_error *error) {
+  char path[PATH_BYTES];
+  part_path(path, folder, cell, job->first, job->count, SAVE);
+  return write_part(folder, path, SAVED, identity, cell, job, part, error);
+}
+
+/* ---- reading ---- */
+
+/* whether the bytes of a part, or some of them, are not what was written */
+enum { SOUND, DAMAGED };
+
+static basin_status other_version(const char *path, const preamble *p, basin_error *error) {
+  return basin_fail(error, BASIN_BAD_INPUT,
+                    "%s: written by basin %.*s, this is basin " BASIN_VERSION
+                    "; finish with that version, or start anew in another place",
+                    path, (int)sizeof p->version - 1, p->version);
+}
+
+/* the header of an open part file */
+static basin_status read_header(int file, const char *path, const char magic[8], uint64_t identity,
+                                header *h, int *damaged, basin_error *error) {
+  const preamble expected = preamble_of(magic);
+  struct stat status;
+  const int cut = read_all(file, h, sizeof *h);
+  *damaged = DAMAGED;
+  if (!memcmp(h->preamble.magic, magic, 8) && memcmp(&h->preamble, &expected, sizeof expected) &&
+      h->preamble.hash == basin_hash(0, &h->preamble, offsetof(preamble, hash)))
+    return other_version(path, &h->preamble, error);
+  if (cut || memcmp(&h->preamble, &expected, sizeof expected) || h->header_hash != hash_header(h))
+    return BASIN_OK;
+  if (h->identity != identity)
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: a part of another experiment, expected this one's; finish that one, "
+                      "or remove its folder",
+                      path);
+  if (fstat(file, &status) || h->bytes < 0 || status.st_size != h->bytes + (off_t)sizeof *h)
+    return BASIN_OK;
+  *damaged = SOUND;
+  return BASIN_OK;
+}
+
+/* whether the header describes this very range of the experiment; else its sizes are not to be trusted */
+static int is_of_range(const header *h, const basin_experiment *e, const basin_range *range,
+                       int *index) {
+  basin_job job;
+  if (range->cell < 0 || range->cell >= e->cells || range->first < 0 || range->count < 1 ||
+      range->first > BASIN_TRIALS_MAX - range->count)
+    return 0;
+  basin_part_job(e, range->cell, range->first, range->count, index, index + e->finals, &job);
+  const header want = describe(&job);
+  return h->cell == range->cell && h->first == want.first && h->count == want.count &&
          h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
          h->observables == want.observables && h->states == want.states &&
-         (double)h->bytes == basin_part_bytes(job);
+         h->kept_states == want.kept_states && h->flights >= 0 && h->flights <= h->count &&
+         (double)h->bytes == header_bytes(h);
 }
 
-/* read and check one file; *damaged is set where its bytes are not what was written */
-static basin_status load(const char *path, const basin_experiment *e, header *h, basin_part *part,
-                         int *damaged, basin_error *error) {
-  basin_status status = BASIN_OK;
-  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
+/* read a file's header, and its arrays where `part` is given */
+static basin_status load(const char *path, const char magic[8], const basin_experiment *e,
+                         const basin_range *range, header *h, basin_part *part, int *damaged,
+                         basin_error *error) {
   void **array[ARRAYS];
   size_t bytes[ARRAYS];
   uint64_t hash = 0;
   const int file = open(path, O_RDONLY | O_CLOEXEC);
-  basin_job job;
-  memset(part, 0, sizeof *part);
-  *damaged = 0;
+  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
+  basin_status status = BASIN_OK;
+  *damaged = SOUND;
   if (!index) status = basin_fail_memory(error);
   if (!status && file < 0) status = basin_fail_system(error, "cannot be read", path);
-  if (status) goto cleanup;
-  *damaged = !read_header(file, h);
-  if (*damaged) goto cleanup;
-  if (h->identity != e->identity) {
-    status = basin_fail(error, BASIN_BAD_INPUT,
-                        "%s: a part of another experiment, expected this one's; finish that one, "
-                        "or remove its folder",
-                        path);
-    goto cleanup;
-  }
-  *damaged = h->cell < 0 || h->cell >= e->cells || h->first < 0 || h->count < 1 ||
-             h->first > BASIN_TRIALS_MAX - h->count;
-  if (*damaged) goto cleanup;
-  basin_part_job(e, h->cell, h->first, h->count, index, index + e->finals, &job);
-  *damaged = !same_shape(h, &job, h->cell);
-  if (*damaged) goto cleanup;
+  memset(h, 0, sizeof *h);
+  if (!status) status = read_header(file, path, magic, e->identity, h, damaged, error);
+  if (!status && *damaged == SOUND && !is_of_range(h, e, range, index)) *damaged = DAMAGED;
+  if (!part || status || *damaged) goto cleanup;
   status = allocate(h, part, error);
   if (status) goto cleanup;
   arrays(part, h, array, bytes);
   for (int i = 0; i < ARRAYS && !*damaged; i++) {
-    *damaged = bytes[i] && read_all(file, *array[i], bytes[i]);
+    if (bytes[i] && read_all(file, *array[i], bytes[i])) *damaged = DAMAGED;
     hash = basin_hash(hash, *array[i], bytes[i]);
   }
-  *damaged = *damaged || hash != h->payload_hash;
+  if (hash != h->payload_hash) *damaged = DAMAGED;
+  if (*damaged) basin_part_free(part);
 
 cleanup:
   if (file >= 0) close(file);
-  if (status || *damaged) basin_part_free(part);
   free(index);
   return status;
 }
 
-static void count_outcomes(const basin_part *part, basin_range *range) {
-  memset(range->outcomes, 0, sizeof range->outcomes);
-  for (int64_t i = 0; i < part->count; i++)
-    if (part->outcome[i] >= 0 && part->outcome[i] < BASIN_OUTCOMES_MAX)
-      range->outcomes[part->outcome[i]]++;
-}
-
-static int by_trial(const void *a, const void *b) {
-  const basin_range *x = a, *y = b;
-  if (x->cell != y->cell) return x->cell < y->cell ? -1 : 1;
-  if (x->first != y->first) return x->first < y->first ? -1 : 1;
-  return x->count > y->count ? -1 : x->count < y->count;
-}
-
-void basin_range_sort(basin_range *range, int64_t ranges) {
-  if (ranges > 0) qsort(range, (size_t)ranges, sizeof *range, by_trial);
-}
-
-static int is_part(const char *name) {
-  const size_t length = strlen(name);
-  return length > 5 && !strcmp(name + length - 5, ".part");
-}
-
-basin_status basin_part_list(const char *folder, const basin_experiment *e, basin_range **out,
-                             int64_t *ranges, int64_t *damaged, basin_error *error) {
-  basin_status status = BASIN_OK;
-  basin_range *range = NULL;
-  int64_t count = 0, room = 0;
-  DIR *directory = opendir(folder);
-  *damaged = 0;
-  if (!directory && errno != ENOENT) status = basin_fail_system(error, "cannot be read", folder);
-  for (struct dirent *entry; directory && !status && (entry = readdir(directory));) {
-    char path[PATH_BYTES];
-    header h;
-    basin_part part;
-    int bad;
-    if (!is_part(entry->d_name)) continue;
-    if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path) continue;
-    if (count == room) {
-      room = 2 * room + 64;
-      basin_range *more = realloc(range, (size_t)room * sizeof *range);
-      if (!more) {
-        status = basin_fail_memory(error);
-        break;
-      }
-      range = more;
-    }
-    status = load(path, e, &h, &part, &bad, error);
-    if (bad) ++*damaged;
-    if (status || bad) continue;
-    range[count] = (basin_range){.cell = h.cell, .first = h.first, .count = h.count};
-    count_outcomes(&part, &range[count++]);
-    basin_part_free(&part);
-  }
-  if (directory) closedir(directory);
-  if (status) free(range);
-  if (status) return status;
-  basin_range_sort(range, count);
-  *out = range;
-  *ranges = count;
-  return BASIN_OK;
-}
-
 basin_status basin_part_read(const char *folder, const basin_experiment *e,
-                             const basin_range *range, basin_part *part, basin_error *error) {
+                             const basin_range *range, basin_part *part, int *damaged,
+                             basin_error *error) {
   char path[PATH_BYTES];
   header h;
-  int damaged;
-  part_path(path, folder, range->cell, range->first, range->count);
-  const basin_status status = load(path, e, &h, part, &damaged, error);
-  if (!status && damaged)
+  int bad;
+  part_path(path, folder, range->cell, range->first, range->count, PART);
+  const basin_status status = load(path, FINISHED, e, range, &h, part, &bad, error);
+  if (damaged) *damaged = bad;
+  if (!status && bad && !damaged)
     return basin_fail(error, BASIN_FAILED,
                       "%s: damaged since it was written; run the same command again to redo it",
                       path);
   return status;
 }
 
-void basin_part_remove_all(const char *folder) {
+basin_status basin_part_resume(const char *folder, const basin_experiment *e, int64_t cell,
+                               const basin_job *job, basin_part *part, basin_error *error) {
+  char path[PATH_BYTES];
+  header h;
+  basin_part saved;
+  int damaged;
+  const basin_range range = {.cell = cell, .first = job->first, .count = job->count};
+  part_path(path, folder, cell, job->first, job->count, SAVE);
+  if (access(path, F_OK)) return BASIN_OK;
+  const basin_status status = load(path, SAVED, e, &range, &h, &saved, &damaged, error);
+  if (status || damaged) return status;
+  basin_part_free(part);
+  *part = saved;
+  return BASIN_OK;
+}
+
+/* ---- a folder of them ---- */
+
+static basin_status append(basin_range **list, int64_t *count, const basin_range *range,
+                           basin_error *error) {
+  if ((*count & (*count + 1)) == 0) { /* full at 2^n - 1 */
+    basin_range *more = realloc(*list, (size_t)(2 * *count + 1) * sizeof *more);
+    if (!more) return basin_fail_memory(error);
+    *list = more;
+  }
+  (*list)[(*count)++] = *range;
+  return BASIN_OK;
+}
+
+basin_status basin_parts_list(const char *folder, const basin_experiment *e, int whole,
+                              basin_parts *parts, basin_error *error) {
+  basin_status status = BASIN_OK;
+  DIR *directory = opendir(folder);
+  memset(parts, 0, sizeof *parts);
+  if (!directory && errno != ENOENT) status = basin_fail_system(error, "cannot be read", folder);
+  for (struct dirent *entry; directory && !status && (entry = readdir(directory));) {
+    char path[PATH_BYTES];
+    header h;
+    basin_part part = {0};
+    basin_range range;
+    int damaged;
+    if (!parse_name(entry->d_name, &range)) continue;
+    part_path(path, folder, range.cell, range.first, range.count, PART);
+    status = load(path, FINISHED, e, &range, &h, whole ? &part : NULL, &damaged, error);
+    if (status) break;
+    range.steps = h.steps;
+    memcpy(range.outcomes, h.outcomes, sizeof range.outcomes);
+    status = damaged ? append(&parts->damaged, &parts->damageds, &range, error)
+                     : append(&parts->range, &parts->count, &range, error);
+    basin_part_free(&part);
+  }
+  if (directory) closedir(directory);
+  if (status) basin_parts_free(parts);
+  basin_range_sort(parts->range, parts->count);
+  basin_range_sort(parts->damaged, parts->damageds);
+  return status;
+}
+
+void basin_parts_free(basin_parts *parts) {
+  free(parts->range);
+  free(parts->damaged);
+  memset(parts, 0, sizeof *parts);
+}
+
+void basin_parts_remove(const char *folder) {
   DIR *directory = opendir(folder);
   for (struct dirent *entry; directory && (entry = readdir(directory));) {
     char path[PATH_BYTES];
-    if (!strstr(entry->d_name, ".part")) continue;
+    if (!strstr(entry->d_name, PART)) continue;
     if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
       unlink(path);
   }

@@ -4,7 +4,11 @@
  *
  * On disk a part is one file, little-endian: a header of fixed size with its own checksum, then the arrays
  * of basin_part one after another under a second checksum (XXH3-64). It is written under a temporary name,
- * fsynced and renamed, and the folder is fsynced; from then on it is acknowledged and never touched.
+ * fsynced and renamed, and the folder is fsynced; from then on it is acknowledged and never touched. Its
+ * name and every byte follow from the experiment and the range alone, so that two processes that run the
+ * same part by mistake write the same file.
+ *
+ * A part that was paused half done is kept likewise, under another name, until it is finished.
  */
 #ifndef BASIN_PART_H
 #define BASIN_PART_H
@@ -14,39 +18,67 @@
 /* Which trials a part holds, and how they ended. */
 typedef struct basin_range {
   int64_t cell, first, count;
+  int64_t steps; /* of all trials together */
   int64_t outcomes[BASIN_OUTCOMES_MAX];
 } basin_range;
+
+/* The part files of a folder. */
+typedef struct basin_parts {
+  basin_range *range; /* [count] sound ones, sorted by cell and first trial, the longer first */
+  int64_t count;
+  basin_range *damaged; /* [damageds] the ranges in the names of damaged ones, sorted likewise */
+  int64_t damageds;
+} basin_parts;
 
 /* The job of a range of trials; final[] and observable[] are filled with the model's indices, and hold
    experiment->finals and experiment->observables entries (-1: the model has no such observable). */
 void basin_part_job(const basin_experiment *experiment, int64_t cell, int64_t first, int64_t count,
                     int *final, int *observable, basin_job *job);
 
-/* Allocates the arrays of the part that the job asks for. */
+/* Allocates the arrays of the part that the job asks for; no trial has ended. */
 basin_status basin_part_allocate(const basin_job *job, basin_part *part, basin_error *error);
 void basin_part_free(basin_part *part);
 
 /* Bytes of those arrays. */
 double basin_part_bytes(const basin_job *job);
 
+/* Counts how the trials ended. */
+void basin_part_count(const basin_part *part, basin_range *range);
+
 /* Writes the part into the folder and acknowledges it. */
 basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cell,
                               const basin_job *job, const basin_part *part, basin_error *error);
 
-/* The part files in the folder, sorted by cell and first trial. Damaged ones are left out and counted. A
-   part of another experiment is BASIN_BAD_INPUT. */
-basin_status basin_part_list(const char *folder, const basin_experiment *experiment,
-                             basin_range **range, int64_t *ranges, int64_t *damaged,
+/* Keeps a part that is half done, in place of what was kept of it before. */
+basin_status basin_part_save(const char *folder, uint64_t identity, int64_t cell,
+                             const basin_job *job, const basin_part *part, basin_error *error);
+
+/* Takes up what was kept of the job's part, into an allocated one. Nothing kept, or damaged: no trial has
+   ended, BASIN_OK. */
+basin_status basin_part_resume(const char *folder, const basin_experiment *experiment, int64_t cell,
+                               const basin_job *job, basin_part *part, basin_error *error);
+
+/* Lists the folder; one that does not exist is empty. whole: read the files to their end and check every
+   byte, else the headers. A part of another experiment or version is BASIN_BAD_INPUT. */
+basin_status basin_parts_list(const char *folder, const basin_experiment *experiment, int whole,
+                              basin_parts *parts, basin_error *error);
+void basin_parts_free(basin_parts *parts);
+
+/* Reads the part of a range back; its arrays are allocated. *damaged (may be NULL): its bytes are not what
+   was written, and nothing is allocated; without it that is BASIN_FAILED. */
+basin_status basin_part_read(const char *folder, const basin_experiment *experiment,
+                             const basin_range *range, basin_part *part, int *damaged,
                              basin_error *error);
 
-/* Reads the part of a range back; its arrays are allocated. */
-basin_status basin_part_read(const char *folder, const basin_experiment *experiment,
-                             const basin_range *range, basin_part *part, basin_error *error);
+enum { BASIN_PART_NAME = 64 };
 
-/* Sorts by cell, then first trial. */
+/* The name of a range's file, without its folder. */
+void basin_part_name(const basin_range *range, char name[BASIN_PART_NAME]);
+
+/* Sorts by cell, then first trial, then the longer first. */
 void basin_range_sort(basin_range *range, int64_t ranges);
 
 /* Removes the part files and the folder. */
-void basin_part_remove_all(const char *folder);
+void basin_parts_remove(const char *folder);
 
 #endif

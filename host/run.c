@@ -31,10 +31,9 @@ typedef struct run {
   basin_watch watch;
   basin_progress progress; /* before the present round */
   char folder[PATH_BYTES], temporary[PATH_BYTES];
-  int lock;          /* descriptor of the folder, locked */
-  int64_t *target;   /* [cells] trials each cell should have */
-  basin_range *kept; /* finished parts, by cell and first trial */
-  int64_t kepts;
+  int lock;         /* descriptor of the folder, locked */
+  int64_t *target;  /* [cells] trials each cell should have */
+  basin_parts kept; /* finished parts */
   struct timespec began;
   double seconds; /* of all rounds */
 } run;
@@ -143,9 +142,9 @@ static basin_status check_room(const run *r, basin_error *error) {
                       "use fewer threads",
                       needed, have);
   }
-  for (int64_t i = 0; i < r->kepts; i++)
-    need.disk_bytes -= job_bytes(r->experiment, r->kept[i].cell, r->kept[i].first,
-                                 r->kept[i].count);
+  for (int64_t i = 0; i < r->kept.count; i++)
+    need.disk_bytes -= job_bytes(r->experiment, r->kept.range[i].cell, r->kept.range[i].first,
+                                 r->kept.range[i].count);
   const double room = statvfs(r->folder, &disk) ? INFINITY
                                                 : (double)disk.f_bavail * (double)disk.f_frsize;
   if (need.disk_bytes > room) {
@@ -164,15 +163,15 @@ static basin_status check_room(const run *r, basin_error *error) {
 static basin_status count_successes(const run *r, int64_t cell, int64_t limit, int64_t *successes,
                                     basin_error *error) {
   *successes = 0;
-  for (int64_t i = 0; i < r->kepts; i++) {
-    const basin_range *k = &r->kept[i];
+  for (int64_t i = 0; i < r->kept.count; i++) {
+    const basin_range *k = &r->kept.range[i];
     basin_part part;
     if (k->cell != cell || k->first >= limit) continue;
     if (k->first + k->count <= limit) {
       *successes += k->outcomes[BASIN_GLOBAL];
       continue;
     }
-    const basin_status status = basin_part_read(r->folder, r->experiment, k, &part, error);
+    const basin_status status = basin_part_read(r->folder, r->experiment, k, &part, NULL, error);
     if (status) return status;
     for (int64_t t = 0; t < limit - k->first; t++) *successes += part.outcome[t] == BASIN_GLOBAL;
     basin_part_free(&part);
@@ -196,12 +195,12 @@ static basin_status raise_targets(run *r, int *raised, basin_error *error) {
 }
 
 static basin_status add_kept(run *r, const basin_range *range, int64_t ranges, basin_error *error) {
-  basin_range *more = realloc(r->kept, (size_t)(r->kepts + ranges) * sizeof *more);
+  basin_range *more = realloc(r->kept.range, (size_t)(r->kept.count + ranges) * sizeof *more);
   if (!more) return basin_fail_memory(error);
-  memcpy(more + r->kepts, range, (size_t)ranges * sizeof *more);
-  r->kept = more;
-  r->kepts += ranges;
-  basin_range_sort(r->kept, r->kepts);
+  memcpy(more + r->kept.count, range, (size_t)ranges * sizeof *more);
+  r->kept.range = more;
+  r->kept.count += ranges;
+  basin_range_sort(r->kept.range, r->kept.count);
   return BASIN_OK;
 }
 
@@ -209,7 +208,8 @@ static basin_status run_round(run *r, basin_error *error) {
   basin_range *missing = NULL;
   int64_t missings = 0;
   basin_status status = basin_plan_missing(r->experiment, r->target, r->options->part_trials,
-                                           r->kept, r->kepts, &missing, &missings, error);
+                                           r->kept.range, r->kept.count, &missing, &missings,
+                                           error);
   if (status || !missings) return status;
   r->progress.trials_total = 0;
   for (int64_t c = 0; c < r->experiment->cells; c++) r->progress.trials_total += r->target[c];
@@ -241,15 +241,15 @@ static basin_status write_provenance(const run *r, basin_output *output, basin_e
 
 static basin_status write_parts(const run *r, basin_output *output, basin_error *error) {
   basin_status status = BASIN_OK;
-  for (int64_t i = 0, reached = 0; i < r->kepts && !status; i++) {
-    const basin_range *k = &r->kept[i];
+  for (int64_t i = 0, reached = 0; i < r->kept.count && !status; i++) {
+    const basin_range *k = &r->kept.range[i];
     basin_part part;
-    if (i && r->kept[i - 1].cell != k->cell) reached = 0;
+    if (i && r->kept.range[i - 1].cell != k->cell) reached = 0;
     if (k->first + k->count <= reached || k->first >= r->target[k->cell])
       continue; /* wholly covered, or beyond */
     if (r->options->stop && *r->options->stop)
       return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
-    status = basin_part_read(r->folder, r->experiment, k, &part, error);
+    status = basin_part_read(r->folder, r->experiment, k, &part, NULL, error);
     if (status) return status;
     status = basin_output_write(output, k->cell, &part, r->target[k->cell], error);
     basin_part_free(&part);
@@ -313,6 +313,14 @@ static basin_status check_output(const run *r, int *complete, basin_error *error
   return BASIN_OK;
 }
 
+/* a run that was killed while it removed its parts has left some: the output is complete, they may go */
+static void sweep(run *r) {
+  basin_error ignored;
+  if (!basin_parts_list(r->folder, r->experiment, 0, &r->kept, &ignored))
+    basin_parts_remove(r->folder);
+  basin_parts_free(&r->kept);
+}
+
 static basin_status open_folder(run *r, basin_error *error) {
   if (mkdir(r->folder, 0777) && errno != EEXIST)
     return basin_fail_system(error, "cannot be made", r->folder);
@@ -324,10 +332,8 @@ static basin_status open_folder(run *r, basin_error *error) {
 }
 
 static basin_status load_kept(run *r, basin_error *error) {
-  int64_t damaged = 0;
-  const basin_status status = basin_part_list(r->folder, r->experiment, &r->kept, &r->kepts,
-                                              &damaged, error);
-  for (int64_t i = 0; i < r->kepts; i++) r->progress.trials_kept += r->kept[i].count;
+  const basin_status status = basin_parts_list(r->folder, r->experiment, 1, &r->kept, error);
+  for (int64_t i = 0; i < r->kept.count; i++) r->progress.trials_kept += r->kept.range[i].count;
   return status;
 }
 
@@ -336,11 +342,11 @@ static basin_status judge(const run *r, basin_error *error) {
   const basin_experiment *e = r->experiment;
   for (int64_t c = 0; c < e->cells; c++) {
     int64_t trials = 0, unresolved = 0, diverged = 0;
-    for (int64_t i = 0; i < r->kepts; i++) {
-      if (r->kept[i].cell != c) continue;
-      trials += r->kept[i].count;
-      unresolved += r->kept[i].outcomes[BASIN_UNRESOLVED];
-      diverged += r->kept[i].outcomes[BASIN_DIVERGED];
+    for (int64_t i = 0; i < r->kept.count; i++) {
+      if (r->kept.range[i].cell != c) continue;
+      trials += r->kept.range[i].count;
+      unresolved += r->kept.range[i].outcomes[BASIN_UNRESOLVED];
+      diverged += r->kept.range[i].outcomes[BASIN_DIVERGED];
     }
     const double n = (double)trials;
     if ((double)unresolved > e->allow_unresolved * n || (double)diverged > e->allow_diverged * n)
@@ -363,11 +369,10 @@ static basin_status run_rounds(run *r, basin_error *error) {
   }
   r->seconds = seconds_since(&r->began);
   if (status == BASIN_INTERRUPTED) {
-    int64_t trials = 0, damaged;
-    free(r->kept);
-    r->kept = NULL;
-    if (!basin_part_list(r->folder, r->experiment, &r->kept, &r->kepts, &damaged, error))
-      for (int64_t i = 0; i < r->kepts; i++) trials += r->kept[i].count;
+    int64_t trials = 0;
+    basin_parts_free(&r->kept);
+    if (!basin_parts_list(r->folder, r->experiment, 0, &r->kept, error))
+      for (int64_t i = 0; i < r->kept.count; i++) trials += r->kept.range[i].count;
     return basin_fail(error, status,
                       "interrupted; %lld trials are kept in %s, the same command goes on",
                       (long long)trials, r->folder);
@@ -387,6 +392,7 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   clock_gettime(CLOCK_REALTIME, &r.began);
   basin_status status = check_output(&r, &complete, error);
+  if (!status && complete) sweep(&r);
   if (status || complete) return status;
   status = backend_open(options, &r.backend, error);
   if (status) return status;
@@ -398,14 +404,14 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   if (!status) status = run_rounds(&r, error);
   if (!status) status = write_output(&r, error);
   if (!status) {
-    basin_part_remove_all(r.folder);
+    basin_parts_remove(r.folder);
     status = judge(&r, error);
   } else {
     rmdir(r.folder); /* goes only where it is empty */
   }
   if (r.lock >= 0) close(r.lock);
   r.backend.close(r.backend.self);
-  free(r.kept);
+  basin_parts_free(&r.kept);
   free(r.target);
   return status;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-static const double REPORT_SECONDS = 0.1;
+static const double REPORT_SECONDS = 0.1, SAVE_SECONDS = 30;
 
 typedef struct pool {
   const basin_experiment *experiment;
@@ -35,6 +35,19 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* run the part from where it is to its end; saved now and then, and where it must stop */
+static basin_status run_part(pool *p, int number, int64_t cell, const basin_job *job,
+                             basin_part *part, basin_error *error) {
+  const basin_experiment *e = p->experiment;
+  for (;;) {
+    basin_status status = p->backend->run(p->backend->self, number, job, part, p->watch, error);
+    if (status != BASIN_INTERRUPTED) return status;
+    status = basin_part_save(p->folder, e->identity, cell, job, part, error);
+    if (status) return status;
+    if (__atomic_load_n(&p->watch->stop, __ATOMIC_RELAXED)) return BASIN_INTERRUPTED;
+  }
+}
+
 /* run one range and acknowledge its part */
 static basin_status run_range(pool *p, int number, int *index, basin_range *range,
                               basin_error *error) {
@@ -44,9 +57,15 @@ static basin_status run_range(pool *p, int number, int *index, basin_range *rang
   basin_part_job(e, range->cell, range->first, range->count, index, index + e->finals, &job);
   basin_status status = basin_part_allocate(&job, &part, error);
   if (status) return status;
-  status = p->backend->run(p->backend->self, number, &job, &part, p->watch, error);
+  status = basin_part_resume(p->folder, e, range->cell, &job, &part, error);
+  if (!status) {
+    basin_part_count(&part, range);
+    for (int o = 0; o < BASIN_OUTCOMES; o++)
+      __atomic_add_fetch(&p->watch->trials, range->outcomes[o], __ATOMIC_RELAXED);
+    status = run_part(p, number, range->cell, &job, &part, error);
+  }
   if (!status) status = basin_part_write(p->folder, e->identity, range->cell, &job, &part, error);
-  for (int64_t i = 0; i < part.count && !status; i++) range->outcomes[part.outcome[i]]++;
+  if (!status) basin_part_count(&part, range);
   basin_part_free(&part);
   return status;
 }
@@ -111,6 +130,7 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
             .lock = PTHREAD_MUTEX_INITIALIZER};
   const int workers = backend->workers < ranges ? backend->workers : (int)ranges;
   const double started = now();
+  double saved = started;
   pthread_condattr_t monotonic;
   pthread_t *thread = calloc((size_t)workers + 1, sizeof *thread);
   worker *w = calloc((size_t)workers + 1, sizeof *w);
@@ -140,6 +160,10 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
                             .tv_nsec = (long)((until - floor(until)) * 1e9)};
     pthread_cond_timedwait(&p.changed, &p.lock, &wake);
     if (options->stop && *options->stop) __atomic_store_n(&watch->stop, 1, __ATOMIC_RELAXED);
+    if (until - saved > (options->save_seconds > 0 ? options->save_seconds : SAVE_SECONDS)) {
+      __atomic_add_fetch(&watch->pauses, 1, __ATOMIC_RELAXED);
+      saved = until;
+    }
     pthread_mutex_unlock(&p.lock);
     report(&p, options, base, started);
     pthread_mutex_lock(&p.lock);

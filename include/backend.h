@@ -5,6 +5,9 @@
  * A part is a contiguous range of trials of one cell. The host hands parts to the workers of a backend,
  * one call a part; nothing else crosses the seam while trials run. A backend must fill every output of
  * the part, and its bits must not depend on the backend, the worker or the size of the part.
+ *
+ * A part may come half done: trials whose outcome is not negative have ended and are left as they are, the
+ * trials under way go on from their state. A backend that is asked to pause leaves the part like that.
  */
 #ifndef BASIN_BACKEND_H
 #define BASIN_BACKEND_H
@@ -24,7 +27,8 @@ typedef struct basin_job basin_job;
 typedef struct basin_part basin_part;
 typedef struct basin_watch basin_watch;
 
-/* Runs a part on the calling thread; BASIN_OK, BASIN_INTERRUPTED or BASIN_FAILED (out of memory). */
+/* Runs a part on the calling thread; BASIN_OK, BASIN_INTERRUPTED (paused, half done) or BASIN_FAILED (out of
+   memory). */
 typedef basin_status basin_lane_runner(const basin_job *job, basin_part *part, basin_watch *watch);
 
 enum { BASIN_ISA_GENERIC, BASIN_ISA_AVX2, BASIN_ISA_AVX512, BASIN_ISAS };
@@ -61,19 +65,31 @@ struct basin_job {
   int keep_states;       /* whether the state is kept at the recorded steps too */
 };
 
-/* What came of it. r is the trial's index in the part, among the recorded ones at the part's head. */
+/* A trial under way: its index in the part, and the steps it has taken. Everything due by then, records and
+   stages too, is done; the step is positive and a multiple of BASIN_DECIDE_EVERY. */
+typedef struct basin_flight {
+  int64_t trial, step;
+} basin_flight;
+
+/* What came of it. Trials are counted from the part's first; the recorded ones are at its head. */
 struct basin_part {
   int64_t first, count, recorded; /* recorded: number of recorded trials in the part */
-  int8_t *outcome;                /* [count] enum basin_outcome */
+  int8_t *outcome;                /* [count] enum basin_outcome; -1: has not ended */
   int64_t *steps;                 /* [count] steps taken until the outcome */
   double *final;                  /* [finals][count]; NaN where diverged */
   double *record; /* [observables][recorded][times]; NaN after the end of the trial */
   double *state;  /* [recorded][times][states], or NULL; NaN after the end of the trial */
+
+  /* trials under way, where the run was paused: malloc'ed by the backend, freed by the host */
+  int64_t flights;
+  basin_flight *flight; /* [flights], or NULL */
+  double *flight_state; /* [flights][states] */
 };
 
-/* Shared by all workers: the host's wish to stop, and how far the work is. Accessed atomically. */
+/* Shared by all workers: the host's wishes, and how far the work is. Accessed atomically. */
 struct basin_watch {
-  int stop;            /* not 0: return BASIN_INTERRUPTED soon */
+  int stop;            /* not 0: pause soon, for good */
+  int pauses;          /* when it changes: pause soon, to be saved and called again */
   int64_t trials;      /* trials ended */
   int64_t trial_steps; /* steps taken by all trials */
 };

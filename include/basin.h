@@ -73,6 +73,7 @@ typedef struct basin_run_options {
   const char *isa;     /* "generic", "avx2", "avx512"; NULL: the best of this machine */
   int threads;         /* 0: all processors this process may use */
   int64_t part_trials; /* trials of a part; 0: chosen from the experiment alone */
+  double save_seconds; /* how often parts under way are saved, so that little is lost; 0: 30 */
   int no_provenance;   /* leave /provenance empty, so that equal runs make equal files */
   void (*progress)(void *context, const basin_progress *progress);
   void *context;

@@ -50,8 +50,8 @@ for ((i = 0; i < kills; i++)); do
   "$basin" "${options[@]}" -o killed.h5 &
   pid=$!
   sleep "$(awk "BEGIN { srand($i + 1); print rand() * $elapsed / 3000 }")"
-  before=$(cd killed.h5.parts 2>/dev/null && ls | grep 'part$')
-  sums=$(cd killed.h5.parts 2>/dev/null && cat $before </dev/null | cksum)
+  before=$(ls killed.h5.parts 2>/dev/null | grep 'part$')
+  sums=$(cd killed.h5.parts 2>/dev/null && cat $before </dev/null 2>/dev/null | cksum)
   kill -9 $pid 2>/dev/null
   wait $pid 2>/dev/null
   [ -e killed.h5 ] && break

@@ -141,6 +141,57 @@ static void replay_alone(void **unused) {
   basin_experiment_free(e);
 }
 
+/* two parts with the same bytes in every array */
+static void assert_same_part(const basin_experiment *e, int64_t cell, const basin_part *x,
+                             const basin_part *y) {
+  const size_t n = (size_t)x->count, kept = (size_t)(x->recorded * e->times);
+  assert_true(x->count == y->count && x->recorded == y->recorded);
+  assert_memory_equal(x->outcome, y->outcome, n);
+  assert_memory_equal(x->steps, y->steps, n * sizeof *x->steps);
+  assert_memory_equal(x->final, y->final, n * (size_t)e->finals * sizeof *x->final);
+  assert_memory_equal(x->record, y->record, kept * (size_t)e->observables * sizeof *x->record);
+  assert_memory_equal(x->state, y->state,
+                      kept * (size_t)e->cell[cell].model->states * sizeof *x->state);
+}
+
+/* a part that is paused again and again, saved, and taken up from the file by another instruction set: the same bits */
+static void paused_and_resumed(void **unused) {
+  static const char *const rules[][3] = {
+      {"stop.max_steps=9000", "record.trials=250", "stop.at=1e-9"},
+      {"stop.max_steps=9000", "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"}};
+  const int isas = basin_cpu_isa(NULL) + 1;
+  (void)unused;
+  for (int rule = 0; rule < 2; rule++) {
+    basin_experiment *e = experiment_with(rules[rule], 3);
+    int index[64], pauses = 0, flights = 0;
+    for (int64_t cell = 0; cell < e->cells; cell++) {
+      basin_job job;
+      basin_error error;
+      basin_part whole, part, saved;
+      basin_watch watch = {.stop = 1}; /* pauses as soon as it looks */
+      run_part(e, isas - 1, cell, 50, 200, index, &whole);
+      basin_part_job(e, cell, 50, 200, index, index + e->finals, &job);
+      assert_ok(basin_part_allocate(&job, &part, &error), error);
+      while (job.model->lane_run[pauses % isas](&job, &part, &watch) == BASIN_INTERRUPTED) {
+        pauses++;
+        flights += (int)part.flights;
+        assert_ok(basin_part_save(folder, e->identity, cell, &job, &part, &error), error);
+        assert_ok(basin_part_allocate(&job, &saved, &error), error);
+        assert_ok(basin_part_resume(folder, e, cell, &job, &saved, &error), error);
+        assert_same_part(e, cell, &part, &saved);
+        basin_part_free(&part);
+        part = saved;
+      }
+      assert_true(watch.trials == 200);
+      assert_same_part(e, cell, &whole, &part);
+      basin_part_free(&whole);
+      basin_part_free(&part);
+    }
+    if (pauses < 15 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
+    basin_experiment_free(e);
+  }
+}
+
 /* the poison of a new part is gone: every outcome, step count and final value; every record up to the end of the
    trial, and none behind it */
 static void outputs_filled(void **unused) {
@@ -252,9 +303,9 @@ static void summary_of_steps(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(same_bits),        cmocka_unit_test(replay_alone),
-      cmocka_unit_test(outputs_filled),   cmocka_unit_test(until_rounds),
-      cmocka_unit_test(summary_of_steps),
+      cmocka_unit_test(same_bits),          cmocka_unit_test(replay_alone),
+      cmocka_unit_test(paused_and_resumed), cmocka_unit_test(outputs_filled),
+      cmocka_unit_test(until_rounds),       cmocka_unit_test(summary_of_steps),
   };
   return cmocka_run_group_tests_name("run", tests, make_folder, remove_folder);
 }

@@ -92,11 +92,12 @@ static void make_parts(int64_t count) {
 }
 
 static int64_t count_parts(int64_t *damaged, basin_status *status, basin_error *error) {
-  basin_range *range = NULL;
-  int64_t ranges = 0;
-  *status = basin_part_list(parts, e, &range, &ranges, damaged, error);
-  free(range);
-  return ranges;
+  basin_parts list;
+  *status = basin_parts_list(parts, e, 1, &list, error);
+  const int64_t sound = list.count;
+  *damaged = list.damageds;
+  basin_parts_free(&list);
+  return sound;
 }
 
 static char first_part[512];
@@ -114,27 +115,26 @@ static const char *a_part(void) {
 
 static void part_round_trip(void **unused) {
   basin_error error;
-  basin_status status;
-  basin_range *range;
-  int64_t ranges, damaged, trials = 0;
+  basin_parts list;
+  int64_t trials = 0;
   (void)unused;
   make_parts(26);
-  assert_ok(basin_part_list(parts, e, &range, &ranges, &damaged, &error), error);
-  assert_true(ranges == 26 && damaged == 0);
-  for (int64_t i = 0; i < ranges; i++) {
+  assert_ok(basin_parts_list(parts, e, 0, &list, &error), error);
+  assert_true(list.count == 26 && list.damageds == 0);
+  for (int64_t i = 0; i < list.count; i++) {
+    const basin_range *range = &list.range[i];
     basin_part part;
     int64_t sum = 0;
-    assert_ok(basin_part_read(parts, e, &range[i], &part, &error), error);
-    for (int o = 0; o < BASIN_OUTCOMES; o++) sum += range[i].outcomes[o];
-    assert_true(sum == part.count && part.count == range[i].count && part.first == range[i].first);
+    assert_ok(basin_part_read(parts, e, range, &part, NULL, &error), error);
+    for (int o = 0; o < BASIN_OUTCOMES; o++) sum += range->outcomes[o];
+    assert_true(sum == part.count && part.count == range->count && part.first == range->first);
     trials += sum;
     basin_part_free(&part);
   }
   assert_true(trials == 400);
-  free(range);
-  basin_part_remove_all(parts);
+  basin_parts_free(&list);
+  basin_parts_remove(parts);
   assert_int_equal(access(parts, F_OK), -1);
-  (void)status;
 }
 
 /* flip one bit of every byte of a part in turn, and cut it at every length: never accepted, never a crash */
@@ -161,7 +161,7 @@ static void damaged_part(void **unused) {
   write_file(path, bytes, size);
   assert_int_equal(count_parts(&damaged, &status, &error), 4);
   free(bytes);
-  basin_part_remove_all(parts);
+  basin_parts_remove(parts);
 }
 
 /* a part of another experiment is refused, with its name; nothing is written or removed */
@@ -180,7 +180,7 @@ static void foreign_part(void **unused) {
   assert_int_equal(access(output, F_OK), -1);
   assert_int_equal(access(a_part(), F_OK), 0);
   basin_experiment_free(other);
-  basin_part_remove_all(parts);
+  basin_parts_remove(parts);
 }
 
 /* interrupted, its parts damaged, and taken up again with parts of another size: the file of an undisturbed run */
