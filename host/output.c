@@ -391,7 +391,7 @@ static void free_output(basin_output *o) {
 }
 
 basin_status basin_output_create(const char *path, const basin_experiment *e,
-                                 const basin_extent *extent, const int64_t *count,
+                                 const basin_extent *extent, const int64_t *count, int64_t missing,
                                  basin_output **out, basin_error *error) {
   basin_output *o = calloc(1, sizeof *o);
   *out = NULL;
@@ -423,6 +423,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   H5Pclose(create);
   check(o, o->file < 0);
   if (!o->bad) create_variables(o, count);
+  if (!o->bad && missing)
+    attribute_scalar(o, o->file, "trials_missing", H5T_NATIVE_INT64, &missing);
   if (o->bad) {
     const basin_status status = basin_hdf5_fail(error, BASIN_FAILED, path, "cannot be written");
     close_all(o);
