@@ -401,6 +401,11 @@ basin_status basin_command_plot(const basin_arguments *a, basin_error *error) {
     status = basin_published_read(basin_argument(a, "published"), &f.published, error);
   const char *title = basin_argument(a, "title") ? basin_argument(a, "title")
                                                  : basin_results_title(f.results);
+  char marked[512];
+  if (basin_results_missing(f.results)) {
+    snprintf(marked, sizeof marked, "%s (partial)", title);
+    title = marked;
+  }
   if (!status)
     status = panels ? draw_trajectories(&f, title, observable, panels, error)
                     : draw_rates(&f, title, basin_argument(a, "x"), error);
