@@ -41,6 +41,10 @@ static int by_turn(const void *a, const void *b) {
   return x->cell < y->cell ? -1 : x->cell > y->cell;
 }
 
+void basin_plan_in_turns(basin_range *range, int64_t ranges) {
+  if (ranges > 0) qsort(range, (size_t)ranges, sizeof *range, by_turn);
+}
+
 basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target,
                                 int64_t part_trials, const basin_range *kept, int64_t kepts,
                                 basin_range **missing, int64_t *missings, basin_error *error) {
@@ -69,9 +73,10 @@ basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target
   }
   if (status) {
     free(*missing);
+    *missing = NULL;
     return status;
   }
-  if (*missings) qsort(*missing, (size_t)*missings, sizeof **missing, by_turn);
+  basin_plan_in_turns(*missing, *missings);
   return BASIN_OK;
 }
 

@@ -17,6 +17,9 @@ basin_status basin_plan_missing(const basin_experiment *experiment, const int64_
                                 int64_t part_trials, const basin_range *kept, int64_t kepts,
                                 basin_range **missing, int64_t *missings, basin_error *error);
 
+/* Puts ranges in that order: the first of every cell, the second of every cell, and so on. */
+void basin_plan_in_turns(basin_range *range, int64_t ranges);
+
 /* Trials of a part in a campaign of so many shards: small enough for every shard to have its share. */
 int64_t basin_plan_campaign_part(const basin_experiment *experiment, int64_t shards);
 
