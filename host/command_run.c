@@ -202,8 +202,9 @@ static basin_status run_shard(const basin_arguments *a, const basin_campaign *c,
   const basin_status status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
   end_line(&s);
   if (s.quiet || status) return status;
-  fprintf(stderr, "shard %lld of %lld is done: %lld trials", (long long)shard, (long long)shards,
-          (long long)s.latest.trials);
+  fprintf(stderr, "shard %lld of %lld is done: %lld trials, %.4g trial-steps in %.1f s",
+          (long long)shard, (long long)shards, (long long)s.latest.trials,
+          (double)s.latest.trial_steps, s.latest.seconds);
   if (complete)
     fprintf(stderr, "; all parts are there\nnext: basin merge %s -o %s.h5\n", c->folder,
             c->experiment->name);
