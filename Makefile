@@ -29,6 +29,7 @@ LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhd
 
 comma := ,
 MODELS := $(sort $(basename $(notdir $(wildcard include/models/*.h))))
+GRADIENTS := population direct projected
 ISAS   := generic
 ifneq (,$(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)))
 ISAS     += avx2 avx512
@@ -40,7 +41,7 @@ FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
 HOST    := $(filter-out host/main.c host/lanes.c host/model_entry.c,$(wildcard host/*.c))
 OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(MODELS:%=$(BUILD)/model_%.o) \
-           $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/lanes_%_$(isa).o))
+           $(foreach isa,$(ISAS),$(foreach gradient,$(GRADIENTS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(gradient).o)))
 TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h tests/*.[ch] bench/*.[ch])
@@ -73,13 +74,15 @@ $(BUILD)/model_$(1).o: host/model_entry.c $(BUILD)/flags
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
 define lane_rules
-$(BUILD)/lanes_$(1)_$(2).o: host/lanes.c $(BUILD)/flags
-	$$(call say,CC,$$< ($(1)$(comma) $(2)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
+$(BUILD)/lanes_$(1)_$(2)_$(3).o: host/lanes.c $(BUILD)/flags
+	$$(call say,CC,$$< ($(1)$(comma) $(2)$(comma) $(3)))
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) $(if $(filter-out population,$(3)),-DBASIN_SAMPLER=$(3)) \
+	  -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
 	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
-$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call lane_rules,$(model),$(isa)))))
+$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(foreach gradient,$(GRADIENTS),\
+  $(eval $(call lane_rules,$(model),$(isa),$(gradient))))))
 
 # a change of compiler, flags or models rebuilds
 $(BUILD)/flags: FORCE | $(BUILD)

@@ -219,20 +219,89 @@ static basin_status read_schedule(basin_scope *scope, const basin_node *schedule
 
 static basin_status read_stop(basin_scope *scope, const basin_node *stop, basin_cell *cell,
                               basin_error *error) {
-  static const char *const key[] = {"at", "max_steps"};
+  static const char *const key[] = {"at", "at_spurious", "max_steps"};
   cell->setting.stop = (basin_stop){.tolerance = 0, .max_steps = 1000000};
   if (!stop) return BASIN_OK;
-  basin_status status = basin_check_keys(stop, key, 2, "stop", error);
-  const basin_node *at = basin_node_get(stop, "at"), *max_steps = basin_node_get(stop, "max_steps");
+  basin_status status = basin_check_keys(stop, key, 3, "stop", error);
+  const basin_node *at = basin_node_get(stop, "at"), *max_steps = basin_node_get(stop, "max_steps"),
+                   *spurious = basin_node_get(stop, "at_spurious");
+  if (!status && spurious && !at)
+    return basin_fail_at(error, spurious->place,
+                         "stop.at_spurious goes with stop.at, which is missing");
   if (!status && at)
     status = basin_scope_value(scope, at, "stop.at", &cell->setting.stop.tolerance, error);
   if (!status && at && !(cell->setting.stop.tolerance > 0))
     status = basin_fail_at(error, at->place, "stop.at is %g, expected a tolerance above 0",
                            cell->setting.stop.tolerance);
+  cell->setting.stop.tolerance_spurious = cell->setting.stop.tolerance;
+  if (!status && spurious)
+    status = basin_scope_value(scope, spurious, "stop.at_spurious",
+                               &cell->setting.stop.tolerance_spurious, error);
+  if (!status && spurious && !(cell->setting.stop.tolerance_spurious > 0))
+    status = basin_fail_at(error, spurious->place,
+                           "stop.at_spurious is %g, expected a tolerance above 0",
+                           cell->setting.stop.tolerance_spurious);
   if (!status && max_steps)
     status = basin_scope_integer(scope, max_steps, "stop.max_steps", 1, BASIN_STEPS_MAX,
                                  &cell->setting.stop.max_steps, error);
   return status;
+}
+
+int basin_is_infinity(const basin_node *node) {
+  return node->kind == BASIN_SCALAR && (!strcmp(node->text, "inf") || !strcmp(node->text, ".inf"));
+}
+
+/* the same, or a grid parameter that is */
+static int is_infinite(const basin_scope *scope, const basin_node *node) {
+  for (int a = 0; node->kind == BASIN_SCALAR && a < scope->experiment->axes; a++)
+    if (!strcmp(node->text, scope->experiment->axis[a]) && scope->coordinate[a] == INFINITY) {
+      scope->used[a] = 1;
+      return 1;
+    }
+  return basin_is_infinity(node);
+}
+
+/* gradient: population, or {sampled: {inputs: B, sampler: direct or projected}}; B = inf is the population too */
+static basin_status read_gradient(basin_scope *scope, const basin_node *gradient, basin_cell *cell,
+                                  basin_error *error) {
+  static const char *const group[] = {"sampled"}, *const key[] = {"inputs", "sampler"};
+  static const char expected[] =
+      "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}";
+  basin_gradient *g = &cell->setting.gradient;
+  if (!gradient) return BASIN_OK;
+  if (gradient->kind == BASIN_SCALAR && !strcmp(gradient->text, "population")) return BASIN_OK;
+  if (gradient->kind != BASIN_MAPPING) return basin_fail_at(error, gradient->place, expected);
+  basin_status status = basin_check_keys(gradient, group, 1, "gradient", error);
+  const basin_node *sampled = basin_node_get(gradient, "sampled");
+  if (!status && !sampled) return basin_fail_at(error, gradient->place, expected);
+  if (!status) status = basin_check_keys(sampled, key, 2, "gradient.sampled", error);
+  if (status) return status;
+  const basin_node *size = basin_node_get(sampled, "inputs"),
+                   *sampler = basin_node_get(sampled, "sampler");
+  if (!size)
+    return basin_fail_at(error, sampled->place,
+                         "gradient.sampled.inputs is missing: how many a step");
+  if (!sampler || sampler->kind != BASIN_SCALAR ||
+      (strcmp(sampler->text, "direct") != 0 && strcmp(sampler->text, "projected") != 0))
+    return basin_fail_at(error, sampler ? sampler->place : sampled->place,
+                         "gradient.sampled.sampler: expected `direct` or `projected`");
+  if (!cell->model->samplers)
+    return basin_fail_at(error, gradient->place, "model %s has no sampled gradients",
+                         cell->model->name);
+  if (is_infinite(scope, size)) return BASIN_OK;
+  status = basin_scope_integer(scope, size, "gradient.sampled.inputs", 1, BASIN_VECTOR_MAX,
+                               &g->inputs, error);
+  g->sampler = !strcmp(sampler->text, "direct") ? BASIN_DIRECT : BASIN_PROJECTED;
+  return status;
+}
+
+/* what the model says of it */
+static basin_status check_gradient(const basin_node *gradient, const basin_cell *cell,
+                                   basin_error *error) {
+  const basin_gradient *g = &cell->setting.gradient;
+  if (g->sampler == BASIN_POPULATION) return BASIN_OK;
+  const char *why = cell->model->sampler_check(&cell->setting);
+  return why ? basin_fail_at(error, gradient->place, "gradient: %s", why) : BASIN_OK;
 }
 
 /* ---- identity of the draws ---- */
@@ -294,9 +363,6 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
                all[i]->name);
     return basin_fail_at(error, model->place, "unknown model, expected one of: %s", list);
   }
-  if (gradient && (gradient->kind != BASIN_SCALAR || strcmp(gradient->text, "population") != 0))
-    return basin_fail_at(error, gradient->place, "gradient: expected `population`");
-
   cell->variant = variant_index;
   cell->coordinate = calloc((size_t)experiment->axes + 1, sizeof *cell->coordinate);
   cell->parameter = calloc((size_t)cell->model->parameters + 1, sizeof *cell->parameter);
@@ -325,6 +391,7 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
                           1, cell, initial, error);
   if (!status) status = read_schedule(&scope, PICK("schedule"), place, cell, error);
   if (!status) status = read_stop(&scope, PICK("stop"), cell, error);
+  if (!status) status = read_gradient(&scope, gradient, cell, error);
   if (status) return status;
 #undef PICK
 
@@ -333,7 +400,8 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   cell->setting.initial = initial;
   cell->identity = identify(experiment, cell);
   cell->setting.key = basin_key(experiment->seed, cell->identity);
-  return check_model(teacher, init, cell, error);
+  status = check_model(teacher, init, cell, error);
+  return status ? status : check_gradient(gradient, cell, error);
 }
 
 void basin_cell_free(basin_cell *cell) {

@@ -120,6 +120,8 @@ static basin_status read_axis(reader *r, const char *name, basin_place place,
   if (!r->value[axis] || !e->axis[axis]) return basin_fail_memory(r->error);
   for (int i = 0; i < length; i++) {
     const basin_node *item = list->kind == BASIN_SEQUENCE ? list->child[i] : list;
+    r->value[axis][i] = INFINITY;
+    if (basin_is_infinity(item)) continue;
     const basin_status status = read_number(r, item, name, -INFINITY, INFINITY, &r->value[axis][i]);
     if (status) return status;
   }
@@ -344,6 +346,9 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
     hash = basin_hash(hash, s->stage[i].eta, (size_t)cell->model->step_sizes * sizeof(double));
   }
   hash = basin_hash(hash, &s->stop.tolerance, sizeof s->stop.tolerance);
+  hash = basin_hash(hash, &s->stop.tolerance_spurious, sizeof s->stop.tolerance_spurious);
+  hash = basin_hash(hash, &(int64_t[2]){(int64_t)s->gradient.sampler, s->gradient.inputs},
+                    2 * sizeof(int64_t));
   return basin_hash(hash, &s->stop.max_steps, sizeof s->stop.max_steps);
 }
 

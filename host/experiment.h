@@ -88,6 +88,9 @@ basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, con
                                  int64_t minimum, int64_t maximum, int64_t *value,
                                  basin_error *error);
 
+/* whether the node is `inf`, as a number of inputs may be */
+int basin_is_infinity(const basin_node *node);
+
 /* refuse keys that are not in the list */
 basin_status basin_check_keys(const basin_node *mapping, const char *const *key, int keys,
                               const char *what, basin_error *error);

@@ -4,6 +4,7 @@
  *   BASIN_MODEL         the model's name
  *   BASIN_MODEL_HEADER  its header
  *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
+ *   BASIN_SAMPLER       direct or projected; population gradients where it is not defined
  *
  * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, state in registers.
  * A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY
@@ -15,22 +16,42 @@
 #include BASIN_MODEL_HEADER
 #include <stdlib.h>
 
+#if !defined(BASIN_SAMPLER) || defined(BASIN_HAS_SAMPLERS)
+
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 #define MODEL(what) PASTE(BASIN_MODEL, PASTE(_, what))
+
+/* DYNAMICS(step) is name_step, or name_direct_step */
+#ifdef BASIN_SAMPLER
+#define DYNAMICS(what) MODEL(PASTE(BASIN_SAMPLER, PASTE(_, what)))
+#define RUNNER \
+  PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, PASTE(BASIN_SAMPLER, PASTE(_, BASIN_ISA))))
+#else
+#define DYNAMICS(what) MODEL(what)
 #define RUNNER PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, BASIN_ISA))
+#endif
 
 typedef MODEL(cell) model_cell;
-typedef MODEL(stage) model_stage;
-typedef MODEL(rates) model_rates;
-typedef MODEL(state) model_state;
+typedef DYNAMICS(stage) model_stage;
+typedef DYNAMICS(rates) model_rates;
+typedef DYNAMICS(state) model_state; /* with samplers: one of the reals that a state has */
 
 enum {
+#ifdef BASIN_SAMPLER
+  VECTORS = 1, /* the inputs of a step are independent of each other */
+#else
   VECTORS =
       4, /* independent vectors in flight hide the latency of one step's chain of operations */
+#endif
   LANES = BASIN_LANES * VECTORS,
-  STATES = sizeof(model_state) / sizeof(real),
+  STATE_REALS = sizeof(model_state) / sizeof(real),
   RATES = sizeof(model_rates) / sizeof(real),
+#ifdef BASIN_SAMPLER
+  BLOCKS_UNTOLD = 1, /* blocks of steps from one look at the watch to the next: a step takes long */
+#else
+  BLOCKS_UNTOLD = 64,
+#endif
   UNDER_WAY = -2, /* outcome of a trial that waits among the part's flights */
   MODEL_OBSERVED = 0
 #define COUNT(name, unit, meaning) +1
@@ -47,7 +68,9 @@ typedef struct driver {
   double *data;
   model_stage stage[BASIN_STAGES_MAX];
   int64_t stage_end[BASIN_STAGES_MAX]; /* first step behind each stage */
-  model_state x[VECTORS];
+  int64_t states;                      /* reals of a state */
+  model_state *x; /* [VECTORS] states; behind them `fresh` and the scratch of the sampled steps */
+  real *work;
   model_rates rates[VECTORS];
   unsigned active[VECTORS]; /* bit per lane with a running trial */
   int64_t trial[LANES];     /* index in the part */
@@ -56,7 +79,7 @@ typedef struct driver {
   int64_t next_time[LANES]; /* index of the next recorded step */
   int stage_of[LANES];
   int64_t clock, next_event; /* now, and the earliest event of any lane */
-  model_state fresh;         /* starts waiting for a lane: trials next_trial .. of the part */
+  model_state *fresh;        /* starts waiting for a lane: trials next_trial .. of the part */
   int fresh_used;            /* lanes of `fresh` already handed out */
   unsigned fresh_outcome[BASIN_OUTCOMES];
   int64_t next_trial;
@@ -66,10 +89,16 @@ typedef struct driver {
   int blocks;           /* likewise */
 } driver;
 
+/* the state of vector v */
+static inline model_state *at(const driver *d, int v) {
+  return d->x + v * (d->states / STATE_REALS);
+}
+
 /* ---- single lanes of whole vectors ---- */
 
-static void lane_copy(model_state *to, int to_lane, const model_state *from, int from_lane) {
-  for (int i = 0; i < STATES; i++)
+static void lane_copy(const driver *d, model_state *to, int to_lane, const model_state *from,
+                      int from_lane) {
+  for (int64_t i = 0; i < d->states; i++)
     r_lane_set((real *)to + i, to_lane, r_lane((const real *)from + i, from_lane));
 }
 
@@ -94,8 +123,12 @@ static void lane_set_stage(driver *d, int lane, int stage) {
 static inline void ask(const driver *d, const model_state *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
+#ifdef BASIN_SAMPLER
+  DYNAMICS(reached)(&d->cell, d->data, x, holds);
+#else
   if (d->job->setting->stop.tolerance > 0) MODEL(reached)(&d->cell, x, holds);
   else MODEL(decide)(&d->cell, x, holds);
+#endif
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
 }
 
@@ -104,7 +137,11 @@ static double canonical(double x) { return x == x ? x : NAN; }
 
 static void observe(const driver *d, const model_state *x, int lane, double out[MODEL_OBSERVED]) {
   real all[MODEL_OBSERVED];
+#ifdef BASIN_SAMPLER
+  DYNAMICS(observe)(&d->cell, d->data, x, all);
+#else
   MODEL(observe)(&d->cell, x, all);
+#endif
   for (int i = 0; i < MODEL_OBSERVED; i++) out[i] = canonical(r_lane(&all[i], lane));
 }
 
@@ -121,8 +158,8 @@ static void record(const driver *d, int64_t trial, int64_t time, const model_sta
   observe(d, x, lane, seen);
   for (int i = 0; i < job->observables; i++)
     part->record[(i * part->recorded + trial) * job->times + time] = pick(seen, job->observable[i]);
-  for (int i = 0; job->keep_states && i < STATES; i++)
-    part->state[(trial * job->times + time) * STATES + i] = canonical(
+  for (int64_t i = 0; job->keep_states && i < d->states; i++)
+    part->state[(trial * job->times + time) * d->states + i] = canonical(
         r_lane((const real *)x + i, lane));
 }
 
@@ -168,11 +205,11 @@ static void lane_events(driver *d, int lane) {
   while (d->event[lane] == d->clock) {
     const int64_t step = d->clock - d->start[lane];
     if (awaits_record(d, lane) && d->job->time[d->next_time[lane]] == step)
-      record(d, d->trial[lane], d->next_time[lane]++, &d->x[v], l);
+      record(d, d->trial[lane], d->next_time[lane]++, at(d, v), l);
     if (step == d->job->setting->stop.max_steps) {
       unsigned outcome[BASIN_OUTCOMES];
-      ask(d, &d->x[v], outcome);
-      finish(d, d->trial[lane], outcome_of(outcome, l), step, &d->x[v], l);
+      ask(d, at(d, v), outcome);
+      finish(d, d->trial[lane], outcome_of(outcome, l), step, at(d, v), l);
       lane_clear(d, lane);
       return;
     }
@@ -187,8 +224,8 @@ static void draw(driver *d) {
   bits trial;
   for (int l = 0; l < BASIN_LANES; l++) number[l] = (uint64_t)(d->part->first + d->next_trial + l);
   memcpy(&trial, number, sizeof trial);
-  MODEL(start)(&d->cell, d->data, trial, &d->fresh);
-  ask(d, &d->fresh, d->fresh_outcome);
+  DYNAMICS(start)(&d->cell, d->data, trial, d->fresh);
+  ask(d, d->fresh, d->fresh_outcome);
   d->fresh_used = 0;
 }
 
@@ -210,8 +247,8 @@ static void launch(driver *d, int lane, int64_t trial, int64_t step) {
 static void resume(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
   const basin_flight *flight = &d->part->flight[d->next_flight];
-  const double *state = d->part->flight_state + d->next_flight * STATES;
-  for (int i = 0; i < STATES; i++) r_lane_set((real *)&d->x[v] + i, l, state[i]);
+  const double *state = d->part->flight_state + d->next_flight * d->states;
+  for (int64_t i = 0; i < d->states; i++) r_lane_set((real *)at(d, v) + i, l, state[i]);
   launch(d, lane, flight->trial, flight->step);
   d->next_flight++;
 }
@@ -238,11 +275,11 @@ static void refill(driver *d, int lane) {
     if (d->part->outcome[trial] != -1) continue;
     if (outcome != BASIN_UNRESOLVED) {
       if (trial < d->part->recorded && d->job->times > 0 && d->job->time[0] == 0)
-        record(d, trial, 0, &d->fresh, from);
-      finish(d, trial, outcome, 0, &d->fresh, from);
+        record(d, trial, 0, d->fresh, from);
+      finish(d, trial, outcome, 0, d->fresh, from);
       continue;
     }
-    lane_copy(&d->x[v], l, &d->fresh, from);
+    lane_copy(d, at(d, v), l, d->fresh, from);
     launch(d, lane, trial, 0);
     lane_events(d, lane);
     return;
@@ -257,7 +294,7 @@ static void retire(driver *d, int v, const unsigned outcome[BASIN_OUTCOMES]) {
   for (int l = 0; ending >> l; l++) {
     if (!(ending >> l & 1)) continue;
     const int lane = v * BASIN_LANES + l;
-    finish(d, d->trial[lane], outcome_of(outcome, l), d->clock - d->start[lane], &d->x[v], l);
+    finish(d, d->trial[lane], outcome_of(outcome, l), d->clock - d->start[lane], at(d, v), l);
     lane_clear(d, lane);
   }
 }
@@ -265,11 +302,34 @@ static void retire(driver *d, int v, const unsigned outcome[BASIN_OUTCOMES]) {
 /* ---- the hot loop ---- */
 
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit) */
+#ifdef BASIN_SAMPLER
+static int64_t advance(driver *d, int64_t n, int tolerance, unsigned *hit) {
+  uint64_t number[BASIN_LANES], taken[BASIN_LANES];
+  bits trial, step;
+  int64_t i = 0;
+  for (int l = 0; l < BASIN_LANES; l++) {
+    const int active = d->active[0] >> l & 1;
+    number[l] = active ? (uint64_t)(d->part->first + d->trial[l]) : 0;
+    taken[l] = active ? (uint64_t)(d->clock - d->start[l]) : 0;
+  }
+  memcpy(&trial, number, sizeof trial);
+  memcpy(&step, taken, sizeof step);
+  for (; i < n && !*hit; i++, step = step + b_set(1)) {
+    DYNAMICS(step)(&d->cell, d->data, &d->rates[0], trial, step, d->work, d->x);
+    if (!tolerance) continue;
+    mask holds[BASIN_OUTCOMES];
+    memset(holds, 0, sizeof holds);
+    DYNAMICS(reached)(&d->cell, d->data, d->x, holds);
+    for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[0];
+  }
+  return i;
+}
+#else
 static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
                                                              unsigned *hit) {
   model_state x[VECTORS];
   int64_t i = 0;
-  for (int j = 0; j < VECTORS * STATES; j++) ((real *)x)[j] = ((const real *)d->x)[j];
+  for (int j = 0; j < VECTORS * STATE_REALS; j++) ((real *)x)[j] = ((const real *)d->x)[j];
   for (; i < n && !*hit; i++) {
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) MODEL(step)(&d->cell, &d->rates[v], &x[v]);
@@ -282,9 +342,10 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
       for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[v];
     }
   }
-  for (int j = 0; j < VECTORS * STATES; j++) ((real *)d->x)[j] = ((const real *)x)[j];
+  for (int j = 0; j < VECTORS * STATE_REALS; j++) ((real *)d->x)[j] = ((const real *)x)[j];
   return i;
 }
+#endif
 
 static void find_next_event(driver *d) {
   d->next_event = INT64_MAX;
@@ -308,7 +369,7 @@ static void block(driver *d) {
       find_next_event(d);
     }
     for (int v = 0; v < VECTORS && (tolerance ? hit : left == 0); v++) {
-      ask(d, &d->x[v], outcome);
+      ask(d, at(d, v), outcome);
       retire(d, v, outcome);
     }
   }
@@ -345,7 +406,7 @@ static basin_status pause_part(driver *d) {
   basin_part *part = d->part;
   int64_t flights = 0, waiting = part->flights - d->next_flight;
   basin_flight *flight = malloc((size_t)(waiting + LANES) * sizeof *flight);
-  double *state = malloc((size_t)(waiting + LANES) * STATES * sizeof *state);
+  double *state = malloc((size_t)((waiting + LANES) * d->states) * sizeof *state);
   if (!flight || !state) {
     free(flight);
     free(state);
@@ -355,14 +416,14 @@ static basin_status pause_part(driver *d) {
     const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
     if (!(d->active[v] >> l & 1)) continue;
     flight[flights] = (basin_flight){d->trial[lane], d->clock - d->start[lane]};
-    for (int i = 0; i < STATES; i++)
-      state[flights * STATES + i] = r_lane((const real *)&d->x[v] + i, l);
+    for (int64_t i = 0; i < d->states; i++)
+      state[flights * d->states + i] = r_lane((const real *)at(d, v) + i, l);
     flights++;
   }
   if (waiting > 0) {
     memcpy(flight + flights, part->flight + d->next_flight, (size_t)waiting * sizeof *flight);
-    memcpy(state + flights * STATES, part->flight_state + d->next_flight * STATES,
-           (size_t)(waiting * STATES) * sizeof *state);
+    memcpy(state + flights * d->states, part->flight_state + d->next_flight * d->states,
+           (size_t)(waiting * d->states) * sizeof *state);
   }
   free(part->flight);
   free(part->flight_state);
@@ -377,19 +438,19 @@ static basin_status run(driver *d) {
   MODEL(prepare)(setting, &d->cell, d->data);
   int64_t end = 0;
   for (int s = 0; s < setting->stages; s++) {
-    MODEL(stage_prepare)(&d->cell, setting->stage[s].eta, &d->stage[s]);
+    DYNAMICS(stage_prepare)(&d->cell, setting->stage[s].eta, &d->stage[s]);
     end = s == setting->stages - 1 ? INT64_MAX : end + setting->stage[s].steps;
     d->stage_end[s] = end;
   }
   for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
-  for (int i = 0; i < VECTORS * STATES; i++) ((real *)d->x)[i] = r_set(1.0);
+  for (int64_t i = 0; i < VECTORS * d->states; i++) ((real *)d->x)[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;
   for (int64_t i = 0; i < d->part->flights; i++)
     d->part->outcome[d->part->flight[i].trial] = UNDER_WAY;
 
   while (refill_all(d)) {
     block(d);
-    if (++d->blocks < 64) continue;
+    if (++d->blocks < BLOCKS_UNTOLD) continue;
     tell(d);
     if (__atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED) ||
         __atomic_load_n(&d->watch->pauses, __ATOMIC_RELAXED) != d->pauses)
@@ -399,23 +460,41 @@ static basin_status run(driver *d) {
   return BASIN_OK;
 }
 
+/* the states and the scratch, with the lanes aligned */
+static int allocate(driver *d) {
+  const basin_setting *setting = d->job->setting;
+#ifdef BASIN_SAMPLER
+  const int64_t work = DYNAMICS(work)(setting);
+  d->states = DYNAMICS(states)(setting);
+#else
+  const int64_t work = 0;
+  d->states = STATE_REALS;
+#endif
+  const size_t reals = (size_t)((VECTORS + 1) * d->states + work);
+  d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
+  d->data = malloc((size_t)MODEL(data_size)(setting) * sizeof *d->data);
+  if (!d->x || !d->data) return 0;
+  d->fresh = at(d, VECTORS);
+  d->work = (real *)at(d, VECTORS + 1);
+  return 1;
+}
+
 basin_lane_runner RUNNER;
 
 basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) {
   basin_status status = BASIN_FAILED;
   driver *d = aligned_alloc(64, (sizeof *d + 63) / 64 * 64);
-  if (!d) goto cleanup;
+  if (!d) return status;
   memset(d, 0, sizeof *d);
   d->job = job;
   d->part = part;
   d->watch = watch;
   d->pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
-  d->data = malloc((size_t)MODEL(data_size)(job->setting) * sizeof *d->data);
-  if (!d->data) goto cleanup;
-  status = run(d);
-
-cleanup:
-  if (d) free(d->data);
+  if (allocate(d)) status = run(d);
+  free(d->data);
+  free(d->x);
   free(d);
   return status;
 }
+
+#endif

@@ -14,6 +14,7 @@
 #define TEXT(x) TEXT2(x)
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]) - 1)
 #define RUNNER(isa) PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, isa))
+#define SAMPLED_RUNNER(sampler, isa) RUNNER(PASTE(sampler, PASTE(_, isa)))
 
 enum {
 #define PARAMETER_INDEX(name, initial, minimum, maximum, integer, unit, meaning) PARAMETER_##name,
@@ -59,19 +60,42 @@ static const char *check(const basin_setting *setting, const char **where) {
 static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
                             double *out) {
   MODEL(cell) cell;
-  MODEL(state) x;
   double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
   if (!data) return BASIN_FAILED;
   MODEL(prepare)(setting, &cell, data);
-  memcpy(&x, state, sizeof x);
-  MODEL(vectors)(&cell, data, (uint64_t)trial, &x, out);
+#ifdef BASIN_HAS_SAMPLERS
+  if (setting->gradient.sampler == BASIN_DIRECT)
+    MODEL(direct_vectors)(&cell, data, (uint64_t)trial, state, out);
+#endif
+  if (setting->gradient.sampler == BASIN_POPULATION) {
+    MODEL(state) x;
+    memcpy(&x, state, sizeof x);
+    MODEL(vectors)(&cell, data, (uint64_t)trial, &x, out);
+  }
   free(data);
   return BASIN_OK;
 }
 
-basin_lane_runner RUNNER(generic);
+/* the runners of one sampler, by instruction set */
 #if BASIN_X86
-basin_lane_runner RUNNER(avx2), RUNNER(avx512);
+#define DECLARE(runner) basin_lane_runner runner(generic), runner(avx2), runner(avx512);
+#define RUNNERS(runner)                                                     \
+  {                                                                         \
+    [BASIN_ISA_GENERIC] = runner(generic), [BASIN_ISA_AVX2] = runner(avx2), \
+    [BASIN_ISA_AVX512] = runner(avx512)                                     \
+  }
+#else
+#define DECLARE(runner) basin_lane_runner runner(generic);
+#define RUNNERS(runner) \
+  { [BASIN_ISA_GENERIC] = runner(generic) }
+#endif
+
+DECLARE(RUNNER)
+#ifdef BASIN_HAS_SAMPLERS
+#define DIRECT(isa) SAMPLED_RUNNER(direct, isa)
+#define PROJECTED(isa) SAMPLED_RUNNER(projected, isa)
+DECLARE(DIRECT)
+DECLARE(PROJECTED)
 #endif
 
 extern const basin_model PASTE(basin_model_, BASIN_MODEL);
@@ -96,10 +120,16 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .vectors = vectors,
     .lane_run =
         {
-            [BASIN_ISA_GENERIC] = RUNNER(generic),
-#if BASIN_X86
-            [BASIN_ISA_AVX2] = RUNNER(avx2),
-            [BASIN_ISA_AVX512] = RUNNER(avx512),
+            [BASIN_POPULATION] = RUNNERS(RUNNER),
+#ifdef BASIN_HAS_SAMPLERS
+            [BASIN_DIRECT] = RUNNERS(DIRECT),
+            [BASIN_PROJECTED] = RUNNERS(PROJECTED),
 #endif
         },
+#ifdef BASIN_HAS_SAMPLERS
+    .samplers = 1,
+    .sampled_states =
+        {[BASIN_DIRECT] = MODEL(direct_states), [BASIN_PROJECTED] = MODEL(projected_states)},
+    .sampler_check = MODEL(sampler_check),
+#endif
 };

@@ -437,7 +437,7 @@ static basin_status write_vectors(basin_output *o, int64_t cell, const basin_par
   double *all = calloc((size_t)c->model->vector_size(&c->setting) + 1, sizeof *all);
   basin_status status = all ? BASIN_OK : basin_fail_memory(error);
   for (int64_t t = 0; t < times && !status; t++) {
-    const double *state = part->state + (r * times + t) * c->model->states;
+    const double *state = part->state + (r * times + t) * basin_states(c->model, &c->setting);
     if (isnan(state[0])) break; /* the trial had ended */
     if (c->model->vectors(&c->setting, trial, state, all)) {
       status = basin_fail_memory(error);

@@ -95,8 +95,8 @@ static header describe(const basin_job *job) {
                   .times = job->times,
                   .finals = job->finals,
                   .observables = job->observables,
-                  .states = job->model->states,
-                  .kept_states = job->keep_states ? job->model->states : 0};
+                  .states = basin_states(job->model, job->setting),
+                  .kept_states = job->keep_states ? basin_states(job->model, job->setting) : 0};
 }
 
 static double header_bytes(const header *h) {

@@ -16,7 +16,11 @@ int64_t basin_plan_size(const basin_experiment *e, int64_t cell, int64_t first, 
   if (size > limit - first) size = limit - first;
   if (first < e->recorded) {
     const double each = (double)e->times *
-                        (e->observables + (e->keep_vectors ? e->cell[cell].model->states : 0)) * 8;
+                        (double)(e->observables +
+                                 (e->keep_vectors
+                                      ? basin_states(e->cell[cell].model, &e->cell[cell].setting)
+                                      : 0)) *
+                        8;
     const int64_t most = each > 0 ? (int64_t)(PART_BYTES / each) : size;
     if (size > most) size = most > 1 ? most : 1;
   }

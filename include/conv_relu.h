@@ -73,7 +73,8 @@ typedef struct conv_cell {
                                other conditions on the step sizes fail, so that it never decides */
   double swing;       /* nu = max(0, c (k+pi-1) - 1) for the largest c: how far 1'e overshoots 0 */
   double forcing;     /* (1'a*)^2 / ((k+pi-1) (1-nu)) */
-  double tolerance;   /* of the tolerance rule */
+  double tolerance, tolerance_spurious; /* of the tolerance rule */
+  int64_t inputs;                       /* B, of a sampled gradient */
   conv_source initial_a, initial_v;
   int64_t f2, teacher_a, teacher_v; /* offsets into data: [k], [k], [p] */
 } conv_cell;
@@ -273,7 +274,7 @@ BASIN_HD void conv_reached(const conv_cell *cell, const conv_state *s,
   const real to_global = r_fma(s->e1, s->e1, r_fma(s->e2, s->e2, r_fma(four * s->x, s->x, perp2)));
   const real to_spurious = r_fma(d1, d1, r_fma(d2, d2, r_fma(four * s->y, s->y, perp2)));
   outcome[BASIN_GLOBAL] = r_le(to_global, tolerance);
-  outcome[BASIN_SPURIOUS] = r_le(to_spurious, tolerance);
+  outcome[BASIN_SPURIOUS] = r_le(to_spurious, r_set(cell->tolerance_spurious));
   outcome[BASIN_DIVERGED] = conv_unbounded(to_global);
 }
 
@@ -483,6 +484,8 @@ static inline void conv_prepare(const basin_setting *setting, double shift, conv
   cell->e1_spurious = -BASIN_PI * cell->a1 / cell->stiff;
   cell->e2_spurious = -BASIN_PI * cell->a2 / (BASIN_PI - 1);
   cell->tolerance = setting->stop.tolerance;
+  cell->tolerance_spurious = setting->stop.tolerance_spurious;
+  cell->inputs = setting->gradient.inputs;
 
   /* the early rule's conditions on the step sizes, see conv_decide() */
   const basin_stage *last = &setting->stage[setting->stages - 1];

@@ -54,6 +54,8 @@ typedef __mmask8 mask;
 
 BASIN_HD real r_set(double x) { return _mm512_set1_pd(x); }
 BASIN_HD bits b_set(uint64_t x) { return (bits)_mm512_set1_epi64((long long)x); }
+/* the product of the low halves */
+BASIN_HD bits b_mul32(bits a, bits b) { return (bits)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
 BASIN_HD bits r_bits(real x) { return (bits)_mm512_castpd_si512(x); }
 BASIN_HD real r_from_bits(bits x) { return _mm512_castsi512_pd((__m512i)x); }
 BASIN_HD real r_fma(real a, real b, real c) { return _mm512_fmadd_pd(a, b, c); }
@@ -77,6 +79,7 @@ typedef __m256d mask;
 
 BASIN_HD real r_set(double x) { return _mm256_set1_pd(x); }
 BASIN_HD bits b_set(uint64_t x) { return (bits)_mm256_set1_epi64x((long long)x); }
+BASIN_HD bits b_mul32(bits a, bits b) { return (bits)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 BASIN_HD bits r_bits(real x) { return (bits)_mm256_castpd_si256(x); }
 BASIN_HD real r_from_bits(bits x) { return _mm256_castsi256_pd((__m256i)x); }
 BASIN_HD real r_fma(real a, real b, real c) { return _mm256_fmadd_pd(a, b, c); }
@@ -101,6 +104,7 @@ typedef int mask;
 
 BASIN_HD real r_set(double x) { return x; }
 BASIN_HD bits b_set(uint64_t x) { return x; }
+BASIN_HD bits b_mul32(bits a, bits b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
 BASIN_HD bits r_bits(real x) {
   bits b;
   memcpy(&b, &x, sizeof b);

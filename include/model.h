@@ -34,6 +34,19 @@
  *     void name_reached(cell, state, outcome[])          tolerance rule: masks of outcomes reached, and diverged
  *     void name_observe(cell, state, out[])              every observable, in the table's order
  *
+ * A model with sampled gradients defines BASIN_HAS_SAMPLERS and, for both samplers S of direct and projected,
+ *
+ *     name_S_state           `real`: a state is an array of name_S_states(setting) of them, with the lanes
+ *     name_S_stage, name_S_rates, name_S_stage_prepare()   as above
+ *     int64_t name_S_states(setting), name_S_work(setting) lengths of the state and of a scratch array
+ *     const char *name_sampler_check(setting)              what is wrong with setting->gradient, or NULL
+ *     void name_S_start(cell, data, trial, state *)
+ *     void name_S_step(cell, data, rates, trial, step, work, state *)  `step`: steps taken so far, by lane
+ *     void name_S_reached(cell, data, state, outcome[]), name_S_observe(cell, data, state, out[])
+ *     void name_direct_vectors(cell, data, trial, state, out)
+ *
+ * There is no early rule for them: no state is beyond the reach of noise.
+ *
  * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
  * name_decide must be proved or conservative: a lane it names must end there if run for ever.
  */
@@ -89,8 +102,22 @@ typedef struct basin_stage {
 typedef struct basin_stop {
   double
       tolerance; /* stop where the squared distance to the optimum is at most this; 0: the early rule */
-  int64_t max_steps; /* the trial is unresolved after so many steps */
+  double tolerance_spurious; /* the same for a spurious one; by default the same */
+  int64_t max_steps;         /* the trial is unresolved after so many steps */
 } basin_stop;
+
+/* What gradient descent follows: the expectation over the inputs, or the mean over fresh ones at every step. */
+enum basin_sampler {
+  BASIN_POPULATION,
+  BASIN_DIRECT,    /* every number of every input is drawn */
+  BASIN_PROJECTED, /* only what the gradient depends on, equal in distribution */
+  BASIN_SAMPLERS
+};
+
+typedef struct basin_gradient {
+  enum basin_sampler sampler;
+  int64_t inputs; /* B of a step; 0 for the population */
+} basin_gradient;
 
 /* One cell, as the experiment file resolves it. Arrays follow the order of the model's tables. */
 typedef struct basin_setting {
@@ -100,6 +127,7 @@ typedef struct basin_setting {
   const basin_stage *stage;
   int stages;
   basin_stop stop;
+  basin_gradient gradient;
   uint64_t key; /* Philox key */
 } basin_setting;
 

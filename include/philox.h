@@ -16,14 +16,16 @@
 #define BASIN_PHILOX_H
 
 #include "dmath.h"
-#include <Random123/philox.h>
 
 /* The random streams. A stream is never reused for a second purpose. */
 #define BASIN_STREAMS(X)                                                       \
   X(BASIN_STREAM_DIRECTION, 0,                                                 \
     "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i") \
   X(BASIN_STREAM_RADIUS, 16,                                                   \
-    "initial vector i: one uniform for the radius in a ball, stream 16 + i")
+    "initial vector i: one uniform for the radius in a ball, stream 16 + i")   \
+  X(BASIN_STREAM_INPUT, 32,                                                    \
+    "sampled gradient: the normals of the step's inputs, see conv_sampled.h")  \
+  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square number")
 
 enum basin_stream {
 #define BASIN_STREAM(name, number, use) name = (number),
@@ -35,24 +37,30 @@ enum basin_stream {
 #define BASIN_STEPS_MAX ((int64_t)1 << 40)
 #define BASIN_VECTOR_MAX ((int64_t)1 << 25) /* normals of one stream and step: two a block */
 
-/* 128 random bits of each lane's trial, as two words of 64 */
+/* 128 random bits of each lane's trial at its own step, as two words of 64. The four words of Philox are kept in
+   the low halves of the lanes; what the multiplications leave in the high ones is never read. */
+BASIN_HD void basin_words_at(uint64_t key, int stream, bits trial, bits step, uint64_t block,
+                             bits *low, bits *high) {
+  const bits position = step << 24 | b_set(block), address = trial | b_set((uint64_t)stream << 48);
+  bits c0 = position, c1 = position >> 32, c2 = address, c3 = address >> 32;
+  uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+  for (int round = 0; round < 10; round++) {
+    const bits p0 = b_mul32(c0, b_set(0xd2511f53u)), p1 = b_mul32(c2, b_set(0xcd9e8d57u));
+    c0 = (p1 >> 32) ^ c1 ^ b_set(k0);
+    c2 = (p0 >> 32) ^ c3 ^ b_set(k1);
+    c1 = p1;
+    c3 = p0;
+    k0 += 0x9e3779b9u;
+    k1 += 0xbb67ae85u;
+  }
+  *low = (c0 & b_set(0xffffffffu)) | c1 << 32;
+  *high = (c2 & b_set(0xffffffffu)) | c3 << 32;
+}
+
+/* the same at one step for all */
 BASIN_HD void basin_words(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block,
                           bits *low, bits *high) {
-  const uint64_t position = step << 24 | block;
-  uint64_t subsequence[BASIN_LANES], a[BASIN_LANES], b[BASIN_LANES];
-  const bits address = trial | b_set((uint64_t)stream << 48);
-  memcpy(subsequence, &address, sizeof address);
-  for (int lane = 0; lane < BASIN_LANES; lane++) {
-    const philox4x32_ctr_t counter = {{(uint32_t)position, (uint32_t)(position >> 32),
-                                       (uint32_t)subsequence[lane],
-                                       (uint32_t)(subsequence[lane] >> 32)}};
-    const philox4x32_key_t keys = {{(uint32_t)key, (uint32_t)(key >> 32)}};
-    const philox4x32_ctr_t r = philox4x32_R(10, counter, keys);
-    a[lane] = (uint64_t)r.v[1] << 32 | r.v[0];
-    b[lane] = (uint64_t)r.v[3] << 32 | r.v[2];
-  }
-  memcpy(low, a, sizeof *low);
-  memcpy(high, b, sizeof *high);
+  basin_words_at(key, stream, trial, b_set(step), block, low, high);
 }
 
 /* uniform on {0, 1, ..., 2^52 - 1} / 2^52 */
@@ -65,17 +73,29 @@ BASIN_HD real r_uniform_positive(bits word) {
   return r_set(2.0) - r_from_bits(word >> 12 | b_set(0x3ff0000000000000u));
 }
 
-/* two independent standard normals (Box and Muller 1958); none exceeds 8.5 in magnitude */
-BASIN_HD void basin_normals(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block,
-                            real *x, real *y) {
-  bits low, high;
+/* two independent standard normals of 128 random bits (Box and Muller 1958); none exceeds 8.5 in magnitude */
+BASIN_HD void basin_box_muller(bits low, bits high, real *x, real *y) {
   real sine, cosine;
-  basin_words(key, stream, trial, step, block, &low, &high);
   const real radius = r_sqrt(r_set(-2.0) * r_log(r_uniform_positive(low)));
   const real turn = r_uniform(high);
   r_sincospi(turn + turn, &sine, &cosine);
   *x = radius * cosine;
   *y = radius * sine;
+}
+
+BASIN_HD void basin_normals(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block,
+                            real *x, real *y) {
+  bits low, high;
+  basin_words(key, stream, trial, step, block, &low, &high);
+  basin_box_muller(low, high, x, y);
+}
+
+/* the same where every lane has a step of its own */
+BASIN_HD void basin_normals_at(uint64_t key, int stream, bits trial, bits step, uint64_t block,
+                               real *x, real *y) {
+  bits low, high;
+  basin_words_at(key, stream, trial, step, block, &low, &high);
+  basin_box_muller(low, high, x, y);
 }
 
 /* Philox key of a cell: splitmix64's finaliser (Steele et al. 2014) over both words */

@@ -109,7 +109,8 @@ static void run_part(const basin_experiment *e, int isa, int64_t cell, int64_t f
   basin_part_job(e, cell, first, count, index, index + e->finals, &job);
   job.recorded = e->recorded > 0 ? first + count : 0; /* record every trial of the part */
   assert_ok(basin_part_allocate(&job, part, &error), error);
-  assert_int_equal(job.model->lane_run[isa](&job, part, &watch), BASIN_OK);
+  assert_int_equal(job.model->lane_run[job.setting->gradient.sampler][isa](&job, part, &watch),
+                   BASIN_OK);
   assert_int_equal(watch.trials, count);
 }
 
@@ -120,7 +121,8 @@ static void replay_alone(void **unused) {
   (void)unused;
   for (int isa = 0; isa <= basin_cpu_isa(NULL); isa++)
     for (int64_t cell = 0; cell < e->cells; cell++) {
-      const int64_t times = e->times, states = e->cell[cell].model->states;
+      const int64_t times = e->times,
+                    states = basin_states(e->cell[cell].model, &e->cell[cell].setting);
       basin_part all, one;
       run_part(e, isa, cell, 0, 300, index, &all);
       for (int64_t trial = cell; trial < 300; trial += 37) {
@@ -151,7 +153,8 @@ static void assert_same_part(const basin_experiment *e, int64_t cell, const basi
   assert_memory_equal(x->final, y->final, n * (size_t)e->finals * sizeof *x->final);
   assert_memory_equal(x->record, y->record, kept * (size_t)e->observables * sizeof *x->record);
   assert_memory_equal(x->state, y->state,
-                      kept * (size_t)e->cell[cell].model->states * sizeof *x->state);
+                      kept * (size_t)basin_states(e->cell[cell].model, &e->cell[cell].setting) *
+                          sizeof *x->state);
 }
 
 /* a part that is paused again and again, saved, and taken up from the file by another instruction set: the same bits */
@@ -172,7 +175,8 @@ static void paused_and_resumed(void **unused) {
       run_part(e, isas - 1, cell, 50, 200, index, &whole);
       basin_part_job(e, cell, 50, 200, index, index + e->finals, &job);
       assert_ok(basin_part_allocate(&job, &part, &error), error);
-      while (job.model->lane_run[pauses % isas](&job, &part, &watch) == BASIN_INTERRUPTED) {
+      while (job.model->lane_run[job.setting->gradient.sampler][pauses % isas](
+                 &job, &part, &watch) == BASIN_INTERRUPTED) {
         pauses++;
         flights += (int)part.flights;
         assert_ok(basin_part_save(folder, e->identity, cell, &job, &part, &error), error);

@@ -85,7 +85,7 @@ static void make_parts(int64_t count) {
     basin_part part;
     basin_part_job(e, i % 2, i / 2 * 16, i / 2 == 12 ? 8 : 16, index, index + e->finals, &job);
     assert_ok(basin_part_allocate(&job, &part, &error), error);
-    assert_int_equal(job.model->lane_run[0](&job, &part, &watch), BASIN_OK);
+    assert_int_equal(job.model->lane_run[BASIN_POPULATION][0](&job, &part, &watch), BASIN_OK);
     assert_ok(basin_part_write(parts, e->identity, i % 2, &job, &part, &error), error);
     basin_part_free(&part);
   }

@@ -12,7 +12,7 @@
 #ifndef BASIN_MODELS_CNN_H
 #define BASIN_MODELS_CNN_H
 
-#include "../conv_relu.h"
+#include "../conv_sampled.h"
 
 #define cnn_TITLE "two-layer convolutional network with weight normalisation"
 #define cnn_SOURCE \
@@ -34,6 +34,12 @@
 #define cnn_OUTCOMES CONV_OUTCOMES
 
 CONV_FUNCTIONS(cnn, 1)
+CONV_SAMPLER(cnn, direct, 1)
+CONV_SAMPLER(cnn, projected, 1)
+
+static inline const char *cnn_sampler_check(const basin_setting *setting) {
+  return conv_sampler_check(setting);
+}
 
 static inline const char *cnn_check(const basin_setting *setting, const char **where) {
   const basin_vector *v = &setting->initial[1];
@@ -54,6 +60,12 @@ static inline void cnn_prepare(const basin_setting *setting, cnn_cell *cell, dou
 static inline void cnn_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
                                const cnn_state *x, double *out) {
   conv_vectors(cell, data, trial, x, 1, out);
+}
+
+static inline void cnn_direct_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
+                                      const double *x, double *out) {
+  (void)data, (void)trial;
+  memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
 }
 #endif
 

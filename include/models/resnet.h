@@ -12,7 +12,7 @@
 #ifndef BASIN_MODELS_RESNET_H
 #define BASIN_MODELS_RESNET_H
 
-#include "../conv_relu.h"
+#include "../conv_sampled.h"
 
 #define resnet_TITLE "two-layer convolutional residual network, normalised after every step"
 #define resnet_SOURCE "Liu et al., NeurIPS 2019, equations (6)-(8) and Proposition 16"
@@ -33,6 +33,12 @@
 #define resnet_OUTCOMES CONV_OUTCOMES
 
 CONV_FUNCTIONS(resnet, 0)
+CONV_SAMPLER(resnet, direct, 0)
+CONV_SAMPLER(resnet, projected, 0)
+
+static inline const char *resnet_sampler_check(const basin_setting *setting) {
+  return conv_sampler_check(setting);
+}
 
 static inline const char *resnet_check(const basin_setting *setting, const char **where) {
   const basin_vector *w = &setting->initial[1];
@@ -56,6 +62,13 @@ static inline void resnet_prepare(const basin_setting *setting, resnet_cell *cel
 static inline void resnet_vectors(const resnet_cell *cell, const double *data, uint64_t trial,
                                   const resnet_state *x, double *out) {
   conv_vectors(cell, data, trial, x, 0, out);
+  for (int64_t j = 0; j < cell->p; j++) out[cell->k + j] -= cell->shift; /* w = v - 1/sqrt(p) */
+}
+
+static inline void resnet_direct_vectors(const resnet_cell *cell, const double *data,
+                                         uint64_t trial, const double *x, double *out) {
+  (void)data, (void)trial;
+  memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
   for (int64_t j = 0; j < cell->p; j++) out[cell->k + j] -= cell->shift; /* w = v - 1/sqrt(p) */
 }
 #endif

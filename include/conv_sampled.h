@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conv_sampled.h: stochastic gradient descent on the networks of conv_relu.h.
+ *
+ * Every step draws B fresh inputs, each of k patches Z_ij of p standard normals, and follows the gradient of
+ * the mean of 1/2 r_i^2, r_i = f(v, a, Z_i) - f(v*, a*, Z_i). With u_ij = Z_ij'v / |v| and t_ij = Z_ij'v*,
+ *
+ *   r_i    = sum_j a_j sigma(u_ij) - a*_j sigma(t_ij)
+ *   grad_a = 1/B sum_i r_i sigma(u_ij)                                              (entry j)
+ *   grad_v = 1/|v| (I - v v'/|v|^2) G,   G = 1/B sum_ij r_i a_j 1{u_ij > 0} Z_ij
+ *
+ * direct: all p k normals of every input are drawn. The state is a and v.
+ *
+ * projected: equal in distribution, at 2 k normals an input whatever p is. Let n be the unit vector of v*
+ * orthogonal to v. Then u_ij and xi_ij = Z_ij'n are independent standard normals, t_ij = cos phi u_ij +
+ * sin phi xi_ij, and the part of G along n follows. What is left of the Z_ij, orthogonal to v and v*, is
+ * independent of all that; so, given it, the rest of G is a normal vector in p - 2 dimensions of variance
+ * 1/B^2 sum_ij (r_i a_j 1{u_ij > 0})^2 each, in a direction that is uniform and so does not matter: its
+ * length is one chi-square number. The state is a, cos phi, sin phi and 1/|v|^2. For fresh normal inputs only.
+ *
+ * Sums over patches are taken in columns: patch j belongs to column j mod 32, a column adds up in the order of
+ * j, and the columns are added by halving (32 to 16, ...). So any team of up to 32 threads can share a trial
+ * and come to the same bits.
+ *
+ * Operations of one input: direct draws p k normals (basin_normals) and does 4 flop on each, 3 for every
+ * column and entry of v; projected draws 2 k normals and does about 20 k flop.
+ */
+#ifndef BASIN_CONV_SAMPLED_H
+#define BASIN_CONV_SAMPLED_H
+
+#include "conv_relu.h"
+
+enum { CONV_COLUMNS = 32 };
+
+/* constants of a stage, B in them already */
+#define CONV_SAMPLED_RATES(X) \
+  X(rate_a) /* eta_a / B */   \
+  X(rate_w) /* eta_w / B */
+
+typedef struct conv_sampled_stage {
+#define CONV_MEMBER(name) double name;
+  CONV_SAMPLED_RATES(CONV_MEMBER)
+#undef CONV_MEMBER
+} conv_sampled_stage;
+
+typedef struct conv_sampled_rates {
+#define CONV_MEMBER(name) real name;
+  CONV_SAMPLED_RATES(CONV_MEMBER)
+#undef CONV_MEMBER
+} conv_sampled_rates;
+
+static inline void conv_sampled_stage_prepare(const conv_cell *cell, const double *eta,
+                                              conv_sampled_stage *stage) {
+  stage->rate_a = eta[0] / (double)cell->inputs;
+  stage->rate_w = eta[1] / (double)cell->inputs;
+}
+
+/* columns that k patches fill, as a power of two */
+BASIN_HD int conv_columns(int64_t k) {
+  int columns = 1;
+  while (columns < k && columns < CONV_COLUMNS) columns *= 2;
+  return columns;
+}
+
+/* the sum of the columns, which are used up */
+BASIN_HD real conv_add_columns(real *column, int columns) {
+  for (int half = columns / 2; half > 0; half /= 2)
+    for (int c = 0; c < half; c++) column[c] = column[c] + column[c + half];
+  return column[0];
+}
+
+BASIN_HD void conv_clear(real *x, int64_t count) {
+  for (int64_t i = 0; i < count; i++) x[i] = r_set(0.0);
+}
+
+BASIN_HD real conv_relu(real x) { return r_max(x, r_set(0.0)); }
+
+/* phi from its cosine and sine, without loss of accuracy at either end: 1 -+ cos phi = sin^2 phi / (1 +- cos phi) */
+BASIN_HD void conv_half_angle(real cosine, real sine, conv_state *s) {
+  const real larger = r_set(1.0) + r_abs(cosine), smaller = sine * sine / larger;
+  const mask acute = r_lt(r_set(0.0), cosine);
+  s->x = r_sqrt(r_set(0.5) * r_select(acute, smaller, larger));
+  s->y = r_sqrt(r_set(0.5) * r_select(acute, larger, smaller));
+  s->psi = r_angle(sine, r_set(0.0) - cosine);
+}
+
+/* the first three members of conv_state from a */
+BASIN_HD void conv_reduce_a(const conv_cell *cell, const double *data, const real *a,
+                            conv_state *s) {
+  real sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
+  for (int64_t j = 0; j < cell->k; j++) {
+    const real e = a[j] - r_set(data[cell->teacher_a + j]);
+    sum = sum + e;
+    along = r_fma(e, r_set(data[cell->f2 + j]), along);
+    norm2 = r_fma(e, e, norm2);
+  }
+  s->e1 = sum / r_set(cell->root_k);
+  s->e2 = along;
+  s->perp = r_sqrt(r_max(r_fnma(s->e2, s->e2, r_fnma(s->e1, s->e1, norm2)), r_set(0.0)));
+}
+
+/* a_0, the same as for the population gradient */
+BASIN_HD void conv_sampled_start_a(const conv_cell *cell, const double *data, bits trial, real *a) {
+  real norm2 = r_set(0.0), z0, z1;
+  for (int64_t j = 0; j < cell->k; j += 2) {
+    conv_entries(cell, &cell->initial_a, data, CONV_VECTOR_A, trial, j / 2, &z0, &z1);
+    a[j] = z0;
+    if (j + 1 < cell->k) a[j + 1] = z1;
+    norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
+  }
+  const real factor = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2);
+  for (int64_t j = 0; j < cell->k; j++) a[j] = factor * a[j];
+}
+
+/* ---------------------------------------------------------------- direct */
+
+/* state: a [k], v [p] */
+static inline int64_t conv_direct_states(const basin_setting *setting) {
+  return setting->teacher[0].length + setting->teacher[1].length;
+}
+
+/* scratch: one patch [p]; sigma(u) and grad_a [k] each; the columns of one input and of all [columns][p] */
+static inline int64_t conv_direct_work(const basin_setting *setting) {
+  const int64_t k = setting->teacher[0].length, p = setting->teacher[1].length;
+  return p + 2 * k + 2 * conv_columns(k) * p;
+}
+
+BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, bits trial, real *x,
+                                int weight_norm) {
+  real *v = x + cell->k, z[2], norm2 = r_set(0.0);
+  conv_sampled_start_a(cell, data, trial, x);
+  for (int64_t q = 0; q < cell->p; q += 2) {
+    conv_entries(cell, &cell->initial_v, data, CONV_VECTOR_V, trial, q / 2, &z[0], &z[1]);
+    for (int64_t i = 0; i < 2 && q + i < cell->p; i++) {
+      v[q + i] = z[i];
+      norm2 = r_fma(z[i], z[i], norm2);
+    }
+  }
+  const real factor = conv_factor(cell, &cell->initial_v, CONV_VECTOR_V, trial, norm2);
+  real length2 = r_set(0.0);
+  for (int64_t q = 0; q < cell->p; q++) {
+    v[q] = r_fma(factor, v[q], r_set(cell->shift));
+    length2 = r_fma(v[q], v[q], length2);
+  }
+  const real scale = r_set(1.0) / r_sqrt(length2);
+  for (int64_t q = 0; q < cell->p && !weight_norm; q++) v[q] = scale * v[q];
+}
+
+/* the p normals of patch j of input i, and their products with v and v* */
+BASIN_HD void conv_draw_patch(const conv_cell *cell, const double *data, bits trial, bits step,
+                              int stream, int64_t patch, const real *v, real *z, real *u, real *t) {
+  const int64_t p = cell->p, blocks = (p + 1) / 2;
+  const double *v_star = data + cell->teacher_v;
+  *u = *t = r_set(0.0);
+  for (int64_t b = 0; b < blocks; b++) {
+    const int64_t q = 2 * b;
+    real z0, z1;
+    basin_normals_at(cell->key, stream, trial, step, (uint64_t)(patch * blocks + b), &z0, &z1);
+    z[q] = z0;
+    *u = r_fma(z0, v[q], *u);
+    *t = r_fma(z0, r_set(v_star[q]), *t);
+    if (q + 1 == p) break;
+    z[q + 1] = z1;
+    *u = r_fma(z1, v[q + 1], *u);
+    *t = r_fma(z1, r_set(v_star[q + 1]), *t);
+  }
+}
+
+/* one step; x: the state, work: the scratch, step: the number of steps taken so far */
+BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
+                               const conv_sampled_rates *rate, bits trial, bits step, real *work,
+                               real *x, int weight_norm) {
+  const int64_t k = cell->k, p = cell->p;
+  const int columns = conv_columns(k);
+  const real zero = r_set(0.0);
+  real *a = x, *v = x + k, *z = work, *active = z + p, *grad = active + k, *input = grad + k,
+       *all = input + columns * p, residual[CONV_COLUMNS];
+  real length2 = zero;
+  for (int64_t q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
+  const real inverse = r_set(1.0) / r_sqrt(length2);
+
+  conv_clear(grad, k);
+  conv_clear(all, columns * p);
+  for (int64_t i = 0; i < cell->inputs; i++) {
+    conv_clear(input, columns * p);
+    conv_clear(residual, columns);
+    for (int64_t j = 0; j < k; j++) {
+      const int c = (int)(j % columns);
+      real u, t;
+      conv_draw_patch(cell, data, trial, step, BASIN_STREAM_INPUT, i * k + j, v, z, &u, &t);
+      active[j] = conv_relu(u * inverse);
+      residual[c] = r_fma(a[j], active[j], residual[c]);
+      residual[c] = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), residual[c]);
+      const real weight = r_select(r_lt(zero, u), a[j], zero);
+      real *to = input + c * p;
+      for (int64_t q = 0; q < p; q++) to[q] = r_fma(weight, z[q], to[q]);
+    }
+    const real r = conv_add_columns(residual, columns);
+    for (int64_t j = 0; j < k; j++) grad[j] = r_fma(r, active[j], grad[j]);
+    for (int64_t q = 0; q < columns * p; q++) all[q] = r_fma(r, input[q], all[q]);
+  }
+
+  /* G, column after column at once; then its part orthogonal to v */
+  real along = zero;
+  for (int half = columns / 2; half > 0; half /= 2)
+    for (int64_t q = 0; q < half * p; q++) all[q] = all[q] + all[q + half * p];
+  for (int64_t q = 0; q < p; q++) along = r_fma(all[q], v[q], along);
+  along = along * (inverse * inverse);
+  const real rate_w = rate->rate_w * inverse;
+  length2 = zero;
+  for (int64_t q = 0; q < p; q++) {
+    v[q] = r_fnma(rate_w, r_fnma(along, v[q], all[q]), v[q]);
+    length2 = r_fma(v[q], v[q], length2);
+  }
+  const real scale = r_set(1.0) / r_sqrt(length2);
+  for (int64_t q = 0; q < p && !weight_norm; q++) v[q] = scale * v[q];
+  for (int64_t j = 0; j < k; j++) a[j] = r_fnma(rate->rate_a, grad[j], a[j]);
+}
+
+/* the state of conv_relu.h: what the rules and the observables are made of */
+BASIN_HD void conv_direct_reduce(const conv_cell *cell, const double *data, const real *x,
+                                 conv_state *s) {
+  const real *v = x + cell->k;
+  const double *v_star = data + cell->teacher_v;
+  real along = r_set(0.0), rest2 = r_set(0.0);
+  for (int64_t q = 0; q < cell->p; q++) along = r_fma(v[q], r_set(v_star[q]), along);
+  for (int64_t q = 0; q < cell->p; q++) {
+    const real rest = r_fnma(along, r_set(v_star[q]), v[q]);
+    rest2 = r_fma(rest, rest, rest2);
+  }
+  const real length2 = r_fma(along, along, rest2), length = r_sqrt(length2);
+  conv_reduce_a(cell, data, x, s);
+  conv_half_angle(along / length, r_sqrt(rest2) / length, s);
+  s->shrink = r_set(1.0) / length2;
+  s->side = r_set(1.0);
+}
+
+/* ---------------------------------------------------------------- projected */
+
+/* state: a [k], cos phi, sin phi, 1/|v|^2 */
+static inline int64_t conv_projected_states(const basin_setting *setting) {
+  return setting->teacher[0].length + 3;
+}
+
+/* scratch: sigma(u) and grad_a [k] each */
+static inline int64_t conv_projected_work(const basin_setting *setting) {
+  return 2 * setting->teacher[0].length;
+}
+
+BASIN_HD void conv_projected_start(const conv_cell *cell, const double *data, bits trial, real *x,
+                                   int weight_norm) {
+  conv_state s;
+  const real two = r_set(2.0);
+  conv_sampled_start_a(cell, data, trial, x);
+  conv_start_v(cell, data, trial, &s, weight_norm);
+  x[cell->k] = (s.y - s.x) * (s.y + s.x);
+  x[cell->k + 1] = two * s.x * s.y;
+  x[cell->k + 2] = s.shrink;
+}
+
+/* A chi-square number with the degrees of freedom, p - 2: none for 0, a squared normal for 1, else twice
+   Marsaglia and Tsang's gamma (2000), whose attempts are the blocks of a stream of their own. */
+BASIN_HD real conv_chi_square(const conv_cell *cell, bits trial, bits step) {
+  const int64_t freedom = cell->p - 2;
+  const real zero = r_set(0.0), one = r_set(1.0);
+  real z0, z1, result = zero;
+  if (freedom <= 0) return zero;
+  basin_normals_at(cell->key, BASIN_STREAM_CHI, trial, step, 0, &z0, &z1);
+  if (freedom == 1) return z0 * z0;
+  const double d = 0.5 * (double)freedom - 1.0 / 3.0, c = 1 / sqrt(9 * d);
+  mask open = r_lt(zero, one);
+  for (uint64_t attempt = 0; m_any(open); attempt += 2) {
+    bits low, high;
+    if (attempt) basin_normals_at(cell->key, BASIN_STREAM_CHI, trial, step, attempt, &z0, &z1);
+    basin_words_at(cell->key, BASIN_STREAM_CHI, trial, step, attempt + 1, &low, &high);
+    const real root = r_fma(r_set(c), z0, one), cube = root * root * root;
+    const mask positive = r_lt(zero, root);
+    const real safe = r_select(positive, cube, one);
+    const real bound = r_fma(r_set(0.5) * z0, z0, r_set(d) * ((one - cube) + r_log(safe)));
+    const mask accepted = m_and(positive, r_lt(r_log(r_uniform_positive(low)), bound));
+    result = r_select(m_and(open, accepted), r_set(2 * d) * cube, result);
+    open = m_and(open, m_not(accepted));
+  }
+  return result;
+}
+
+BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
+                                  const conv_sampled_rates *rate, bits trial, bits step, real *work,
+                                  real *x, int weight_norm) {
+  const int64_t k = cell->k;
+  const int columns = conv_columns(k);
+  const real zero = r_set(0.0), one = r_set(1.0), cosine = x[k], sine = x[k + 1];
+  real *a = x, *active = work, *grad = active + k;
+  real residual[CONV_COLUMNS], across[CONV_COLUMNS], square[CONV_COLUMNS], all_across[CONV_COLUMNS],
+      all_square[CONV_COLUMNS];
+
+  conv_clear(grad, k);
+  conv_clear(all_across, columns);
+  conv_clear(all_square, columns);
+  for (int64_t i = 0; i < cell->inputs; i++) {
+    conv_clear(residual, columns);
+    conv_clear(across, columns);
+    conv_clear(square, columns);
+    for (int64_t j = 0; j < k; j++) {
+      const int c = (int)(j % columns);
+      real u, xi;
+      basin_normals_at(cell->key, BASIN_STREAM_INPUT, trial, step, (uint64_t)(i * k + j), &u, &xi);
+      const real t = r_fma(cosine, u, sine * xi);
+      active[j] = conv_relu(u);
+      residual[c] = r_fma(a[j], active[j], residual[c]);
+      residual[c] = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), residual[c]);
+      const real weight = r_select(r_lt(zero, u), a[j], zero);
+      across[c] = r_fma(weight, xi, across[c]);
+      square[c] = r_fma(weight, weight, square[c]);
+    }
+    const real r = conv_add_columns(residual, columns), r2 = r * r;
+    for (int64_t j = 0; j < k; j++) grad[j] = r_fma(r, active[j], grad[j]);
+    for (int c = 0; c < columns; c++) {
+      all_across[c] = r_fma(r, across[c], all_across[c]);
+      all_square[c] = r_fma(r2, square[c], all_square[c]);
+    }
+  }
+
+  /* in units of |v|: v moves by -along n, and by `off` orthogonal to v and v* */
+  const real pull = rate->rate_w * x[k + 2];
+  const real along = pull * conv_add_columns(all_across, columns);
+  const real off2 = pull * pull *
+                    (conv_add_columns(all_square, columns) * conv_chi_square(cell, trial, step));
+  const real length2 = one + r_fma(along, along, off2), length = r_sqrt(length2);
+  const real side = r_fma(along, cosine, sine);
+  x[k] = r_fnma(along, sine, cosine) / length;
+  x[k + 1] = r_sqrt(r_fma(side, side, off2)) / length;
+  if (weight_norm) x[k + 2] = x[k + 2] / length2;
+  for (int64_t j = 0; j < k; j++) a[j] = r_fnma(rate->rate_a, grad[j], a[j]);
+}
+
+BASIN_HD void conv_projected_reduce(const conv_cell *cell, const double *data, const real *x,
+                                    conv_state *s) {
+  conv_reduce_a(cell, data, x, s);
+  conv_half_angle(x[cell->k], x[cell->k + 1], s);
+  s->shrink = x[cell->k + 2];
+  s->side = r_set(1.0);
+}
+
+/* ---------------------------------------------------------------- what the two models share */
+
+#define BASIN_HAS_SAMPLERS 1
+
+/* what is wrong with the sampled gradient, or NULL */
+static inline const char *conv_sampler_check(const basin_setting *setting) {
+  const double k = (double)setting->teacher[0].length, p = (double)setting->teacher[1].length;
+  const int direct = setting->gradient.sampler == BASIN_DIRECT;
+  const double blocks = (double)setting->gradient.inputs * k *
+                        (direct ? (double)(int64_t)((p + 1) / 2) : 1);
+  if (!direct && p < 2)
+    return "sampler projected needs p of at least 2: with p = 1 no direction is orthogonal to v";
+  if (blocks > (double)(BASIN_VECTOR_MAX / 2))
+    return "more than 2^25 random numbers a step: fewer inputs, or sampler projected";
+  return NULL;
+}
+
+/* the functions of model.h for one sampler */
+#define CONV_SAMPLER(name, sampler, weight_norm)                                                \
+  typedef real name##_##sampler##_state;                                                        \
+  typedef conv_sampled_stage name##_##sampler##_stage;                                          \
+  typedef conv_sampled_rates name##_##sampler##_rates;                                          \
+  static inline int64_t name##_##sampler##_states(const basin_setting *setting) {               \
+    return conv_##sampler##_states(setting);                                                    \
+  }                                                                                             \
+  static inline int64_t name##_##sampler##_work(const basin_setting *setting) {                 \
+    return conv_##sampler##_work(setting);                                                      \
+  }                                                                                             \
+  static inline void name##_##sampler##_stage_prepare(const conv_cell *cell, const double *eta, \
+                                                      conv_sampled_stage *stage) {              \
+    conv_sampled_stage_prepare(cell, eta, stage);                                               \
+  }                                                                                             \
+  BASIN_HD void name##_##sampler##_start(const conv_cell *cell, const double *data, bits trial, \
+                                         real *x) {                                             \
+    conv_##sampler##_start(cell, data, trial, x, weight_norm);                                  \
+  }                                                                                             \
+  BASIN_HD void name##_##sampler##_step(const conv_cell *cell, const double *data,              \
+                                        const conv_sampled_rates *rates, bits trial, bits step, \
+                                        real *work, real *x) {                                  \
+    conv_##sampler##_step(cell, data, rates, trial, step, work, x, weight_norm);                \
+  }                                                                                             \
+  BASIN_HD void name##_##sampler##_reached(const conv_cell *cell, const double *data,           \
+                                           const real *x, mask *outcome) {                      \
+    conv_state s;                                                                               \
+    conv_##sampler##_reduce(cell, data, x, &s);                                                 \
+    conv_reached(cell, &s, outcome);                                                            \
+  }                                                                                             \
+  BASIN_HD void name##_##sampler##_observe(const conv_cell *cell, const double *data,           \
+                                           const real *x, real *out) {                          \
+    conv_state s;                                                                               \
+    conv_##sampler##_reduce(cell, data, x, &s);                                                 \
+    conv_observe(cell, &s, out);                                                                \
+  }
+
+#endif
