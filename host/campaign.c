@@ -374,6 +374,20 @@ basin_status basin_campaign_heartbeats(const basin_campaign *c, basin_heartbeat 
   return BASIN_OK;
 }
 
+/* Takes away what earlier processes of this shard have told: those that still run tell it again. */
+static void forget_earlier(const basin_campaign *c, int64_t shard, int64_t shards) {
+  DIR *directory = opendir(c->running);
+  for (struct dirent *entry; directory && (entry = readdir(directory));) {
+    basin_heartbeat beat;
+    char path[2 * BASIN_PATH_BYTES];
+    if (!parse_heartbeat(entry->d_name, &beat) || beat.shard != shard || beat.shards != shards)
+      continue;
+    snprintf(path, sizeof path, "%s/%s", c->running, entry->d_name);
+    unlink(path);
+  }
+  if (directory) closedir(directory);
+}
+
 /* ---- a shard ---- */
 
 /* read the parts that lie in a range of this shard to their end; damaged ones leave the list */
@@ -472,6 +486,7 @@ basin_status basin_campaign_run(const basin_campaign *c, int64_t shard, int64_t 
   basin_status status = basin_runner_open(&r, c->experiment, &told, c->parts, c->part_trials,
                                           error);
   if (status) return status;
+  forget_earlier(c, shard, shards);
   while (!status && work) {
     r.progress.trials_kept = r.progress.trials_total = 0;
     r.watch.trials = 0;
