@@ -29,7 +29,9 @@ static void on_progress(void *context, const basin_progress *p) {
   screen *s = context;
   char rate[32], left[32];
   s->latest = *p;
-  if (s->quiet || p->seconds - s->last < (s->terminal ? 0.1 : 5)) return;
+  /* in a log: ever more seldom, so that a run of days leaves some hundred lines */
+  const double pause = s->terminal ? 0.1 : fmax(5, p->seconds / 20);
+  if (s->quiet || p->seconds - s->last < pause) return;
   s->last = p->seconds;
   show_rate(rate, sizeof rate, p->seconds > 0 ? (double)p->trial_steps / p->seconds : 0);
   basin_show_time(left, sizeof left, p->seconds_left);
