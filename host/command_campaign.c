@@ -18,15 +18,7 @@
 
 /* ---- submit ---- */
 
-/* text for the script, in single quotes */
-static void shell_quote(FILE *to, const char *text) {
-  putc('\'', to);
-  for (; *text; text++) {
-    if (*text == '\'') fputs("'\\''", to);
-    else putc(*text, to);
-  }
-  putc('\'', to);
-}
+enum { WORD_BYTES = 4 * BASIN_PATH_BYTES }; /* a path with quotes around it and in it */
 
 /* #SBATCH lines know double quotes alone */
 static basin_status check_batch_text(const char *text, const char *what, basin_error *error) {
@@ -47,28 +39,34 @@ static void batch_option(FILE *to, const char *option, int begins) {
 }
 
 static const char script_tail[] =
-    "again=0\n"
-    "trap 'again=1; kill -USR1 \"$job\"' USR1   # the time limit is near\n"
-    "trap 'kill -TERM \"$job\"' TERM            # preempted or cancelled: Slurm knows what is "
-    "next\n"
+    "\n"
+    "job= caught=1 again=0\n"
+    "pass() { caught=1; [ -z \"$job\" ] || kill -\"$1\" \"$job\" 2>/dev/null; }\n"
+    "trap 'again=1; pass USR1' USR1 # the time limit is near: stop, and queue this job again\n"
+    "trap 'pass TERM' TERM          # preempted or cancelled: Slurm knows what is next\n"
+    "\n"
     "\"$basin\" run \"$campaign\" --shard \"$SLURM_ARRAY_TASK_ID/$shards\" \\\n"
     "  --threads \"${SLURM_CPUS_PER_TASK:-${SLURM_CPUS_ON_NODE:-1}}\" &\n"
     "job=$!\n"
-    "wait \"$job\"\n"
-    "code=$?\n"
-    "while kill -0 \"$job\" 2>/dev/null; do # a signal ends `wait`, not the job\n"
+    "while [ $caught = 1 ]; do # a signal ends `wait`, not basin\n"
+    "  caught=0\n"
     "  wait \"$job\"\n"
     "  code=$?\n"
     "done\n"
+    "\n"
     "if [ $again = 1 ] && [ $code != 0 ]; then\n"
+    "  echo \"queued again, to go on from there\"\n"
     "  scontrol requeue \"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID\"\n"
     "fi\n"
     "exit $code\n";
 
 static int write_script(const char *path, const basin_campaign *c, const char *program,
                         const char *folder, int64_t shards, const basin_arguments *a) {
+  char program_word[WORD_BYTES], folder_word[WORD_BYTES];
   FILE *file = fopen(path, "w");
   if (!file) return -1;
+  basin_show_word(program_word, sizeof program_word, program);
+  basin_show_word(folder_word, sizeof folder_word, folder);
   fprintf(file,
           "#!/bin/bash\n"
           "#SBATCH --job-name=basin-%s\n"
@@ -77,21 +75,23 @@ static int write_script(const char *path, const basin_campaign *c, const char *p
           "#SBATCH --signal=B:USR1@60\n"
           "#SBATCH --open-mode=append",
           c->experiment->name, (long long)shards);
-  char output[BASIN_PATH_BYTES + 32];
-  snprintf(output, sizeof output, "--output=%s/logs/%%A_%%a.log", folder);
+  char output[2 * BASIN_PATH_BYTES + 32], *end = stpcpy(output, "--output=");
+  for (const char *at = folder; *at; at++) {
+    if (*at == '%') *end++ = '%'; /* Slurm's own escape */
+    *end++ = *at;
+  }
+  strcpy(end, "/logs/%A_%a.log");
   batch_option(file, output, 1);
   for (int i = 0; i < a->rests; i++) batch_option(file, a->rest[i], a->rest[i][0] == '-');
-  fprintf(
-      file,
-      "\n#\n"
-      "# Written by basin %s. Every job runs one shard and may run again at any time, whole or\n"
-      "# some of them: sbatch --array=3,7 this-file. Look with: basin status DIR/\n"
-      "basin=",
-      BASIN_VERSION);
-  shell_quote(file, program);
-  fputs("\ncampaign=", file);
-  shell_quote(file, folder);
-  fprintf(file, "\nshards=%lld\n%s", (long long)shards, script_tail);
+  fprintf(file,
+          "\n#\n"
+          "# Written by basin %s. Every job runs one shard. Any of them may be given again at any\n"
+          "# time, and goes on where it stopped: sbatch --array=3,7 %s/submit.sh\n"
+          "# How far they are: basin status %s\n"
+          "\n"
+          "basin=%s\ncampaign=%s\nshards=%lld\n%s",
+          BASIN_VERSION, folder_word, folder_word, program_word, folder_word, (long long)shards,
+          script_tail);
   const int bad = ferror(file) != 0;
   return fclose(file) || bad || chmod(path, 0755) ? -1 : 0;
 }
@@ -149,14 +149,17 @@ static basin_status submit(const basin_arguments *a, const basin_request *r,
     return basin_fail_system(error, "cannot be written", script);
   status = show_file(script, error);
   if (status) return status;
+  char word[WORD_BYTES];
   if (basin_argument(a, "dry-run")) {
-    printf("\nnot submitted; submit it with: sbatch %s\n", script);
+    basin_show_word(word, sizeof word, script);
+    printf("\nnot submitted; submit it with: sbatch %s\n", word);
     return BASIN_OK;
   }
   putchar('\n');
   fflush(stdout);
   status = call_sbatch(script, error);
-  if (!status) printf("next: basin status %s\n", c->folder);
+  basin_show_word(word, sizeof word, c->folder);
+  if (!status) printf("next: basin status %s\n", word);
   return status;
 }
 
@@ -194,6 +197,8 @@ typedef struct progress {
   int64_t damaged;
   double rate;         /* trial-steps/s of the running shards */
   double seconds_left; /* NaN where nothing is known */
+  int64_t shards, idles;
+  char *idle; /* [shards] whether the shard has parts to run and does not run */
 } progress;
 
 static int is_running(const progress *p, int64_t shard, int64_t shards) {
@@ -203,15 +208,45 @@ static int is_running(const progress *p, int64_t shard, int64_t shards) {
   return 0;
 }
 
-/* the number of shards that most of those heard of are one of; 1 where none is */
-static int64_t shards_of(const progress *p) {
-  int64_t best = 1, most = 0;
+/* the number of shards that DIR/submit.sh has; 0 where there is no such file */
+static int64_t shards_of_script(const basin_campaign *c) {
+  char path[BASIN_PATH_BYTES + 16], line[256];
+  long long shards = 0;
+  snprintf(path, sizeof path, "%s/submit.sh", c->folder);
+  FILE *file = fopen(path, "r");
+  while (file && !shards && fgets(line, sizeof line, file))
+    if (sscanf(line, "shards=%lld", &shards) != 1) shards = 0;
+  if (file) fclose(file);
+  return shards > 0 && shards <= BASIN_SHARDS_MAX ? shards : 0;
+}
+
+/* the number of shards that most of those that run are one of, or else what the batch script has, or 1 */
+static int64_t shards_of(const basin_campaign *c, const progress *p) {
+  int64_t best = 0, most = 0;
   for (int64_t i = 0; i < p->beats; i++) {
     int64_t alike = 0;
-    for (int64_t j = 0; j < p->beats; j++) alike += p->beat[j].shards == p->beat[i].shards;
+    for (int64_t j = 0; j < p->beats; j++)
+      alike += p->beat[j].age < SILENT_SECONDS && p->beat[j].shards == p->beat[i].shards;
     if (alike > most) most = alike, best = p->beat[i].shards;
   }
-  return best;
+  if (!best) best = shards_of_script(c);
+  return best ? best : 1;
+}
+
+/* the shards that have parts to run and do not run: they wait, or have ended */
+static basin_status find_idle(const basin_plan *plan, int64_t shards, progress *p,
+                              basin_error *error) {
+  p->idle = calloc((size_t)shards, 1);
+  if (!p->idle) return basin_fail_memory(error);
+  p->shards = shards;
+  for (int64_t i = 0; i < plan->count; i++)
+    if (!plan->done[i] && plan->shard[i] >= 0) p->idle[plan->shard[i]] = 1;
+  for (int64_t i = 0; i < p->beats; i++)
+    if (p->beat[i].age < SILENT_SECONDS && p->beat[i].shards == shards &&
+        p->beat[i].shard <= shards)
+      p->idle[p->beat[i].shard - 1] = 0;
+  for (int64_t i = 0; i < shards; i++) p->idles += p->idle[i];
+  return BASIN_OK;
 }
 
 static void measure(const basin_store *store, const basin_plan *plan, const basin_table *table,
@@ -240,6 +275,42 @@ static void measure(const basin_store *store, const basin_plan *plan, const basi
   p->seconds_left = p->rate > 0 ? steps_left / p->rate : NAN;
 }
 
+/* the idle shards as sbatch --array takes them: 2,5-7 */
+static void show_idle(const progress *p) {
+  const char *comma = "";
+  for (int64_t i = 0, end; i < p->shards; i = end + 1) {
+    for (end = i; end < p->shards && p->idle[end]; end++) continue;
+    if (end == i) continue;
+    printf("%s%lld", comma, (long long)i + 1);
+    if (end > i + 1) printf("-%lld", (long long)end);
+    comma = ",";
+  }
+}
+
+/* what to do about the shards that do not run */
+static void show_next(const basin_campaign *c, const progress *p) {
+  char word[WORD_BYTES];
+  if (!p->idles) return;
+  basin_show_word(word, sizeof word, c->folder);
+  if (p->running) {
+    printf("not running: shard%s ", p->idles == 1 ? "" : "s");
+    show_idle(p);
+    printf(" of %lld; those that do not wait in the queue either, give again with ",
+           (long long)p->shards);
+  } else {
+    printf("nothing runs that is known of; if nothing waits in the queue either, go on with ");
+  }
+  if (shards_of_script(c) == p->shards) {
+    printf("`sbatch --array=");
+    show_idle(p);
+    printf(" %s/submit.sh`\n", word);
+  } else if (p->shards > 1) {
+    printf("`basin run %s --shard I/%lld`\n", word, (long long)p->shards);
+  } else {
+    printf("`basin run %s`\n", word);
+  }
+}
+
 static void show_progress(const basin_campaign *c, const progress *p, int complete) {
   printf("%s: %lld of %lld parts, %lld of %lld trials", c->folder, (long long)p->done,
          (long long)p->parts, (long long)p->trials_done, (long long)p->trials);
@@ -254,7 +325,9 @@ static void show_progress(const basin_campaign *c, const progress *p, int comple
     else printf("silent for %.0f min, ended without a word\n", b->age / 60);
   }
   if (complete) {
-    printf("all parts are there\nnext: basin merge %s -o %s.h5\n", c->folder, c->experiment->name);
+    char word[WORD_BYTES];
+    basin_show_word(word, sizeof word, c->folder);
+    printf("all parts are there\nnext: basin merge %s -o %s.h5\n", word, c->experiment->name);
     return;
   }
   printf("%lld parts are missing, %lld of them belong to %lld running shard%s",
@@ -266,10 +339,7 @@ static void show_progress(const basin_campaign *c, const progress *p, int comple
     printf("; %s left at %.2e trial-steps/s", left, p->rate);
   }
   putchar('\n');
-  if (!p->running)
-    printf("nothing runs that is known of; go on with `sbatch %s/submit.sh`, or `basin run %s "
-           "--shard I/N`\n",
-           c->folder, c->folder);
+  show_next(c, p);
 }
 
 static void json_progress(const progress *p, int complete) {
@@ -293,7 +363,14 @@ static void json_progress(const progress *p, int complete) {
     basin_json_number(b->age);
     printf("}");
   }
-  printf("\n  ],\n");
+  printf("\n  ],\n  \"shards_idle\": [");
+  const char *comma = "";
+  for (int64_t i = 0; i < p->shards; i++) {
+    if (!p->idle[i]) continue;
+    printf("%s%lld", comma, (long long)i + 1);
+    comma = ", ";
+  }
+  printf("],\n");
 }
 
 /* the rates of the parts that are there; *name and *value: what the table's cells point to, to be freed */
@@ -348,8 +425,9 @@ basin_status basin_command_status(const basin_arguments *a, basin_error *error) 
   status = basin_store_open(&store, c.experiment, c.parts, c.part_trials, error);
   if (!status) status = basin_campaign_heartbeats(&c, &p.beat, &p.beats, error);
   if (!status) status = basin_parts_list(c.parts, c.experiment, 0, &store.parts, error);
-  const int64_t shards = shards_of(&p);
+  const int64_t shards = shards_of(&c, &p);
   if (!status) status = basin_campaign_plan(&c, &store, shards, &plan, error);
+  if (!status) status = find_idle(&plan, shards, &p, error);
   if (!status) status = fill_table(&store, &table, &name, &value, error);
   if (!status) {
     p.damaged = store.parts.damageds;
@@ -369,6 +447,7 @@ basin_status basin_command_status(const basin_arguments *a, basin_error *error) 
   free(name);
   free(value);
   free(p.beat);
+  free(p.idle);
   basin_plan_free(&plan);
   basin_store_close(&store);
   basin_campaign_close(&c);
@@ -379,6 +458,12 @@ basin_status basin_command_status(const basin_arguments *a, basin_error *error) 
 
 static void report_part(const char *name, int damaged) {
   fprintf(stderr, "%s: %s\n", damaged ? "damaged" : "missing", name);
+}
+
+static void show_merged(const char *output) {
+  char word[WORD_BYTES];
+  basin_show_word(word, sizeof word, output);
+  fprintf(stderr, "%s is merged\nnext: basin summary %s\n", output, word);
 }
 
 basin_status basin_command_merge(const basin_arguments *a, basin_error *error) {
@@ -395,8 +480,7 @@ basin_status basin_command_merge(const basin_arguments *a, basin_error *error) {
     status = basin_campaign_merge(&c, output, basin_argument(a, "partial") != NULL,
                                   basin_argument(a, "no-provenance") != NULL, &basin_stop_wish,
                                   report_part, error);
-  if ((!status || status == BASIN_OUTSIDE) && !basin_argument(a, "quiet"))
-    fprintf(stderr, "%s is merged\nnext: basin summary %s\n", output, output);
+  if ((!status || status == BASIN_OUTSIDE) && !basin_argument(a, "quiet")) show_merged(output);
   basin_campaign_close(&c);
   return status;
 }

@@ -197,20 +197,28 @@ static basin_status read_shard(const basin_arguments *a, int64_t *shard, int64_t
 static basin_status run_shard(const basin_arguments *a, const basin_campaign *c, int64_t shard,
                               int64_t shards, basin_request *r, basin_error *error) {
   screen s = {.terminal = isatty(2), .quiet = basin_argument(a, "quiet") != NULL};
+  char backend[128], host[65] = "", word[4 * BASIN_PATH_BYTES];
   int complete = 0;
   basin_catch_signals();
   r->options.progress = on_progress;
   r->options.context = &s;
-  const basin_status status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
+  basin_status status = basin_describe_backend(&r->options, backend, sizeof backend, error);
+  if (status) return status;
+  gethostname(host, sizeof host - 1);
+  if (!s.quiet)
+    fprintf(stderr, "shard %lld of %lld on %s: %s\n", (long long)shard, (long long)shards, host,
+            backend);
+  status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
   end_line(&s);
   if (s.quiet || status) return status;
   fprintf(stderr, "shard %lld of %lld is done: %lld trials, %.4g trial-steps in %.1f s",
           (long long)shard, (long long)shards, (long long)s.latest.trials,
           (double)s.latest.trial_steps, s.latest.seconds);
+  basin_show_word(word, sizeof word, c->folder);
   if (complete)
-    fprintf(stderr, "; all parts are there\nnext: basin merge %s -o %s.h5\n", c->folder,
+    fprintf(stderr, "; all parts are there\nnext: basin merge %s -o %s.h5\n", word,
             c->experiment->name);
-  else fprintf(stderr, "; other shards are not\nnext: basin status %s\n", c->folder);
+  else fprintf(stderr, "; other shards are not\nnext: basin status %s\n", word);
   return status;
 }
 
