@@ -175,9 +175,11 @@ basin_status basin_runner_interrupted(basin_runner *r, basin_error *error) {
   basin_parts_free(&r->store.parts);
   if (!basin_parts_list(r->store.folder, r->experiment, 0, &r->store.parts, error))
     for (int64_t i = 0; i < r->store.parts.count; i++) trials += r->store.parts.range[i].count;
-  return basin_fail(error, BASIN_INTERRUPTED,
-                    "interrupted; %lld trials are kept in %s, the same command goes on",
-                    (long long)trials, r->store.folder);
+  return basin_fail(
+      error, BASIN_INTERRUPTED,
+      "interrupted; the parts at work are saved, %lld finished trials are kept in %s, "
+      "the same command goes on",
+      (long long)trials, r->store.folder);
 }
 
 basin_provenance basin_runner_provenance(const basin_runner *r) {
