@@ -29,6 +29,11 @@ static basin_status check_batch_text(const char *text, const char *what, basin_e
   return BASIN_OK;
 }
 
+/* -p or --nice; what follows, and a negative number, is its value */
+static int is_batch_option(const char *word) {
+  return word[0] == '-' && !(word[1] >= '0' && word[1] <= '9');
+}
+
 static void batch_option(FILE *to, const char *option, int begins) {
   if (begins) fputs("\n#SBATCH", to);
   const char *equals = strchr(option, '=');
@@ -69,12 +74,14 @@ static int write_script(const char *path, const basin_campaign *c, const char *p
   basin_show_word(folder_word, sizeof folder_word, folder);
   fprintf(file,
           "#!/bin/bash\n"
-          "#SBATCH --job-name=basin-%s\n"
           "#SBATCH --array=1-%lld\n"
           "#SBATCH --requeue\n"
           "#SBATCH --signal=B:USR1@60\n"
           "#SBATCH --open-mode=append",
-          c->experiment->name, (long long)shards);
+          (long long)shards);
+  char job[BASIN_PATH_BYTES + 32];
+  snprintf(job, sizeof job, "--job-name=basin-%s", c->experiment->name);
+  batch_option(file, job, 1);
   char output[2 * BASIN_PATH_BYTES + 32], *end = stpcpy(output, "--output=");
   for (const char *at = folder; *at; at++) {
     if (*at == '%') *end++ = '%'; /* Slurm's own escape */
@@ -82,7 +89,7 @@ static int write_script(const char *path, const basin_campaign *c, const char *p
   }
   strcpy(end, "/logs/%A_%a.log");
   batch_option(file, output, 1);
-  for (int i = 0; i < a->rests; i++) batch_option(file, a->rest[i], a->rest[i][0] == '-');
+  for (int i = 0; i < a->rests; i++) batch_option(file, a->rest[i], is_batch_option(a->rest[i]));
   fprintf(file,
           "\n#\n"
           "# Written by basin %s. Every job runs one shard. Any of them may be given again at any\n"
@@ -139,6 +146,9 @@ static basin_status submit(const basin_arguments *a, const basin_request *r,
   program[length] = 0;
   basin_status status = check_batch_text(folder, c->folder, error);
   if (!status) status = check_batch_text(c->experiment->name, c->experiment->name, error);
+  if (!status && a->rests && !is_batch_option(a->rest[0]))
+    status = basin_fail(error, BASIN_BAD_INPUT, "%s: expected an option of sbatch behind --",
+                        a->rest[0]);
   for (int i = 0; i < a->rests && !status; i++)
     status = check_batch_text(a->rest[i], a->rest[i], error);
   if (status) return status;
@@ -188,6 +198,13 @@ basin_status basin_command_submit(const basin_arguments *a, basin_error *error) 
 
 enum { SILENT_SECONDS = 60 };
 
+static int is_alive(const basin_heartbeat *beat) {
+  return beat->age < SILENT_SECONDS && !beat->gone;
+}
+
+/* "1 part", "2 parts" */
+static const char *plural(int64_t count) { return count == 1 ? "" : "s"; }
+
 /* How far a campaign is. */
 typedef struct progress {
   basin_heartbeat *beat;
@@ -203,8 +220,7 @@ typedef struct progress {
 
 static int is_running(const progress *p, int64_t shard, int64_t shards) {
   for (int64_t i = 0; i < p->beats; i++)
-    if (p->beat[i].age < SILENT_SECONDS && p->beat[i].shard == shard && p->beat[i].shards == shards)
-      return 1;
+    if (is_alive(&p->beat[i]) && p->beat[i].shard == shard && p->beat[i].shards == shards) return 1;
   return 0;
 }
 
@@ -226,7 +242,7 @@ static int64_t shards_of(const basin_campaign *c, const progress *p) {
   for (int64_t i = 0; i < p->beats; i++) {
     int64_t alike = 0;
     for (int64_t j = 0; j < p->beats; j++)
-      alike += p->beat[j].age < SILENT_SECONDS && p->beat[j].shards == p->beat[i].shards;
+      alike += is_alive(&p->beat[j]) && p->beat[j].shards == p->beat[i].shards;
     if (alike > most) most = alike, best = p->beat[i].shards;
   }
   if (!best) best = shards_of_script(c);
@@ -240,10 +256,9 @@ static basin_status find_idle(const basin_plan *plan, int64_t shards, progress *
   if (!p->idle) return basin_fail_memory(error);
   p->shards = shards;
   for (int64_t i = 0; i < plan->count; i++)
-    if (!plan->done[i] && plan->shard[i] >= 0) p->idle[plan->shard[i]] = 1;
+    if (!plan->done[i]) p->idle[plan->shard[i]] = 1;
   for (int64_t i = 0; i < p->beats; i++)
-    if (p->beat[i].age < SILENT_SECONDS && p->beat[i].shards == shards &&
-        p->beat[i].shard <= shards)
+    if (is_alive(&p->beat[i]) && p->beat[i].shards == shards && p->beat[i].shard <= shards)
       p->idle[p->beat[i].shard - 1] = 0;
   for (int64_t i = 0; i < shards; i++) p->idles += p->idle[i];
   return BASIN_OK;
@@ -265,13 +280,18 @@ static void measure(const basin_store *store, const basin_plan *plan, const basi
       p->trials_done += range->count;
       continue;
     }
-    p->assigned += plan->shard[i] >= 0 && is_running(p, plan->shard[i] + 1, shards);
+    p->assigned += is_running(p, plan->shard[i] + 1, shards);
+    for (int64_t j = 0; j < store->parts.damageds; j++) {
+      const basin_range *damaged = &store->parts.damaged[j];
+      p->damaged += damaged->cell == range->cell && damaged->first == range->first &&
+                    damaged->count == range->count;
+    }
     /* what its trials cost: as those of its cell so far, or as those of all */
     const double mean = table->cell[range->cell].steps_mean;
     steps_left += (double)range->count * (mean >= 0 ? mean : steps_done / trials_done);
   }
   for (int64_t i = 0; i < p->beats; i++)
-    if (p->beat[i].age < SILENT_SECONDS) p->running++, p->rate += p->beat[i].steps_per_second;
+    if (is_alive(&p->beat[i])) p->running++, p->rate += p->beat[i].steps_per_second;
   p->seconds_left = p->rate > 0 ? steps_left / p->rate : NAN;
 }
 
@@ -314,25 +334,31 @@ static void show_next(const basin_campaign *c, const progress *p) {
 static void show_progress(const basin_campaign *c, const progress *p, int complete) {
   printf("%s: %lld of %lld parts, %lld of %lld trials", c->folder, (long long)p->done,
          (long long)p->parts, (long long)p->trials_done, (long long)p->trials);
-  if (p->damaged) printf("; %lld damaged parts, which will be run again", (long long)p->damaged);
+  if (p->damaged)
+    printf("; %lld damaged part%s, which will be run again", (long long)p->damaged,
+           plural(p->damaged));
   putchar('\n');
   for (int64_t i = 0; i < p->beats; i++) {
     const basin_heartbeat *b = &p->beat[i];
+    if (complete && !is_alive(b)) continue;
     printf("  shard %lld of %lld  %s, process %lld: ", b->shard, b->shards, b->host, b->pid);
-    if (b->age < SILENT_SECONDS)
+    if (is_alive(b))
       printf("%lld of %lld trials, %.2e trial-steps/s\n", b->trials, b->trials_total,
              b->steps_per_second);
+    else if (b->gone) printf("ended without a word\n");
     else printf("silent for %.0f min, ended without a word\n", b->age / 60);
   }
   if (complete) {
     char word[WORD_BYTES];
     basin_show_word(word, sizeof word, c->folder);
-    printf("all parts are there\nnext: basin merge %s -o %s.h5\n", word, c->experiment->name);
+    printf("all parts are there, by their headers; merge checks every byte\nnext: basin merge %s "
+           "-o %s.h5\n",
+           word, c->experiment->name);
     return;
   }
-  printf("%lld parts are missing, %lld of them belong to %lld running shard%s",
-         (long long)(p->parts - p->done), (long long)p->assigned, (long long)p->running,
-         p->running == 1 ? "" : "s");
+  printf("missing: %lld part%s, of which %lld belong to %lld running shard%s",
+         (long long)(p->parts - p->done), plural(p->parts - p->done), (long long)p->assigned,
+         (long long)p->running, plural(p->running));
   if (p->seconds_left >= 0) {
     char left[32];
     basin_show_time(left, sizeof left, p->seconds_left);
@@ -430,7 +456,6 @@ basin_status basin_command_status(const basin_arguments *a, basin_error *error) 
   if (!status) status = find_idle(&plan, shards, &p, error);
   if (!status) status = fill_table(&store, &table, &name, &value, error);
   if (!status) {
-    p.damaged = store.parts.damageds;
     measure(&store, &plan, &table, shards, &p);
     if (basin_argument(a, "json")) {
       json_progress(&p, plan.complete);
@@ -469,18 +494,26 @@ static void show_merged(const char *output) {
 basin_status basin_command_merge(const basin_arguments *a, basin_error *error) {
   basin_campaign c;
   char output[BASIN_PATH_BYTES + 8];
+  int there = 0;
   basin_status status = basin_campaign_open(a->positional[0], &c, error);
   if (status) return status;
   snprintf(output, sizeof output, "%s.h5", c.experiment->name);
   if (basin_argument(a, "output") &&
       snprintf(output, sizeof output, "%s", basin_argument(a, "output")) >= BASIN_PATH_BYTES)
     status = basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
+  if (!status && basin_is_folder(output))
+    status = basin_fail(error, BASIN_BAD_INPUT, "%s: a folder, expected the name of a file",
+                        output);
   basin_catch_signals();
   if (!status)
     status = basin_campaign_merge(&c, output, basin_argument(a, "partial") != NULL,
                                   basin_argument(a, "no-provenance") != NULL, &basin_stop_wish,
-                                  report_part, error);
-  if ((!status || status == BASIN_OUTSIDE) && !basin_argument(a, "quiet")) show_merged(output);
+                                  &there, report_part, error);
+  if ((!status || status == BASIN_OUTSIDE) && !basin_argument(a, "quiet")) {
+    if (there) fprintf(stderr, "%s is merged already; nothing to do\n", output);
+    else show_merged(output);
+    basin_show_wide(output);
+  }
   basin_campaign_close(&c);
   return status;
 }
