@@ -50,11 +50,11 @@ record: {trials: 3, steps: {log: 30}, parameters: true}
 Y
 }
 experiment 1e-4 > short.yaml
-begun=$(date +%s%N)
-check "a short run on one machine" "$basin" run short.yaml -q --no-provenance --threads 1 -o short.h5
-elapsed=$(($(date +%s%N) - begun))
-# the number of steps goes as one over their size: 16 s of one core in all
-experiment "$(awk "BEGIN { printf \"%.3g\", 1e-4 * $elapsed / 16e9 }")" > long.yaml
+TIMEFORMAT=%U
+seconds=$({ time "$basin" run short.yaml -q --no-provenance --threads 1 -o short.h5; } 2>&1)
+check "a short run on one machine: '$seconds' s" test -s short.h5
+# the number of steps goes as one over their size: 14 s of one core in all
+experiment "$(awk "BEGIN { printf \"%.3g\", 1e-4 * ($seconds + 0.01) / 14 }")" > long.yaml
 check "a long run on one machine" "$basin" run long.yaml -q --no-provenance -o long.h5
 
 # ---- a time limit, which Slurm looks at every half a minute: the job waits for that in the background ----
@@ -74,10 +74,9 @@ check "it shows the script, says the job, and what is next" eval \
   'says said "^#SBATCH --array=1-4$" && says said "^next: basin status .my 100% dir.$" && test -n "$id"'
 check "options reach Slurm" eval \
   'test "$(squeue -h -j $id -o "%j %k" | sort -u)" = "mine two words"'
-check "status while jobs run, once every job has a part" await 60 eval \
+check "status while jobs run, once some parts are finished" await 60 eval \
   'has "$dir" "(.shards | length) == 4 and .parts.running > 0 and .trial_steps_per_second > 0 and .seconds_left > 0
-    and .complete == false and .shards_idle == []" &&
-  for cell in 0 1; do ls "$dir"/parts/c00000$cell-*.part; done'
+    and .complete == false and .shards_idle == []" && ls "$dir"/parts/*.part'
 expect 0 'shard 3 of 4  .* of [0-9]+ trials, .* trial-steps/s' "$basin" status "$dir"
 check "no job has ended yet" test "$(squeue -h -r -j "$id" -t R | wc -l)" = 4
 kept=$(cd "$dir/parts" && ls -- *.part)
