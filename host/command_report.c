@@ -102,6 +102,8 @@ static basin_status summary_draws(basin_results *results, const basin_table *t,
 basin_status basin_command_summary(const basin_arguments *arguments, basin_error *error) {
   basin_results *results = NULL;
   basin_table t;
+  if (basin_argument(arguments, "json") && basin_argument(arguments, "csv"))
+    return basin_fail(error, BASIN_BAD_INPUT, "summary: --json or --csv, not both");
   basin_status status = table_open(arguments->positional[0], &results, &t, error);
   if (!status && basin_argument(arguments, "json")) {
     printf("{\n");
