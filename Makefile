@@ -46,7 +46,7 @@ TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h tests/*.[ch] bench/*.[ch])
 
-.PHONY: all demo demo-run fuzzers check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
+.PHONY: all demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/basin ## build the program: build/basin
@@ -111,12 +111,16 @@ demo-run: all
 	@echo 'next: $(BUILD)/basin run data/experiments/cnn-table5-1.yaml, or copy an experiment and change it'
 
 check: ## build everything and pass all tests
-	@.ci/setup build plot check
+	@.ci/setup build plot check slurm
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(MAKE) --no-print-directory check-run
 
 check-run: all
 	@tests/run_all
+
+check-slurm: all ## the tests of campaigns under a private one-node Slurm alone
+	@.ci/setup build slurm
+	@tests/e2e_slurm.sh $(BUILD)
 
 # ---- tests ----
 
@@ -153,7 +157,7 @@ fuzz: ## fuzz the readers for FUZZ_SECONDS each (default 600)
 	@tests/fuzz $(FUZZ_SECONDS)
 
 soak: all ## the long versions of the tests that do harm
-	@.ci/setup build check
+	@.ci/setup build plot check slurm
 	@BASIN_SOAK=1 tests/run_all
 
 lint: ## formatting and static analysis
@@ -172,7 +176,7 @@ bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of
 	@bench/campaign $(BUILD)
 
 setup: ## install the packages that building and testing need (apt)
-	@.ci/setup build plot check
+	@.ci/setup build plot check slurm
 
 info: all ## what this build has
 	@echo 'models              $(MODELS)'

@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 import xarray
 
+here = os.path.dirname(os.path.abspath(__file__))
 basin = os.path.abspath(os.path.join(sys.argv[1], "basin"))
 EXPERIMENT = """
 title: "readers: änd UTF-8"
@@ -62,13 +63,25 @@ with tempfile.TemporaryDirectory() as folder:
                                                        "a_entry": 9, "v_entry": 3, "w_entry": 3})
         check("xarray: parameters are coordinates", {"variant", "k", "tilt", "p"} <= set(d["loss"].coords))
         check("xarray: title", d.attrs["title"] == "readers: änd UTF-8")
-        rate = (d.outcome == 1).mean("trial").values
+        rate = ((d.outcome == 1).sum("trial") / d.trials).values
         check("xarray: success rates", np.allclose(rate, [c["success"]["rate"] for c in summary["cells"]]))
         check("xarray: medians", np.allclose(d.steps.median("trial").values, [c["steps"]["median"] for c in summary["cells"]]))
         check("xarray: selection by value", d.loss.where(d.k == 9, drop=True).sizes["cell"] == 4)
         check("xarray: vectors of the other model are NaN", bool(d.vector_w.isel(cell=0).isnull().all()) and
               bool(d.vector_v.isel(cell=4).isnull().all()))
         check("xarray: entries past the length are NaN", bool(d.vector_a.isel(cell=0, a_entry=slice(4, 9)).isnull().all()))
+
+    # cells with different numbers of trials, read as the README says
+    subprocess.run([basin, "run", "r.yaml", "-q", "--set", "until={halfwidth: 0.06}", "-o", "u.h5"], check=True)
+    text = subprocess.run([basin, "summary", "u.h5", "--json"], capture_output=True, check=True).stdout
+    cells = json.loads(text)["cells"]
+    readme = open(os.path.join(here, "../README.md")).read()
+    line = next(x for x in readme.splitlines() if x.startswith("success = (d.outcome == 1)"))
+    with xarray.open_dataset("u.h5") as d:
+        names = {"d": d}
+        exec(line, names)
+        check("until: the cells differ in their trials", len({c["trials"] for c in cells}) > 1)
+        check("until: the README's success rates", np.allclose(names["success"].values, [c["success"]["rate"] for c in cells]))
 
     with netCDF4.Dataset("r.h5") as n:
         check("netCDF4: flags", n["outcome"].flag_meanings.split() == ["unresolved", "global", "spurious", "stationary", "diverged"])
