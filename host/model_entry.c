@@ -66,6 +66,8 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, const d
 #ifdef BASIN_HAS_SAMPLERS
   if (setting->gradient.sampler == BASIN_DIRECT)
     MODEL(direct_vectors)(&cell, data, (uint64_t)trial, state, out);
+  if (setting->gradient.sampler == BASIN_PROJECTED)
+    MODEL(projected_vectors)(&cell, data, (uint64_t)trial, state, out);
 #endif
   if (setting->gradient.sampler == BASIN_POPULATION) {
     MODEL(state) x;

@@ -342,6 +342,12 @@ BASIN_HD void conv_projected_reduce(const conv_cell *cell, const double *data, c
   s->side = r_set(1.0);
 }
 
+/* a, and NaN for the filter, which this state does not know */
+static inline void conv_projected_vectors(const conv_cell *cell, const double *x, double *out) {
+  for (int64_t j = 0; j < cell->k; j++) out[j] = x[j];
+  for (int64_t q = 0; q < cell->p; q++) out[cell->k + q] = NAN;
+}
+
 /* ---------------------------------------------------------------- what the two models share */
 
 #define BASIN_HAS_SAMPLERS 1

@@ -43,7 +43,7 @@
  *     void name_S_start(cell, data, trial, state *)
  *     void name_S_step(cell, data, rates, trial, step, work, state *)  `step`: steps taken so far, by lane
  *     void name_S_reached(cell, data, state, outcome[]), name_S_observe(cell, data, state, out[])
- *     void name_direct_vectors(cell, data, trial, state, out)
+ *     void name_S_vectors(cell, data, trial, state, out)   NaN for what the state does not know
  *
  * There is no early rule for them: no state is beyond the reach of noise.
  *

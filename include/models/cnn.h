@@ -62,6 +62,12 @@ static inline void cnn_vectors(const cnn_cell *cell, const double *data, uint64_
   conv_vectors(cell, data, trial, x, 1, out);
 }
 
+static inline void cnn_projected_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
+                                         const double *x, double *out) {
+  (void)data, (void)trial;
+  conv_projected_vectors(cell, x, out);
+}
+
 static inline void cnn_direct_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
                                       const double *x, double *out) {
   (void)data, (void)trial;

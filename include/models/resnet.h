@@ -65,6 +65,12 @@ static inline void resnet_vectors(const resnet_cell *cell, const double *data, u
   for (int64_t j = 0; j < cell->p; j++) out[cell->k + j] -= cell->shift; /* w = v - 1/sqrt(p) */
 }
 
+static inline void resnet_projected_vectors(const resnet_cell *cell, const double *data,
+                                            uint64_t trial, const double *x, double *out) {
+  (void)data, (void)trial;
+  conv_projected_vectors(cell, x, out);
+}
+
 static inline void resnet_direct_vectors(const resnet_cell *cell, const double *data,
                                          uint64_t trial, const double *x, double *out) {
   (void)data, (void)trial;
