@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -208,13 +209,23 @@ static void sweep(const basin_experiment *e, const char *folder) {
   basin_parts_free(&parts);
 }
 
-/* one run at a time */
+/* One run at a time. A run that ends removes the folder: then it is made again. */
 static basin_status lock_folder(const char *folder, int *lock, basin_error *error) {
-  *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (*lock < 0) return basin_fail_system(error, "cannot be opened", folder);
-  if (flock(*lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-    return basin_fail(error, BASIN_FAILED, "%s: another basin is running on it", folder);
-  return BASIN_OK;
+  for (;;) {
+    struct stat status;
+    const basin_status made = basin_make_folder(folder, error);
+    if (made) return made;
+    *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock < 0 && errno == ENOENT) continue;
+    if (*lock < 0) return basin_fail_system(error, "cannot be opened", folder);
+    if (flock(*lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+      close(*lock);
+      *lock = -1;
+      return basin_fail(error, BASIN_FAILED, "%s: another basin is running on it", folder);
+    }
+    if (!fstat(*lock, &status) && status.st_nlink > 0) return BASIN_OK;
+    close(*lock);
+  }
 }
 
 /* what killed runs have left: with the folder locked, nobody writes these now */
@@ -282,7 +293,7 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   if (!status) {
     status = basin_store_judge(&r.store, options->output, error);
     basin_parts_remove(folder);
-  } else {
+  } else if (lock >= 0) {
     rmdir(folder); /* goes only where it is empty */
   }
   if (lock >= 0) close(lock);

@@ -54,8 +54,8 @@ holds cnn-table5-1 '[.cells[] | select(.parameters.ratio == 0)] | all(.[]; .succ
 
 # thesis Figure 5.2 and Theorems 5.4, 5.5
 holds cnn-figure5-2 '.cells[0].outcomes.global > 100 and .cells[0].outcomes.diverged == 0' "most trials are global"
-expect 0 'cells 0 to 3 \(4 of them\): 5000 of 5000 draws' "$basin" summary cnn-signs.h5
-expect 0 'cells 4 to 7 \(4 of them\): 5000 of 5000 draws' "$basin" summary cnn-signs.h5
+expect 0 'cells 0, 1, 2, 3: 5000 of 5000 draws' "$basin" summary cnn-signs.h5
+expect 0 'cells 4, 5, 6, 7: 5000 of 5000 draws' "$basin" summary cnn-signs.h5
 check "signs: in most draws at least one start is spurious" /usr/bin/python3 - <<'P'
 import h5py
 outcome = h5py.File('cnn-signs.h5')['outcome'][:]
