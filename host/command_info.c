@@ -35,6 +35,7 @@ static void show_model(const basin_model *m) {
     printf("    %-14s %s, of length %s\n", m->initial[i].name, m->initial[i].meaning,
            m->parameter[m->initial[i].length].name);
   show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
+  if (m->samplers) printf("  gradient: population, or sampled (direct or projected)\n");
   show_symbols("observables", m->observable, m->observables, 1);
   printf("  outcomes      ");
   for (int o = 0; o < BASIN_OUTCOMES; o++)

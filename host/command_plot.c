@@ -176,6 +176,43 @@ static basin_status choose_x(const figure *f, const char *wanted, const char **x
   return BASIN_OK;
 }
 
+/* The horizontal axis. Values of a wide span get a logarithmic one; an infinite one (of a number of inputs) stands
+   behind the largest, apart from it as the largest is from the next, or by as much again. */
+typedef struct axis {
+  int logarithmic;
+  double infinity; /* where infinity stands */
+} axis;
+
+static axis choose_axis(const figure *f, const char *x) {
+  double least = INFINITY, most = -INFINITY, next = -INFINITY;
+  for (int64_t i = 0; i < f->cells; i++) {
+    const double at = parameter(&f->cell[i], x);
+    if (!isfinite(at)) continue;
+    least = fmin(least, at);
+    if (at > most) next = most, most = at;
+    else if (at < most) next = fmax(next, at);
+  }
+  const int logarithmic = least > 0 && most / least >= 64;
+  if (!isfinite(next)) next = most - 1;
+  return (axis){logarithmic, logarithmic ? most * most / next : most + (most - next)};
+}
+
+static double place(const axis *a, double at) { return at == INFINITY ? a->infinity : at; }
+
+static void set_axis(figure *f, const char *x, const axis *a) {
+  int infinite = 0;
+  for (int64_t i = 0; i < f->cells; i++) infinite |= parameter(&f->cell[i], x) == INFINITY;
+  if (a->logarithmic) fputs("set logscale x\n", f->pipe);
+  if (!infinite) return;
+  fputs("set xtics (",
+        f->pipe); /* a tic per value: gnuplot's own would run on to infinity's place */
+  for (int64_t i = 0; i < f->cells; i++) {
+    const double at = parameter(&f->cell[i], x);
+    if (at != INFINITY) fprintf(f->pipe, "'%.6g' %.10g, ", at, at);
+  }
+  fprintf(f->pipe, "'∞' %.10g)\n", a->infinity);
+}
+
 static basin_status draw_rates(figure *f, const char *title, const char *wanted,
                                basin_error *error) {
   char label[SERIES_MAX][LABEL_BYTES];
@@ -203,18 +240,22 @@ static basin_status draw_rates(figure *f, const char *title, const char *wanted,
     const double at = parameter(&f->cell[0], x);
     fprintf(f->pipe, "set xrange [%.17g:%.17g]\n", at - 1, at + 1);
   }
+  const axis horizontal = choose_axis(f, x);
+  set_axis(f, x, &horizontal);
   for (int s = 0; s < series; s++) {
     fprintf(f->pipe, "$rate%d << EOD\n", s);
     for (int64_t i = 0; i < f->cells; i++)
       if (of[i] == s && f->cell[i].trials)
-        fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", parameter(&f->cell[i], x),
+        fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", place(&horizontal, parameter(&f->cell[i], x)),
                 f->cell[i].success.rate, f->cell[i].success.low, f->cell[i].success.high);
     fprintf(f->pipe, "EOD\n$published%d << EOD\n", s);
     for (int64_t i = 0; i < f->cells; i++) {
       const basin_published_row *row = of[i] == s && f->published.rows
                                            ? basin_published_find(&f->published, &f->cell[i])
                                            : NULL;
-      if (row) fprintf(f->pipe, "%.10g %.10g\n", parameter(&f->cell[i], x), row->success);
+      if (row)
+        fprintf(f->pipe, "%.10g %.10g\n", place(&horizontal, parameter(&f->cell[i], x)),
+                row->success);
     }
     fputs("EOD\n", f->pipe);
   }
