@@ -47,6 +47,11 @@ basin_status basin_arguments_parse(const basin_command *command, int count, char
     const basin_option *option = NULL;
     const char *value = "", *equals = strchr(word[i], '=');
     if (!only_positional && !strcmp(word[i], "--")) {
+      if (command->takes_rest) {
+        arguments->rest = word + i + 1;
+        arguments->rests = count - i - 1;
+        break;
+      }
       only_positional = 1;
       continue;
     }

@@ -20,6 +20,8 @@ typedef struct basin_option {
 typedef struct basin_arguments {
   const char *positional[BASIN_POSITIONALS_MAX];
   int positionals;
+  char **rest; /* the words behind `--`, where the command takes any */
+  int rests;
   struct {
     const char *name, *value; /* value "" for a flag */
   } given[BASIN_VALUES_MAX];
@@ -30,6 +32,7 @@ typedef struct basin_command {
   const char *name, *arguments, *meaning;
   const char *description; /* paragraphs for --help and the man page */
   int least, most;         /* positional arguments */
+  int takes_rest;          /* whether words behind `--` are for somebody else */
   const basin_option *option;
   int options;
   basin_status (*run)(const basin_arguments *arguments, basin_error *error);
@@ -56,6 +59,9 @@ void basin_help_man(void);
 
 /* the commands, each in the file of its name: BASIN_OK, or the exit code and a reason ("" for none) */
 basin_status basin_command_run(const basin_arguments *arguments, basin_error *error);
+basin_status basin_command_submit(const basin_arguments *arguments, basin_error *error);
+basin_status basin_command_status(const basin_arguments *arguments, basin_error *error);
+basin_status basin_command_merge(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_summary(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_compare(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_plot(const basin_arguments *arguments, basin_error *error);

@@ -242,12 +242,16 @@ static basin_status find_bundles(figure *f, bundle *list, int *count, basin_erro
   *count = 0;
   for (int64_t c = 0; c < f->cells; c++) {
     int64_t ended[BASIN_OUTCOMES] = {0};
-    for (int64_t r = 0; r < basin_results_recorded(f->results) && r < f->cell[c].trials; r++) {
+    const int64_t recorded = basin_results_recorded(f->results);
+    const int64_t end = basin_results_missing(f->results) || f->cell[c].trials > recorded
+                            ? recorded
+                            : f->cell[c].trials;
+    for (int64_t r = 0; r < end; r++) {
       int outcome;
       int64_t steps;
       const basin_status status = basin_results_trial(f->results, c, r, &outcome, &steps, error);
       if (status) return status;
-      ended[outcome]++;
+      if (outcome >= 0) ended[outcome]++;
     }
     for (int i = 0; i < BASIN_OUTCOMES; i++) {
       const int o = (i + BASIN_GLOBAL) % BASIN_OUTCOMES; /* global first, unresolved last */
@@ -397,6 +401,11 @@ basin_status basin_command_plot(const basin_arguments *a, basin_error *error) {
     status = basin_published_read(basin_argument(a, "published"), &f.published, error);
   const char *title = basin_argument(a, "title") ? basin_argument(a, "title")
                                                  : basin_results_title(f.results);
+  char marked[512];
+  if (basin_results_missing(f.results)) {
+    snprintf(marked, sizeof marked, "%s (partial)", title);
+    title = marked;
+  }
   if (!status)
     status = panels ? draw_trajectories(&f, title, observable, panels, error)
                     : draw_rates(&f, title, basin_argument(a, "x"), error);

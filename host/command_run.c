@@ -2,24 +2,13 @@
  *
  * command_run.c: basin run.
  */
-#include "cli.h"
+#include "request.h"
 #include "results.h"
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { PATH_BYTES = 4096 };
-
-static volatile int stop; /* set by the signal handler */
-
-static void on_signal(int number) {
-  (void)number;
-  stop = 1;
-}
 
 /* ---- progress ---- */
 
@@ -36,13 +25,6 @@ static void show_rate(char *text, size_t size, double rate) {
   else snprintf(text, size, "%.2e", rate);
 }
 
-static void show_time(char *text, size_t size, double seconds) {
-  if (!(seconds >= 0)) snprintf(text, size, "?");
-  else if (seconds < 60) snprintf(text, size, "%.0f s", ceil(seconds));
-  else if (seconds < 3600) snprintf(text, size, "%.0f min", ceil(seconds / 60));
-  else snprintf(text, size, "%.1f h", seconds / 3600);
-}
-
 static void on_progress(void *context, const basin_progress *p) {
   screen *s = context;
   char rate[32], left[32];
@@ -50,7 +32,7 @@ static void on_progress(void *context, const basin_progress *p) {
   if (s->quiet || p->seconds - s->last < (s->terminal ? 0.1 : 5)) return;
   s->last = p->seconds;
   show_rate(rate, sizeof rate, p->seconds > 0 ? (double)p->trial_steps / p->seconds : 0);
-  show_time(left, sizeof left, p->seconds_left);
+  basin_show_time(left, sizeof left, p->seconds_left);
   fprintf(stderr, "%s%3.0f%%  %lld of %lld trials  %s trial-steps/s  %s left%s",
           s->terminal ? "\r" : "", 100 * (double)p->trials / (double)p->trials_total,
           (long long)p->trials, (long long)p->trials_total, rate, left,
@@ -61,59 +43,9 @@ static void end_line(const screen *s) {
   if (s->terminal && !s->quiet) fprintf(stderr, "\r\033[K");
 }
 
-/* ---- options ---- */
-
-typedef struct request {
-  const char *set[BASIN_VALUES_MAX];
-  int sets;
-  char trials[64], seed[64];
-  char output[PATH_BYTES];
-  basin_run_options options;
-} request;
-
-static void default_output(const char *path, char output[PATH_BYTES]) {
-  const char *slash = strrchr(path, '/');
-  snprintf(output, PATH_BYTES - 8, "%s", slash ? slash + 1 : path);
-  char *dot = strrchr(output, '.');
-  if (dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"))) *dot = 0;
-  strcat(output, ".h5");
-}
-
-static basin_status read_request(const basin_arguments *a, request *r, basin_error *error) {
-  int64_t threads = 0;
-  memset(r, 0, sizeof *r);
-  for (int i = 0; i < a->givens; i++)
-    if (!strcmp(a->given[i].name, "set")) r->set[r->sets++] = a->given[i].value;
-  if (basin_argument(a, "trials")) {
-    snprintf(r->trials, sizeof r->trials, "trials=%s", basin_argument(a, "trials"));
-    r->set[r->sets++] = r->trials;
-  }
-  if (basin_argument(a, "seed")) {
-    snprintf(r->seed, sizeof r->seed, "seed=%s", basin_argument(a, "seed"));
-    r->set[r->sets++] = r->seed;
-  }
-  if (basin_argument(a, "output")) {
-    if (snprintf(r->output, sizeof r->output, "%s", basin_argument(a, "output")) >=
-        (int)sizeof r->output - 8)
-      return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
-  } else {
-    default_output(a->positional[0], r->output);
-  }
-  basin_status status = basin_argument_integer(a, "threads", 1, 4096, &threads, error);
-  if (!status)
-    status = basin_argument_integer(a, "part-trials", 1, 1 << 24, &r->options.part_trials, error);
-  r->options.threads = (int)threads;
-  r->options.output = r->output;
-  r->options.backend = basin_argument(a, "backend");
-  r->options.isa = basin_argument(a, "isa");
-  r->options.no_provenance = basin_argument(a, "no-provenance") != NULL;
-  r->options.stop = &stop;
-  return status;
-}
-
 /* ---- what it says ---- */
 
-static basin_status show_estimate(const basin_experiment *e, const request *r, FILE *to,
+static basin_status show_estimate(const basin_experiment *e, const basin_request *r, FILE *to,
                                   basin_error *error) {
   basin_estimate x;
   char memory[32], disk[32], backend[128];
@@ -171,7 +103,7 @@ static basin_status show_trial(const char *path, int64_t trial, basin_error *err
 
 /* ---- the two ways to run ---- */
 
-static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, request *r,
+static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, basin_request *r,
                               basin_error *error) {
   int64_t cell = 0, trial = 0;
   char scratch[64] = "";
@@ -202,14 +134,11 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
   return status;
 }
 
-static basin_status run_all(const basin_arguments *a, const basin_experiment *e, request *r,
+static basin_status run_all(const basin_arguments *a, const basin_experiment *e, basin_request *r,
                             basin_error *error) {
   screen s = {.terminal = isatty(2), .quiet = basin_argument(a, "quiet") != NULL};
   char rate[32];
-  struct sigaction action = {.sa_handler = on_signal};
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  basin_catch_signals();
   r->options.progress = on_progress;
   r->options.context = &s;
   const int existed = !access(r->output, F_OK);
@@ -230,12 +159,102 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
   return status;
 }
 
+/* ---- a shard of a campaign ---- */
+
+/* --shard I/N, or the place of this job in its array; 1/1 where it is not given */
+static basin_status read_shard(const basin_arguments *a, int64_t *shard, int64_t *shards,
+                               basin_error *error) {
+  const char *text = basin_argument(a, "shard");
+  long long i = 1, n = 1;
+  char tail;
+  if (text && !strcmp(text, "slurm")) {
+    const char *id = getenv("SLURM_ARRAY_TASK_ID"), *least = getenv("SLURM_ARRAY_TASK_MIN"),
+               *most = getenv("SLURM_ARRAY_TASK_MAX"), *count = getenv("SLURM_ARRAY_TASK_COUNT");
+    if (!id || !least || !most || !count)
+      return basin_fail(error, BASIN_BAD_INPUT,
+                        "--shard slurm: this is no job of a Slurm array, expected "
+                        "SLURM_ARRAY_TASK_ID, _MIN, _MAX and _COUNT");
+    i = atoll(id) - atoll(least) + 1;
+    n = atoll(count);
+    if (atoll(most) - atoll(least) + 1 != n)
+      return basin_fail(error, BASIN_BAD_INPUT,
+                        "--shard slurm: the array is not of consecutive numbers, so its jobs do "
+                        "not know which shard they are; use --shard $SLURM_ARRAY_TASK_ID/N");
+  } else if (text && sscanf(text, "%lld/%lld%c", &i, &n, &tail) != 2) {
+    return basin_fail(error, BASIN_BAD_INPUT, "--shard %s: expected I/N, or slurm", text);
+  }
+  if (n < 1 || n > BASIN_SHARDS_MAX || i < 1 || i > n)
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "--shard %s: expected I/N with I from 1 to N, N to %d", text,
+                      BASIN_SHARDS_MAX);
+  *shard = i;
+  *shards = n;
+  return BASIN_OK;
+}
+
+static basin_status run_shard(const basin_arguments *a, const basin_campaign *c, int64_t shard,
+                              int64_t shards, basin_request *r, basin_error *error) {
+  screen s = {.terminal = isatty(2), .quiet = basin_argument(a, "quiet") != NULL};
+  int complete = 0;
+  basin_catch_signals();
+  r->options.progress = on_progress;
+  r->options.context = &s;
+  const basin_status status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
+  end_line(&s);
+  if (s.quiet || status) return status;
+  fprintf(stderr, "shard %lld of %lld is done: %lld trials, %.4g trial-steps in %.1f s",
+          (long long)shard, (long long)shards, (long long)s.latest.trials,
+          (double)s.latest.trial_steps, s.latest.seconds);
+  if (complete)
+    fprintf(stderr, "; all parts are there\nnext: basin merge %s -o %s.h5\n", c->folder,
+            c->experiment->name);
+  else fprintf(stderr, "; other shards are not\nnext: basin status %s\n", c->folder);
+  return status;
+}
+
+static basin_status run_campaign(const basin_arguments *a, basin_request *r, basin_error *error) {
+  const char *source = a->positional[0];
+  basin_experiment *e = NULL;
+  basin_campaign c = {0};
+  int64_t shard = 1, shards = 1;
+  basin_status status = read_shard(a, &shard, &shards, error);
+  if (status) return status;
+  if (basin_argument(a, "cell") || basin_argument(a, "trial"))
+    return basin_fail(error, BASIN_BAD_INPUT, "--cell and --trial go with a file, not a campaign");
+  if (basin_is_folder(source)) {
+    if (r->sets || basin_argument(a, "output") || basin_argument(a, "part-trials"))
+      return basin_fail(error, BASIN_BAD_INPUT,
+                        "%s: a campaign has its experiment and its settings; --set, --trials, "
+                        "--seed, --part-trials and -o go with an experiment file",
+                        source);
+    status = basin_campaign_open(source, &c, error);
+  } else {
+    status = basin_request_experiment(a, r, &e, error);
+    if (!status)
+      status = basin_campaign_make(e, r->output, shards, r->options.part_trials, &c, error);
+  }
+  if (!status && basin_argument(a, "dry-run"))
+    status = show_estimate(c.experiment, r, stdout, error);
+  else if (!status) status = run_shard(a, &c, shard, shards, r, error);
+  basin_campaign_close(&c);
+  basin_experiment_free(e);
+  return status;
+}
+
 basin_status basin_command_run(const basin_arguments *a, basin_error *error) {
   basin_experiment *e = NULL;
-  request *r = malloc(sizeof *r);
+  basin_request *r = malloc(sizeof *r);
   if (!r) return basin_fail_memory(error);
-  basin_status status = read_request(a, r, error);
-  if (!status) status = basin_experiment_read(a->positional[0], r->set, r->sets, &e, error);
+  basin_status status = basin_request_read(a, r, error);
+  if (!status && (basin_is_folder(a->positional[0]) || basin_is_folder(r->output))) {
+    status = run_campaign(a, r, error);
+    free(r);
+    return status;
+  }
+  if (!status && basin_argument(a, "shard"))
+    status = basin_fail(error, BASIN_BAD_INPUT,
+                        "--shard: shards work on a folder, expected -o DIR/ with a slash");
+  if (!status) status = basin_request_experiment(a, r, &e, error);
   if (!status && basin_argument(a, "dry-run")) status = show_estimate(e, r, stdout, error);
   else if (!status && (basin_argument(a, "cell") || basin_argument(a, "trial")))
     status = run_trial(a, e, r, error);

@@ -7,17 +7,25 @@
 #define HELP \
   { "help", 'h', NULL, "show this and exit" }
 
+#define SETTINGS                                                                              \
+  {"set", 0, "KEY=VALUE",                                                                     \
+   "replace one key of the file, dots between levels (stop.max_steps=1e5); may be repeated"}, \
+      {"trials", 0, "N", "the same as --set trials=N"}, {                                     \
+    "seed", 0, "S", "the same as --set seed=S"                                                \
+  }
+
 static const basin_option run_options[] = {
     {"output", 'o', "OUT.h5",
-     "the file to make; default: the experiment's name with .h5, in this folder"},
-    {"set", 0, "KEY=VALUE",
-     "replace one key of the file, dots between levels (stop.max_steps=1e5); may be repeated"},
-    {"trials", 0, "N", "the same as --set trials=N"},
-    {"seed", 0, "S", "the same as --set seed=S"},
+     "the file to make; default: the experiment's name with .h5, in this folder. DIR/ with a "
+     "slash: "
+     "a campaign's folder"},
+    SETTINGS,
     {"threads", 0, "N", "worker threads; default: all processors this process may use"},
     {"backend", 0, "NAME", "auto, cpu or cuda; default auto"},
     {"isa", 0, "NAME",
      "generic, avx2 or avx512; default: the best of this machine. The results do not depend on it"},
+    {"shard", 0, "I/N",
+     "with -o DIR/: run shard I of N of a campaign; `slurm`: the place of this job in its array"},
     {"cell", 0, "I", "with --trial: run only this cell's trial, and show it"},
     {"trial", 0, "J", "with --cell: the trial's number, from 0"},
     {"part-trials", 0, "N",
@@ -26,6 +34,28 @@ static const basin_option run_options[] = {
     {"no-provenance", 0, NULL,
      "leave host, date and speed out of the file, so that equal runs make equal files"},
     {"quiet", 'q', NULL, "no progress and no closing lines"},
+    HELP,
+};
+
+static const basin_option submit_options[] = {
+    {"output", 'o', "DIR/", "the campaign's folder, which all nodes must see"},
+    {"shards", 0, "N", "jobs of the array, each with a share of the parts"},
+    SETTINGS,
+    {"dry-run", 0, NULL, "write and show the batch script, and submit nothing"},
+    HELP,
+};
+
+static const basin_option status_options[] = {
+    {"json", 0, NULL, "as JSON"},
+    HELP,
+};
+
+static const basin_option merge_options[] = {
+    {"output", 'o', "OUT.h5", "the file to make; default: the experiment's name with .h5"},
+    {"partial", 0, NULL, "merge what is there; the file, and every table of it, is marked partial"},
+    {"no-provenance", 0, NULL,
+     "leave host, date and speed out of the file, so that equal campaigns make equal files"},
+    {"quiet", 'q', NULL, "no closing line"},
     HELP,
 };
 
@@ -63,18 +93,60 @@ static const basin_option plain_options[] = {HELP};
 
 const basin_command basin_commands[] = {
     {.name = "run",
-     .arguments = "EXPERIMENT.yaml",
+     .arguments = "EXPERIMENT.yaml | DIR/",
      .meaning = "run the trials of an experiment and write the output file",
      .description =
          "Finished parts are kept in OUT.h5.parts while the run goes on. After an interruption "
          "(Ctrl-C, a "
          "signal, a crash) the same command goes on where it stopped, and the file it makes is the "
          "same as "
-         "that of an uninterrupted run. An output that is complete already is left as it is.",
+         "that of an uninterrupted run. An output that is complete already is left as it is.\n"
+         "With -o DIR/ the parts stay in that folder, a campaign: many processes, on one machine "
+         "or "
+         "on many, each run a shard of it, and `basin merge` makes the file. The same command may "
+         "be "
+         "given again at any time. `basin run DIR/` goes on with the experiment that the folder "
+         "has.",
      .least = 1,
      .most = 1,
      OPTIONS(run_options),
      .run = basin_command_run},
+    {.name = "submit",
+     .arguments = "EXPERIMENT.yaml -o DIR/ --shards N [-- SBATCH OPTIONS]",
+     .meaning = "write the batch script of a campaign and hand it to Slurm",
+     .description =
+         "Makes the campaign's folder, writes DIR/submit.sh, shows it and submits it with sbatch: "
+         "an array of N jobs, a shard each. What stands behind `--` goes into the script as it is "
+         "(-- --time=1:00:00 --cpus-per-task=16 --gpus=1). A job that reaches its time limit saves "
+         "what it has, and is queued again. Give some jobs again with sbatch --array=3,7 "
+         "DIR/submit.sh.",
+     .least = 1,
+     .most = 1,
+     .takes_rest = 1,
+     OPTIONS(submit_options),
+     .run = basin_command_submit},
+    {.name = "status",
+     .arguments = "DIR/",
+     .meaning = "how far a campaign is, and its success rates so far",
+     .description =
+         "Reads the folder alone, so it works while jobs run, from any node. Parts that end early "
+         "come first: rates so far may lean towards short trials.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(status_options),
+     .run = basin_command_status},
+    {.name = "merge",
+     .arguments = "DIR/",
+     .meaning = "make the output file of a campaign from its parts",
+     .description = "Every part is checked against the experiment, and its checksums. Missing and "
+                    "damaged ones "
+                    "are listed, and nothing is merged unless --partial is given. The file is the "
+                    "same, byte by "
+                    "byte, as that of a run on one machine, but for /provenance.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(merge_options),
+     .run = basin_command_merge},
     {.name = "summary",
      .arguments = "OUT.h5",
      .meaning = "success rates with 95% intervals, and steps, of every cell",

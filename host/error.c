@@ -2,6 +2,7 @@
 #include "error.h"
 #include <errno.h>
 #include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,4 +81,11 @@ void basin_show_bytes(char *text, size_t size, double bytes) {
   int i = 0;
   while (bytes >= 999.5 && i < 5) bytes /= 1000, i++;
   snprintf(text, size, "%.3g %s", bytes, unit[i]);
+}
+
+void basin_show_time(char *text, size_t size, double seconds) {
+  if (!(seconds >= 0)) snprintf(text, size, "?");
+  else if (seconds < 60) snprintf(text, size, "%.0f s", ceil(seconds));
+  else if (seconds < 3600) snprintf(text, size, "%.0f min", ceil(seconds / 60));
+  else snprintf(text, size, "%.1f h", seconds / 3600);
 }

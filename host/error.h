@@ -31,4 +31,7 @@ const char *basin_nearest(const char *word, const char *const *candidate, int ca
 /* 1234567 as "1.23 MB" */
 void basin_show_bytes(char *text, size_t size, double bytes);
 
+/* 150 as "3 min"; "?" for NaN */
+void basin_show_time(char *text, size_t size, double seconds);
+
 #endif

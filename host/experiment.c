@@ -458,3 +458,32 @@ void basin_experiment_free(basin_experiment *e) {
 const char *basin_experiment_title(const basin_experiment *e) { return e->title; }
 int64_t basin_experiment_cells(const basin_experiment *e) { return e->cells; }
 int64_t basin_experiment_trials(const basin_experiment *e) { return e->trials; }
+
+/* ---- what tells its cells apart ---- */
+
+/* whether every cell's model has the parameter, and it is not in the grid */
+static int is_common_parameter(const basin_experiment *e, const char *name) {
+  for (int a = 0; a < e->axes; a++)
+    if (!strcmp(e->axis[a], name)) return 0;
+  for (int64_t c = 0; c < e->cells; c++)
+    if (basin_symbol_find(e->cell[c].model->parameter, e->cell[c].model->parameters, name) < 0)
+      return 0;
+  return 1;
+}
+
+int basin_experiment_columns(const basin_experiment *e, const char *name[BASIN_COLUMNS_MAX]) {
+  const basin_model *model = e->cell[0].model;
+  int columns = 0;
+  for (int a = 0; a < e->axes; a++) name[columns++] = e->axis[a];
+  for (int p = 0; p < model->parameters && columns < BASIN_COLUMNS_MAX; p++)
+    if (is_common_parameter(e, model->parameter[p].name))
+      name[columns++] = model->parameter[p].name;
+  return columns;
+}
+
+double basin_experiment_column(const basin_experiment *e, int64_t cell, int column,
+                               const char *name) {
+  const basin_cell *c = &e->cell[cell];
+  if (column < e->axes) return c->coordinate[column];
+  return c->parameter[basin_symbol_find(c->model->parameter, c->model->parameters, name)];
+}

@@ -109,6 +109,15 @@ void basin_cell_free(basin_cell *cell);
 basin_status basin_record_read(basin_experiment *experiment, const basin_node *record,
                                basin_error *error);
 
+/* the parameters that tell cells apart or that all cells have: the grid's, then those of the models that are
+   not in the grid. Names into name[BASIN_COLUMNS_MAX]; returns how many. */
+enum { BASIN_COLUMNS_MAX = 128 };
+int basin_experiment_columns(const basin_experiment *experiment,
+                             const char *name[BASIN_COLUMNS_MAX]);
+/* the value of column i of those, for one cell */
+double basin_experiment_column(const basin_experiment *experiment, int64_t cell, int column,
+                               const char *name);
+
 /* the model of that name, or NULL; and all of them */
 const basin_model *basin_model_find(const char *name);
 const basin_model *const *basin_models(int *count);

@@ -165,16 +165,6 @@ static void write_attributes(basin_output *o) {
   attribute_scalar(o, o->file, "allow_diverged", H5T_NATIVE_DOUBLE, &e->allow_diverged);
 }
 
-/* whether every cell's model has the parameter, and it is not in the grid */
-static int is_common_parameter(const basin_experiment *e, const char *name) {
-  for (int a = 0; a < e->axes; a++)
-    if (!strcmp(e->axis[a], name)) return 0;
-  for (int64_t c = 0; c < e->cells; c++)
-    if (basin_symbol_find(e->cell[c].model->parameter, e->cell[c].model->parameters, name) < 0)
-      return 0;
-  return 1;
-}
-
 /* the variants once more, as numbers into a list of names of fixed length: what our own reader reads */
 static void write_variant_numbers(basin_output *o) {
   const basin_experiment *e = o->experiment;
@@ -214,20 +204,15 @@ static void write_cells(basin_output *o, const int64_t *count) {
 
   for (int64_t i = 0; i < n && !o->bad; i++) text[i] = cell[i].model->name;
   if (!o->bad) cell_text(o, "model", text, "model");
-  for (int a = 0; a < e->axes && !o->bad; a++) {
-    for (int64_t i = 0; i < n; i++) value[i] = cell[i].coordinate[a];
-    const int known = basin_symbol_find(cell[0].model->parameter, cell[0].model->parameters,
-                                        e->axis[a]);
-    cell_number(o, e->axis[a], value,
-                known < 0 ? "grid parameter" : cell[0].model->parameter[known].meaning);
-  }
-  for (int p = 0; p < cell[0].model->parameters && !o->bad; p++) {
-    const basin_symbol *symbol = &cell[0].model->parameter[p];
-    if (!is_common_parameter(e, symbol->name)) continue;
+  const char *column[BASIN_COLUMNS_MAX];
+  const int columns = basin_experiment_columns(e, column);
+  for (int p = 0; p < columns && !o->bad; p++) {
     for (int64_t i = 0; i < n; i++)
-      value[i] = cell[i].parameter[basin_symbol_find(cell[i].model->parameter,
-                                                     cell[i].model->parameters, symbol->name)];
-    cell_number(o, symbol->name, value, symbol->meaning);
+      value[i] = basin_experiment_column(e, o->extent.first_cell + i, p, column[p]);
+    const int known = basin_symbol_find(cell[0].model->parameter, cell[0].model->parameters,
+                                        column[p]);
+    cell_number(o, column[p], value,
+                known < 0 ? "grid parameter" : cell[0].model->parameter[known].meaning);
   }
   for (int64_t i = 0; i < n && !o->bad; i++)
     value[i] = (double)count[i], draw[i] = cell[i].identity;
@@ -245,15 +230,12 @@ static void write_cells(basin_output *o, const int64_t *count) {
 /* CF: readers take these variables for coordinates of the others */
 static void name_coordinates(basin_output *o) {
   const basin_experiment *e = o->experiment;
-  const basin_model *model = e->cell[o->extent.first_cell].model;
+  const char *column[BASIN_COLUMNS_MAX];
+  const int columns = basin_experiment_columns(e, column);
   char *text = o->coordinates;
   snprintf(text, COORDINATES_BYTES, "%smodel", e->variants ? "variant " : "");
-  for (int a = 0; a < e->axes; a++)
-    snprintf(text + strlen(text), COORDINATES_BYTES - strlen(text), " %s", e->axis[a]);
-  for (int p = 0; p < model->parameters; p++)
-    if (is_common_parameter(e, model->parameter[p].name))
-      snprintf(text + strlen(text), COORDINATES_BYTES - strlen(text), " %s",
-               model->parameter[p].name);
+  for (int p = 0; p < columns; p++)
+    snprintf(text + strlen(text), COORDINATES_BYTES - strlen(text), " %s", column[p]);
 }
 
 static void create_outcome(basin_output *o, const hid_t *scales, const hsize_t *size) {
@@ -391,7 +373,7 @@ static void free_output(basin_output *o) {
 }
 
 basin_status basin_output_create(const char *path, const basin_experiment *e,
-                                 const basin_extent *extent, const int64_t *count,
+                                 const basin_extent *extent, const int64_t *count, int64_t missing,
                                  basin_output **out, basin_error *error) {
   basin_output *o = calloc(1, sizeof *o);
   *out = NULL;
@@ -423,6 +405,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   H5Pclose(create);
   check(o, o->file < 0);
   if (!o->bad) create_variables(o, count);
+  if (!o->bad && missing)
+    attribute_scalar(o, o->file, "trials_missing", H5T_NATIVE_INT64, &missing);
   if (o->bad) {
     const basin_status status = basin_hdf5_fail(error, BASIN_FAILED, path, "cannot be written");
     close_all(o);

@@ -27,9 +27,10 @@ typedef struct basin_extent {
   int64_t times;
 } basin_extent;
 
-/* Makes the file anew; count[i] trials were run of the extent's cell i. */
+/* Makes the file anew; count[i] trials were run of the extent's cell i. missing: how many trials of all cells
+   together are not there; where not 0 it is the root attribute `trials_missing`. */
 basin_status basin_output_create(const char *path, const basin_experiment *experiment,
-                                 const basin_extent *extent, const int64_t *count,
+                                 const basin_extent *extent, const int64_t *count, int64_t missing,
                                  basin_output **output, basin_error *error);
 
 /* Writes the trials of a part that lie below `limit`. */

@@ -170,6 +170,8 @@ static int by_trial(const void *a, const void *b) {
   return x->count > y->count ? -1 : x->count < y->count;
 }
 
+int basin_range_before(const basin_range *x, const basin_range *y) { return by_trial(x, y) < 0; }
+
 void basin_range_sort(basin_range *range, int64_t ranges) {
   if (ranges > 0) qsort(range, (size_t)ranges, sizeof *range, by_trial);
 }

@@ -75,7 +75,8 @@ enum { BASIN_PART_NAME = 64 };
 /* The name of a range's file, without its folder. */
 void basin_part_name(const basin_range *range, char name[BASIN_PART_NAME]);
 
-/* Sorts by cell, then first trial, then the longer first. */
+/* Whether x stands before y: by cell, then first trial, then the longer first; and a sort into that order. */
+int basin_range_before(const basin_range *x, const basin_range *y);
 void basin_range_sort(basin_range *range, int64_t ranges);
 
 /* Removes the part files and the folder. */

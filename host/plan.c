@@ -3,8 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PART_TRIALS_MIN = 64, PART_TRIALS_MAX = 65536, PARTS_PER_CELL = 8 };
+enum { PART_TRIALS_MIN = 64, PART_TRIALS_MAX = 65536, PARTS_PER_CELL = 8, PARTS_PER_SHARD = 16 };
 static const double PART_BYTES = 67108864; /* of trajectories in one part */
+static const double START_STEPS = 400;
 
 int64_t basin_plan_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
                         int64_t part_trials) {
@@ -40,6 +41,10 @@ static int by_turn(const void *a, const void *b) {
   return x->cell < y->cell ? -1 : x->cell > y->cell;
 }
 
+void basin_plan_in_turns(basin_range *range, int64_t ranges) {
+  if (ranges > 0) qsort(range, (size_t)ranges, sizeof *range, by_turn);
+}
+
 basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target,
                                 int64_t part_trials, const basin_range *kept, int64_t kepts,
                                 basin_range **missing, int64_t *missings, basin_error *error) {
@@ -68,11 +73,89 @@ basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target
   }
   if (status) {
     free(*missing);
+    *missing = NULL;
     return status;
   }
-  if (*missings) qsort(*missing, (size_t)*missings, sizeof **missing, by_turn);
+  basin_plan_in_turns(*missing, *missings);
   return BASIN_OK;
 }
+
+/* ---- shards ---- */
+
+int64_t basin_plan_campaign_part(const basin_experiment *e, int64_t shards) {
+  const double trials = (double)e->cells * (double)e->trials;
+  int64_t size = PART_TRIALS_MIN;
+  while (size < PART_TRIALS_MAX && size * PARTS_PER_CELL < e->trials &&
+         trials / (double)(2 * size) >= (double)PARTS_PER_SHARD * (double)shards)
+    size *= 2;
+  return size;
+}
+
+/* What a trial of the cell is expected to cost, in steps. Gradient descent takes a number of steps that goes
+   as one over its step size, and starting a trial costs about as much as START_STEPS steps. */
+static double expected_steps(const basin_cell *cell) {
+  const basin_setting *s = &cell->setting;
+  double steps = 0, eta = 0;
+  for (int i = 0; i < s->stages - 1; i++) steps += (double)s->stage[i].steps;
+  for (int i = 0; i < cell->model->step_sizes; i++) {
+    const double here = s->stage[s->stages - 1].eta[i];
+    if (here > 0 && (eta <= 0 || here < eta)) eta = here;
+  }
+  const double most = (double)s->stop.max_steps;
+  steps = eta > 0 ? steps + 1 / eta : most;
+  return START_STEPS + (steps < most ? steps : most);
+}
+
+typedef struct load {
+  double cost;
+  int64_t index; /* of the range, or of the shard */
+} load;
+
+static int dearest_first(const void *a, const void *b) {
+  const load *x = a, *y = b;
+  if (x->cost != y->cost) return x->cost > y->cost ? -1 : 1;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int is_lighter(const load *x, const load *y) {
+  return x->cost < y->cost || (x->cost == y->cost && x->index < y->index);
+}
+
+/* put the heap's root, which has become heavier, in its place */
+static void sink(load *heap, int64_t count) {
+  for (int64_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
+    if (child + 1 < count && is_lighter(&heap[child + 1], &heap[child])) child++;
+    if (!is_lighter(&heap[child], &heap[at])) return;
+    const load swap = heap[at];
+    heap[at] = heap[child];
+    heap[child] = swap;
+  }
+}
+
+basin_status basin_plan_shards(const basin_experiment *e, const basin_range *range, int64_t ranges,
+                               int64_t shards, int64_t *shard, basin_error *error) {
+  load *cost = calloc((size_t)ranges + 1, sizeof *cost);
+  load *heap = calloc((size_t)shards + 1, sizeof *heap);
+  if (!cost || !heap) {
+    free(cost);
+    free(heap);
+    return basin_fail_memory(error);
+  }
+  for (int64_t i = 0; i < ranges; i++)
+    cost[i] = (load){(double)range[i].count * expected_steps(&e->cell[range[i].cell]), i};
+  for (int64_t i = 0; i < shards; i++) heap[i] = (load){0, i};
+  qsort(cost, (size_t)ranges, sizeof *cost, dearest_first);
+  for (int64_t i = 0; i < ranges; i++) {
+    shard[cost[i].index] = heap[0].index;
+    heap[0].cost += cost[i].cost;
+    sink(heap, shards);
+  }
+  free(cost);
+  free(heap);
+  return BASIN_OK;
+}
+
+/* ---- until ---- */
 
 static double halfwidth(int64_t trials, double share) {
   const basin_rate rate = basin_wilson((int64_t)nearbyint(share * (double)trials), trials);

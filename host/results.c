@@ -18,6 +18,7 @@ struct basin_results {
   int64_t cells, trials; /* sizes of the dimensions */
   int64_t recorded, times, *time;
   int64_t *count;       /* [cells] trials run */
+  int64_t missing;      /* trials of a partial file that are not there: anywhere, as outcome -1 */
   uint64_t *draw;       /* [cells] */
   char *variant_names;  /* a line each */
   const char **variant; /* [cells] into variant_names, or NULL */
@@ -195,6 +196,7 @@ static int read_all(basin_results *r) {
       !read_attribute(r, "until_halfwidth", H5T_NATIVE_DOUBLE, &r->halfwidth) ||
       !read_attribute(r, "allow_unresolved", H5T_NATIVE_DOUBLE, &r->allow_unresolved))
     return 0;
+  if (!read_attribute(r, "trials_missing", H5T_NATIVE_INT64, &r->missing)) r->missing = 0;
   const hid_t outcome = open_variable(r, "outcome", 2, any, H5T_INTEGER);
   if (outcome < 0) return 0;
   H5Dclose(outcome);
@@ -283,12 +285,19 @@ const char *basin_results_observable(const basin_results *r, int index) {
   return r->observable[index];
 }
 
+int64_t basin_results_missing(const basin_results *r) { return r->missing; }
+
 int basin_results_matches(const basin_results *r, const basin_experiment *e) {
   return r->identity == e->identity && r->trials_asked == e->trials &&
          r->halfwidth == e->halfwidth && r->max_trials == e->max_trials && r->cells == e->cells;
 }
 
 /* ---- counting ---- */
+
+/* where the cell's trials end in the file: its first trials are there, or any in a partial one */
+static int64_t reach(const basin_results *r, int64_t cell) {
+  return r->missing ? r->trials : r->count[cell];
+}
 
 static basin_status unreadable(const basin_results *r, basin_error *error) {
   return basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path, "cannot be read, the file is damaged");
@@ -299,10 +308,10 @@ static int count_digits(const basin_results *r, hid_t steps, int64_t cell, int s
                         int64_t prefix, int64_t *bucket) {
   int64_t block[4096];
   memset(bucket, 0, sizeof *bucket << RADIX_BITS);
-  for (int64_t at = 0; at < r->count[cell]; at += 4096) {
+  for (int64_t at = 0; at < reach(r, cell); at += 4096) {
     const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
     const hsize_t count[2] = {1,
-                              (hsize_t)(r->count[cell] - at < 4096 ? r->count[cell] - at : 4096)};
+                              (hsize_t)(reach(r, cell) - at < 4096 ? reach(r, cell) - at : 4096)};
     if (!read_block(steps, H5T_NATIVE_INT64, 2, start, count, block)) return 0;
     for (hsize_t i = 0; i < count[1]; i++)
       if (block[i] >= 0 && block[i] >> (shift + RADIX_BITS) == prefix)
@@ -329,31 +338,34 @@ static int select_steps(const basin_results *r, hid_t steps, int64_t cell, int64
 
 static int count_outcomes(const basin_results *r, hid_t outcome, int64_t cell, basin_summary *s) {
   int8_t *block = malloc(BLOCK_TRIALS);
+  int64_t counted = 0;
   int ok = block != NULL;
-  for (int64_t at = 0; at < r->count[cell] && ok; at += BLOCK_TRIALS) {
+  for (int64_t at = 0; at < reach(r, cell) && ok; at += BLOCK_TRIALS) {
     const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
     const hsize_t count[2] = {
-        1, (hsize_t)(r->count[cell] - at < BLOCK_TRIALS ? r->count[cell] - at : BLOCK_TRIALS)};
+        1, (hsize_t)(reach(r, cell) - at < BLOCK_TRIALS ? reach(r, cell) - at : BLOCK_TRIALS)};
     ok = read_block(outcome, H5T_NATIVE_INT8, 2, start, count, block);
     for (hsize_t i = 0; i < count[1] && ok; i++) {
+      if (block[i] == -1 && r->missing) continue;
       ok = block[i] >= 0 && block[i] < BASIN_OUTCOMES;
-      if (ok) s->outcomes[block[i]]++;
+      if (ok) s->outcomes[block[i]]++, counted++;
     }
   }
   free(block);
-  return ok;
+  return ok && counted == r->count[cell];
 }
 
 static int count_steps(const basin_results *r, hid_t steps, int64_t cell, basin_summary *s) {
   int64_t *block = malloc(BLOCK_TRIALS * sizeof *block), low, high;
   double sum = 0;
   int ok = block != NULL;
-  for (int64_t at = 0; at < r->count[cell] && ok; at += BLOCK_TRIALS) {
+  for (int64_t at = 0; at < reach(r, cell) && ok; at += BLOCK_TRIALS) {
     const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
     const hsize_t count[2] = {
-        1, (hsize_t)(r->count[cell] - at < BLOCK_TRIALS ? r->count[cell] - at : BLOCK_TRIALS)};
+        1, (hsize_t)(reach(r, cell) - at < BLOCK_TRIALS ? reach(r, cell) - at : BLOCK_TRIALS)};
     ok = read_block(steps, H5T_NATIVE_INT64, 2, start, count, block);
     for (hsize_t i = 0; i < count[1] && ok; i++) {
+      if (block[i] == -1 && r->missing) continue;
       ok = block[i] >= 0 && block[i] <= BASIN_STEPS_MAX;
       sum += (double)block[i];
       if (block[i] > s->steps_max) s->steps_max = block[i];
@@ -407,24 +419,24 @@ basin_status basin_results_draw_group(const basin_results *r, int64_t cell, int6
 
 basin_status basin_results_any_global(basin_results *r, const int64_t *cell, int64_t cells,
                                       int64_t *trials, int64_t *any, basin_error *error) {
-  int64_t size[2] = {r->cells, r->trials};
+  int64_t size[2] = {r->cells, r->trials}, end = r->trials;
   int8_t *block = malloc(BLOCK_TRIALS), *seen = malloc(BLOCK_TRIALS);
   const hid_t outcome = open_variable(r, "outcome", 2, size, H5T_INTEGER);
   int ok = block && seen && outcome >= 0;
-  *any = 0;
-  *trials = r->trials;
+  *any = *trials = 0;
   for (int64_t i = 0; i < cells; i++)
-    if (r->count[cell[i]] < *trials) *trials = r->count[cell[i]];
-  for (int64_t at = 0; at < *trials && ok; at += BLOCK_TRIALS) {
-    const hsize_t n = (hsize_t)(*trials - at < BLOCK_TRIALS ? *trials - at : BLOCK_TRIALS),
+    if (reach(r, cell[i]) < end) end = reach(r, cell[i]);
+  for (int64_t at = 0; at < end && ok; at += BLOCK_TRIALS) {
+    const hsize_t n = (hsize_t)(end - at < BLOCK_TRIALS ? end - at : BLOCK_TRIALS),
                   count[2] = {1, n};
-    memset(seen, 0, n);
+    memset(seen, 0, n); /* 1: global in some cell; 2: missing in some */
     for (int64_t i = 0; i < cells && ok; i++) {
       const hsize_t start[2] = {(hsize_t)cell[i], (hsize_t)at};
       ok = read_block(outcome, H5T_NATIVE_INT8, 2, start, count, block);
-      for (hsize_t t = 0; t < n && ok; t++) seen[t] |= block[t] == BASIN_GLOBAL;
+      for (hsize_t t = 0; t < n && ok; t++)
+        seen[t] |= block[t] == BASIN_GLOBAL ? 1 : block[t] < 0 ? 2 : 0;
     }
-    for (hsize_t t = 0; t < n; t++) *any += seen[t];
+    for (hsize_t t = 0; t < n; t++) *any += seen[t] == 1, *trials += !(seen[t] & 2);
   }
   if (outcome >= 0) H5Dclose(outcome);
   free(block);
@@ -468,8 +480,8 @@ basin_status basin_results_trial(basin_results *r, int64_t cell, int64_t trial, 
   const hid_t steps_id = open_variable(r, "steps", 2, size, H5T_INTEGER);
   const int ok = outcome_id >= 0 && steps_id >= 0 &&
                  read_block(outcome_id, H5T_NATIVE_INT, 2, start, one, outcome) &&
-                 read_block(steps_id, H5T_NATIVE_INT64, 2, start, one, steps) && *outcome >= 0 &&
-                 *outcome < BASIN_OUTCOMES;
+                 read_block(steps_id, H5T_NATIVE_INT64, 2, start, one, steps) &&
+                 *outcome >= (r->missing ? -1 : 0) && *outcome < BASIN_OUTCOMES;
   if (outcome_id >= 0) H5Dclose(outcome_id);
   if (steps_id >= 0) H5Dclose(steps_id);
   return ok ? BASIN_OK : unreadable(r, error);

@@ -10,6 +10,9 @@
 /* whether the file holds this experiment: the same cells, records, trials and `until` */
 int basin_results_matches(const basin_results *results, const basin_experiment *experiment);
 
+/* trials that a partial file lacks: made of parts of which some were missing; 0: it is complete */
+int64_t basin_results_missing(const basin_results *results);
+
 /* numbers of the grid parameters among the parameters of a summary: the first so many */
 int basin_results_axes(const basin_results *results);
 
@@ -21,7 +24,7 @@ double basin_results_allow_unresolved(const basin_results *results);
 basin_status basin_results_draw_group(const basin_results *results, int64_t cell, int64_t **group,
                                       int64_t *count, basin_error *error);
 
-/* of the first `trials` trials: in how many at least one of the cells reached the global optimum */
+/* of the `trials` draws that all of the cells ran: in how many at least one reached the global optimum */
 basin_status basin_results_any_global(basin_results *results, const int64_t *cell, int64_t cells,
                                       int64_t *trials, int64_t *any, basin_error *error);
 
@@ -36,7 +39,7 @@ const char *basin_results_observable(const basin_results *results, int index);
 basin_status basin_results_trajectory(basin_results *results, int64_t cell, const char *observable,
                                       double *value, char units[32], basin_error *error);
 
-/* one trial by its place in the file: outcome, steps, and final value of observable i (NaN: not kept) */
+/* one trial by its place in the file; outcome -1 where a partial file lacks it */
 basin_status basin_results_trial(basin_results *results, int64_t cell, int64_t trial, int *outcome,
                                  int64_t *steps, basin_error *error);
 

@@ -27,18 +27,7 @@ head -c 500k /dev/zero > small/filler
 expect 1 'out.h5: needs .* of disk for the parts and the output, .* are free' run -o small/out.h5
 check "and nothing is left behind" test "$(ls small)" = filler
 
-# full while parts are written: something else takes the space
-rm small/filler
-run -o small/out.h5 --threads 1 &
-pid=$!
-head -c 590k /dev/zero > small/filler 2>/dev/null
-wait $pid
-code=$?
-check "the run that met a full disk says so: $code" test $code = 0 -o $code = 1
-rm -f small/out.h5
-rm -rf small/out.h5.parts
-
-# the same without luck: room for some parts only
+# room for some parts only
 head -c 440k /dev/zero > small/filler
 cat > fill.yaml <<'Y'
 model: cnn
@@ -51,7 +40,6 @@ record: {final: [loss]}
 until: {halfwidth: 0.012}
 Y
 expect 1 'cannot write this part: No space left on device' "$basin" run fill.yaml -q --no-provenance --part-trials 100 -o small/fill.h5
-expect 0 . sh -c 'ls small'
 kept=$(ls small/fill.h5.parts 2>/dev/null | grep -c 'part$')
 check "acknowledged parts are kept: $kept" test "$kept" -gt 0
 rm small/filler

@@ -183,6 +183,24 @@ static void foreign_part(void **unused) {
   basin_parts_remove(parts);
 }
 
+/* a part of another version of the program is refused, with the reason */
+static void other_version(void **unused) {
+  basin_error error;
+  basin_run_options o = options();
+  size_t size;
+  (void)unused;
+  make_parts(4);
+  char *bytes = read_file(a_part(), &size);
+  strcpy(bytes + 16, "0.0.9"); /* the preamble: magic, format, version, and their hash */
+  const uint64_t hash = basin_hash(0, bytes, 40);
+  memcpy(bytes + 40, &hash, sizeof hash);
+  write_file(a_part(), bytes, size);
+  assert_int_equal(basin_run(e, &o, &error), BASIN_BAD_INPUT);
+  assert_non_null(strstr(error.text, "written by basin 0.0.9, this is basin " BASIN_VERSION));
+  free(bytes);
+  basin_parts_remove(parts);
+}
+
 /* interrupted, its parts damaged, and taken up again with parts of another size: the file of an undisturbed run */
 static void resume_to_same_bytes(void **unused) {
   basin_error error;
@@ -291,7 +309,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(part_round_trip), cmocka_unit_test(damaged_part),
       cmocka_unit_test(foreign_part),    cmocka_unit_test(resume_to_same_bytes),
-      cmocka_unit_test(damaged_output),  cmocka_unit_test(foreign_output),
+      cmocka_unit_test(other_version),   cmocka_unit_test(damaged_output),
+      cmocka_unit_test(foreign_output),
   };
   return cmocka_run_group_tests_name("store", tests, set_up, tear_down);
 }

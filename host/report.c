@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+#include "model.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- JSON ---- */
+
+void basin_json_text(const char *text) {
+  putchar('"');
+  for (; *text; text++) {
+    if (*text == '"' || *text == '\\') printf("\\%c", *text);
+    else if ((unsigned char)*text < 32) printf("\\u%04x", *text);
+    else putchar(*text);
+  }
+  putchar('"');
+}
+
+void basin_json_number(double x) {
+  if (isfinite(x)) printf("%.17g", x);
+  else printf("null");
+}
+
+/* ---- columns ---- */
+
+/* whether the parameter is constant, or the columns shown so far tell its value */
+static int is_told(const basin_table *t, int parameter) {
+  for (int64_t i = 0; i < t->cells; i++)
+    for (int64_t j = 0; j < i && j < 4096; j++) {
+      int alike = t->cell[i].parameter[parameter] != t->cell[j].parameter[parameter];
+      for (int p = 0; p < parameter && alike; p++)
+        if (t->show[p]) alike = t->cell[i].parameter[p] == t->cell[j].parameter[p];
+      if (alike) return 0;
+    }
+  return 1;
+}
+
+void basin_table_columns(basin_table *t) {
+  t->has_variants = 0;
+  for (int64_t i = 0; i < t->cells; i++) t->has_variants |= *t->cell[i].variant != 0;
+  for (int p = 0; p < t->cell[0].parameters && p < (int)sizeof t->show; p++)
+    t->show[p] = (char)!is_told(t, p);
+}
+
+/* the columns that name a cell: as wide as they need to be */
+static int variant_width(const basin_table *t) {
+  int width = 7;
+  for (int64_t i = 0; i < t->cells; i++)
+    if ((int)strlen(t->cell[i].variant) > width) width = (int)strlen(t->cell[i].variant);
+  return width;
+}
+
+void basin_table_name_heading(const basin_table *t) {
+  printf("%4s", "cell");
+  if (t->has_variants) printf("  %-*s", variant_width(t), "variant");
+  for (int p = 0; p < t->cell[0].parameters; p++)
+    if (t->show[p]) printf("  %8s", t->cell[0].parameter_name[p]);
+}
+
+void basin_table_name_cell(const basin_table *t, const basin_summary *s) {
+  printf("%4lld", (long long)s->index);
+  if (t->has_variants) printf("  %-*s", variant_width(t), s->variant);
+  for (int p = 0; p < s->parameters; p++)
+    if (t->show[p]) {
+      const int wide = (int)strlen(s->parameter_name[p]);
+      printf("  %*.6g", wide > 8 ? wide : 8, s->parameter[p]);
+    }
+}
+
+void basin_table_title(const basin_table *t) {
+  printf("%s\n", t->title);
+  for (int p = 0; p < t->cell[0].parameters; p++) {
+    int constant = !t->show[p];
+    for (int64_t i = 1; i < t->cells; i++)
+      constant &= t->cell[i].parameter[p] == t->cell[0].parameter[p];
+    if (constant) printf("%s = %.10g, ", t->cell[0].parameter_name[p], t->cell[0].parameter[p]);
+  }
+  printf("seed %llu\n", (unsigned long long)t->seed);
+  if (t->missing)
+    printf("PARTIAL: %lld trials are missing; the rates are those of the trials that are there\n",
+           (long long)t->missing);
+  putchar('\n');
+}
+
+/* ---- rates ---- */
+
+void basin_table_rates(const basin_table *t) {
+  int64_t unresolved = 0, diverged = 0, trials = 0;
+  int median = 0;
+  for (int64_t i = 0; i < t->cells; i++) median |= !isnan(t->cell[i].steps_median);
+  basin_table_name_heading(t);
+  printf("    trials  success  95%% interval       spurious  unresolved  diverged  steps: %s   "
+         "     max\n",
+         median ? "median" : "  mean");
+  for (int64_t i = 0; i < t->cells; i++) {
+    const basin_summary *s = &t->cell[i];
+    basin_table_name_cell(t, s);
+    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld  %10lld  %8lld  %13.6g", (long long)s->trials,
+           s->success.rate, s->success.low, s->success.high,
+           (long long)(s->outcomes[BASIN_SPURIOUS] + s->outcomes[BASIN_STATIONARY]),
+           (long long)s->outcomes[BASIN_UNRESOLVED], (long long)s->outcomes[BASIN_DIVERGED],
+           median ? s->steps_median : s->steps_mean);
+    if (s->steps_max >= 0) printf("  %9lld\n", (long long)s->steps_max);
+    else printf("          -\n");
+    unresolved += s->outcomes[BASIN_UNRESOLVED];
+    diverged += s->outcomes[BASIN_DIVERGED];
+    trials += s->trials;
+  }
+  if (unresolved || diverged)
+    printf("\n%lld of %lld trials are unresolved and %lld diverged: they count as not global\n",
+           (long long)unresolved, (long long)trials, (long long)diverged);
+}
+
+void basin_table_json(const basin_table *t) {
+  printf("  \"experiment\": ");
+  basin_json_text(t->experiment);
+  printf(",\n  \"title\": ");
+  basin_json_text(t->title);
+  printf(",\n  \"seed\": %llu,\n  \"version\": ", (unsigned long long)t->seed);
+  basin_json_text(t->version);
+  if (t->missing) printf(",\n  \"missing\": %lld", (long long)t->missing);
+  printf(",\n  \"cells\": [");
+  for (int64_t i = 0; i < t->cells; i++) {
+    const basin_summary *s = &t->cell[i];
+    printf("%s\n    {\"index\": %lld, \"variant\": ", i ? "," : "", (long long)s->index);
+    basin_json_text(s->variant);
+    printf(", \"parameters\": {");
+    for (int p = 0; p < s->parameters; p++) {
+      printf("%s", p ? ", " : "");
+      basin_json_text(s->parameter_name[p]);
+      printf(": ");
+      basin_json_number(s->parameter[p]);
+    }
+    printf("},\n     \"trials\": %lld, \"outcomes\": {", (long long)s->trials);
+    for (int o = 0; o < BASIN_OUTCOMES; o++)
+      printf("%s\"%s\": %lld", o ? ", " : "", basin_outcome_name(o), (long long)s->outcomes[o]);
+    printf("},\n     \"success\": {\"rate\": ");
+    basin_json_number(s->success.rate);
+    printf(", \"low\": ");
+    basin_json_number(s->success.low);
+    printf(", \"high\": ");
+    basin_json_number(s->success.high);
+    printf("}, \"steps\": {\"median\": ");
+    basin_json_number(s->steps_median);
+    printf(", \"mean\": ");
+    basin_json_number(s->steps_mean);
+    printf(", \"max\": ");
+    basin_json_number(s->steps_max < 0 ? NAN : (double)s->steps_max);
+    printf("}}");
+  }
+  printf("\n  ]");
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * request.h: what the command line asks of a run.
+ */
+#ifndef BASIN_REQUEST_H
+#define BASIN_REQUEST_H
+
+#include "campaign.h"
+#include "cli.h"
+
+typedef struct basin_request {
+  const char *set[BASIN_VALUES_MAX]; /* what replaces keys of the experiment */
+  int sets;
+  char trials[64], seed[64];
+  char output[BASIN_PATH_BYTES];
+  basin_run_options options;
+} basin_request;
+
+/* Reads the options that the command has of these; options.stop is basin_stop_wish. */
+basin_status basin_request_read(const basin_arguments *arguments, basin_request *request,
+                                basin_error *error);
+
+/* Reads the experiment that the command names, a file, with the request's settings. */
+basin_status basin_request_experiment(const basin_arguments *arguments,
+                                      const basin_request *request, basin_experiment **experiment,
+                                      basin_error *error);
+
+/* Whether the path names a folder, or ends as a folder's name does. */
+int basin_is_folder(const char *path);
+
+/* Set by SIGINT, SIGTERM and SIGUSR1 once they are caught: batch systems send either before they kill. */
+extern volatile int basin_stop_wish;
+void basin_catch_signals(void);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * run.h: what a run into one file and a shard of a campaign share.
+ */
+#ifndef BASIN_RUN_H
+#define BASIN_RUN_H
+
+#include "assemble.h"
+#include <time.h>
+
+enum { BASIN_PATH_BYTES = 4096 };
+
+typedef struct basin_runner {
+  const basin_experiment *experiment;
+  const basin_run_options *options;
+  basin_backend backend;
+  basin_watch watch;
+  basin_progress progress; /* before the present round */
+  basin_store store;
+  struct timespec began;
+} basin_runner;
+
+/* Opens the backend and the folder of parts, which it makes where it is missing; reads no part yet. */
+basin_status basin_runner_open(basin_runner *runner, const basin_experiment *experiment,
+                               const basin_run_options *options, const char *folder,
+                               int64_t part_trials, basin_error *error);
+void basin_runner_close(basin_runner *runner);
+
+/* Refuses what cannot fit into memory or on the disk; output: whether the output file is made there too. */
+basin_status basin_runner_check_room(const basin_runner *runner, int output, basin_error *error);
+
+/* Runs the ranges and adds them to the store's parts. */
+basin_status basin_runner_work(basin_runner *runner, basin_range *range, int64_t ranges,
+                               basin_error *error);
+
+/* Seconds since the runner was opened. */
+double basin_runner_seconds(const basin_runner *runner);
+
+/* For BASIN_INTERRUPTED: says what is kept. */
+basin_status basin_runner_interrupted(basin_runner *runner, basin_error *error);
+
+/* What the run was, for /provenance. */
+basin_provenance basin_runner_provenance(const basin_runner *runner);
+
+#endif
