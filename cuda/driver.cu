@@ -12,11 +12,11 @@
 #include <time.h>
 
 enum {
-  BATCH_LEAST = 32,                /* trials; a device without memory for so many is given up */
-  BLOCKS_LEAST = 4,                /* of a launch */
+  BATCH_LEAST = 32, /* trials; a device without memory for so many is given up */
+  BLOCKS_LEAST = 4, /* of a launch */
   BLOCKS_MOST = 1 << 16,
-  SHARES_MOST = 32,                /* a part's share of a device's threads is at least 1 in so many */
-  RECORD_STATE_BYTES = 1 << 26     /* of the recorded states of a batch */
+  SHARES_MOST = 32,            /* a part's share of a device's threads is at least 1 in so many */
+  RECORD_STATE_BYTES = 1 << 26 /* of the recorded states of a batch */
 };
 
 static const double LAUNCH_SECONDS_LEAST = 0.02, LAUNCH_SECONDS_MOST = 0.1;
@@ -48,9 +48,9 @@ struct part_run {
 };
 
 /* a CUDA call: go on, or give the worker up */
-#define TRY(p, what, call)                                    \
-  do {                                                        \
-    (p)->doing = (what);                                      \
+#define TRY(p, what, call)                                            \
+  do {                                                                \
+    (p)->doing = (what);                                              \
     if (((p)->bad = (call)) != cudaSuccess) return BASIN_WORKER_LOST; \
   } while (0)
 
@@ -66,17 +66,28 @@ size_t buffer_bytes(const part_run *p, int buffer) {
   const lane_batch *b = &p->b;
   const size_t n = (size_t)b->count, recorded = (size_t)b->recorded * (size_t)b->times;
   switch (buffer) {
-  case BUFFER_DATA: return (size_t)p->model->data_size(p->job->setting) * sizeof(double);
-  case BUFFER_TIME: return (size_t)b->times * sizeof(int64_t);
-  case BUFFER_INDEX: return (size_t)(b->finals + b->observables) * sizeof(int);
-  case BUFFER_OUTCOME: return n * sizeof(int8_t);
-  case BUFFER_STEPS: return n * sizeof(int64_t);
-  case BUFFER_FINAL: return n * (size_t)b->finals * sizeof(double);
-  case BUFFER_RECORD: return recorded * (size_t)b->observables * sizeof(double);
-  case BUFFER_RECORD_STATE: return recorded * (size_t)p->model->states * sizeof(double);
-  case BUFFER_STATE: return n * (size_t)p->model->states * sizeof(double);
-  case BUFFER_COUNTERS: return sizeof(lane_counters);
-  default: return n * sizeof(int); /* the queue and the lists of trials under way */
+  case BUFFER_DATA:
+    return (size_t)p->model->data_size(p->job->setting) * sizeof(double);
+  case BUFFER_TIME:
+    return (size_t)b->times * sizeof(int64_t);
+  case BUFFER_INDEX:
+    return (size_t)(b->finals + b->observables) * sizeof(int);
+  case BUFFER_OUTCOME:
+    return n * sizeof(int8_t);
+  case BUFFER_STEPS:
+    return n * sizeof(int64_t);
+  case BUFFER_FINAL:
+    return n * (size_t)b->finals * sizeof(double);
+  case BUFFER_RECORD:
+    return recorded * (size_t)b->observables * sizeof(double);
+  case BUFFER_RECORD_STATE:
+    return recorded * (size_t)p->model->states * sizeof(double);
+  case BUFFER_STATE:
+    return n * (size_t)p->model->states * sizeof(double);
+  case BUFFER_COUNTERS:
+    return sizeof(lane_counters);
+  default:
+    return n * sizeof(int); /* the queue and the lists of trials under way */
   }
 }
 
@@ -217,8 +228,7 @@ basin_status upload_flights(part_run *p) {
     if (trial < 0 || trial >= n) continue;
     queue[p->queued++] = (int)trial;
     steps[trial] = part->flight[f].step;
-    for (int64_t i = 0; i < states; i++)
-      state[i * n + trial] = part->flight_state[f * states + i];
+    for (int64_t i = 0; i < states; i++) state[i * n + trial] = part->flight_state[f * states + i];
   }
   if (!status) status = upload(p, b->state, state, (size_t)(n * states) * sizeof *state);
   if (!status) status = upload(p, b->steps, steps, (size_t)n * sizeof *steps);

@@ -30,7 +30,8 @@ typedef MODEL(state) model_state;
 
 enum {
   STATES = sizeof(model_state) / sizeof(double),
-  RESIDENT = 5, /* blocks that a multiprocessor shall hold: 96 registers a thread, 5 warps a scheduler */
+  RESIDENT =
+      5, /* blocks that a multiprocessor shall hold: 96 registers a thread, 5 warps a scheduler */
   MODEL_OBSERVED = 0
 #define COUNT(name, unit, meaning) +1
   MODEL(OBSERVABLES)(COUNT)
@@ -73,9 +74,7 @@ template <bool TOLERANCE> __device__ int ask(const constants &c, const model_sta
 }
 
 /* one NaN only, whatever the sign and payload: the one that C's NAN is */
-__device__ double canonical(double x) {
-  return x == x ? x : r_from_bits(0x7ff8000000000000u);
-}
+__device__ double canonical(double x) { return x == x ? x : r_from_bits(0x7ff8000000000000u); }
 
 /* one of the observables, NaN for -1; no indexing, which would take the array out of the registers */
 __device__ double pick(const double seen[MODEL_OBSERVED], int index) {
@@ -140,8 +139,7 @@ __device__ void set_stage(const constants &c, lane &l, int stage) {
 template <bool TOLERANCE>
 __device__ void events(const lane_batch &b, const constants &c, lane &l, const model_state &x) {
   while (l.event == l.step) {
-    if (awaits_record(b, l) && b.time[l.next_time] == l.step)
-      record(b, l.trial, l.next_time++, x);
+    if (awaits_record(b, l) && b.time[l.next_time] == l.step) record(b, l.trial, l.next_time++, x);
     if (l.step == c.max_steps) {
       finish(b, l.trial, ask<TOLERANCE>(c, x), l.step, x);
       l.trial = -1;
@@ -184,8 +182,7 @@ __device__ void block(const lane_batch &b, const constants &c, lane &l, model_st
     }
     l.step += i;
     events<TOLERANCE>(b, c, l, *x);
-    if (!TOLERANCE && l.trial >= 0 && l.step % BASIN_DECIDE_EVERY == 0)
-      outcome = ask<false>(c, *x);
+    if (!TOLERANCE && l.trial >= 0 && l.step % BASIN_DECIDE_EVERY == 0) outcome = ask<false>(c, *x);
     if (l.trial >= 0 && outcome != BASIN_UNRESOLVED) {
       finish(b, l.trial, outcome, l.step, *x);
       l.trial = -1;
@@ -267,8 +264,8 @@ __global__ void kernel_finish(const __grid_constant__ lane_batch b,
   load(b, trial, &x);
   MODEL(observe)(&c.cell, &x, seen);
   for (int i = 0; i < b.finals; i++)
-    b.final_value[(int64_t)i * b.count + trial] =
-        pick(seen, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
+    b.final_value[(int64_t)i * b.count + trial] = pick(
+        seen, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
   b.outcome[trial] = (int8_t)outcome;
 }
 
@@ -353,6 +350,7 @@ cudaError_t resident(int *threads) {
 
 extern const lane_model PASTE(lane_model_, BASIN_MODEL);
 const lane_model PASTE(lane_model_, BASIN_MODEL) = {
-    TEXT(BASIN_MODEL), STATES, MODEL_OBSERVED, sizeof(constants), data_size,
-    prepare,           start,  run,            finish_all, record_all, resident,
+    TEXT(BASIN_MODEL), STATES,     MODEL_OBSERVED, sizeof(constants),
+    data_size,         prepare,    start,          run,
+    finish_all,        record_all, resident,
 };

@@ -41,9 +41,10 @@ struct lane_batch {
   int finals, observables, keep_states;
   int64_t times;
 
-  const double *data;                  /* constants of the cell, see model.h */
-  const int64_t *time;                 /* [times] recorded steps */
-  const int *final_of, *observable_of; /* [finals], [observables] indices in the model's table, or -1 */
+  const double *data;  /* constants of the cell, see model.h */
+  const int64_t *time; /* [times] recorded steps */
+  const int *final_of,
+      *observable_of; /* [finals], [observables] indices in the model's table, or -1 */
 
   int8_t *outcome;
   int64_t *steps;       /* taken so far */
@@ -57,12 +58,12 @@ struct lane_batch {
 
 /* One launch of kernel_run. */
 struct lane_launch {
-  int threads;           /* a multiple of LANE_BLOCK, at least `live` */
-  int live, queued;      /* trials under way; end of the queue */
-  const int *live_in;    /* [live] the trials under way: one each for the first threads */
-  int *live_out;         /* [threads] those under way at the end of the launch */
-  int blocks;            /* of steps, for every thread */
-  int quorum;            /* a warp gives up its trials where fewer of its threads have one */
+  int threads;        /* a multiple of LANE_BLOCK, at least `live` */
+  int live, queued;   /* trials under way; end of the queue */
+  const int *live_in; /* [live] the trials under way: one each for the first threads */
+  int *live_out;      /* [threads] those under way at the end of the launch */
+  int blocks;         /* of steps, for every thread */
+  int quorum;         /* a warp gives up its trials where fewer of its threads have one */
 };
 
 /* The kernels of one model. */
@@ -77,7 +78,8 @@ struct lane_model {
                      cudaStream_t stream);
   cudaError_t (*finish)(const lane_batch *batch, const void *constants, cudaStream_t stream);
   cudaError_t (*record)(const lane_batch *batch, const void *constants, cudaStream_t stream);
-  cudaError_t (*resident)(int *threads); /* threads of kernel_run that a multiprocessor holds at once */
+  cudaError_t (*resident)(
+      int *threads); /* threads of kernel_run that a multiprocessor holds at once */
 };
 
 /* the model of that name, or NULL (module.cu) */

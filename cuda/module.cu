@@ -116,8 +116,8 @@ static basin_status open_worker(int device, basin_cuda_worker **worker, basin_er
 
 /* ---- the export ---- */
 
-extern "C" __attribute__((visibility("default"))) const basin_cuda_module *
-basin_cuda_module_table(void) {
+extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin_cuda_module_table(
+    void) {
   static const basin_cuda_module table = {
       BASIN_CUDA_ABI, BASIN_CUDA_LAYOUT, BASIN_VERSION, devices,
       describe,       open_worker,       worker_run,    close_worker,

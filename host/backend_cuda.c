@@ -20,7 +20,8 @@ typedef struct cuda {
   int devices, workers;
   int number[DEVICES_MAX]; /* of the devices in use */
   int lost[DEVICES_MAX];   /* likewise: whether it has failed; accessed atomically */
-  basin_cuda_worker **worker; /* [workers] NULL until first used; worker i is of device i % devices */
+  basin_cuda_worker *
+      *worker; /* [workers] NULL until first used; worker i is of device i % devices */
 } cuda;
 
 /* ---- the module ---- */
@@ -68,8 +69,7 @@ static basin_status load(const basin_cuda_module **module, basin_error *error) {
   }
   *module = loaded;
   if (status || loaded) return status;
-  return basin_fail(error, BASIN_FAILED, "there is no module %.512s",
-                    *first ? first : MODULE);
+  return basin_fail(error, BASIN_FAILED, "there is no module %.512s", *first ? first : MODULE);
 }
 
 /* the module and its devices */
@@ -114,8 +114,7 @@ static basin_status cuda_run(void *context, int number, const basin_job *job, ba
   if (!status) status = self->module->run(self->worker[number], job, part, watch, error);
 
   /* the first of a device's workers to be lost gives the reason */
-  if (status == BASIN_WORKER_LOST &&
-      __atomic_exchange_n(&self->lost[device], 1, __ATOMIC_RELAXED))
+  if (status == BASIN_WORKER_LOST && __atomic_exchange_n(&self->lost[device], 1, __ATOMIC_RELAXED))
     *error->text = 0;
   return status;
 }
@@ -157,11 +156,8 @@ basin_status basin_cuda_open(const char *devices, int parts, basin_backend *back
   self->workers = self->devices * (parts > 0 ? parts : PARTS_DEFAULT);
   if (!status) self->worker = calloc((size_t)self->workers, sizeof(basin_cuda_worker *));
   if (!status && !self->worker) status = basin_fail_memory(error);
-  *backend = (basin_backend){.name = "cuda",
-                             .workers = self->workers,
-                             .self = self,
-                             .run = cuda_run,
-                             .close = cuda_close};
+  *backend = (basin_backend){
+      .name = "cuda", .workers = self->workers, .self = self, .run = cuda_run, .close = cuda_close};
   if (!status) status = describe(self, backend, error);
   if (status) {
     free(self->worker);

@@ -35,6 +35,8 @@ static void default_output(const char *path, char output[BASIN_PATH_BYTES]) {
   strcat(output, ".h5");
 }
 
+static void show_warning(const char *text) { fprintf(stderr, "basin: warning: %s\n", text); }
+
 basin_status basin_request_read(const basin_arguments *a, basin_request *r, basin_error *error) {
   int64_t threads = 0;
   memset(r, 0, sizeof *r);
@@ -61,8 +63,10 @@ basin_status basin_request_read(const basin_arguments *a, basin_request *r, basi
   r->options.threads = (int)threads;
   r->options.output = r->output;
   r->options.backend = basin_argument(a, "backend");
+  r->options.devices = basin_argument(a, "devices");
   r->options.isa = basin_argument(a, "isa");
   r->options.no_provenance = basin_argument(a, "no-provenance") != NULL;
+  r->options.warn = show_warning;
   r->options.stop = &basin_stop_wish;
   return status;
 }

@@ -53,8 +53,8 @@ BASIN_HD void basin_philox(uint64_t key, uint64_t *low, uint64_t *high) {
   *low = (uint64_t)r.y << 32 | r.x;
   *high = (uint64_t)r.w << 32 | r.z;
 #else
-  const philox4x32_ctr_t counter = {{(uint32_t)*low, (uint32_t)(*low >> 32), (uint32_t)*high,
-                                     (uint32_t)(*high >> 32)}};
+  const philox4x32_ctr_t counter = {
+      {(uint32_t)*low, (uint32_t)(*low >> 32), (uint32_t)*high, (uint32_t)(*high >> 32)}};
   const philox4x32_key_t keys = {{(uint32_t)key, (uint32_t)(key >> 32)}};
   const philox4x32_ctr_t r = philox4x32_R(10, counter, keys);
   *low = (uint64_t)r.v[1] << 32 | r.v[0];
