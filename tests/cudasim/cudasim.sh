@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# cudasim.sh: how to build with the simulator. Sourced; a KIND is plain, asan (with UBSan) or tsan.
+#   cudasim_toolkit           the toolkit's headers, or nothing where there are none
+#   cudasim_flags KIND        options to compile .cu files, and other C++ files of the program, with
+#   cudasim_link KIND         options to link with, together with libcudasim.a
+#   cudasim_library KIND DIR  builds DIR/libcudasim.a, in parallel
+cudasim_home=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+cudasim_toolkit() {
+  local home
+  for home in ${CUDA_HOME:+"$CUDA_HOME"} /usr/local/cuda /usr/local/cuda-*; do
+    if [ -f "$home/include/cuda_runtime.h" ]; then echo "$home/include"; return; fi
+  done
+}
+
+cudasim_sanitizer() {
+  case $1 in
+  asan) echo "-fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-sections=cudasim_*" ;;
+  tsan) echo "-fsanitize=thread" ;;
+  esac
+}
+
+cudasim_flags() {
+  echo "-std=c++17 -O2 -g -fPIC -ffp-contract=off -isystem $(cudasim_toolkit)" \
+    "-include $cudasim_home/cudasim.h $(cudasim_sanitizer "$1") -x c++"
+}
+
+cudasim_link() { echo "$(cudasim_sanitizer "$1") -pthread"; }
+
+cudasim_library() {
+  local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 -O2 -g -fPIC -isystem $(cudasim_toolkit)"
+  # TSan must not see the simulator: sanitizers.h
+  if [ "$1" = tsan ]; then flags="$flags -DCUDASIM_TSAN"; else flags="$flags $(cudasim_sanitizer "$1")"; fi
+  mkdir -p "$2" || return
+  rm -f "$2"/*.o "$2/libcudasim.a"
+  local files
+  files=$(cd "$cudasim_home" && ls ./*.cpp) || return
+  # shellcheck disable=SC2086
+  echo $files | tr ' ' '\n' | xargs -P "$(nproc)" -I{} sh -c \
+    "g++ $flags -c '$cudasim_home/{}' -o '$2/'\$(basename {} .cpp).o" || return
+  ar rcs "$2/libcudasim.a" "$2"/*.o
+}
