@@ -233,7 +233,9 @@ basin_status upload_flights(part_run *p) {
   if (!status) status = upload(p, b->state, state, (size_t)(n * states) * sizeof *state);
   if (!status) status = upload(p, b->steps, steps, (size_t)n * sizeof *steps);
   if (!status) status = upload(p, b->queue, queue, (size_t)p->queued * sizeof *queue);
-  if (!status) TRY(p, "copying to the device", cudaStreamSynchronize(p->w->stream));
+  p->doing = "copying to the device";
+  const cudaError_t bad = worker_wait(p->w); /* before the arrays go */
+  if (!status && (p->bad = bad) != cudaSuccess) status = BASIN_WORKER_LOST;
   free(state);
   free(steps);
   free(queue);
@@ -245,7 +247,7 @@ basin_status upload_flights(part_run *p) {
 basin_status hand_back(part_run *p) {
   basin_part *part = p->part;
   const lane_batch *b = &p->b;
-  const basin_cuda_worker *w = p->w;
+  basin_cuda_worker *w = p->w;
   const int64_t n = b->count, states = p->model->states;
   const int waiting = p->queued > p->taken ? p->queued - p->taken : 0;
   const int64_t most = p->live + waiting + part->flights;
@@ -263,7 +265,7 @@ basin_status hand_back(part_run *p) {
   if (!status) status = move(p, 1, b->state, from, (size_t)(n * states) * sizeof *from);
   if (!status) {
     p->doing = "copying from the device";
-    p->bad = cudaStreamSynchronize(w->stream);
+    p->bad = worker_wait(w);
     if (p->bad) status = BASIN_WORKER_LOST;
   }
   for (int i = 0; i < p->live + waiting && !status; i++) {
@@ -303,7 +305,7 @@ basin_status read_counters(part_run *p, const char *kernel) {
   TRY(p, kernel,
       cudaMemcpyAsync(p->w->counters, p->b.counters, sizeof(lane_counters), cudaMemcpyDeviceToHost,
                       p->w->stream));
-  TRY(p, kernel, cudaStreamSynchronize(p->w->stream));
+  TRY(p, kernel, worker_wait(p->w));
   return BASIN_OK;
 }
 
@@ -407,7 +409,7 @@ basin_status fetch_batch(part_run *p) {
     TRY(p, "kernel_record", p->model->record(&p->b, p->constants, p->w->stream));
   const basin_status status = move_outputs(p, 1);
   if (status) return status;
-  TRY(p, "kernel_finish, kernel_record", cudaStreamSynchronize(p->w->stream));
+  TRY(p, "kernel_finish, kernel_record", worker_wait(p->w));
   return BASIN_OK;
 }
 
@@ -439,6 +441,7 @@ basin_status run_batches(part_run *p) {
 
 /* which kernel, which part, which trials */
 basin_status lost(part_run *p, basin_error *error) {
+  worker_wait(p->w); /* no copy may be on its way into the part any more */
   (void)cudaGetLastError();
   tell(p, -p->told_trials, -p->told_steps); /* others run the part from where it was */
   return worker_fail(error, BASIN_WORKER_LOST,

@@ -35,6 +35,11 @@ basin_status worker_fail(basin_error *error, basin_status status, const char *fo
   return status;
 }
 
+cudaError_t worker_wait(basin_cuda_worker *w) {
+  const cudaError_t bad = cudaEventRecord(w->done, w->stream);
+  return bad ? bad : cudaEventSynchronize(w->done);
+}
+
 int worker_busy(int device, int change) {
   static int busy[DEVICES_MAX];
   return __atomic_add_fetch(&busy[device], change, __ATOMIC_RELAXED);
@@ -79,9 +84,10 @@ static basin_status describe(int device, basin_cuda_device *about, basin_error *
 static void close_worker(basin_cuda_worker *w) {
   if (!w) return;
   cudaSetDevice(w->device);
-  if (w->stream) cudaStreamSynchronize(w->stream);
+  if (w->done) worker_wait(w);
   worker_free_buffers(w);
   if (w->counters) cudaFreeHost(w->counters);
+  if (w->done) cudaEventDestroy(w->done);
   if (w->stream) cudaStreamDestroy(w->stream);
   (void)cudaGetLastError(); /* of a device that has failed: said already */
   free(w);
@@ -99,10 +105,10 @@ static basin_status open_worker(int device, basin_cuda_worker **worker, basin_er
   w->blocks = BLOCKS_FIRST;
   snprintf(w->name, sizeof w->name, "%s", about.name);
 
-  /* a worker that waits shall sleep: there are more of them than processors */
   cudaError_t bad = cudaSetDevice(device);
-  if (!bad) bad = cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync);
   if (!bad) bad = cudaStreamCreateWithFlags(&w->stream, cudaStreamNonBlocking);
+  if (!bad)
+    bad = cudaEventCreateWithFlags(&w->done, cudaEventBlockingSync | cudaEventDisableTiming);
   if (!bad) bad = cudaMallocHost((void **)&w->counters, sizeof *w->counters);
   if (bad) {
     status = worker_fail(error, BASIN_WORKER_LOST, "cuda %d (%s): cannot be opened: %s", device,

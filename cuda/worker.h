@@ -36,6 +36,7 @@ struct basin_cuda_worker {
   char name[64];
   int multiprocessors;
   cudaStream_t stream;
+  cudaEvent_t done;        /* for worker_wait */
   lane_counters *counters; /* page-locked, where kernels' counts are read */
   worker_buffer buffer[BUFFERS];
   int batch_most; /* trials of a batch; halved where device memory does not suffice */
@@ -46,6 +47,9 @@ struct basin_cuda_worker {
 __attribute__((format(printf, 3, 4))) basin_status worker_fail(basin_error *error,
                                                                basin_status status,
                                                                const char *format, ...);
+
+/* module.cu: wait until the stream has done everything, asleep: there are more workers than processors */
+cudaError_t worker_wait(basin_cuda_worker *worker);
 
 /* driver.cu: basin_cuda_module.run */
 basin_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
