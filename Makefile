@@ -56,7 +56,7 @@ FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes.cu,$(wildcard cuda/*.cu))
 
-.PHONY: all module demo demo-run fuzzers check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
+.PHONY: all module cudasim demo demo-run fuzzers check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/basin module ## build the program, build/basin, and the CUDA module where there is nvcc
@@ -175,6 +175,15 @@ $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUI
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
 	  $(LDLIBS) -lcmocka
+
+# the CUDA module as the simulator executes it, where the toolkit's headers are; SIM is plain, asan or tsan
+SIM     := plain
+CUDASIM := $(if $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_toolkit'),$(BUILD)/tests/cudasim/libbasin_cuda.so)
+$(BUILD)/tests/cudasim/libbasin_cuda.so: tests/build_cudasim $(wildcard tests/cudasim/* cuda/* include/*.h include/models/*.h)
+	$(call say,SIM,$@)
+	$(Q)tests/build_cudasim $(SIM) $(@D)
+cudasim: $(CUDASIM)
+$(BUILD)/tests/test_cuda: | $(CUDASIM)
 
 unit: $(TESTS:%=$(BUILD)/tests/%) ## build the unit tests: build/tests/test_*
 
