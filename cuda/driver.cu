@@ -12,7 +12,7 @@
 #include <time.h>
 
 enum {
-  BATCH_LEAST = 32, /* trials; a device without memory for so many is given up */
+  BATCH_LEAST = 1,  /* trials; a device without memory for that is given up */
   BLOCKS_LEAST = 4, /* of a launch */
   BLOCKS_MOST = 1 << 16,
   SHARES_MOST = 32,            /* a part's share of a device's threads is at least 1 in so many */
@@ -39,6 +39,7 @@ struct part_run {
   lane_batch b;
   int fresh;       /* no trial of it has begun */
   int64_t todo;    /* trials of it that had not ended when it came */
+  int64_t left;    /* those that have not ended yet, as far as is known */
   int queued;      /* end of the queue; 0 once all were taken */
   int live, taken; /* after the latest launch */
 
@@ -333,6 +334,7 @@ basin_status start_batch(part_run *p) {
     p->todo += part->outcome[t] < 0;
     if (part->outcome[t] != -1) p->fresh = 0;
   }
+  p->left = p->todo;
   if (!p->todo) return BASIN_OK;
 
   basin_status status = move_outputs(p, 0);
@@ -347,7 +349,8 @@ basin_status start_batch(part_run *p) {
   status = read_counters(p, "kernel_start");
   if (status) return status;
   p->queued = counters->queued;
-  tell(p, p->todo - outstanding(p), 0);
+  p->left = outstanding(p);
+  tell(p, p->todo - p->left, 0);
   return BASIN_OK;
 }
 
@@ -364,7 +367,6 @@ int share(const part_run *p, int resident, int busy) {
 basin_status launch(part_run *p, int resident) {
   basin_cuda_worker *w = p->w;
   const int busy = worker_busy(w->device, 0);
-  const int64_t before = outstanding(p);
   lane_launch l = {};
   l.threads = share(p, resident, busy);
   l.live = p->live;
@@ -396,7 +398,8 @@ basin_status launch(part_run *p, int resident) {
   p->live = counters->live;
   p->taken = counters->taken;
   if (p->taken >= p->queued) p->queued = p->taken = 0;
-  tell(p, before - outstanding(p), (int64_t)counters->steps);
+  tell(p, p->left - outstanding(p), (int64_t)counters->steps);
+  p->left = outstanding(p);
   if (seconds < LAUNCH_SECONDS_LEAST && w->blocks < BLOCKS_MOST) w->blocks *= 2;
   if (seconds > LAUNCH_SECONDS_MOST && w->blocks > BLOCKS_LEAST) w->blocks /= 2;
   return BASIN_OK;
@@ -444,13 +447,13 @@ basin_status lost(part_run *p, basin_error *error) {
   worker_wait(p->w); /* no copy may be on its way into the part any more */
   (void)cudaGetLastError();
   tell(p, -p->told_trials, -p->told_steps); /* others run the part from where it was */
-  return worker_fail(error, BASIN_WORKER_LOST,
-                     "cuda %d (%s): %s: %s; model %s, cell %lld, trials %lld to %lld, %lld of them "
-                     "under way",
-                     p->w->device, p->w->name, p->doing, cudaGetErrorString(p->bad), p->model->name,
-                     (long long)p->job->cell, (long long)(p->part->first + p->first),
-                     (long long)(p->part->first + p->first + p->b.count - 1),
-                     (long long)outstanding(p));
+  return worker_fail(
+      error, BASIN_WORKER_LOST,
+      "cuda %d (%s): %s: %s; model %s, cell %lld, trials %lld to %lld, of which %lld "
+      "have not ended",
+      p->w->device, p->w->name, p->doing, cudaGetErrorString(p->bad), p->model->name,
+      (long long)p->job->cell, (long long)(p->part->first + p->first),
+      (long long)(p->part->first + p->first + p->b.count - 1), (long long)p->left);
 }
 
 } // namespace

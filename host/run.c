@@ -169,12 +169,13 @@ void basin_runner_close(basin_runner *r) {
 /* every device has failed: the CPU takes over, where the user did not insist on devices */
 static basin_status fall_back(basin_runner *r, basin_error *error) {
   const basin_run_options *options = r->options;
+  const basin_error last = *error;
   char text[sizeof error->text];
   if (options->devices || (options->backend && !strcmp(options->backend, "cuda")))
     return basin_fail(error, BASIN_FAILED,
                       "no CUDA device is left to run on; finished parts are kept in %.256s, the "
                       "same command goes on. The last one: %.600s",
-                      r->store.folder, error->text);
+                      r->store.folder, last.text);
   r->backend.close(r->backend.self);
   r->backend.close = NULL;
   const basin_status status = basin_cpu_open(NULL, 0, &r->backend, error);
