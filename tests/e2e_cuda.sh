@@ -37,6 +37,12 @@ for file in "$here"/data/experiments/*.yaml; do
     [ -z "$quick" ] || break
   done
 done
+# more trials than threads, so that threads take up one trial after another
+for order in 0 1 2; do
+  export CUDASIM_ORDER=$order CUDASIM_DEVICES=1
+  same "refill, order $order" "$here/data/experiments/cnn-table5-1.yaml" --trials 3000 --part-trials 3000 --set stop.max_steps=200
+  [ -z "$quick" ] || break
+done
 if [ -n "$quick" ]; then
   finish
   exit
@@ -169,4 +175,27 @@ kept=$(ls fault.h5.parts 2>/dev/null | grep -c 'part$')
 check "finished parts are kept: $kept" test "$kept" -gt 0
 check "the same command goes on" run "${small[@]}" --backend cuda -o fault.h5
 check "and writes the same bytes" cmp sound.h5 fault.h5
+
+# ---- what the real compiler says of the kernels ----
+
+if [ -f "$build/libbasin_cuda.so" ]; then
+  awk -F"'" '
+    /Compiling entry function/ { kernel = $2; sub(/.*kernel_/, "kernel_", kernel); sub(/E10.*/, "", kernel)
+                                 sub(/ILb1E.*/, " (tolerance)", kernel); sub(/ILb0E.*/, " (early rule)", kernel)
+                                 arch = $4; model = FILENAME; gsub(/.*lanes_|\.log/, "", model) }
+    /bytes stack frame/ { split($0, n, /[^0-9]+/); spilt = n[2] + n[3] + n[4]; seen++; bad += spilt > 0 }
+    /Used [0-9]+ registers/ { match($0, /Used [0-9]+/); used = substr($0, RSTART + 5, RLENGTH - 5)
+                              printf "%-8s %s %-26s %3d registers, %d bytes of stack and spills\n", model, arch, kernel, used, spilt }
+    END { exit bad || !seen }' "$build"/cuda/lanes_*.log > kernels.txt
+  check "no kernel has a stack, or spills registers" test $? = 0
+  cat kernels.txt
+  models=$(ls "$here"/include/models/*.h | wc -l)
+  check "every kernel is in the report" test "$(grep -c registers, kernels.txt)" = $((models * 2 * 6))
+  check "the program needs no CUDA library" sh -c "! ldd '$basin' | grep -iE 'cuda|nvidia'"
+  check "the module needs no CUDA library" sh -c "! ldd '$build/libbasin_cuda.so' | grep -iE 'cuda|nvidia'"
+  check "the module exports its table alone" test "$(nm -D --defined-only "$build/libbasin_cuda.so" | cut -d' ' -f3)" = basin_cuda_module_table
+  expect 0 '^backend cuda ' env -u BASIN_CUDA_MODULE "$basin" info
+else
+  echo "skipped: no nvcc, so the module for real devices is not built"
+fi
 finish

@@ -153,7 +153,9 @@ static void paused_and_mixed(void **unused) {
 
       /* on the device twice, on the CPU once, and so on */
       make_job(e, cell, 50, 200, index, &job, &part);
-      while (run_on(pauses % 3 != 2, &job, &part, &watch, &error) == BASIN_INTERRUPTED) {
+      for (;;) {
+        if (rule == 0) fail_malloc(-1, 3, 1); /* so that the part goes over in two batches */
+        if (run_on(pauses % 3 != 2, &job, &part, &watch, &error) != BASIN_INTERRUPTED) break;
         pauses++;
         flights += (int)part.flights;
         for (int64_t f = 0; f < part.flights; f++)
@@ -167,6 +169,7 @@ static void paused_and_mixed(void **unused) {
           part = saved;
         }
       }
+      clear_faults();
       assert_true(watch.trials == 200 && watch.trial_steps == undisturbed.trial_steps);
       assert_same_part(e, cell, &whole, &part);
       basin_part_free(&whole);
