@@ -81,6 +81,22 @@ static basin_status read_seed(reader *r) {
 
 /* ---- grid ---- */
 
+/* whether the output file has a variable of that name */
+static int is_taken(const char *name) {
+  static const char *const fixed[] = {"cell",    "trial",          "recorded", "time",
+                                      "variant", "variant_number", "model",    "trials",
+                                      "draw",    "outcome",        "steps",    "provenance"};
+  int models;
+  const basin_model *const *model = basin_models(&models);
+  const size_t length = strlen(name);
+  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+    if (!strcmp(name, fixed[i])) return 1;
+  for (int m = 0; m < models; m++)
+    if (basin_symbol_find(model[m]->observable, model[m]->observables, name) >= 0) return 1;
+  return !strncmp(name, "final_", 6) || !strncmp(name, "vector_", 7) ||
+         (length > 6 && !strcmp(name + length - 6, "_entry"));
+}
+
 static basin_status read_axis(reader *r, const char *name, basin_place place,
                               const basin_node *list) {
   basin_experiment *e = r->experiment;
@@ -90,8 +106,7 @@ static basin_status read_axis(reader *r, const char *name, basin_place place,
   if (!basin_is_name(name) || !strcmp(name, "pi"))
     return basin_fail_at(r->error, place,
                          "grid: `%s` cannot be a name, expected letters, digits and _", name);
-  if (!strcmp(name, "cell") || !strcmp(name, "trial") || !strcmp(name, "time") ||
-      !strcmp(name, "variant"))
+  if (is_taken(name))
     return basin_fail_at(r->error, place, "grid: the name `%s` is taken by the output file", name);
   for (int i = 0; i < axis; i++)
     if (!strcmp(e->axis[i], name))

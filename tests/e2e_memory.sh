@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# e2e_memory.sh: ten million trials, summaries only, in less than 200 MB.
+# e2e_memory.sh: ten million trials, summaries only, in less than 200 MB; two thousand parts merged in less than 40.
 . "$(dirname "$0")/shell.sh"
 cat > many.yaml <<'Y'
 model: cnn
@@ -31,4 +31,12 @@ echo "peak memory: run $((run / 1024)) MB, summary $((summary / 1024)) MB"
 check "ten million trials run in less than 200 MB" test "$run" -lt 200000
 check "and are summarised in less than 200 MB" test "$summary" -lt 200000
 expect 0 ' 10000000 ' "$basin" summary many.h5
+rm many.h5
+
+# a merge holds one part and the list of parts, however many rows there are
+check "a campaign of two thousand parts" "$basin" run many.yaml -q --trials 2000000 -o many/ --part-trials 1000
+merge=$(peak "$basin" merge many/ -q -o merged.h5)
+echo "peak memory: merge $((merge / 1024)) MB"
+check "is merged in less than 40 MB" test "$merge" -lt 40000
+expect 0 ' 2000000 ' "$basin" summary merged.h5
 finish

@@ -193,6 +193,8 @@ static void faults(void **unused) {
        "`kk` is no parameter of the model, and nothing in the file uses it"},
       {5, "grid: {k: [4], ratio: 1, 2x: 3}", "5:26", "cannot be a name"},
       {5, "grid: {k: [4], ratio: 1, trial: 3}", "5:26", "taken by the output file"},
+      {5, "grid: {k: [4], ratio: 1, loss: 3}", "5:26", "taken by the output file"},
+      {5, "grid: {k: [4], ratio: 1, vector_a: 3}", "5:26", "taken by the output file"},
       {5, "grid: [{k: [4, 9], ratio: [1]}]", "5:28", "has 1 values and `k` 2"},
       {5, "grid: {k: [4], ratio: [1, 1, 1], p: 3}", "5:37", "in the grid and under parameters"},
       {5, "grid: {k: [4], ratio: 25}", "8:20", "no vector of 4 entries has sum 5 and norm 1"},
