@@ -7,10 +7,6 @@
 #include "fiber.h"
 #include "internal.h"
 
-/* where __shared__ variables lie, if there are any */
-extern "C" char __start_cudasim_shared[] __attribute__((weak));
-extern "C" char __stop_cudasim_shared[] __attribute__((weak));
-
 /* the toolkit declares it, with C linkage */
 const int warpSize = cudasim::warp_size;
 
@@ -50,7 +46,9 @@ void *end_of_launch;
 std::vector<Thread *> &pool = *new std::vector<Thread *>;    /* all that ever were needed */
 std::vector<Thread *> &threads = *new std::vector<Thread *>; /* of this block, by linear index */
 void *dynamic;
-char barrier_tag[2], warp_tag[32][2];
+struct Tags {
+  char barrier[2], warp[32][2];
+} * tags; /* for TSan, those of this block */
 bool vote_any, vote_all;
 int vote_count;
 
@@ -227,20 +225,11 @@ void run_block() {
   }
 }
 
-/* every block finds NaN in its static shared memory. Under TSan it is memory never touched before. */
-__attribute__((no_sanitize("address", "undefined"))) void fill_shared() {
-  for (volatile char *p = __start_cudasim_shared; p < __stop_cudasim_shared; p++)
-    *p = static_cast<char>(0xff);
-#if defined(CUDASIM_TSAN)
-  const unsigned long begin = (address_of(__start_cudasim_shared) + 7) & ~7ul;
-  const unsigned long end = address_of(__stop_cudasim_shared) & ~7ul;
-  if (begin >= end) return;
-  static bool known = false;
-  if (!known) __tsan_java_init(begin, end - begin);
-  else __tsan_java_free(begin, end - begin);
-  known = true;
-  __tsan_java_alloc(begin, end - begin);
-#endif
+/* every block finds NaN in its static shared memory, and under TSan memory that nobody ever touched */
+void fill_shared() {
+  for (const Range &variable : shared_variables())
+    std::memset(reinterpret_cast<void *>(variable.begin), 0xff, variable.bytes);
+  forget_accesses(shared_variables());
 }
 
 /* threads of this block. They take turns with the fibers: TSan knows threads by their fiber, and shall not take the
@@ -294,7 +283,9 @@ void run_kernel(const Launch &what, const std::string &name, const std::vector<T
     if (posix_memalign(&dynamic, 128, what.shared ? what.shared : 1) != 0)
       fatal("no memory for a block's shared memory");
     std::memset(dynamic, 0xff, what.shared);
+    tags = new Tags;
     run_block();
+    delete tags;
     free(dynamic);
   }
   current = nullptr;
@@ -304,7 +295,7 @@ void run_kernel(const Launch &what, const std::string &name, const std::vector<T
 
 void *dynamic_shared() { return dynamic; }
 
-void barrier(Site site) { wait(State::at_barrier, site, &barrier_tag[self().barriers++ & 1]); }
+void barrier(Site site) { wait(State::at_barrier, site, &tags->barrier[self().barriers++ & 1]); }
 
 int barrier_vote(Site site, Vote vote, bool predicate) {
   self().predicate = predicate;
@@ -321,7 +312,7 @@ std::uint64_t warp_exchange(Site site, WarpOp op, unsigned mask, std::uint64_t v
   if (!(mask >> thread.lane & 1)) fail("warp operation: a lane is not in its own mask");
   /* shuffles order no memory, __syncwarp does */
   wait(State::at_warp_op, site,
-       op == WarpOp::sync ? &warp_tag[thread.linear / warp_size][thread.syncs++ & 1] : nullptr);
+       op == WarpOp::sync ? &tags->warp[thread.linear / warp_size][thread.syncs++ & 1] : nullptr);
   return thread.value;
 }
 

@@ -5,30 +5,31 @@
  */
 #include "internal.h"
 
-extern "C" char __start_cudasim_constant[] __attribute__((weak));
-extern "C" char __stop_cudasim_constant[] __attribute__((weak));
-
 namespace cudasim {
 
 namespace {
 
-std::size_t constant_bytes() {
-  return static_cast<std::size_t>(__stop_cudasim_constant - __start_cudasim_constant);
+/* the bytes in place, one variable after another */
+std::vector<char> save() {
+  std::vector<char> bytes;
+  for (const Range &variable : constant_variables()) {
+    const char *begin = reinterpret_cast<const char *>(variable.begin);
+    bytes.insert(bytes.end(), begin, begin + variable.bytes);
+  }
+  return bytes;
 }
 
-/* behind the sanitizers' backs: between the variables are ASan's red zones */
-__attribute__((no_sanitize("address"))) void copy_bytes(volatile char *to,
-                                                        const volatile char *from) {
-  for (std::size_t i = 0, n = constant_bytes(); i < n; i++) to[i] = from[i];
+void restore(const std::vector<char> &bytes) {
+  const char *from = bytes.data();
+  for (const Range &variable : constant_variables()) {
+    std::memcpy(reinterpret_cast<char *>(variable.begin), from, variable.bytes);
+    from += variable.bytes;
+  }
 }
 
 /* as the program was loaded */
 const std::vector<char> &initial_constants() {
-  static const std::vector<char> &initial = *[] {
-    auto *bytes = new std::vector<char>(constant_bytes());
-    copy_bytes(bytes->data(), __start_cudasim_constant);
-    return bytes;
-  }();
+  static const std::vector<char> &initial = *new std::vector<char>(save());
   return initial;
 }
 
@@ -38,18 +39,16 @@ void use_constants_of(int device) {
   Runtime &all = runtime();
   initial_constants();
   if (all.constants_of == device) return;
-  std::vector<char> &kept = all.devices[static_cast<std::size_t>(all.constants_of)].constants;
-  kept.resize(constant_bytes());
-  copy_bytes(kept.data(), __start_cudasim_constant);
+  all.devices[static_cast<std::size_t>(all.constants_of)].constants = save();
   const std::vector<char> &wanted = all.devices[static_cast<std::size_t>(device)].constants;
-  copy_bytes(__start_cudasim_constant, wanted.empty() ? initial_constants().data() : wanted.data());
+  restore(wanted.empty() ? initial_constants() : wanted);
+  forget_accesses(constant_variables());
   all.constants_of = device;
 }
 
 void reset_constants_of(int device) {
   runtime().devices[static_cast<std::size_t>(device)].constants.clear();
-  if (runtime().constants_of == device)
-    copy_bytes(__start_cudasim_constant, initial_constants().data());
+  if (runtime().constants_of == device) restore(initial_constants());
 }
 
 cudaError_t copy_symbol(bool to_symbol, bool wait, const void *symbol, std::size_t symbol_bytes,

@@ -5,10 +5,10 @@
  *   . tests/cudasim/cudasim.sh                  # finds the toolkit's headers; the compiler's options
  *   cudasim_library plain DIR                   # DIR/libcudasim.a; or asan, or tsan
  *   g++ $(cudasim_flags plain) -c kernels.cu -o kernels.o       # this file is included by those options
- *   g++ $(cudasim_link plain) kernels.o ... DIR/libcudasim.a -o program
+ *   g++ kernels.o ... DIR/libcudasim.a $(cudasim_link plain) -o program
  *
- * A kernel is launched by cudasim_launch(kernel, grid, block, shared, stream, arguments...), for <<<>>> does not
- * parse here; dynamic shared memory is declared by CUDASIM_DYNAMIC_SHARED(type, name). CUDASIM is defined, so that
+ * A kernel is launched by cudaLaunchKernel(kernel, ...) or by cudasim_launch(kernel, grid, block, shared, stream,
+ * arguments...), for <<<>>> does not parse here; dynamic shared memory is declared by CUDASIM_DYNAMIC_SHARED(type, name). CUDASIM is defined, so that
  * a source can choose. Everything else is written as for nvcc. The toolkit's own headers are used, its libraries
  * are not: the runtime functions listed in runtime.cpp, memory.cpp and stream.cpp are the simulator's.
  *
@@ -112,12 +112,12 @@ unsigned active_mask();
 #define gridDim (cudasim::grid_size)
 #define CUDASIM_SITE (cudasim::Site{__FILE__, __LINE__, __COUNTER__})
 
-/* ---- memory spaces: sections that the simulator can find again ---- */
+/* ---- memory spaces: the simulator knows their variables by the tag ---- */
 
 #undef __shared__
 #undef __constant__
-#define __shared__ static __attribute__((section("cudasim_shared")))
-#define __constant__ __attribute__((section("cudasim_constant")))
+#define __shared__ static __attribute__((abi_tag("cudasim_shared")))
+#define __constant__ __attribute__((abi_tag("cudasim_constant")))
 #define CUDASIM_DYNAMIC_SHARED(type, name) \
   type *const name = static_cast<type *>(cudasim::dynamic_shared())
 #ifndef __launch_bounds__
@@ -310,42 +310,46 @@ inline void __nanosleep(unsigned) {}
 namespace cudasim {
 
 struct Launch {
-  const char *text;     /* the source of the launch: it begins with the kernel's name */
   const void *function; /* the kernel */
   dim3 grid, block;
   std::size_t shared;
-  std::shared_ptr<void> arguments; /* a copy of them, and its size */
+  std::shared_ptr<void> arguments; /* a copy of them, freed by the simulator; its size */
   std::size_t argument_bytes;
   std::function<void()> body; /* what one thread does */
 };
-cudaError_t enqueue(const Launch &launch, cudaStream_t stream);
+cudaError_t enqueue(Launch &&launch, cudaStream_t stream);
 cudaError_t copy_symbol(bool to_symbol, bool wait, const void *symbol, std::size_t symbol_bytes,
                         void *memory, std::size_t count, std::size_t offset, cudaMemcpyKind kind,
                         cudaStream_t stream);
 
 template <class... P, class... A>
-cudaError_t launch(const char *text, void (*kernel)(P...), dim3 grid, dim3 block,
-                   std::size_t shared, cudaStream_t stream, A &&...arguments) {
+cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared,
+                   cudaStream_t stream, A &&...arguments) {
   using Values = std::tuple<std::decay_t<P>...>;
-  const auto values = std::make_shared<Values>(std::forward<A>(arguments)...);
-  return enqueue({text, reinterpret_cast<const void *>(kernel), grid, block, shared, values,
-                  sizeof(Values), [kernel, values] { std::apply(kernel, *values); }},
+  auto values = std::make_shared<Values>(std::forward<A>(arguments)...);
+  Values *const them = values.get();
+  return enqueue({reinterpret_cast<const void *>(kernel), grid, block, shared, std::move(values),
+                  sizeof(Values), [kernel, them] { std::apply(kernel, *them); }},
                  stream);
 }
 
+/* the same with pointers to the arguments */
 template <class... P, std::size_t... I>
 cudaError_t launch_pointers(void (*kernel)(P...), dim3 grid, dim3 block, void **arguments,
                             std::size_t shared, cudaStream_t stream, std::index_sequence<I...>) {
-  return launch("", kernel, grid, block, shared, stream,
+  return launch(kernel, grid, block, shared, stream,
                 *static_cast<std::decay_t<P> *>(arguments[I])...);
 }
 
 } // namespace cudasim
 
-/* the whole text goes along, for a name such as kernel<double, 3> holds commas of its own */
-#define cudasim_launch(...) cudasim::launch(#__VA_ARGS__, __VA_ARGS__)
+template <class... P, class... A>
+cudaError_t cudasim_launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared,
+                           cudaStream_t stream, A &&...arguments) {
+  return cudasim::launch(kernel, grid, block, shared, stream, std::forward<A>(arguments)...);
+}
 
-/* more specialised than the toolkit's, which forget the kernel's type */
+/* more specialised than the toolkit's, which forgets the types of the arguments */
 template <class... P>
 cudaError_t cudaLaunchKernel(void (*kernel)(P...), dim3 grid, dim3 block, void **arguments,
                              std::size_t shared = 0, cudaStream_t stream = nullptr) {
@@ -362,24 +366,6 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, void (*kernel)
 template <class... P>
 cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute attribute, int value) {
   return cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), attribute, value);
-}
-template <class... P>
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void (*kernel)(P...),
-                                                          int threads, std::size_t shared) {
-  return cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-      blocks, reinterpret_cast<const void *>(kernel), threads, shared);
-}
-template <class... P>
-cudaError_t cudaOccupancyMaxPotentialBlockSize(int *grid, int *threads, void (*kernel)(P...),
-                                               std::size_t shared = 0, int limit = 0) {
-  *threads = limit > 0 && limit < 1024 ? limit : 1024;
-  int device = 0, processors = 0, blocks = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (!error) error = cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
-  if (!error)
-    error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, *threads, shared);
-  *grid = processors * blocks;
-  return error;
 }
 template <class T>
 cudaError_t cudaMemcpyToSymbol(const T &symbol, const void *source, std::size_t count,

@@ -15,13 +15,13 @@ cudasim_toolkit() {
 
 cudasim_sanitizer() {
   case $1 in
-  asan) echo "-fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-sections=cudasim_*" ;;
+  asan) echo "-fsanitize=address,undefined -fno-sanitize-recover=all" ;;
   tsan) echo "-fsanitize=thread" ;;
   esac
 }
 
 cudasim_flags() {
-  echo "-std=c++17 -O2 -g -fPIC -ffp-contract=off -isystem $(cudasim_toolkit)" \
+  echo "-std=c++17 -O2 -g -fPIC -ffp-contract=off -Wno-unknown-pragmas -isystem $(cudasim_toolkit)" \
     "-include $cudasim_home/cudasim.h $(cudasim_sanitizer "$1") -x c++"
 }
 

@@ -170,8 +170,8 @@ bool poll(const OpPointer &goal);
 OpPointer join(int device);
 /* drop a device's work without doing it */
 void drop_work(int device);
-/* the work that is queued, not `except` nor before it, and uses memory in this range; or NULL */
-const Op *user_of(const Allocation &allocation, const Op *except);
+/* queued work that uses this memory, or NULL; a failed device's work will not be done */
+const Op *user_of(const Allocation &allocation);
 
 /* ---- memory (memory.cpp) ---- */
 
@@ -181,6 +181,14 @@ void check_freed_memory(
     std::size_t keep); /* look at freed memory; give back all but `keep` bytes */
 /* device memory is out of reach except where an operation of its device uses it; with ASan only */
 void reach_device_memory(int device, bool reachable);
+
+/* ---- the program (symbols.cpp) ---- */
+
+const std::vector<Range> &shared_variables();
+const std::vector<Range> &constant_variables();
+std::string function_name(const void *function);
+/* for TSan: these variables are others from now on, though in the same place */
+void forget_accesses(const std::vector<Range> &variables);
 
 /* ---- kernels (block.cpp, constants.cpp) ---- */
 

@@ -15,19 +15,6 @@ constexpr int max_threads = 1024, multiprocessors = 4, threads_per_multiprocesso
 constexpr int shared_per_block = 48 << 10, shared_opt_in = 227 << 10,
               shared_per_multiprocessor = 228 << 10, shared_reserved = 1 << 10;
 
-/* the first argument of the launch: up to a comma outside of brackets, and out of its own brackets */
-std::string kernel_name(const Launch &launch) {
-  std::string name;
-  int depth = 0;
-  for (const char *c = launch.text; *c && (*c != ',' || depth > 0); c++) {
-    depth += (*c == '(' || *c == '<') - (*c == ')' || *c == '>');
-    name += *c;
-  }
-  if (name.size() > 2 && name.front() == '(' && name.back() == ')')
-    name = name.substr(1, name.size() - 2);
-  return name.empty() ? print("kernel at %p", launch.function) : "kernel " + name;
-}
-
 cudaError_t check_shape(const Launch &launch, const Device &device, const std::string &name) {
   const dim3 &grid = launch.grid, &block = launch.block;
   const auto limit = device.dynamic_shared.find(launch.function);
@@ -71,11 +58,14 @@ void find_uses(const Launch &launch, int device, Op &op) {
 
 } // namespace
 
-cudaError_t enqueue(const Launch &launch, cudaStream_t handle) {
+cudaError_t enqueue(Launch &&given, cudaStream_t handle) {
   return run_call(Concerns::device, [&](Runtime &all) {
+    const auto op = std::make_shared<Op>();
+    op->launch = std::make_shared<Launch>(std::move(given));
+    const Launch &launch = *op->launch;
     Stream *stream = find_stream(handle);
     if (!stream) return cudaErrorInvalidResourceHandle;
-    const std::string name = kernel_name(launch);
+    const std::string name = "kernel " + function_name(launch.function);
     if (stream->device != current_device) {
       complain("%s: the stream is of device %d, the current device is %d", name.c_str(),
                stream->device, current_device);
@@ -83,7 +73,6 @@ cudaError_t enqueue(const Launch &launch, cudaStream_t handle) {
     }
     Device &device = all.devices[static_cast<std::size_t>(stream->device)];
     if (const cudaError_t error = check_shape(launch, device, name)) return error;
-    const auto op = std::make_shared<Op>();
     op->name = name;
     if (strikes(device.launch_fault)) {
       const bool later = device.launch_fault.nth == 0; /* it struck once, to ruin the device */
@@ -91,7 +80,6 @@ cudaError_t enqueue(const Launch &launch, cudaStream_t handle) {
       op->fault = device.launch_fault.error;
     }
     device.launches++;
-    op->launch = std::make_shared<Launch>(launch);
     find_uses(launch, stream->device, *op);
     enqueue(*stream, op);
     return cudaSuccess;

@@ -56,7 +56,8 @@ cudaError_t release(const char *call, void *pointer, bool pinned) {
   if (!pointer) return cudaSuccess;
   const Allocation *allocation = begins_at(call, pointer, pinned);
   if (!allocation) return cudaErrorInvalidValue;
-  if (const Op *user = user_of(*allocation, nullptr))
+  if (device_of(*allocation).failed) return device_of(*allocation).failed;
+  if (const Op *user = user_of(*allocation))
     fatal("%s(%p): queued work still uses this memory: %s on device %d", call, pointer,
           user->name.c_str(), user->device);
   release_allocation(*allocation);
@@ -237,7 +238,7 @@ cudaError_t cudaFreeAsync(void *pointer, cudaStream_t handle) {
     op->body = [pointer] {
       Quiet quiet;
       const Allocation *freed = find_allocation(pointer);
-      if (const Op *user = user_of(*freed, nullptr))
+      if (const Op *user = user_of(*freed))
         fatal("cudaFreeAsync(%p): work of another stream still uses this memory: %s on device %d",
               pointer, user->name.c_str(), user->device);
       release_allocation(*freed);

@@ -215,10 +215,10 @@ void drop_work(int device) {
   runtime().changed.notify_all();
 }
 
-const Op *user_of(const Allocation &allocation, const Op *except) {
+const Op *user_of(const Allocation &allocation) {
   const Address begin = address_of(allocation.memory);
   for (const OpPointer &op : runtime().pending) {
-    if (op.get() == except) continue;
+    if (runtime().devices[static_cast<std::size_t>(op->device)].failed) continue;
     for (const Range &range : op->uses)
       if (range.begin < begin + allocation.bytes && range.begin + range.bytes > begin)
         return op.get();
