@@ -24,7 +24,7 @@
  *   CUDASIM_MEMORY   bytes of memory of each device (2^31)
  *   CUDASIM_STRICT   0: a thread may exit before a barrier or warp operation of others, or wait for it at another
  *                    line than they, and a shuffle may read an absent lane (it gets NaN)
- *   CUDASIM_LEAKS    0: say nothing at exit of memory, streams, events and work that are left; else the exit code is 66
+ *   CUDASIM_LEAKS    0: say nothing at exit of memory, streams, events and work that are left; else the exit code is 67
  *   CUDASIM_FAIL     failures to come, as by the functions of control.h: malloc:DEVICE:NTH[:COUNT],
  *                    launch:DEVICE:NTH[:ERROR], device:DEVICE:NTH; with commas between, and * for every device
  *

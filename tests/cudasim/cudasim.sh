@@ -3,7 +3,7 @@
 #   cudasim_toolkit           the toolkit's headers, or nothing where there are none
 #   cudasim_flags KIND        options to compile .cu files, and other C++ files of the program, with
 #   cudasim_link KIND         options to link with, together with libcudasim.a
-#   cudasim_library KIND DIR  builds DIR/libcudasim.a, in parallel
+#   cudasim_library KIND DIR  builds DIR/libcudasim.a, in parallel, unless it is newer than its sources
 cudasim_home=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 cudasim_toolkit() {
@@ -32,11 +32,10 @@ cudasim_library() {
   # TSan must not see the simulator: sanitizers.h
   if [ "$1" = tsan ]; then flags="$flags -DCUDASIM_TSAN"; else flags="$flags $(cudasim_sanitizer "$1")"; fi
   mkdir -p "$2" || return
-  rm -f "$2"/*.o "$2/libcudasim.a"
+  if [ -f "$2/libcudasim.a" ] && [ -z "$(find "$cudasim_home" -newer "$2/libcudasim.a" -name '*.[chs]*')" ]; then return; fi
   local files
-  files=$(cd "$cudasim_home" && ls ./*.cpp) || return
-  # shellcheck disable=SC2086
-  echo $files | tr ' ' '\n' | xargs -P "$(nproc)" -I{} sh -c \
-    "g++ $flags -c '$cudasim_home/{}' -o '$2/'\$(basename {} .cpp).o" || return
-  ar rcs "$2/libcudasim.a" "$2"/*.o
+  files=$(cd "$cudasim_home" && ls -- *.cpp) || return
+  xargs -P "$(nproc)" -I{} g++ $flags -c "$cudasim_home/{}.cpp" -o "$2/{}.o" <<<"${files//.cpp/}" || return
+  rm -f "$2/libcudasim.a"
+  ar rcs "$2/libcudasim.a" $(sed "s|.*|$2/&|; s|cpp$|o|" <<<"$files")
 }

@@ -34,6 +34,7 @@ struct Range {
 /* ---- work ---- */
 
 struct Op;
+struct Allocation;
 using OpPointer = std::shared_ptr<Op>;
 using Tag = std::shared_ptr<char>;
 
@@ -44,9 +45,10 @@ struct Op {
   int device = 0;             /* whose work it is */
   bool host_function = false; /* runs without the runtime's lock */
   std::vector<OpPointer> after;
-  std::shared_ptr<Launch> launch;  /* a kernel; */
-  std::function<void()> body;      /* or something else; or neither: a marker, such as an event */
-  std::vector<Range> uses;         /* the device memory and pinned memory that it needs */
+  std::shared_ptr<Launch> launch;    /* a kernel; */
+  std::function<void()> body;        /* or something else; or neither: a marker, such as an event */
+  std::vector<Range> uses;           /* the device memory and pinned memory that it needs */
+  const Allocation *frees = nullptr; /* cudaFreeAsync: what */
   cudaError_t fault = cudaSuccess; /* an injected failure: it ruins the device instead of running */
   double seconds = 0;              /* when it was done */
   Tag begin, end;                  /* TSan: what precedes it, what it precedes */
@@ -170,8 +172,8 @@ bool poll(const OpPointer &goal);
 OpPointer join(int device);
 /* drop a device's work without doing it */
 void drop_work(int device);
-/* queued work that uses this memory, or NULL; a failed device's work will not be done */
-const Op *user_of(const Allocation &allocation);
+/* queued work that uses this memory; a failed device's will not be done */
+std::vector<const Op *> users_of(const Allocation &allocation);
 
 /* ---- memory (memory.cpp) ---- */
 

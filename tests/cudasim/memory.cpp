@@ -57,9 +57,10 @@ cudaError_t release(const char *call, void *pointer, bool pinned) {
   const Allocation *allocation = begins_at(call, pointer, pinned);
   if (!allocation) return cudaErrorInvalidValue;
   if (device_of(*allocation).failed) return device_of(*allocation).failed;
-  if (const Op *user = user_of(*allocation))
+  const std::vector<const Op *> users = users_of(*allocation);
+  if (!users.empty())
     fatal("%s(%p): queued work still uses this memory: %s on device %d", call, pointer,
-          user->name.c_str(), user->device);
+          users.front()->name.c_str(), users.front()->device);
   release_allocation(*allocation);
   return cudaSuccess;
 }
@@ -235,13 +236,10 @@ cudaError_t cudaFreeAsync(void *pointer, cudaStream_t handle) {
     allocation->freeing = true;
     const auto op = std::make_shared<Op>();
     op->name = "cudaFreeAsync";
+    op->frees = allocation;
     op->body = [pointer] {
       Quiet quiet;
-      const Allocation *freed = find_allocation(pointer);
-      if (const Op *user = user_of(*freed))
-        fatal("cudaFreeAsync(%p): work of another stream still uses this memory: %s on device %d",
-              pointer, user->name.c_str(), user->device);
-      release_allocation(*freed);
+      release_allocation(*find_allocation(pointer));
     };
     enqueue(*stream, op);
     return cudaSuccess;

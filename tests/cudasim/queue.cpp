@@ -119,6 +119,15 @@ void run(const OpPointer &op) {
   runtime().changed.notify_all();
 }
 
+/* all work that uses the memory must come before the operation that frees it */
+void check_free(const OpPointer &op) {
+  const Closure before = closure_of(op);
+  for (const Op *user : users_of(*op->frees))
+    if (!before.count(user))
+      fatal("%s(%p): queued work of another stream still uses this memory: %s on device %d",
+            op->name.c_str(), op->frees->memory, user->name.c_str(), user->device);
+}
+
 /* the caller now comes after the operation, for TSan */
 void come_after(const Op &op) {
   Loud loud;
@@ -153,6 +162,7 @@ OpPointer enqueue(Stream &stream, const OpPointer &op, const OpPointer &wait_for
   } else if (!(stream.flags & cudaStreamNonBlocking)) {
     come_after_stream(null_stream);
   }
+  if (op->frees) check_free(op);
   op->device = stream.device;
   op->begin = std::make_shared<char>();
   op->end = std::make_shared<char>();
@@ -215,15 +225,16 @@ void drop_work(int device) {
   runtime().changed.notify_all();
 }
 
-const Op *user_of(const Allocation &allocation) {
+std::vector<const Op *> users_of(const Allocation &allocation) {
+  std::vector<const Op *> users;
   const Address begin = address_of(allocation.memory);
   for (const OpPointer &op : runtime().pending) {
     if (runtime().devices[static_cast<std::size_t>(op->device)].failed) continue;
     for (const Range &range : op->uses)
       if (range.begin < begin + allocation.bytes && range.begin + range.bytes > begin)
-        return op.get();
+        users.push_back(op.get());
   }
-  return nullptr;
+  return users;
 }
 
 } // namespace cudasim

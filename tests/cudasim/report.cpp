@@ -76,14 +76,18 @@ int report_leaks() {
 
 bool used; /* the runtime was made: at exit there is something to look at */
 
-__attribute__((destructor)) void at_exit() {
-  if (!used) return;
+/* at exit, or when a library with the simulator in it is closed */
+int look_back() {
   Quiet quiet;
   std::lock_guard<std::mutex> lock(runtime().mutex);
   check_freed_memory(0);
-  if (!runtime().leaks || report_leaks() == 0) return;
+  return runtime().leaks ? report_leaks() : 0;
+}
+
+__attribute__((destructor)) void at_exit() {
+  if (!used || look_back() == 0) return;
   fflush(nullptr);
-  _exit(66);
+  _exit(67);
 }
 
 /* the errors that a program may meet; the texts are the toolkit's */
