@@ -56,7 +56,7 @@ FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes.cu,$(wildcard cuda/*.cu))
 
-.PHONY: all module cudasim demo demo-run fuzzers check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
+.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/basin module ## build the program, build/basin, and the CUDA module where there is nvcc
@@ -185,7 +185,15 @@ $(BUILD)/tests/cudasim/libbasin_cuda.so: tests/build_cudasim $(wildcard tests/cu
 cudasim: $(CUDASIM)
 $(BUILD)/tests/test_cuda: | $(CUDASIM)
 
-unit: $(TESTS:%=$(BUILD)/tests/%) ## build the unit tests: build/tests/test_*
+# the module against the lanes, with next to nothing else
+ALONE := $(MODELS:%=$(BUILD)/model_%.o) $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/lanes_%_$(isa).o)) \
+         $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o
+$(BUILD)/gpu_alone: tests/gpu_alone.c $(ALONE) $(BUILD)/models.inc
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread
+gpu-alone: $(BUILD)/gpu_alone module ## build/gpu_alone: bits and rate of the module, built without the libraries
+
+unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone ## build the unit tests: build/tests/test_*
 
 # fuzzers are a build of their own, with clang and its sanitizers
 $(BUILD)/tests/fuzz_%: tests/fuzz_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
@@ -217,6 +225,14 @@ bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 
 bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of disk)
 	@bench/campaign $(BUILD)
+
+check-gpu: all unit ## on a machine with an NVIDIA GPU: bit identity with the CPU, compute-sanitizer
+	@.ci/setup build check
+	@tests/check_gpu $(BUILD)
+
+bench-gpu: all $(BUILD)/gpu_alone ## on a machine with an NVIDIA GPU: measure the CUDA backend beside JAX and PyTorch
+	@.ci/setup build bench
+	@NVCC='$(NVCC)' bench/run_gpu $(BUILD)
 
 setup: ## install the packages that building and testing need (apt)
 	@.ci/setup build plot check

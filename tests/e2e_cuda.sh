@@ -176,6 +176,12 @@ check "finished parts are kept: $kept" test "$kept" -gt 0
 check "the same command goes on" run "${small[@]}" --backend cuda -o fault.h5
 check "and writes the same bytes" cmp sound.h5 fault.h5
 
+# ---- the program for machines that have next to nothing ----
+
+check "gpu_alone: bits" sh -c "'$build/gpu_alone' bits > alone.txt || { cat alone.txt; false; }"
+expect 0 '^resnet 5000 trials 128 steps .* trial-steps/s$' env TRIAL_STEPS=1 "$build/gpu_alone" rate resnet 5000
+expect 1 'rate: which model' "$build/gpu_alone" rate
+
 # ---- what the real compiler says of the kernels ----
 
 if [ -f "$build/libbasin_cuda.so" ]; then
