@@ -56,7 +56,7 @@ FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes.cu,$(wildcard cuda/*.cu))
 
-.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run unit lint format fuzz soak bench setup info man install clean help FORCE
+.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/basin module ## build the program, build/basin, and the CUDA module where there is nvcc
@@ -149,12 +149,16 @@ demo-run: all
 	@echo 'next: $(BUILD)/basin run data/experiments/cnn-table5-1.yaml, or copy an experiment and change it'
 
 check: ## build everything and pass all tests
-	@.ci/setup build plot check
+	@.ci/setup build plot check slurm
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(MAKE) --no-print-directory check-run
 
 check-run: all
 	@tests/run_all
+
+check-slurm: all ## the tests of campaigns under a private one-node Slurm alone
+	@.ci/setup build slurm
+	@tests/e2e_slurm.sh $(BUILD)
 
 # ---- tests ----
 
@@ -208,7 +212,7 @@ fuzz: ## fuzz the readers for FUZZ_SECONDS each (default 600)
 	@tests/fuzz $(FUZZ_SECONDS)
 
 soak: all ## the long versions of the tests that do harm
-	@.ci/setup build check
+	@.ci/setup build plot check slurm
 	@BASIN_SOAK=1 tests/run_all
 
 lint: ## formatting and static analysis
@@ -235,7 +239,7 @@ bench-gpu: all $(BUILD)/gpu_alone ## on a machine with an NVIDIA GPU: measure th
 	@NVCC='$(NVCC)' bench/run_gpu $(BUILD)
 
 setup: ## install the packages that building and testing need (apt)
-	@.ci/setup build plot check
+	@.ci/setup build plot check slurm
 
 info: all ## what this build has
 	@echo 'models              $(MODELS)'

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "assemble.h"
+#include "files.h"
 #include "plan.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "results.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { PATH_BYTES = 4096 };
 
 basin_status basin_store_open(basin_store *s, const basin_experiment *e, const char *folder,
                               int64_t part_trials, basin_error *error) {
@@ -98,15 +96,12 @@ basin_status basin_store_judge(const basin_store *s, const char *path, basin_err
     basin_range sum;
     const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
     if (status) return status;
-    const int64_t unresolved = sum.outcomes[BASIN_UNRESOLVED],
-                  diverged = sum.outcomes[BASIN_DIVERGED];
     const double n = (double)sum.count;
-    if ((double)unresolved > e->allow_unresolved * n || (double)diverged > e->allow_diverged * n)
-      return basin_fail(error, BASIN_OUTSIDE,
-                        "%s: cell %lld has %lld of %lld trials unresolved and %lld diverged, more "
-                        "than the experiment allows",
-                        path, (long long)c, (long long)unresolved, (long long)sum.count,
-                        (long long)diverged);
+    basin_summary summary = {.trials = sum.count};
+    memcpy(summary.outcomes, sum.outcomes, sizeof summary.outcomes);
+    if ((double)sum.outcomes[BASIN_UNRESOLVED] > e->allow_unresolved * n ||
+        (double)sum.outcomes[BASIN_DIVERGED] > e->allow_diverged * n)
+      return basin_fail_outside(error, path, c, &summary);
   }
   return BASIN_OK;
 }
@@ -133,7 +128,7 @@ basin_status basin_provenance_write(basin_output *output, const basin_provenance
   if (!status) status = basin_output_provenance(output, "date", text, error);
   if (!status) status = basin_output_provenance(output, "backend", p->backend, error);
   snprintf(text, sizeof text, "%.3f", p->seconds);
-  if (!status) status = basin_output_provenance(output, "seconds", text, error);
+  if (!status && p->seconds >= 0) status = basin_output_provenance(output, "seconds", text, error);
   snprintf(text, sizeof text, "%lld", (long long)p->trial_steps);
   if (!status) status = basin_output_provenance(output, "trial_steps", text, error);
   return status;
@@ -158,24 +153,6 @@ static basin_status write_parts(const basin_store *s, basin_output *output,
   return status;
 }
 
-/* a rename lasts once the folder is synced */
-static basin_status sync_folder_of(const char *path, basin_error *error) {
-  char folder[PATH_BYTES];
-  snprintf(folder, sizeof folder, "%s", path);
-  char *slash = strrchr(folder, '/');
-  if (slash) slash[slash == folder] = 0;
-  const int file = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const int bad = file < 0 || fsync(file);
-  if (file >= 0) close(file);
-  return bad ? basin_fail_system(error, "cannot sync its folder", path) : BASIN_OK;
-}
-
-basin_status basin_publish(const char *temporary, const char *path, basin_error *error) {
-  if (rename(temporary, path))
-    return basin_fail_system(error, "cannot be renamed into place", path);
-  return sync_folder_of(path, error);
-}
-
 static basin_status count_cells(const basin_store *s, int64_t *count, int64_t *missing,
                                 basin_error *error) {
   *missing = 0;
@@ -193,11 +170,11 @@ basin_status basin_store_assemble(const basin_store *s, const char *path,
                                   const basin_provenance *provenance, int partial,
                                   const volatile int *stop, basin_error *error) {
   const basin_extent extent = basin_store_extent(s->experiment, s->target);
-  char temporary[PATH_BYTES];
+  char temporary[BASIN_PATH_BYTES];
   int64_t missing = 0;
   basin_output *output;
   basin_error ignored;
-  if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary)
+  if (!basin_temporary_name(path, temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   int64_t *count = calloc((size_t)s->experiment->cells, sizeof *count);
   basin_status status = count ? BASIN_OK : basin_fail_memory(error);

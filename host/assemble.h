@@ -35,8 +35,8 @@ basin_extent basin_store_extent(const basin_experiment *experiment, const int64_
 
 /* Where and when a run was made: what goes to /provenance. */
 typedef struct basin_provenance {
-  int64_t began; /* seconds since 1970 */
-  double seconds;
+  int64_t began;  /* seconds since 1970 */
+  double seconds; /* negative: not known */
   int64_t trial_steps;
   const char *backend; /* or what stands for it */
 } basin_provenance;
@@ -44,15 +44,12 @@ typedef struct basin_provenance {
 basin_status basin_provenance_write(basin_output *output, const basin_provenance *provenance,
                                     basin_error *error);
 
-/* Writes all parts below the targets into path.tmp, fsyncs it and renames it to path. provenance may be
+/* Writes all parts below the targets into a temporary file, fsyncs it and renames it to path. provenance may be
    NULL; partial: write what is there, and mark the file, where trials are missing. A damaged part is
    BASIN_FAILED and named; *stop not 0 ends it with BASIN_INTERRUPTED. */
 basin_status basin_store_assemble(const basin_store *store, const char *path,
                                   const basin_provenance *provenance, int partial,
                                   const volatile int *stop, basin_error *error);
-
-/* Renames a finished file into place, for good. */
-basin_status basin_publish(const char *temporary, const char *path, basin_error *error);
 
 /* BASIN_OUTSIDE where more trials are unresolved or diverged than the experiment allows. */
 basin_status basin_store_judge(const basin_store *store, const char *path, basin_error *error);

@@ -2,10 +2,12 @@
 #include "campaign.h"
 #include "plan.h"
 #include "results.h"
+#include "files.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECORD_BYTES_MAX = 64 << 20, HOST_BYTES = 65, HEARTBEAT_SECONDS = 5 };
+enum { RECORD_BYTES_MAX = 64 << 20, SETS_MAX = 128, HEARTBEAT_SECONDS = 5 };
 
 /* ---- the record DIR/campaign ---- */
 
@@ -37,19 +39,26 @@ static void record_path(const basin_campaign *c, char path[BASIN_PATH_BYTES]) {
 
 /* the file's bytes with a NUL behind them; NULL in *text where there is no such file */
 static basin_status read_text(const char *path, char **text, basin_error *error) {
-  *text = NULL;
-  FILE *file = fopen(path, "rb");
-  if (!file) return errno == ENOENT ? BASIN_OK : basin_fail_system(error, "cannot be read", path);
   struct stat status;
-  size_t size = 0;
-  if (!fstat(fileno(file), &status) && status.st_size < RECORD_BYTES_MAX)
-    size = (size_t)status.st_size;
+  *text = NULL;
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return errno == ENOENT ? BASIN_OK : basin_fail_system(error, "cannot be read", path);
+  int bad = fstat(file, &status) != 0;
+  if (!bad && status.st_size > RECORD_BYTES_MAX) {
+    close(file);
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: not the record of a campaign: too long", path);
+  }
+  const size_t size = bad ? 0 : (size_t)status.st_size;
   *text = calloc(1, size + 1);
-  const int bad = !*text || fread(*text, 1, size, file) != size;
-  fclose(file);
+  errno = *text ? 0 : ENOMEM;
+  bad = bad || !*text || basin_read_all(file, *text, size);
+  const int reason = errno ? errno : EIO; /* shorter than it said */
+  close(file);
   if (!bad) return BASIN_OK;
   free(*text);
   *text = NULL;
+  errno = reason;
   return basin_fail_system(error, "cannot be read", path);
 }
 
@@ -64,22 +73,21 @@ static char *take_line(char **text, const char *key) {
 }
 
 /* cuts the text up */
-static basin_status parse_record(basin_campaign *c, char *text, basin_error *error) {
-  const char *set[BASIN_AXES_MAX * 4];
-  char path[BASIN_PATH_BYTES], file[BASIN_PATH_BYTES];
+static basin_status parse_record(const char *path, char *text, basin_campaign *c,
+                                 basin_error *error) {
+  const char *set[SETS_MAX];
+  char file[BASIN_PATH_BYTES], *name = NULL, *size = NULL, *end = NULL;
   int sets = 0;
-  record_path(c, path);
-  char *name = NULL, *size = NULL;
   if (!strncmp(text, RECORD, strlen(RECORD))) {
     text += strlen(RECORD);
     name = take_line(&text, "name ");
     if (name) size = take_line(&text, "part-trials ");
   }
   if (size)
-    while (sets < (int)(sizeof set / sizeof *set) && (set[sets] = take_line(&text, "set ")) != NULL)
-      sets++;
-  c->part_trials = size ? atoll(size) : 0;
-  if (c->part_trials < 1 || !take_line(&text, "experiment"))
+    while (sets < SETS_MAX && (set[sets] = take_line(&text, "set ")) != NULL) sets++;
+  c->part_trials = size ? strtoll(size, &end, 10) : 0;
+  const char *rest = size ? take_line(&text, "experiment") : NULL;
+  if (c->part_trials < 1 || *end || !rest || *rest)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: not the record of a campaign, or damaged", path);
   if (snprintf(file, sizeof file, "%s.yaml", name) >= (int)sizeof file)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: the experiment's name is too long", path);
@@ -87,19 +95,25 @@ static basin_status parse_record(basin_campaign *c, char *text, basin_error *err
                                 error);
 }
 
-static basin_status read_record(basin_campaign *c, int *found, basin_error *error) {
-  char path[BASIN_PATH_BYTES], *text;
-  record_path(c, path);
+static basin_status read_record_at(const char *path, basin_campaign *c, int *found,
+                                   basin_error *error) {
+  char *text;
   basin_status status = read_text(path, &text, error);
   *found = text != NULL;
-  if (text) status = parse_record(c, text, error);
+  if (text) status = parse_record(path, text, c, error);
   free(text);
   return status;
 }
 
+static basin_status read_record(basin_campaign *c, int *found, basin_error *error) {
+  char path[BASIN_PATH_BYTES];
+  record_path(c, path);
+  return read_record_at(path, c, found, error);
+}
+
 /* the record's text to a file of our own, fsynced */
 static int write_record(const char *path, const basin_experiment *e, int64_t part_trials) {
-  FILE *file = fopen(path, "wb");
+  FILE *file = fopen(path, "wbx");
   if (!file) return -1;
   fprintf(file, "%sname %s\npart-trials %lld\n", RECORD, e->name, (long long)part_trials);
   for (const char *line = e->overrides; *line;) {
@@ -113,28 +127,45 @@ static int write_record(const char *path, const basin_experiment *e, int64_t par
   return fclose(file) || bad ? -1 : 0;
 }
 
+/* whether the record reads back as what it was made of: a new line in a name or a setting breaks it */
+static basin_status check_record(const char *path, const basin_experiment *e, basin_error *error) {
+  basin_campaign again = {0};
+  basin_error ignored;
+  int found;
+  const basin_status status = read_record_at(path, &again, &found, &ignored);
+  const int same = !status && again.experiment->identity == e->identity &&
+                   !strcmp(again.experiment->name, e->name) &&
+                   !strcmp(again.experiment->overrides, e->overrides);
+  basin_campaign_close(&again);
+  if (same) return BASIN_OK;
+  return basin_fail(
+      error, BASIN_BAD_INPUT,
+      "%s: its name, or a setting, has a new line in it, which a campaign cannot keep", e->name);
+}
+
 /* put the record in place: replace one that is there, or not */
 static basin_status place_record(const basin_campaign *c, const basin_experiment *e,
                                  int64_t part_trials, int replace, basin_error *error) {
-  char path[BASIN_PATH_BYTES], temporary[BASIN_PATH_BYTES + HOST_BYTES + 64], host[HOST_BYTES] = "";
+  char path[BASIN_PATH_BYTES], temporary[BASIN_PATH_BYTES];
   record_path(c, path);
-  gethostname(host, sizeof host - 1);
-  snprintf(temporary, sizeof temporary, "%s.tmp-%s-%ld", path, host, (long)getpid());
+  if (!basin_temporary_name(path, temporary))
+    return basin_fail(error, BASIN_BAD_INPUT, "the campaign's path is too long");
   int bad = write_record(temporary, e, part_trials);
-  /* a link fails where another process was faster; some file systems have no links */
-  if (!bad && !replace && !link(temporary, path)) unlink(temporary);
-  else if (!bad && !replace && errno == EEXIST) unlink(temporary);
-  else if (!bad) bad = rename(temporary, path);
-  if (bad) {
-    const int reason = errno;
-    unlink(temporary);
-    errno = reason;
-    return basin_fail_system(error, "cannot be written", path);
+  int reason = errno;
+  if (!bad) {
+    const basin_status status = check_record(temporary, e, error);
+    if (status) unlink(temporary);
+    if (status) return status;
+    /* a link fails where another process was faster; some file systems have no links */
+    const int linked = !replace && !link(temporary, path);
+    const int there = !replace && !linked && errno == EEXIST;
+    if (!linked && !there) bad = rename(temporary, path);
+    reason = errno;
   }
-  const int folder = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bad = folder < 0 || fsync(folder);
-  if (folder >= 0) close(folder);
-  return bad ? basin_fail_system(error, "cannot sync the folder", c->folder) : BASIN_OK;
+  unlink(temporary);
+  errno = reason;
+  return bad ? basin_fail_system(error, "cannot be written", path)
+             : basin_sync_folder(c->folder, error);
 }
 
 basin_status basin_campaign_open(const char *folder, basin_campaign *c, basin_error *error) {
@@ -154,44 +185,80 @@ void basin_campaign_close(basin_campaign *c) {
   c->experiment = NULL;
 }
 
-static int same_targets(const basin_experiment *x, const basin_experiment *y) {
-  return x->trials == y->trials && x->halfwidth == y->halfwidth && x->max_trials == y->max_trials;
+/* whether the experiment, as the campaign has it already, asks for the same trials, settings and texts */
+static int is_same(const basin_experiment *x, const basin_experiment *y) {
+  return x->trials == y->trials && x->halfwidth == y->halfwidth && x->max_trials == y->max_trials &&
+         !strcmp(x->name, y->name) && !strcmp(x->text, y->text) &&
+         !strcmp(x->overrides, y->overrides);
 }
 
-/* whether `e` asks for more trials than `now`, the campaign's own */
-static int asks_more(const basin_experiment *e, const basin_experiment *now) {
-  if (e->trials != now->trials) return e->trials > now->trials;
-  if (!(e->halfwidth > 0)) return 0;
-  return !(now->halfwidth > 0) || e->halfwidth < now->halfwidth || e->max_trials > now->max_trials;
+/* whether `e` asks for at least the trials that `now`, the campaign's own, asks for */
+static int asks_as_much(const basin_experiment *e, const basin_experiment *now) {
+  if (e->trials < now->trials) return 0;
+  if (!(now->halfwidth > 0)) return 1;
+  return e->halfwidth > 0 && e->halfwidth <= now->halfwidth && e->max_trials >= now->max_trials;
+}
+
+/* a folder for a new campaign: a new one, or an empty one */
+static basin_status check_empty(const char *folder, basin_error *error) {
+  DIR *directory = opendir(folder);
+  int others = 0;
+  for (struct dirent *entry; directory && (entry = readdir(directory));)
+    others |= strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+              strncmp(entry->d_name, "campaign", 8) != 0 && strcmp(entry->d_name, "parts") != 0 &&
+              strcmp(entry->d_name, "running") != 0;
+  if (directory) closedir(directory);
+  if (!others) return BASIN_OK;
+  return basin_fail(
+      error, BASIN_BAD_INPUT,
+      "%s: a folder with other things in it, and no campaign; give a new name with -o "
+      "(for a file: one that is not a folder's)",
+      folder);
+}
+
+/* what the campaign in the folder is asked for now: nothing new, more of the same, or something else */
+static basin_status update(basin_campaign *c, const basin_experiment *e, int64_t part_trials,
+                           basin_error *error) {
+  const basin_experiment *now = c->experiment;
+  const int64_t its_trials = c->part_trials;
+  int found;
+  if (now->identity != e->identity)
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: holds a campaign of another experiment (%s), expected this one's; "
+                      "give another folder with -o",
+                      c->folder, now->name);
+  if (part_trials && part_trials != its_trials)
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "--part-trials %lld: this campaign has parts of %lld trials, which cannot change",
+        (long long)part_trials, (long long)its_trials);
+  if (is_same(e, now)) return BASIN_OK;
+  if (!asks_as_much(e, now))
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: the campaign asks for more trials, or a narrower `until`, than this "
+                      "command: go on with `basin run %s`, or give another folder with -o",
+                      c->folder, c->folder);
+  basin_campaign_close(c);
+  const basin_status status = place_record(c, e, its_trials, 1, error);
+  return status ? status : read_record(c, &found, error);
 }
 
 basin_status basin_campaign_make(const basin_experiment *e, const char *folder, int64_t shards,
                                  int64_t part_trials, basin_campaign *c, basin_error *error) {
   int found = 0;
-  if (!part_trials) part_trials = basin_plan_campaign_part(e, shards);
   basin_status status = set_folder(c, folder, error);
-  if (!status && mkdir(c->folder, 0777) && errno != EEXIST)
-    status = basin_fail_system(error, "cannot be made", c->folder);
   if (!status) status = read_record(c, &found, error);
   if (!status && !found) {
-    status = place_record(c, e, part_trials, 0, error);
+    status = check_empty(c->folder, error);
+    if (!status) status = basin_make_folder(c->folder, error);
+    if (!status)
+      status = place_record(c, e, part_trials ? part_trials : basin_plan_campaign_part(e, shards),
+                            0, error);
     if (!status) status = read_record(c, &found, error);
   }
-  if (!status && c->experiment->identity != e->identity)
-    status = basin_fail(error, BASIN_BAD_INPUT,
-                        "%s: holds a campaign of another experiment (%s), expected this one's; "
-                        "give another folder with -o",
-                        c->folder, c->experiment->name);
-  if (!status && !same_targets(e, c->experiment) && asks_more(e, c->experiment)) {
-    part_trials = c->part_trials;
-    basin_campaign_close(c);
-    status = place_record(c, e, part_trials, 1, error);
-    if (!status) status = read_record(c, &found, error);
-  }
-  if (!status && mkdir(c->parts, 0777) && errno != EEXIST)
-    status = basin_fail_system(error, "cannot be made", c->parts);
-  if (!status && mkdir(c->running, 0777) && errno != EEXIST)
-    status = basin_fail_system(error, "cannot be made", c->running);
+  if (!status) status = update(c, e, part_trials, error);
+  if (!status) status = basin_make_folder(c->parts, error);
+  if (!status) status = basin_make_folder(c->running, error);
   if (status) basin_campaign_close(c);
   return status;
 }
@@ -205,26 +272,33 @@ void basin_plan_free(basin_plan *plan) {
   memset(plan, 0, sizeof *plan);
 }
 
-/* whether every trial of the range lies in a part of the list */
-static int is_covered(const basin_parts *parts, const basin_range *range) {
-  int64_t reached = range->first;
-  int64_t low = 0, high = parts->count;
-  while (low < high) { /* the cell's first part */
-    const int64_t middle = low + (high - low) / 2;
-    if (parts->range[middle].cell < range->cell) low = middle + 1;
-    else high = middle;
+/* whether every trial of each part of the plan lies in the parts that are there: both are in order */
+static void mark_done(const basin_parts *parts, basin_plan *plan) {
+  int64_t at = 0, cell = -1, from = 0,
+          to = 0; /* a run of trials without a gap; parts before `at` are in it */
+  for (int64_t i = 0; i < plan->count; i++) {
+    const basin_range *range = &plan->range[i];
+    while (at < parts->count &&
+           (cell < range->cell || (cell == range->cell && to < range->first + range->count))) {
+      const basin_range *part = &parts->range[at];
+      if (part->cell > range->cell) break;
+      if (part->cell == cell && part->first <= to) {
+        if (part->first + part->count > to) to = part->first + part->count;
+      } else {
+        if (part->cell == range->cell && cell == part->cell && part->first > range->first) break;
+        cell = part->cell;
+        from = part->first;
+        to = part->first + part->count;
+      }
+      at++;
+    }
+    plan->done[i] = cell == range->cell && from <= range->first &&
+                    range->first + range->count <= to;
   }
-  for (; low < parts->count && parts->range[low].cell == range->cell &&
-         parts->range[low].first <= reached && reached < range->first + range->count;
-       low++) {
-    const int64_t end = parts->range[low].first + parts->range[low].count;
-    if (end > reached) reached = end;
-  }
-  return reached >= range->first + range->count;
 }
 
-/* the parts of one more round, with their shards, join the plan in order; those before belong to none now */
-static basin_status join_round(const basin_store *store, const basin_range *fresh,
+/* the parts of one more round, with their shards, join the plan in order */
+static basin_status join_round(const basin_parts *parts, const basin_range *fresh,
                                const int64_t *owner, int64_t round, basin_plan *plan,
                                basin_error *error) {
   const int64_t total = plan->count + round;
@@ -239,10 +313,10 @@ static basin_status join_round(const basin_store *store, const basin_range *fres
   for (int64_t i = 0, old = 0, new = 0; i < total; i++) {
     const int first = new == round ||
                       (old < plan->count && basin_range_before(&plan->range[old], &fresh[new]));
-    joined.shard[i] = first ? -1 : owner[new];
+    joined.shard[i] = first ? plan->shard[old] : owner[new];
     joined.range[i] = first ? plan->range[old++] : fresh[new ++];
-    joined.done[i] = (char)is_covered(&store->parts, &joined.range[i]);
   }
+  mark_done(parts, &joined);
   basin_plan_free(plan);
   *plan = joined;
   return BASIN_OK;
@@ -259,7 +333,7 @@ static basin_status add_round(const basin_campaign *c, const basin_store *store,
     owner = malloc((size_t)round * sizeof *owner);
     status = owner ? basin_plan_shards(c->experiment, fresh, round, shards, owner, error)
                    : basin_fail_memory(error);
-    if (!status) status = join_round(store, fresh, owner, round, plan, error);
+    if (!status) status = join_round(&store->parts, fresh, owner, round, plan, error);
   }
   free(owner);
   free(fresh);
@@ -289,7 +363,7 @@ basin_status basin_campaign_plan(const basin_campaign *c, basin_store *store, in
 
 typedef struct teller {
   const basin_run_options *options; /* of the caller */
-  char path[BASIN_PATH_BYTES + HOST_BYTES + 96];
+  char path[BASIN_PATH_BYTES], temporary[BASIN_PATH_BYTES];
   double last; /* seconds of the run when last told */
 } teller;
 
@@ -298,15 +372,16 @@ static void tell(void *context, const basin_progress *p) {
   if (t->options->progress) t->options->progress(t->options->context, p);
   if (p->seconds - t->last < HEARTBEAT_SECONDS && t->last > 0) return;
   t->last = p->seconds > 0 ? p->seconds : 1e-9;
-  FILE *file = fopen(t->path, "w");
-  if (!file) return; /* it is for the eye alone */
+  FILE *file = fopen(t->temporary, "w");
+  if (!file) return; /* it is for the eye alone: no reason to stop */
   fprintf(file, "%lld %lld %.6g\n", (long long)p->trials, (long long)p->trials_total,
           p->seconds > 0 ? (double)p->trial_steps / p->seconds : 0);
-  fclose(file);
+  if (fclose(file) || rename(t->temporary, t->path)) unlink(t->temporary);
 }
 
 static int parse_heartbeat(const char *name, basin_heartbeat *beat) {
   char tail[8];
+  if (strstr(name, ".tmp-")) return 0;
   return sscanf(name, "shard-%lld-of-%lld.%64[^ ]", &beat->shard, &beat->shards, beat->host) == 3 &&
          strrchr(beat->host, '.') &&
          sscanf(strrchr(beat->host, '.'), ".%lld%7s", &beat->pid, tail) == 1;
@@ -354,6 +429,9 @@ basin_status basin_campaign_heartbeats(const basin_campaign *c, basin_heartbeat 
     if (fscanf(file, "%lld %lld %lf", &beat.trials, &beat.trials_total, &beat.steps_per_second) !=
         3)
       beat.trials = beat.trials_total = 0;
+    char here[BASIN_HOST_BYTES] = "";
+    gethostname(here, sizeof here - 1);
+    beat.gone = !strcmp(here, beat.host) && kill((pid_t)beat.pid, 0) && errno == ESRCH;
     if (!fstat(fileno(file), &status))
       beat.age = now - (double)status.st_mtim.tv_sec - 1e-9 * (double)status.st_mtim.tv_nsec;
     fclose(file);
@@ -372,6 +450,20 @@ basin_status basin_campaign_heartbeats(const basin_campaign *c, basin_heartbeat 
   if (directory) closedir(directory);
   if (*count) qsort(*list, (size_t)*count, sizeof **list, by_shard);
   return BASIN_OK;
+}
+
+/* Takes away what earlier processes of this shard have told: those that still run tell it again. */
+static void forget_earlier(const basin_campaign *c, int64_t shard, int64_t shards) {
+  DIR *directory = opendir(c->running);
+  for (struct dirent *entry; directory && (entry = readdir(directory));) {
+    basin_heartbeat beat;
+    char path[2 * BASIN_PATH_BYTES];
+    if (!parse_heartbeat(entry->d_name, &beat) || beat.shard != shard || beat.shards != shards)
+      continue;
+    snprintf(path, sizeof path, "%s/%s", c->running, entry->d_name);
+    unlink(path);
+  }
+  if (directory) closedir(directory);
 }
 
 /* ---- a shard ---- */
@@ -424,9 +516,10 @@ static basin_status own_missing(const basin_plan *plan, int64_t shard, basin_ran
   return BASIN_OK;
 }
 
-/* one round of a shard: *work is 0 where it has nothing to do in it */
+/* one round of a shard: *work is 0 where it has nothing to do in it; check: read what it has done before */
 static basin_status run_round(const basin_campaign *c, basin_runner *r, int64_t shard,
-                              int64_t shards, int *work, int *complete, basin_error *error) {
+                              int64_t shards, int check, int *work, int *complete,
+                              basin_error *error) {
   basin_plan plan;
   basin_range *own = NULL;
   int64_t count = 0;
@@ -436,7 +529,7 @@ static basin_status run_round(const basin_campaign *c, basin_runner *r, int64_t 
   basin_status status = basin_parts_list(c->parts, c->experiment, 0, &r->store.parts, error);
   if (!status) status = basin_campaign_plan(c, &r->store, shards, &plan, error);
   if (status) return status;
-  status = check_own(&r->store, &plan, shard, &damaged, error);
+  if (check) status = check_own(&r->store, &plan, shard, &damaged, error);
   if (!status && damaged) {
     basin_plan_free(&plan);
     status = basin_campaign_plan(c, &r->store, shards, &plan, error);
@@ -460,22 +553,28 @@ basin_status basin_campaign_run(const basin_campaign *c, int64_t shard, int64_t 
   teller t = {.options = options};
   basin_run_options told = *options;
   basin_runner r;
-  char host[HOST_BYTES] = "";
+  char host[BASIN_HOST_BYTES] = "";
   int work = 1;
   *complete = 0;
   told.output = c->folder;
   told.progress = tell;
   told.context = &t;
   gethostname(host, sizeof host - 1);
-  snprintf(t.path, sizeof t.path, "%s/shard-%lld-of-%lld.%s.%ld", c->running, (long long)shard,
-           (long long)shards, host, (long)getpid());
+  if (snprintf(t.path, sizeof t.path, "%s/shard-%lld-of-%lld.%s.%ld", c->running, (long long)shard,
+               (long long)shards, host, (long)getpid()) >= (int)sizeof t.path ||
+      !basin_temporary_name(t.path, t.temporary))
+    return basin_fail(error, BASIN_BAD_INPUT, "the campaign's path is too long");
+  forget_earlier(c, shard, shards);
+  basin_sweep(c->folder, ".tmp-", BASIN_STALE_SECONDS);
+  basin_sweep(c->parts, ".tmp-", BASIN_STALE_SECONDS);
+  basin_sweep(c->running, ".tmp-", BASIN_STALE_SECONDS);
   basin_status status = basin_runner_open(&r, c->experiment, &told, c->parts, c->part_trials,
                                           error);
   if (status) return status;
-  while (!status && work) {
+  for (int round = 0; !status && work; round++) {
     r.progress.trials_kept = r.progress.trials_total = 0;
     r.watch.trials = 0;
-    status = run_round(c, &r, shard - 1, shards, &work, complete, error);
+    status = run_round(c, &r, shard - 1, shards, round == 0, &work, complete, error);
   }
   if (status == BASIN_INTERRUPTED) status = basin_runner_interrupted(&r, error);
   unlink(t.path);
@@ -508,38 +607,23 @@ static int64_t report_all(const basin_plan *plan, const basin_parts *parts,
   return missing;
 }
 
-/* what stands at the output's path: *complete where it is this campaign's, whole */
-static basin_status check_output(const basin_campaign *c, const char *output, int *complete,
-                                 basin_error *error) {
-  basin_results *results;
-  *complete = 0;
-  if (access(output, F_OK)) return BASIN_OK;
-  const basin_status status = basin_results_open(output, &results, error);
-  if (status) return status;
-  const int same = basin_results_matches(results, c->experiment),
-            missing = basin_results_missing(results) > 0;
-  basin_results_close(results);
-  *complete = same && !missing;
-  if (same) return BASIN_OK;
-  return basin_fail(error, BASIN_BAD_INPUT,
-                    "%s: holds another experiment, or other trials; give another name with -o, or "
-                    "remove it",
-                    output);
-}
-
 basin_status basin_campaign_merge(const basin_campaign *c, const char *output, int partial,
-                                  int no_provenance, const volatile int *stop,
+                                  int no_provenance, const volatile int *stop, int *there,
                                   void (*report)(const char *name, int damaged),
                                   basin_error *error) {
   basin_store store;
   basin_plan plan = {0};
-  basin_provenance provenance = {.began = time(NULL), .backend = "merged from parts"};
-  struct timespec begun, ended;
-  int complete = 0;
+  basin_provenance provenance = {
+      .began = time(NULL), .backend = "merged from parts", .seconds = -1};
   int64_t missing = 0;
-  clock_gettime(CLOCK_MONOTONIC, &begun);
-  basin_status status = check_output(c, output, &complete, error);
-  if (status || complete) return status;
+  basin_status status = BASIN_OK;
+  *there = 0;
+  if (!access(output, F_OK)) {
+    int lacks;
+    status = basin_results_check(output, c->experiment, &lacks, error);
+    *there = (!status || status == BASIN_OUTSIDE) && !lacks;
+    if (status || *there) return status;
+  }
   status = basin_store_open(&store, c->experiment, c->parts, c->part_trials, error);
   if (status) return status;
 
@@ -559,9 +643,6 @@ basin_status basin_campaign_merge(const basin_campaign *c, const char *output, i
   if (!status) {
     for (int64_t i = 0; i < store.parts.count; i++)
       provenance.trial_steps += store.parts.range[i].steps;
-    clock_gettime(CLOCK_MONOTONIC, &ended);
-    provenance.seconds = (double)(ended.tv_sec - begun.tv_sec) +
-                         1e-9 * (double)(ended.tv_nsec - begun.tv_nsec);
     status = basin_store_assemble(&store, output, no_provenance ? NULL : &provenance, missing > 0,
                                   stop, error);
     if (!status) status = basin_store_judge(&store, output, error);

@@ -32,7 +32,7 @@ basin_status basin_campaign_open(const char *folder, basin_campaign *campaign, b
 
 /* The same for this experiment: makes the folder and the campaign where there is none; `shards` and part_trials
    (0: chosen) decide the size of its parts. A campaign of another experiment is BASIN_BAD_INPUT. More trials
-   than the campaign has so far are added to it; fewer leave it as it is. */
+   than the campaign has so far, and new texts, become the campaign's; fewer are BASIN_BAD_INPUT. */
 basin_status basin_campaign_make(const basin_experiment *experiment, const char *folder,
                                  int64_t shards, int64_t part_trials, basin_campaign *campaign,
                                  basin_error *error);
@@ -43,7 +43,7 @@ typedef struct basin_plan {
   basin_range *range; /* [count] the parts of all rounds so far, by cell and first trial */
   int64_t count;
   char *done;     /* [count] whether every trial of the part is there */
-  int64_t *shard; /* [count] its shard; only for the parts of the present round, -1 for others */
+  int64_t *shard; /* [count] its shard, from 0 */
   int complete;   /* nothing is missing, and no more is asked for */
 } basin_plan;
 
@@ -59,9 +59,10 @@ basin_status basin_campaign_run(const basin_campaign *campaign, int64_t shard, i
                                 basin_error *error);
 
 /* Writes the output file. Where parts are missing or damaged, `report` is called with the name of each and
-   whether it is damaged, and then BASIN_BAD_INPUT returned, or, if `partial`, a file made of what is there. */
+   whether it is damaged, and then BASIN_BAD_INPUT returned, or, if `partial`, a file made of what is there.
+   *there: the file was there, and complete, and is left as it is. */
 basin_status basin_campaign_merge(const basin_campaign *campaign, const char *output, int partial,
-                                  int no_provenance, const volatile int *stop,
+                                  int no_provenance, const volatile int *stop, int *there,
                                   void (*report)(const char *name, int damaged),
                                   basin_error *error);
 
@@ -72,6 +73,7 @@ typedef struct basin_heartbeat {
   long long trials, trials_total; /* of the shard */
   double steps_per_second;
   double age; /* seconds since it was heard of */
+  int gone;   /* it ran on this machine, and runs no more */
 } basin_heartbeat;
 
 /* The shards heard of, sorted by number; the caller frees *list. */

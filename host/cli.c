@@ -119,7 +119,7 @@ basin_status basin_argument_integer(const basin_arguments *arguments, const char
 static void wrap(const char *text, int indent) {
   int column = indent;
   while (*text) {
-    const int length = (int)strcspn(text, " ");
+    const int length = (int)strcspn(text, " \n");
     if (column > indent && column + 1 + length > WIDTH) {
       printf("\n%*s", indent, "");
       column = indent;
@@ -130,6 +130,11 @@ static void wrap(const char *text, int indent) {
     printf("%.*s", length, text);
     column += length;
     text += length;
+    if (*text == '\n') {
+      printf("\n%*s", indent, "");
+      column = indent;
+      text++;
+    }
     text += strspn(text, " ");
   }
   putchar('\n');
@@ -155,8 +160,8 @@ void basin_help_program(void) {
 }
 
 void basin_help_command(const basin_command *command) {
-  printf("Usage: basin %s %s%s[options]\n\n", command->name, command->arguments,
-         *command->arguments ? " " : "");
+  printf("Usage: basin %s %s%s[options]%s\n\n", command->name, command->arguments,
+         *command->arguments ? " " : "", command->takes_rest ? " [-- words of sbatch]" : "");
   wrap(command->meaning, 0);
   if (*command->description) putchar('\n');
   if (*command->description) wrap(command->description, 0);

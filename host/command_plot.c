@@ -3,10 +3,12 @@
  * command_plot.c: basin plot. The data and the drawing commands go to gnuplot through a pipe.
  */
 #include "cli.h"
+#include "files.h"
 #include "model.h"
 #include "published.h"
 #include "results.h"
 #include "statistics.h"
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PANELS_MAX = 8, SERIES_MAX = 64, LABEL_BYTES = 160, PATH_BYTES = 4096 };
+enum { PANELS_MAX = 8, SERIES_MAX = 64, LABEL_BYTES = 160 };
 
 /* Okabe and Ito's palette, told apart by colour-blind readers */
 static const char *const colour[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
@@ -27,23 +29,26 @@ typedef struct figure {
   basin_summary *cell;
   int64_t cells;
   const char *output;
-  char temporary[PATH_BYTES];
+  char temporary[BASIN_PATH_BYTES];
   int log_scale;
   FILE *pipe;
   char messages[64]; /* file that takes gnuplot's complaints */
   basin_published published;
 } figure;
 
-/* text inside gnuplot's double quotes, its mark-up characters taken literally */
-static void quote(FILE *to, const char *text) {
-  putc('"', to);
+/* text in gnuplot's single quotes, inside which it runs nothing; literally: its mark-up characters too */
+static void quote_as(FILE *to, const char *text, int literally) {
+  putc('\'', to);
   for (; *text; text++) {
-    if (*text == '"' || *text == '\\') putc('\\', to);
-    if (strchr("_^{}@&~", *text)) fputs("\\\\", to);
-    putc(*text, to);
+    if (literally && strchr("_^{}@&~\\", *text)) putc('\\', to);
+    if (*text == '\'') putc('\'', to);
+    putc((unsigned char)*text < 32 ? ' ' : *text, to);
   }
-  putc('"', to);
+  putc('\'', to);
 }
+
+/* a label */
+static void quote(FILE *to, const char *text) { quote_as(to, text, 1); }
 
 /* ---- gnuplot ---- */
 
@@ -54,8 +59,13 @@ static basin_status start(figure *f, const char *title, int panels, basin_error 
   if (!svg && !(dot && !strcmp(dot, ".png")))
     return basin_fail(error, BASIN_BAD_INPUT, "%s: expected a name that ends in .svg or .png",
                       f->output);
-  if (snprintf(f->temporary, sizeof f->temporary, "%s.tmp", f->output) >= (int)sizeof f->temporary)
+  if (strpbrk(f->output, "\n\r"))
+    return basin_fail(error, BASIN_BAD_INPUT, "the output's path has a new line in it");
+  if (!basin_temporary_name(f->output, f->temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
+  const int made = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (made < 0) return basin_fail_system(error, "cannot be made", f->output);
+  close(made);
   snprintf(f->messages, sizeof f->messages, "/tmp/basin-plot-XXXXXX");
   const int file = mkstemp(f->messages);
   if (file < 0) return basin_fail_system(error, "cannot be made", f->messages);
@@ -69,7 +79,7 @@ static basin_status start(figure *f, const char *title, int panels, basin_error 
               : "set terminal pngcairo size 900,%d font 'DejaVu Sans,11'\n",
           panels == 1 ? 560 : 60 + 300 * ((panels + 1) / 2));
   fputs("set encoding utf8\nset output ", f->pipe);
-  quote(f->pipe, f->temporary);
+  quote_as(f->pipe, f->temporary, 0);
   fputs("\nset grid back lt 1 lw 0.5 lc rgb '#dddddd'\nset border lc rgb '#444444'\nset tics "
         "nomirror\n",
         f->pipe);
@@ -188,6 +198,10 @@ static basin_status draw_rates(figure *f, const char *title, const char *wanted,
   if (status) {
     free(of);
     return status;
+  }
+  if (values_of(f, x) < 2) {
+    const double at = parameter(&f->cell[0], x);
+    fprintf(f->pipe, "set xrange [%.17g:%.17g]\n", at - 1, at + 1);
   }
   for (int s = 0; s < series; s++) {
     fprintf(f->pipe, "$rate%d << EOD\n", s);

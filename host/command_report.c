@@ -89,10 +89,10 @@ static basin_status summary_draws(basin_results *results, const basin_table *t,
       const basin_rate rate = basin_wilson(any, trials);
       if (!heading++)
         printf("\nDraws of which at least one of the cells that share them is global\n");
-      if (!status)
-        printf("  cells %lld to %lld (%lld of them): %lld of %lld draws, %.4f [%.4f, %.4f]\n",
-               (long long)group[0], (long long)group[count - 1], (long long)count, (long long)any,
-               (long long)trials, rate.rate, rate.low, rate.high);
+      printf("  cells");
+      for (int64_t j = 0; j < count; j++) printf("%s%lld", j ? ", " : " ", (long long)group[j]);
+      printf(": %lld of %lld draws, %.4f [%.4f, %.4f]\n", (long long)any, (long long)trials,
+             rate.rate, rate.low, rate.high);
     }
     free(group);
   }
@@ -154,6 +154,7 @@ static basin_status compare(const basin_table *t, const basin_published *publish
     const basin_published_row *row = basin_published_find(published, &t->cell[i]);
     if (!row) continue;
     const basin_summary *s = &t->cell[i];
+    if (!s->trials) continue; /* of a partial file: nothing to compare */
     const double z = basin_z_score(s->success.rate, s->trials, row->success, row->trials,
                                    0.5 * pow(10, -row->decimals));
     compare_row(t, s, row, z, csv);

@@ -2,8 +2,10 @@
  *
  * command_run.c: basin run.
  */
+#include "plan.h"
 #include "request.h"
 #include "results.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +31,9 @@ static void on_progress(void *context, const basin_progress *p) {
   screen *s = context;
   char rate[32], left[32];
   s->latest = *p;
-  if (s->quiet || p->seconds - s->last < (s->terminal ? 0.1 : 5)) return;
+  /* in a log: ever more seldom, so that a run of days leaves some hundred lines */
+  const double pause = s->terminal ? 0.1 : fmax(5, p->seconds / 20);
+  if (s->quiet || p->seconds - s->last < pause) return;
   s->last = p->seconds;
   show_rate(rate, sizeof rate, p->seconds > 0 ? (double)p->trial_steps / p->seconds : 0);
   basin_show_time(left, sizeof left, p->seconds_left);
@@ -55,9 +59,13 @@ static basin_status show_estimate(const basin_experiment *e, const basin_request
   basin_show_bytes(memory, sizeof memory, x.memory_bytes);
   basin_show_bytes(disk, sizeof disk, x.disk_bytes);
   fprintf(to,
-          "%s\n%lld cell%s, %lld trials in %lld parts; at most %s of memory and %s of disk; %s\n",
+          "%s\n%lld cell%s, %lld trials in %lld part%s; at most %s of memory and %s of disk; %s\n",
           basin_experiment_title(e), (long long)x.cells, x.cells == 1 ? "" : "s",
-          (long long)x.trials, (long long)x.parts, memory, disk, backend);
+          (long long)x.trials, (long long)x.parts, x.parts == 1 ? "" : "s", memory, disk, backend);
+  if (e->halfwidth > 0)
+    fprintf(to,
+            "until: every cell gets more trials, up to %lld, while its interval is wider than %g\n",
+            (long long)e->max_trials, e->halfwidth);
   return BASIN_OK;
 }
 
@@ -106,7 +114,7 @@ static basin_status show_trial(const char *path, int64_t trial, basin_error *err
 static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, basin_request *r,
                               basin_error *error) {
   int64_t cell = 0, trial = 0;
-  char scratch[64] = "";
+  char scratch[BASIN_PATH_BYTES - 16] = "";
   if (!basin_argument(a, "cell") || !basin_argument(a, "trial"))
     return basin_fail(error, BASIN_BAD_INPUT,
                       "--cell and --trial go together: which trial of which cell?");
@@ -118,7 +126,9 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
 
   /* without -o nothing is kept: the trial is shown from a scratch file */
   if (!basin_argument(a, "output")) {
-    snprintf(scratch, sizeof scratch, "/tmp/basin-trial-XXXXXX");
+    basin_catch_signals(); /* the scratch file goes, whatever comes */
+    const char *folder = getenv("TMPDIR");
+    snprintf(scratch, sizeof scratch, "%s/basin-trial-XXXXXX", folder && *folder ? folder : "/tmp");
     if (!mkdtemp(scratch)) return basin_fail_system(error, "cannot be made", scratch);
     snprintf(r->output, sizeof r->output, "%s/trial.h5", scratch);
   } else if (!access(r->output, F_OK)) {
@@ -148,6 +158,7 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
   if (s.quiet || (status && status != BASIN_OUTSIDE)) return status;
   if (existed && !s.latest.trials_total) {
     fprintf(stderr, "%s is complete already; nothing to do\n", r->output);
+    basin_show_wide(r->output);
     return status;
   }
   show_rate(rate, sizeof rate,
@@ -156,6 +167,7 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
           "wrote %s: %lld trials, %.3g trial-steps in %.1f s, %s/s\nnext: basin summary %s\n",
           r->output, (long long)s.latest.trials, (double)s.latest.trial_steps, s.latest.seconds,
           rate, r->output);
+  basin_show_wide(r->output);
   return status;
 }
 
@@ -168,19 +180,26 @@ static basin_status read_shard(const basin_arguments *a, int64_t *shard, int64_t
   long long i = 1, n = 1;
   char tail;
   if (text && !strcmp(text, "slurm")) {
-    const char *id = getenv("SLURM_ARRAY_TASK_ID"), *least = getenv("SLURM_ARRAY_TASK_MIN"),
-               *most = getenv("SLURM_ARRAY_TASK_MAX"), *count = getenv("SLURM_ARRAY_TASK_COUNT");
-    if (!id || !least || !most || !count)
-      return basin_fail(error, BASIN_BAD_INPUT,
-                        "--shard slurm: this is no job of a Slurm array, expected "
-                        "SLURM_ARRAY_TASK_ID, _MIN, _MAX and _COUNT");
-    i = atoll(id) - atoll(least) + 1;
-    n = atoll(count);
-    if (atoll(most) - atoll(least) + 1 != n)
+    static const char *const name[] = {"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN",
+                                       "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_COUNT"};
+    long long value[4];
+    for (int v = 0; v < 4; v++) {
+      const char *given = getenv(name[v]);
+      char *end = NULL;
+      errno = 0;
+      value[v] = given ? strtoll(given, &end, 10) : 0;
+      if (!given || !*given || *end || errno || value[v] < 0 || value[v] > INT32_MAX)
+        return basin_fail(error, BASIN_BAD_INPUT,
+                          "--shard slurm: this is no job of a Slurm array, expected a number in %s",
+                          name[v]);
+    }
+    i = value[0] - value[1] + 1;
+    n = value[3];
+    if (value[2] - value[1] + 1 != n)
       return basin_fail(error, BASIN_BAD_INPUT,
                         "--shard slurm: the array is not of consecutive numbers, so its jobs do "
                         "not know which shard they are; use --shard $SLURM_ARRAY_TASK_ID/N");
-  } else if (text && sscanf(text, "%lld/%lld%c", &i, &n, &tail) != 2) {
+  } else if (text && sscanf(text, "%9lld/%9lld%c", &i, &n, &tail) != 2) {
     return basin_fail(error, BASIN_BAD_INPUT, "--shard %s: expected I/N, or slurm", text);
   }
   if (n < 1 || n > BASIN_SHARDS_MAX || i < 1 || i > n)
@@ -195,20 +214,33 @@ static basin_status read_shard(const basin_arguments *a, int64_t *shard, int64_t
 static basin_status run_shard(const basin_arguments *a, const basin_campaign *c, int64_t shard,
                               int64_t shards, basin_request *r, basin_error *error) {
   screen s = {.terminal = isatty(2), .quiet = basin_argument(a, "quiet") != NULL};
+  char backend[128], host[65] = "", word[4 * BASIN_PATH_BYTES];
   int complete = 0;
   basin_catch_signals();
   r->options.progress = on_progress;
   r->options.context = &s;
-  const basin_status status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
+  basin_status status = basin_describe_backend(&r->options, backend, sizeof backend, error);
+  if (status) return status;
+  gethostname(host, sizeof host - 1);
+  if (!s.quiet)
+    fprintf(stderr, "shard %lld of %lld on %s: %s\n", (long long)shard, (long long)shards, host,
+            backend);
+  status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
   end_line(&s);
   if (s.quiet || status) return status;
   fprintf(stderr, "shard %lld of %lld is done: %lld trials, %.4g trial-steps in %.1f s",
           (long long)shard, (long long)shards, (long long)s.latest.trials,
           (double)s.latest.trial_steps, s.latest.seconds);
+  basin_show_word(word, sizeof word, c->folder);
   if (complete)
-    fprintf(stderr, "; all parts are there\nnext: basin merge %s -o %s.h5\n", c->folder,
+    fprintf(stderr, "; all parts are there\nnext: basin merge %s -o %s.h5\n", word,
             c->experiment->name);
-  else fprintf(stderr, "; other shards are not\nnext: basin status %s\n", c->folder);
+  else
+    fprintf(stderr, "; other shards are not%s\nnext: basin status %s\n",
+            c->experiment->halfwidth > 0
+                ? ", and `until` may ask for more when they are: then give this command again"
+                : "",
+            word);
   return status;
 }
 
@@ -230,12 +262,15 @@ static basin_status run_campaign(const basin_arguments *a, basin_request *r, bas
     status = basin_campaign_open(source, &c, error);
   } else {
     status = basin_request_experiment(a, r, &e, error);
-    if (!status)
+    if (!status && !basin_argument(a, "dry-run"))
       status = basin_campaign_make(e, r->output, shards, r->options.part_trials, &c, error);
   }
-  if (!status && basin_argument(a, "dry-run"))
-    status = show_estimate(c.experiment, r, stdout, error);
-  else if (!status) status = run_shard(a, &c, shard, shards, r, error);
+  if (!status && basin_argument(a, "dry-run")) {
+    const basin_experiment *planned = e ? e : c.experiment;
+    if (c.experiment) r->options.part_trials = c.part_trials;
+    else if (!r->options.part_trials) r->options.part_trials = basin_plan_campaign_part(e, shards);
+    status = show_estimate(planned, r, stdout, error);
+  } else if (!status) status = run_shard(a, &c, shard, shards, r, error);
   basin_campaign_close(&c);
   basin_experiment_free(e);
   return status;

@@ -5,7 +5,7 @@
 #include "cli.h"
 
 #define HELP \
-  { "help", 'h', NULL, "show this and exit" }
+  {"help", 'h', NULL, "show this and exit"}, { "version", 'V', NULL, "show the version and exit" }
 
 #define SETTINGS                                                                              \
   {"set", 0, "KEY=VALUE",                                                                     \
@@ -117,7 +117,7 @@ const basin_command basin_commands[] = {
      OPTIONS(run_options),
      .run = basin_command_run},
     {.name = "submit",
-     .arguments = "EXPERIMENT.yaml -o DIR/ --shards N [-- SBATCH OPTIONS]",
+     .arguments = "EXPERIMENT.yaml -o DIR/ --shards N",
      .meaning = "write the batch script of a campaign and hand it to Slurm",
      .description =
          "Makes the campaign's folder, writes DIR/submit.sh, shows it and submits it with sbatch: "

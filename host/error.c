@@ -89,3 +89,21 @@ void basin_show_time(char *text, size_t size, double seconds) {
   else if (seconds < 3600) snprintf(text, size, "%.0f min", ceil(seconds / 60));
   else snprintf(text, size, "%.1f h", seconds / 3600);
 }
+
+void basin_show_word(char *text, size_t size, const char *word) {
+  static const char plain[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+  if (*word && !word[strspn(word, plain)]) {
+    snprintf(text, size, "%s", word);
+    return;
+  }
+  size_t used = 0;
+  if (size < 3) return;
+  text[used++] = '\'';
+  for (; *word && used + 6 < size; word++) { /* a quote takes four, the last one and the NUL two */
+    if (*word == '\'') used = (size_t)(stpcpy(text + used, "'\\''") - text);
+    else text[used++] = *word;
+  }
+  text[used++] = '\'';
+  text[used] = 0;
+}

@@ -34,4 +34,7 @@ void basin_show_bytes(char *text, size_t size, double bytes);
 /* 150 as "3 min"; "?" for NaN */
 void basin_show_time(char *text, size_t size, double seconds);
 
+/* a word to be pasted into a shell: as it is, or in single quotes where it needs them */
+void basin_show_word(char *text, size_t size, const char *word);
+
 #endif

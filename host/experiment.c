@@ -323,6 +323,39 @@ static basin_status check_names(reader *r, const basin_node *keys) {
   return BASIN_OK;
 }
 
+/* ---- cells that are alike ---- */
+
+typedef struct cell_key {
+  const basin_experiment *experiment;
+  int64_t cell;
+} cell_key;
+
+static int by_place(const void *a, const void *b) {
+  const cell_key *x = a, *y = b;
+  const basin_cell *p = &x->experiment->cell[x->cell], *q = &y->experiment->cell[y->cell];
+  if (p->variant != q->variant) return p->variant < q->variant ? -1 : 1;
+  for (int i = 0; i < x->experiment->axes; i++)
+    if (p->coordinate[i] != q->coordinate[i]) return p->coordinate[i] < q->coordinate[i] ? -1 : 1;
+  return 0;
+}
+
+/* a point of the grid that is there twice would be the same trials twice */
+static basin_status check_cells(reader *r) {
+  const basin_experiment *e = r->experiment;
+  cell_key *key = malloc((size_t)e->cells * sizeof *key);
+  basin_status status = key ? BASIN_OK : basin_fail_memory(r->error);
+  for (int64_t c = 0; c < e->cells && !status; c++) key[c] = (cell_key){e, c};
+  if (!status) qsort(key, (size_t)e->cells, sizeof *key, by_place);
+  for (int64_t c = 1; c < e->cells && !status; c++)
+    if (!by_place(&key[c - 1], &key[c])) {
+      const basin_node *grid = basin_node_get(r->file, "grid");
+      status = basin_fail_at(r->error, grid ? grid->place : r->file->place,
+                             "grid: two of its points are the same, expected every point once");
+    }
+  free(key);
+  return status;
+}
+
 /* ---- identity of the whole ---- */
 
 static uint64_t hash_vector(uint64_t hash, const basin_vector *v) {
@@ -380,6 +413,7 @@ static basin_status read_keys(reader *r) {
   if (!status) status = check_names(r, r->file);
   for (int i = 0; i < e->variants && !status; i++) status = check_names(r, variants->child[i]);
   if (!status) status = resolve_cells(r);
+  if (!status) status = check_cells(r);
   if (!status) status = basin_record_read(e, basin_node_get(r->file, "record"), r->error);
   if (!status) e->identity = identify(e);
   return status;

@@ -37,6 +37,10 @@ int main(int count, char **word) {
       basin_help_command(command);
       return BASIN_OK;
     }
+    if (basin_argument(&arguments, "version")) {
+      printf("basin %s\n", BASIN_VERSION);
+      return BASIN_OK;
+    }
     status = command->run(&arguments, &error);
     if (fflush(stdout) && !status)
       status = basin_fail(&error, BASIN_FAILED, "standard output cannot be written");

@@ -387,6 +387,12 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
     free_output(o);
     return basin_fail_memory(error);
   }
+  const int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (made < 0) {
+    free_output(o);
+    return basin_fail_system(error, "cannot be made", path);
+  }
+  close(made);
   basin_hdf5_quiet();
   H5Eclear2(H5E_DEFAULT);
   const hid_t create = H5Pcreate(H5P_FILE_CREATE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "part.h"
+#include "files.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +12,6 @@
 
 enum {
   FORMAT = 2,
-  PATH_BYTES = 4096,
-  HOST_BYTES = 65,
   ARRAYS = 7 /* of a part, one after another on disk */
 };
 
@@ -194,39 +193,15 @@ static int parse_name(const char *name, basin_range *range) {
   return !strcmp(name, again);
 }
 
-static void part_path(char path[PATH_BYTES], const char *folder, int64_t cell, int64_t first,
+static void part_path(char path[BASIN_PATH_BYTES], const char *folder, int64_t cell, int64_t first,
                       int64_t count, const char *suffix) {
   char name[BASIN_PART_NAME];
   basin_part_name(&(basin_range){.cell = cell, .first = first, .count = count}, name);
   name[strlen(name) - strlen(PART)] = 0;
-  snprintf(path, PATH_BYTES, "%s/%s%s", folder, name, suffix);
+  snprintf(path, BASIN_PATH_BYTES, "%s/%s%s", folder, name, suffix);
 }
 
 /* ---- writing ---- */
-
-static int write_all(int file, const void *bytes, size_t count) {
-  const char *at = bytes;
-  while (count > 0) {
-    const ssize_t written = write(file, at, count);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return -1;
-    at += written;
-    count -= (size_t)written;
-  }
-  return 0;
-}
-
-static int read_all(int file, void *bytes, size_t count) {
-  char *at = bytes;
-  while (count > 0) {
-    const ssize_t got = read(file, at, count);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return -1;
-    at += got;
-    count -= (size_t)got;
-  }
-  return 0;
-}
 
 static preamble preamble_of(const char magic[8]) {
   preamble p = {.format = FORMAT, .version = BASIN_VERSION};
@@ -240,15 +215,14 @@ static uint64_t hash_header(const header *h) {
 }
 
 /* a temporary file of our own, fsync, rename, fsync of the folder: only then is it acknowledged */
-static basin_status write_file(const char *folder, const char *path, const header *h,
-                               void **array[ARRAYS], const size_t bytes[ARRAYS],
-                               basin_error *error) {
-  char temporary[PATH_BYTES + HOST_BYTES + 32], host[HOST_BYTES] = "";
-  gethostname(host, sizeof host - 1);
-  snprintf(temporary, sizeof temporary, "%s.tmp-%s-%ld", path, host, (long)getpid());
-  const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  int bad = file < 0 || write_all(file, h, sizeof *h);
-  for (int i = 0; i < ARRAYS && !bad; i++) bad = write_all(file, *array[i], bytes[i]);
+static basin_status write_file(const char *path, const header *h, void **array[ARRAYS],
+                               const size_t bytes[ARRAYS], basin_error *error) {
+  char temporary[BASIN_PATH_BYTES];
+  if (!basin_temporary_name(path, temporary))
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: the path is too long", path);
+  const int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  int bad = file < 0 || basin_write_all(file, h, sizeof *h);
+  for (int i = 0; i < ARRAYS && !bad; i++) bad = basin_write_all(file, *array[i], bytes[i]);
   bad = bad || fsync(file);
   if (file >= 0) bad = close(file) || bad;
   bad = bad || rename(temporary, path);
@@ -258,15 +232,12 @@ static basin_status write_file(const char *folder, const char *path, const heade
     errno = reason;
     return basin_fail_system(error, "cannot write this part", path);
   }
-  const int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bad = directory < 0 || fsync(directory);
-  if (directory >= 0) close(directory);
-  return bad ? basin_fail_system(error, "cannot sync the folder", folder) : BASIN_OK;
+  return basin_sync_folder_of(path, error);
 }
 
-static basin_status write_part(const char *folder, const char *path, const char magic[8],
-                               uint64_t identity, int64_t cell, const basin_job *job,
-                               const basin_part *part, basin_error *error) {
+static basin_status write_part(const char *path, const char magic[8], uint64_t identity,
+                               int64_t cell, const basin_job *job, const basin_part *part,
+                               basin_error *error) {
   header h = describe(job);
   basin_part copy = *part;
   basin_range range;
@@ -285,14 +256,14 @@ static basin_status write_part(const char *folder, const char *path, const char 
     h.payload_hash = basin_hash(h.payload_hash, *array[i], bytes[i]);
   }
   h.header_hash = hash_header(&h);
-  return write_file(folder, path, &h, array, bytes, error);
+  return write_file(path, &h, array, bytes, error);
 }
 
 basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cell,
                               const basin_job *job, const basin_part *part, basin_error *error) {
-  char path[PATH_BYTES];
+  char path[BASIN_PATH_BYTES];
   part_path(path, folder, cell, job->first, job->count, PART);
-  const basin_status status = write_part(folder, path, FINISHED, identity, cell, job, part, error);
+  const basin_status status = write_part(path, FINISHED, identity, cell, job, part, error);
   if (status) return status;
   part_path(path, folder, cell, job->first, job->count, SAVE);
   unlink(path);
@@ -301,9 +272,9 @@ basin_status basin_part_write(const char *folder, uint64_t identity, int64_t cel
 
 basin_status basin_part_save(const char *folder, uint64_t identity, int64_t cell,
                              const basin_job *job, const basin_part *part, basin_error *error) {
-  char path[PATH_BYTES];
+  char path[BASIN_PATH_BYTES];
   part_path(path, folder, cell, job->first, job->count, SAVE);
-  return write_part(folder, path, SAVED, identity, cell, job, part, error);
+  return write_part(path, SAVED, identity, cell, job, part, error);
 }
 
 /* ---- reading ---- */
@@ -323,7 +294,7 @@ static basin_status read_header(int file, const char *path, const char magic[8],
                                 header *h, int *damaged, basin_error *error) {
   const preamble expected = preamble_of(magic);
   struct stat status;
-  const int cut = read_all(file, h, sizeof *h);
+  const int cut = basin_read_all(file, h, sizeof *h);
   *damaged = DAMAGED;
   if (!memcmp(h->preamble.magic, magic, 8) && memcmp(&h->preamble, &expected, sizeof expected) &&
       h->preamble.hash == basin_hash(0, &h->preamble, offsetof(preamble, hash)))
@@ -332,8 +303,8 @@ static basin_status read_header(int file, const char *path, const char magic[8],
     return BASIN_OK;
   if (h->identity != identity)
     return basin_fail(error, BASIN_BAD_INPUT,
-                      "%s: a part of another experiment, expected this one's; finish that one, "
-                      "or remove its folder",
+                      "%s: a part of another experiment, expected this one's; finish that one "
+                      "first, or move this file away",
                       path);
   if (fstat(file, &status) || h->bytes < 0 || status.st_size != h->bytes + (off_t)sizeof *h)
     return BASIN_OK;
@@ -378,7 +349,7 @@ static basin_status load(const char *path, const char magic[8], const basin_expe
   if (status) goto cleanup;
   arrays(part, h, array, bytes);
   for (int i = 0; i < ARRAYS && !*damaged; i++) {
-    if (bytes[i] && read_all(file, *array[i], bytes[i])) *damaged = DAMAGED;
+    if (bytes[i] && basin_read_all(file, *array[i], bytes[i])) *damaged = DAMAGED;
     hash = basin_hash(hash, *array[i], bytes[i]);
   }
   if (hash != h->payload_hash) *damaged = DAMAGED;
@@ -393,7 +364,7 @@ cleanup:
 basin_status basin_part_read(const char *folder, const basin_experiment *e,
                              const basin_range *range, basin_part *part, int *damaged,
                              basin_error *error) {
-  char path[PATH_BYTES];
+  char path[BASIN_PATH_BYTES];
   header h;
   int bad;
   part_path(path, folder, range->cell, range->first, range->count, PART);
@@ -408,7 +379,7 @@ basin_status basin_part_read(const char *folder, const basin_experiment *e,
 
 basin_status basin_part_resume(const char *folder, const basin_experiment *e, int64_t cell,
                                const basin_job *job, basin_part *part, basin_error *error) {
-  char path[PATH_BYTES];
+  char path[BASIN_PATH_BYTES];
   header h;
   basin_part saved;
   int damaged;
@@ -435,6 +406,25 @@ static basin_status append(basin_range **list, int64_t *count, const basin_range
   return BASIN_OK;
 }
 
+static int is_saved(const char *name) {
+  const size_t length = strlen(name), tail = strlen(SAVE);
+  return length > tail && !strcmp(name + length - tail, SAVE);
+}
+
+/* a part half done that is another experiment's is in the way just as a finished one */
+static basin_status check_saved(const char *folder, const char *name, const basin_experiment *e,
+                                basin_error *error) {
+  char path[BASIN_PATH_BYTES];
+  header h;
+  int damaged;
+  if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return BASIN_OK;
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return BASIN_OK; /* finished by now */
+  const basin_status status = read_header(file, path, SAVED, e->identity, &h, &damaged, error);
+  close(file);
+  return status;
+}
+
 basin_status basin_parts_list(const char *folder, const basin_experiment *e, int whole,
                               basin_parts *parts, basin_error *error) {
   basin_status status = BASIN_OK;
@@ -442,11 +432,12 @@ basin_status basin_parts_list(const char *folder, const basin_experiment *e, int
   memset(parts, 0, sizeof *parts);
   if (!directory && errno != ENOENT) status = basin_fail_system(error, "cannot be read", folder);
   for (struct dirent *entry; directory && !status && (entry = readdir(directory));) {
-    char path[PATH_BYTES];
+    char path[BASIN_PATH_BYTES];
     header h;
     basin_part part = {0};
     basin_range range;
     int damaged;
+    if (is_saved(entry->d_name)) status = check_saved(folder, entry->d_name, e, error);
     if (!parse_name(entry->d_name, &range)) continue;
     part_path(path, folder, range.cell, range.first, range.count, PART);
     status = load(path, FINISHED, e, &range, &h, whole ? &part : NULL, &damaged, error);
@@ -473,7 +464,7 @@ void basin_parts_free(basin_parts *parts) {
 void basin_parts_remove(const char *folder) {
   DIR *directory = opendir(folder);
   for (struct dirent *entry; directory && (entry = readdir(directory));) {
-    char path[PATH_BYTES];
+    char path[BASIN_PATH_BYTES];
     if (!strstr(entry->d_name, PART)) continue;
     if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
       unlink(path);

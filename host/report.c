@@ -96,6 +96,10 @@ void basin_table_rates(const basin_table *t) {
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     basin_table_name_cell(t, s);
+    if (!s->trials) {
+      printf("  %8d        -  [0.0000, 1.0000]\n", 0);
+      continue;
+    }
     printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld  %10lld  %8lld  %13.6g", (long long)s->trials,
            s->success.rate, s->success.low, s->success.high,
            (long long)(s->outcomes[BASIN_SPURIOUS] + s->outcomes[BASIN_STATIONARY]),

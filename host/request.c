@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "request.h"
+#include "results.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,11 +14,12 @@ static void on_signal(int number) {
 }
 
 void basin_catch_signals(void) {
-  struct sigaction action = {.sa_handler = on_signal};
+  static const int caught[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
+  struct sigaction action = {.sa_handler = on_signal}, before;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGUSR1, &action, NULL);
+  for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
+    if (!sigaction(caught[i], NULL, &before) && before.sa_handler != SIG_IGN) /* as nohup has it */
+      sigaction(caught[i], &action, NULL);
 }
 
 int basin_is_folder(const char *path) {
@@ -37,19 +39,21 @@ static void default_output(const char *path, char output[BASIN_PATH_BYTES]) {
 
 static void show_warning(const char *text) { fprintf(stderr, "basin: warning: %s\n", text); }
 
+/* --NAME VALUE as --set NAME=VALUE; 0 where it is too long for a number */
+static int set_key(const basin_arguments *a, const char *name, char text[64], basin_request *r) {
+  const char *value = basin_argument(a, name);
+  if (!value) return 1;
+  r->set[r->sets++] = text;
+  return snprintf(text, 64, "%s=%s", name, value) < 64;
+}
+
 basin_status basin_request_read(const basin_arguments *a, basin_request *r, basin_error *error) {
   int64_t threads = 0;
   memset(r, 0, sizeof *r);
   for (int i = 0; i < a->givens; i++)
     if (!strcmp(a->given[i].name, "set")) r->set[r->sets++] = a->given[i].value;
-  if (basin_argument(a, "trials")) {
-    snprintf(r->trials, sizeof r->trials, "trials=%s", basin_argument(a, "trials"));
-    r->set[r->sets++] = r->trials;
-  }
-  if (basin_argument(a, "seed")) {
-    snprintf(r->seed, sizeof r->seed, "seed=%s", basin_argument(a, "seed"));
-    r->set[r->sets++] = r->seed;
-  }
+  if (!set_key(a, "trials", r->trials, r) || !set_key(a, "seed", r->seed, r))
+    return basin_fail(error, BASIN_BAD_INPUT, "--trials, --seed: expected a number");
   if (basin_argument(a, "output")) {
     if (snprintf(r->output, sizeof r->output, "%s", basin_argument(a, "output")) >=
         (int)sizeof r->output - 8)
@@ -74,4 +78,20 @@ basin_status basin_request_read(const basin_arguments *a, basin_request *r, basi
 basin_status basin_request_experiment(const basin_arguments *a, const basin_request *r,
                                       basin_experiment **experiment, basin_error *error) {
   return basin_experiment_read(a->positional[0], r->set, r->sets, experiment, error);
+}
+
+void basin_show_wide(const char *path) {
+  basin_results *results;
+  basin_error ignored;
+  double halfwidth;
+  int64_t most;
+  if (basin_results_open(path, &results, &ignored)) return;
+  const int64_t wide = basin_results_wide(results, &halfwidth, &most);
+  if (wide)
+    fprintf(stderr,
+            "until: %lld cell%s of %lld have reached max_trials, %lld, with an interval wider than "
+            "%g on either side\n",
+            (long long)wide, wide == 1 ? "" : "s", (long long)basin_results_cells(results),
+            (long long)most, halfwidth);
+  basin_results_close(results);
 }

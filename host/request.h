@@ -25,10 +25,14 @@ basin_status basin_request_experiment(const basin_arguments *arguments,
                                       const basin_request *request, basin_experiment **experiment,
                                       basin_error *error);
 
+/* Says on stderr where `until` has not got what it asks for, of a complete file. */
+void basin_show_wide(const char *path);
+
 /* Whether the path names a folder, or ends as a folder's name does. */
 int basin_is_folder(const char *path);
 
-/* Set by SIGINT, SIGTERM and SIGUSR1 once they are caught: batch systems send either before they kill. */
+/* Set by SIGINT, SIGTERM, SIGUSR1 and SIGHUP once they are caught: batch systems send the second or the third
+   before they kill, a closing terminal the last. */
 extern volatile int basin_stop_wish;
 void basin_catch_signals(void);
 

@@ -486,3 +486,57 @@ basin_status basin_results_trial(basin_results *r, int64_t cell, int64_t trial, 
   if (steps_id >= 0) H5Dclose(steps_id);
   return ok ? BASIN_OK : unreadable(r, error);
 }
+
+/* ---- beside an experiment ---- */
+
+static basin_status judge(basin_results *r, const basin_experiment *e, basin_error *error) {
+  for (int64_t c = 0; c < r->cells; c++) {
+    basin_summary s;
+    const basin_status status = basin_results_summary(r, c, &s, error);
+    if (status) return status;
+    const double n = (double)s.trials;
+    if ((double)s.outcomes[BASIN_UNRESOLVED] > e->allow_unresolved * n ||
+        (double)s.outcomes[BASIN_DIVERGED] > e->allow_diverged * n)
+      return basin_fail_outside(error, r->path, c, &s);
+  }
+  return BASIN_OK;
+}
+
+basin_status basin_results_check(const char *path, const basin_experiment *e, int *partial,
+                                 basin_error *error) {
+  basin_results *r;
+  *partial = 0;
+  basin_status status = basin_results_open(path, &r, error);
+  if (status) return status;
+  *partial = r->missing > 0;
+  if (!basin_results_matches(r, e))
+    status = basin_fail(error, BASIN_BAD_INPUT,
+                        "%s: holds another experiment, or other trials; give another name with -o, "
+                        "or remove it",
+                        path);
+  else if (!*partial) status = judge(r, e, error);
+  basin_results_close(r);
+  return status;
+}
+
+int64_t basin_results_wide(basin_results *r, double *halfwidth, int64_t *max_trials) {
+  int64_t wide = 0;
+  *halfwidth = r->halfwidth;
+  *max_trials = r->max_trials;
+  for (int64_t c = 0; c < r->cells && r->halfwidth > 0; c++) {
+    basin_summary s;
+    basin_error ignored = {""};
+    if (!basin_results_summary(r, c, &s, &ignored))
+      wide += (s.success.high - s.success.low) / 2 > r->halfwidth;
+  }
+  return wide;
+}
+
+basin_status basin_fail_outside(basin_error *error, const char *path, int64_t cell,
+                                const basin_summary *s) {
+  return basin_fail(error, BASIN_OUTSIDE,
+                    "%s: cell %lld has %lld of %lld trials unresolved and %lld diverged, more than "
+                    "the experiment allows",
+                    path, (long long)cell, (long long)s->outcomes[BASIN_UNRESOLVED],
+                    (long long)s->trials, (long long)s->outcomes[BASIN_DIVERGED]);
+}

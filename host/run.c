@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -154,8 +153,7 @@ basin_status basin_runner_open(basin_runner *r, const basin_experiment *e,
   if (status) return status;
   r->progress.backend = r->backend.description;
   status = basin_store_open(&r->store, e, folder, part_trials, error);
-  if (!status && mkdir(folder, 0777) && errno != EEXIST)
-    status = basin_fail_system(error, "cannot be made", folder);
+  if (!status) status = basin_make_folder(folder, error);
   if (status) basin_runner_close(r);
   return status;
 }
@@ -227,9 +225,11 @@ basin_status basin_runner_interrupted(basin_runner *r, basin_error *error) {
   basin_parts_free(&r->store.parts);
   if (!basin_parts_list(r->store.folder, r->experiment, 0, &r->store.parts, error))
     for (int64_t i = 0; i < r->store.parts.count; i++) trials += r->store.parts.range[i].count;
-  return basin_fail(error, BASIN_INTERRUPTED,
-                    "interrupted; %lld trials are kept in %s, the same command goes on",
-                    (long long)trials, r->store.folder);
+  return basin_fail(
+      error, BASIN_INTERRUPTED,
+      "interrupted; the parts at work are saved, %lld finished trials are kept in %s, "
+      "the same command goes on",
+      (long long)trials, r->store.folder);
 }
 
 basin_provenance basin_runner_provenance(const basin_runner *r) {
@@ -244,19 +244,12 @@ basin_provenance basin_runner_provenance(const basin_runner *r) {
 /* what stands at the output's path already: *complete where it is this very experiment, done */
 static basin_status check_output(const basin_experiment *e, const char *path, int *complete,
                                  basin_error *error) {
-  basin_results *results;
+  int partial;
   *complete = 0;
   if (access(path, F_OK)) return BASIN_OK;
-  const basin_status status = basin_results_open(path, &results, error);
-  if (status) return status;
-  *complete = basin_results_matches(results, e);
-  basin_results_close(results);
-  if (!*complete)
-    return basin_fail(
-        error, BASIN_BAD_INPUT,
-        "%s: holds another experiment, or other trials; give another name with -o, or remove it",
-        path);
-  return BASIN_OK;
+  const basin_status status = basin_results_check(path, e, &partial, error);
+  *complete = (!status || status == BASIN_OUTSIDE) && !partial;
+  return status;
 }
 
 /* a run that was killed while it removed its parts has left some: the output is complete, they may go */
@@ -274,6 +267,17 @@ static basin_status lock_folder(const char *folder, int *lock, basin_error *erro
   if (flock(*lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
     return basin_fail(error, BASIN_FAILED, "%s: another basin is running on it", folder);
   return BASIN_OK;
+}
+
+/* what killed runs have left: with the folder locked, nobody writes these now */
+static void sweep_temporary(const char *output, const char *folder) {
+  char parent[BASIN_PATH_BYTES], marker[BASIN_PATH_BYTES];
+  const char *slash = strrchr(output, '/');
+  snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - output + 1) : 1,
+           slash ? output : ".");
+  snprintf(marker, sizeof marker, "%s.tmp-", slash ? slash + 1 : output);
+  basin_sweep(parent, marker, 0);
+  basin_sweep(folder, ".tmp-", 0);
 }
 
 static basin_status run_round(basin_runner *r, basin_error *error) {
@@ -296,9 +300,9 @@ static basin_status run_rounds(basin_runner *r, basin_error *error) {
   basin_status status = basin_parts_list(r->store.folder, r->experiment, 1, &r->store.parts, error);
   for (int64_t i = 0; i < r->store.parts.count; i++)
     r->progress.trials_kept += r->store.parts.range[i].count;
-  if (!status) status = basin_runner_check_room(r, 1, error);
   while (!status && raised) {
-    status = run_round(r, error);
+    status = basin_runner_check_room(r, 1, error);
+    if (!status) status = run_round(r, error);
     if (!status) status = basin_store_raise(&r->store, &raised, error);
   }
   return status == BASIN_INTERRUPTED ? basin_runner_interrupted(r, error) : status;
@@ -314,11 +318,12 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   if (snprintf(folder, sizeof folder, "%s.parts", options->output) >= (int)sizeof folder)
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   basin_status status = check_output(e, options->output, &complete, error);
-  if (!status && complete) sweep(e, folder);
+  if (complete) sweep(e, folder);
   if (status || complete) return status;
   status = basin_runner_open(&r, e, options, folder, options->part_trials, error);
   if (status) return status;
   status = lock_folder(folder, &lock, error);
+  if (!status) sweep_temporary(options->output, folder);
   if (!status) status = run_rounds(&r, error);
   if (!status) {
     const basin_provenance provenance = basin_runner_provenance(&r);
@@ -346,7 +351,7 @@ static basin_status write_trial(const basin_runner *r, const basin_extent *exten
   char temporary[BASIN_PATH_BYTES];
   basin_output *output;
   basin_error ignored;
-  if (snprintf(temporary, sizeof temporary, "%s.tmp", r->options->output) >= (int)sizeof temporary)
+  if (!basin_temporary_name(r->options->output, temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   basin_status status = basin_output_create(temporary, r->experiment, extent, &count, 0, &output,
                                             error);

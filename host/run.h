@@ -6,9 +6,8 @@
 #define BASIN_RUN_H
 
 #include "assemble.h"
+#include "files.h"
 #include <time.h>
-
-enum { BASIN_PATH_BYTES = 4096 };
 
 typedef struct basin_runner {
   const basin_experiment *experiment;

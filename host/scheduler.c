@@ -23,6 +23,8 @@ typedef struct pool {
   int64_t next;             /* range to be taken */
   int64_t *returned;        /* [returns] ranges back in the queue: their workers were lost */
   int64_t returns;
+  int64_t resumed;     /* trials that had ended in parts taken up half done */
+  int64_t before;      /* trials of earlier rounds */
   int64_t under_way;   /* ranges taken and neither done nor back */
   int working;         /* workers that have not left */
   basin_status status; /* the first failure */
@@ -65,8 +67,10 @@ static basin_status run_range(pool *p, int number, int *index, basin_range *rang
   status = basin_part_resume(p->folder, e, range->cell, &job, &part, error);
   if (!status) {
     basin_part_count(&part, range);
-    for (int o = 0; o < BASIN_OUTCOMES; o++)
+    for (int o = 0; o < BASIN_OUTCOMES; o++) {
       __atomic_add_fetch(&p->watch->trials, range->outcomes[o], __ATOMIC_RELAXED);
+      __atomic_add_fetch(&p->resumed, range->outcomes[o], __ATOMIC_RELAXED);
+    }
     status = run_part(p, number, range->cell, &job, &part, error);
   }
   if (!status) status = basin_part_write(p->folder, e->identity, range->cell, &job, &part, error);
@@ -93,8 +97,10 @@ static void put_back(pool *p, int64_t mine, int lost, const basin_error *error) 
   basin_range *range = &p->range[mine];
   pthread_mutex_lock(&p->lock);
   if (lost) {
-    for (int o = 0; o < BASIN_OUTCOMES; o++)
+    for (int o = 0; o < BASIN_OUTCOMES; o++) {
       __atomic_sub_fetch(&p->watch->trials, range->outcomes[o], __ATOMIC_RELAXED);
+      __atomic_sub_fetch(&p->resumed, range->outcomes[o], __ATOMIC_RELAXED);
+    }
     memset(range->outcomes, 0, sizeof range->outcomes);
     range->steps = 0;
     p->returned[p->returns++] = mine;
@@ -145,10 +151,9 @@ static void report(const pool *p, const basin_run_options *options, const basin_
   progress.trials = base->trials_kept + ended;
   progress.trial_steps = __atomic_load_n(&p->watch->trial_steps, __ATOMIC_RELAXED);
   progress.seconds = base->seconds + here;
-  progress.seconds_left = ended > 0
-                              ? progress.seconds * (double)(base->trials_total - progress.trials) /
-                                    (double)ended
-                              : NAN;
+  const int64_t fresh = ended - p->before - __atomic_load_n(&p->resumed, __ATOMIC_RELAXED);
+  progress.seconds_left =
+      fresh > 0 ? here * (double)(base->trials_total - progress.trials) / (double)fresh : NAN;
   options->progress(options->context, &progress);
 }
 
@@ -163,6 +168,7 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
             .range = range,
             .ranges = ranges,
             .watch = watch,
+            .before = watch->trials,
             .lock = PTHREAD_MUTEX_INITIALIZER};
   const int workers = backend->workers; /* idle ones too: they stand in for those that are lost */
   const double started = now();

@@ -91,12 +91,49 @@ P
 check "the other half" run half/ --shard 2/2
 check "a whole merge takes the place of a partial one" merge half/ -o half.h5
 check "and is the same file" cmp one.h5 half.h5
-expect 0 'is merged' "$basin" merge half/ -o half.h5
+expect 0 'is merged already; nothing to do' "$basin" merge half/ -o half.h5
+
+# a run makes a partial file whole, too; and a cell without a trial has no rate
+check "a partial file, once more" eval 'run many.yaml -o few/ --shard 2/40 && merge few/ -o few.h5 --partial 2>named'
+expect 0 ' 0        -  \[0.0000, 1.0000\]' "$basin" summary few.h5
+check "run does not take it for the whole" eval 'run many.yaml --no-provenance -o few.h5 && cmp one.h5 few.h5'
+
+# two merges into one file at once, without HDF5's own locks: the file is whole, whoever was faster
+export HDF5_USE_FILE_LOCKING=FALSE
+for ((i = 0; i < 8; i++)); do
+  merge D5/ -o both.h5 & first=$!
+  merge D5/ -o both.h5 & second=$!
+  sleep "0.00$i"
+  kill -9 $second 2>/dev/null
+  wait $second 2>/dev/null
+  check "the first of two merges" wait $first
+  check "its file" cmp one.h5 both.h5
+  rm both.h5
+done
+unset HDF5_USE_FILE_LOCKING
+
+# nothing is written by a dry run; a folder with other things in it is left alone; nor a name that a record cannot keep
+expect 0 'in [0-9]+ parts' "$basin" run many.yaml -o dry/ --shard 1/4 --dry-run
+check "a dry run makes nothing" test ! -e dry
+mkdir other && touch other/thing
+expect 2 'a folder with other things in it, and no campaign' "$basin" run many.yaml -o other
+check "nothing was made there" test "$(ls other)" = thing
+expect 2 'has a new line in it' "$basin" run many.yaml -o line/ --set $'title=a\nexperiment'
+check "nothing is in the way" run many.yaml -o line/ --shard 1/90
+
+# the exit code of a file that is there already is that of the run that made it
+check "a campaign with unresolved trials" run many.yaml --set allow.unresolved=0 --set stop.max_steps=20 -o three/
+expect 3 'more than the experiment allows' "$basin" merge three/ -o three.h5
+expect 3 'more than the experiment allows' "$basin" merge three/ -o three.h5
+expect 3 'more than the experiment allows' "$basin" run many.yaml --set allow.unresolved=0 --set stop.max_steps=20 -o three.h5
 
 # ---- more trials, and `until` ----
 check "more trials" eval 'run many.yaml --trials 1000 -o half/ && merge half/ -o more.h5'
 check "are those of one run" eval 'run many.yaml --trials 1000 --no-provenance -o more1.h5 && cmp more.h5 more1.h5'
-check "fewer leave it as it is" eval 'run many.yaml --trials 10 -o half/ --shard 1/9 && merge half/ -o more2.h5 && cmp more.h5 more2.h5'
+expect 2 'asks for more trials' "$basin" run many.yaml --trials 10 -o half/ --shard 1/9
+expect 2 'has parts of [0-9]+ trials, which cannot change' "$basin" run many.yaml --trials 1000 --part-trials 7 -o half/
+check "another title is the campaign's from now on" eval 'run many.yaml --trials 1000 --set title=new -o half/ &&
+  merge half/ -o title.h5 && run many.yaml --trials 1000 --set title=new --no-provenance -o title1.h5 && cmp title.h5 title1.h5'
 until=(--trials 64 --set 'until={halfwidth: 0.03, max_trials: 3000}')
 check "until: one run" run many.yaml "${until[@]}" --no-provenance -o until1.h5
 for ((round = 0; round < 40; round++)); do
@@ -105,6 +142,15 @@ for ((round = 0; round < 40; round++)); do
 done
 check "until: in rounds ($round)" test $round -gt 0 -a $round -lt 40
 check "until: the same file" cmp until1.h5 until.h5
+
+# a bit flipped in a part of an earlier round
+victim=$(ls until/parts | head -1)
+/usr/bin/python3 -c 'import sys
+f = open(sys.argv[1], "r+b"); f.seek(400); b = f.read(1)[0]; f.seek(400); f.write(bytes([b ^ 1]))' "until/parts/$victim"
+rm until.h5
+expect 1 "damaged: $victim" "$basin" merge until/ -o until.h5
+check "until: an earlier round is mended" eval 'run until/ --shard 1/2 && run until/ --shard 2/2 && merge until/ -o until.h5'
+check "until: to the same file" cmp until1.h5 until.h5
 
 # ---- damage ----
 flip() { # flip FILE OFFSET
@@ -179,9 +225,9 @@ check "a long part, undisturbed" run long.yaml -o long1.h5 --threads 1
 elapsed=$((($(date +%s%N) - start) / 1000000))
 whole=$(h5dump -a /provenance/trial_steps long1.h5 | sed -n 's/.*(0): "\([0-9]*\).*/\1/p')
 check "a long part, without provenance" run long.yaml -o long2.h5 --no-provenance
-for order in 'USR1 TERM' 'TERM USR1' INT USR1; do
+for order in 'USR1 TERM' 'TERM USR1' INT USR1 HUP; do
   rm -rf long
-  "$basin" run long.yaml -q -o long/ --threads 1 2> said &
+  env --default-signal=INT "$basin" run long.yaml -q -o long/ --threads 1 2> said &
   pid=$!
   sleep "$(awk "BEGIN { print $elapsed / 2000 }")"
   begun=$(date +%s%N)

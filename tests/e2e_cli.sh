@@ -86,10 +86,17 @@ check "a figure of trajectories" "$basin" plot small.h5 -o paths.png --observabl
 check "it is PNG" sh -c 'head -c 4 paths.png | grep -q PNG'
 expect 2 'no recorded observable `psi`, expected loss, phi' "$basin" plot small.h5 -o x.svg --observable psi
 expect 2 'expected a name that ends in .svg or .png' "$basin" plot small.h5 -o x.pdf
+check "a grid of one value" "$basin" plot small.h5 -o one.svg --x k
 expect 2 'no grid parameter of that name' "$basin" plot small.h5 -o x.svg --x q
 expect 2 'is missing' "$basin" plot small.h5
 expect 1 'gnuplot is not installed' env PATH=/nowhere "$basin" plot small.h5 -o x.svg
-expect 1 'cannot be written|gnuplot failed' "$basin" plot small.h5 -o /nowhere/x.svg
+# names and texts are texts: nothing in them runs, nothing in them is mark-up
+check "odd texts" "$basin" run small.yaml -q --trials 50 --set 'title="`touch ran`_{x} $(touch ran) '"'"'"' -o odd.h5
+check "odd names" eval '"$basin" plot odd.h5 -o "my_fig {a}^b.svg" --title "\`touch ran\` it'"'"'s" && test -s "my_fig {a}^b.svg"'
+check "nothing was run" test ! -e ran
+check "a text is drawn as it is" grep -q "it's\|it&#39;s\|it&apos;s" "my_fig {a}^b.svg"
+check "no temporary file" test -z "$(ls | grep tmp)"
+expect 1 'nowhere/x.svg: cannot be made: No such file' "$basin" plot small.h5 -o /nowhere/x.svg
 check "no figure is left half made" sh -c '! ls | grep -q "^x\|tmp"'
 
 # one trial again: the same bits, shown or written

@@ -27,7 +27,7 @@ elapsed=$((($(date +%s%N) - start) / 1000000))
 
 # SIGINT and SIGTERM: exit code 75 within a second, finished parts kept, the same command goes on
 for signal in INT TERM; do
-  "$basin" "${options[@]}" -o $signal.h5 2> said &
+  env --default-signal=INT "$basin" "${options[@]}" -o $signal.h5 2> said & # the shell would have it ignored
   pid=$!
   sleep "$(awk "BEGIN { print $elapsed / 2500 }")"
   kill -$signal $pid 2>/dev/null
