@@ -128,7 +128,7 @@ for backend in cuda cpu cuda cuda cpu cuda cuda cuda; do
   pid=$!
   if [ $backend = cpu ]; then sleep 0.1; else sleep 0.5; fi
   begun=$(date +%s%N)
-  kill -INT $pid 2>/dev/null
+  kill -TERM $pid 2>/dev/null
   wait $pid
   code=$?
   [ $code = 75 ] || break

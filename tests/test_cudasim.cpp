@@ -267,6 +267,19 @@ void test_environment() {
   EXPECT(cudaDeviceSynchronize() == cudaErrorLaunchFailure);
 }
 
+/* CUDASIM_DEVICES=0, and -1 for no driver either */
+void test_no_device() {
+  int count = -1, version = -1;
+  void *x = nullptr;
+  EXPECT(cudaDriverGetVersion(&version) == cudaSuccess);
+  const cudaError_t error = version ? cudaErrorNoDevice : cudaErrorInsufficientDriver;
+  EXPECT_ERROR(error, cudaGetDeviceCount(&count));
+  EXPECT_ERROR(error, cudaSetDevice(0));
+  EXPECT_ERROR(error, cudaMalloc(&x, 8));
+  EXPECT_ERROR(error, cudaDeviceSynchronize());
+  EXPECT(count == 0);
+}
+
 struct test {
   const char *name;
   void (*run)();
@@ -278,6 +291,7 @@ const test tests[] = {
     {"symbols_api", test_symbols, true},       {"malloc_fails", test_malloc_fails, false},
     {"sticky_error", test_sticky_error, true}, {"launch_fails", test_launch_fails, true},
     {"device_lost", test_device_lost, true},   {"environment", test_environment, false},
+    {"no_device", test_no_device, false},
 };
 
 } // namespace

@@ -29,7 +29,14 @@ build_programs() {
       $(cudasim_link "$kind") -o "$out/test_cudasim_$kind" || return
   done
 }
+# the same with the stacks switched as on machines that are no x86-64
+build_portable() {
+  g++ $(cudasim_flags plain) $warnings -DCUDASIM_UCONTEXT -c "$here/tests/cudasim/fiber.cpp" -o "$out/fiber.o" &&
+    g++ "$out/fiber.o" "$out"/plain/{correct.cu,bugs.cu,test_cudasim.cpp}.o "$out/plain/libcudasim.a" \
+      $(cudasim_link plain) -o "$out/test_cudasim_portable"
+}
 check "the simulator and its test programs build" build_programs
+check "the portable one too" build_portable
 if [ $failed != 0 ]; then finish; exit; fi
 
 # sim KIND NAME [VARIABLE=VALUE...]: what is run, as words of a command
@@ -50,10 +57,12 @@ for kind in $kinds; do
       $(sim $kind api CUDASIM_MEMORY=1048576 CUDASIM_ORDER=$order)
   done
 done 2> log
+check "correct programs, portable" $(sim portable correct)
 for name in launches_api malloc_fails; do check "$name" $(sim plain $name); done 2>> log
 check "failures from the environment" $(sim plain environment CUDASIM_FAIL=malloc:0:3,launch:1:1:719)
 expect 134 "CUDASIM_FAIL: cannot read" $(sim plain malloc_fails CUDASIM_FAIL=malloc)
 expect 4 'cudaErrorMemoryAllocation' $(sim plain launches_api "CUDASIM_FAIL=device:1:9,malloc:*:1")
+for devices in 0 -1; do expect 0 '^$' $(sim plain no_device CUDASIM_DEVICES=$devices); done
 grep FAILED log
 
 # ---- mistakes that abort the program, in every kind and order; where, is said ----
@@ -80,7 +89,7 @@ aborts reset_while_queued 'cudaDeviceReset: work is still queued: kernel kernel_
 aborts other_devices_argument 'kernel_set on device 1: an argument points to memory of device 0'
 
 # what the looser rules allow
-for name in early_exit absent_lane exited_lane; do
+for name in divergent_barrier early_exit absent_lane exited_lane; do
   expect 0 '^$' $(sim plain $name CUDASIM_STRICT=0 CUDASIM_LEAKS=0)
 done
 

@@ -68,27 +68,26 @@ const char *describe(State state) {
   return "";
 }
 
-/* what is wrong, where, and what each thread does: one line for neighbours that do the same */
+/* say what is wrong, where, and what each thread does: one line for neighbours that do the same */
 [[noreturn]] void fail(const char *what) {
-  fprintf(stderr, "cudasim: %s: %s; block (%u, %u, %u)\n", kernel_name->c_str(), what,
-          block_index.x, block_index.y, block_index.z);
+  fprintf(stderr, "cudasim: error: %s: block (%u, %u, %u): %s\n", kernel_name->c_str(),
+          block_index.x, block_index.y, block_index.z, what);
   const Thread *previous = nullptr;
   int lines = 0;
   for (const Thread *thread : threads) {
     if (previous && previous->state == thread->state && previous->mask == thread->mask &&
-        previous->site.number == thread->site.number)
+        previous->site.number == thread->site.number && previous != current && thread != current)
       continue;
     previous = thread;
     if (++lines > 16) break;
     fprintf(stderr, "  from thread (%u, %u, %u) on: %s", thread->index.x, thread->index.y,
-            thread->index.z, describe(thread->state));
+            thread->index.z, thread == current ? "is the one" : describe(thread->state));
     if (thread->state == State::at_barrier || thread->state == State::at_warp_op)
       fprintf(stderr, ", %s:%d", thread->site.file, thread->site.line);
     if (thread->state == State::at_warp_op) fprintf(stderr, ", mask %08x", thread->mask);
     fputc('\n', stderr);
   }
-  fatal("%s: block (%u, %u, %u): %s", kernel_name->c_str(), block_index.x, block_index.y,
-        block_index.z, what);
+  abort();
 }
 
 void Thread::main(void *argument) {
@@ -221,6 +220,7 @@ void run_block() {
       current = thread;
       thread->fiber.enter();
     }
+    current = nullptr;
     if (!settle_warps() && !settle_barrier()) return;
   }
 }

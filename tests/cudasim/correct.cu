@@ -5,6 +5,7 @@
  */
 #include "programs.h"
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -407,10 +408,48 @@ int in_stream() {
   return got == words && twice == 2 * words ? 0 : 3;
 }
 
+/* a function of the host may wait for another thread's calls */
+int host_function_waits() {
+  cudaStream_t stream;
+  MUST(cudaStreamCreateWithFlags(&stream,
+                                 cudaStreamNonBlocking)); /* the other uses the default one */
+  std::atomic<int> go{0};
+  const auto waits = [](void *data) {
+    while (!*static_cast<std::atomic<int> *>(data)) std::this_thread::yield();
+  };
+  MUST(cudaLaunchHostFunc(stream, waits, &go));
+  std::thread other([&] {
+    int *x = zeros<int>(5);
+    const std::vector<int> got = download(x, 5);
+    MUST(cudaFree(x));
+    go = got == std::vector<int>(5) ? 1 : 2;
+  });
+  MUST(cudaStreamSynchronize(stream));
+  other.join();
+  MUST(cudaStreamDestroy(stream));
+  return go == 1 ? 0 : 3;
+}
+
+/* ---- threads of the host that don't know of each other, several to a device ---- */
+
+int crowd() {
+  int count = 0, wrong[5] = {};
+  MUST(cudaGetDeviceCount(&count));
+  std::vector<std::thread> threads;
+  for (int &mine : wrong)
+    threads.emplace_back([&mine, device = static_cast<int>(&mine - wrong) % count] {
+      MUST(cudaSetDevice(device));
+      mine = pipeline() | reduce();
+    });
+  for (std::thread &thread : threads) thread.join();
+  return wrong[0] | wrong[1] | wrong[2] | wrong[3] | wrong[4];
+}
+
 } // namespace
 
 const program correct_programs[] = {
     {"reduce", reduce},   {"votes", votes},         {"atomics", atomics},
     {"shape", shape},     {"pipeline", pipeline},   {"default_stream", default_stream},
-    {"devices", devices}, {"in_stream", in_stream}, {nullptr, nullptr},
+    {"devices", devices}, {"in_stream", in_stream}, {"host_function_waits", host_function_waits},
+    {"crowd", crowd},     {nullptr, nullptr},
 };

@@ -20,7 +20,7 @@
  *   CUDASIM_ORDER    0 (default): threads, blocks and streams forward, and only the work that was waited for;
  *                    1: all of them backward, unrelated streams first; n > 1: pseudo-random, of seed n, and work may
  *                    also be done before anything waits for it
- *   CUDASIM_DEVICES  number of devices (1)
+ *   CUDASIM_DEVICES  number of devices (1); -1: not even a driver
  *   CUDASIM_MEMORY   bytes of memory of each device (2^31)
  *   CUDASIM_STRICT   0: a thread may exit before a barrier or warp operation of others, or wait for it at another
  *                    line than they, and a shuffle may read an absent lane (it gets NaN)

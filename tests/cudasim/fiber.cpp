@@ -5,12 +5,11 @@
 #include "fiber.h"
 #include "sanitizers.h"
 
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <sys/mman.h>
 
-#if defined(__x86_64__)
+#if !defined(CUDASIM_UCONTEXT)
 /* cudasim_switch(save, load): put the registers that a call must keep on this stack, note where it ends in *save,
    and go on with the stack that ends at `load` */
 extern "C" void cudasim_switch(void **save, void *load);
@@ -64,10 +63,10 @@ void switch_stacks(Context &from, Context &to) {
 #if defined(CUDASIM_TSAN)
   __tsan_switch_to_fiber(to.identity, __tsan_switch_to_fiber_no_sync);
 #endif
-#if defined(__x86_64__)
-  cudasim_switch(&from.stack_pointer, to.stack_pointer);
-#else
+#if defined(CUDASIM_UCONTEXT)
   swapcontext(&from.registers, &to.registers);
+#else
+  cudasim_switch(&from.stack_pointer, to.stack_pointer);
 #endif
 #if defined(__SANITIZE_ADDRESS__)
   /* back on `from`; what was left is always the other of the two */
@@ -84,19 +83,19 @@ Fiber::Fiber(void (*function)(void *), void *its_argument)
 #if defined(CUDASIM_TSAN)
   context.identity = __tsan_create_fiber(0);
 #endif
-#if defined(__x86_64__)
+#if defined(CUDASIM_UCONTEXT)
+  getcontext(&context.registers);
+  context.registers.uc_stack.ss_sp = stack;
+  context.registers.uc_stack.ss_size = stack_bytes;
+  context.registers.uc_link = nullptr;
+  makecontext(&context.registers, first, 0);
+#else
   /* as cudasim_switch leaves a stack: six registers, the address to go on at, and no caller above */
   void **top = reinterpret_cast<void **>(stack + stack_bytes);
   *--top = nullptr;
   *--top = reinterpret_cast<void *>(first);
   for (int i = 0; i < 6; i++) *--top = nullptr;
   context.stack_pointer = top;
-#else
-  getcontext(&context.registers);
-  context.registers.uc_stack.ss_sp = stack;
-  context.registers.uc_stack.ss_size = stack_bytes;
-  context.registers.uc_link = nullptr;
-  makecontext(&context.registers, first, 0);
 #endif
 }
 

@@ -8,7 +8,11 @@
 
 #include <cstddef>
 
-#if !defined(__x86_64__)
+/* -DCUDASIM_UCONTEXT: as on other machines */
+#if !defined(__x86_64__) && !defined(CUDASIM_UCONTEXT)
+#define CUDASIM_UCONTEXT
+#endif
+#if defined(CUDASIM_UCONTEXT)
 #include <ucontext.h>
 #endif
 
@@ -16,10 +20,10 @@ namespace cudasim {
 
 /* where a stack was left, and what the sanitizers know it by */
 struct Context {
-#if defined(__x86_64__)
-  void *stack_pointer = nullptr;
-#else
+#if defined(CUDASIM_UCONTEXT)
   ucontext_t registers = {};
+#else
+  void *stack_pointer = nullptr;
 #endif
   const void *bottom = nullptr;
   std::size_t size = 0;

@@ -111,6 +111,7 @@ struct Runtime {
   std::condition_variable_any changed; /* work was done */
   int order = 0;
   bool strict = true, leaks = true;
+  bool driver = true;                          /* one is installed, though there may be no device */
   std::size_t capacity = std::size_t{1} << 31; /* bytes of each device */
   std::uint64_t random = 0x9e3779b97f4a7c15u;
 

@@ -10,8 +10,7 @@ namespace cudasim {
 namespace {
 
 constexpr int max_threads = 1024, multiprocessors = 4, threads_per_multiprocessor = 2048,
-              blocks_per_multiprocessor = 32, registers = 65536, registers_per_thread = 32,
-              runtime_version = CUDART_VERSION;
+              blocks_per_multiprocessor = 32, registers = 65536, registers_per_thread = 32;
 constexpr int shared_per_block = 48 << 10, shared_opt_in = 227 << 10,
               shared_per_multiprocessor = 228 << 10, shared_reserved = 1 << 10;
 
@@ -101,14 +100,20 @@ cudaError_t cudaLaunchKernel(const void *, dim3, dim3, void **, std::size_t, cud
 /* ---- questions ---- */
 
 cudaError_t cudaDriverGetVersion(int *version) {
-  return run_call(Concerns::nothing, [&](Runtime &) {
+  return run_call(Concerns::nothing, [&](Runtime &all) {
     if (!version) return cudaErrorInvalidValue;
-    *version = runtime_version;
+    *version = all.driver ? CUDART_VERSION : 0;
     return cudaSuccess;
   });
 }
 
-cudaError_t cudaRuntimeGetVersion(int *version) { return cudaDriverGetVersion(version); }
+cudaError_t cudaRuntimeGetVersion(int *version) {
+  return run_call(Concerns::nothing, [&](Runtime &) {
+    if (!version) return cudaErrorInvalidValue;
+    *version = CUDART_VERSION;
+    return cudaSuccess;
+  });
+}
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int number) {
   return run_call(Concerns::nothing, [&](Runtime &all) {

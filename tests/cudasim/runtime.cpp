@@ -76,6 +76,11 @@ template <class F> void for_devices(int device, F function) {
     if (const int mine = number++; device == -1 || device == mine) function(each, mine);
 }
 
+/* what a machine without a device says */
+cudaError_t no_device() {
+  return runtime().driver ? cudaErrorNoDevice : cudaErrorInsufficientDriver;
+}
+
 Device &device_now() { return runtime().devices[static_cast<std::size_t>(current_device)]; }
 
 } // namespace
@@ -86,7 +91,9 @@ Runtime::Runtime() {
   leaks = atoi(setting("CUDASIM_LEAKS", "1")) != 0;
   capacity = strtoull(setting("CUDASIM_MEMORY", "2147483648"), nullptr, 10);
   random += static_cast<std::uint64_t>(order) * 0xbf58476d1ce4e5b9u;
-  devices.resize(static_cast<std::size_t>(atoi(setting("CUDASIM_DEVICES", "1"))));
+  const int count = atoi(setting("CUDASIM_DEVICES", "1"));
+  driver = count >= 0;
+  devices.resize(static_cast<std::size_t>(max(count, 0)));
   int number = 0;
   for (Device &device : devices) device.null_stream.device = number++;
   read_failures(*this);
@@ -128,7 +135,7 @@ cudaError_t run_call(Concerns concerns, const std::function<cudaError_t(Runtime 
     complain("a function of the host, in a stream, must not call the runtime");
     error = cudaErrorNotPermitted;
   } else if (concerns == Concerns::device) {
-    if (all.devices.empty()) error = cudaErrorNoDevice;
+    if (all.devices.empty()) error = no_device();
     else error = device_state(device_now());
   }
   if (!error) error = body(all);
@@ -202,13 +209,13 @@ cudaError_t cudaGetDeviceCount(int *count) {
   return run_call(Concerns::nothing, [&](Runtime &all) {
     if (!count) return cudaErrorInvalidValue;
     *count = static_cast<int>(all.devices.size());
-    return *count ? cudaSuccess : cudaErrorNoDevice;
+    return *count ? cudaSuccess : no_device();
   });
 }
 
 cudaError_t cudaSetDevice(int number) {
   return run_call(Concerns::nothing, [&](Runtime &all) {
-    if (all.devices.empty()) return cudaErrorNoDevice;
+    if (all.devices.empty()) return no_device();
     if (number < 0 || number >= static_cast<int>(all.devices.size())) return cudaErrorInvalidDevice;
     Device &device = all.devices[static_cast<std::size_t>(number)];
     /* a device that must be reset can be chosen, for the reset; a lost one cannot */
@@ -221,7 +228,7 @@ cudaError_t cudaSetDevice(int number) {
 
 cudaError_t cudaGetDevice(int *number) {
   return run_call(Concerns::nothing, [&](Runtime &all) {
-    if (all.devices.empty()) return cudaErrorNoDevice;
+    if (all.devices.empty()) return no_device();
     if (!number) return cudaErrorInvalidValue;
     *number = current_device;
     return cudaSuccess;
@@ -234,7 +241,7 @@ cudaError_t cudaDeviceSynchronize(void) {
 
 cudaError_t cudaDeviceReset(void) {
   return run_call(Concerns::nothing, [&](Runtime &all) {
-    if (all.devices.empty()) return cudaErrorNoDevice;
+    if (all.devices.empty()) return no_device();
     Device &device = device_now();
     device_state(device);
     if (device.lost) return device.failed;
