@@ -176,6 +176,38 @@ check "finished parts are kept: $kept" test "$kept" -gt 0
 check "the same command goes on" run "${small[@]}" --backend cuda -o fault.h5
 check "and writes the same bytes" cmp sound.h5 fault.h5
 
+# ---- random words: cuRAND's for the kernels, Random123's for the lanes, and what curand4 gives ----
+
+cat > words.c <<'C'
+#include "philox.h"
+#include <stdio.h>
+#ifdef BASIN_CURAND
+#include <curand_kernel.h>
+#endif
+int main(void) {
+  uint64_t x = 1;
+  for (int i = 0; i < 100000; i++) {
+    bits low, high;
+    x = basin_mix(x);
+    const uint64_t key = x, trial = basin_mix(x + 1) >> 16, step = basin_mix(x + 2) >> 24, block = basin_mix(x + 3) >> 40;
+    basin_words(key, i % 65536, trial, step, block, &low, &high);
+#ifdef BASIN_CURAND
+    curandStatePhilox4_32_10_t state; /* its offset counts words in 64 bits: 2^62 of the 2^64 counters can be named */
+    curand_init(key, trial | (uint64_t)(i % 65536) << 48, (step << 24 | block) << 2, &state);
+    const uint4 w = curand4(&state);
+    if (step >> 38 == 0 && (low != ((uint64_t)w.y << 32 | w.x) || high != ((uint64_t)w.w << 32 | w.z))) return 1;
+#endif
+    printf("%016llx %016llx\n", (unsigned long long)low, (unsigned long long)high);
+  }
+  return 0;
+}
+C
+toolkit=$(. "$here/tests/cudasim/cudasim.sh" && cudasim_toolkit)
+check "words by Random123" sh -c "gcc -O1 -ffp-contract=off -I'$here/include' words.c -lm -o by123 && ./by123 > by123.txt"
+check "words by cuRAND, also by its curand4" sh -c "g++ -O1 -ffp-contract=off -DBASIN_CURAND -I'$here/include' \
+  -isystem '$toolkit' -x c++ words.c -lm -o bycurand && ./bycurand > bycurand.txt"
+check "the same words" cmp by123.txt bycurand.txt
+
 # ---- the program for machines that have next to nothing ----
 
 check "gpu_alone: bits" sh -c "'$build/gpu_alone' bits > alone.txt || { cat alone.txt; false; }"
