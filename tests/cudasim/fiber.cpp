@@ -9,7 +9,14 @@
 #include <cstdlib>
 #include <sys/mman.h>
 
-#if !defined(CUDASIM_UCONTEXT)
+/* -DCUDASIM_UCONTEXT: as on other machines */
+#if !defined(__x86_64__) && !defined(CUDASIM_UCONTEXT)
+#define CUDASIM_UCONTEXT
+#endif
+
+#if defined(CUDASIM_UCONTEXT)
+#include <ucontext.h>
+#else
 /* cudasim_switch(save, load): put the registers that a call must keep on this stack, note where it ends in *save,
    and go on with the stack that ends at `load` */
 extern "C" void cudasim_switch(void **save, void *load);
@@ -64,9 +71,10 @@ void switch_stacks(Context &from, Context &to) {
   __tsan_switch_to_fiber(to.identity, __tsan_switch_to_fiber_no_sync);
 #endif
 #if defined(CUDASIM_UCONTEXT)
-  swapcontext(&from.registers, &to.registers);
+  if (!from.left) from.left = new ucontext_t;
+  swapcontext(static_cast<ucontext_t *>(from.left), static_cast<ucontext_t *>(to.left));
 #else
-  cudasim_switch(&from.stack_pointer, to.stack_pointer);
+  cudasim_switch(&from.left, to.left);
 #endif
 #if defined(__SANITIZE_ADDRESS__)
   /* back on `from`; what was left is always the other of the two */
@@ -84,18 +92,20 @@ Fiber::Fiber(void (*function)(void *), void *its_argument)
   context.identity = __tsan_create_fiber(0);
 #endif
 #if defined(CUDASIM_UCONTEXT)
-  getcontext(&context.registers);
-  context.registers.uc_stack.ss_sp = stack;
-  context.registers.uc_stack.ss_size = stack_bytes;
-  context.registers.uc_link = nullptr;
-  makecontext(&context.registers, first, 0);
+  auto *registers = new ucontext_t;
+  getcontext(registers);
+  registers->uc_stack.ss_sp = stack;
+  registers->uc_stack.ss_size = stack_bytes;
+  registers->uc_link = nullptr;
+  makecontext(registers, first, 0);
+  context.left = registers;
 #else
   /* as cudasim_switch leaves a stack: six registers, the address to go on at, and no caller above */
   void **top = reinterpret_cast<void **>(stack + stack_bytes);
   *--top = nullptr;
   *--top = reinterpret_cast<void *>(first);
   for (int i = 0; i < 6; i++) *--top = nullptr;
-  context.stack_pointer = top;
+  context.left = top;
 #endif
 }
 

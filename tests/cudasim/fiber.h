@@ -8,23 +8,11 @@
 
 #include <cstddef>
 
-/* -DCUDASIM_UCONTEXT: as on other machines */
-#if !defined(__x86_64__) && !defined(CUDASIM_UCONTEXT)
-#define CUDASIM_UCONTEXT
-#endif
-#if defined(CUDASIM_UCONTEXT)
-#include <ucontext.h>
-#endif
-
 namespace cudasim {
 
 /* where a stack was left, and what the sanitizers know it by */
 struct Context {
-#if defined(CUDASIM_UCONTEXT)
-  ucontext_t registers = {};
-#else
-  void *stack_pointer = nullptr;
-#endif
+  void *left = nullptr; /* where its stack ended; or its ucontext_t */
   const void *bottom = nullptr;
   std::size_t size = 0;
   void *fake_stack = nullptr; /* ASan's */
