@@ -7,14 +7,19 @@
  *   g++ $(cudasim_flags plain) -c kernels.cu -o kernels.o       # this file is included by those options
  *   g++ kernels.o ... DIR/libcudasim.a $(cudasim_link plain) -o program
  *
- * A kernel is launched by cudaLaunchKernel(kernel, ...) or by cudasim_launch(kernel, grid, block, shared, stream,
- * arguments...), for <<<>>> does not parse here; dynamic shared memory is declared by CUDASIM_DYNAMIC_SHARED(type, name). CUDASIM is defined, so that
- * a source can choose. Everything else is written as for nvcc. The toolkit's own headers are used, its libraries
- * are not: the runtime functions listed in runtime.cpp, memory.cpp and stream.cpp are the simulator's.
+ * A kernel is launched by cudaLaunchKernel(kernel, ...), or by cudasim_launch(kernel, grid, block, shared, stream,
+ * arguments...), for <<<>>> does not parse here; dynamic shared memory is declared by
+ * CUDASIM_DYNAMIC_SHARED(type, name). CUDASIM is defined, so that a source can choose. Everything else is written as
+ * for nvcc. The toolkit's own headers are used, its libraries are not: the runtime functions are the simulator's
+ * (runtime.cpp, launch.cpp, memory.cpp, stream.cpp). Kernels and simulator must be linked into the same program or
+ * library, with its symbol table left in.
  *
  * Streams are queues: a copy, a fill or a kernel is carried out when something waits for it, copies from and to the
- * host's memory included. Threads of a block are fibers, blocks run one after another, kernels one at a time;
- * several threads of the host may call at once. A block's threads change at barriers and warp operations.
+ * host's memory included. Threads of a block are fibers that change at barriers and warp operations; blocks run one
+ * after another, kernels one at a time; several threads of the host may call at once.
+ *
+ * Where CUDA leaves a choice or promises little, the simulator is strict: a copy between a device and pageable memory
+ * does not wait either, and cudaFree does not wait for the device.
  *
  * Environment
  *   CUDASIM_ORDER    0 (default): threads, blocks and streams forward, and only the work that was waited for;
@@ -29,22 +34,25 @@
  *                    launch:DEVICE:NTH[:ERROR], device:DEVICE:NTH; with commas between, and * for every device
  *
  * What is found
- *   always           divergent barriers, warp operations with lanes that are absent or elsewhere, exit before a barrier,
- *                    waits without end (the program is aborted, with kernel, block and threads); copies that leave
- *                    their allocation, go the wrong way or concern another device, launches that a device would not
- *                    take, unknown handles, double frees (an error is returned, and said on stderr); memory freed or
- *                    the device reset while queued work needs it, arguments that point to another device's memory, writes
- *                    to freed memory (aborted); leaks (at exit)
+ *   always           the program is aborted, with kernel, block and threads: divergent barriers, exit before a barrier,
+ *                    warp operations with lanes that are absent or elsewhere, waits without end;
+ *                    it is aborted: memory freed or a device reset while queued work needs it, arguments that point to
+ *                    another device's memory, writes to freed memory (when it is given back, or at exit);
+ *                    an error is returned, and the reason said on stderr: copies that leave their allocation, go the
+ *                    wrong way or concern another device, launches that no device would take, double frees, calls from
+ *                    functions of the host; and without a word, unknown streams and events;
+ *                    at exit: memory, streams and events that are left, work that was never waited for
  *   as wrong data    uninitialised memory (new memory of any kind is full of NaN), missing synchronisation of host and
- *                    stream or stream and stream, host memory used again too early, order-dependent kernels: compare
- *                    the results of several CUDASIM_ORDER
+ *                    stream or stream and stream, host memory used again too early, constants not set on a device,
+ *                    results that depend on the order of threads or blocks: compare those of several CUDASIM_ORDER
  *   with ASan        accesses outside allocations, dynamic and static shared memory; use after free; the host using
  *                    device memory directly, a kernel using another device's
- *   with TSan        a missing __syncthreads or __syncwarp, blocks, streams, host and device that use the same memory
- *                    unordered
- * What is not: bits of the device's own math library, occupancy, registers, speed, launch bounds; kernels that use
- * pageable host memory; blocks that wait for one another (they hang); __device__ variables are shared by all devices
- * (__constant__ ones are not); graphs, textures, cooperative launches, managed memory, per-thread default streams.
+ *   with TSan        a missing __syncthreads, __syncwarp or __threadfence; blocks, streams or the host using the same
+ *                    memory with nothing between
+ * What is not: differences of the device's own math library, occupancy, registers, speed, launch bounds, the size of
+ * static shared memory; kernels that use pageable host memory; writes to __constant__ memory by kernels; blocks that
+ * wait for one another (they hang). __device__ variables are shared by all devices. There are no graphs, textures,
+ * cooperative launches, managed memory, peer copies or per-thread default streams.
  */
 #ifndef CUDASIM_H
 #define CUDASIM_H

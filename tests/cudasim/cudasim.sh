@@ -20,15 +20,18 @@ cudasim_sanitizer() {
   esac
 }
 
+# the address sanitizer's code is slow to make: less of it to be optimised
+cudasim_level() { if [ "$1" = asan ]; then echo -O1; else echo -O2; fi; }
+
 cudasim_flags() {
-  echo "-std=c++17 -O2 -g -fPIC -ffp-contract=off -Wno-unknown-pragmas -isystem $(cudasim_toolkit)" \
+  echo "-std=c++17 $(cudasim_level "$1") -g -fPIC -ffp-contract=off -Wno-unknown-pragmas -isystem $(cudasim_toolkit)" \
     "-include $cudasim_home/cudasim.h $(cudasim_sanitizer "$1") -x c++"
 }
 
 cudasim_link() { echo "$(cudasim_sanitizer "$1") -pthread"; }
 
 cudasim_library() {
-  local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 -O2 -g -fPIC -isystem $(cudasim_toolkit)"
+  local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 $(cudasim_level "$1") -g -fPIC -isystem $(cudasim_toolkit)"
   # TSan must not see the simulator: sanitizers.h
   if [ "$1" = tsan ]; then flags="$flags -DCUDASIM_TSAN"; else flags="$flags $(cudasim_sanitizer "$1")"; fi
   mkdir -p "$2" || return
