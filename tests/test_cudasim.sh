@@ -72,7 +72,7 @@ aborts() { # NAME PATTERN
   expect 134 "$2" $(sim asan $1 CUDASIM_ORDER=1)
   expect 134 "$2" $(sim tsan $1 CUDASIM_ORDER=2)
 }
-aborts divergent_barrier 'kernel_divergent_barrier: block \([01], 0, 0\): __syncthreads: threads wait at different barriers'
+aborts divergent_barrier 'kernel_divergent_barrier: block \([01], 0, 0\): __syncthreads: threads wait at different'
 expect 134 'from thread \(64, 0, 0\) on: waits at __syncthreads, .*bugs.cu:' $(sim plain divergent_barrier)
 aborts early_exit 'kernel_early_exit: block \(0, 0, 0\): __syncthreads: some threads have exited'
 expect 134 'from thread \(100, 0, 0\) on: has exited' $(sim plain early_exit)
@@ -83,7 +83,7 @@ aborts foreign_mask 'kernel_foreign_mask.*a lane is not in its own mask'
 aborts mixed_operations 'kernel_mixed_operations.*wait for different operations'
 aborts trap 'kernel_trap.*__trap\(\) at .*bugs.cu:'
 aborts free_while_queued 'cudaFree.*queued work still uses this memory: kernel kernel_set on device 0'
-aborts free_async_while_queued 'cudaFreeAsync.*queued work of another stream still uses this memory: kernel kernel_set'
+aborts free_async_while_queued 'cudaFreeAsync.*work of another stream still uses this memory: kernel kernel_set'
 aborts use_after_free_async 'kernel_set: an argument points to memory that is being freed'
 aborts reset_while_queued 'cudaDeviceReset: work is still queued: kernel kernel_set'
 aborts other_devices_argument 'kernel_set on device 1: an argument points to memory of device 0'

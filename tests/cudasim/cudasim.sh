@@ -31,11 +31,13 @@ cudasim_flags() {
 cudasim_link() { echo "$(cudasim_sanitizer "$1") -pthread"; }
 
 cudasim_library() {
-  local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 $(cudasim_level "$1") -g -fPIC -isystem $(cudasim_toolkit)"
+  local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 -g -fPIC"
+  flags="$flags $(cudasim_level "$1") -isystem $(cudasim_toolkit)"
   # TSan must not see the simulator: sanitizers.h
   if [ "$1" = tsan ]; then flags="$flags -DCUDASIM_TSAN"; else flags="$flags $(cudasim_sanitizer "$1")"; fi
   mkdir -p "$2" || return
-  if [ -f "$2/libcudasim.a" ] && [ -z "$(find "$cudasim_home" -newer "$2/libcudasim.a" -name '*.[chs]*')" ]; then return; fi
+  if [ -f "$2/libcudasim.a" ] &&
+    [ -z "$(find "$cudasim_home" -newer "$2/libcudasim.a" -name '*.[chs]*')" ]; then return; fi
   local files
   files=$(cd "$cudasim_home" && ls -- *.cpp) || return
   xargs -P "$(nproc)" -I{} g++ $flags -c "$cudasim_home/{}.cpp" -o "$2/{}.o" <<<"${files//.cpp/}" || return
