@@ -54,7 +54,7 @@ static basin_status show_estimate(const basin_experiment *e, const basin_request
   basin_estimate x;
   char memory[32], disk[32], backend[128];
   basin_status status = basin_estimate_run(e, &r->options, &x, error);
-  if (!status) status = basin_describe_backend(&r->options, backend, sizeof backend, error);
+  if (!status) status = basin_describe_backend(e, &r->options, backend, sizeof backend, error);
   if (status) return status;
   basin_show_bytes(memory, sizeof memory, x.memory_bytes);
   basin_show_bytes(disk, sizeof disk, x.disk_bytes);
@@ -219,7 +219,8 @@ static basin_status run_shard(const basin_arguments *a, const basin_campaign *c,
   basin_catch_signals();
   r->options.progress = on_progress;
   r->options.context = &s;
-  basin_status status = basin_describe_backend(&r->options, backend, sizeof backend, error);
+  basin_status status = basin_describe_backend(c->experiment, &r->options, backend, sizeof backend,
+                                               error);
   if (status) return status;
   gethostname(host, sizeof host - 1);
   if (!s.quiet)

@@ -9,13 +9,20 @@
  *   words 2, 3    trial | stream << 48    trial < 2^48, stream < 2^16
  *
  * so that there is no generator state to carry, save or lose: any number of any trial can be had at
- * any time. In cuRAND's terms this is curand_init(key, words 2-3, 4 * words 0-1), in Random123's it is
- * philox4x32_R(10, counter, key).
+ * any time. In cuRAND's terms this is curand_init(key, words 2-3, 4 * words 0-1) and curand4(), in Random123's
+ * it is philox4x32_R(10, counter, key).
  */
 #ifndef BASIN_PHILOX_H
 #define BASIN_PHILOX_H
 
 #include "dmath.h"
+
+#if defined(__CUDACC__) || defined(BASIN_CURAND)
+#define QUALIFIERS static __forceinline__ __host__ __device__
+#include <cuda_runtime.h>
+#include <curand_philox4x32_x.h>
+#undef QUALIFIERS
+#endif
 
 /* The random streams. A stream is never reused for a second purpose. */
 #define BASIN_STREAMS(X)                                                       \
@@ -37,11 +44,20 @@ enum basin_stream {
 #define BASIN_STEPS_MAX ((int64_t)1 << 40)
 #define BASIN_VECTOR_MAX ((int64_t)1 << 25) /* normals of one stream and step: two a block */
 
-/* 128 random bits of each lane's trial at its own step, as two words of 64. The four words of Philox are kept in
-   the low halves of the lanes; what the multiplications leave in the high ones is never read. */
+/* 128 random bits of each lane's trial at its own step, as two words of 64. For a CUDA thread they are cuRAND's.
+   Otherwise the four words of Philox are kept in the low halves of the lanes; what the multiplications leave in
+   the high ones is never read. */
 BASIN_HD void basin_words_at(uint64_t key, int stream, bits trial, bits step, uint64_t block,
                              bits *low, bits *high) {
   const bits position = step << 24 | b_set(block), address = trial | b_set((uint64_t)stream << 48);
+#if defined(__CUDACC__) || defined(BASIN_CURAND)
+  const uint4 counter = {(uint32_t)position, (uint32_t)(position >> 32), (uint32_t)address,
+                         (uint32_t)(address >> 32)};
+  const uint2 keys = {(uint32_t)key, (uint32_t)(key >> 32)};
+  const uint4 r = curand_Philox4x32_10(counter, keys);
+  *low = (uint64_t)r.y << 32 | r.x;
+  *high = (uint64_t)r.w << 32 | r.z;
+#else
   bits c0 = position, c1 = position >> 32, c2 = address, c3 = address >> 32;
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
   for (int round = 0; round < 10; round++) {
@@ -55,6 +71,7 @@ BASIN_HD void basin_words_at(uint64_t key, int stream, bits trial, bits step, ui
   }
   *low = (c0 & b_set(0xffffffffu)) | c1 << 32;
   *high = (c2 & b_set(0xffffffffu)) | c3 << 32;
+#endif
 }
 
 /* the same at one step for all */
