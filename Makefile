@@ -8,6 +8,10 @@ OPT    := -O3
 EXTRA  :=
 PREFIX := /usr/local
 
+# the CUDA compiler, empty for none, and the architectures of the module; the newest is kept as PTX too
+NVCC       := $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA_ARCHS := 80 90
+
 # `make V=1` shows the commands
 ifeq ($(V),)
 Q := @
@@ -24,6 +28,12 @@ CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
 # contraction off: the same bits with and without FMA units (include/hd.h)
 CFLAGS   := -std=c17 $(OPT) -g -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -lm -lpthread
+
+CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
+CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
+            -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra,-Werror \
+            $(foreach arch,$(CUDA_ARCHS),-gencode arch=compute_$(arch),code=sm_$(arch)) \
+            -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
 
 # ---- what there is ----
 
@@ -43,12 +53,13 @@ OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(MODELS:%=$(BUILD)/model_%.o) \
            $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/lanes_%_$(isa).o))
 TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
-SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h tests/*.[ch] bench/*.[ch])
+SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
+CU      := $(filter-out cuda/lanes.cu,$(wildcard cuda/*.cu))
 
-.PHONY: all demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench setup info man install clean help FORCE
+.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/basin ## build the program: build/basin
+all: $(BUILD)/basin module ## build the program, build/basin, and the CUDA module where there is nvcc
 
 $(BUILD)/basin: $(BUILD)/main.o $(BUILD)/libbasin.a
 	$(call say,LD,$@)
@@ -80,6 +91,36 @@ $(BUILD)/lanes_$(1)_$(2).o: host/lanes.c $(BUILD)/flags
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
 $(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call lane_rules,$(model),$(isa)))))
+
+# ---- the CUDA module ----
+
+ifneq ($(NVCC),)
+module: $(BUILD)/libbasin_cuda.so ## build the CUDA module: build/libbasin_cuda.so
+else
+module:
+	@echo '  SKIP  $(BUILD)/libbasin_cuda.so: no nvcc'
+endif
+
+# ptxas says what each kernel needs; tests/e2e_cuda.sh reads it in the .log files
+$(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags $(BUILD)/models.inc
+	$(call say,NVCC,$<)
+	$(Q)$(NVCC) -Iinclude -I$(BUILD) $(CUFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+define cuda_model_rules
+$(BUILD)/cuda/lanes_$(1).o: cuda/lanes.cu $(BUILD)/cuda/flags
+	$$(call say,NVCC,$$< ($(1)))
+	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $$(CUFLAGS) -Xptxas -v \
+	  -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
+endef
+$(foreach model,$(MODELS),$(eval $(call cuda_model_rules,$(model))))
+
+$(BUILD)/libbasin_cuda.so: $(CU:cuda/%.cu=$(BUILD)/cuda/%.o) $(MODELS:%=$(BUILD)/cuda/lanes_%.o)
+	$(call say,LD,$@)
+	$(Q)$(NVCC) $(CUFLAGS) -shared -o $@ $^ -Xlinker --exclude-libs,ALL
+
+$(BUILD)/cuda/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(NVCC) $(CUFLAGS) $(MODELS)' | cmp -s - $@ || echo '$(NVCC) $(CUFLAGS) $(MODELS)' > $@
 
 # a change of compiler, flags or models rebuilds
 $(BUILD)/flags: FORCE | $(BUILD)
@@ -139,7 +180,24 @@ $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUI
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
 	  $(LDLIBS) -lcmocka
 
-unit: $(TESTS:%=$(BUILD)/tests/%) ## build the unit tests: build/tests/test_*
+# the CUDA module as the simulator executes it, where the toolkit's headers are; SIM is plain, asan or tsan
+SIM     := plain
+CUDASIM := $(if $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_toolkit'),$(BUILD)/tests/cudasim/libbasin_cuda.so)
+$(BUILD)/tests/cudasim/libbasin_cuda.so: tests/build_cudasim $(wildcard tests/cudasim/* cuda/* include/*.h include/models/*.h)
+	$(call say,SIM,$@)
+	$(Q)tests/build_cudasim $(SIM) $(@D)
+cudasim: $(CUDASIM)
+$(BUILD)/tests/test_cuda: | $(CUDASIM)
+
+# the module against the lanes, with next to nothing else
+ALONE := $(MODELS:%=$(BUILD)/model_%.o) $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/lanes_%_$(isa).o)) \
+         $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o
+$(BUILD)/gpu_alone: tests/gpu_alone.c $(ALONE) $(BUILD)/models.inc
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread
+gpu-alone: $(BUILD)/gpu_alone module ## build/gpu_alone: bits and rate of the module, built without the libraries
+
+unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone ## build the unit tests: build/tests/test_*
 
 # fuzzers are a build of their own, with clang and its sanitizers
 $(BUILD)/tests/fuzz_%: tests/fuzz_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
@@ -172,20 +230,30 @@ bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of disk)
 	@bench/campaign $(BUILD)
 
+check-gpu: all unit ## on a machine with an NVIDIA GPU: bit identity with the CPU, compute-sanitizer
+	@.ci/setup build check
+	@tests/check_gpu $(BUILD)
+
+bench-gpu: all $(BUILD)/gpu_alone ## on a machine with an NVIDIA GPU: measure the CUDA backend beside JAX and PyTorch
+	@.ci/setup build bench
+	@NVCC='$(NVCC)' bench/run_gpu $(BUILD)
+
 setup: ## install the packages that building and testing need (apt)
 	@.ci/setup build plot check slurm
 
 info: all ## what this build has
 	@echo 'models              $(MODELS)'
 	@echo 'instruction sets    $(ISAS)'
+	@echo 'CUDA module         $(if $(NVCC),$(BUILD)/libbasin_cuda.so: $(CUDA_ARCHS:%=sm_%)$(comma) PTX; $(NVCC),not built: no nvcc)'
 	@$(BUILD)/basin info
 
 man: $(BUILD)/basin.1 ## the manual page: build/basin.1
 $(BUILD)/basin.1: $(BUILD)/basin
 	$(BUILD)/basin help --man > $@
 
-install: all man ## install the program and its manual page under PREFIX (default /usr/local)
+install: all man ## install the program, the CUDA module and the manual page under PREFIX (default /usr/local)
 	install -D -m 755 $(BUILD)/basin $(DESTDIR)$(PREFIX)/bin/basin
+	$(if $(NVCC),install -D -m 755 $(BUILD)/libbasin_cuda.so $(DESTDIR)$(PREFIX)/lib/basin/libbasin_cuda.so)
 	install -D -m 644 $(BUILD)/basin.1 $(DESTDIR)$(PREFIX)/share/man/man1/basin.1
 
 clean: ## remove build/ and what `make demo` wrote
@@ -194,4 +262,4 @@ clean: ## remove build/ and what `make demo` wrote
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/cuda/*.d $(BUILD)/tests/*.d)

@@ -3,6 +3,7 @@
  * command_info.c: basin models, basin info.
  */
 #include "backend_cpu.h"
+#include "backend_cuda.h"
 #include "cli.h"
 #include "experiment.h"
 #include <hdf5.h>
@@ -72,7 +73,8 @@ basin_status basin_command_info(const basin_arguments *arguments, basin_error *e
   for (int isa = 0; isa < BASIN_ISAS; isa++)
     if (basin_cpu_isa(basin_cpu_isa_name(isa)) >= 0)
       printf(" %s%s", basin_cpu_isa_name(isa), isa == basin_cpu_isa(NULL) ? " (in use)" : "");
-  printf("\nbackend cuda        not in this build\n");
+  printf("\n");
+  basin_cuda_show();
   printf("HDF5                %u.%u.%u\n", major, minor, release);
   printf("libfyaml            %s\n", fy_library_version());
   printf("xxHash              %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR,

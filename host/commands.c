@@ -20,8 +20,13 @@ static const basin_option run_options[] = {
      "slash: "
      "a campaign's folder"},
     SETTINGS,
-    {"threads", 0, "N", "worker threads; default: all processors this process may use"},
-    {"backend", 0, "NAME", "auto, cpu or cuda; default auto"},
+    {"threads", 0, "N",
+     "worker threads; default: all processors this process may use. With cuda: parts under way at "
+     "once on each device; default 32"},
+    {"backend", 0, "NAME",
+     "auto, cpu or cuda; default auto: cuda where a device answers and --isa is not given, else "
+     "cpu. The results do not depend on it"},
+    {"devices", 0, "LIST", "numbers of the CUDA devices to use, as in 0,2; default: all"},
     {"isa", 0, "NAME",
      "generic, avx2 or avx512; default: the best of this machine. The results do not depend on it"},
     {"shard", 0, "I/N",

@@ -55,6 +55,7 @@ void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int6
     observable[i] = basin_symbol_find(model->observable, model->observables, e->observable[i]);
   *job = (basin_job){.model = model,
                      .setting = &e->cell[cell].setting,
+                     .cell = cell,
                      .first = first,
                      .count = count,
                      .recorded = e->recorded,

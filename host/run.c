@@ -7,6 +7,7 @@
  */
 #include "run.h"
 #include "backend_cpu.h"
+#include "backend_cuda.h"
 #include "plan.h"
 #include "results.h"
 #include "scheduler.h"
@@ -26,12 +27,22 @@ enum { BASE_MEMORY = 24 << 20 };
 static basin_status backend_open(const basin_run_options *options, basin_backend *backend,
                                  basin_error *error) {
   const char *name = options->backend ? options->backend : "auto";
-  if (!strcmp(name, "cuda"))
-    return basin_fail(error, BASIN_BAD_INPUT,
-                      "--backend cuda: this build has no CUDA backend, expected auto or cpu");
-  if (strcmp(name, "auto") != 0 && strcmp(name, "cpu") != 0)
+  const int cpu = !strcmp(name, "cpu"), cuda = !strcmp(name, "cuda");
+  basin_error reason;
+  if (!cpu && !cuda && strcmp(name, "auto") != 0)
     return basin_fail(error, BASIN_BAD_INPUT, "--backend %s: expected auto, cpu or cuda", name);
-  return basin_cpu_open(options->isa, options->threads, backend, error);
+  if (options->devices && cpu)
+    return basin_fail(error, BASIN_BAD_INPUT, "--devices: goes with the backend cuda, not cpu");
+  if (options->isa && (cuda || options->devices))
+    return basin_fail(error, BASIN_BAD_INPUT, "--isa: goes with the backend cpu, not cuda");
+  if (cpu || options->isa) return basin_cpu_open(options->isa, options->threads, backend, error);
+  const basin_status status = basin_cuda_open(options->devices, options->threads, backend, &reason);
+  if (status == BASIN_FAILED && !cuda && !options->devices)
+    return basin_cpu_open(NULL, options->threads, backend, error);
+  if (status == BASIN_FAILED)
+    return basin_fail(error, BASIN_BAD_INPUT, "no CUDA device to run on: %.900s", reason.text);
+  *error = reason;
+  return status;
 }
 
 basin_status basin_describe_backend(const basin_run_options *options, char *text, size_t size,
@@ -84,12 +95,14 @@ static void estimate(const basin_experiment *e, int64_t part_trials, int workers
 basin_status basin_estimate_run(const basin_experiment *e, const basin_run_options *options,
                                 basin_estimate *out, basin_error *error) {
   basin_store store;
-  const basin_status status = basin_store_open(&store, e, "", 0, error);
+  basin_backend backend;
+  basin_status status = backend_open(options, &backend, error);
   if (status) return status;
-  estimate(e, options->part_trials,
-           options->threads > 0 ? options->threads : basin_cpu_processors(), store.target, out);
-  basin_store_close(&store);
-  return BASIN_OK;
+  status = basin_store_open(&store, e, "", 0, error);
+  if (!status) estimate(e, options->part_trials, backend.workers, store.target, out);
+  if (!status) basin_store_close(&store);
+  backend.close(backend.self);
+  return status;
 }
 
 basin_status basin_runner_check_room(const basin_runner *r, int output, basin_error *error) {
@@ -152,12 +165,51 @@ void basin_runner_close(basin_runner *r) {
   r->backend.close = NULL;
 }
 
+/* every device has failed: the CPU takes over, where the user did not insist on devices */
+static basin_status fall_back(basin_runner *r, basin_error *error) {
+  const basin_run_options *options = r->options;
+  const basin_error last = *error;
+  char text[sizeof error->text];
+  if (options->devices || (options->backend && !strcmp(options->backend, "cuda")))
+    return basin_fail(error, BASIN_FAILED,
+                      "no CUDA device is left to run on; finished parts are kept in %.256s, the "
+                      "same command goes on. The last one: %.600s",
+                      r->store.folder, last.text);
+  r->backend.close(r->backend.self);
+  r->backend.close = NULL;
+  const basin_status status = basin_cpu_open(NULL, 0, &r->backend, error);
+  if (status) return status;
+  snprintf(text, sizeof text, "no CUDA device is left, going on with %s", r->backend.description);
+  if (options->warn) options->warn(text);
+  return BASIN_OK;
+}
+
+/* the ranges that are written, to the front; how many they are */
+static int64_t written_first(basin_range *range, int64_t ranges) {
+  int64_t written = 0;
+  for (int64_t i = 0; i < ranges; i++) {
+    int64_t ended = 0;
+    for (int o = 0; o < BASIN_OUTCOMES; o++) ended += range[i].outcomes[o];
+    if (ended < range[i].count) continue;
+    const basin_range swap = range[i];
+    range[i] = range[written];
+    range[written++] = swap;
+  }
+  return written;
+}
+
 basin_status basin_runner_work(basin_runner *r, basin_range *range, int64_t ranges,
                                basin_error *error) {
   basin_parts *parts = &r->store.parts;
-  const basin_status status = basin_schedule(r->experiment, &r->backend, r->options,
-                                             r->store.folder, range, ranges, &r->watch,
-                                             &r->progress, error);
+  basin_status status;
+  int64_t done = 0;
+  do {
+    status = basin_schedule(r->experiment, &r->backend, r->options, r->store.folder, range + done,
+                            ranges - done, &r->watch, &r->progress, error);
+    if (status != BASIN_WORKER_LOST) break;
+    done += written_first(range + done, ranges - done);
+    status = fall_back(r, error);
+  } while (!status);
   r->progress.seconds = basin_runner_seconds(r);
   if (status) return status;
   basin_range *more = realloc(parts->range, (size_t)(parts->count + ranges) * sizeof *more);
@@ -327,7 +379,10 @@ static basin_status write_trial(const basin_runner *r, const basin_extent *exten
 
 basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t trial,
                              const basin_run_options *options, basin_error *error) {
-  basin_runner r = {.experiment = e, .options = options};
+  /* the CPU has done one trial by the time a device is awake */
+  basin_run_options alone = *options;
+  if (!alone.devices && (!alone.backend || !strcmp(alone.backend, "auto"))) alone.backend = "cpu";
+  basin_runner r = {.experiment = e, .options = &alone};
   const basin_extent extent = {.first_cell = cell,
                                .cells = 1,
                                .first_trial = trial,
@@ -344,7 +399,7 @@ basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t tr
                       (long long)trial);
   int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
   clock_gettime(CLOCK_REALTIME, &r.began);
-  basin_status status = index ? backend_open(options, &r.backend, error) : basin_fail_memory(error);
+  basin_status status = index ? backend_open(&alone, &r.backend, error) : basin_fail_memory(error);
   if (status) {
     free(index);
     return status;
@@ -354,6 +409,7 @@ basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t tr
   job.times = e->times;
   status = basin_part_allocate(&job, &part, error);
   if (!status) status = r.backend.run(r.backend.self, 0, &job, &part, &r.watch, error);
+  if (status == BASIN_WORKER_LOST) status = BASIN_FAILED;
   r.progress.seconds = basin_runner_seconds(&r);
   if (!status) status = write_trial(&r, &extent, &part, error);
   basin_part_free(&part);

@@ -11,19 +11,24 @@ static const double REPORT_SECONDS = 0.1, SAVE_SECONDS = 30;
 typedef struct pool {
   const basin_experiment *experiment;
   const basin_backend *backend;
+  const basin_run_options *options;
   const char *folder;
   basin_range *range;
   int64_t ranges;
   basin_watch *watch;
 
   pthread_mutex_t lock;
-  pthread_cond_t changed; /* a worker has left */
-  int64_t next;           /* range to be taken */
-  int64_t resumed;        /* trials that had ended in parts taken up half done */
-  int64_t before;         /* trials of earlier rounds */
-  int working;            /* workers that have not left */
-  basin_status status;    /* the first failure */
-  basin_error error;
+  pthread_cond_t changed;   /* a worker has left */
+  pthread_cond_t came_back; /* a range is done, or back in the queue */
+  int64_t next;             /* range to be taken */
+  int64_t *returned;        /* [returns] ranges back in the queue: their workers were lost */
+  int64_t returns;
+  int64_t resumed;     /* trials that had ended in parts taken up half done */
+  int64_t before;      /* trials of earlier rounds */
+  int64_t under_way;   /* ranges taken and neither done nor back */
+  int working;         /* workers that have not left */
+  basin_status status; /* the first failure */
+  basin_error error;   /* likewise; the latest loss of a worker where there is none */
 } pool;
 
 typedef struct worker {
@@ -74,6 +79,39 @@ static basin_status run_range(pool *p, int number, int *index, basin_range *rang
   return status;
 }
 
+/* the next range, -1 where there is none; waits while another worker may still hand one back */
+static int64_t take(pool *p) {
+  pthread_mutex_lock(&p->lock);
+  while (!p->returns && p->next == p->ranges && p->under_way)
+    pthread_cond_wait(&p->came_back, &p->lock);
+  const int64_t mine = p->returns            ? p->returned[--p->returns]
+                       : p->next < p->ranges ? p->next++
+                                             : -1;
+  p->under_way += mine >= 0;
+  pthread_mutex_unlock(&p->lock);
+  return mine;
+}
+
+/* the range is done; or back in the queue, as if it had never been taken */
+static void put_back(pool *p, int64_t mine, int lost, const basin_error *error) {
+  basin_range *range = &p->range[mine];
+  pthread_mutex_lock(&p->lock);
+  if (lost) {
+    for (int o = 0; o < BASIN_OUTCOMES; o++) {
+      __atomic_sub_fetch(&p->watch->trials, range->outcomes[o], __ATOMIC_RELAXED);
+      __atomic_sub_fetch(&p->resumed, range->outcomes[o], __ATOMIC_RELAXED);
+    }
+    memset(range->outcomes, 0, sizeof range->outcomes);
+    range->steps = 0;
+    p->returned[p->returns++] = mine;
+    if (*error->text && !p->status) p->error = *error;
+    if (*error->text && p->options->warn) p->options->warn(error->text);
+  }
+  p->under_way--;
+  pthread_cond_broadcast(&p->came_back);
+  pthread_mutex_unlock(&p->lock);
+}
+
 static void *work(void *argument) {
   const worker *w = argument;
   pool *p = w->pool;
@@ -83,17 +121,16 @@ static void *work(void *argument) {
   basin_status status = index ? BASIN_OK : basin_fail_memory(&error);
 
   while (!status && !__atomic_load_n(&p->watch->stop, __ATOMIC_RELAXED)) {
-    pthread_mutex_lock(&p->lock);
-    const int64_t mine = p->next < p->ranges ? p->next++ : -1;
-    pthread_mutex_unlock(&p->lock);
+    const int64_t mine = take(p);
     if (mine < 0) break;
     status = run_range(p, w->number, index, &p->range[mine], &error);
+    put_back(p, mine, status == BASIN_WORKER_LOST, &error);
   }
   free(index);
 
-  /* the first failure stops everybody; an interrupted part is no failure of its own */
+  /* the first failure stops everybody; an interrupted part is no failure of its own, nor is a lost worker */
   pthread_mutex_lock(&p->lock);
-  if (status && status != BASIN_INTERRUPTED && !p->status) {
+  if (status && status != BASIN_INTERRUPTED && status != BASIN_WORKER_LOST && !p->status) {
     p->status = status;
     p->error = error;
     __atomic_store_n(&p->watch->stop, 1, __ATOMIC_RELAXED);
@@ -126,27 +163,31 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
                             const basin_progress *base, basin_error *error) {
   pool p = {.experiment = experiment,
             .backend = backend,
+            .options = options,
             .folder = folder,
             .range = range,
             .ranges = ranges,
             .watch = watch,
             .before = watch->trials,
             .lock = PTHREAD_MUTEX_INITIALIZER};
-  const int workers = backend->workers < ranges ? backend->workers : (int)ranges;
+  const int workers = backend->workers; /* idle ones too: they stand in for those that are lost */
   const double started = now();
   double saved = started;
   pthread_condattr_t monotonic;
   pthread_t *thread = calloc((size_t)workers + 1, sizeof *thread);
   worker *w = calloc((size_t)workers + 1, sizeof *w);
   int running = 0;
-  if (!thread || !w) {
+  p.returned = calloc((size_t)workers + 1, sizeof *p.returned);
+  if (!thread || !w || !p.returned) {
     free(thread);
     free(w);
+    free(p.returned);
     return basin_fail_memory(error);
   }
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_cond_init(&p.changed, &monotonic);
+  pthread_cond_init(&p.came_back, NULL);
 
   pthread_mutex_lock(&p.lock);
   for (; running < workers; running++) {
@@ -176,12 +217,16 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
   for (int i = 0; i < running; i++) pthread_join(thread[i], NULL);
   report(&p, options, base, started);
   pthread_cond_destroy(&p.changed);
+  pthread_cond_destroy(&p.came_back);
   pthread_condattr_destroy(&monotonic);
   free(thread);
   free(w);
+  free(p.returned);
 
   if (p.status) *error = p.error;
   if (p.status) return p.status;
   if (options->stop && *options->stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
+  if (p.returns || p.next < ranges) *error = p.error;
+  if (p.returns || p.next < ranges) return BASIN_WORKER_LOST;
   return BASIN_OK;
 }

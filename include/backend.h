@@ -7,7 +7,8 @@
  * the part, and its bits must not depend on the backend, the worker or the size of the part.
  *
  * A part may come half done: trials whose outcome is not negative have ended and are left as they are, the
- * trials under way go on from their state. A backend that is asked to pause leaves the part like that.
+ * trials under way go on from their state. A backend that is asked to pause leaves the part like that. Of a part
+ * that comes fresh every bit of every array is set: outcome and steps are -1, doubles NaN.
  */
 #ifndef BASIN_BACKEND_H
 #define BASIN_BACKEND_H
@@ -53,6 +54,7 @@ typedef struct basin_model {
 struct basin_job {
   const basin_model *model;
   const basin_setting *setting;
+  int64_t cell;         /* its index in the experiment, for messages */
   int64_t first, count; /* trials first .. first + count - 1 */
   int64_t recorded;     /* trials below this number keep their trajectory */
   int64_t times;        /* number of recorded steps */
@@ -93,6 +95,10 @@ struct basin_watch {
   int64_t trials;      /* trials ended */
   int64_t trial_steps; /* steps taken by all trials */
 };
+
+/* Internal status of basin_backend.run: this worker is gone (its device failed), and nothing that this call did
+   counts; others may run the part. error->text is the reason, "" where another worker has given it already. */
+#define BASIN_WORKER_LOST ((basin_status)100)
 
 /* A backend. run may be called from `workers` threads at once, each with its own worker number. */
 typedef struct basin_backend {

@@ -68,15 +68,20 @@ typedef struct basin_progress {
 } basin_progress;
 
 typedef struct basin_run_options {
-  const char *output;  /* the HDF5 file to make */
-  const char *backend; /* "auto", "cpu", "cuda"; NULL: auto */
+  const char *output; /* the HDF5 file to make */
+  const char *
+      backend; /* "auto", "cpu", "cuda"; NULL: auto: cuda where a device answers and no isa is given */
+  const char *devices; /* CUDA devices, "0,2"; NULL: all there are */
   const char *isa;     /* "generic", "avx2", "avx512"; NULL: the best of this machine */
-  int threads;         /* 0: all processors this process may use */
+  int threads; /* 0: all processors this process may use; with cuda: parts at once on each device, 0: 32 */
   int64_t part_trials; /* trials of a part; 0: chosen from the experiment alone */
   double save_seconds; /* how often parts under way are saved, so that little is lost; 0: 30 */
   int no_provenance;   /* leave /provenance empty, so that equal runs make equal files */
   void (*progress)(void *context, const basin_progress *progress);
   void *context;
+  void (*warn)(
+      const char *text);    /* a line on what went wrong while the run goes on; from any thread, one
+                                     call at a time */
   const volatile int *stop; /* not 0: finish what is being written and return BASIN_INTERRUPTED */
 } basin_run_options;
 

@@ -438,7 +438,8 @@ static inline int64_t conv_put(double *data, int64_t *used, const double *value,
 }
 
 static inline conv_source conv_put_source(double *data, int64_t *used, const basin_vector *vector) {
-  conv_source source = {0};
+  conv_source source;
+  memset(&source, 0, sizeof source);
   source.kind = (int)vector->source;
   source.length = vector->length;
   source.scale = vector->scale;

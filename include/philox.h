@@ -9,14 +9,22 @@
  *   words 2, 3    trial | stream << 48    trial < 2^48, stream < 2^16
  *
  * so that there is no generator state to carry, save or lose: any number of any trial can be had at
- * any time. In cuRAND's terms this is curand_init(key, words 2-3, 4 * words 0-1), in Random123's it is
- * philox4x32_R(10, counter, key).
+ * any time. In cuRAND's terms this is curand_init(key, words 2-3, 4 * words 0-1) and curand4(), in Random123's
+ * it is philox4x32_R(10, counter, key).
  */
 #ifndef BASIN_PHILOX_H
 #define BASIN_PHILOX_H
 
 #include "dmath.h"
+
+#if defined(__CUDACC__) || defined(BASIN_CURAND)
+#define QUALIFIERS static __forceinline__ __host__ __device__
+#include <cuda_runtime.h>
+#include <curand_philox4x32_x.h>
+#undef QUALIFIERS
+#else
 #include <Random123/philox.h>
+#endif
 
 /* The random streams. A stream is never reused for a second purpose. */
 #define BASIN_STREAMS(X)                                                       \
@@ -35,21 +43,34 @@ enum basin_stream {
 #define BASIN_STEPS_MAX ((int64_t)1 << 40)
 #define BASIN_VECTOR_MAX ((int64_t)1 << 25) /* normals of one stream and step: two a block */
 
+/* Philox4x32-10 of one counter, in place: cuRAND's for a CUDA thread, Random123's for C; the same words */
+BASIN_HD void basin_philox(uint64_t key, uint64_t *low, uint64_t *high) {
+#if defined(__CUDACC__) || defined(BASIN_CURAND)
+  const uint4 counter = {(uint32_t)*low, (uint32_t)(*low >> 32), (uint32_t)*high,
+                         (uint32_t)(*high >> 32)};
+  const uint2 keys = {(uint32_t)key, (uint32_t)(key >> 32)};
+  const uint4 r = curand_Philox4x32_10(counter, keys);
+  *low = (uint64_t)r.y << 32 | r.x;
+  *high = (uint64_t)r.w << 32 | r.z;
+#else
+  const philox4x32_ctr_t counter = {
+      {(uint32_t)*low, (uint32_t)(*low >> 32), (uint32_t)*high, (uint32_t)(*high >> 32)}};
+  const philox4x32_key_t keys = {{(uint32_t)key, (uint32_t)(key >> 32)}};
+  const philox4x32_ctr_t r = philox4x32_R(10, counter, keys);
+  *low = (uint64_t)r.v[1] << 32 | r.v[0];
+  *high = (uint64_t)r.v[3] << 32 | r.v[2];
+#endif
+}
+
 /* 128 random bits of each lane's trial, as two words of 64 */
 BASIN_HD void basin_words(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block,
                           bits *low, bits *high) {
-  const uint64_t position = step << 24 | block;
-  uint64_t subsequence[BASIN_LANES], a[BASIN_LANES], b[BASIN_LANES];
+  uint64_t a[BASIN_LANES], b[BASIN_LANES];
   const bits address = trial | b_set((uint64_t)stream << 48);
-  memcpy(subsequence, &address, sizeof address);
+  memcpy(b, &address, sizeof address);
   for (int lane = 0; lane < BASIN_LANES; lane++) {
-    const philox4x32_ctr_t counter = {{(uint32_t)position, (uint32_t)(position >> 32),
-                                       (uint32_t)subsequence[lane],
-                                       (uint32_t)(subsequence[lane] >> 32)}};
-    const philox4x32_key_t keys = {{(uint32_t)key, (uint32_t)(key >> 32)}};
-    const philox4x32_ctr_t r = philox4x32_R(10, counter, keys);
-    a[lane] = (uint64_t)r.v[1] << 32 | r.v[0];
-    b[lane] = (uint64_t)r.v[3] << 32 | r.v[2];
+    a[lane] = step << 24 | block;
+    basin_philox(key, &a[lane], &b[lane]);
   }
   memcpy(low, a, sizeof *low);
   memcpy(high, b, sizeof *high);

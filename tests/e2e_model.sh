@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # e2e_model.sh: a model is added by one header. The example of README.md, in a copy of the sources.
 . "$(dirname "$0")/shell.sh"
-cp -r "$here"/{Makefile,host,include} .
+cp -r "$here"/{Makefile,host,include,cuda} .
 cp "$here/tests/doublewell.h" include/models/
 check "it builds" sh -c "make -s -j$(nproc) > log 2>&1 || { tail log; false; }"
 basin=$work/build/basin
@@ -35,4 +35,17 @@ P
 for isa in generic avx2; do
   check "the same bits, $isa" sh -c "'$basin' run well.yaml -q --no-provenance -o a.h5 --isa $isa && '$basin' run well.yaml -q --no-provenance -o b.h5 && cmp a.h5 b.h5 && rm a.h5 b.h5"
 done
+
+# the header that gcc took is taken by nvcc too (above, where it is), and its kernels give the same bits
+if (. "$here/tests/cudasim/cudasim.sh" && [ -n "$(cudasim_toolkit)" ]); then
+  mkdir tests && cp -r "$here"/tests/{build_cudasim,cudasim} tests/
+  check "the simulated module builds" sh -c "tests/build_cudasim plain build/sim > log 2>&1 || { tail log; false; }"
+  export BASIN_CUDA_MODULE=$work/build/sim/libbasin_cuda.so
+  for rule in "" "--set stop.at=1e-8"; do
+    check "the same bits, cuda $rule" sh -c "for b in cpu cuda; do '$basin' run well.yaml -q --no-provenance --trials 3000 \\
+      $rule --backend \$b -o \$b.h5 || exit; done; cmp cpu.h5 cuda.h5 && rm cpu.h5 cuda.h5"
+  done
+else
+  echo "skipped: the CUDA toolkit's headers are missing, so the new model's kernels cannot be simulated"
+fi
 finish

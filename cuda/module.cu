@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * module.cu: the table that libbasin_cuda.so exports; devices, workers and models.
+ */
+#include "worker.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEVICES_MAX = 64, BATCH_MAX = 1 << 18, BLOCKS_FIRST = 64 };
+
+/* the models, as in host/models.c: a line BASIN_MODEL(name) each */
+#define BASIN_MODEL(name) extern const lane_model lane_model_##name;
+#include "models.inc"
+#undef BASIN_MODEL
+
+static const lane_model *const models[] = {
+#define BASIN_MODEL(name) &lane_model_##name,
+#include "models.inc"
+#undef BASIN_MODEL
+};
+
+const lane_model *lane_model_find(const char *name) {
+  for (const lane_model *model : models)
+    if (!strcmp(model->name, name)) return model;
+  return NULL;
+}
+
+basin_status worker_fail(basin_error *error, basin_status status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error->text, sizeof error->text, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+cudaError_t worker_wait(basin_cuda_worker *w) {
+  const cudaError_t bad = cudaEventRecord(w->done, w->stream);
+  return bad ? bad : cudaEventSynchronize(w->done);
+}
+
+int worker_busy(int device, int change) {
+  static int busy[DEVICES_MAX];
+  return __atomic_add_fetch(&busy[device], change, __ATOMIC_RELAXED);
+}
+
+/* ---- devices ---- */
+
+static basin_status devices(int *count, int *driver, int *runtime, basin_error *error) {
+  *count = *driver = *runtime = 0;
+
+  /* as many hardware queues as streams, else streams wait for each other; read when the driver starts */
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
+  const cudaError_t bad = cudaGetDeviceCount(count);
+  (void)cudaGetLastError();
+  cudaDriverGetVersion(driver);
+  cudaRuntimeGetVersion(runtime);
+  if (*count > DEVICES_MAX) *count = DEVICES_MAX;
+  if (bad == cudaSuccess && *count > 0) return BASIN_OK;
+  if (bad == cudaErrorInsufficientDriver && !*driver)
+    return worker_fail(error, BASIN_FAILED, "no CUDA driver is installed");
+  return worker_fail(error, BASIN_FAILED, "%s", bad ? cudaGetErrorString(bad) : "no device");
+}
+
+static basin_status describe(int device, basin_cuda_device *about, basin_error *error) {
+  cudaDeviceProp properties;
+  const cudaError_t bad = cudaGetDeviceProperties(&properties, device);
+  if (bad) {
+    (void)cudaGetLastError();
+    return worker_fail(error, BASIN_WORKER_LOST, "cuda %d: %s", device, cudaGetErrorString(bad));
+  }
+  memset(about, 0, sizeof *about);
+  snprintf(about->name, sizeof about->name, "%.63s", properties.name);
+  about->major = properties.major;
+  about->minor = properties.minor;
+  about->multiprocessors = properties.multiProcessorCount;
+  about->memory = (int64_t)properties.totalGlobalMem;
+  return BASIN_OK;
+}
+
+/* ---- workers ---- */
+
+static void close_worker(basin_cuda_worker *w) {
+  if (!w) return;
+  cudaSetDevice(w->device);
+  if (w->done) worker_wait(w);
+  worker_free_buffers(w);
+  if (w->counters) cudaFreeHost(w->counters);
+  if (w->done) cudaEventDestroy(w->done);
+  if (w->stream) cudaStreamDestroy(w->stream);
+  (void)cudaGetLastError(); /* of a device that has failed: said already */
+  free(w);
+}
+
+static basin_status open_worker(int device, basin_cuda_worker **worker, basin_error *error) {
+  basin_cuda_device about;
+  basin_status status = describe(device, &about, error);
+  if (status) return status;
+  basin_cuda_worker *w = (basin_cuda_worker *)calloc(1, sizeof *w);
+  if (!w) return worker_fail(error, BASIN_FAILED, "out of memory");
+  w->device = device;
+  w->multiprocessors = about.multiprocessors;
+  w->batch_most = BATCH_MAX;
+  w->blocks = BLOCKS_FIRST;
+  snprintf(w->name, sizeof w->name, "%s", about.name);
+
+  cudaError_t bad = cudaSetDevice(device);
+  if (!bad) bad = cudaStreamCreateWithFlags(&w->stream, cudaStreamNonBlocking);
+  if (!bad)
+    bad = cudaEventCreateWithFlags(&w->done, cudaEventBlockingSync | cudaEventDisableTiming);
+  if (!bad) bad = cudaMallocHost((void **)&w->counters, sizeof *w->counters);
+  if (bad) {
+    status = worker_fail(error, BASIN_WORKER_LOST, "cuda %d (%s): cannot be opened: %s", device,
+                         w->name, cudaGetErrorString(bad));
+    close_worker(w);
+    return status;
+  }
+  *worker = w;
+  return BASIN_OK;
+}
+
+/* ---- the export ---- */
+
+extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin_cuda_module_table(
+    void) {
+  static const basin_cuda_module table = {
+      BASIN_CUDA_ABI, BASIN_CUDA_LAYOUT, BASIN_VERSION, devices,
+      describe,       open_worker,       worker_run,    close_worker,
+  };
+  return &table;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker.h: a worker's stream and buffers, and how a CUDA call that fails becomes a status.
+ */
+#ifndef BASIN_CUDA_WORKER_H
+#define BASIN_CUDA_WORKER_H
+
+#include "cuda_module.h"
+#include "lanes.h"
+
+/* Device memory that grows to what the largest batch so far needed. */
+struct worker_buffer {
+  void *at;
+  size_t bytes;
+};
+
+enum {
+  BUFFER_DATA,
+  BUFFER_TIME,
+  BUFFER_INDEX,
+  BUFFER_OUTCOME,
+  BUFFER_STEPS,
+  BUFFER_FINAL,
+  BUFFER_RECORD,
+  BUFFER_RECORD_STATE,
+  BUFFER_STATE,
+  BUFFER_QUEUE,
+  BUFFER_LIVE_IN,
+  BUFFER_LIVE_OUT,
+  BUFFER_COUNTERS,
+  BUFFERS
+};
+
+struct basin_cuda_worker {
+  int device;
+  char name[64];
+  int multiprocessors;
+  cudaStream_t stream;
+  cudaEvent_t done;        /* for worker_wait */
+  lane_counters *counters; /* page-locked, where kernels' counts are read */
+  worker_buffer buffer[BUFFERS];
+  int batch_most; /* trials of a batch; halved where device memory does not suffice */
+  int blocks;     /* of a launch, so that it takes a fraction of a second */
+};
+
+/* a line of reason; returns the status */
+__attribute__((format(printf, 3, 4))) basin_status worker_fail(basin_error *error,
+                                                               basin_status status,
+                                                               const char *format, ...);
+
+/* module.cu: wait until the stream has done everything, asleep: there are more workers than processors */
+cudaError_t worker_wait(basin_cuda_worker *worker);
+
+/* driver.cu: basin_cuda_module.run */
+basin_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                        basin_watch *watch, basin_error *error);
+
+/* driver.cu: give the device memory back */
+void worker_free_buffers(basin_cuda_worker *worker);
+
+/* module.cu: parts under way on a device, counted up (+1) and down (-1) by worker_run; how many there are */
+int worker_busy(int device, int change);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend_cuda.h: the CUDA backend, in the module libbasin_cuda.so.
+ *
+ * The module is looked for where $BASIN_CUDA_MODULE says, else beside the program, else in ../lib/basin from
+ * there. Once opened it stays open, and so do the devices' contexts.
+ */
+#ifndef BASIN_BACKEND_CUDA_H
+#define BASIN_BACKEND_CUDA_H
+
+#include "backend.h"
+#include "error.h"
+
+/* devices: their numbers, "0,2", or NULL for all; parts: how many are under way on each device at once, 0 for
+   the default. BASIN_BAD_INPUT where `devices` names one that is not there, BASIN_FAILED with the reason where
+   there is no module, no driver or no device. */
+basin_status basin_cuda_open(const char *devices, int parts, basin_backend *backend,
+                             basin_error *error);
+
+/* prints what `basin info` says of the backend: the devices, or why there is none */
+void basin_cuda_show(void);
+
+#endif

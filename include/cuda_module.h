@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cuda_module.h: the seam between the program and libbasin_cuda.so, the module with the CUDA backend.
+ *
+ * The program links no CUDA library: it opens the module with dlopen (host/backend_cuda.c) and calls through
+ * the table that the one exported function returns. Both sides are compiled from the headers of this folder;
+ * `abi`, `layout` and `version` tell a module that was not.
+ */
+#ifndef BASIN_CUDA_MODULE_H
+#define BASIN_CUDA_MODULE_H
+
+#include "backend.h"
+
+/* raised with every change of the table below, or of what its functions mean */
+#define BASIN_CUDA_ABI 1
+
+/* changes with the structures that cross the seam */
+#define BASIN_CUDA_LAYOUT \
+  ((uint64_t)sizeof(basin_job) << 32 | sizeof(basin_part) << 16 | sizeof(basin_setting))
+
+/* What there is to know of a device before it is used. */
+typedef struct basin_cuda_device {
+  char name[64];
+  int major, minor;    /* compute capability */
+  int multiprocessors; /* number of them */
+  int64_t memory;      /* bytes */
+} basin_cuda_device;
+
+/* What runs parts, one at a time: a stream of a device with its buffers. */
+typedef struct basin_cuda_worker basin_cuda_worker;
+
+typedef struct basin_cuda_module {
+  int abi;             /* BASIN_CUDA_ABI */
+  uint64_t layout;     /* BASIN_CUDA_LAYOUT */
+  const char *version; /* BASIN_VERSION */
+
+  /* the number of devices, and the CUDA versions of driver and runtime (1000 major + 10 minor); BASIN_FAILED
+     with the runtime's reason where no device answers */
+  basin_status (*devices)(int *count, int *driver, int *runtime, basin_error *error);
+  basin_status (*describe)(int device, basin_cuda_device *about, basin_error *error);
+
+  /* BASIN_FAILED (out of memory) or BASIN_WORKER_LOST (the device does not do it) */
+  basin_status (*open)(int device, basin_cuda_worker **worker, basin_error *error);
+
+  /* as basin_backend.run; BASIN_FAILED where the module has no such model, or the host no memory */
+  basin_status (*run)(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                      basin_watch *watch, basin_error *error);
+  void (*close)(basin_cuda_worker *worker);
+} basin_cuda_module;
+
+/* the exported function */
+#define BASIN_CUDA_ENTRY "basin_cuda_module_table"
+typedef const basin_cuda_module *basin_cuda_entry(void);
+
+#endif

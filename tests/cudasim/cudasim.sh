@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# cudasim.sh: how to build with the simulator. Sourced; a KIND is plain, asan (with UBSan) or tsan.
+#   cudasim_toolkit           the toolkit's headers, or nothing where there are none
+#   cudasim_flags KIND        options to compile .cu files, and other C++ files of the program, with
+#   cudasim_link KIND         options to link with, together with libcudasim.a
+#   cudasim_library KIND DIR  builds DIR/libcudasim.a, in parallel, unless it is newer than its sources
+cudasim_home=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+cudasim_toolkit() {
+  local home
+  for home in ${CUDA_HOME:+"$CUDA_HOME"} /usr/local/cuda /usr/local/cuda-*; do
+    if [ -f "$home/include/cuda_runtime.h" ]; then echo "$home/include"; return; fi
+  done
+}
+
+cudasim_sanitizer() {
+  case $1 in
+  asan) echo "-fsanitize=address,undefined -fno-sanitize-recover=all" ;;
+  tsan) echo "-fsanitize=thread" ;;
+  esac
+}
+
+# the address sanitizer's code is slow to make: less of it to be optimised
+cudasim_level() { if [ "$1" = asan ]; then echo -O1; else echo -O2; fi; }
+
+cudasim_flags() {
+  echo "-std=c++17 $(cudasim_level "$1") -g -fPIC -ffp-contract=off -Wno-unknown-pragmas -isystem $(cudasim_toolkit)" \
+    "-include $cudasim_home/cudasim.h $(cudasim_sanitizer "$1") -x c++"
+}
+
+cudasim_link() { echo "$(cudasim_sanitizer "$1") -pthread"; }
+
+cudasim_library() {
+  local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 -g -fPIC"
+  flags="$flags $(cudasim_level "$1") -isystem $(cudasim_toolkit)"
+  # TSan must not see the simulator: sanitizers.h
+  if [ "$1" = tsan ]; then flags="$flags -DCUDASIM_TSAN"; else flags="$flags $(cudasim_sanitizer "$1")"; fi
+  mkdir -p "$2" || return
+  if [ -f "$2/libcudasim.a" ] &&
+    [ -z "$(find "$cudasim_home" -newer "$2/libcudasim.a" -name '*.[chs]*')" ]; then return; fi
+  local files
+  files=$(cd "$cudasim_home" && ls -- *.cpp) || return
+  xargs -P "$(nproc)" -I{} g++ $flags -c "$cudasim_home/{}.cpp" -o "$2/{}.o" <<<"${files//.cpp/}" || return
+  rm -f "$2/libcudasim.a"
+  ar rcs "$2/libcudasim.a" $(sed "s|.*|$2/&|; s|cpp$|o|" <<<"$files")
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * gpu_alone.c: the CUDA module against the CPU lanes, without the rest of the program: no HDF5, libfyaml, xxHash or
+ * cmocka, so that it can be built on a machine that has a GPU, gcc and nvcc but little else (Random123 is headers
+ * only: copy the folder and give EXTRA=-I...). `make gpu-alone` builds it beside the module.
+ *
+ *   gpu_alone bits               every model: outcomes, steps, observables, records and states, whole and with pauses
+ *                                that the other backend goes on with: all bytes equal
+ *   gpu_alone rate MODEL [N]...  trial-steps/s for N trials at once (default 10^4 to 10^8), nothing written;
+ *                                TRIAL_STEPS sets how many trial-steps a measurement takes (default 1e11)
+ */
+#include "backend_cpu.h"
+#include "backend_cuda.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { VECTORS_MAX = 8, PARAMETERS_MAX = 32, OBSERVABLES_MAX = 64, PART = 65536, TIMES = 11 };
+
+#define BASIN_MODEL(name) extern const basin_model basin_model_##name;
+#include "models.inc"
+#undef BASIN_MODEL
+
+static const basin_model *const models[] = {
+#define BASIN_MODEL(name) &basin_model_##name,
+#include "models.inc"
+#undef BASIN_MODEL
+};
+
+static _Noreturn void give_up(const char *what, const char *why) {
+  printf("gpu_alone: %s: %s\n", what, why);
+  exit(1);
+}
+
+static void *allocate(size_t count, size_t size) {
+  void *memory = malloc(count * size + 1);
+  if (!memory) give_up("malloc", "out of memory");
+  return memset(memory, 0xff, count * size + 1);
+}
+
+/* ---- a setting of any model: default parameters, teachers of length 1, starts in a ball ---- */
+
+typedef struct setup {
+  basin_setting setting;
+  double parameter[PARAMETERS_MAX];
+  basin_vector teacher[VECTORS_MAX], initial[VECTORS_MAX];
+  basin_stage stage[2];
+} setup;
+
+/* a vector of length 1, all of whose entries differ */
+static void teach(basin_vector *vector, int64_t length) {
+  double *value = allocate((size_t)length, sizeof *value), norm2 = 0;
+  for (int64_t i = 0; i < length; i++) value[i] = cos(1.0 + 0.7 * (double)i);
+  for (int64_t i = 0; i < length; i++) norm2 += value[i] * value[i];
+  for (int64_t i = 0; i < length; i++) value[i] /= sqrt(norm2);
+  *vector = (basin_vector){.source = BASIN_GIVEN, .length = length, .value = value};
+}
+
+static void set_up(setup *s, const basin_model *m, double eta, double tolerance, int64_t steps) {
+  const char *where;
+  memset(s, 0, sizeof *s);
+  for (int i = 0; i < m->parameters; i++) s->parameter[i] = m->parameter[i].initial;
+  for (int i = 0; i < m->teachers; i++)
+    teach(&s->teacher[i], (int64_t)s->parameter[m->teacher[i].length]);
+  for (int i = 0; i < m->initials; i++)
+    s->initial[i] = (basin_vector){
+        .source = BASIN_BALL, .length = (int64_t)s->parameter[m->initial[i].length], .scale = 0.9};
+  s->stage[0].steps = 13;
+  s->stage[1].steps = INT64_MAX;
+  for (int i = 0; i < m->step_sizes; i++) {
+    s->stage[0].eta[i] = eta / 2;
+    s->stage[1].eta[i] = eta;
+  }
+  s->setting = (basin_setting){.parameter = s->parameter,
+                               .teacher = s->teacher,
+                               .initial = s->initial,
+                               .stage = s->stage,
+                               .stages = 2,
+                               .stop = {tolerance, steps},
+                               .key = 12345};
+  const char *wrong = m->check(&s->setting, &where);
+  if (wrong) give_up(m->name, wrong);
+}
+
+static void tear_down(setup *s, const basin_model *m) {
+  for (int i = 0; i < m->teachers; i++) free((void *)(uintptr_t)s->teacher[i].value);
+}
+
+/* ---- bits ---- */
+
+static const int64_t recorded_steps[TIMES] = {0, 1, 2, 13, 14, 16, 50, 100, 333, 1000, 2999};
+
+static basin_part make_part(const basin_job *job) {
+  const int64_t left = job->recorded - job->first;
+  basin_part p = {.first = job->first, .count = job->count};
+  p.recorded = left < 0 ? 0 : left < job->count ? left : job->count;
+  const size_t n = (size_t)p.count, rows = (size_t)(p.recorded * job->times);
+  p.outcome = allocate(n, sizeof *p.outcome);
+  p.steps = allocate(n, sizeof *p.steps);
+  p.final = allocate(n * (size_t)job->finals, sizeof *p.final);
+  p.record = allocate(rows * (size_t)job->observables, sizeof *p.record);
+  p.state = allocate(rows * (size_t)job->model->states, sizeof *p.state);
+  return p;
+}
+
+static void free_part(basin_part *p) {
+  free(p->outcome);
+  free(p->steps);
+  free(p->final);
+  free(p->record);
+  free(p->state);
+  free(p->flight);
+  free(p->flight_state);
+}
+
+static int same(const basin_job *job, const basin_part *x, const basin_part *y) {
+  const size_t n = (size_t)x->count, rows = (size_t)(x->recorded * job->times) * sizeof(double);
+  return !memcmp(x->outcome, y->outcome, n) && !memcmp(x->steps, y->steps, n * sizeof *x->steps) &&
+         !memcmp(x->final, y->final, n * (size_t)job->finals * sizeof *x->final) &&
+         !memcmp(x->record, y->record, rows * (size_t)job->observables) &&
+         !memcmp(x->state, y->state, rows * (size_t)job->model->states);
+}
+
+/* one job by the CPU, by the device, and by both in turns: 0 where all agree */
+static int compare(const basin_backend backend[2], const basin_job *job) {
+  basin_error error = {""};
+  basin_part part[3];
+  int64_t ended[BASIN_OUTCOMES] = {0};
+  for (int way = 0; way < 3; way++) {
+    basin_watch watch = {.stop = way == 2};
+    basin_status status = BASIN_INTERRUPTED;
+    part[way] = make_part(job);
+    for (int turn = way == 1; status == BASIN_INTERRUPTED; turn++) {
+      const basin_backend *b = &backend[way == 2 ? turn % 2 : way];
+      status = b->run(b->self, 0, job, &part[way], &watch, &error);
+    }
+    if (status) give_up(job->model->name, error.text);
+  }
+  for (int64_t i = 0; i < job->count; i++) ended[part[0].outcome[i]]++;
+  const int whole = same(job, &part[0], &part[1]), turns = same(job, &part[0], &part[2]);
+  printf("%-8s %6lld trials, %-14s %5lld recorded: %s, %s in turns;", job->model->name,
+         (long long)job->count, job->setting->stop.tolerance > 0 ? "to a tolerance" : "early rule",
+         (long long)part[0].recorded, whole ? "same bits" : "OTHER BITS",
+         turns ? "same bits" : "OTHER BITS");
+  for (int o = 0; o < BASIN_OUTCOMES; o++) printf(" %lld", (long long)ended[o]);
+  printf("\n");
+  for (int way = 0; way < 3; way++) free_part(&part[way]);
+  return !whole || !turns;
+}
+
+static int compare_all(const basin_backend backend[2]) {
+  static const int64_t count[] = {1, 1000, 20000};
+  int wrong = 0, compared = 0, index[OBSERVABLES_MAX];
+  for (int i = 0; i < OBSERVABLES_MAX; i++) index[i] = i;
+  for (size_t m = 0; m < sizeof models / sizeof *models; m++)
+    for (int rule = 0; rule < 2; rule++)
+      for (int size = 0; size < 3; size++) {
+        setup s;
+        set_up(&s, models[m], size == 1 ? 0.2 : 0.02, rule ? 1e-3 : 0, 3000);
+        const int64_t first = size ? 999999990000 : 0;
+        const basin_job job = {.model = models[m],
+                               .setting = &s.setting,
+                               .first = first,
+                               .count = count[size],
+                               .recorded = first + 500,
+                               .times = TIMES,
+                               .time = recorded_steps,
+                               .finals = models[m]->observables,
+                               .final = index,
+                               .observables = models[m]->observables,
+                               .observable = index,
+                               .keep_states = 1};
+        wrong += compare(backend, &job);
+        compared++;
+        tear_down(&s, models[m]);
+      }
+  printf("%d passed, %d failed\n", compared - wrong, wrong);
+  return wrong > 0;
+}
+
+/* ---- rate ---- */
+
+typedef struct load {
+  const basin_backend *backend;
+  const basin_model *model;
+  const basin_setting *setting;
+  int64_t trials, next; /* next: first trial of the next part, taken atomically */
+  basin_watch watch;
+  int workers; /* started so far */
+} load;
+
+static void *work(void *argument) {
+  load *l = argument;
+  const int number = __atomic_fetch_add(&l->workers, 1, __ATOMIC_RELAXED);
+  basin_error error;
+  for (;;) {
+    const int64_t first = __atomic_fetch_add(&l->next, PART, __ATOMIC_RELAXED);
+    if (first >= l->trials) return NULL;
+    const int64_t left = l->trials - first;
+    const basin_job job = {.model = l->model,
+                           .setting = l->setting,
+                           .first = first,
+                           .count = left < PART ? left : PART};
+    basin_part part = make_part(&job);
+    if (l->backend->run(l->backend->self, number, &job, &part, &l->watch, &error))
+      give_up("rate", error.text);
+    free_part(&part);
+  }
+}
+
+/* seconds for so many trials of so many steps; the early rule is asked, and never decides (last stage of size 0) */
+static double measure(const basin_backend *backend, const basin_model *model, int64_t trials,
+                      int64_t steps) {
+  setup s;
+  struct timespec begun, ended;
+  pthread_t *thread = allocate((size_t)backend->workers, sizeof *thread);
+  set_up(&s, model, 0, 0, steps);
+  s.stage[0].steps = (int64_t)1 << 40;
+  for (int i = 0; i < model->step_sizes; i++) s.stage[0].eta[i] = 1e-4;
+  load l = {.backend = backend, .model = model, .setting = &s.setting, .trials = trials};
+  clock_gettime(CLOCK_MONOTONIC, &begun);
+  for (int i = 0; i < backend->workers; i++)
+    if (pthread_create(&thread[i], NULL, work, &l)) give_up("rate", "no thread can be started");
+  for (int i = 0; i < backend->workers; i++) pthread_join(thread[i], NULL);
+  clock_gettime(CLOCK_MONOTONIC, &ended);
+  if (l.watch.trial_steps != trials * steps) give_up("rate", "not every step was taken");
+  tear_down(&s, model);
+  free(thread);
+  return (double)(ended.tv_sec - begun.tv_sec) + 1e-9 * (double)(ended.tv_nsec - begun.tv_nsec);
+}
+
+static int rate(const basin_backend *backend, int words, char **word) {
+  const double total = getenv("TRIAL_STEPS") ? atof(getenv("TRIAL_STEPS")) : 1e11;
+  const basin_model *model = NULL;
+  for (size_t m = 0; words && m < sizeof models / sizeof *models; m++)
+    if (!strcmp(models[m]->name, *word)) model = models[m];
+  if (!model) give_up("rate", "which model?");
+  words--;
+  word++;
+  measure(backend, model, (int64_t)PART * backend->workers, 16); /* streams and buffers are made */
+  for (int i = 0; i < (words ? words : 5); i++) {
+    const double trials = words ? atof(word[i]) : pow(10, 4 + i);
+    const double steps = fmin(fmax(total / trials, 128), 1 << 20);
+    const double seconds = measure(backend, model, (int64_t)trials, (int64_t)steps);
+    printf("%s %.0f trials %.0f steps %.4f s %.4g trial-steps/s\n", model->name, trials,
+           floor(steps), seconds, trials * floor(steps) / seconds);
+    fflush(stdout);
+  }
+  return 0;
+}
+
+int main(int words, char **word) {
+  basin_backend backend[2];
+  basin_error error;
+  if (words < 2 || (strcmp(word[1], "bits") && strcmp(word[1], "rate")))
+    give_up("usage", "gpu_alone bits, or gpu_alone rate MODEL [N]...");
+  if (basin_cpu_open(NULL, 1, &backend[0], &error)) give_up("cpu", error.text);
+  if (basin_cuda_open(NULL, 0, &backend[1], &error)) give_up("cuda", error.text);
+  printf("%s; %s\n", backend[0].description, backend[1].description);
+  const int wrong = strcmp(word[1], "bits") ? rate(&backend[1], words - 2, word + 2)
+                                            : compare_all(backend);
+  for (int i = 0; i < 2; i++) backend[i].close(backend[i].self);
+  return wrong;
+}
