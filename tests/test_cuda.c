@@ -12,6 +12,7 @@
 #include "cudasim/control.h"
 #include "part.h"
 #include <dlfcn.h>
+#include <pthread.h>
 #include <unistd.h>
 
 static const char experiment_text[] =
@@ -246,6 +247,96 @@ static void launch_fails(void **unused) {
   basin_experiment_free(e);
 }
 
+/* four times as many trials as threads: those that are done take the next ones inside one launch */
+static void refilled(void **unused) {
+  static const char *const set[] = {"stop.max_steps=48", "record.trials=0"};
+  if (!count) skip();
+  basin_experiment *e = experiment_with(set, 2);
+  int index[64];
+  basin_job job;
+  basin_error error;
+  basin_part host, device;
+  basin_watch watch = {0};
+  (void)unused;
+  make_job(e, 0, 0, 65536, index, &job, &host);
+  assert_ok(run_on(0, &job, &host, &watch, &error), error);
+  make_job(e, 0, 0, 65536, index, &job, &device);
+  const long long before = count(0, CUDASIM_LAUNCHES);
+  assert_ok(run_on(1, &job, &device, &watch, &error), error);
+  /* kernel_start, kernel_run, once more for the last few, kernel_finish */
+  assert_in_range(count(0, CUDASIM_LAUNCHES) - before, 3, 4);
+  assert_same_part(e, 0, &host, &device);
+  basin_part_free(&host);
+  basin_part_free(&device);
+  basin_experiment_free(e);
+}
+
+/* a part that runs on another thread until it is told to stop */
+typedef struct neighbour {
+  basin_backend *backend;
+  basin_job job;
+  basin_part part;
+  basin_watch watch;
+  basin_status status;
+} neighbour;
+
+static void *run_neighbour(void *argument) {
+  neighbour *n = argument;
+  basin_error error;
+  n->status = n->backend->run(n->backend->self, 1, &n->job, &n->part, &n->watch, &error);
+  return NULL;
+}
+
+/* paused with the device to itself, taken up and paused again beside a neighbour, when its share of the threads is
+   too small for all that were under way: those that wait for a thread are kept */
+static void paused_while_waiting(void **unused) {
+  static const char *const set[] = {"variants.cnn.schedule=[{eta: 0.0005}]", "stop.max_steps=6000",
+                                    "stop.at=1e-9", "record.trials=0"};
+  if (!count) skip();
+  basin_experiment *e = experiment_with(set, 4);
+  int index[64];
+  basin_job job;
+  basin_error error;
+  basin_part host, part;
+  basin_backend backend;
+  basin_watch watch = {0};
+  neighbour n = {.backend = &backend};
+  pthread_t thread;
+  (void)unused;
+  make_job(e, 2, 0, 20000, index, &job, &host);
+  assert_ok(run_on(0, &job, &host, &watch, &error), error);
+  make_job(e, 2, 0, 20000, index, &job, &part);
+  make_job(e, 2, 90000, 64, index, &n.job, &n.part);
+  basin_setting endless = *n.job.setting;
+  endless.stop = (basin_stop){.tolerance = 1e-300, .max_steps = BASIN_STEPS_MAX};
+  n.job.setting = &endless;
+  assert_ok(basin_cuda_open(NULL, 2, &backend, &error), error);
+
+  watch = (basin_watch){.stop = 1};
+  assert_int_equal(backend.run(backend.self, 0, &job, &part, &watch, &error), BASIN_INTERRUPTED);
+  const int64_t alone = part.flights;
+  const long long before = count(0, CUDASIM_LAUNCHES);
+  assert_int_equal(pthread_create(&thread, NULL, run_neighbour, &n), 0);
+  while (count(0, CUDASIM_LAUNCHES) == before) usleep(1000);
+  assert_int_equal(backend.run(backend.self, 0, &job, &part, &watch, &error), BASIN_INTERRUPTED);
+  __atomic_store_n(&n.watch.stop, 1, __ATOMIC_RELAXED);
+  pthread_join(thread, NULL);
+  backend.close(backend.self);
+
+  /* half of the threads: fewer steps were taken than by one launch of all */
+  assert_true(alone > 10000 && n.status == BASIN_INTERRUPTED);
+  int waited = 0;
+  for (int64_t f = 0; f < part.flights; f++) waited += part.flight[f].step == 1024;
+  assert_true(waited > 1000);
+  watch.stop = 0;
+  assert_ok(run_on(0, &job, &part, &watch, &error), error);
+  assert_same_part(e, 2, &host, &part);
+  basin_part_free(&host);
+  basin_part_free(&part);
+  basin_part_free(&n.part);
+  basin_experiment_free(e);
+}
+
 /* nothing of all this is left on the device */
 static void nothing_left(void **unused) {
   if (!count) skip();
@@ -271,6 +362,7 @@ int main(int words, char **word) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_part),     cmocka_unit_test(paused_and_mixed),
       cmocka_unit_test(out_of_memory), cmocka_unit_test(launch_fails),
+      cmocka_unit_test(refilled),      cmocka_unit_test(paused_while_waiting),
       cmocka_unit_test(nothing_left),
   };
   return cmocka_run_group_tests_name("cuda", tests, set_up, remove_folder);
