@@ -202,7 +202,7 @@ static double place(const axis *a, double at) { return at == INFINITY ? a->infin
 static void set_axis(figure *f, const char *x, const axis *a) {
   int infinite = 0;
   for (int64_t i = 0; i < f->cells; i++) infinite |= parameter(&f->cell[i], x) == INFINITY;
-  if (a->logarithmic) fputs("set logscale x\n", f->pipe);
+  if (a->logarithmic) fputs("set logscale x\nset autoscale xfix\n", f->pipe);
   if (!infinite) return;
   fputs("set xtics (",
         f->pipe); /* a tic per value: gnuplot's own would run on to infinity's place */
