@@ -226,6 +226,9 @@ static basin_status run_shard(const basin_arguments *a, const basin_campaign *c,
   if (!s.quiet)
     fprintf(stderr, "shard %lld of %lld on %s: %s\n", (long long)shard, (long long)shards, host,
             backend);
+  r->options.part_trials = c->part_trials;
+  if (!s.quiet) status = show_estimate(c->experiment, r, stderr, error);
+  if (status) return status;
   status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
   end_line(&s);
   if (s.quiet || status) return status;
