@@ -230,6 +230,10 @@ bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 	@.ci/setup build bench
 	@bench/run $(BUILD)
 
+bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make bench` first for JAX)
+	@.ci/setup build bench
+	@bench/sampled $(BUILD)
+
 bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of disk)
 	@bench/campaign $(BUILD)
 
