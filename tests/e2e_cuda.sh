@@ -26,6 +26,8 @@ same() {
 
 # ---- every shipped experiment, smaller, by both rules; all records and states; several orders, devices, part sizes ----
 
+steps=3000
+[ -z "$quick" ] || steps=400
 everything='record={trials: 20, steps: {log: 30}, parameters: true}'
 for file in "$here"/data/experiments/*.yaml; do
   name=$(basename "$file" .yaml)
@@ -36,7 +38,7 @@ for file in "$here"/data/experiments/*.yaml; do
   fi
   for order in 0 1 2; do
     export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
-    same "$name, order $order" "$file" --trials 150 --set stop.max_steps=3000
+    same "$name, order $order" "$file" --trials 150 --set stop.max_steps=$steps
     same "$name, order $order, all recorded" "$file" --trials 50 --set stop.max_steps=500 --set "$everything" --threads 3
     same "$name, order $order, to a tolerance" "$file" --trials 70 --set stop.max_steps=700 --set stop.at=0.5 --part-trials 33
     [ -z "$quick" ] || break
@@ -45,7 +47,7 @@ done
 # more trials than threads, so that threads take up one trial after another
 for order in 0 1 2; do
   export CUDASIM_ORDER=$order CUDASIM_DEVICES=1
-  same "refill, order $order" "$here/data/experiments/cnn-table5-1.yaml" --trials 3000 --part-trials 3000 --set stop.max_steps=200
+  same "refill, order $order" "$here/data/experiments/cnn-table5-1.yaml" --trials 3000 --part-trials 3000 --set stop.max_steps=$((steps / 15))
   [ -z "$quick" ] || break
 done
 if [ -n "$quick" ]; then
