@@ -50,8 +50,8 @@ FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
 FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
 HOST    := $(filter-out host/main.c host/lanes.c host/model_entry.c,$(wildcard host/*.c))
-OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(MODELS:%=$(BUILD)/model_%.o) \
-           $(foreach isa,$(ISAS),$(foreach gradient,$(GRADIENTS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(gradient).o)))
+LANES   := $(foreach isa,$(ISAS),$(foreach gradient,$(GRADIENTS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(gradient).o)))
+OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(MODELS:%=$(BUILD)/model_%.o) $(LANES)
 TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
@@ -193,8 +193,7 @@ cudasim: $(CUDASIM)
 $(BUILD)/tests/test_cuda: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(MODELS:%=$(BUILD)/model_%.o) $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/lanes_%_$(isa).o)) \
-         $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o
+ALONE := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o
 $(BUILD)/gpu_alone: tests/gpu_alone.c $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread

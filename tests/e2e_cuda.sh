@@ -183,7 +183,7 @@ check "finished parts are kept: $kept" test "$kept" -gt 0
 check "the same command goes on" run "${small[@]}" --backend cuda -o fault.h5
 check "and writes the same bytes" cmp sound.h5 fault.h5
 
-# ---- random words: cuRAND's for the kernels, Random123's for the lanes, and what curand4 gives ----
+# ---- random words: cuRAND's for the kernels, those of the lanes, and what curand4 gives ----
 
 cat > words.c <<'C'
 #include "philox.h"
@@ -210,7 +210,7 @@ int main(void) {
 }
 C
 toolkit=$(. "$here/tests/cudasim/cudasim.sh" && cudasim_toolkit)
-check "words by Random123" sh -c "gcc -O1 -ffp-contract=off -I'$here/include' words.c -lm -o by123 && ./by123 > by123.txt"
+check "words of the lanes" sh -c "gcc -O1 -ffp-contract=off -I'$here/include' words.c -lm -o by123 && ./by123 > by123.txt"
 check "words by cuRAND, also by its curand4" sh -c "g++ -O1 -ffp-contract=off -DBASIN_CURAND -I'$here/include' \
   -isystem '$toolkit' -x c++ words.c -lm -o bycurand && ./bycurand > bycurand.txt"
 check "the same words" cmp by123.txt bycurand.txt

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * gpu_alone.c: the CUDA module against the CPU lanes, without the rest of the program: no HDF5, libfyaml, xxHash or
- * cmocka, so that it can be built on a machine that has a GPU, gcc and nvcc but little else (Random123 is headers
- * only: copy the folder and give EXTRA=-I...). `make gpu-alone` builds it beside the module.
+ * cmocka, so that it can be built on a machine that has a GPU, gcc and nvcc but little else. `make gpu-alone`
+ * builds it beside the module.
  *
  *   gpu_alone bits               every model: outcomes, steps, observables, records and states, whole and with pauses
  *                                that the other backend goes on with: all bytes equal
@@ -74,13 +74,14 @@ static void set_up(setup *s, const basin_model *m, double eta, double tolerance,
     s->stage[0].eta[i] = eta / 2;
     s->stage[1].eta[i] = eta;
   }
-  s->setting = (basin_setting){.parameter = s->parameter,
-                               .teacher = s->teacher,
-                               .initial = s->initial,
-                               .stage = s->stage,
-                               .stages = 2,
-                               .stop = {tolerance, steps},
-                               .key = 12345};
+  s->setting = (basin_setting){
+      .parameter = s->parameter,
+      .teacher = s->teacher,
+      .initial = s->initial,
+      .stage = s->stage,
+      .stages = 2,
+      .stop = {.tolerance = tolerance, .tolerance_spurious = tolerance, .max_steps = steps},
+      .key = 12345};
   const char *wrong = m->check(&s->setting, &where);
   if (wrong) give_up(m->name, wrong);
 }

@@ -4,6 +4,7 @@
  */
 #include "test.h"
 #include "philox.h"
+#include <Random123/philox.h>
 
 enum { DRAWS = 1 << 20 };
 
