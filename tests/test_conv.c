@@ -100,7 +100,7 @@ static void make_problem(problem *x, int k, int p, int drawn, double eta_a, doub
                                .initial = x->initial,
                                .stage = x->stage,
                                .stages = 1,
-                               .stop = {0, 1000000},
+                               .stop = {.max_steps = 1000000},
                                .key = test_random(state)};
 }
 
