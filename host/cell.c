@@ -233,7 +233,6 @@ static basin_status read_stop(basin_scope *scope, const basin_node *stop, basin_
   if (!status && at && !(cell->setting.stop.tolerance > 0))
     status = basin_fail_at(error, at->place, "stop.at is %g, expected a tolerance above 0",
                            cell->setting.stop.tolerance);
-  cell->setting.stop.tolerance_spurious = cell->setting.stop.tolerance;
   if (!status && spurious)
     status = basin_scope_value(scope, spurious, "stop.at_spurious",
                                &cell->setting.stop.tolerance_spurious, error);

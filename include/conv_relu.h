@@ -485,7 +485,7 @@ static inline void conv_prepare(const basin_setting *setting, double shift, conv
   cell->e1_spurious = -BASIN_PI * cell->a1 / cell->stiff;
   cell->e2_spurious = -BASIN_PI * cell->a2 / (BASIN_PI - 1);
   cell->tolerance = setting->stop.tolerance;
-  cell->tolerance_spurious = setting->stop.tolerance_spurious;
+  cell->tolerance_spurious = basin_tolerance_spurious(&setting->stop);
   cell->inputs = setting->gradient.inputs;
 
   /* the early rule's conditions on the step sizes, see conv_decide() */

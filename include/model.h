@@ -102,9 +102,13 @@ typedef struct basin_stage {
 typedef struct basin_stop {
   double
       tolerance; /* stop where the squared distance to the optimum is at most this; 0: the early rule */
-  double tolerance_spurious; /* the same for a spurious one; by default the same */
+  double tolerance_spurious; /* the same for a spurious one; 0: the same number */
   int64_t max_steps;         /* the trial is unresolved after so many steps */
 } basin_stop;
+
+static inline double basin_tolerance_spurious(const basin_stop *stop) {
+  return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;
+}
 
 /* What gradient descent follows: the expectation over the inputs, or the mean over fresh ones at every step. */
 enum basin_sampler {

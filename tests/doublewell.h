@@ -29,7 +29,7 @@
    BASIN_CAN(BASIN_UNRESOLVED))
 
 typedef struct doublewell_cell {
-  double tilt, tolerance;
+  double tilt, tolerance, tolerance_spurious;
   double well[3];  /* roots of f', ascending: global minimum, maximum, spurious minimum */
   int small_steps; /* eta f'' <= 1 for |x| <= 1.5, so that x never jumps over a root */
   uint64_t key;
@@ -66,6 +66,7 @@ static inline void doublewell_prepare(const basin_setting *setting, doublewell_c
   memset(cell, 0, sizeof *cell);
   cell->tilt = setting->parameter[0];
   cell->tolerance = setting->stop.tolerance;
+  cell->tolerance_spurious = basin_tolerance_spurious(&setting->stop);
   cell->key = setting->key;
   cell->source = (int)setting->initial[0].source;
   cell->scale = setting->initial[0].scale;
@@ -118,7 +119,7 @@ BASIN_HD void doublewell_reached(const doublewell_cell *cell, const doublewell_s
                                  mask outcome[BASIN_OUTCOMES]) {
   const real left = s->x - r_set(cell->well[0]), right = s->x - r_set(cell->well[2]);
   outcome[BASIN_GLOBAL] = r_le(left * left, r_set(cell->tolerance));
-  outcome[BASIN_SPURIOUS] = r_le(right * right, r_set(cell->tolerance));
+  outcome[BASIN_SPURIOUS] = r_le(right * right, r_set(cell->tolerance_spurious));
   outcome[BASIN_DIVERGED] = m_not(r_le(r_abs(s->x), r_set(1e50)));
 }
 
