@@ -129,4 +129,9 @@ elif command -v setpriv >/dev/null; then
   chmod 755 "$work" && cp "$basin" small.yaml . 2>/dev/null
   expect 1 'Permission denied' setpriv --reuid=65534 --regid=65534 --clear-groups "$work/basin" run "$work/small.yaml" -o "$work/locked/x.h5"
 fi
+
+# the page of the README is an experiment
+sed -n '/^```yaml/,/^```/{/^```/!p}' "$here/README.md" > page.yaml
+expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run
+expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run --set 'gradient={sampled: {inputs: 16, sampler: projected}}'
 finish
