@@ -183,6 +183,16 @@ check "finished parts are kept: $kept" test "$kept" -gt 0
 check "the same command goes on" run "${small[@]}" --backend cuda -o fault.h5
 check "and writes the same bytes" cmp sound.h5 fault.h5
 
+# ---- shards of a campaign on different backends ----
+
+less=(--trials 200 --set stop.max_steps=2000 --set allow.unresolved=1)
+rm -f cpu.h5
+check "one run by the CPU" "$basin" run "$table" -q --no-provenance "${less[@]}" --backend cpu -o cpu.h5
+check "a shard by CUDA" "$basin" run "$table" -q "${less[@]}" -o mixed/ --shard 1/2 --backend cuda
+check "a shard by the CPU" "$basin" run "$table" -q "${less[@]}" -o mixed/ --shard 2/2 --backend cpu
+check "merged" "$basin" merge mixed/ -q --no-provenance -o mixed.h5
+check "mixed: the same bytes" cmp cpu.h5 mixed.h5
+
 # ---- random words: cuRAND's for the kernels, those of the lanes, and what curand4 gives ----
 
 cat > words.c <<'C'
