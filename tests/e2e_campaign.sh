@@ -220,16 +220,15 @@ stop: {at: 1e-12, max_steps: 1e9}
 allow: {unresolved: 1}
 record: {trials: 2, steps: {log: 20}, parameters: true}
 Y
-start=$(date +%s%N)
-check "a long part, undisturbed" run long.yaml -o long1.h5 --threads 1
-elapsed=$((($(date +%s%N) - start) / 1000000))
+work_ms=$(cpu_of run long.yaml -o long1.h5 --threads 1)
+check "a long part, undisturbed" test -s long1.h5
 whole=$(h5dump -a /provenance/trial_steps long1.h5 | sed -n 's/.*(0): "\([0-9]*\).*/\1/p')
 check "a long part, without provenance" run long.yaml -o long2.h5 --no-provenance
 for order in 'USR1 TERM' 'TERM USR1' INT USR1 HUP; do
   rm -rf long
   env --default-signal=INT "$basin" run long.yaml -q -o long/ --threads 1 2> said &
   pid=$!
-  sleep "$(awk "BEGIN { print $elapsed / 2000 }")"
+  await_cpu $pid $((work_ms / 2))
   begun=$(date +%s%N)
   for signal in $order; do kill -$signal $pid; done
   wait $pid
@@ -246,7 +245,7 @@ done
 rm -rf long
 "$basin" run long.yaml -q -o long/ --threads 1 2> said &
 pid=$!
-sleep "$(awk "BEGIN { print $elapsed / 2000 }")"
+await_cpu $pid $((work_ms / 2))
 kill -TERM $pid
 wait $pid
 flip long/parts/*.saved 700

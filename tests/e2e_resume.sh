@@ -22,14 +22,15 @@ options=(run long.yaml -q --no-provenance --part-trials 64)
 run() { "$basin" "${options[@]}" "$@"; }
 
 start=$(date +%s%N)
-check "an undisturbed run" run -o whole.h5
+work_ms=$(cpu_of run -o whole.h5)
 elapsed=$((($(date +%s%N) - start) / 1000000))
+check "an undisturbed run" test -s whole.h5
 
 # SIGINT and SIGTERM: exit code 75 within a second, finished parts kept, the same command goes on
 for signal in INT TERM; do
   env --default-signal=INT "$basin" "${options[@]}" -o $signal.h5 2> said & # the shell would have it ignored
   pid=$!
-  sleep "$(awk "BEGIN { print $elapsed / 2500 }")"
+  await_cpu $pid $((work_ms * 2 / 5))
   kill -$signal $pid 2>/dev/null
   begun=$(date +%s%N)
   wait $pid
