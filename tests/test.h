@@ -42,4 +42,18 @@ static inline double test_uniform(uint64_t *state) {
   return (double)(test_random(state) >> 11) * 0x1p-53;
 }
 
+/* the bytes of a file, allocated */
+static inline char *test_read_file(const char *path, size_t *size) {
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  assert_int_equal(fseek(file, 0, SEEK_END), 0);
+  *size = (size_t)ftell(file);
+  rewind(file);
+  char *bytes = malloc(*size + 1);
+  assert_non_null(bytes);
+  assert_int_equal(fread(bytes, 1, *size, file), *size);
+  fclose(file);
+  return bytes;
+}
+
 #endif

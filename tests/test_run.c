@@ -6,7 +6,6 @@
 #include "test.h"
 #include "backend_cpu.h"
 #include "part.h"
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char experiment_text[] =
@@ -55,19 +54,6 @@ static basin_experiment *experiment_with(const char *const *set, int sets) {
   return e;
 }
 
-static char *read_file(const char *path, size_t *size) {
-  struct stat status;
-  FILE *file = fopen(path, "rb");
-  assert_non_null(file);
-  assert_int_equal(fstat(fileno(file), &status), 0);
-  *size = (size_t)status.st_size;
-  char *bytes = malloc(*size + 1);
-  assert_non_null(bytes);
-  assert_int_equal(fread(bytes, 1, *size, file), *size);
-  fclose(file);
-  return bytes;
-}
-
 /* run into a file and return its bytes */
 static char *run(const basin_experiment *e, const char *isa, int threads, int64_t part_trials,
                  size_t *size) {
@@ -81,7 +67,7 @@ static char *run(const basin_experiment *e, const char *isa, int threads, int64_
                                      .no_provenance = 1};
   const basin_status status = basin_run(e, &options, &error);
   if (status != BASIN_OK && status != BASIN_OUTSIDE) fail_msg("%s", error.text);
-  char *bytes = read_file(path, size);
+  char *bytes = test_read_file(path, size);
   unlink(path);
   return bytes;
 }

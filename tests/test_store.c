@@ -54,19 +54,6 @@ static basin_run_options options(void) {
       .output = output, .threads = 1, .part_trials = 16, .no_provenance = 1, .stop = &stop};
 }
 
-static char *read_file(const char *path, size_t *size) {
-  struct stat status;
-  FILE *file = fopen(path, "rb");
-  assert_non_null(file);
-  assert_int_equal(fstat(fileno(file), &status), 0);
-  *size = (size_t)status.st_size;
-  char *bytes = malloc(*size + 1);
-  assert_non_null(bytes);
-  assert_int_equal(fread(bytes, 1, *size, file), *size);
-  fclose(file);
-  return bytes;
-}
-
 static void write_file(const char *path, const char *bytes, size_t size) {
   FILE *file = fopen(path, "wb");
   assert_non_null(file);
@@ -146,7 +133,7 @@ static void damaged_part(void **unused) {
   (void)unused;
   make_parts(4);
   const char *path = a_part();
-  char *bytes = read_file(path, &size);
+  char *bytes = test_read_file(path, &size);
   for (size_t i = 0; i < size; i++) {
     bytes[i] ^= (char)(1 << i % 8);
     write_file(path, bytes, size);
@@ -190,7 +177,7 @@ static void other_version(void **unused) {
   size_t size;
   (void)unused;
   make_parts(4);
-  char *bytes = read_file(a_part(), &size);
+  char *bytes = test_read_file(a_part(), &size);
   strcpy(bytes + 16, "0.0.9"); /* the preamble: magic, format, version, and their hash */
   const uint64_t hash = basin_hash(0, bytes, 40);
   memcpy(bytes + 40, &hash, sizeof hash);
@@ -208,12 +195,12 @@ static void resume_to_same_bytes(void **unused) {
   basin_run_options o = options();
   (void)unused;
   assert_ok(basin_run(e, &o, &error), error);
-  char *bytes = read_file(output, &size);
+  char *bytes = test_read_file(output, &size);
   unlink(output);
 
   make_parts(20);
   size_t part_size;
-  char *part = read_file(a_part(), &part_size);
+  char *part = test_read_file(a_part(), &part_size);
   part[part_size / 2] ^= 1;
   write_file(a_part(), part, part_size);
   free(part);
@@ -224,7 +211,7 @@ static void resume_to_same_bytes(void **unused) {
   assert_true(status == BASIN_INTERRUPTED || status == BASIN_OK);
   o = options();
   if (status) assert_ok(basin_run(e, &o, &error), error);
-  char *other = read_file(output, &other_size);
+  char *other = test_read_file(output, &other_size);
   assert_true(size == other_size && !memcmp(bytes, other, size));
   assert_int_equal(access(parts, F_OK), -1);
   free(bytes);
@@ -252,7 +239,7 @@ static void damaged_output(void **unused) {
   int refused = 0;
   (void)unused;
   assert_ok(basin_run(e, &o, &error), error);
-  char *bytes = read_file(output, &size);
+  char *bytes = test_read_file(output, &size);
   for (int i = 0; i < 4200; i++) {
     const size_t at = i < 4000 ? (size_t)(test_random(&state) % size)
                                : (size_t)(i - 4000) * size / 200,
@@ -296,7 +283,7 @@ static void foreign_output(void **unused) {
   assert_int_equal(basin_results_open(output, &results, &error), BASIN_BAD_INPUT);
   assert_int_equal(basin_run(e, &o, &error), BASIN_BAD_INPUT);
   size_t size;
-  char *bytes = read_file(output, &size);
+  char *bytes = test_read_file(output, &size);
   assert_true(size == 15 && !memcmp(bytes, "not HDF5 at all", 15)); /* nothing overwritten */
   free(bytes);
   unlink(output);
