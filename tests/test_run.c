@@ -22,12 +22,12 @@ static const char experiment_text[] =
     "  bad: {model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 9}]}\n"
     "  sgd: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, stop: {at: 0.05, at_spurious: "
     "0.3, max_steps: "
-    "700}, schedule: [{steps: 13, eta: 0.02}, {eta: 0.05}], gradient: {sampled: {inputs: 2, "
+    "700}, schedule: [{steps: 13, eta: 0.02}, {eta: 0.05}], gradient: {sampled: {inputs: 1, "
     "sampler: "
     "direct}}}\n"
     "  prj: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, stop: {at: 0.05, at_spurious: "
     "0.3, max_steps: "
-    "700}, schedule: [{eta: 0.2}], gradient: {sampled: {inputs: 3, sampler: projected}}}\n"
+    "700}, schedule: [{eta: 0.2}], gradient: {sampled: {inputs: 2, sampler: projected}}}\n"
     "stop: {max_steps: 700}\n"
     "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
 
