@@ -69,8 +69,12 @@ typedef struct driver {
   model_stage stage[BASIN_STAGES_MAX];
   int64_t stage_end[BASIN_STAGES_MAX]; /* first step behind each stage */
   int64_t states;                      /* reals of a state */
-  model_state *x; /* [VECTORS] states; behind them `fresh` and the scratch of the sampled steps */
+#ifdef BASIN_SAMPLER
+  model_state *x; /* the states of one vector; behind them `fresh` and the scratch of the steps */
   real *work;
+#else
+  model_state x[VECTORS], drawn; /* `drawn` is what `fresh` points to */
+#endif
   model_rates rates[VECTORS];
   unsigned active[VECTORS]; /* bit per lane with a running trial */
   int64_t trial[LANES];     /* index in the part */
@@ -89,16 +93,23 @@ typedef struct driver {
   int blocks;           /* likewise */
 } driver;
 
-/* the state of vector v */
-static inline model_state *at(const driver *d, int v) {
-  return d->x + v * (d->states / STATE_REALS);
+/* the state of vector v; its reals, known beforehand where they are a structure */
+#ifdef BASIN_SAMPLER
+static inline model_state *at(driver *d, int v) { return d->x + v * d->states; }
+static inline int64_t states(const driver *d) { return d->states; }
+#else
+static inline model_state *at(driver *d, int v) { return d->x + v; }
+static inline int64_t states(const driver *d) {
+  (void)d;
+  return STATE_REALS;
 }
+#endif
 
 /* ---- single lanes of whole vectors ---- */
 
 static void lane_copy(const driver *d, model_state *to, int to_lane, const model_state *from,
                       int from_lane) {
-  for (int64_t i = 0; i < d->states; i++)
+  for (int64_t i = 0; i < states(d); i++)
     r_lane_set((real *)to + i, to_lane, r_lane((const real *)from + i, from_lane));
 }
 
@@ -158,8 +169,8 @@ static void record(const driver *d, int64_t trial, int64_t time, const model_sta
   observe(d, x, lane, seen);
   for (int i = 0; i < job->observables; i++)
     part->record[(i * part->recorded + trial) * job->times + time] = pick(seen, job->observable[i]);
-  for (int64_t i = 0; job->keep_states && i < d->states; i++)
-    part->state[(trial * job->times + time) * d->states + i] = canonical(
+  for (int64_t i = 0; job->keep_states && i < states(d); i++)
+    part->state[(trial * job->times + time) * states(d) + i] = canonical(
         r_lane((const real *)x + i, lane));
 }
 
@@ -247,8 +258,8 @@ static void launch(driver *d, int lane, int64_t trial, int64_t step) {
 static void resume(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
   const basin_flight *flight = &d->part->flight[d->next_flight];
-  const double *state = d->part->flight_state + d->next_flight * d->states;
-  for (int64_t i = 0; i < d->states; i++) r_lane_set((real *)at(d, v) + i, l, state[i]);
+  const double *state = d->part->flight_state + d->next_flight * states(d);
+  for (int64_t i = 0; i < states(d); i++) r_lane_set((real *)at(d, v) + i, l, state[i]);
   launch(d, lane, flight->trial, flight->step);
   d->next_flight++;
 }
@@ -406,7 +417,7 @@ static basin_status pause_part(driver *d) {
   basin_part *part = d->part;
   int64_t flights = 0, waiting = part->flights - d->next_flight;
   basin_flight *flight = malloc((size_t)(waiting + LANES) * sizeof *flight);
-  double *state = malloc((size_t)((waiting + LANES) * d->states) * sizeof *state);
+  double *state = malloc((size_t)((waiting + LANES) * states(d)) * sizeof *state);
   if (!flight || !state) {
     free(flight);
     free(state);
@@ -416,14 +427,14 @@ static basin_status pause_part(driver *d) {
     const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
     if (!(d->active[v] >> l & 1)) continue;
     flight[flights] = (basin_flight){d->trial[lane], d->clock - d->start[lane]};
-    for (int64_t i = 0; i < d->states; i++)
-      state[flights * d->states + i] = r_lane((const real *)at(d, v) + i, l);
+    for (int64_t i = 0; i < states(d); i++)
+      state[flights * states(d) + i] = r_lane((const real *)at(d, v) + i, l);
     flights++;
   }
   if (waiting > 0) {
     memcpy(flight + flights, part->flight + d->next_flight, (size_t)waiting * sizeof *flight);
-    memcpy(state + flights * d->states, part->flight_state + d->next_flight * d->states,
-           (size_t)(waiting * d->states) * sizeof *state);
+    memcpy(state + flights * states(d), part->flight_state + d->next_flight * states(d),
+           (size_t)(waiting * states(d)) * sizeof *state);
   }
   free(part->flight);
   free(part->flight_state);
@@ -443,7 +454,7 @@ static basin_status run(driver *d) {
     d->stage_end[s] = end;
   }
   for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
-  for (int64_t i = 0; i < VECTORS * d->states; i++) ((real *)d->x)[i] = r_set(1.0);
+  for (int64_t i = 0; i < VECTORS * states(d); i++) ((real *)d->x)[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;
   for (int64_t i = 0; i < d->part->flights; i++)
     d->part->outcome[d->part->flight[i].trial] = UNDER_WAY;
@@ -464,19 +475,18 @@ static basin_status run(driver *d) {
 static int allocate(driver *d) {
   const basin_setting *setting = d->job->setting;
 #ifdef BASIN_SAMPLER
-  const int64_t work = DYNAMICS(work)(setting);
   d->states = DYNAMICS(states)(setting);
-#else
-  const int64_t work = 0;
-  d->states = STATE_REALS;
-#endif
-  const size_t reals = (size_t)((VECTORS + 1) * d->states + work);
+  const size_t reals = (size_t)((VECTORS + 1) * d->states + DYNAMICS(work)(setting));
   d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
-  d->data = malloc((size_t)MODEL(data_size)(setting) * sizeof *d->data);
-  if (!d->x || !d->data) return 0;
+  if (!d->x) return 0;
   d->fresh = at(d, VECTORS);
   d->work = (real *)at(d, VECTORS + 1);
-  return 1;
+#else
+  d->states = STATE_REALS;
+  d->fresh = &d->drawn;
+#endif
+  d->data = malloc((size_t)MODEL(data_size)(setting) * sizeof *d->data);
+  return d->data != NULL;
 }
 
 basin_lane_runner RUNNER;
@@ -491,8 +501,10 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->watch = watch;
   d->pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
   if (allocate(d)) status = run(d);
-  free(d->data);
+#ifdef BASIN_SAMPLER
   free(d->x);
+#endif
+  free(d->data);
   free(d);
   return status;
 }
