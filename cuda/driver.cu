@@ -14,7 +14,7 @@
 enum {
   BATCH_LEAST = 1,  /* trials; a device without memory for that is given up */
   BLOCKS_LEAST = 4, /* of a launch */
-  BLOCKS_MOST = 1 << 16,
+  BLOCKS_MOST = 1 << 13,
   SHARES_MOST = 32,            /* a part's share of a device's threads is at least 1 in so many */
   RECORD_STATE_BYTES = 1 << 26 /* of the recorded states of a batch */
 };
@@ -400,7 +400,8 @@ basin_status launch(part_run *p, int resident) {
   if (p->taken >= p->queued) p->queued = p->taken = 0;
   tell(p, p->left - outstanding(p), (int64_t)counters->steps);
   p->left = outstanding(p);
-  if (seconds < LAUNCH_SECONDS_LEAST && w->blocks < BLOCKS_MOST) w->blocks *= 2;
+  /* a launch that ended early, with its trials, says nothing of how long its blocks take */
+  if (seconds < LAUNCH_SECONDS_LEAST && p->live && w->blocks < BLOCKS_MOST) w->blocks *= 2;
   if (seconds > LAUNCH_SECONDS_MOST && w->blocks > BLOCKS_LEAST) w->blocks /= 2;
   return BASIN_OK;
 }
