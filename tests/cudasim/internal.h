@@ -104,10 +104,33 @@ struct Device {
   std::vector<char> constants; /* its __constant__ memory while another device's is in place */
 };
 
+/* A lock that is handed over in the order of asking. With std::mutex a thread that calls all the time gets it back
+   before the next in line has woken up, and keeps the others out for minutes. */
+class Lock {
+public:
+  void lock() {
+    std::unique_lock<std::mutex> held(mutex);
+    const std::uint64_t mine = asked++;
+    passed_on.wait(held, [&] { return serving == mine; });
+  }
+  void unlock() {
+    {
+      std::lock_guard<std::mutex> held(mutex);
+      serving++;
+    }
+    passed_on.notify_all();
+  }
+
+private:
+  std::mutex mutex;
+  std::condition_variable passed_on;
+  std::uint64_t asked = 0, serving = 0;
+};
+
 struct Runtime {
   Runtime();
 
-  std::mutex mutex;
+  Lock mutex;
   std::condition_variable_any changed; /* work was done */
   int order = 0;
   bool strict = true, leaks = true;

@@ -79,7 +79,7 @@ bool used; /* the runtime was made: at exit there is something to look at */
 /* at exit, or when a library with the simulator in it is closed */
 int look_back() {
   Quiet quiet;
-  std::lock_guard<std::mutex> lock(runtime().mutex);
+  std::lock_guard<Lock> lock(runtime().mutex);
   check_freed_memory(0);
   return runtime().leaks ? report_leaks() : 0;
 }

@@ -70,7 +70,7 @@ void read_failures(Runtime &all) {
 
 template <class F> void for_devices(int device, F function) {
   Quiet quiet;
-  std::lock_guard<std::mutex> lock(runtime().mutex);
+  std::lock_guard<Lock> lock(runtime().mutex);
   int number = 0;
   for (Device &each : runtime().devices)
     if (const int mine = number++; device == -1 || device == mine) function(each, mine);
@@ -129,7 +129,7 @@ bool strikes(Fault &fault) {
 cudaError_t run_call(Concerns concerns, const std::function<cudaError_t(Runtime &)> &body) {
   Quiet quiet;
   Runtime &all = runtime();
-  std::lock_guard<std::mutex> lock(all.mutex);
+  std::lock_guard<Lock> lock(all.mutex);
   cudaError_t error = cudaSuccess;
   if (in_host_function) {
     complain("a function of the host, in a stream, must not call the runtime");
@@ -277,7 +277,7 @@ cudaError_t cudaDeviceReset(void) {
 
 cudaError_t cudaPeekAtLastError(void) {
   Quiet quiet;
-  std::lock_guard<std::mutex> lock(runtime().mutex);
+  std::lock_guard<Lock> lock(runtime().mutex);
   if (!runtime().devices.empty() && device_now().failed) return device_now().failed;
   return last_error;
 }
