@@ -91,19 +91,13 @@ basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) 
 }
 
 basin_status basin_store_judge(const basin_store *s, const char *path, basin_error *error) {
-  const basin_experiment *e = s->experiment;
-  for (int64_t c = 0; c < e->cells; c++) {
+  basin_status status = BASIN_OK;
+  for (int64_t c = 0; c < s->experiment->cells && !status; c++) {
     basin_range sum;
-    const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
-    if (status) return status;
-    const double n = (double)sum.count;
-    basin_summary summary = {.trials = sum.count};
-    memcpy(summary.outcomes, sum.outcomes, sizeof summary.outcomes);
-    if ((double)sum.outcomes[BASIN_UNRESOLVED] > e->allow_unresolved * n ||
-        (double)sum.outcomes[BASIN_DIVERGED] > e->allow_diverged * n)
-      return basin_fail_outside(error, path, c, &summary);
+    status = basin_store_count(s, c, s->target[c], &sum, error);
+    if (!status) status = basin_judge_cell(s->experiment, path, c, sum.count, sum.outcomes, error);
   }
-  return BASIN_OK;
+  return status;
 }
 
 /* ---- the output ---- */

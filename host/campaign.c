@@ -257,8 +257,6 @@ basin_status basin_campaign_make(const basin_experiment *e, const char *folder, 
     if (!status) status = read_record(c, &found, error);
   }
   if (!status) status = update(c, e, part_trials, error);
-  if (!status) status = basin_make_folder(c->parts, error);
-  if (!status) status = basin_make_folder(c->running, error);
   if (status) basin_campaign_close(c);
   return status;
 }
@@ -564,12 +562,14 @@ basin_status basin_campaign_run(const basin_campaign *c, int64_t shard, int64_t 
                (long long)shards, host, (long)getpid()) >= (int)sizeof t.path ||
       !basin_temporary_name(t.path, t.temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "the campaign's path is too long");
+  basin_status status = basin_make_folder(c->parts, error);
+  if (!status) status = basin_make_folder(c->running, error);
+  if (status) return status;
   forget_earlier(c, shard, shards);
   basin_sweep(c->folder, ".tmp-", BASIN_STALE_SECONDS);
   basin_sweep(c->parts, ".tmp-", BASIN_STALE_SECONDS);
   basin_sweep(c->running, ".tmp-", BASIN_STALE_SECONDS);
-  basin_status status = basin_runner_open(&r, c->experiment, &told, c->parts, c->part_trials,
-                                          error);
+  status = basin_runner_open(&r, c->experiment, &told, c->parts, c->part_trials, error);
   if (status) return status;
   for (int round = 0; !status && work; round++) {
     r.progress.trials_kept = r.progress.trials_total = 0;
@@ -595,12 +595,7 @@ static int64_t report_all(const basin_plan *plan, const basin_parts *parts,
   for (int64_t i = 0; i < plan->count; i++) {
     if (plan->done[i]) continue;
     missing++;
-    int damaged = 0;
-    for (int64_t j = 0; j < parts->damageds && !damaged; j++)
-      damaged = parts->damaged[j].cell == plan->range[i].cell &&
-                parts->damaged[j].first == plan->range[i].first &&
-                parts->damaged[j].count == plan->range[i].count;
-    if (damaged) continue;
+    if (basin_parts_damaged(parts, &plan->range[i])) continue;
     basin_part_name(&plan->range[i], name);
     report(name, 0);
   }
@@ -616,14 +611,8 @@ basin_status basin_campaign_merge(const basin_campaign *c, const char *output, i
   basin_provenance provenance = {
       .began = time(NULL), .backend = "merged from parts", .seconds = -1};
   int64_t missing = 0;
-  basin_status status = BASIN_OK;
-  *there = 0;
-  if (!access(output, F_OK)) {
-    int lacks;
-    status = basin_results_check(output, c->experiment, &lacks, error);
-    *there = (!status || status == BASIN_OUTSIDE) && !lacks;
-    if (status || *there) return status;
-  }
+  basin_status status = basin_results_check(output, c->experiment, there, error);
+  if (status || *there) return status;
   status = basin_store_open(&store, c->experiment, c->parts, c->part_trials, error);
   if (status) return status;
 

@@ -30,7 +30,7 @@ typedef struct basin_campaign {
 /* Opens the campaign in the folder. BASIN_BAD_INPUT where there is none. */
 basin_status basin_campaign_open(const char *folder, basin_campaign *campaign, basin_error *error);
 
-/* The same for this experiment: makes the folder and the campaign where there is none; `shards` and part_trials
+/* The same for this experiment: makes the folder and its record where there is none; `shards` and part_trials
    (0: chosen) decide the size of its parts. A campaign of another experiment is BASIN_BAD_INPUT. More trials
    than the campaign has so far, and new texts, become the campaign's; fewer are BASIN_BAD_INPUT. */
 basin_status basin_campaign_make(const basin_experiment *experiment, const char *folder,

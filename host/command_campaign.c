@@ -37,12 +37,6 @@ typedef struct progress {
   char *idle; /* [shards] whether the shard has parts to run and does not run */
 } progress;
 
-static int is_running(const progress *p, int64_t shard, int64_t shards) {
-  for (int64_t i = 0; i < p->beats; i++)
-    if (is_alive(&p->beat[i]) && p->beat[i].shard == shard && p->beat[i].shards == shards) return 1;
-  return 0;
-}
-
 /* the number of shards that DIR/submit.sh has; 0 where there is no such file */
 static int64_t shards_of_script(const basin_campaign *c) {
   char path[BASIN_PATH_BYTES + 16], line[256];
@@ -84,7 +78,7 @@ static basin_status find_idle(const basin_plan *plan, int64_t shards, progress *
 }
 
 static void measure(const basin_store *store, const basin_plan *plan, const basin_table *table,
-                    int64_t shards, progress *p) {
+                    progress *p) {
   double steps_done = 0, trials_done = 0, steps_left = 0;
   for (int64_t i = 0; i < store->parts.count; i++) {
     steps_done += (double)store->parts.range[i].steps;
@@ -99,12 +93,8 @@ static void measure(const basin_store *store, const basin_plan *plan, const basi
       p->trials_done += range->count;
       continue;
     }
-    p->assigned += is_running(p, plan->shard[i] + 1, shards);
-    for (int64_t j = 0; j < store->parts.damageds; j++) {
-      const basin_range *damaged = &store->parts.damaged[j];
-      p->damaged += damaged->cell == range->cell && damaged->first == range->first &&
-                    damaged->count == range->count;
-    }
+    p->assigned += !p->idle[plan->shard[i]];
+    p->damaged += basin_parts_damaged(&store->parts, range);
     /* what its trials cost: as those of its cell so far, or as those of all */
     const double mean = table->cell[range->cell].steps_mean;
     steps_left += (double)range->count * (mean >= 0 ? mean : steps_done / trials_done);
@@ -275,7 +265,7 @@ basin_status basin_command_status(const basin_arguments *a, basin_error *error) 
   if (!status) status = find_idle(&plan, shards, &p, error);
   if (!status) status = fill_table(&store, &table, &name, &value, error);
   if (!status) {
-    measure(&store, &plan, &table, shards, &p);
+    measure(&store, &plan, &table, &p);
     if (basin_argument(a, "json")) {
       json_progress(&p, plan.complete);
       basin_table_json(&table);

@@ -17,7 +17,6 @@
 typedef struct screen {
   int terminal, quiet;
   double last; /* seconds of the run when a line was last shown */
-  double rate_seconds;
   basin_progress latest;
 } screen;
 
@@ -49,24 +48,27 @@ static void end_line(const screen *s) {
 
 /* ---- what it says ---- */
 
-static basin_status show_estimate(const basin_experiment *e, const basin_request *r, FILE *to,
-                                  basin_error *error) {
-  basin_estimate x;
-  char memory[32], disk[32], backend[128];
-  basin_status status = basin_estimate_run(e, &r->options, &x, error);
-  if (!status) status = basin_describe_backend(e, &r->options, backend, sizeof backend, error);
-  if (status) return status;
-  basin_show_bytes(memory, sizeof memory, x.memory_bytes);
-  basin_show_bytes(disk, sizeof disk, x.disk_bytes);
+static void print_estimate(const basin_experiment *e, const basin_estimate *x, FILE *to) {
+  char memory[32], disk[32];
+  basin_show_bytes(memory, sizeof memory, x->memory_bytes);
+  basin_show_bytes(disk, sizeof disk, x->disk_bytes);
   fprintf(to,
           "%s\n%lld cell%s, %lld trials in %lld part%s; at most %s of memory and %s of disk; %s\n",
-          basin_experiment_title(e), (long long)x.cells, x.cells == 1 ? "" : "s",
-          (long long)x.trials, (long long)x.parts, x.parts == 1 ? "" : "s", memory, disk, backend);
+          basin_experiment_title(e), (long long)x->cells, x->cells == 1 ? "" : "s",
+          (long long)x->trials, (long long)x->parts, x->parts == 1 ? "" : "s", memory, disk,
+          x->backend);
   if (e->halfwidth > 0)
     fprintf(to,
             "until: every cell gets more trials, up to %lld, while its interval is wider than %g\n",
             (long long)e->max_trials, e->halfwidth);
-  return BASIN_OK;
+}
+
+static basin_status show_estimate(const basin_experiment *e, const basin_request *r, FILE *to,
+                                  basin_error *error) {
+  basin_estimate x;
+  const basin_status status = basin_estimate_run(e, &r->options, &x, error);
+  if (!status) print_estimate(e, &x, to);
+  return status;
 }
 
 /* the trial's outcome, its last values, and its trajectory at some twenty steps */
@@ -214,21 +216,22 @@ static basin_status read_shard(const basin_arguments *a, int64_t *shard, int64_t
 static basin_status run_shard(const basin_arguments *a, const basin_campaign *c, int64_t shard,
                               int64_t shards, basin_request *r, basin_error *error) {
   screen s = {.terminal = isatty(2), .quiet = basin_argument(a, "quiet") != NULL};
-  char backend[128], host[65] = "", word[4 * BASIN_PATH_BYTES];
+  char host[65] = "", word[4 * BASIN_PATH_BYTES];
   int complete = 0;
+  basin_status status = BASIN_OK;
   basin_catch_signals();
   r->options.progress = on_progress;
   r->options.context = &s;
-  basin_status status = basin_describe_backend(c->experiment, &r->options, backend, sizeof backend,
-                                               error);
-  if (status) return status;
-  gethostname(host, sizeof host - 1);
-  if (!s.quiet)
-    fprintf(stderr, "shard %lld of %lld on %s: %s\n", (long long)shard, (long long)shards, host,
-            backend);
   r->options.part_trials = c->part_trials;
-  if (!s.quiet) status = show_estimate(c->experiment, r, stderr, error);
-  if (status) return status;
+  if (!s.quiet) {
+    basin_estimate x;
+    status = basin_estimate_run(c->experiment, &r->options, &x, error);
+    if (status) return status;
+    gethostname(host, sizeof host - 1);
+    fprintf(stderr, "shard %lld of %lld on %s: %s\n", (long long)shard, (long long)shards, host,
+            x.backend);
+    print_estimate(c->experiment, &x, stderr);
+  }
   status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
   end_line(&s);
   if (s.quiet || status) return status;

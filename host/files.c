@@ -70,6 +70,14 @@ void basin_sweep(const char *folder, const char *marker, double seconds) {
   if (directory) closedir(directory);
 }
 
+void basin_sweep_path(const char *path, double seconds) {
+  char folder[BASIN_PATH_BYTES], marker[BASIN_PATH_BYTES];
+  const char *slash = strrchr(path, '/');
+  folder_of(path, folder);
+  snprintf(marker, sizeof marker, "%s.tmp-", slash ? slash + 1 : path);
+  basin_sweep(folder, marker, seconds);
+}
+
 int basin_write_all(int file, const void *bytes, size_t count) {
   const char *at = bytes;
   while (count > 0) {

@@ -27,6 +27,9 @@ basin_status basin_make_folder(const char *path, basin_error *error);
 void basin_sweep(const char *folder, const char *marker, double seconds);
 enum { BASIN_STALE_SECONDS = 3600 };
 
+/* The same for the temporary files of one path. */
+void basin_sweep_path(const char *path, double seconds);
+
 /* All of them, whatever the system hands over at a time; 0 or -1. */
 int basin_write_all(int file, const void *bytes, size_t count);
 int basin_read_all(int file, void *bytes, size_t count);

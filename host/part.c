@@ -455,6 +455,11 @@ basin_status basin_parts_list(const char *folder, const basin_experiment *e, int
   return status;
 }
 
+int basin_parts_damaged(const basin_parts *parts, const basin_range *range) {
+  return parts->damageds && bsearch(range, parts->damaged, (size_t)parts->damageds,
+                                    sizeof *parts->damaged, by_trial) != NULL;
+}
+
 void basin_parts_free(basin_parts *parts) {
   free(parts->range);
   free(parts->damaged);

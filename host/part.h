@@ -64,6 +64,9 @@ basin_status basin_parts_list(const char *folder, const basin_experiment *experi
                               basin_parts *parts, basin_error *error);
 void basin_parts_free(basin_parts *parts);
 
+/* Whether the part of this very range is there, and damaged. */
+int basin_parts_damaged(const basin_parts *parts, const basin_range *range);
+
 /* Reads the part of a range back; its arrays are allocated. *damaged (may be NULL): its bytes are not what
    was written, and nothing is allocated; without it that is BASIN_FAILED. */
 basin_status basin_part_read(const char *folder, const basin_experiment *experiment,

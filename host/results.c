@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { NAMES_MAX = 128, TEXT_BYTES_MAX = 32 << 20, BLOCK_TRIALS = 65536, RADIX_BITS = 16 };
 
@@ -14,7 +15,7 @@ struct basin_results {
   char *title, *experiment, *version;
   uint64_t seed, identity;
   int64_t trials_asked, max_trials;
-  double halfwidth, allow_unresolved;
+  double halfwidth;
   int64_t cells, trials; /* sizes of the dimensions */
   int64_t recorded, times, *time;
   int64_t *count;       /* [cells] trials run */
@@ -184,6 +185,7 @@ static int read_parameters(basin_results *r) {
 
 static int read_all(basin_results *r) {
   int64_t any[3] = {-1, -1, -1}, axes = 0;
+  double unused;
   r->title = read_text_of(r->file, "title");
   r->experiment = read_text_of(r->file, "experiment");
   r->version = read_text_of(r->file, "basin_version");
@@ -194,7 +196,7 @@ static int read_all(basin_results *r) {
       !read_attribute(r, "grid_parameters", H5T_NATIVE_INT64, &axes) ||
       !read_attribute(r, "until_max_trials", H5T_NATIVE_INT64, &r->max_trials) ||
       !read_attribute(r, "until_halfwidth", H5T_NATIVE_DOUBLE, &r->halfwidth) ||
-      !read_attribute(r, "allow_unresolved", H5T_NATIVE_DOUBLE, &r->allow_unresolved))
+      !read_attribute(r, "allow_unresolved", H5T_NATIVE_DOUBLE, &unused))
     return 0;
   if (!read_attribute(r, "trials_missing", H5T_NATIVE_INT64, &r->missing)) r->missing = 0;
   const hid_t outcome = open_variable(r, "outcome", 2, any, H5T_INTEGER);
@@ -276,7 +278,6 @@ const char *basin_results_version(const basin_results *r) { return r->version; }
 uint64_t basin_results_seed(const basin_results *r) { return r->seed; }
 int64_t basin_results_cells(const basin_results *r) { return r->cells; }
 int basin_results_axes(const basin_results *r) { return r->axes; }
-double basin_results_allow_unresolved(const basin_results *r) { return r->allow_unresolved; }
 int64_t basin_results_times(const basin_results *r) { return r->times; }
 int64_t basin_results_recorded(const basin_results *r) { return r->recorded; }
 const int64_t *basin_results_time(const basin_results *r) { return r->time; }
@@ -489,32 +490,37 @@ basin_status basin_results_trial(basin_results *r, int64_t cell, int64_t trial, 
 
 /* ---- beside an experiment ---- */
 
-static basin_status judge(basin_results *r, const basin_experiment *e, basin_error *error) {
-  for (int64_t c = 0; c < r->cells; c++) {
-    basin_summary s;
-    const basin_status status = basin_results_summary(r, c, &s, error);
-    if (status) return status;
-    const double n = (double)s.trials;
-    if ((double)s.outcomes[BASIN_UNRESOLVED] > e->allow_unresolved * n ||
-        (double)s.outcomes[BASIN_DIVERGED] > e->allow_diverged * n)
-      return basin_fail_outside(error, r->path, c, &s);
-  }
-  return BASIN_OK;
+basin_status basin_judge_cell(const basin_experiment *e, const char *path, int64_t cell,
+                              int64_t trials, const int64_t *outcomes, basin_error *error) {
+  const int64_t unresolved = outcomes[BASIN_UNRESOLVED], diverged = outcomes[BASIN_DIVERGED];
+  const double n = (double)trials;
+  if ((double)unresolved <= e->allow_unresolved * n && (double)diverged <= e->allow_diverged * n)
+    return BASIN_OK;
+  return basin_fail(error, BASIN_OUTSIDE,
+                    "%s: cell %lld has %lld of %lld trials unresolved and %lld diverged, more than "
+                    "the experiment allows",
+                    path, (long long)cell, (long long)unresolved, (long long)trials,
+                    (long long)diverged);
 }
 
-basin_status basin_results_check(const char *path, const basin_experiment *e, int *partial,
+basin_status basin_results_check(const char *path, const basin_experiment *e, int *complete,
                                  basin_error *error) {
   basin_results *r;
-  *partial = 0;
+  *complete = 0;
+  if (access(path, F_OK)) return BASIN_OK;
   basin_status status = basin_results_open(path, &r, error);
   if (status) return status;
-  *partial = r->missing > 0;
   if (!basin_results_matches(r, e))
     status = basin_fail(error, BASIN_BAD_INPUT,
                         "%s: holds another experiment, or other trials; give another name with -o, "
                         "or remove it",
                         path);
-  else if (!*partial) status = judge(r, e, error);
+  for (int64_t c = 0; c < r->cells && !r->missing && !status; c++) {
+    basin_summary s;
+    status = basin_results_summary(r, c, &s, error);
+    if (!status) status = basin_judge_cell(e, path, c, s.trials, s.outcomes, error);
+  }
+  *complete = !r->missing && (!status || status == BASIN_OUTSIDE);
   basin_results_close(r);
   return status;
 }
@@ -530,13 +536,4 @@ int64_t basin_results_wide(basin_results *r, double *halfwidth, int64_t *max_tri
       wide += (s.success.high - s.success.low) / 2 > r->halfwidth;
   }
   return wide;
-}
-
-basin_status basin_fail_outside(basin_error *error, const char *path, int64_t cell,
-                                const basin_summary *s) {
-  return basin_fail(error, BASIN_OUTSIDE,
-                    "%s: cell %lld has %lld of %lld trials unresolved and %lld diverged, more than "
-                    "the experiment allows",
-                    path, (long long)cell, (long long)s->outcomes[BASIN_UNRESOLVED],
-                    (long long)s->trials, (long long)s->outcomes[BASIN_DIVERGED]);
 }

@@ -13,23 +13,22 @@ int basin_results_matches(const basin_results *results, const basin_experiment *
 /* trials that a partial file lacks: made of parts of which some were missing; 0: it is complete */
 int64_t basin_results_missing(const basin_results *results);
 
-/* Whether the file at the path is this experiment's: BASIN_OK, BASIN_OUTSIDE where it is and more trials are
-   unresolved or diverged than the experiment allows, else BASIN_BAD_INPUT. *partial: trials are missing. */
-basin_status basin_results_check(const char *path, const basin_experiment *experiment, int *partial,
-                                 basin_error *error);
+/* What stands at an output's path: nothing, or this experiment's file, which is *complete where no trial is missing.
+   BASIN_OUTSIDE where it is complete and more trials are unresolved or diverged than the experiment allows,
+   BASIN_BAD_INPUT where it is something else. */
+basin_status basin_results_check(const char *path, const basin_experiment *experiment,
+                                 int *complete, basin_error *error);
 
-/* BASIN_OUTSIDE with its reason */
-basin_status basin_fail_outside(basin_error *error, const char *path, int64_t cell,
-                                const basin_summary *summary);
+/* BASIN_OUTSIDE where more trials of a cell are unresolved or diverged than the experiment allows; `path` is the
+   output that the reason names. */
+basin_status basin_judge_cell(const basin_experiment *experiment, const char *path, int64_t cell,
+                              int64_t trials, const int64_t *outcomes, basin_error *error);
 
 /* cells whose interval is wider than `until` asks for: they have reached its max_trials */
 int64_t basin_results_wide(basin_results *results, double *halfwidth, int64_t *max_trials);
 
 /* numbers of the grid parameters among the parameters of a summary: the first so many */
 int basin_results_axes(const basin_results *results);
-
-/* share of trials that may stay unresolved, and diverge, before the summary remarks on it */
-double basin_results_allow_unresolved(const basin_results *results);
 
 /* cells that share their draws with cell `cell`: *count of them in *group, ascending, with the cell itself;
    the caller frees *group */

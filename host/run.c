@@ -56,16 +56,6 @@ static basin_status backend_open(const basin_experiment *e, const basin_run_opti
   return status;
 }
 
-basin_status basin_describe_backend(const basin_experiment *e, const basin_run_options *options,
-                                    char *text, size_t size, basin_error *error) {
-  basin_backend backend;
-  const basin_status status = backend_open(e, options, &backend, error);
-  if (status) return status;
-  snprintf(text, size, "%s", backend.description);
-  backend.close(backend.self);
-  return BASIN_OK;
-}
-
 /* ---- what it needs ---- */
 
 static double job_bytes(const basin_experiment *e, int64_t cell, int64_t first, int64_t count) {
@@ -111,6 +101,7 @@ basin_status basin_estimate_run(const basin_experiment *e, const basin_run_optio
   if (status) return status;
   status = basin_store_open(&store, e, "", 0, error);
   if (!status) estimate(e, options->part_trials, backend.workers, store.target, out);
+  snprintf(out->backend, sizeof out->backend, "%s", backend.description);
   if (!status) basin_store_close(&store);
   backend.close(backend.self);
   return status;
@@ -165,7 +156,6 @@ basin_status basin_runner_open(basin_runner *r, const basin_experiment *e,
   if (status) return status;
   r->progress.backend = r->backend.description;
   status = basin_store_open(&r->store, e, folder, part_trials, error);
-  if (!status) status = basin_make_folder(folder, error);
   if (status) basin_runner_close(r);
   return status;
 }
@@ -253,17 +243,6 @@ basin_provenance basin_runner_provenance(const basin_runner *r) {
 
 /* ---- into one file ---- */
 
-/* what stands at the output's path already: *complete where it is this very experiment, done */
-static basin_status check_output(const basin_experiment *e, const char *path, int *complete,
-                                 basin_error *error) {
-  int partial;
-  *complete = 0;
-  if (access(path, F_OK)) return BASIN_OK;
-  const basin_status status = basin_results_check(path, e, &partial, error);
-  *complete = (!status || status == BASIN_OUTSIDE) && !partial;
-  return status;
-}
-
 /* a run that was killed while it removed its parts has left some: the output is complete, they may go */
 static void sweep(const basin_experiment *e, const char *folder) {
   basin_parts parts;
@@ -289,17 +268,6 @@ static basin_status lock_folder(const char *folder, int *lock, basin_error *erro
     if (!fstat(*lock, &status) && status.st_nlink > 0) return BASIN_OK;
     close(*lock);
   }
-}
-
-/* what killed runs have left: with the folder locked, nobody writes these now */
-static void sweep_temporary(const char *output, const char *folder) {
-  char parent[BASIN_PATH_BYTES], marker[BASIN_PATH_BYTES];
-  const char *slash = strrchr(output, '/');
-  snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - output + 1) : 1,
-           slash ? output : ".");
-  snprintf(marker, sizeof marker, "%s.tmp-", slash ? slash + 1 : output);
-  basin_sweep(parent, marker, 0);
-  basin_sweep(folder, ".tmp-", 0);
 }
 
 static basin_status run_round(basin_runner *r, basin_error *error) {
@@ -339,13 +307,16 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
     return basin_fail(error, BASIN_BAD_INPUT, "no output file given");
   if (snprintf(folder, sizeof folder, "%s.parts", options->output) >= (int)sizeof folder)
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
-  basin_status status = check_output(e, options->output, &complete, error);
+  basin_status status = basin_results_check(options->output, e, &complete, error);
   if (complete) sweep(e, folder);
   if (status || complete) return status;
   status = basin_runner_open(&r, e, options, folder, options->part_trials, error);
   if (status) return status;
   status = lock_folder(folder, &lock, error);
-  if (!status) sweep_temporary(options->output, folder);
+  if (!status) { /* what killed runs have left: with the folder locked, nobody writes these now */
+    basin_sweep_path(options->output, 0);
+    basin_sweep(folder, ".tmp-", 0);
+  }
   if (!status) status = run_rounds(&r, error);
   if (!status) {
     const basin_provenance provenance = basin_runner_provenance(&r);

@@ -19,7 +19,7 @@ typedef struct basin_runner {
   struct timespec began;
 } basin_runner;
 
-/* Opens the backend and the folder of parts, which it makes where it is missing; reads no part yet. */
+/* Opens the backend and the store of the folder, which must be there by the time work begins; reads no part yet. */
 basin_status basin_runner_open(basin_runner *runner, const basin_experiment *experiment,
                                const basin_run_options *options, const char *folder,
                                int64_t part_trials, basin_error *error);

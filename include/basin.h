@@ -90,16 +90,12 @@ typedef struct basin_estimate {
   int64_t cells, trials, parts; /* trials of all cells together */
   double memory_bytes;          /* largest resident memory, estimated */
   double disk_bytes;            /* of the output and, while running, the parts beside it */
+  char backend[128]; /* what the options and the experiment choose, e.g. "cpu, avx512, 2 threads" */
 } basin_estimate;
 
 basin_status basin_estimate_run(const basin_experiment *experiment,
                                 const basin_run_options *options, basin_estimate *estimate,
                                 basin_error *error);
-
-/* One line on the backend that the options and the experiment choose, e.g. "cpu, avx512, 2 threads". */
-basin_status basin_describe_backend(const basin_experiment *experiment,
-                                    const basin_run_options *options, char *text, size_t size,
-                                    basin_error *error);
 
 /* Runs every trial that is not kept yet and writes the output. Parts already finished by an interrupted
    run of the same experiment are taken over. An output that exists and is complete is left as it is. */
