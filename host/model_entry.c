@@ -13,10 +13,11 @@
 #define TEXT2(x) #x
 #define TEXT(x) TEXT2(x)
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]) - 1)
-#define RUNNER(isa) PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, isa))
-#define SAMPLED_RUNNER(sampler, isa) RUNNER(PASTE(sampler, PASTE(_, isa)))
+#define RUNNER(dynamics, isa) \
+  PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, PASTE(dynamics, PASTE(_, isa))))
 
 enum {
+  PARAMETER_one = -1,
 #define PARAMETER_INDEX(name, initial, minimum, maximum, integer, unit, meaning) PARAMETER_##name,
   MODEL(PARAMETERS)(PARAMETER_INDEX)
 #undef PARAMETER_INDEX
@@ -34,8 +35,12 @@ static const basin_symbol parameters[] = {
    .integer = (integer_)},
     MODEL(PARAMETERS)(PARAMETER){0}};
 
-#define VECTOR(name_, length_, meaning_) \
-  {.name = #name_, .unit = "1", .meaning = meaning_, .length = PARAMETER_##length_},
+#define VECTOR(name_, rows_, length_, meaning_) \
+  {.name = #name_,                              \
+   .unit = "1",                                 \
+   .meaning = meaning_,                         \
+   .rows = PARAMETER_##rows_,                   \
+   .length = PARAMETER_##length_},
 static const basin_symbol teachers[] = {MODEL(TEACHER)(VECTOR){0}};
 static const basin_symbol initials[] = {MODEL(INITIAL)(VECTOR){0}};
 
@@ -49,7 +54,7 @@ _Static_assert(ROWS(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES
 
 static int64_t vector_size(const basin_setting *setting) {
   int64_t size = 0;
-  for (int i = 0; i < ROWS(initials); i++) size += setting->initial[i].length;
+  for (int i = 0; i < ROWS(initials); i++) size += basin_vector_size(&setting->initial[i]);
   return size;
 }
 
@@ -57,48 +62,89 @@ static const char *check(const basin_setting *setting, const char **where) {
   return MODEL(check)(setting, where);
 }
 
-static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
-                            double *out) {
+static const char *gradient_check(const basin_setting *setting) {
+  return MODEL(gradient_check)(setting);
+}
+
+/* ---- the kinds of dynamics ---- */
+
+/* in registers: a structure of doubles; in arrays: as many as the model says */
+#define STATES_2(kind)                                         \
+  static int64_t kind##_states(const basin_setting *setting) { \
+    (void)setting;                                             \
+    return sizeof(MODEL(state)) / sizeof(double);              \
+  }
+#define STATES_1(kind)                                         \
+  static int64_t kind##_states(const basin_setting *setting) { \
+    return MODEL(kind##_states)(setting);                      \
+  }
+#define VECTORS_2(kind, cell, data, trial, state, out)      \
+  do {                                                      \
+    MODEL(state) x;                                         \
+    memcpy(&x, state, sizeof x);                            \
+    MODEL(vectors)(cell, data, (uint64_t)(trial), &x, out); \
+  } while (0)
+#define VECTORS_1(kind, cell, data, trial, state, out) \
+  MODEL(kind##_vectors)(cell, data, (uint64_t)(trial), state, out)
+
+#if BASIN_X86
+#define DECLARE(kind) \
+  basin_lane_runner RUNNER(kind, generic), RUNNER(kind, avx2), RUNNER(kind, avx512);
+#define RUNNERS(kind)                                                                   \
+  {                                                                                     \
+    [BASIN_ISA_GENERIC] = RUNNER(kind, generic), [BASIN_ISA_AVX2] = RUNNER(kind, avx2), \
+    [BASIN_ISA_AVX512] = RUNNER(kind, avx512)                                           \
+  }
+#else
+#define DECLARE(kind) basin_lane_runner RUNNER(kind, generic);
+#define RUNNERS(kind) \
+  { [BASIN_ISA_GENERIC] = RUNNER(kind, generic) }
+#endif
+
+DECLARE(population)
+PASTE(STATES_, BASIN_HAS_population)
+(population)
+#ifdef BASIN_HAS_flow
+    DECLARE(flow) PASTE(STATES_, BASIN_HAS_flow)(flow)
+#endif
+#ifdef BASIN_HAS_direct
+        DECLARE(direct) PASTE(STATES_, BASIN_HAS_direct)(direct)
+#endif
+#ifdef BASIN_HAS_projected
+            DECLARE(projected) PASTE(STATES_, BASIN_HAS_projected)(projected)
+#endif
+
+                static basin_status
+    vectors(const basin_setting *setting, int64_t trial, const double *state, double *out) {
   MODEL(cell) cell;
   double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
   if (!data) return BASIN_FAILED;
   MODEL(prepare)(setting, &cell, data);
-#ifdef BASIN_HAS_SAMPLERS
-  if (setting->gradient.sampler == BASIN_DIRECT)
-    MODEL(direct_vectors)(&cell, data, (uint64_t)trial, state, out);
-  if (setting->gradient.sampler == BASIN_PROJECTED)
-    MODEL(projected_vectors)(&cell, data, (uint64_t)trial, state, out);
+  switch (setting->gradient.dynamics) {
+  case BASIN_POPULATION:
+    PASTE(VECTORS_, BASIN_HAS_population)(population, &cell, data, trial, state, out);
+    break;
+#ifdef BASIN_HAS_flow
+  case BASIN_FLOW:
+    PASTE(VECTORS_, BASIN_HAS_flow)(flow, &cell, data, trial, state, out);
+    break;
 #endif
-  if (setting->gradient.sampler == BASIN_POPULATION) {
-    MODEL(state) x;
-    memcpy(&x, state, sizeof x);
-    MODEL(vectors)(&cell, data, (uint64_t)trial, &x, out);
+#ifdef BASIN_HAS_direct
+  case BASIN_DIRECT:
+    PASTE(VECTORS_, BASIN_HAS_direct)(direct, &cell, data, trial, state, out);
+    break;
+#endif
+#ifdef BASIN_HAS_projected
+  case BASIN_PROJECTED:
+    PASTE(VECTORS_, BASIN_HAS_projected)(projected, &cell, data, trial, state, out);
+    break;
+#endif
+  default:
+    break; /* refused when the experiment was read */
   }
   free(data);
   return BASIN_OK;
 }
-
-/* the runners of one sampler, by instruction set */
-#if BASIN_X86
-#define DECLARE(runner) basin_lane_runner runner(generic), runner(avx2), runner(avx512);
-#define RUNNERS(runner)                                                     \
-  {                                                                         \
-    [BASIN_ISA_GENERIC] = runner(generic), [BASIN_ISA_AVX2] = runner(avx2), \
-    [BASIN_ISA_AVX512] = runner(avx512)                                     \
-  }
-#else
-#define DECLARE(runner) basin_lane_runner runner(generic);
-#define RUNNERS(runner) \
-  { [BASIN_ISA_GENERIC] = runner(generic) }
-#endif
-
-DECLARE(RUNNER)
-#ifdef BASIN_HAS_SAMPLERS
-#define DIRECT(isa) SAMPLED_RUNNER(direct, isa)
-#define PROJECTED(isa) SAMPLED_RUNNER(projected, isa)
-DECLARE(DIRECT)
-DECLARE(PROJECTED)
-#endif
 
 extern const basin_model PASTE(basin_model_, BASIN_MODEL);
 const basin_model PASTE(basin_model_, BASIN_MODEL) = {
@@ -115,23 +161,38 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .step_sizes = ROWS(step_sizes),
     .observable = observables,
     .observables = ROWS(observables),
+#ifdef BASIN_DRAWN_TEACHERS
+    .drawn_teachers = 1,
+#endif
     .outcomes = MODEL(OUTCOMES),
-    .states = sizeof(MODEL(state)) / sizeof(double),
     .vector_size = vector_size,
     .check = check,
+    .gradient_check = gradient_check,
     .vectors = vectors,
-    .lane_run =
+    .states =
         {
-            [BASIN_POPULATION] = RUNNERS(RUNNER),
-#ifdef BASIN_HAS_SAMPLERS
-            [BASIN_DIRECT] = RUNNERS(DIRECT),
-            [BASIN_PROJECTED] = RUNNERS(PROJECTED),
+            [BASIN_POPULATION] = population_states,
+#ifdef BASIN_HAS_flow
+            [BASIN_FLOW] = flow_states,
+#endif
+#ifdef BASIN_HAS_direct
+            [BASIN_DIRECT] = direct_states,
+#endif
+#ifdef BASIN_HAS_projected
+            [BASIN_PROJECTED] = projected_states,
 #endif
         },
-#ifdef BASIN_HAS_SAMPLERS
-    .samplers = 1,
-    .sampled_states =
-        {[BASIN_DIRECT] = MODEL(direct_states), [BASIN_PROJECTED] = MODEL(projected_states)},
-    .sampler_check = MODEL(sampler_check),
+    .lane_run =
+        {
+            [BASIN_POPULATION] = RUNNERS(population),
+#ifdef BASIN_HAS_flow
+            [BASIN_FLOW] = RUNNERS(flow),
 #endif
+#ifdef BASIN_HAS_direct
+            [BASIN_DIRECT] = RUNNERS(direct),
+#endif
+#ifdef BASIN_HAS_projected
+            [BASIN_PROJECTED] = RUNNERS(projected),
+#endif
+        },
 };

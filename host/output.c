@@ -286,8 +286,8 @@ static void find_vectors(basin_output *o) {
       while (v < o->vectors && strcmp(o->vector_name[v], cell->model->initial[i].name) != 0) v++;
       if (v == VECTORS_MAX) continue;
       if (v == o->vectors) o->vector_name[o->vectors++] = cell->model->initial[i].name;
-      if (cell->setting.initial[i].length > o->vector_length[v])
-        o->vector_length[v] = cell->setting.initial[i].length;
+      const int64_t length = basin_vector_size(&cell->setting.initial[i]);
+      if (length > o->vector_length[v]) o->vector_length[v] = length;
     }
   }
 }
@@ -451,7 +451,7 @@ static basin_status write_vectors(basin_output *o, int64_t cell, const basin_par
     }
     const double *at = all;
     for (int i = 0; i < c->model->initials; i++) {
-      const int64_t length = c->setting.initial[i].length;
+      const int64_t length = basin_vector_size(&c->setting.initial[i]);
       int v = 0;
       while (strcmp(o->vector_name[v], c->model->initial[i].name) != 0) v++;
       const hsize_t start[4] = {(hsize_t)(cell - o->extent.first_cell),

@@ -26,7 +26,7 @@ enum { BASE_MEMORY = 24 << 20 };
 
 static int is_sampled(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
-    if (e->cell[c].setting.gradient.sampler != BASIN_POPULATION) return 1;
+    if (e->cell[c].setting.gradient.dynamics != BASIN_POPULATION) return 1;
   return 0;
 }
 
@@ -76,7 +76,7 @@ static void estimate(const basin_experiment *e, int64_t part_trials, int workers
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
     for (int i = 0; i < e->cell[c].model->teachers; i++)
-      vectors += 8.0 * (double)s->teacher[i].length;
+      vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
     out->trials += target[c];
     for (int64_t first = 0; first < target[c];) {
       const int64_t size = basin_plan_size(e, c, first, target[c], part_trials);

@@ -569,13 +569,15 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
   X(k, 25, 1, 1 << 24, 1, "1", "number of patches: length of a") \
   X(p, 8, 1, 1 << 24, 1, "1", "size of a patch: length of " second)
 
-#define CONV_TEACHER(X)        \
-  X(a, k, "output weights a*") \
-  X(v, p, "filter v*, of length 1")
+#define CONV_TEACHER(X)             \
+  X(a, one, k, "output weights a*") \
+  X(v, one, p, "filter v*, of length 1")
 
 #define CONV_OUTCOMES                                                                \
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
    BASIN_CAN(BASIN_UNRESOLVED))
+
+#define BASIN_HAS_population BASIN_REGISTERS
 
 /* the functions of model.h that differ in the name and in weight_norm alone */
 #define CONV_FUNCTIONS(name, weight_norm)                                                          \

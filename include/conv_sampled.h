@@ -350,12 +350,14 @@ static inline void conv_projected_vectors(const conv_cell *cell, const double *x
 
 /* ---------------------------------------------------------------- what the two models share */
 
-#define BASIN_HAS_SAMPLERS 1
+#define BASIN_HAS_direct BASIN_ARRAYS
+#define BASIN_HAS_projected BASIN_ARRAYS
 
 /* what is wrong with the sampled gradient, or NULL */
-static inline const char *conv_sampler_check(const basin_setting *setting) {
+static inline const char *conv_gradient_check(const basin_setting *setting) {
+  if (setting->gradient.dynamics == BASIN_POPULATION) return NULL;
   const double k = (double)setting->teacher[0].length, p = (double)setting->teacher[1].length;
-  const int direct = setting->gradient.sampler == BASIN_DIRECT;
+  const int direct = setting->gradient.dynamics == BASIN_DIRECT;
   const double blocks = (double)setting->gradient.inputs * k *
                         (direct ? (double)(int64_t)((p + 1) / 2) : 1);
   if (!direct && p < 2)
@@ -380,23 +382,29 @@ static inline const char *conv_sampler_check(const basin_setting *setting) {
                                                       conv_sampled_stage *stage) {              \
     conv_sampled_stage_prepare(cell, eta, stage);                                               \
   }                                                                                             \
-  BASIN_HD void name##_##sampler##_start(const conv_cell *cell, const double *data, bits trial, \
-                                         real *x) {                                             \
+  BASIN_HD void name##_##sampler##_start(const conv_cell *cell, const double *data,             \
+                                         basin_team team, bits trial, real *work, real *x) {    \
+    (void)team, (void)work;                                                                     \
     conv_##sampler##_start(cell, data, trial, x, weight_norm);                                  \
   }                                                                                             \
   BASIN_HD void name##_##sampler##_step(const conv_cell *cell, const double *data,              \
-                                        const conv_sampled_rates *rates, bits trial, bits step, \
-                                        real *work, real *x) {                                  \
+                                        const conv_sampled_rates *rates, basin_team team,       \
+                                        bits trial, bits step, real *work, real *x) {           \
+    (void)team;                                                                                 \
     conv_##sampler##_step(cell, data, rates, trial, step, work, x, weight_norm);                \
   }                                                                                             \
   BASIN_HD void name##_##sampler##_reached(const conv_cell *cell, const double *data,           \
-                                           const real *x, mask *outcome) {                      \
+                                           basin_team team, real *work, const real *x,          \
+                                           mask *outcome) {                                     \
+    (void)team, (void)work;                                                                     \
     conv_state s;                                                                               \
     conv_##sampler##_reduce(cell, data, x, &s);                                                 \
     conv_reached(cell, &s, outcome);                                                            \
   }                                                                                             \
   BASIN_HD void name##_##sampler##_observe(const conv_cell *cell, const double *data,           \
-                                           const real *x, real *out) {                          \
+                                           basin_team team, real *work, const real *x,          \
+                                           real *out) {                                         \
+    (void)team, (void)work;                                                                     \
     conv_state s;                                                                               \
     conv_##sampler##_reduce(cell, data, x, &s);                                                 \
     conv_observe(cell, &s, out);                                                                \

@@ -143,6 +143,46 @@ BASIN_HD real r_copysign(real x, real s) {
 BASIN_HD real r_max(real a, real b) { return r_select(r_lt(b, a), a, b); }
 BASIN_HD real r_min(real a, real b) { return r_select(r_lt(a, b), a, b); }
 
+/* ---- teams ---- */
+
+/* Threads that share one trial, where its state is an array: each takes its share of every BASIN_TEAM loop, and
+   they wait for each other with team_sync where one reads what another has written. On a CPU a lane is alone, and
+   a loop is a plain one. */
+typedef struct basin_team {
+  int rank, size;   /* of this thread; of the team: a power of two, at most 32 */
+  unsigned threads; /* the team's threads in their warp, a bit each */
+} basin_team;
+
+#if defined(__CUDACC__)
+#define BASIN_TEAM_FOR(team, i, n) for (int64_t i = (team).rank; i < (int64_t)(n); i += (team).size)
+#else
+#define BASIN_TEAM_FOR(team, i, n) for (int64_t i = 0; i < (int64_t)(n); i++)
+#endif
+
+BASIN_HD void team_sync(basin_team team) {
+#if defined(__CUDACC__) && (defined(__CUDA_ARCH__) || defined(BASIN_CUDASIM))
+  if (team.size > 1) __syncwarp(team.threads);
+#else
+  (void)team;
+#endif
+}
+
+/* the team of one */
+static const basin_team basin_alone = {0, 1, 1};
+
+/* The sum of the columns x[0 .. columns), a power of two, by halving (32 to 16, ...), so that it does not depend on
+   the size of the team. They are used up; all threads of the team get the sum. */
+BASIN_HD real team_sum(basin_team team, real *x, int columns) {
+  team_sync(team);
+  for (int half = columns / 2; half > 0; half /= 2) {
+    BASIN_TEAM_FOR(team, c, half) x[c] = x[c] + x[c + half];
+    team_sync(team);
+  }
+  const real sum = x[0];
+  team_sync(team);
+  return sum;
+}
+
 /* lane i of a value in memory: how the drivers move single trials in and out */
 BASIN_HD double r_lane(const real *x, int i) {
   double y;

@@ -9,23 +9,39 @@
  *   macros
  *     name_TITLE, name_SOURCE             one line each
  *     name_PARAMETERS(X)                  X(name, default, minimum, maximum, integer?, unit, meaning)
- *     name_TEACHER(X), name_INITIAL(X)    X(name, length = a parameter's name, meaning)
+ *     name_TEACHER(X), name_INITIAL(X)    X(name, rows, length, meaning): a vector (rows: one) or a matrix; rows and
+ *                                         length are names of parameters
  *     name_STEP_SIZES(X)                  X(name, meaning)
  *     name_OBSERVABLES(X)                 X(name, unit, meaning)
  *     name_OUTCOMES                       the outcomes a trial can have, or-ed BASIN_CAN(outcome)
  *
+ *   for each kind of dynamics that it has, BASIN_HAS_kind: where the state of a trial lies
+ *     BASIN_HAS_population    the expectation's gradient      BASIN_REGISTERS or BASIN_ARRAYS
+ *     BASIN_HAS_flow          the same, gradient flow         BASIN_ARRAYS
+ *     BASIN_HAS_direct        sampled: all of every input     BASIN_ARRAYS
+ *     BASIN_HAS_projected     sampled: equal in distribution  BASIN_ARRAYS
+ *
+ *   BASIN_DRAWN_TEACHERS, where the teachers may be drawn for every trial, as initial vectors are
+ *
  *   types
  *     name_cell     constants of one cell, plain data; arrays are offsets into `data`
+ *
+ *   host functions
+ *     const char *name_check(setting, &where)            what is wrong with the setting, or NULL
+ *     const char *name_gradient_check(setting)           what is wrong with setting->gradient, or NULL
+ *     int64_t name_data_size(setting)                    doubles in `data`
+ *     void name_prepare(setting, cell *, double *data)   constants of a cell that passed the check
+ *
+ * For dynamics in registers, of which the state is a few numbers,
+ *
+ *   types
  *     name_stage    constants of one stage of the schedule: `double` members only
  *     name_rates    the same as lanes: the members of name_stage, each a `real`
  *     name_state    the state of BASIN_LANES trials: `real` members only
  *
  *   host functions
- *     const char *name_check(setting, &where)            what is wrong with the setting, or NULL
- *     int64_t name_data_size(setting)                    doubles in `data`
- *     void name_prepare(setting, cell *, double *data)   constants of a cell that passed the check
  *     void name_stage_prepare(cell, eta[], stage *)      constants of a stage
- *     void name_vectors(cell, data, trial, state, out)   full vectors from the state, see basin.h
+ *     void name_vectors(cell, data, trial, state, out)   full vectors from the state, one after another
  *
  *   functions of host and device, BASIN_HD, branch-free up to per-lane selects
  *     void name_start(cell, data, trial, state *)        the random initialisation
@@ -34,18 +50,24 @@
  *     void name_reached(cell, state, outcome[])          tolerance rule: masks of outcomes reached, and diverged
  *     void name_observe(cell, state, out[])              every observable, in the table's order
  *
- * A model with sampled gradients defines BASIN_HAS_SAMPLERS and, for both samplers S of direct and projected,
+ * For dynamics in arrays the names have the kind in them, name_direct_step; a state is an array of `real`, and the
+ * threads of a team may share a trial (hd.h): every function is called by all of them with the same arguments.
  *
- *     name_S_state           `real`: a state is an array of name_S_states(setting) of them, with the lanes
- *     name_S_stage, name_S_rates, name_S_stage_prepare()   as above
- *     int64_t name_S_states(setting), name_S_work(setting) lengths of the state and of a scratch array
- *     const char *name_sampler_check(setting)              what is wrong with setting->gradient, or NULL
- *     void name_S_start(cell, data, trial, state *)
- *     void name_S_step(cell, data, rates, trial, step, work, state *)  `step`: steps taken so far, by lane
- *     void name_S_reached(cell, data, state, outcome[]), name_S_observe(cell, data, state, out[])
- *     void name_S_vectors(cell, data, trial, state, out)   NaN for what the state does not know
+ *   types
+ *     name_KIND_state   `real`;   name_KIND_stage, name_KIND_rates   as above
  *
- * There is no early rule for them: no state is beyond the reach of noise.
+ *   host functions
+ *     int64_t name_KIND_states(setting), name_KIND_work(setting)   lengths of the state and of a scratch array
+ *     name_KIND_stage_prepare(cell, eta[], stage *)
+ *     name_KIND_vectors(cell, data, trial, state, out)   NaN for what the state does not know
+ *
+ *   functions of host and device
+ *     name_KIND_start(cell, data, team, trial, work, state)
+ *     name_KIND_step(cell, data, rates, team, trial, step, work, state)   `step`: steps taken so far, by lane
+ *     name_KIND_reached(cell, data, team, work, state, outcome[])   where stop.tolerance is 0: diverged alone
+ *     name_KIND_observe(cell, data, team, work, state, out[])
+ *
+ * An idle lane is stepped on with all rates 0. There is no early rule for dynamics in arrays.
  *
  * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
  * name_decide must be proved or conservative: a lane it names must end there if run for ever.
@@ -72,6 +94,10 @@ enum basin_outcome {
 
 #define BASIN_CAN(outcome) (1u << (outcome))
 
+/* where the state of a trial lies */
+#define BASIN_ARRAYS 1
+#define BASIN_REGISTERS 2
+
 enum {
   BASIN_STEP_SIZES_MAX = 4, /* step sizes of a model */
   BASIN_STAGES_MAX = 16,    /* stages of a schedule */
@@ -86,12 +112,17 @@ enum basin_source {
   BASIN_NORMAL  /* independent N(0, scale^2) entries */
 };
 
+/* or a matrix: what is said of the vector holds for each of its rows */
 typedef struct basin_vector {
   enum basin_source source;
-  int64_t length;
+  int64_t rows, length; /* length: of a row */
   double scale; /* radius or standard deviation; may be negative: the draw with its sign turned */
-  const double *value; /* [length] where given, else NULL */
+  const double *value; /* [rows][length] where given, else NULL */
 } basin_vector;
+
+static inline int64_t basin_vector_size(const basin_vector *vector) {
+  return vector->rows * vector->length;
+}
 
 /* One stage of the schedule. */
 typedef struct basin_stage {
@@ -110,17 +141,20 @@ static inline double basin_tolerance_spurious(const basin_stop *stop) {
   return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;
 }
 
-/* What gradient descent follows: the expectation over the inputs, or the mean over fresh ones at every step. */
-enum basin_sampler {
+/* What a step does: follow the expectation over the inputs, or the mean over fresh ones. */
+enum basin_dynamics {
   BASIN_POPULATION,
+  BASIN_FLOW,      /* gradient flow of the expectation, for a time of the step size */
   BASIN_DIRECT,    /* every number of every input is drawn */
   BASIN_PROJECTED, /* only what the gradient depends on, equal in distribution */
-  BASIN_SAMPLERS
+  BASIN_DYNAMICS_COUNT
 };
 
 typedef struct basin_gradient {
-  enum basin_sampler sampler;
+  enum basin_dynamics dynamics;
   int64_t inputs; /* B of a step; 0 for the population */
+  double
+      error; /* of gradient flow: what one step of the integrator may be wrong by, relative to the state */
 } basin_gradient;
 
 /* One cell, as the experiment file resolves it. Arrays follow the order of the model's tables. */

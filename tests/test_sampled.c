@@ -52,7 +52,7 @@ static void run(const basin_experiment *e, int64_t cell, basin_part *part) {
   basin_part_job(e, cell, 0, e->trials, index, index + e->finals, &job);
   assert_ok(basin_part_allocate(&job, part, &error), error);
   assert_int_equal(
-      job.model->lane_run[job.setting->gradient.sampler][basin_cpu_isa(NULL)](&job, part, &watch),
+      job.model->lane_run[job.setting->gradient.dynamics][basin_cpu_isa(NULL)](&job, part, &watch),
       BASIN_OK);
 }
 
@@ -205,7 +205,7 @@ static void step_matches_reference(void **unused) {
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
     const int weight_norm = !strcmp(e->cell[c].model->name, "cnn");
-    if (s->gradient.sampler != BASIN_DIRECT) continue;
+    if (s->gradient.dynamics != BASIN_DIRECT) continue;
     double *data = malloc((size_t)conv_data_size(s) * sizeof *data), x[K + 64], y[K + 64];
     double *work = malloc((size_t)conv_direct_work(s) * sizeof *work);
     conv_cell cell;
@@ -243,7 +243,7 @@ static void unbiased(void **unused) {
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_cell *cell = &e->cell[c];
     const int64_t states = basin_states(cell->model, &cell->setting);
-    const int linear = cell->setting.gradient.sampler == BASIN_DIRECT ? (int)states : K;
+    const int linear = cell->setting.gradient.dynamics == BASIN_DIRECT ? (int)states : K;
     if (cell->variant < 2) continue;
     double want[K + 64], z_max = 0;
     basin_part part, one;

@@ -21,9 +21,9 @@
 #define cnn_PARAMETERS(X) CONV_PARAMETERS(X, "v")
 #define cnn_TEACHER(X) CONV_TEACHER(X)
 
-#define cnn_INITIAL(X)          \
-  X(a, k, "output weights a_0") \
-  X(v, p, "filter v_0")
+#define cnn_INITIAL(X)               \
+  X(a, one, k, "output weights a_0") \
+  X(v, one, p, "filter v_0")
 
 #define cnn_STEP_SIZES(X)    \
   X(eta_a, "step size of a") \
@@ -37,8 +37,8 @@ CONV_FUNCTIONS(cnn, 1)
 CONV_SAMPLER(cnn, direct, 1)
 CONV_SAMPLER(cnn, projected, 1)
 
-static inline const char *cnn_sampler_check(const basin_setting *setting) {
-  return conv_sampler_check(setting);
+static inline const char *cnn_gradient_check(const basin_setting *setting) {
+  return conv_gradient_check(setting);
 }
 
 static inline const char *cnn_check(const basin_setting *setting, const char **where) {

@@ -20,9 +20,9 @@
 #define resnet_PARAMETERS(X) CONV_PARAMETERS(X, "v and w")
 #define resnet_TEACHER(X) CONV_TEACHER(X)
 
-#define resnet_INITIAL(X)       \
-  X(a, k, "output weights a_0") \
-  X(w, p, "residual filter w_0; v_0 = (1/sqrt(p) + w_0) / |1/sqrt(p) + w_0|")
+#define resnet_INITIAL(X)            \
+  X(a, one, k, "output weights a_0") \
+  X(w, one, p, "residual filter w_0; v_0 = (1/sqrt(p) + w_0) / |1/sqrt(p) + w_0|")
 
 #define resnet_STEP_SIZES(X) \
   X(eta_a, "step size of a") \
@@ -36,8 +36,8 @@ CONV_FUNCTIONS(resnet, 0)
 CONV_SAMPLER(resnet, direct, 0)
 CONV_SAMPLER(resnet, projected, 0)
 
-static inline const char *resnet_sampler_check(const basin_setting *setting) {
-  return conv_sampler_check(setting);
+static inline const char *resnet_gradient_check(const basin_setting *setting) {
+  return conv_gradient_check(setting);
 }
 
 static inline const char *resnet_check(const basin_setting *setting, const char **where) {
