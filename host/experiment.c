@@ -30,12 +30,13 @@ typedef struct reader {
   double vector_bytes;
 } reader;
 
-static const char *const file_keys[] = {"title",      "model",  "trials",   "seed",     "grid",
-                                        "parameters", "define", "teacher",  "init",     "schedule",
-                                        "gradient",   "method", "stop",     "variants", "record",
-                                        "until",      "allow",  "same_draw"};
-static const char *const variant_keys[] = {"model",    "parameters", "define", "teacher", "init",
-                                           "schedule", "gradient",   "method", "stop"};
+static const char *const file_keys[] = {
+    "title",    "model",  "trials",   "seed",     "grid",     "parameters",    "define",
+    "teacher",  "init",   "schedule", "gradient", "method",   "on_divergence", "stop",
+    "variants", "record", "until",    "allow",    "same_draw"};
+static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
+                                           "init",          "schedule",   "gradient", "method",
+                                           "on_divergence", "stop"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* ---- single values that belong to no cell ---- */
@@ -83,9 +84,9 @@ static basin_status read_seed(reader *r) {
 
 /* whether the output file has a variable of that name */
 static int is_taken(const char *name) {
-  static const char *const fixed[] = {"cell",    "trial",          "recorded", "time",
-                                      "variant", "variant_number", "model",    "trials",
-                                      "draw",    "outcome",        "steps",    "provenance"};
+  static const char *const fixed[] = {"cell",           "trial",    "recorded",  "time", "variant",
+                                      "variant_number", "model",    "trials",    "draw", "outcome",
+                                      "steps",          "halvings", "provenance"};
   int models;
   const basin_model *const *model = basin_models(&models);
   const size_t length = strlen(name);
@@ -387,6 +388,7 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
   hash = basin_hash(hash, &(int64_t[2]){(int64_t)s->gradient.dynamics, s->gradient.inputs},
                     2 * sizeof(int64_t));
   hash = basin_hash(hash, &s->gradient.error, sizeof s->gradient.error);
+  hash = basin_hash(hash, &s->halve, sizeof s->halve);
   return basin_hash(hash, &s->stop.max_steps, sizeof s->stop.max_steps);
 }
 

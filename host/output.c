@@ -26,7 +26,8 @@ struct basin_output {
   hid_t cell, trial, recorded, time;   /* dimension scales */
 
   hid_t outcome, steps, *final, *record;
-  int vectors; /* full vectors, by name over all models */
+  hid_t halvings; /* 0 where no cell asks for them */
+  int vectors;    /* full vectors, by name over all models */
   const char *vector_name[VECTORS_MAX];
   int64_t vector_length[VECTORS_MAX]; /* the longest of any cell */
   hid_t vector[VECTORS_MAX], entry[VECTORS_MAX];
@@ -315,6 +316,13 @@ static void create_trajectories(basin_output *o, hsize_t cells) {
   }
 }
 
+/* whether any cell does so on divergence */
+static int halves(const basin_experiment *e) {
+  for (int64_t c = 0; c < e->cells; c++)
+    if (e->cell[c].setting.halve) return 1;
+  return 0;
+}
+
 static void create_variables(basin_output *o, const int64_t *count) {
   const basin_experiment *e = o->experiment;
   const basin_extent *x = &o->extent;
@@ -338,6 +346,13 @@ static void create_variables(basin_output *o, const int64_t *count) {
                         "steps taken until the outcome", "1");
     attribute_scalar(o, o->steps, "_FillValue", H5T_NATIVE_INT64, &minus_one);
   }
+  if (!o->bad && halves(e)) {
+    const int8_t fill = -1;
+    o->halvings = variable(o, "halvings", H5T_NATIVE_INT8, &fill, 2, scales, size,
+                           "how often the trial diverged and began again with half the step sizes",
+                           "1");
+    attribute_scalar(o, o->halvings, "_FillValue", H5T_NATIVE_INT8, &fill);
+  }
   for (int i = 0; i < e->finals && !o->bad; i++) {
     char name[NAME_BYTES], meaning[256];
     const basin_symbol *symbol = observable_symbol(e, e->final[i]);
@@ -350,7 +365,8 @@ static void create_variables(basin_output *o, const int64_t *count) {
 
 static void close_all(basin_output *o) {
   const basin_experiment *e = o->experiment;
-  const hid_t single[] = {o->cell, o->trial, o->recorded, o->time, o->outcome, o->steps};
+  const hid_t single[] = {o->cell,    o->trial, o->recorded, o->time,
+                          o->outcome, o->steps, o->halvings};
   for (size_t i = 0; i < sizeof single / sizeof *single; i++)
     if (single[i] > 0) H5Dclose(single[i]);
   for (int i = 0; o->final && i < e->finals; i++)
@@ -465,6 +481,16 @@ static basin_status write_vectors(basin_output *o, int64_t cell, const basin_par
   return status;
 }
 
+/* none are made in a cell that does not ask for them */
+static basin_status write_halvings(basin_output *o, const hsize_t *start, const hsize_t *size,
+                                   const basin_part *part, basin_error *error) {
+  int8_t *none = part->halvings ? NULL : calloc((size_t)part->count, sizeof *none);
+  if (!part->halvings && !none) return basin_fail_memory(error);
+  write_block(o, o->halvings, H5T_NATIVE_INT8, 2, start, size, none ? none : part->halvings);
+  free(none);
+  return BASIN_OK;
+}
+
 basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part *part,
                                 int64_t limit, basin_error *error) {
   const basin_experiment *e = o->experiment;
@@ -478,6 +504,7 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
   const hsize_t size[3] = {1, (hsize_t)kept, 0};
   write_block(o, o->outcome, H5T_NATIVE_INT8, 2, start, size, part->outcome);
   write_block(o, o->steps, H5T_NATIVE_INT64, 2, start, size, part->steps);
+  if (o->halvings) status = write_halvings(o, start, size, part, error);
   for (int i = 0; i < e->finals; i++)
     write_block(o, o->final[i], H5T_NATIVE_DOUBLE, 2, start, size, part->final + i * part->count);
   if (recorded > 0 && o->extent.times > 0) {

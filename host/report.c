@@ -86,7 +86,7 @@ void basin_table_title(const basin_table *t) {
 /* ---- rates ---- */
 
 void basin_table_rates(const basin_table *t) {
-  int64_t unresolved = 0, diverged = 0, trials = 0;
+  int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0;
   int median = 0;
   for (int64_t i = 0; i < t->cells; i++) median |= !isnan(t->cell[i].steps_median);
   basin_table_name_heading(t);
@@ -109,11 +109,16 @@ void basin_table_rates(const basin_table *t) {
     else printf("          -\n");
     unresolved += s->outcomes[BASIN_UNRESOLVED];
     diverged += s->outcomes[BASIN_DIVERGED];
+    if (s->halved > 0) halved += s->halved;
     trials += s->trials;
   }
   if (unresolved || diverged)
     printf("\n%lld of %lld trials are unresolved and %lld diverged: they count as not global\n",
            (long long)unresolved, (long long)trials, (long long)diverged);
+  if (halved)
+    printf("%s%lld of %lld trials diverged at first and began again with half the step sizes, or "
+           "less\n",
+           unresolved || diverged ? "" : "\n", (long long)halved, (long long)trials);
 }
 
 void basin_table_json(const basin_table *t) {
@@ -139,7 +144,9 @@ void basin_table_json(const basin_table *t) {
     printf("},\n     \"trials\": %lld, \"outcomes\": {", (long long)s->trials);
     for (int o = 0; o < BASIN_OUTCOMES; o++)
       printf("%s\"%s\": %lld", o ? ", " : "", basin_outcome_name(o), (long long)s->outcomes[o]);
-    printf("},\n     \"success\": {\"rate\": ");
+    printf("}");
+    if (s->halved >= 0) printf(", \"halved\": %lld", (long long)s->halved);
+    printf(",\n     \"success\": {\"rate\": ");
     basin_json_number(s->success.rate);
     printf(", \"low\": ");
     basin_json_number(s->success.low);

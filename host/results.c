@@ -383,6 +383,27 @@ static int count_steps(const basin_results *r, hid_t steps, int64_t cell, basin_
   return ok;
 }
 
+/* the trials that have begun again with half the step sizes; the variable is there where any cell asks for it */
+static int count_halved(const basin_results *r, int64_t cell, basin_summary *s) {
+  int64_t size[2] = {r->cells, r->trials};
+  s->halved = -1;
+  if (H5Lexists(r->file, "halvings", H5P_DEFAULT) <= 0) return 1;
+  const hid_t id = open_variable(r, "halvings", 2, size, H5T_INTEGER);
+  int8_t *block = malloc(BLOCK_TRIALS);
+  int ok = block && id >= 0;
+  s->halved = 0;
+  for (int64_t at = 0; at < reach(r, cell) && ok; at += BLOCK_TRIALS) {
+    const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
+    const hsize_t count[2] = {
+        1, (hsize_t)(reach(r, cell) - at < BLOCK_TRIALS ? reach(r, cell) - at : BLOCK_TRIALS)};
+    ok = read_block(id, H5T_NATIVE_INT8, 2, start, count, block);
+    for (hsize_t i = 0; i < count[1] && ok; i++) s->halved += block[i] > 0;
+  }
+  if (id >= 0) H5Dclose(id);
+  free(block);
+  return ok;
+}
+
 basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary *s,
                                    basin_error *error) {
   int64_t size[2] = {r->cells, r->trials};
@@ -401,7 +422,7 @@ basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary
   const hid_t outcome = open_variable(r, "outcome", 2, size, H5T_INTEGER);
   const hid_t steps = open_variable(r, "steps", 2, size, H5T_INTEGER);
   const int ok = outcome >= 0 && steps >= 0 && count_outcomes(r, outcome, cell, s) &&
-                 count_steps(r, steps, cell, s);
+                 count_steps(r, steps, cell, s) && count_halved(r, cell, s);
   if (outcome >= 0) H5Dclose(outcome);
   if (steps >= 0) H5Dclose(steps);
   s->success = basin_wilson(s->outcomes[BASIN_GLOBAL], s->trials);

@@ -8,6 +8,7 @@
 #include "run.h"
 #include "backend_cpu.h"
 #include "backend_cuda.h"
+#include "halving.h"
 #include "plan.h"
 #include "results.h"
 #include "scheduler.h"
@@ -391,7 +392,7 @@ basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t tr
   job.recorded = trial + 1;
   job.times = e->times;
   status = basin_part_allocate(&job, &part, error);
-  if (!status) status = r.backend.run(r.backend.self, 0, &job, &part, &r.watch, error);
+  if (!status) status = basin_run_part(&r.backend, 0, &job, &part, &r.watch, error);
   if (status == BASIN_WORKER_LOST) status = BASIN_FAILED;
   r.progress.seconds = basin_runner_seconds(&r);
   if (!status) status = write_trial(&r, &extent, &part, error);

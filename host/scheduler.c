@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "scheduler.h"
+#include "halving.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static basin_status run_part(pool *p, int number, int64_t cell, const basin_job 
                              basin_part *part, basin_error *error) {
   const basin_experiment *e = p->experiment;
   for (;;) {
-    basin_status status = p->backend->run(p->backend->self, number, job, part, p->watch, error);
+    basin_status status = basin_run_part(p->backend, number, job, part, p->watch, error);
     if (status != BASIN_INTERRUPTED) return status;
     status = basin_part_save(p->folder, e->identity, cell, job, part, error);
     if (status) return status;

@@ -86,8 +86,11 @@ typedef struct basin_flight {
 struct basin_part {
   int64_t first, count, recorded; /* recorded: number of recorded trials in the part */
   int8_t *outcome;                /* [count] enum basin_outcome; -1: has not ended */
-  int64_t *steps;                 /* [count] steps taken until the outcome */
-  double *final;                  /* [finals][count]; NaN where diverged */
+  int8_t *
+      halvings; /* [count] how often the trial began again with half the step sizes, NULL where the setting does
+                       not ask for it; the host's alone */
+  int64_t *steps; /* [count] steps taken until the outcome */
+  double *final;  /* [finals][count]; NaN where diverged */
   double *record; /* [observables][recorded][times]; NaN after the end of the trial */
   double *state;  /* [recorded][times][states], or NULL; NaN after the end of the trial */
 

@@ -136,8 +136,10 @@ typedef struct basin_summary {
   const double *parameter;           /* [parameters] */
   int64_t trials;
   int64_t outcomes[BASIN_OUTCOMES_MAX]; /* trials per outcome, see basin_outcome_name() */
-  basin_rate success;                   /* of the outcome "global" */
-  double steps_median, steps_mean;      /* NaN where there are no trials */
+  int64_t
+      halved; /* trials that began again with smaller steps; -1 where the experiment does not ask for it */
+  basin_rate success;              /* of the outcome "global" */
+  double steps_median, steps_mean; /* NaN where there are no trials */
   int64_t steps_max;
 } basin_summary;
 

@@ -166,6 +166,7 @@ typedef struct basin_setting {
   int stages;
   basin_stop stop;
   basin_gradient gradient;
+  int halve;    /* whether a trial that diverges begins again with half the step sizes */
   uint64_t key; /* Philox key */
 } basin_setting;
 
