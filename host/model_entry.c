@@ -57,8 +57,9 @@ static const char *check(const basin_setting *setting, const char **where) {
   return MODEL(check)(setting, where);
 }
 
-static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
-                            double *out) {
+/* known: NaN for what a projected state does not know; else some vectors of the same loss and gradient norms */
+static basin_status write_vectors(const basin_setting *setting, int64_t trial, const double *state,
+                                  int known, double *out) {
   MODEL(cell) cell;
   double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
   if (!data) return BASIN_FAILED;
@@ -66,8 +67,14 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, const d
 #ifdef BASIN_HAS_SAMPLERS
   if (setting->gradient.sampler == BASIN_DIRECT)
     MODEL(direct_vectors)(&cell, data, (uint64_t)trial, state, out);
-  if (setting->gradient.sampler == BASIN_PROJECTED)
+  if (setting->gradient.sampler == BASIN_PROJECTED && known)
     MODEL(projected_vectors)(&cell, data, (uint64_t)trial, state, out);
+#endif
+#if defined(BASIN_HAS_SAMPLERS) && defined(BASIN_HAS_SAMPLE)
+  if (setting->gradient.sampler == BASIN_PROJECTED && !known)
+    MODEL(projected_some_vectors)(&cell, data, state, out);
+#else
+  (void)known;
 #endif
   if (setting->gradient.sampler == BASIN_POPULATION) {
     MODEL(state) x;
@@ -78,26 +85,56 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, const d
   return BASIN_OK;
 }
 
+static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
+                            double *out) {
+  return write_vectors(setting, trial, state, 1, out);
+}
+
+#ifdef BASIN_HAS_SAMPLE
+static basin_status some_vectors(const basin_setting *setting, int64_t trial, const double *state,
+                                 double *out) {
+  return write_vectors(setting, trial, state, 0, out);
+}
+
+enum {
+#define OBSERVABLE_INDEX(name, unit, meaning) OBSERVABLE_##name,
+  MODEL(OBSERVABLES)(OBSERVABLE_INDEX)
+#undef OBSERVABLE_INDEX
+};
+enum {
+#define INITIAL_INDEX(name, length, meaning) INITIAL_##name,
+  MODEL(INITIAL)(INITIAL_INDEX)
+#undef INITIAL_INDEX
+};
+#define NORM(observable_, vector_) \
+  {.observable = OBSERVABLE_##observable_, .initial = INITIAL_##vector_},
+static const basin_norm norms[] = {MODEL(SAMPLE_NORMS)(NORM){0}};
+#endif
+
 /* the runners of one sampler, by instruction set */
 #if BASIN_X86
-#define DECLARE(runner) basin_lane_runner runner(generic), runner(avx2), runner(avx512);
+#define DECLARE(type, runner) type runner(generic), runner(avx2), runner(avx512);
 #define RUNNERS(runner)                                                     \
   {                                                                         \
     [BASIN_ISA_GENERIC] = runner(generic), [BASIN_ISA_AVX2] = runner(avx2), \
     [BASIN_ISA_AVX512] = runner(avx512)                                     \
   }
 #else
-#define DECLARE(runner) basin_lane_runner runner(generic);
+#define DECLARE(type, runner) type runner(generic);
 #define RUNNERS(runner) \
   { [BASIN_ISA_GENERIC] = runner(generic) }
 #endif
 
-DECLARE(RUNNER)
+DECLARE(basin_lane_runner, RUNNER)
 #ifdef BASIN_HAS_SAMPLERS
 #define DIRECT(isa) SAMPLED_RUNNER(direct, isa)
 #define PROJECTED(isa) SAMPLED_RUNNER(projected, isa)
-DECLARE(DIRECT)
-DECLARE(PROJECTED)
+DECLARE(basin_lane_runner, DIRECT)
+DECLARE(basin_lane_runner, PROJECTED)
+#endif
+#ifdef BASIN_HAS_SAMPLE
+#define SAMPLE(isa) PASTE(PASTE(basin_sample_, BASIN_MODEL), PASTE(_, isa))
+DECLARE(basin_sample_runner, SAMPLE)
 #endif
 
 extern const basin_model PASTE(basin_model_, BASIN_MODEL);
@@ -133,5 +170,13 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .sampled_states =
         {[BASIN_DIRECT] = MODEL(direct_states), [BASIN_PROJECTED] = MODEL(projected_states)},
     .sampler_check = MODEL(sampler_check),
+#endif
+#ifdef BASIN_HAS_SAMPLE
+    .norms = ROWS(norms),
+    .norm = norms,
+    .sample_blocks = MODEL(sample_blocks),
+    .sample_work = MODEL(sample_work),
+    .some_vectors = some_vectors,
+    .sample = RUNNERS(SAMPLE),
 #endif
 };
