@@ -95,7 +95,7 @@ static int is_taken(const char *name) {
   for (int m = 0; m < models; m++)
     if (basin_symbol_find(model[m]->observable, model[m]->observables, name) >= 0) return 1;
   return !strncmp(name, "final_", 6) || !strncmp(name, "vector_", 7) ||
-         (length > 6 && !strcmp(name + length - 6, "_entry"));
+         !strncmp(name, "estimated_", 10) || (length > 6 && !strcmp(name + length - 6, "_entry"));
 }
 
 static basin_status read_axis(reader *r, const char *name, basin_place place,
@@ -403,6 +403,7 @@ static uint64_t identify(const basin_experiment *e) {
   for (int i = 0; i < e->observables; i++) hash = basin_hash_text(hash, e->observable[i]);
   hash = basin_hash_text(hash, "final");
   for (int i = 0; i < e->finals; i++) hash = basin_hash_text(hash, e->final[i]);
+  if (e->inputs) hash = basin_hash(basin_hash_text(hash, "estimate"), &e->inputs, sizeof e->inputs);
   return hash;
 }
 
@@ -505,6 +506,8 @@ void basin_experiment_free(basin_experiment *e) {
   for (int i = 0; i < e->variants; i++) free(e->variant[i]);
   for (int i = 0; i < e->observables; i++) free(e->observable[i]);
   for (int i = 0; i < e->finals; i++) free(e->final[i]);
+  for (int i = 0; i < e->estimates; i++) free(e->estimate[i]);
+  free(e->estimate);
   free(e->observable);
   free(e->final);
   free(e->time);

@@ -25,9 +25,9 @@ struct basin_output {
   char coordinates[COORDINATES_BYTES]; /* names of the variables that tell what a cell is */
   hid_t cell, trial, recorded, time;   /* dimension scales */
 
-  hid_t outcome, steps, *final, *record;
-  hid_t halvings; /* 0 where no cell asks for them */
-  int vectors;    /* full vectors, by name over all models */
+  hid_t outcome, steps, *final, *record, *estimate; /* estimate: [2 estimates], the errors too */
+  hid_t halvings;                                   /* 0 where no cell asks for them */
+  int vectors;                                      /* full vectors, by name over all models */
   const char *vector_name[VECTORS_MAX];
   int64_t vector_length[VECTORS_MAX]; /* the longest of any cell */
   hid_t vector[VECTORS_MAX], entry[VECTORS_MAX];
@@ -293,6 +293,21 @@ static void find_vectors(basin_output *o) {
   }
 }
 
+/* what is measured on fresh inputs, and its standard error */
+static void create_estimates(basin_output *o, const hid_t *scales, const hsize_t *size) {
+  const basin_experiment *e = o->experiment;
+  for (int i = 0; i < 2 * e->estimates && !o->bad; i++) {
+    const basin_symbol *symbol = observable_symbol(e, e->estimate[i / 2]);
+    char name[NAME_BYTES], meaning[256];
+    snprintf(name, sizeof name, "estimated_%s%s", symbol->name, i % 2 ? "_error" : "");
+    snprintf(meaning, sizeof meaning,
+             i % 2 ? "standard error of estimated_%s" : "%s, on fresh inputs",
+             i % 2 ? symbol->name : symbol->meaning);
+    o->estimate[i] = create_double(o, name, 3, scales, size, meaning, symbol->unit);
+    if (!o->bad) attribute_scalar(o, o->estimate[i], "inputs", H5T_NATIVE_INT64, &e->inputs);
+  }
+}
+
 static void create_trajectories(basin_output *o, hsize_t cells) {
   const basin_experiment *e = o->experiment;
   const hid_t scales[4] = {o->cell, o->recorded, o->time, 0};
@@ -302,6 +317,7 @@ static void create_trajectories(basin_output *o, hsize_t cells) {
     o->record[i] = create_double(o, e->observable[i], 3, scales, size, symbol->meaning,
                                  symbol->unit);
   }
+  create_estimates(o, scales, size);
   if (e->keep_vectors) find_vectors(o);
   for (int v = 0; v < o->vectors && !o->bad; v++) {
     char name[NAME_BYTES], meaning[NAME_BYTES];
@@ -373,6 +389,8 @@ static void close_all(basin_output *o) {
     if (o->final[i] > 0) H5Dclose(o->final[i]);
   for (int i = 0; o->record && i < e->observables; i++)
     if (o->record[i] > 0) H5Dclose(o->record[i]);
+  for (int i = 0; o->estimate && i < 2 * e->estimates; i++)
+    if (o->estimate[i] > 0) H5Dclose(o->estimate[i]);
   for (int i = 0; i < o->vectors; i++) {
     if (o->vector[i] > 0) H5Dclose(o->vector[i]);
     if (o->entry[i] > 0) H5Dclose(o->entry[i]);
@@ -384,6 +402,7 @@ static void close_all(basin_output *o) {
 static void free_output(basin_output *o) {
   free(o->final);
   free(o->record);
+  free(o->estimate);
   free(o->path);
   free(o);
 }
@@ -399,7 +418,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   o->path = strdup(path);
   o->final = calloc((size_t)e->finals + 1, sizeof *o->final);
   o->record = calloc((size_t)e->observables + 1, sizeof *o->record);
-  if (!o->path || !o->final || !o->record) {
+  o->estimate = calloc(2 * (size_t)e->estimates + 1, sizeof *o->estimate);
+  if (!o->path || !o->final || !o->record || !o->estimate) {
     free_output(o);
     return basin_fail_memory(error);
   }
@@ -512,6 +532,9 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
     for (int i = 0; i < e->observables; i++)
       write_block(o, o->record[i], H5T_NATIVE_DOUBLE, 3, start, all,
                   part->record + i * part->recorded * o->extent.times);
+    for (int i = 0; i < 2 * e->estimates; i++)
+      write_block(o, o->estimate[i], H5T_NATIVE_DOUBLE, 3, start, all,
+                  part->estimate + i * part->recorded * o->extent.times);
     for (int64_t r = 0; r < recorded && e->keep_vectors && !status; r++)
       status = write_vectors(o, cell, part, r, error);
   }
@@ -565,6 +588,6 @@ double basin_output_bytes(const basin_experiment *e, const basin_extent *x) {
   }
   vectors = (double)x->cells * (double)x->recorded * (double)x->times * entries;
   return 65536 + 8 * (double)x->trials + trials * (1 + 8 + 8 * (double)e->finals) +
-         8 * (vectors +
-              (double)x->cells * (double)x->recorded * (double)x->times * (double)e->observables);
+         8 * (vectors + (double)x->cells * (double)x->recorded * (double)x->times *
+                            (double)(e->observables + 2 * e->estimates));
 }

@@ -6,7 +6,8 @@
  * Coordinates variant(cell), one variable per grid parameter and parameter of the model on cell,
  *             trial(trial) and recorded(recorded) the trial's number, time(time) the step
  * Variables   outcome(cell, trial), steps(cell, trial), final_OBSERVABLE(cell, trial),
- *             OBSERVABLE(cell, recorded, time), vector_NAME(cell, recorded, time, NAME_entry),
+ *             OBSERVABLE(cell, recorded, time), estimated_OBSERVABLE and estimated_OBSERVABLE_error likewise,
+ *             vector_NAME(cell, recorded, time, NAME_entry),
  *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell)
  *
  * Uncompressed and contiguous; written part by part, so memory does not grow with the file. Fill values:

@@ -12,7 +12,7 @@
 
 enum {
   FORMAT = 3,
-  ARRAYS = 8 /* of a part, one after another on disk */
+  ARRAYS = 9 /* of a part, one after another on disk */
 };
 
 static const char FINISHED[8] = "basinprt", SAVED[8] = "basinsav";
@@ -38,7 +38,8 @@ typedef struct header {
   int64_t outcomes[BASIN_OUTCOMES_MAX];
   int64_t bytes;  /* behind the header */
   int64_t halves; /* whether there are halvings */
-  uint64_t reserved[2];
+  int64_t estimates;
+  uint64_t reserved[1];
   uint64_t payload_hash, header_hash; /* header_hash: of all that stands before it */
 } header;
 
@@ -66,7 +67,9 @@ void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int6
                      .final = final,
                      .observables = e->observables,
                      .observable = observable,
-                     .keep_states = e->keep_vectors};
+                     .keep_states = basin_keeps_states(e),
+                     .inputs = e->inputs,
+                     .estimates = e->estimates};
 }
 
 static int64_t recorded_in(const basin_job *job) {
@@ -88,6 +91,8 @@ static void arrays(basin_part *part, const header *h, void **array[ARRAYS], size
   array[6] = (void **)&part->flight_state,
   bytes[6] = flights * (size_t)h->states * sizeof *part->flight_state;
   array[7] = (void **)&part->halvings, bytes[7] = h->halves ? count * sizeof *part->halvings : 0;
+  array[8] = (void **)&part->estimate,
+  bytes[8] = 2 * (size_t)h->estimates * kept * sizeof *part->estimate;
 }
 
 static header describe(const basin_job *job) {
@@ -99,7 +104,8 @@ static header describe(const basin_job *job) {
                   .observables = job->observables,
                   .states = basin_states(job->model, job->setting),
                   .halves = job->setting->halve,
-                  .kept_states = job->keep_states ? basin_states(job->model, job->setting) : 0};
+                  .kept_states = job->keep_states ? basin_states(job->model, job->setting) : 0,
+                  .estimates = job->estimates};
 }
 
 static double header_bytes(const header *h) {
@@ -154,6 +160,7 @@ void basin_part_free(basin_part *part) {
   free(part->flight);
   free(part->flight_state);
   free(part->halvings);
+  free(part->estimate);
   memset(part, 0, sizeof *part);
 }
 
@@ -329,8 +336,9 @@ static int is_of_range(const header *h, const basin_experiment *e, const basin_r
   return h->cell == range->cell && h->first == want.first && h->count == want.count &&
          h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
          h->observables == want.observables && h->states == want.states &&
-         h->kept_states == want.kept_states && h->halves == want.halves && h->flights >= 0 &&
-         h->flights <= h->count && (double)h->bytes == header_bytes(h);
+         h->kept_states == want.kept_states && h->halves == want.halves &&
+         h->estimates == want.estimates && h->flights >= 0 && h->flights <= h->count &&
+         (double)h->bytes == header_bytes(h);
 }
 
 /* read a file's header, and its arrays where `part` is given */

@@ -146,16 +146,15 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, bits 
   for (int64_t q = 0; q < cell->p && !weight_norm; q++) v[q] = scale * v[q];
 }
 
-/* the p normals of patch j of input i, and their products with v and v* */
+/* the p normals of the patch whose first block is `block`, and their products with v and v* */
 BASIN_HD void conv_draw_patch(const conv_cell *cell, const double *data, bits trial, bits step,
-                              int stream, int64_t patch, const real *v, real *z, real *u, real *t) {
-  const int64_t p = cell->p, blocks = (p + 1) / 2;
+                              int stream, bits block, const real *v, real *z, real *u, real *t) {
+  const int64_t p = cell->p;
   const double *v_star = data + cell->teacher_v;
   *u = *t = r_set(0.0);
-  for (int64_t b = 0; b < blocks; b++) {
-    const int64_t q = 2 * b;
+  for (int64_t q = 0; q < p; q += 2, block = block + b_set(1)) {
     real z0, z1;
-    basin_normals_at(cell->key, stream, trial, step, (uint64_t)(patch * blocks + b), &z0, &z1);
+    basin_normals_in(cell->key, stream, trial, step, block, &z0, &z1);
     z[q] = z0;
     *u = r_fma(z0, v[q], *u);
     *t = r_fma(z0, r_set(v_star[q]), *t);
@@ -166,6 +165,46 @@ BASIN_HD void conv_draw_patch(const conv_cell *cell, const double *data, bits tr
   }
 }
 
+/* Philox blocks of an input of which every number is drawn */
+BASIN_HD int64_t conv_direct_blocks(int64_t k, int64_t p) { return k * ((p + 1) / 2); }
+
+/* Draws the input whose first block is `block` and returns its residual r_i. inverse: 1/|v|; z [p]: scratch;
+   active [k]: sigma(u_ij); sum [columns][p]: sum_j a_j 1{u_ij > 0} Z_ij in columns, so that G_i = r_i sum. */
+BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, int stream, bits trial,
+                                bits step, bits block, const real *a, const real *v, real inverse,
+                                real *z, real *active, real *sum) {
+  const int64_t k = cell->k, p = cell->p;
+  const bits blocks = b_set((uint64_t)((p + 1) / 2));
+  const int columns = conv_columns(k);
+  const real zero = r_set(0.0);
+  real residual[CONV_COLUMNS];
+  conv_clear(sum, columns * p);
+  conv_clear(residual, columns);
+  for (int64_t j = 0; j < k; j++, block = block + blocks) {
+    const int c = (int)(j % columns);
+    real u, t;
+    conv_draw_patch(cell, data, trial, step, stream, block, v, z, &u, &t);
+    active[j] = conv_relu(u * inverse);
+    residual[c] = r_fma(a[j], active[j], residual[c]);
+    residual[c] = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), residual[c]);
+    const real weight = r_select(r_lt(zero, u), a[j], zero);
+    real *to = sum + c * p;
+    for (int64_t q = 0; q < p; q++) to[q] = r_fma(weight, z[q], to[q]);
+  }
+  return conv_add_columns(residual, columns);
+}
+
+/* G, column after column at once, into the first p of sum [columns][p]; the part of it along v, times 1/|v| */
+BASIN_HD real conv_direct_along(const conv_cell *cell, const real *v, real inverse, int columns,
+                                real *sum) {
+  const int64_t p = cell->p;
+  real along = r_set(0.0);
+  for (int half = columns / 2; half > 0; half /= 2)
+    for (int64_t q = 0; q < half * p; q++) sum[q] = sum[q] + sum[q + half * p];
+  for (int64_t q = 0; q < p; q++) along = r_fma(sum[q], v[q], along);
+  return along * (inverse * inverse);
+}
+
 /* one step; x: the state, work: the scratch, step: the number of steps taken so far */
 BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
                                const conv_sampled_rates *rate, bits trial, bits step, real *work,
@@ -174,7 +213,8 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
   const int columns = conv_columns(k);
   const real zero = r_set(0.0);
   real *a = x, *v = x + k, *z = work, *active = z + p, *grad = active + k, *input = grad + k,
-       *all = input + columns * p, residual[CONV_COLUMNS];
+       *all = input + columns * p;
+  const uint64_t blocks = (uint64_t)conv_direct_blocks(k, p);
   real length2 = zero;
   for (int64_t q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
   const real inverse = r_set(1.0) / r_sqrt(length2);
@@ -182,30 +222,13 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
   conv_clear(grad, k);
   conv_clear(all, columns * p);
   for (int64_t i = 0; i < cell->inputs; i++) {
-    conv_clear(input, columns * p);
-    conv_clear(residual, columns);
-    for (int64_t j = 0; j < k; j++) {
-      const int c = (int)(j % columns);
-      real u, t;
-      conv_draw_patch(cell, data, trial, step, BASIN_STREAM_INPUT, i * k + j, v, z, &u, &t);
-      active[j] = conv_relu(u * inverse);
-      residual[c] = r_fma(a[j], active[j], residual[c]);
-      residual[c] = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), residual[c]);
-      const real weight = r_select(r_lt(zero, u), a[j], zero);
-      real *to = input + c * p;
-      for (int64_t q = 0; q < p; q++) to[q] = r_fma(weight, z[q], to[q]);
-    }
-    const real r = conv_add_columns(residual, columns);
+    const real r = conv_direct_input(cell, data, BASIN_STREAM_INPUT, trial, step,
+                                     b_set((uint64_t)i * blocks), a, v, inverse, z, active, input);
     for (int64_t j = 0; j < k; j++) grad[j] = r_fma(r, active[j], grad[j]);
     for (int64_t q = 0; q < columns * p; q++) all[q] = r_fma(r, input[q], all[q]);
   }
 
-  /* G, column after column at once; then its part orthogonal to v */
-  real along = zero;
-  for (int half = columns / 2; half > 0; half /= 2)
-    for (int64_t q = 0; q < half * p; q++) all[q] = all[q] + all[q + half * p];
-  for (int64_t q = 0; q < p; q++) along = r_fma(all[q], v[q], along);
-  along = along * (inverse * inverse);
+  const real along = conv_direct_along(cell, v, inverse, columns, all);
   const real rate_w = rate->rate_w * inverse;
   length2 = zero;
   for (int64_t q = 0; q < p; q++) {
