@@ -51,13 +51,16 @@
  *     void name_observe(cell, state, out[])              every observable, in the table's order
  *
  * For dynamics in arrays the names have the kind in them, name_direct_step; a state is an array of `real`, and the
- * threads of a team may share a trial (hd.h): every function is called by all of them with the same arguments.
+ * threads of a team may share a trial (hd.h): every function is called by all of them with the same arguments but
+ * `team`, after a team_sync. Who writes to the state does so behind a team_sync, for others may still be reading it,
+ * and ends with one; all threads return the same outcomes and observables.
  *
  *   types
  *     name_KIND_state   `real`;   name_KIND_stage, name_KIND_rates   as above
  *
  *   host functions
  *     int64_t name_KIND_states(setting), name_KIND_work(setting)   lengths of the state and of a scratch array
+ *     int name_KIND_team(setting)                        threads that can share a trial: a power of two, at most 32
  *     name_KIND_stage_prepare(cell, eta[], stage *)
  *     name_KIND_vectors(cell, data, trial, state, out)   NaN for what the state does not know
  *
