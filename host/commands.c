@@ -70,6 +70,19 @@ static const basin_option summary_options[] = {
     HELP,
 };
 
+static const basin_option rates_options[] = {
+    {"from", 0, "X",
+     "where the window begins, in eta t; default: a tenth of its end, or less where fewer than 5 "
+     "recorded steps lie between"},
+    {"to", 0, "X",
+     "where it ends; default: the last record that at least half of the cell's trials reach"},
+    {"observable", 0, "NAME", "the recorded observable to fit; default: loss"},
+    {"outcome", 0, "NAME", "only trials that ended so, as in global; default: all but diverged"},
+    {"cell", 0, "I", "only this cell"},
+    {"json", 0, NULL, "as JSON"},
+    HELP,
+};
+
 static const basin_option compare_options[] = {
     {"csv", 0, NULL, "as CSV, a row per cell"},
     HELP,
@@ -162,6 +175,23 @@ const basin_command basin_commands[] = {
      .most = 1,
      OPTIONS(summary_options),
      .run = basin_command_summary},
+    {.name = "rates",
+     .arguments = "OUT.h5",
+     .meaning = "how fast the loss falls: power law or exponential, of every cell",
+     .description =
+         "Time is eta t, the sum of the step sizes. In each recorded trial ln(loss) is fitted by a "
+         "line in ln(eta t), whose slope is printed, and by a line in eta t, whose slope with its "
+         "sign turned is the exponential rate, over the records within the window. Both are means "
+         "over trials, with the 2.5% and 97.5% quantiles of the mean over 2000 resamples of the "
+         "trials (percentile bootstrap; of few trials, ten say, it is too narrow). Better is the "
+         "law with the smaller sum of squared residuals of ln(loss) over all trials. The last "
+         "column is ln(loss) / ln(eta t) at the last record in the window. A trial's records count "
+         "up to the first that is 0 or at most 2^-96 of its largest, where a loss is the rounding "
+         "of the weights; a trial needs three in the window.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(rates_options),
+     .run = basin_command_rates},
     {.name = "compare",
      .arguments = "OUT.h5 PUBLISHED.csv",
      .meaning = "success rates beside published ones, with a z-score per cell",
