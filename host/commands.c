@@ -92,6 +92,9 @@ static const basin_option plot_options[] = {
     {"output", 'o', "FIG.svg", "the figure to make: .svg or .png"},
     {"observable", 0, "NAME",
      "draw this observable along the trajectories; repeat it for a panel each"},
+    {"rates", 0, NULL,
+     "draw the loss, or the one --observable, against eta t on logarithmic axes, and beside it its "
+     "local slope ln(loss) / ln(eta t)"},
     {"x", 0, "PARAMETER",
      "grid parameter on the horizontal axis; default: the one with most values"},
     {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
@@ -206,12 +209,15 @@ const basin_command basin_commands[] = {
      .run = basin_command_compare},
     {.name = "plot",
      .arguments = "OUT.h5",
-     .meaning = "draw success rates, or trajectories, through gnuplot",
+     .meaning = "draw success rates, trajectories or rates of convergence, through gnuplot",
      .description = "Without --observable: the success rate against a grid parameter, with "
                     "intervals. With it: median "
                     "and the bands from 5% to 95% and from 25% to 75% of the recorded trials, "
                     "apart for each outcome. "
-                    "A trial that has ended keeps its last value.",
+                    "A trial that has ended keeps its last value. With --rates: the mean of "
+                    "ln(loss) over the recorded trials and the band from 5% to 95% of them, apart "
+                    "for each outcome, as far as half of those trials get; which records count, "
+                    "`basin rates --help` says.",
      .least = 1,
      .most = 1,
      OPTIONS(plot_options),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { BLOCK_RECORDS = 1 << 20 };
+static const char no_trial[] = "no recorded trial ended as asked for";
 static const double NOISE = 0x1p-96; /* of the largest: rounding of the weights to 2^-48 */
 
 /* ---- records ---- */
@@ -30,16 +31,16 @@ basin_status basin_records_open(basin_results *results, int64_t cell, const char
   r->t = calloc(times, sizeof *r->t);
   r->log_l = calloc(times, sizeof *r->log_l);
   r->value = calloc(block * times, sizeof *r->value);
-  r->ended = calloc(block, sizeof *r->ended);
+  r->outcomes = calloc(block, sizeof *r->outcomes);
   r->halved = calloc(block, sizeof *r->halved);
-  if (!r->eta_t || !r->t || !r->log_l || !r->value || !r->ended || !r->halved)
+  if (!r->eta_t || !r->t || !r->log_l || !r->value || !r->outcomes || !r->halved)
     return basin_fail_memory(error);
   return basin_results_flow_time(results, cell, r->eta_t, error);
 }
 
 void basin_records_close(basin_records *r) {
   free(r->halved);
-  free(r->ended);
+  free(r->outcomes);
   free(r->value);
   free(r->log_l);
   free(r->t);
@@ -53,8 +54,8 @@ static basin_status read_block_of(basin_records *r, int64_t trial, basin_error *
   const basin_status status = basin_results_records(r->results, r->cell, r->observable, r->first,
                                                     r->count, r->value, r->units, error);
   return status ? status
-                : basin_results_trials(r->results, r->cell, r->first, r->count, r->ended, r->halved,
-                                       error);
+                : basin_results_trials(r->results, r->cell, r->first, r->count, r->outcomes,
+                                       r->halved, error);
 }
 
 basin_status basin_records_read(basin_records *r, int64_t trial, basin_error *error) {
@@ -67,9 +68,8 @@ basin_status basin_records_read(basin_records *r, int64_t trial, basin_error *er
   double largest = 0;
   r->halvings = r->halved[row];
   r->points = 0;
-  r->asked = r->outcome < 0 ? r->ended[row] >= 0 && r->ended[row] != BASIN_DIVERGED
-                            : r->ended[row] == r->outcome;
-  r->diverged = r->outcome < 0 && r->ended[row] == BASIN_DIVERGED;
+  r->ended = r->outcomes[row];
+  r->asked = r->outcome < 0 ? r->ended >= 0 && r->ended != BASIN_DIVERGED : r->ended == r->outcome;
   for (int64_t i = 0; i < r->times && r->asked; i++) {
     if (!isfinite(value[i])) continue;
     if (value[i] <= NOISE * largest) break;
@@ -83,14 +83,18 @@ basin_status basin_records_read(basin_records *r, int64_t trial, basin_error *er
 
 /* ---- the window ---- */
 
-/* what at least half of the trials reach that have points enough; 0 where none has */
-static basin_status common_reach(basin_records *r, double *reach, basin_error *error) {
+/* what at least half of the trials reach that have points enough, 0 where none has; and how many trials there are
+   that ended as asked for */
+static basin_status common_reach(basin_records *r, double *reach, int64_t *asked,
+                                 basin_error *error) {
   static const double half = 0.5;
   double *end = calloc((size_t)r->trials, sizeof *end), middle;
   basin_status status = end ? BASIN_OK : basin_fail_memory(error);
   int64_t count = 0;
+  *asked = 0;
   for (int64_t i = 0; i < r->trials && !status; i++) {
     status = basin_records_read(r, i, error);
+    if (!status) *asked += r->asked;
     if (!status && r->points >= BASIN_POINTS_MIN) end[count++] = r->t[r->points - 1];
   }
   if (!status) basin_quantiles(end, count, &half, 1, &middle); /* sorts */
@@ -112,23 +116,23 @@ static double decade_before(const basin_records *r, double to) {
 
 static basin_status choose_window(basin_records *r, const basin_rates_options *options,
                                   basin_rates *out, basin_error *error) {
-  out->from = options->from;
-  out->to = options->to;
-  if (!(out->to > 0)) {
-    const basin_status status = common_reach(r, &out->to, error);
+  double from = options->from, to = options->to;
+  if (!(to > 0)) {
+    int64_t asked;
+    const basin_status status = common_reach(r, &to, &asked, error);
     if (status) return status;
+    if (!asked) snprintf(out->reason, sizeof out->reason, "%s", no_trial);
+    else if (!(to > 0))
+      snprintf(out->reason, sizeof out->reason, "no trial has %d records of %.40s above 0",
+               BASIN_POINTS_MIN, r->observable);
+    else if (from >= to)
+      snprintf(out->reason, sizeof out->reason,
+               "half of the trials reach no further than eta t = %.6g, the window begins at %.6g",
+               to, from);
+    if (*out->reason) return BASIN_OK;
   }
-  if (!(out->to > 0)) {
-    out->from = out->to = NAN;
-    snprintf(out->reason, sizeof out->reason, "no trial has %d records of %.40s above 0",
-             BASIN_POINTS_MIN, r->observable);
-    return BASIN_OK;
-  }
-  if (!(out->from > 0)) out->from = decade_before(r, out->to);
-  if (!(out->from < out->to))
-    snprintf(out->reason, sizeof out->reason,
-             "half of the trials reach no further than eta t = %.6g, the window begins at %.6g",
-             out->to, out->from);
+  out->from = from > 0 ? from : decade_before(r, to);
+  out->to = to;
   return BASIN_OK;
 }
 
@@ -170,16 +174,14 @@ static basin_status fit_all(basin_records *r, fits *f, basin_rates *out, basin_e
   for (int64_t i = 0; i < r->trials && !status; i++) {
     status = basin_records_read(r, i, error);
     if (!status && r->asked) fit_trial(r, out, f);
-    else if (!status) f->left_out += r->diverged;
+    else if (!status) f->left_out += r->outcome < 0 && r->ended == BASIN_DIVERGED;
   }
   if (status) return status;
   out->trials = f->trials;
   out->left_out = f->left_out;
   if (!f->trials) {
     snprintf(out->reason, sizeof out->reason,
-             f->left_out ? "no trial has %d records in the window"
-                         : "no recorded trial ended as asked for",
-             BASIN_POINTS_MIN);
+             f->left_out ? "no trial has %d records in the window" : no_trial, BASIN_POINTS_MIN);
     return BASIN_OK;
   }
   const double *const value[] = {f->slope, f->rate, f->local};

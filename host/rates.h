@@ -25,15 +25,15 @@ typedef struct basin_records {
   char units[32];
 
   /* of the trial read last */
-  int asked;         /* whether it ended as asked for */
-  int diverged;      /* whether it is left out for that alone */
+  int ended;         /* how, as the output has it; -1: there is no such trial */
+  int asked;         /* whether that is what was asked for */
   int halvings;      /* its step sizes were 2^-halvings of the cell's */
   int64_t points;    /* records that count, as basin.h says of basin_rates */
   double *t, *log_l; /* [points] eta t, ascending, and ln L */
 
   int64_t block, first, count; /* trials read at once; the ones in memory */
   double *value;               /* [block][times] */
-  int8_t *ended;               /* [block] */
+  int8_t *outcomes;            /* [block] */
   int *halved;                 /* [block] */
 } basin_records;
 
