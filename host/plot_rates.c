@@ -19,12 +19,16 @@ typedef struct curve {
   char label[BASIN_LABEL_BYTES];
 } curve;
 
+typedef struct span {
+  double least, most;
+} span;
+
 /* both panels: their curves, and what their axes span */
 typedef struct panels {
   curve curve[BASIN_SERIES_MAX];
   int curves;
-  int losses, slopes;              /* curves that a line can be drawn through, in each panel */
-  double first, last, least, most; /* eta t; the observable */
+  int losses, slopes; /* curves that a line can be drawn through, in each panel */
+  span time, loss, slope;
   char units[32];
 } panels;
 
@@ -40,13 +44,14 @@ typedef struct sheet {
 /* A trial's row: its records, or, where its step sizes were halved, between them on a straight line in ln t. A trial
    that has ended keeps its last value; an unresolved one has none beyond its last step. */
 static void fill_row(sheet *s, int64_t trial, const basin_records *r) {
-  double *y = s->y + trial * s->times, last = NAN;
+  double *y = s->y + trial * s->times;
+  const double last = r->points && r->ended != BASIN_UNRESOLVED ? r->log_l[r->points - 1] : NAN;
   int64_t next = 0;
   s->ended[trial] = (int8_t)(r->points ? r->ended : -1);
   for (int64_t i = 0; i < r->times; i++) {
     const double at = r->eta_t[i];
     while (next < r->points && r->t[next] < at) next++;
-    y[i] = next == r->points && r->ended != BASIN_UNRESOLVED ? last : NAN;
+    y[i] = next == r->points ? last : NAN;
     if (next == r->points) continue;
     if (r->t[next] == at) {
       y[i] = r->log_l[next];
@@ -54,7 +59,7 @@ static void fill_row(sheet *s, int64_t trial, const basin_records *r) {
       const double share = log(at / r->t[next - 1]) / log(r->t[next] / r->t[next - 1]);
       y[i] = r->log_l[next - 1] + share * (r->log_l[next] - r->log_l[next - 1]);
     }
-    if (!isnan(y[i])) s->reach[trial] = i, last = y[i];
+    if (!isnan(y[i])) s->reach[trial] = i;
   }
 }
 
@@ -69,6 +74,11 @@ static int64_t gather(const sheet *s, const curve *c, int64_t time) {
     there += time <= s->reach[i];
   }
   return 2 * there >= c->trials ? n : 0;
+}
+
+static void widen(span *s, double x) {
+  s->least = fmin(s->least, x);
+  s->most = fmax(s->most, x);
 }
 
 /* Data blocks of one curve: $loss eta t, mean of ln L as a loss, 5% and 95% quantiles; $slope the same over ln(eta t),
@@ -89,12 +99,13 @@ static void write_curve(FILE *to, const sheet *s, const double *eta_t, curve *c,
     const double t = eta_t[i], log_t = log(t);
     fprintf(to, "%.10g %.10g %.10g %.10g\n", t, exp(mean), exp(q[0]), exp(q[1]));
     c->points++;
-    p->first = fmin(p->first, t);
-    p->last = fmax(p->last, t);
-    p->least = fmin(p->least, exp(q[0]));
-    p->most = fmax(p->most, exp(q[1]));
+    widen(&p->time, t);
+    widen(&p->loss, exp(q[0]));
+    widen(&p->loss, exp(q[1]));
     if (log_t < 1) continue;
     fprintf(aside, "%.10g %.10g %.10g %.10g\n", t, mean / log_t, q[0] / log_t, q[1] / log_t);
+    widen(&p->slope, q[0] / log_t);
+    widen(&p->slope, q[1] / log_t);
     c->slopes++;
   }
   if (aside) fclose(aside);
@@ -173,25 +184,31 @@ static void draw_curves(basin_figure *f, const panels *p, const char *block) {
   fputc('\n', f->pipe);
 }
 
-/* a logarithmic axis, with powers of ten where it spans more than a few */
-static void logarithmic(basin_figure *f, char axis, double least, double most) {
-  fprintf(f->pipe, "set logscale %c\n", axis);
-  if (most > 100 * least) fprintf(f->pipe, "set format %c '10^{%%T}'\n", axis);
+/* an axis from least to most, with powers of ten where it spans more than a few; gnuplot complains of a width of 0 */
+static void set_axis(basin_figure *f, char axis, int logarithmic, double least, double most) {
+  const int powers = logarithmic && most > 100 * least;
+  fprintf(f->pipe, "%sset logscale %c\nset format %c '%s'\n", logarithmic ? "" : "un", axis, axis,
+          powers ? "10^{%T}" : "%g");
+  if (most > least) fprintf(f->pipe, "set autoscale %c\n", axis);
+  else if (logarithmic) fprintf(f->pipe, "set %crange [%.10g:%.10g]\n", axis, least / 2, 2 * most);
+  else fprintf(f->pipe, "set %crange [%.10g:%.10g]\n", axis, least - 1, most + 1);
 }
 
 static void draw_panels(basin_figure *f, const panels *p, const char *observable) {
   char label[BASIN_LABEL_BYTES];
-  logarithmic(f, 'x', p->first, p->last);
-  logarithmic(f, 'y', p->least, p->most);
+  set_axis(f, 'x', 1, p->time.least, p->time.most);
+  set_axis(f, 'y', 1, p->loss.least, p->loss.most);
   snprintf(label, sizeof label, strcmp(p->units, "1") ? "%s [%s]" : "%s", observable, p->units);
-  fputs("set autoscale xfix\nset xlabel 'η t'\nset ylabel ", f->pipe);
+  if (p->time.most > p->time.least) fputs("set autoscale xfix\n", f->pipe);
+  fputs("set xlabel 'η t'\nset ylabel ", f->pipe);
   basin_plot_quote(f->pipe, label);
   fputc('\n', f->pipe);
   draw_curves(f, p, "loss");
   if (!p->slopes) return;
   fputs("unset key\n", f->pipe); /* the colours are those of the left panel */
   snprintf(label, sizeof label, "ln(%.100s) / ln(η t)", observable);
-  fputs("unset logscale y\nset format y '%g'\nset ylabel ", f->pipe);
+  set_axis(f, 'y', 0, p->slope.least, p->slope.most);
+  fputs("set ylabel ", f->pipe);
   basin_plot_quote(f->pipe, label);
   fputc('\n', f->pipe);
   draw_curves(f, p, "slope");
@@ -204,7 +221,7 @@ basin_status basin_plot_rates(basin_figure *f, const char *title, const char *ob
   size_t size;
   FILE *to = open_memstream(&data, &size);
   basin_status status = p && to ? BASIN_OK : basin_fail_memory(error);
-  if (p) p->first = p->least = INFINITY;
+  if (p) p->time = p->loss = p->slope = (span){INFINITY, -INFINITY};
   for (int64_t i = 0; i < f->cells && !status; i++)
     status = read_cell(f, to, i, observable, p, error);
   if (to && fclose(to) && !status) status = basin_fail_memory(error);

@@ -74,7 +74,7 @@ basin_status basin_records_read(basin_records *r, int64_t trial, basin_error *er
     if (!isfinite(value[i])) continue;
     if (value[i] <= NOISE * largest) break;
     if (value[i] > largest) largest = value[i];
-    if (!(r->eta_t[i] > 0)) continue;
+    if (!(r->eta_t[i] > 0 && isfinite(r->eta_t[i]))) continue;
     r->t[r->points] = r->eta_t[i] * scale;
     r->log_l[r->points++] = log(value[i]);
   }
