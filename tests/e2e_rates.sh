@@ -104,6 +104,10 @@ assert check("global.json", "loss", 1, None) == (ended == 1).sum()
 assert check("phi.json", "phi", None, [2, 30]) > 60
 P
 
+# near the optimum the slowest error shrinks by 1 - eta (pi - 1)/(2 pi) a step, and the loss by its square
+check "the rate of the linearised dynamics" sh -c "'$basin' rates r.h5 --json --cell 3 --outcome global --from 30 | jq -e '
+  .cells[0].rate | (.low < 0.70621 and .value > 0.7055 and .value < 0.7065)' >/dev/null"
+
 # a window that none, or one that only some of the trials have
 expect 0 '^cell 0: no trial has 3 records in the window' "$basin" rates r.h5 --from 1e7 --to 2e7
 expect 0 '^cell 5: half of the trials reach no further than eta t = [0-9.]+, the window begins at 1e\+07' "$basin" rates r.h5 --from 1e7
