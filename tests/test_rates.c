@@ -334,9 +334,9 @@ static void windows(void **unused) {
   assert_non_null(strstr(r.reason, "no further than eta t = "));
 }
 
-/* a trial whose step sizes were halved h times has been at eta_t 2^-h */
+/* a trial whose step sizes were halved h times has been at eta_t 2^-h; -1 is the fill value */
 static void halvings(void **unused) {
-  static int8_t count[2][10] = {{0, 1, 2, 3, 0, 1, 2, 3, -1, -1}};
+  static int8_t count[2][10] = {{0, 1, 2, 3, -1, 1, 2, 3, -1, -1}};
   const hsize_t size[2] = {2, 10};
   (void)unused;
   const hid_t file = H5Fopen(output, H5F_ACC_RDWR, H5P_DEFAULT);
