@@ -84,9 +84,9 @@ static basin_status read_seed(reader *r) {
 
 /* whether the output file has a variable of that name */
 static int is_taken(const char *name) {
-  static const char *const fixed[] = {"cell",           "trial",    "recorded",  "time", "variant",
-                                      "variant_number", "model",    "trials",    "draw", "outcome",
-                                      "steps",          "halvings", "provenance"};
+  static const char *const fixed[] = {"cell",           "trial",    "recorded",   "time", "variant",
+                                      "variant_number", "model",    "trials",     "draw", "outcome",
+                                      "steps",          "halvings", "provenance", "eta_t"};
   int models;
   const basin_model *const *model = basin_models(&models);
   const size_t length = strlen(name);
