@@ -78,14 +78,17 @@ static const char *gradient_check(const basin_setting *setting) {
   static int64_t kind##_states(const basin_setting *setting) { \
     return MODEL(kind##_states)(setting);                      \
   }
-#define VECTORS_2(kind, cell, data, trial, state, out)      \
-  do {                                                      \
-    MODEL(state) x;                                         \
-    memcpy(&x, state, sizeof x);                            \
-    MODEL(vectors)(cell, data, (uint64_t)(trial), &x, out); \
+#define WORK_2(kind, setting) 0
+#define WORK_1(kind, setting) MODEL(kind##_work)(setting)
+#define VECTORS_2(kind, cell, data, trial, work, state, out) \
+  do {                                                       \
+    MODEL(state) x;                                          \
+    memcpy(&x, state, sizeof x);                             \
+    (void)(work);                                            \
+    MODEL(vectors)(cell, data, (uint64_t)(trial), &x, out);  \
   } while (0)
-#define VECTORS_1(kind, cell, data, trial, state, out) \
-  MODEL(kind##_vectors)(cell, data, (uint64_t)(trial), state, out)
+#define VECTORS_1(kind, cell, data, trial, work, state, out) \
+  MODEL(kind##_vectors)(cell, data, (uint64_t)(trial), work, state, out)
 
 #if BASIN_X86
 #define DECLARE(kind) \
@@ -114,33 +117,57 @@ PASTE(STATES_, BASIN_HAS_population)
             DECLARE(projected) PASTE(STATES_, BASIN_HAS_projected)(projected)
 #endif
 
-                static basin_status
-    vectors(const basin_setting *setting, int64_t trial, const double *state, double *out) {
+    /* scratch of the kind of dynamics that a setting has */
+    static int64_t work_size(const basin_setting *setting) {
+  switch (setting->gradient.dynamics) {
+  case BASIN_POPULATION:
+    return PASTE(WORK_, BASIN_HAS_population)(population, setting);
+#ifdef BASIN_HAS_flow
+  case BASIN_FLOW:
+    return PASTE(WORK_, BASIN_HAS_flow)(flow, setting);
+#endif
+#ifdef BASIN_HAS_direct
+  case BASIN_DIRECT:
+    return PASTE(WORK_, BASIN_HAS_direct)(direct, setting);
+#endif
+#ifdef BASIN_HAS_projected
+  case BASIN_PROJECTED:
+    return PASTE(WORK_, BASIN_HAS_projected)(projected, setting);
+#endif
+  default:
+    return 0; /* refused when the experiment was read */
+  }
+}
+
+static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
+                            double *out) {
   MODEL(cell) cell;
-  double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
+  const int64_t constants = MODEL(data_size)(setting);
+  double *data = malloc((size_t)(constants + work_size(setting)) * sizeof *data);
   if (!data) return BASIN_FAILED;
+  double *work = data + constants;
   MODEL(prepare)(setting, &cell, data);
   switch (setting->gradient.dynamics) {
   case BASIN_POPULATION:
-    PASTE(VECTORS_, BASIN_HAS_population)(population, &cell, data, trial, state, out);
+    PASTE(VECTORS_, BASIN_HAS_population)(population, &cell, data, trial, work, state, out);
     break;
 #ifdef BASIN_HAS_flow
   case BASIN_FLOW:
-    PASTE(VECTORS_, BASIN_HAS_flow)(flow, &cell, data, trial, state, out);
+    PASTE(VECTORS_, BASIN_HAS_flow)(flow, &cell, data, trial, work, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_direct
   case BASIN_DIRECT:
-    PASTE(VECTORS_, BASIN_HAS_direct)(direct, &cell, data, trial, state, out);
+    PASTE(VECTORS_, BASIN_HAS_direct)(direct, &cell, data, trial, work, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_projected
   case BASIN_PROJECTED:
-    PASTE(VECTORS_, BASIN_HAS_projected)(projected, &cell, data, trial, state, out);
+    PASTE(VECTORS_, BASIN_HAS_projected)(projected, &cell, data, trial, work, state, out);
     break;
 #endif
   default:
-    break; /* refused when the experiment was read */
+    break;
   }
   free(data);
   return BASIN_OK;
@@ -165,6 +192,8 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .drawn_teachers = 1,
 #endif
     .outcomes = MODEL(OUTCOMES),
+    .at = MODEL(AT),
+    .at_spurious = MODEL(AT_SPURIOUS),
     .vector_size = vector_size,
     .check = check,
     .gradient_check = gradient_check,

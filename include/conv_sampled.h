@@ -103,12 +103,12 @@ BASIN_HD void conv_reduce_a(const conv_cell *cell, const double *data, const rea
 BASIN_HD void conv_sampled_start_a(const conv_cell *cell, const double *data, bits trial, real *a) {
   real norm2 = r_set(0.0), z0, z1;
   for (int64_t j = 0; j < cell->k; j += 2) {
-    conv_entries(cell, &cell->initial_a, data, CONV_VECTOR_A, trial, j / 2, &z0, &z1);
+    draw_pair(&cell->initial_a, data, trial, 0, j / 2, &z0, &z1);
     a[j] = z0;
     if (j + 1 < cell->k) a[j + 1] = z1;
     norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
   }
-  const real factor = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2);
+  const real factor = draw_factor(&cell->initial_a, trial, 0, norm2);
   for (int64_t j = 0; j < cell->k; j++) a[j] = factor * a[j];
 }
 
@@ -130,13 +130,13 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, bits 
   real *v = x + cell->k, z[2], norm2 = r_set(0.0);
   conv_sampled_start_a(cell, data, trial, x);
   for (int64_t q = 0; q < cell->p; q += 2) {
-    conv_entries(cell, &cell->initial_v, data, CONV_VECTOR_V, trial, q / 2, &z[0], &z[1]);
+    draw_pair(&cell->initial_v, data, trial, 0, q / 2, &z[0], &z[1]);
     for (int64_t i = 0; i < 2 && q + i < cell->p; i++) {
       v[q + i] = z[i];
       norm2 = r_fma(z[i], z[i], norm2);
     }
   }
-  const real factor = conv_factor(cell, &cell->initial_v, CONV_VECTOR_V, trial, norm2);
+  const real factor = draw_factor(&cell->initial_v, trial, 0, norm2);
   real length2 = r_set(0.0);
   for (int64_t q = 0; q < cell->p; q++) {
     v[q] = r_fma(factor, v[q], r_set(cell->shift));
