@@ -33,7 +33,7 @@
   X(BASIN_STREAM_INPUT, 32,                                                    \
     "sampled gradient: the normals of the step's inputs, see conv_sampled.h")  \
   X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at its chi-square")      \
-  X(BASIN_STREAM_BOOTSTRAP, 64, "statistics.h: which trials a resample has")
+  X(BASIN_STREAM_BOOTSTRAP, 256, "statistics.h: which trials a resample has")
 
 enum basin_stream {
 #define BASIN_STREAM(name, number, use) name = (number),
