@@ -33,7 +33,7 @@
   X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square numbers")       \
   X(BASIN_STREAM_ESTIMATE, 34,                                                                 \
     "estimates: the normals of fresh inputs at the trial's recorded step, see host/measure.h") \
-  X(BASIN_STREAM_BOOTSTRAP, 35, "statistics.h: which trials a resample has")                   \
+  X(BASIN_STREAM_BOOTSTRAP, 256, "statistics.h: which trials a resample has")                  \
   X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")  \
   X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")
 
