@@ -114,12 +114,18 @@ static void open_problem(problem *p, uint64_t trial) {
   p->setting.stage = &p->stage;
   if (relu_sum_check(&p->setting, &where)) fail_msg("%s", where);
   p->data = malloc((size_t)relu_sum_data_size(&p->setting) * sizeof *p->data);
-  p->work = malloc((size_t)relu_sum_population_work(&p->setting) * sizeof *p->work);
-  p->x = malloc((size_t)relu_sum_population_states(&p->setting) * sizeof *p->x);
-  memset(p->work, 0xff, (size_t)relu_sum_population_work(&p->setting) * sizeof *p->work);
-  memset(p->x, 0xff, (size_t)relu_sum_population_states(&p->setting) * sizeof *p->x);
+  const int flow = p->setting.gradient.dynamics == BASIN_FLOW;
+  const int64_t work = flow ? relu_sum_flow_work(&p->setting)
+                            : relu_sum_population_work(&p->setting),
+                states = flow ? relu_sum_flow_states(&p->setting)
+                              : relu_sum_population_states(&p->setting);
+  p->work = malloc((size_t)work * sizeof *p->work);
+  p->x = malloc((size_t)states * sizeof *p->x);
+  memset(p->work, 0xff, (size_t)work * sizeof *p->work);
+  memset(p->x, 0xff, (size_t)states * sizeof *p->x);
   relu_sum_prepare(&p->setting, &p->cell, p->data);
-  relu_start(&p->cell, p->data, basin_alone, trial, p->work, p->x);
+  if (flow) relu_flow_start(&p->cell, p->data, basin_alone, trial, p->work, p->x);
+  else relu_start(&p->cell, p->data, basin_alone, trial, p->work, p->x);
 }
 
 static void close_problem(problem *p) {
@@ -134,13 +140,19 @@ static void step(problem *p, double eta, int64_t steps) {
   while (steps-- > 0) relu_step(&p->cell, basin_alone, eta, p->work, p->x);
 }
 
+static void flow(problem *p, double time, int64_t steps) {
+  while (steps-- > 0) relu_flow_step(&p->cell, basin_alone, time, p->work, p->x);
+}
+
 /* the students in full [n][d], and one observable */
 static void full(problem *p, uint64_t trial, double *out) {
   relu_vectors(&p->cell, p->data, trial, p->work, p->x, out);
 }
 static double observed(problem *p, int which) {
   double out[RELU_OBSERVED];
-  relu_observe(&p->cell, basin_alone, p->work, p->x, 0, out);
+  if (p->setting.gradient.dynamics == BASIN_FLOW)
+    relu_sum_flow_observe(&p->cell, p->data, basin_alone, p->work, p->x, out);
+  else relu_sum_population_observe(&p->cell, p->data, basin_alone, p->work, p->x, out);
   return out[which];
 }
 
@@ -595,6 +607,130 @@ static void slope(void **unused) {
     }
 }
 
+/* ---- tests: gradient flow ---- */
+
+static problem make_flow(int n, int d, double error) {
+  problem p = make_problem(n, 1, d, 1);
+  p.setting.gradient = (basin_gradient){.dynamics = BASIN_FLOW, .error = error};
+  p.v[0] = 1;
+  p.initial = (basin_vector){BASIN_NORMAL, n, d, 0.3, NULL};
+  return p;
+}
+
+/* toy case 2 has the solution H = H_0 e^(-n t / 2): it is met to the error asked for, at any division of the time */
+static void flow_toy_2(void **unused) {
+  (void)unused;
+  for (int divided = 1; divided <= 100; divided *= 10) {
+    problem p = make_flow(3, 2, 1e-10);
+    p.initial = (basin_vector){BASIN_GIVEN, 3, 2, 1, p.w};
+    for (int i = 0; i < 3; i++) p.w[2 * i] = 0.1 * (i + 1);
+    open_problem(&p, 0);
+    for (int t = 1; t <= 8; t++) {
+      flow(&p, 1.0 / divided, divided);
+      assert_within(observed(&p, RELU_OBSERVE_H) - 0.4 * exp(-1.5 * t), -3e-9, 3e-9);
+      assert_true(observed(&p, RELU_OBSERVE_Z) == 0);
+    }
+    assert_true(observed(&p, RELU_OBSERVE_forced_substeps) == 0);
+    close_problem(&p);
+  }
+}
+
+/* the error at a fixed time falls with the error allowed: as its first power, the fifth of the length */
+static void flow_order(void **unused) {
+  enum { N = 3, D = 5, ERRORS = 5 };
+  double sum_slope = 0;
+  (void)unused;
+  for (uint64_t trial = 0; trial < 4; trial++) {
+    double want[N * D], got[N * D], wrong[ERRORS];
+    problem p = make_flow(N, D, 1e-14);
+    open_problem(&p, trial);
+    flow(&p, 6, 1);
+    full(&p, trial, want);
+    close_problem(&p);
+    for (int i = 0; i < ERRORS; i++) {
+      p = make_flow(N, D, pow(10, -4 - 2 * i));
+      open_problem(&p, trial);
+      flow(&p, 6, 1);
+      full(&p, trial, got);
+      wrong[i] = 0;
+      for (int j = 0; j < N * D; j++) wrong[i] = fmax(wrong[i], fabs(got[j] - want[j]));
+      assert_within(wrong[i], 0, 30 * pow(10, -4 - 2 * i));
+      assert_true(observed(&p, RELU_OBSERVE_forced_substeps) == 0);
+      close_problem(&p);
+    }
+    sum_slope += log10(wrong[0] / wrong[ERRORS - 1]) / (2 * (ERRORS - 1)) / 4;
+  }
+  print_message("  order in the error allowed: %.3f\n", sum_slope);
+  assert_within(sum_slope, 0.85, 1.15);
+}
+
+/* gradient descent with small steps comes to it: to first order, to second order by Richardson's extrapolation */
+static void flow_is_limit(void **unused) {
+  enum { N = 4, D = 6 };
+  double w[4][N * D], far[3] = {0};
+  problem p = make_flow(N, D, 1e-12);
+  (void)unused;
+  open_problem(&p, 3);
+  flow(&p, 0.5, 10);
+  full(&p, 3, w[3]);
+  close_problem(&p);
+  for (int i = 0; i < 3; i++) {
+    p = make_flow(N, D, 0);
+    p.setting.gradient = (basin_gradient){.dynamics = BASIN_POPULATION};
+    open_problem(&p, 3);
+    step(&p, 5.0 / (2000 << i), 2000 << i);
+    full(&p, 3, w[i]);
+    close_problem(&p);
+  }
+  for (int j = 0; j < N * D; j++) {
+    for (int i = 0; i < 2; i++) far[i] = fmax(far[i], fabs(w[i][j] - w[3][j]));
+    const double fine = 2 * w[1][j] - w[0][j], finer = 2 * w[2][j] - w[1][j];
+    far[2] = fmax(far[2], fabs((4 * finer - fine) / 3 - w[3][j]));
+  }
+  assert_within(far[0] / far[1], 1.99, 2.01);
+  assert_within(far[0], 1e-5, 1e-2);
+  assert_within(far[2], 0, 1e-9);
+}
+
+/* n = 1 falls as e^-t, more students as t^-3 */
+static void flow_rates(void **unused) {
+  problem p = make_flow(1, 5, 1e-12);
+  (void)unused;
+  open_problem(&p, 5);
+  flow(&p, 10, 1);
+  const double one = p.x[RELU_LOSS];
+  flow(&p, 5, 1);
+  assert_within(log(p.x[RELU_LOSS] / one) / 5, -1.02, -0.98);
+  close_problem(&p);
+  p = make_flow(3, 5, 1e-9);
+  open_problem(&p, 5);
+  flow(&p, 1000, 4);
+  const double many = p.x[RELU_LOSS];
+  flow(&p, 1000, 4);
+  assert_within(log(p.x[RELU_LOSS] / many) / log(2), -3.05, -2.95);
+  close_problem(&p);
+}
+
+/* a student that the flow takes through 0, where L has a kink: it goes on, and says so; on the other side it goes
+   back to 0 as e^(-t/2) */
+static void flow_kink(void **unused) {
+  problem p = make_flow(2, 2, 1e-9);
+  (void)unused;
+  p.initial = (basin_vector){BASIN_GIVEN, 2, 2, 1, p.w};
+  p.w[0] = 0.05;
+  p.w[2] = 2;
+  open_problem(&p, 0);
+  flow(&p, 1, 1);
+  const double forced = observed(&p, RELU_OBSERVE_forced_substeps);
+  const double before = p.x[p.cell.at_w];
+  assert_within(forced, 1, 100);
+  flow(&p, 1, 4);
+  assert_within(p.x[p.cell.at_w], -1e-6, 1e-6);
+  assert_within(p.x[p.cell.at_w + p.cell.width], 1 - 0.2, 1 + 0.2);
+  assert_within(before, -1e-6, 1e-6);
+  close_problem(&p);
+}
+
 /* ---- tests: starts and ends ---- */
 
 /* drawn rows are the stream's normals; teachers have streams of their own; the frame does not change them */
@@ -752,12 +888,17 @@ static void assert_same(const basin_experiment *e, int64_t cell, const basin_par
                       kept * (size_t)states * sizeof *x->state);
 }
 
-/* every instruction set, other neighbours in the lanes, and pauses after every 16 steps: the same bits */
+/* every instruction set, other neighbours in the lanes, and pauses after every 16 steps: the same bits; by gradient
+   descent and by gradient flow */
 static void same_bits(void **unused) {
-  static const char *const early[] = {"stop={max_steps: 200}"};
+  static const char *const set[][2] = {
+      {"stop={at: 1e-4, at_spurious: 1e-3, max_steps: 200}", "method=gradient_descent"},
+      {"stop={max_steps: 200}", "method=gradient_descent"},
+      {"stop={at: 1e-4, at_spurious: 1e-3, max_steps: 200}", "method=gradient_flow"},
+      {"stop={max_steps: 60}", "method={gradient_flow: {error: 1e-5}}"}};
   (void)unused;
-  for (int rule = 0; rule < 2; rule++) {
-    basin_experiment *e = parse(early, rule);
+  for (int rule = 0; rule < 4; rule++) {
+    basin_experiment *e = parse(set[rule], 2);
     int64_t ended = 0;
     for (int64_t c = 0; c < e->cells; c++) {
       basin_part whole, part;
@@ -776,7 +917,7 @@ static void same_bits(void **unused) {
       }
       basin_part_free(&whole);
     }
-    assert_true(rule ? ended == 0 : ended > 10);
+    assert_true(rule % 2 ? ended == 0 : ended > 10);
     basin_experiment_free(e);
   }
 }
@@ -833,25 +974,18 @@ static void refused(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(small_angles),
-      cmocka_unit_test(closed_forms),
-      cmocka_unit_test(monte_carlo),
-      cmocka_unit_test(small_losses),
-      cmocka_unit_test(small_losses_full),
-      cmocka_unit_test(late_run),
-      cmocka_unit_test(long_run),
-      cmocka_unit_test(span_is_full),
-      cmocka_unit_test(rotation),
-      cmocka_unit_test(toy_1),
-      cmocka_unit_test(toy_2),
-      cmocka_unit_test(toy_3),
-      cmocka_unit_test(slope),
-      cmocka_unit_test(starts),
-      cmocka_unit_test(zero_student),
-      cmocka_unit_test(outcomes),
-      cmocka_unit_test(same_bits),
-      cmocka_unit_test(vectors),
-      cmocka_unit_test(refused),
+      cmocka_unit_test(flow_toy_2),    cmocka_unit_test(flow_order),
+      cmocka_unit_test(flow_is_limit), cmocka_unit_test(flow_rates),
+      cmocka_unit_test(flow_kink),     cmocka_unit_test(small_angles),
+      cmocka_unit_test(closed_forms),  cmocka_unit_test(monte_carlo),
+      cmocka_unit_test(small_losses),  cmocka_unit_test(small_losses_full),
+      cmocka_unit_test(late_run),      cmocka_unit_test(long_run),
+      cmocka_unit_test(span_is_full),  cmocka_unit_test(rotation),
+      cmocka_unit_test(toy_1),         cmocka_unit_test(toy_2),
+      cmocka_unit_test(toy_3),         cmocka_unit_test(slope),
+      cmocka_unit_test(starts),        cmocka_unit_test(zero_student),
+      cmocka_unit_test(outcomes),      cmocka_unit_test(same_bits),
+      cmocka_unit_test(vectors),       cmocka_unit_test(refused),
   };
   return cmocka_run_group_tests_name("relu_sum", tests, NULL, NULL);
 }
