@@ -3,16 +3,16 @@
  * relu_sum: a sum of n ReLU neurons that learns a sum of m.
  *
  *   f(w, x) = sum_i max(0, w_i'x),   L = E [ 1/2 (f(w, x) - f(v, x))^2 ],  x ~ N(0, I)      (eq. 1-3)
- *   w_i <- w_i - eta_w grad_i L                                                             (eq. 4)
+ *   w_i <- w_i - eta_w grad_i L,   or dw_i/dt = -grad_i L for a time eta_w a step           (eq. 4, section 5)
  *
  * W. Xu, S. S. Du: Over-Parameterization Exponentially Slows Down Gradient Descent for Learning a Single Neuron,
  * COLT 2023; closed forms after Safran and Shamir (2018). With one teacher and n >= 2 the loss falls as the time to
- * the -3, with n = 1 exponentially. What is computed, and how accurate it is: relu_sum.h.
+ * the -3, with n = 1 exponentially. What is computed, and how accurate it is: relu_sum.h, relu_flow.h.
  */
 #ifndef BASIN_MODELS_RELU_SUM_H
 #define BASIN_MODELS_RELU_SUM_H
 
-#include "../relu_sum.h"
+#include "../relu_flow.h"
 
 #define relu_sum_TITLE "sum of ReLU neurons, learning a sum of ReLU neurons"
 #define relu_sum_SOURCE "Xu and Du, COLT 2023, equations (1)-(4) and (23)"
@@ -26,7 +26,7 @@
 
 #define relu_sum_TEACHER(X) X(v, m, d, "teachers v_l")
 #define relu_sum_INITIAL(X) X(w, n, d, "students w_i")
-#define relu_sum_STEP_SIZES(X) X(eta_w, "step size of w")
+#define relu_sum_STEP_SIZES(X) X(eta_w, "step size of w; of gradient flow: time of a step")
 #define relu_sum_OBSERVABLES(X) RELU_OBSERVABLES(X)
 
 #define relu_sum_OUTCOMES                                                            \
@@ -37,6 +37,7 @@
 
 #define BASIN_DRAWN_TEACHERS
 #define BASIN_HAS_population BASIN_ARRAYS
+#define BASIN_HAS_flow BASIN_ARRAYS
 
 typedef relu_cell relu_sum_cell;
 
@@ -114,10 +115,62 @@ BASIN_HD void relu_sum_population_observe(const relu_cell *cell, const double *d
   relu_observe(cell, team, work, x, r_set(0.0), out);
 }
 
+/* ---- gradient flow ---- */
+
+typedef real relu_sum_flow_state;
+typedef relu_sum_population_stage relu_sum_flow_stage;
+typedef relu_sum_population_rates relu_sum_flow_rates;
+
+static inline int64_t relu_sum_flow_states(const basin_setting *setting) {
+  relu_cell cell;
+  relu_layout(setting, relu_sum_spanned(setting), &cell);
+  return relu_flow_states(&cell);
+}
+
+static inline int64_t relu_sum_flow_work(const basin_setting *setting) {
+  relu_cell cell;
+  relu_layout(setting, relu_sum_spanned(setting), &cell);
+  return relu_flow_work(&cell);
+}
+
+static inline void relu_sum_flow_stage_prepare(const relu_cell *cell, const double *eta,
+                                               relu_sum_flow_stage *stage) {
+  relu_sum_population_stage_prepare(cell, eta, stage);
+}
+
+BASIN_HD void relu_sum_flow_start(const relu_cell *cell, const double *data, basin_team team,
+                                  bits trial, real *work, real *x) {
+  relu_flow_start(cell, data, team, trial, work, x);
+}
+
+BASIN_HD void relu_sum_flow_step(const relu_cell *cell, const double *data,
+                                 const relu_sum_flow_rates *rates, basin_team team, bits trial,
+                                 bits step, real *work, real *x) {
+  (void)data, (void)trial, (void)step;
+  relu_flow_step(cell, team, rates->eta, work, x);
+}
+
+BASIN_HD void relu_sum_flow_reached(const relu_cell *cell, const double *data, basin_team team,
+                                    real *work, const real *x, mask *outcome) {
+  (void)data, (void)team, (void)work;
+  relu_reached(cell, x, outcome);
+}
+
+BASIN_HD void relu_sum_flow_observe(const relu_cell *cell, const double *data, basin_team team,
+                                    real *work, const real *x, real *out) {
+  (void)data;
+  relu_observe(cell, team, work, x, x[cell->states + FLOW_FORCED], out);
+}
+
 #if BASIN_LANES == 1 && !defined(__CUDACC__)
 static inline void relu_sum_population_vectors(const relu_cell *cell, const double *data,
                                                uint64_t trial, double *work, const double *x,
                                                double *out) {
+  relu_vectors(cell, data, trial, work, x, out);
+}
+
+static inline void relu_sum_flow_vectors(const relu_cell *cell, const double *data, uint64_t trial,
+                                         double *work, const double *x, double *out) {
   relu_vectors(cell, data, trial, work, x, out);
 }
 #endif
