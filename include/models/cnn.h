@@ -12,7 +12,7 @@
 #ifndef BASIN_MODELS_CNN_H
 #define BASIN_MODELS_CNN_H
 
-#include "../conv_sampled.h"
+#include "../conv_inputs.h"
 
 #define cnn_TITLE "two-layer convolutional network with weight normalisation"
 #define cnn_SOURCE \
@@ -31,6 +31,10 @@
 
 #define cnn_OBSERVABLES(X) CONV_OBSERVABLES(X)
 
+#define cnn_SAMPLE_NORMS(X) \
+  X(norm_grad_a, a)         \
+  X(norm_grad_v, v)
+
 #define cnn_OUTCOMES CONV_OUTCOMES
 #define cnn_AT CONV_AT
 #define cnn_AT_SPURIOUS CONV_AT_SPURIOUS
@@ -38,6 +42,7 @@
 CONV_FUNCTIONS(cnn, 1)
 CONV_SAMPLER(cnn, direct, 1)
 CONV_SAMPLER(cnn, projected, 1)
+CONV_SAMPLE(cnn)
 
 static inline const char *cnn_gradient_check(const basin_setting *setting) {
   return conv_gradient_check(setting);

@@ -12,7 +12,7 @@
 #ifndef BASIN_MODELS_RESNET_H
 #define BASIN_MODELS_RESNET_H
 
-#include "../conv_sampled.h"
+#include "../conv_inputs.h"
 
 #define resnet_TITLE "two-layer convolutional residual network, normalised after every step"
 #define resnet_SOURCE "Liu et al., NeurIPS 2019, equations (6)-(8) and Proposition 16"
@@ -30,6 +30,10 @@
 
 #define resnet_OBSERVABLES(X) CONV_OBSERVABLES(X)
 
+#define resnet_SAMPLE_NORMS(X) \
+  X(norm_grad_a, a)            \
+  X(norm_grad_v, w)
+
 #define resnet_OUTCOMES CONV_OUTCOMES
 #define resnet_AT CONV_AT
 #define resnet_AT_SPURIOUS CONV_AT_SPURIOUS
@@ -37,6 +41,7 @@
 CONV_FUNCTIONS(resnet, 0)
 CONV_SAMPLER(resnet, direct, 0)
 CONV_SAMPLER(resnet, projected, 0)
+CONV_SAMPLE(resnet)
 
 static inline const char *resnet_gradient_check(const basin_setting *setting) {
   return conv_gradient_check(setting);
