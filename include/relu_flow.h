@@ -5,8 +5,9 @@
  * One step of the driver is the flow for a time eta. Inside, every trial has substeps of its own length: the pair of
  * Dormand and Prince (1980) of orders 5 and 4, the gradient at the end of a substep being the first one of the next;
  * six gradients a substep. A substep is accepted where the difference of the two orders is, for every student,
- * at most `error` |w_i| (with |w_i| no less than FLOW_SMALL of the length of all students together), and the next length is chosen by the proportional-integral controller of Hairer and Wanner
- * (Solving Ordinary Differential Equations II, IV.2, beta = 0.04):
+ * at most `error` |w_i| (with |w_i| no less than FLOW_SMALL of the length of all students together), and the next
+ * length is chosen by the proportional-integral controller of Hairer and Wanner (Solving Ordinary Differential
+ * Equations II, IV.2, beta = 0.04):
  *
  *   h <- h min(10, max(1/5, 0.9 (1/e)^0.17 e_old^0.04)),   e = max_i difference_i / (error |w_i|)
  *
