@@ -25,16 +25,17 @@
 #endif
 
 /* The random streams. A stream is never reused for a second purpose. */
-#define BASIN_STREAMS(X)                                                                \
-  X(BASIN_STREAM_DIRECTION, 0,                                                          \
-    "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i")          \
-  X(BASIN_STREAM_RADIUS, 16,                                                            \
-    "initial vector i: one uniform for the radius in a ball, stream 16 + i")            \
-  X(BASIN_STREAM_INPUT, 32,                                                             \
-    "sampled gradient: the normals of the step's inputs, see conv_sampled.h")           \
-  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square number") \
-  X(BASIN_STREAM_ESTIMATE, 48,                                                          \
-    "estimates: the normals of fresh inputs at the trial's recorded step, see host/measure.h")
+#define BASIN_STREAMS(X)                                                                       \
+  X(BASIN_STREAM_DIRECTION, 0,                                                                 \
+    "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i")                 \
+  X(BASIN_STREAM_RADIUS, 16,                                                                   \
+    "initial vector i: one uniform for the radius in a ball, stream 16 + i")                   \
+  X(BASIN_STREAM_INPUT, 32,                                                                    \
+    "sampled gradient: the normals of the step's inputs, see conv_sampled.h")                  \
+  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square number")        \
+  X(BASIN_STREAM_ESTIMATE, 48,                                                                 \
+    "estimates: the normals of fresh inputs at the trial's recorded step, see host/measure.h") \
+  X(BASIN_STREAM_VERIFY, 49, "basin verify: the sizes and the teacher of a random state")
 
 enum basin_stream {
 #define BASIN_STREAM(name, number, use) name = (number),
