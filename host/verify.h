@@ -8,14 +8,14 @@
  *   loss        the observable; z against its standard error
  *   norms       the observables that are gradient norms; z against Student's law with BASIN_COLUMNS - 1 degrees of
  *               freedom, for the jackknife's error has as many
- *   gradient    what one step of the population gradient follows: full vectors before and after a step of size
- *               2^-26, their difference over it. With d its distance to the measured mean and C the covariance of that
- *               mean, d' C^-1 d is a chi-square number (C is known from many inputs). Directions in which the gradient
- *               cannot point have no variance and count no degree of freedom, but d must be 0 there: C has a floor, the
- *               square of 1e-7 (1 + |gradient|), which is what the step's rounding and curvature leave open.
+ *   gradient    what one step of the population gradient follows: full vectors before and after a step of size 2^-26,
+ *               their difference over it. With d its distance to the measured mean and C the covariance of that mean,
+ *               d' C^-1 d is a chi-square number (C is known from many inputs). Directions in which the gradient
+ *               cannot point have no variance and count no degree of freedom, but d must be 0 there: C has a floor,
+ *               the square of 1e-7 (1 + |gradient|), which is what the step's rounding and curvature leave open.
  *
- * Errors of numbers have the floor 1e-7 (1 + |closed form|). A norm that, in both forms, is within 10 standard errors of
- * the mean gradient is not judged: see measure.h.
+ * Errors of numbers have the floor 1e-7 (1 + |closed form|). A norm that, in both forms, is within 10 standard errors
+ * of the mean gradient is not judged: see measure.h.
  */
 #ifndef BASIN_VERIFY_H
 #define BASIN_VERIFY_H
