@@ -26,7 +26,9 @@ typedef enum basin_status {
   BASIN_OK = 0,
   BASIN_FAILED = 1,    /* the system failed: disk, memory, permission */
   BASIN_BAD_INPUT = 2, /* usage, or a file that is not what it should be */
-  BASIN_OUTSIDE = 3,   /* done, but more trials unresolved or diverged than the experiment allows */
+  BASIN_OUTSIDE =
+      3, /* done, but more trials unresolved or diverged than the experiment allows; or a closed
+                          form that is not what `basin verify` measures */
   BASIN_INTERRUPTED = 75, /* stopped on request; the same command goes on */
 } basin_status;
 

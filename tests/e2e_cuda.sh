@@ -50,6 +50,9 @@ for order in 0 1 2; do
   same "refill, order $order" "$here/data/experiments/cnn-table5-1.yaml" --trials 3000 --part-trials 3000 --set stop.max_steps=$((steps / 15))
   [ -z "$quick" ] || break
 done
+# what the host measures at the recorded states, which are the device's
+same "estimates" "$here/data/experiments/resnet-table1.yaml" --trials 12 --set stop.max_steps=400 \
+  --set 'record={trials: 3, steps: {log: 5}, estimate: {inputs: 64}}'
 if [ -n "$quick" ]; then
   finish
   exit
