@@ -20,14 +20,14 @@ endif
 
 # ---- flags ----
 
-LIBS     := hdf5 libfyaml libxxhash
+LIBS     := hdf5 libfyaml libxxhash openblas
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
 # the libraries' headers are -isystem: their warnings are not ours to mend
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
             $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
 # contraction off: the same bits with and without FMA units (include/hd.h)
 CFLAGS   := -std=c17 $(OPT) -g -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
-LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -lm -lpthread
+LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -lopenblas -lm -lpthread
 
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
 CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
@@ -49,8 +49,9 @@ FLAGS_generic := -DBASIN_SIMD=0
 FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
 FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
-HOST    := $(filter-out host/main.c host/lanes.c host/model_entry.c,$(wildcard host/*.c))
+HOST    := $(filter-out host/main.c host/lanes.c host/fixed.c host/model_entry.c,$(wildcard host/*.c))
 LANES   := $(foreach isa,$(ISAS),$(foreach dynamics,$(DYNAMICS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(dynamics).o)))
+LANES   += $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/fixed_%_$(isa).o))
 OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(MODELS:%=$(BUILD)/model_%.o) $(LANES)
 TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
@@ -91,9 +92,16 @@ $(BUILD)/lanes_$(1)_$(2)_$(3).o: host/lanes.c $(BUILD)/flags
 	  -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
 	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
+define fixed_rules
+$(BUILD)/fixed_$(1)_$(2).o: host/fixed.c $(BUILD)/flags
+	$$(call say,CC,$$< ($(1)$(comma) $(2)))
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
+	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
+endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
 $(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(foreach dynamics,$(DYNAMICS),\
   $(eval $(call lane_rules,$(model),$(isa),$(dynamics))))))
+$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call fixed_rules,$(model),$(isa)))))
 
 # ---- the CUDA module ----
 
@@ -193,7 +201,11 @@ cudasim: $(CUDASIM)
 $(BUILD)/tests/test_cuda: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o
+ALONE := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o \
+         $(BUILD)/inputs.o $(BUILD)/blas_plain.o
+$(BUILD)/blas_plain.o: host/blas.c $(BUILD)/flags
+	$(call say,CC,$< (plain))
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DBASIN_PLAIN_PRODUCTS -MMD -MP -c -o $@ $<
 $(BUILD)/gpu_alone: tests/gpu_alone.c $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread

@@ -113,9 +113,18 @@ PASTE(STATES_, BASIN_HAS_population)
 #ifdef BASIN_HAS_projected
             DECLARE(projected) PASTE(STATES_, BASIN_HAS_projected)(projected)
 #endif
+#ifdef BASIN_HAS_fixed
+                DECLARE(fixed) PASTE(STATES_, BASIN_HAS_fixed)(fixed)
 
-                static basin_status
-    vectors(const basin_setting *setting, int64_t trial, const double *state, double *out) {
+                    static int64_t fixed_rows(const basin_setting *setting) {
+  return MODEL(fixed_rows)(setting);
+}
+
+static int64_t fixed_width(const basin_setting *setting) { return MODEL(fixed_width)(setting); }
+#endif
+
+static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
+                            double *out) {
   MODEL(cell) cell;
   double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
   if (!data) return BASIN_FAILED;
@@ -137,6 +146,11 @@ PASTE(STATES_, BASIN_HAS_population)
 #ifdef BASIN_HAS_projected
   case BASIN_PROJECTED:
     PASTE(VECTORS_, BASIN_HAS_projected)(projected, &cell, data, trial, state, out);
+    break;
+#endif
+#ifdef BASIN_HAS_fixed
+  case BASIN_FIXED:
+    PASTE(VECTORS_, BASIN_HAS_fixed)(fixed, &cell, data, trial, state, out);
     break;
 #endif
   default:
@@ -181,7 +195,14 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #ifdef BASIN_HAS_projected
             [BASIN_PROJECTED] = projected_states,
 #endif
+#ifdef BASIN_HAS_fixed
+            [BASIN_FIXED] = fixed_states,
+#endif
         },
+#ifdef BASIN_HAS_fixed
+    .fixed_rows = fixed_rows,
+    .fixed_width = fixed_width,
+#endif
     .lane_run =
         {
             [BASIN_POPULATION] = RUNNERS(population),
@@ -193,6 +214,9 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #endif
 #ifdef BASIN_HAS_projected
             [BASIN_PROJECTED] = RUNNERS(projected),
+#endif
+#ifdef BASIN_HAS_fixed
+            [BASIN_FIXED] = RUNNERS(fixed),
 #endif
         },
 };

@@ -267,12 +267,11 @@ static hid_t create_double(basin_output *o, const char *name, int rank, const hi
   return id;
 }
 
-/* an observable's row in the table of the first model that has it */
+/* an observable's row in the tables of the first cell that has it */
 static const basin_symbol *observable_symbol(const basin_experiment *e, const char *name) {
   for (int64_t c = 0; c < e->cells; c++) {
-    const int i = basin_symbol_find(e->cell[c].model->observable, e->cell[c].model->observables,
-                                    name);
-    if (i >= 0) return &e->cell[c].model->observable[i];
+    const int i = basin_observable_find(&e->cell[c], name);
+    if (i >= 0) return basin_observable(&e->cell[c], i);
   }
   return NULL;
 }

@@ -25,14 +25,17 @@
 #endif
 
 /* The random streams. A stream is never reused for a second purpose. */
-#define BASIN_STREAMS(X)                                                       \
-  X(BASIN_STREAM_DIRECTION, 0,                                                 \
-    "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i") \
-  X(BASIN_STREAM_RADIUS, 16,                                                   \
-    "initial vector i: one uniform for the radius in a ball, stream 16 + i")   \
-  X(BASIN_STREAM_INPUT, 32,                                                    \
-    "sampled gradient: the normals of the step's inputs, see conv_sampled.h")  \
-  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square number")
+#define BASIN_STREAMS(X)                                                                   \
+  X(BASIN_STREAM_DIRECTION, 0,                                                             \
+    "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i")             \
+  X(BASIN_STREAM_RADIUS, 16,                                                               \
+    "initial vector i: one uniform for the radius in a ball, stream 16 + i")               \
+  X(BASIN_STREAM_INPUT, 32,                                                                \
+    "sampled gradient: the normals of the step's inputs, see conv_sampled.h")              \
+  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square number")    \
+  X(BASIN_STREAM_DATA, 40,                                                                 \
+    "fixed data set number `trial`: the normals of input number `step`, see conv_fixed.h") \
+  X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")
 
 enum basin_stream {
 #define BASIN_STREAM(name, number, use) name = (number),
@@ -42,7 +45,8 @@ enum basin_stream {
 
 #define BASIN_TRIALS_MAX ((int64_t)1 << 48) /* what the counter can address */
 #define BASIN_STEPS_MAX ((int64_t)1 << 40)
-#define BASIN_VECTOR_MAX ((int64_t)1 << 25) /* normals of one stream and step: two a block */
+#define BASIN_DATA_SET_MAX ((int64_t)1 << 32) /* inputs of a fixed data set */
+#define BASIN_VECTOR_MAX ((int64_t)1 << 25)   /* normals of one stream and step: two a block */
 
 /* 128 random bits of each lane's trial at its own step, as two words of 64. For a CUDA thread they are cuRAND's.
    Otherwise the four words of Philox are kept in the low halves of the lanes; what the multiplications leave in

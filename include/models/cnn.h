@@ -12,7 +12,7 @@
 #ifndef BASIN_MODELS_CNN_H
 #define BASIN_MODELS_CNN_H
 
-#include "../conv_sampled.h"
+#include "../conv_fixed.h"
 
 #define cnn_TITLE "two-layer convolutional network with weight normalisation"
 #define cnn_SOURCE \
@@ -36,6 +36,7 @@
 CONV_FUNCTIONS(cnn, 1)
 CONV_SAMPLER(cnn, direct, 1)
 CONV_SAMPLER(cnn, projected, 1)
+CONV_FIXED(cnn, 1)
 
 static inline const char *cnn_gradient_check(const basin_setting *setting) {
   return conv_gradient_check(setting);
@@ -72,6 +73,11 @@ static inline void cnn_direct_vectors(const cnn_cell *cell, const double *data, 
                                       const double *x, double *out) {
   (void)data, (void)trial;
   memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
+}
+
+static inline void cnn_fixed_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
+                                     const double *x, double *out) {
+  cnn_direct_vectors(cell, data, trial, x, out);
 }
 #endif
 
