@@ -40,19 +40,18 @@ CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
 comma := ,
 MODELS := $(sort $(basename $(notdir $(wildcard include/models/*.h))))
 DYNAMICS := population flow direct projected
-ISAS   := generic
-ifneq (,$(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)))
-ISAS     += avx2 avx512
-CPPFLAGS += -DBASIN_X86=1
-endif
+ISAS   := generic $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
+CPPFLAGS += $(if $(filter avx512,$(ISAS)),-DBASIN_X86=1)
 FLAGS_generic := -DBASIN_SIMD=0
 FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
 FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
-HOST    := $(filter-out host/main.c host/lanes.c host/fixed.c host/model_entry.c,$(wildcard host/*.c))
+HOST    := $(filter-out host/main.c host/lanes.c host/fixed.c host/sample.c host/model_entry.c,$(wildcard host/*.c))
 LANES   := $(foreach isa,$(ISAS),$(foreach dynamics,$(DYNAMICS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(dynamics).o)))
-LANES   += $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/fixed_%_$(isa).o))
-OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(MODELS:%=$(BUILD)/model_%.o) $(LANES)
+SAMPLE  := $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/sample_%_$(isa).o))
+FIXED   := $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/fixed_%_$(isa).o))
+PER_MODEL := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(SAMPLE) $(FIXED)
+OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(PER_MODEL)
 TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
@@ -98,7 +97,14 @@ $(BUILD)/fixed_$(1)_$(2).o: host/fixed.c $(BUILD)/flags
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
 	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
+define sample_rules
+$(BUILD)/sample_$(1)_$(2).o: host/sample.c $(BUILD)/flags
+	$$(call say,CC,$$< ($(1)$(comma) $(2)))
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
+	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
+endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
+$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call sample_rules,$(model),$(isa)))))
 $(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(foreach dynamics,$(DYNAMICS),\
   $(eval $(call lane_rules,$(model),$(isa),$(dynamics))))))
 $(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call fixed_rules,$(model),$(isa)))))
@@ -201,8 +207,8 @@ cudasim: $(CUDASIM)
 $(BUILD)/tests/test_cuda: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o \
-         $(BUILD)/inputs.o $(BUILD)/blas_plain.o
+ALONE := $(PER_MODEL) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o $(BUILD)/inputs.o \
+         $(BUILD)/blas_plain.o
 $(BUILD)/blas_plain.o: host/blas.c $(BUILD)/flags
 	$(call say,CC,$< (plain))
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DBASIN_PLAIN_PRODUCTS -MMD -MP -c -o $@ $<

@@ -364,6 +364,16 @@ static basin_status check_gradient(basin_place place, const basin_node *gradient
              : BASIN_OK;
 }
 
+/* on_divergence: stop, or halve */
+static basin_status read_on_divergence(const basin_node *node, basin_cell *cell,
+                                       basin_error *error) {
+  if (!node) return BASIN_OK;
+  cell->setting.halve = node->kind == BASIN_SCALAR && !strcmp(node->text, "halve");
+  if (!cell->setting.halve && (node->kind != BASIN_SCALAR || strcmp(node->text, "stop") != 0))
+    return basin_fail_at(error, node->place, "on_divergence: expected `stop` or `halve`");
+  return BASIN_OK;
+}
+
 /* method: gradient_descent, or gradient_flow, or {gradient_flow: {error: 1e-9}} */
 static basin_status read_method(basin_scope *scope, const basin_node *method, basin_cell *cell,
                                 basin_error *error) {
@@ -488,6 +498,7 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   if (!status) status = read_gradient(&scope, gradient, cell, error);
   if (!status) status = check_stop(PICK("stop"), cell, error);
   if (!status) status = read_method(&scope, method, cell, error);
+  if (!status) status = read_on_divergence(PICK("on_divergence"), cell, error);
   if (status) return status;
 #undef PICK
 

@@ -30,12 +30,13 @@ typedef struct reader {
   double vector_bytes;
 } reader;
 
-static const char *const file_keys[] = {"title",      "model",  "trials",   "seed",     "grid",
-                                        "parameters", "define", "teacher",  "init",     "schedule",
-                                        "gradient",   "method", "stop",     "variants", "record",
-                                        "until",      "allow",  "same_draw"};
-static const char *const variant_keys[] = {"model",    "parameters", "define", "teacher", "init",
-                                           "schedule", "gradient",   "method", "stop"};
+static const char *const file_keys[] = {
+    "title",    "model",  "trials",   "seed",     "grid",     "parameters",    "define",
+    "teacher",  "init",   "schedule", "gradient", "method",   "on_divergence", "stop",
+    "variants", "record", "until",    "allow",    "same_draw"};
+static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
+                                           "init",          "schedule",   "gradient", "method",
+                                           "on_divergence", "stop"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* ---- single values that belong to no cell ---- */
@@ -83,9 +84,9 @@ static basin_status read_seed(reader *r) {
 
 /* whether the output file has a variable of that name */
 static int is_taken(const char *name) {
-  static const char *const fixed[] = {"cell",    "trial",          "recorded", "time",
-                                      "variant", "variant_number", "model",    "trials",
-                                      "draw",    "outcome",        "steps",    "provenance"};
+  static const char *const fixed[] = {"cell",           "trial",    "recorded",   "time", "variant",
+                                      "variant_number", "model",    "trials",     "draw", "outcome",
+                                      "steps",          "halvings", "provenance", "eta_t"};
   int models;
   const basin_model *const *model = basin_models(&models);
   const size_t length = strlen(name);
@@ -95,7 +96,7 @@ static int is_taken(const char *name) {
     if (basin_symbol_find(model[m]->observable, model[m]->observables, name) >= 0) return 1;
   if (basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name) >= 0) return 1;
   return !strncmp(name, "final_", 6) || !strncmp(name, "vector_", 7) ||
-         (length > 6 && !strcmp(name + length - 6, "_entry"));
+         !strncmp(name, "estimated_", 10) || (length > 6 && !strcmp(name + length - 6, "_entry"));
 }
 
 static basin_status read_axis(reader *r, const char *name, basin_place place,
@@ -393,6 +394,7 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
                       3 * sizeof(int64_t));
     hash = basin_hash(hash, &s->stop.tolerance_gradient, sizeof s->stop.tolerance_gradient);
   }
+  hash = basin_hash(hash, &s->halve, sizeof s->halve);
   return basin_hash(hash, &s->stop.max_steps, sizeof s->stop.max_steps);
 }
 
@@ -407,6 +409,7 @@ static uint64_t identify(const basin_experiment *e) {
   for (int i = 0; i < e->observables; i++) hash = basin_hash_text(hash, e->observable[i]);
   hash = basin_hash_text(hash, "final");
   for (int i = 0; i < e->finals; i++) hash = basin_hash_text(hash, e->final[i]);
+  if (e->inputs) hash = basin_hash(basin_hash_text(hash, "estimate"), &e->inputs, sizeof e->inputs);
   return hash;
 }
 
@@ -509,6 +512,8 @@ void basin_experiment_free(basin_experiment *e) {
   for (int i = 0; i < e->variants; i++) free(e->variant[i]);
   for (int i = 0; i < e->observables; i++) free(e->observable[i]);
   for (int i = 0; i < e->finals; i++) free(e->final[i]);
+  for (int i = 0; i < e->estimates; i++) free(e->estimate[i]);
+  free(e->estimate);
   free(e->observable);
   free(e->final);
   free(e->time);

@@ -64,6 +64,9 @@ struct basin_experiment {
   int observables, finals;
   char **observable, **final;
   int keep_vectors; /* full vectors at the recorded steps */
+  int64_t inputs;   /* fresh inputs of an estimate at every recorded step; 0: none are made */
+  int estimates;
+  char **estimate; /* [estimates] the observables that are estimated, see measure.h */
 
   uint64_t identity; /* of everything that decides the output but `trials`, `until` and the texts */
 };
@@ -111,6 +114,11 @@ void basin_cell_free(basin_cell *cell);
 /* record.c: mapping `record`, once the cells are known */
 basin_status basin_record_read(basin_experiment *experiment, const basin_node *record,
                                basin_error *error);
+
+/* whether parts keep the state at the recorded steps: for the full vectors, or to estimate from it */
+static inline int basin_keeps_states(const basin_experiment *experiment) {
+  return experiment->keep_vectors || experiment->inputs > 0;
+}
 
 /* the parameters that tell cells apart or that all cells have: the grid's, then those of the models that are
    not in the grid. Names into name[BASIN_COLUMNS_MAX]; returns how many. */

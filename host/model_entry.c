@@ -68,97 +68,138 @@ static const char *gradient_check(const basin_setting *setting) {
 
 /* ---- the kinds of dynamics ---- */
 
-/* in registers: a structure of doubles; in arrays: as many as the model says */
-#define STATES_2(kind)                                         \
-  static int64_t kind##_states(const basin_setting *setting) { \
-    (void)setting;                                             \
-    return sizeof(MODEL(state)) / sizeof(double);              \
-  }
-#define STATES_1(kind)                                         \
-  static int64_t kind##_states(const basin_setting *setting) { \
-    return MODEL(kind##_states)(setting);                      \
-  }
-#define VECTORS_2(kind, cell, data, trial, state, out)      \
-  do {                                                      \
-    MODEL(state) x;                                         \
-    memcpy(&x, state, sizeof x);                            \
-    MODEL(vectors)(cell, data, (uint64_t)(trial), &x, out); \
-  } while (0)
-#define VECTORS_1(kind, cell, data, trial, state, out) \
-  MODEL(kind##_vectors)(cell, data, (uint64_t)(trial), state, out)
-
 #if BASIN_X86
-#define DECLARE(kind) \
-  basin_lane_runner RUNNER(kind, generic), RUNNER(kind, avx2), RUNNER(kind, avx512);
-#define RUNNERS(kind)                                                                   \
+#define DECLARE(type, runner, kind) \
+  type runner(kind, generic), runner(kind, avx2), runner(kind, avx512)
+#define RUNNERS(runner, kind)                                                           \
   {                                                                                     \
-    [BASIN_ISA_GENERIC] = RUNNER(kind, generic), [BASIN_ISA_AVX2] = RUNNER(kind, avx2), \
-    [BASIN_ISA_AVX512] = RUNNER(kind, avx512)                                           \
+    [BASIN_ISA_GENERIC] = runner(kind, generic), [BASIN_ISA_AVX2] = runner(kind, avx2), \
+    [BASIN_ISA_AVX512] = runner(kind, avx512)                                           \
   }
 #else
-#define DECLARE(kind) basin_lane_runner RUNNER(kind, generic);
-#define RUNNERS(kind) \
-  { [BASIN_ISA_GENERIC] = RUNNER(kind, generic) }
+#define DECLARE(type, runner, kind) type runner(kind, generic)
+#define RUNNERS(runner, kind) \
+  { [BASIN_ISA_GENERIC] = runner(kind, generic) }
 #endif
 
-DECLARE(population)
-PASTE(STATES_, BASIN_HAS_population)
-(population)
+/* STATES(kind, setting) and VECTORS(kind, ...): in registers a state is a structure of doubles, in arrays the model
+   says how many there are */
+#define STATES_IN_2(kind, setting) (int64_t)(sizeof(MODEL(state)) / sizeof(double))
+#define STATES_IN_1(kind, setting) MODEL(kind##_states)(setting)
+#define VECTORS_IN_2(kind, cell, data, trial, state, out) \
+  do {                                                    \
+    MODEL(state) x;                                       \
+    memcpy(&x, state, sizeof x);                          \
+    MODEL(vectors)(cell, data, trial, &x, out);           \
+  } while (0)
+#define VECTORS_IN_1(kind, cell, data, trial, state, out) \
+  MODEL(kind##_vectors)(cell, data, trial, state, out)
+#define STATES(kind, ...) PASTE(STATES_IN_, BASIN_HAS_##kind)(kind, __VA_ARGS__)
+#define VECTORS(kind, ...) PASTE(VECTORS_IN_, BASIN_HAS_##kind)(kind, __VA_ARGS__)
+
+static int64_t population_states(const basin_setting *setting) {
+  (void)setting;
+  return STATES(population, setting);
+}
+DECLARE(basin_lane_runner, RUNNER, population);
 #ifdef BASIN_HAS_flow
-    DECLARE(flow) PASTE(STATES_, BASIN_HAS_flow)(flow)
+static int64_t flow_states(const basin_setting *setting) { return STATES(flow, setting); }
+DECLARE(basin_lane_runner, RUNNER, flow);
 #endif
 #ifdef BASIN_HAS_direct
-        DECLARE(direct) PASTE(STATES_, BASIN_HAS_direct)(direct)
+static int64_t direct_states(const basin_setting *setting) { return STATES(direct, setting); }
+DECLARE(basin_lane_runner, RUNNER, direct);
 #endif
 #ifdef BASIN_HAS_projected
-            DECLARE(projected) PASTE(STATES_, BASIN_HAS_projected)(projected)
+static int64_t projected_states(const basin_setting *setting) { return STATES(projected, setting); }
+DECLARE(basin_lane_runner, RUNNER, projected);
 #endif
 #ifdef BASIN_HAS_fixed
-                DECLARE(fixed) PASTE(STATES_, BASIN_HAS_fixed)(fixed)
-
-                    static int64_t fixed_rows(const basin_setting *setting) {
-  return MODEL(fixed_rows)(setting);
-}
-
+static int64_t fixed_states(const basin_setting *setting) { return STATES(fixed, setting); }
+static int64_t fixed_rows(const basin_setting *setting) { return MODEL(fixed_rows)(setting); }
 static int64_t fixed_width(const basin_setting *setting) { return MODEL(fixed_width)(setting); }
+DECLARE(basin_lane_runner, RUNNER, fixed);
 #endif
 
-static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
-                            double *out) {
-  MODEL(cell) cell;
-  double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
-  if (!data) return BASIN_FAILED;
-  MODEL(prepare)(setting, &cell, data);
+/* known: NaN for what a projected state does not know; else some vectors of the same loss and gradient norms */
+static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell,
+                          const double *data, uint64_t trial, const double *state, int known,
+                          double *out) {
+  (void)known;
   switch (setting->gradient.dynamics) {
   case BASIN_POPULATION:
-    PASTE(VECTORS_, BASIN_HAS_population)(population, &cell, data, trial, state, out);
+    VECTORS(population, cell, data, trial, state, out);
     break;
 #ifdef BASIN_HAS_flow
   case BASIN_FLOW:
-    PASTE(VECTORS_, BASIN_HAS_flow)(flow, &cell, data, trial, state, out);
+    VECTORS(flow, cell, data, trial, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_direct
   case BASIN_DIRECT:
-    PASTE(VECTORS_, BASIN_HAS_direct)(direct, &cell, data, trial, state, out);
+    VECTORS(direct, cell, data, trial, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_projected
   case BASIN_PROJECTED:
-    PASTE(VECTORS_, BASIN_HAS_projected)(projected, &cell, data, trial, state, out);
+#ifdef BASIN_HAS_SAMPLE
+    if (!known) {
+      MODEL(projected_some_vectors)(cell, data, state, out);
+      break;
+    }
+#endif
+    VECTORS(projected, cell, data, trial, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_fixed
   case BASIN_FIXED:
-    PASTE(VECTORS_, BASIN_HAS_fixed)(fixed, &cell, data, trial, state, out);
+    VECTORS(fixed, cell, data, trial, state, out);
     break;
 #endif
   default:
     break; /* refused when the experiment was read */
   }
+}
+
+static basin_status prepare_vectors(const basin_setting *setting, int64_t trial,
+                                    const double *state, int known, double *out) {
+  MODEL(cell) cell;
+  double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
+  if (!data) return BASIN_FAILED;
+  MODEL(prepare)(setting, &cell, data);
+  write_vectors(setting, &cell, data, (uint64_t)trial, state, known, out);
   free(data);
   return BASIN_OK;
 }
+
+static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
+                            double *out) {
+  return prepare_vectors(setting, trial, state, 1, out);
+}
+
+#ifdef BASIN_HAS_SAMPLE
+static basin_status some_vectors(const basin_setting *setting, int64_t trial, const double *state,
+                                 double *out) {
+  return prepare_vectors(setting, trial, state, 0, out);
+}
+
+enum {
+#define OBSERVABLE_INDEX(name, unit, meaning) OBSERVABLE_##name,
+  MODEL(OBSERVABLES)(OBSERVABLE_INDEX)
+#undef OBSERVABLE_INDEX
+};
+enum {
+#define INITIAL_INDEX(name, rows, length, meaning) INITIAL_##name,
+  MODEL(INITIAL)(INITIAL_INDEX)
+#undef INITIAL_INDEX
+};
+#define NORM(observable_, vector_) \
+  {.observable = OBSERVABLE_##observable_, .initial = INITIAL_##vector_},
+static const basin_norm norms[] = {MODEL(SAMPLE_NORMS)(NORM){0}};
+
+#define SAMPLER(model, isa) PASTE(PASTE(basin_sample_, model), PASTE(_, isa))
+DECLARE(basin_sample_runner, SAMPLER, BASIN_MODEL);
+#endif
 
 extern const basin_model PASTE(basin_model_, BASIN_MODEL);
 const basin_model PASTE(basin_model_, BASIN_MODEL) = {
@@ -205,18 +246,26 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #endif
     .lane_run =
         {
-            [BASIN_POPULATION] = RUNNERS(population),
+            [BASIN_POPULATION] = RUNNERS(RUNNER, population),
 #ifdef BASIN_HAS_flow
-            [BASIN_FLOW] = RUNNERS(flow),
+            [BASIN_FLOW] = RUNNERS(RUNNER, flow),
 #endif
 #ifdef BASIN_HAS_direct
-            [BASIN_DIRECT] = RUNNERS(direct),
+            [BASIN_DIRECT] = RUNNERS(RUNNER, direct),
 #endif
 #ifdef BASIN_HAS_projected
-            [BASIN_PROJECTED] = RUNNERS(projected),
+            [BASIN_PROJECTED] = RUNNERS(RUNNER, projected),
 #endif
 #ifdef BASIN_HAS_fixed
-            [BASIN_FIXED] = RUNNERS(fixed),
+            [BASIN_FIXED] = RUNNERS(RUNNER, fixed),
 #endif
         },
+#ifdef BASIN_HAS_SAMPLE
+    .norms = ROWS(norms),
+    .norm = norms,
+    .sample_blocks = MODEL(sample_blocks),
+    .sample_work = MODEL(sample_work),
+    .some_vectors = some_vectors,
+    .sample = RUNNERS(SAMPLER, BASIN_MODEL),
+#endif
 };

@@ -25,8 +25,9 @@ struct basin_output {
   char coordinates[COORDINATES_BYTES]; /* names of the variables that tell what a cell is */
   hid_t cell, trial, recorded, time;   /* dimension scales */
 
-  hid_t outcome, steps, *final, *record;
-  int vectors; /* full vectors, by name over all models */
+  hid_t outcome, steps, *final, *record, *estimate; /* estimate: [2 estimates], the errors too */
+  hid_t halvings;                                   /* 0 where no cell asks for them */
+  int vectors;                                      /* full vectors, by name over all models */
   const char *vector_name[VECTORS_MAX];
   int64_t vector_length[VECTORS_MAX]; /* the longest of any cell */
   hid_t vector[VECTORS_MAX], entry[VECTORS_MAX];
@@ -82,8 +83,12 @@ static hid_t variable(basin_output *o, const char *name, hid_t type, const void 
   if (units) attribute_text(o, id, "units", units);
   for (int i = 0; scales && i < rank; i++)
     check(o, H5DSattach_scale(id, scales[i], (unsigned)i) < 0);
-  if (scales && rank > 1) attribute_text(o, id, "coordinates", o->coordinates);
-
+  if (scales && rank == 2) attribute_text(o, id, "coordinates", o->coordinates);
+  if (scales && rank > 2) {
+    char all[COORDINATES_BYTES + 8];
+    snprintf(all, sizeof all, "%s eta_t", o->coordinates);
+    attribute_text(o, id, "coordinates", all);
+  }
   return id;
 }
 
@@ -110,6 +115,16 @@ static hid_t dimension(basin_output *o, const char *name, int64_t size, const in
 static void write_whole(basin_output *o, hid_t id, hid_t type, const void *value) {
   check(o, id < 0 || H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0);
   if (id >= 0) H5Dclose(id);
+}
+
+/* write a block that begins at `start`; memory holds rows of `stride` doubles of which size[last] are used */
+static void write_block(basin_output *o, hid_t id, hid_t type, int rank, const hsize_t *start,
+                        const hsize_t *size, const void *value) {
+  const hid_t memory = H5Screate_simple(rank, size, NULL), disk = H5Dget_space(id);
+  check(o, H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, size, NULL) < 0);
+  check(o, H5Dwrite(id, type, memory, disk, H5P_DEFAULT, value) < 0);
+  H5Sclose(disk);
+  H5Sclose(memory);
 }
 
 /* a number per cell; whole numbers are stored as such */
@@ -291,15 +306,64 @@ static void find_vectors(basin_output *o) {
   }
 }
 
+/* what is measured on fresh inputs, and its standard error */
+static void create_estimates(basin_output *o, const hid_t *scales, const hsize_t *size) {
+  const basin_experiment *e = o->experiment;
+  for (int i = 0; i < 2 * e->estimates && !o->bad; i++) {
+    const basin_symbol *symbol = observable_symbol(e, e->estimate[i / 2]);
+    char name[NAME_BYTES], meaning[256];
+    snprintf(name, sizeof name, "estimated_%s%s", symbol->name, i % 2 ? "_error" : "");
+    snprintf(meaning, sizeof meaning,
+             i % 2 ? "standard error of estimated_%s" : "%s, on fresh inputs",
+             i % 2 ? symbol->name : symbol->meaning);
+    o->estimate[i] = create_double(o, name, 3, scales, size, meaning, symbol->unit);
+    if (!o->bad) attribute_scalar(o, o->estimate[i], "inputs", H5T_NATIVE_INT64, &e->inputs);
+  }
+}
+
+/* eta t after so many steps: the sum of the step sizes taken, of a model with several the first one's */
+static double flow_time(const basin_setting *setting, int64_t step) {
+  double sum = 0;
+  for (int i = 0; i < setting->stages && step > 0; i++) {
+    const basin_stage *stage = &setting->stage[i];
+    const int64_t taken = step < stage->steps ? step : stage->steps;
+    sum += (double)taken * stage->eta[0];
+    step -= taken;
+  }
+  return sum;
+}
+
+static void write_flow_time(basin_output *o) {
+  const basin_experiment *e = o->experiment;
+  const hid_t scales[2] = {o->cell, o->time};
+  const hsize_t size[2] = {(hsize_t)o->extent.cells, (hsize_t)o->extent.times};
+  const hid_t id = create_double(
+      o, "eta_t", 2, scales, size,
+      "flow time: sum of the step sizes up to the step, of the model's first where it has several",
+      "1");
+  double *row = calloc(size[1] + 1, sizeof *row);
+  check(o, !row);
+  for (hsize_t c = 0; c < size[0] && !o->bad; c++) {
+    const basin_setting *setting = &e->cell[o->extent.first_cell + (int64_t)c].setting;
+    const hsize_t start[2] = {c, 0}, block[2] = {1, size[1]};
+    for (hsize_t t = 0; t < size[1]; t++) row[t] = flow_time(setting, e->time[t]);
+    write_block(o, id, H5T_NATIVE_DOUBLE, 2, start, block, row);
+  }
+  if (id >= 0) H5Dclose(id);
+  free(row);
+}
+
 static void create_trajectories(basin_output *o, hsize_t cells) {
   const basin_experiment *e = o->experiment;
   const hid_t scales[4] = {o->cell, o->recorded, o->time, 0};
   const hsize_t size[4] = {cells, (hsize_t)o->extent.recorded, (hsize_t)o->extent.times, 0};
+  write_flow_time(o);
   for (int i = 0; i < e->observables && !o->bad; i++) {
     const basin_symbol *symbol = observable_symbol(e, e->observable[i]);
     o->record[i] = create_double(o, e->observable[i], 3, scales, size, symbol->meaning,
                                  symbol->unit);
   }
+  create_estimates(o, scales, size);
   if (e->keep_vectors) find_vectors(o);
   for (int v = 0; v < o->vectors && !o->bad; v++) {
     char name[NAME_BYTES], meaning[NAME_BYTES];
@@ -312,6 +376,13 @@ static void create_trajectories(basin_output *o, hsize_t cells) {
     snprintf(meaning, sizeof meaning, "entries of %s", o->vector_name[v]);
     if (!o->bad) o->vector[v] = create_double(o, name, 4, all_scales, all_size, meaning, "1");
   }
+}
+
+/* whether any cell does so on divergence */
+static int halves(const basin_experiment *e) {
+  for (int64_t c = 0; c < e->cells; c++)
+    if (e->cell[c].setting.halve) return 1;
+  return 0;
 }
 
 static void create_variables(basin_output *o, const int64_t *count) {
@@ -337,6 +408,13 @@ static void create_variables(basin_output *o, const int64_t *count) {
                         "steps taken until the outcome", "1");
     attribute_scalar(o, o->steps, "_FillValue", H5T_NATIVE_INT64, &minus_one);
   }
+  if (!o->bad && halves(e)) {
+    const int8_t fill = -1;
+    o->halvings = variable(o, "halvings", H5T_NATIVE_INT8, &fill, 2, scales, size,
+                           "how often the trial diverged and began again with half the step sizes",
+                           "1");
+    attribute_scalar(o, o->halvings, "_FillValue", H5T_NATIVE_INT8, &fill);
+  }
   for (int i = 0; i < e->finals && !o->bad; i++) {
     char name[NAME_BYTES], meaning[256];
     const basin_symbol *symbol = observable_symbol(e, e->final[i]);
@@ -349,13 +427,16 @@ static void create_variables(basin_output *o, const int64_t *count) {
 
 static void close_all(basin_output *o) {
   const basin_experiment *e = o->experiment;
-  const hid_t single[] = {o->cell, o->trial, o->recorded, o->time, o->outcome, o->steps};
+  const hid_t single[] = {o->cell,    o->trial, o->recorded, o->time,
+                          o->outcome, o->steps, o->halvings};
   for (size_t i = 0; i < sizeof single / sizeof *single; i++)
     if (single[i] > 0) H5Dclose(single[i]);
   for (int i = 0; o->final && i < e->finals; i++)
     if (o->final[i] > 0) H5Dclose(o->final[i]);
   for (int i = 0; o->record && i < e->observables; i++)
     if (o->record[i] > 0) H5Dclose(o->record[i]);
+  for (int i = 0; o->estimate && i < 2 * e->estimates; i++)
+    if (o->estimate[i] > 0) H5Dclose(o->estimate[i]);
   for (int i = 0; i < o->vectors; i++) {
     if (o->vector[i] > 0) H5Dclose(o->vector[i]);
     if (o->entry[i] > 0) H5Dclose(o->entry[i]);
@@ -367,6 +448,7 @@ static void close_all(basin_output *o) {
 static void free_output(basin_output *o) {
   free(o->final);
   free(o->record);
+  free(o->estimate);
   free(o->path);
   free(o);
 }
@@ -382,7 +464,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   o->path = strdup(path);
   o->final = calloc((size_t)e->finals + 1, sizeof *o->final);
   o->record = calloc((size_t)e->observables + 1, sizeof *o->record);
-  if (!o->path || !o->final || !o->record) {
+  o->estimate = calloc(2 * (size_t)e->estimates + 1, sizeof *o->estimate);
+  if (!o->path || !o->final || !o->record || !o->estimate) {
     free_output(o);
     return basin_fail_memory(error);
   }
@@ -424,16 +507,6 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
 
 /* ---- parts ---- */
 
-/* write a block that begins at `start`; memory holds rows of `stride` doubles of which size[last] are used */
-static void write_block(basin_output *o, hid_t id, hid_t type, int rank, const hsize_t *start,
-                        const hsize_t *size, const void *value) {
-  const hid_t memory = H5Screate_simple(rank, size, NULL), disk = H5Dget_space(id);
-  check(o, H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, size, NULL) < 0);
-  check(o, H5Dwrite(id, type, memory, disk, H5P_DEFAULT, value) < 0);
-  H5Sclose(disk);
-  H5Sclose(memory);
-}
-
 /* full vectors of one recorded trial, one recorded step after another */
 static basin_status write_vectors(basin_output *o, int64_t cell, const basin_part *part, int64_t r,
                                   basin_error *error) {
@@ -464,6 +537,16 @@ static basin_status write_vectors(basin_output *o, int64_t cell, const basin_par
   return status;
 }
 
+/* none are made in a cell that does not ask for them */
+static basin_status write_halvings(basin_output *o, const hsize_t *start, const hsize_t *size,
+                                   const basin_part *part, basin_error *error) {
+  int8_t *none = part->halvings ? NULL : calloc((size_t)part->count, sizeof *none);
+  if (!part->halvings && !none) return basin_fail_memory(error);
+  write_block(o, o->halvings, H5T_NATIVE_INT8, 2, start, size, none ? none : part->halvings);
+  free(none);
+  return BASIN_OK;
+}
+
 basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part *part,
                                 int64_t limit, basin_error *error) {
   const basin_experiment *e = o->experiment;
@@ -477,6 +560,7 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
   const hsize_t size[3] = {1, (hsize_t)kept, 0};
   write_block(o, o->outcome, H5T_NATIVE_INT8, 2, start, size, part->outcome);
   write_block(o, o->steps, H5T_NATIVE_INT64, 2, start, size, part->steps);
+  if (o->halvings) status = write_halvings(o, start, size, part, error);
   for (int i = 0; i < e->finals; i++)
     write_block(o, o->final[i], H5T_NATIVE_DOUBLE, 2, start, size, part->final + i * part->count);
   if (recorded > 0 && o->extent.times > 0) {
@@ -484,6 +568,9 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
     for (int i = 0; i < e->observables; i++)
       write_block(o, o->record[i], H5T_NATIVE_DOUBLE, 3, start, all,
                   part->record + i * part->recorded * o->extent.times);
+    for (int i = 0; i < 2 * e->estimates; i++)
+      write_block(o, o->estimate[i], H5T_NATIVE_DOUBLE, 3, start, all,
+                  part->estimate + i * part->recorded * o->extent.times);
     for (int64_t r = 0; r < recorded && e->keep_vectors && !status; r++)
       status = write_vectors(o, cell, part, r, error);
   }
@@ -536,7 +623,9 @@ double basin_output_bytes(const basin_experiment *e, const basin_extent *x) {
     if (size > entries) entries = size;
   }
   vectors = (double)x->cells * (double)x->recorded * (double)x->times * entries;
+  const double flow_times = x->recorded ? (double)x->cells * (double)x->times : 0;
   return 65536 + 8 * (double)x->trials + trials * (1 + 8 + 8 * (double)e->finals) +
-         8 * (vectors +
-              (double)x->cells * (double)x->recorded * (double)x->times * (double)e->observables);
+         8 * (vectors + flow_times +
+              (double)x->cells * (double)x->recorded * (double)x->times *
+                  (double)(e->observables + 2 * e->estimates));
 }

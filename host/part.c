@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum {
-  FORMAT = 2,
-  ARRAYS = 7 /* of a part, one after another on disk */
+  FORMAT = 3,
+  ARRAYS = 9 /* of a part, one after another on disk */
 };
 
 static const char FINISHED[8] = "basinprt", SAVED[8] = "basinsav";
@@ -36,8 +36,10 @@ typedef struct header {
   int64_t flights;
   int64_t steps; /* of all ended trials together */
   int64_t outcomes[BASIN_OUTCOMES_MAX];
-  int64_t bytes; /* behind the header */
-  uint64_t reserved[3];
+  int64_t bytes;  /* behind the header */
+  int64_t halves; /* whether there are halvings */
+  int64_t estimates;
+  uint64_t reserved[1];
   uint64_t payload_hash, header_hash; /* header_hash: of all that stands before it */
 } header;
 
@@ -64,7 +66,9 @@ void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int6
                      .final = final,
                      .observables = e->observables,
                      .observable = observable,
-                     .keep_states = e->keep_vectors};
+                     .keep_states = basin_keeps_states(e),
+                     .inputs = e->inputs,
+                     .estimates = e->estimates};
 }
 
 static int64_t recorded_in(const basin_job *job) {
@@ -85,6 +89,9 @@ static void arrays(basin_part *part, const header *h, void **array[ARRAYS], size
   array[5] = (void **)&part->flight, bytes[5] = flights * sizeof *part->flight;
   array[6] = (void **)&part->flight_state,
   bytes[6] = flights * (size_t)h->states * sizeof *part->flight_state;
+  array[7] = (void **)&part->halvings, bytes[7] = h->halves ? count * sizeof *part->halvings : 0;
+  array[8] = (void **)&part->estimate,
+  bytes[8] = 2 * (size_t)h->estimates * kept * sizeof *part->estimate;
 }
 
 static header describe(const basin_job *job) {
@@ -95,7 +102,9 @@ static header describe(const basin_job *job) {
                   .finals = job->finals,
                   .observables = job->observables,
                   .states = basin_states(job->model, job->setting),
-                  .kept_states = job->keep_states ? basin_states(job->model, job->setting) : 0};
+                  .halves = job->setting->halve,
+                  .kept_states = job->keep_states ? basin_states(job->model, job->setting) : 0,
+                  .estimates = job->estimates};
 }
 
 static double header_bytes(const header *h) {
@@ -132,6 +141,7 @@ static basin_status allocate(const header *h, basin_part *part, basin_error *err
     memset(*array[i], 0xff,
            bytes[i]); /* outcome and steps -1, doubles NaN: what nobody wrote shows */
   }
+  if (part->halvings) memset(part->halvings, 0, (size_t)part->count);
   return BASIN_OK;
 }
 
@@ -148,6 +158,8 @@ void basin_part_free(basin_part *part) {
   free(part->state);
   free(part->flight);
   free(part->flight_state);
+  free(part->halvings);
+  free(part->estimate);
   memset(part, 0, sizeof *part);
 }
 
@@ -323,7 +335,8 @@ static int is_of_range(const header *h, const basin_experiment *e, const basin_r
   return h->cell == range->cell && h->first == want.first && h->count == want.count &&
          h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
          h->observables == want.observables && h->states == want.states &&
-         h->kept_states == want.kept_states && h->flights >= 0 && h->flights <= h->count &&
+         h->kept_states == want.kept_states && h->halves == want.halves &&
+         h->estimates == want.estimates && h->flights >= 0 && h->flights <= h->count &&
          (double)h->bytes == header_bytes(h);
 }
 

@@ -16,8 +16,8 @@ int64_t basin_plan_size(const basin_experiment *e, int64_t cell, int64_t first, 
   if (size > limit - first) size = limit - first;
   if (first < e->recorded) {
     const double each = (double)e->times *
-                        (double)(e->observables +
-                                 (e->keep_vectors
+                        (double)(e->observables + 2 * e->estimates +
+                                 (basin_keeps_states(e)
                                       ? basin_states(e->cell[cell].model, &e->cell[cell].setting)
                                       : 0)) *
                         8;

@@ -10,9 +10,10 @@
  *     observables: [phi, loss]    along the trajectory (default: all of the model)
  *     final: [loss]               at the end of every trial (default: all of the model)
  *     parameters: true            the full vectors too, at the recorded steps
+ *     estimate: {inputs: 1000}    loss and gradient norms measured on so many fresh inputs there, see measure.h
  */
 #include "dmath.h"
-#include "experiment.h"
+#include "measure.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,13 +123,60 @@ static basin_status read_names(const basin_experiment *e, const basin_node *node
   return BASIN_OK;
 }
 
+/* the name of a quantity that is estimated, once */
+static basin_status add_estimate(basin_experiment *e, const char *name, basin_error *error) {
+  for (int i = 0; i < e->estimates; i++)
+    if (!strcmp(e->estimate[i], name)) return BASIN_OK;
+  char **more = realloc(e->estimate, (size_t)(e->estimates + 1) * sizeof *more);
+  if (!more) return basin_fail_memory(error);
+  e->estimate = more;
+  if (!(e->estimate[e->estimates] = strdup(name))) return basin_fail_memory(error);
+  e->estimates++;
+  return BASIN_OK;
+}
+
+/* estimate: {inputs: M}: the loss, and every gradient norm that a model of the experiment has */
+static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const basin_node *node,
+                                  basin_error *error) {
+  static const char *const key[] = {"inputs"};
+  basin_status status = basin_check_keys(node, key, 1, "record.estimate", error);
+  const basin_node *inputs = basin_node_get(node, "inputs");
+  if (!status && !inputs)
+    return basin_fail_at(error, node->place,
+                         "record.estimate.inputs is missing: how many at every recorded step");
+  if (!status)
+    status = basin_scope_integer(scope, inputs, "record.estimate.inputs", BASIN_INPUTS_MIN,
+                                 BASIN_BLOCKS_MAX, &e->inputs, error);
+  if (!status) status = add_estimate(e, "loss", error);
+  for (int64_t c = 0; c < e->cells && !status; c++) {
+    const basin_model *model = e->cell[c].model;
+    if (!model->sample_blocks)
+      return basin_fail_at(error, node->place,
+                           "record.estimate: model %s has no sampled form to estimate from",
+                           model->name);
+    const int64_t most = basin_inputs_max(model, &e->cell[c].setting);
+    if (e->inputs > most)
+      return basin_fail_at(error, inputs->place,
+                           "record.estimate.inputs is %lld, expected at most %lld: an input of "
+                           "cell %lld takes %lld blocks of random numbers, of %lld at a step",
+                           (long long)e->inputs, (long long)most, (long long)c,
+                           (long long)model->sample_blocks(&e->cell[c].setting),
+                           (long long)BASIN_BLOCKS_MAX);
+    for (int i = 0; i < model->norms && !status; i++)
+      status = add_estimate(e, model->observable[model->norm[i].observable].name, error);
+  }
+  return status;
+}
+
 basin_status basin_record_read(basin_experiment *e, const basin_node *record, basin_error *error) {
-  static const char *const key[] = {"trials", "steps", "observables", "final", "parameters"};
+  static const char *const key[] = {"trials", "steps",      "observables",
+                                    "final",  "parameters", "estimate"};
   char used[BASIN_AXES_MAX] = {0};
   basin_scope scope = {.experiment = e, .used = used};
   const basin_node *trials = basin_node_get(record, "trials"),
-                   *parameters = basin_node_get(record, "parameters");
-  basin_status status = record ? basin_check_keys(record, key, 5, "record", error) : BASIN_OK;
+                   *parameters = basin_node_get(record, "parameters"),
+                   *estimate = basin_node_get(record, "estimate");
+  basin_status status = record ? basin_check_keys(record, key, 6, "record", error) : BASIN_OK;
   if (!status && trials)
     status = basin_scope_integer(&scope, trials, "record.trials", 0, BASIN_TRIALS_MAX, &e->recorded,
                                  error);
@@ -145,5 +193,6 @@ basin_status basin_record_read(basin_experiment *e, const basin_node *record, ba
   if (!status)
     status = read_names(e, basin_node_get(record, "final"), "record.final", &e->finals, &e->final,
                         error);
+  if (!status && estimate) status = read_estimate(e, &scope, estimate, error);
   return status;
 }

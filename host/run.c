@@ -8,7 +8,9 @@
 #include "run.h"
 #include "backend_cpu.h"
 #include "backend_cuda.h"
+#include "halving.h"
 #include "inputs.h"
+#include "measure.h"
 #include "plan.h"
 #include "results.h"
 #include "scheduler.h"
@@ -94,12 +96,13 @@ static void estimate(const basin_experiment *e, int64_t part_trials, const basin
                      const int64_t *target, basin_estimate *out) {
   const int workers = backend->workers;
   const basin_extent extent = basin_store_extent(e, target);
-  double largest = 0, parts_bytes = 0, vectors = 0;
+  double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0;
   *out = (basin_estimate){.cells = e->cells};
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
     for (int i = 0; i < e->cell[c].model->teachers; i++)
       vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
+    if (e->inputs) measuring = fmax(measuring, basin_measure_bytes(e->cell[c].model, s));
     out->trials += target[c];
     for (int64_t first = 0; first < target[c];) {
       const int64_t size = basin_plan_size(e, c, first, target[c], part_trials);
@@ -112,7 +115,8 @@ static void estimate(const basin_experiment *e, int64_t part_trials, const basin
       first += size * alike;
     }
   }
-  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) + inputs_bytes(e, backend);
+  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) + measuring * workers +
+                      inputs_bytes(e, backend);
   out->disk_bytes = parts_bytes + basin_output_bytes(e, &extent);
 }
 
@@ -414,7 +418,9 @@ basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t tr
   job.recorded = trial + 1;
   job.times = e->times;
   status = basin_part_allocate(&job, &part, error);
-  if (!status) status = r.backend.run(r.backend.self, 0, &job, &part, &r.watch, error);
+  if (!status) status = basin_run_part(&r.backend, 0, &job, &part, &r.watch, error);
+  if (!status)
+    status = basin_measure_part(e, basin_cpu_isa(alone.isa), &job, &part, &r.watch, error);
   if (status == BASIN_WORKER_LOST) status = BASIN_FAILED;
   r.progress.seconds = basin_runner_seconds(&r);
   if (!status) status = write_trial(&r, &extent, &part, error);

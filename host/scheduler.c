@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "scheduler.h"
+#include "backend_cpu.h"
+#include "halving.h"
+#include "measure.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -42,12 +45,14 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* run the part from where it is to its end; saved now and then, and where it must stop */
+/* run the part from where it is to its end, estimates and all; saved now and then, and where it must stop */
 static basin_status run_part(pool *p, int number, int64_t cell, const basin_job *job,
                              basin_part *part, basin_error *error) {
   const basin_experiment *e = p->experiment;
   for (;;) {
-    basin_status status = p->backend->run(p->backend->self, number, job, part, p->watch, error);
+    basin_status status = basin_run_part(p->backend, number, job, part, p->watch, error);
+    if (!status)
+      status = basin_measure_part(e, basin_cpu_isa(p->options->isa), job, part, p->watch, error);
     if (status != BASIN_INTERRUPTED) return status;
     status = basin_part_save(p->folder, e->identity, cell, job, part, error);
     if (status) return status;

@@ -43,7 +43,32 @@ typedef struct basin_watch basin_watch;
    memory). */
 typedef basin_status basin_lane_runner(const basin_job *job, basin_part *part, basin_watch *watch);
 
+/* Sums over the fresh inputs 0 .. inputs - 1 of one state, in BASIN_COLUMNS columns: input i counts in column
+   i mod BASIN_COLUMNS, and a column adds up in the order of its inputs, so that the bits do not depend on the number
+   of lanes. g_e is the derivative of an input's loss by entry e of the full vectors. */
+enum { BASIN_COLUMNS = 32 };
+typedef struct basin_columns {
+  const double *vectors; /* the state: [size] */
+  int64_t trial, step;   /* which inputs these are: a stretch of BASIN_STREAM_ESTIMATE */
+  int64_t inputs;
+  int64_t size; /* entries of the full vectors */
+  double shift; /* the loss of input 0: near the mean, so that sums of loss - shift cancel little */
+  double *loss; /* [2][BASIN_COLUMNS] of loss - shift, and of its square */
+  double *gradient; /* [size][BASIN_COLUMNS] of g_e */
+  double *square;   /* [initials][BASIN_COLUMNS] of |g|^2, g by one of the initial vectors */
+  double *
+      product; /* [size (size + 1) / 2][BASIN_COLUMNS] of g_e g_f, f <= e; or NULL: not asked for */
+} basin_columns;
+
+/* Draws the inputs and fills the sums; BASIN_OK or BASIN_FAILED (out of memory). */
+typedef basin_status basin_sample_runner(const basin_setting *setting, basin_columns *columns);
+
 enum { BASIN_ISA_GENERIC, BASIN_ISA_AVX2, BASIN_ISA_AVX512, BASIN_ISAS };
+
+/* An observable that is the norm of the gradient by an initial vector: indices into the model's tables. */
+typedef struct basin_norm {
+  int observable, initial;
+} basin_norm;
 
 /* What the host knows of a model: expanded from the tables of its header by host/model_entry.c. */
 typedef struct basin_model {
@@ -65,6 +90,15 @@ typedef struct basin_model {
                           double *out);
   /* NULL where the model lacks the dynamics, or not compiled for this machine */
   basin_lane_runner *lane_run[BASIN_DYNAMICS_COUNT][BASIN_ISAS];
+
+  /* what is measured on fresh inputs; 0 and NULL where the model has no sampled form */
+  int norms;              /* observables that are norms of the gradient by an initial vector */
+  const basin_norm *norm; /* [norms] */
+  int64_t (*sample_blocks)(const basin_setting *setting); /* Philox blocks of an input */
+  int64_t (*sample_work)(const basin_setting *setting);   /* reals of its scratch array */
+  basin_status (*some_vectors)(const basin_setting *setting, int64_t trial, const double *state,
+                               double *out); /* as vectors, with every entry known: see model.h */
+  basin_sample_runner *sample[BASIN_ISAS];
 } basin_model;
 
 /* doubles of the state of one trial of a cell */
@@ -87,6 +121,9 @@ struct basin_job {
   int observables;       /* number of observables kept along trajectories */
   const int *observable; /* [observables] their indices, or -1 */
   int keep_states;       /* whether the state is kept at the recorded steps too */
+  int64_t
+      inputs; /* fresh inputs of the estimates at a recorded step; 0: none. Not the backend's: host/measure.h */
+  int estimates; /* quantities estimated */
 };
 
 /* A trial under way: its index in the part, and the steps it has taken. Everything due by then, records and
@@ -100,10 +137,15 @@ typedef struct basin_flight {
 struct basin_part {
   int64_t first, count, recorded; /* recorded: number of recorded trials in the part */
   int8_t *outcome;                /* [count] enum basin_outcome; -1: has not ended */
-  int64_t *steps;                 /* [count] steps taken until the outcome */
-  double *final;                  /* [finals][count]; NaN where diverged */
+  int8_t *
+      halvings; /* [count] how often the trial began again with half the step sizes, NULL where the setting does
+                       not ask for it; the host's alone */
+  int64_t *steps; /* [count] steps taken until the outcome */
+  double *final;  /* [finals][count]; NaN where diverged */
   double *record; /* [observables][recorded][times]; NaN after the end of the trial */
   double *state;  /* [recorded][times][states], or NULL; NaN after the end of the trial */
+  double
+      *estimate; /* [2 * estimates][recorded][times], or NULL; not the backend's: host/measure.h */
 
   /* trials under way, where the run was paused: malloc'ed by the backend, freed by the host */
   int64_t flights;

@@ -52,13 +52,16 @@
  *     void name_observe(cell, state, out[])              every observable, in the table's order
  *
  * For dynamics in arrays the names have the kind in them, name_direct_step; a state is an array of `real`, and the
- * threads of a team may share a trial (hd.h): every function is called by all of them with the same arguments.
+ * threads of a team may share a trial (hd.h): every function is called by all of them with the same arguments but
+ * `team`, after a team_sync. Who writes to the state does so behind a team_sync, for others may still be reading it,
+ * and ends with one; all threads return the same outcomes and observables.
  *
  *   types
  *     name_KIND_state   `real`;   name_KIND_stage, name_KIND_rates   as above
  *
  *   host functions
  *     int64_t name_KIND_states(setting), name_KIND_work(setting)   lengths of the state and of a scratch array
+ *     int name_KIND_team(setting)                        threads that can share a trial: a power of two, at most 32
  *     name_KIND_stage_prepare(cell, eta[], stage *)
  *     name_KIND_vectors(cell, data, trial, state, out)   NaN for what the state does not know
  *
@@ -92,6 +95,18 @@
  *     real name_fixed_gradient2(cell, grad_a, grad_f, stride, state)   squared norm of the risk's gradient
  *     name_fixed_move(cell, rates, grad_a, grad_f, stride, state)      one step; grad_a [rows] and grad_f [width] are
  *                                                        the sums over the step's inputs
+ * A model whose closed forms can be measured against its own inputs defines BASIN_HAS_SAMPLE and
+ *
+ *     name_SAMPLE_NORMS(X)                         X(observable, vector): the observable is the norm of the gradient by
+ *                                                  that initial vector; the observable `loss` is the mean of 1/2 r^2
+ *     int64_t name_sample_blocks(setting)          Philox blocks that one input takes
+ *     int64_t name_sample_work(setting)            reals of a scratch array
+ *     void name_sample(cell, data, const double *vectors, trial, step, input, work, out)
+ *          one fresh input a lane, of number `input`: its blocks, input * name_sample_blocks() and on, of
+ *          BASIN_STREAM_ESTIMATE. out[0] is its loss 1/2 r^2, out[1 + i] the derivative by entry i of the full
+ *          vectors, which are as name_vectors writes them
+ *     void name_projected_some_vectors(cell, data, state, out)   where the model has samplers: any full vectors with
+ *          the loss and the gradient norms of the state
  *
  * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
  * name_decide must be proved or conservative: a lane it names must end there if run for ever.
@@ -198,6 +213,7 @@ typedef struct basin_setting {
   int stages;
   basin_stop stop;
   basin_gradient gradient;
+  int halve;    /* whether a trial that diverges begins again with half the step sizes */
   uint64_t key; /* Philox key */
 } basin_setting;
 

@@ -25,17 +25,20 @@
 #endif
 
 /* The random streams. A stream is never reused for a second purpose. */
-#define BASIN_STREAMS(X)                                                                   \
-  X(BASIN_STREAM_DIRECTION, 0,                                                             \
-    "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i")             \
-  X(BASIN_STREAM_RADIUS, 16,                                                               \
-    "initial vector i: one uniform for the radius in a ball, stream 16 + i")               \
-  X(BASIN_STREAM_INPUT, 32,                                                                \
-    "sampled gradient: the normals of the step's inputs, see conv_sampled.h")              \
-  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square number")    \
-  X(BASIN_STREAM_DATA, 40,                                                                 \
-    "fixed data set number `trial`: the normals of input number `step`, see conv_fixed.h") \
-  X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")
+#define BASIN_STREAMS(X)                                                                        \
+  X(BASIN_STREAM_DIRECTION, 0,                                                                  \
+    "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i")                  \
+  X(BASIN_STREAM_RADIUS, 16,                                                                    \
+    "initial vector i: one uniform for the radius in a ball, stream 16 + i")                    \
+  X(BASIN_STREAM_INPUT, 32,                                                                     \
+    "sampled gradient: the normals of the step's inputs, see conv_sampled.h")                   \
+  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square number")         \
+  X(BASIN_STREAM_DATA, 40,                                                                      \
+    "fixed data set number `trial`: the normals of input number `step`, see conv_fixed.h")      \
+  X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block") \
+  X(BASIN_STREAM_ESTIMATE, 48,                                                                  \
+    "estimates: the normals of fresh inputs at the trial's recorded step, see host/measure.h")  \
+  X(BASIN_STREAM_BOOTSTRAP, 64, "statistics.h: which trials a resample has")
 
 enum basin_stream {
 #define BASIN_STREAM(name, number, use) name = (number),
@@ -45,15 +48,16 @@ enum basin_stream {
 
 #define BASIN_TRIALS_MAX ((int64_t)1 << 48) /* what the counter can address */
 #define BASIN_STEPS_MAX ((int64_t)1 << 40)
-#define BASIN_DATA_SET_MAX ((int64_t)1 << 32) /* inputs of a fixed data set */
-#define BASIN_VECTOR_MAX ((int64_t)1 << 25)   /* normals of one stream and step: two a block */
+#define BASIN_DATA_SET_MAX ((int64_t)1 << 32)   /* inputs of a fixed data set */
+#define BASIN_BLOCKS_MAX ((int64_t)1 << 24)     /* of one stream and step */
+#define BASIN_VECTOR_MAX (2 * BASIN_BLOCKS_MAX) /* normals of them: two a block */
 
-/* 128 random bits of each lane's trial at its own step, as two words of 64. For a CUDA thread they are cuRAND's.
-   Otherwise the four words of Philox are kept in the low halves of the lanes; what the multiplications leave in
-   the high ones is never read. */
-BASIN_HD void basin_words_at(uint64_t key, int stream, bits trial, bits step, uint64_t block,
-                             bits *low, bits *high) {
-  const bits position = step << 24 | b_set(block), address = trial | b_set((uint64_t)stream << 48);
+/* 128 random bits of each lane's trial at its own step and block, as two words of 64. For a CUDA thread they are
+   cuRAND's. Otherwise the four words of Philox are kept in the low halves of the lanes; what the multiplications
+   leave in the high ones is never read. */
+BASIN_HD void basin_words_in(uint64_t key, int stream, bits trial, bits step, bits block, bits *low,
+                             bits *high) {
+  const bits position = step << 24 | block, address = trial | b_set((uint64_t)stream << 48);
 #if defined(__CUDACC__) || defined(BASIN_CURAND)
   const uint4 counter = {(uint32_t)position, (uint32_t)(position >> 32), (uint32_t)address,
                          (uint32_t)(address >> 32)};
@@ -78,7 +82,13 @@ BASIN_HD void basin_words_at(uint64_t key, int stream, bits trial, bits step, ui
 #endif
 }
 
-/* the same at one step for all */
+/* the same in one block for all */
+BASIN_HD void basin_words_at(uint64_t key, int stream, bits trial, bits step, uint64_t block,
+                             bits *low, bits *high) {
+  basin_words_in(key, stream, trial, step, b_set(block), low, high);
+}
+
+/* and at one step for all */
 BASIN_HD void basin_words(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block,
                           bits *low, bits *high) {
   basin_words_at(key, stream, trial, b_set(step), block, low, high);
@@ -116,6 +126,14 @@ BASIN_HD void basin_normals_at(uint64_t key, int stream, bits trial, bits step, 
                                real *x, real *y) {
   bits low, high;
   basin_words_at(key, stream, trial, step, block, &low, &high);
+  basin_box_muller(low, high, x, y);
+}
+
+/* and a block of its own */
+BASIN_HD void basin_normals_in(uint64_t key, int stream, bits trial, bits step, bits block, real *x,
+                               real *y) {
+  bits low, high;
+  basin_words_in(key, stream, trial, step, block, &low, &high);
   basin_box_muller(low, high, x, y);
 }
 

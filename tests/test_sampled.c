@@ -215,10 +215,10 @@ static void step_matches_reference(void **unused) {
     conv_sampled_stage_prepare(&cell, rate, &stage);
     memcpy(&rates, &stage, sizeof rates);
     for (uint64_t trial = 0; trial < 20; trial++) {
-      conv_direct_start(&cell, data, trial, x, weight_norm);
+      conv_direct_start(&cell, data, basin_alone, trial, x, weight_norm);
       memcpy(y, x, sizeof x);
       for (uint64_t step = 0; step < 3; step++) {
-        conv_direct_step(&cell, data, &rates, trial, step, work, x, weight_norm);
+        conv_direct_step(&cell, data, &rates, basin_alone, trial, step, work, x, weight_norm);
         reference_step(&cell, data, trial, step, rate, weight_norm, y, y + K);
       }
       for (int64_t i = 0; i < K + cell.p; i++)

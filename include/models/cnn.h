@@ -13,6 +13,7 @@
 #define BASIN_MODELS_CNN_H
 
 #include "../conv_fixed.h"
+#include "../conv_inputs.h"
 
 #define cnn_TITLE "two-layer convolutional network with weight normalisation"
 #define cnn_SOURCE \
@@ -31,12 +32,17 @@
 
 #define cnn_OBSERVABLES(X) CONV_OBSERVABLES(X)
 
+#define cnn_SAMPLE_NORMS(X) \
+  X(norm_grad_a, a)         \
+  X(norm_grad_v, v)
+
 #define cnn_OUTCOMES CONV_OUTCOMES
 
 CONV_FUNCTIONS(cnn, 1)
 CONV_SAMPLER(cnn, direct, 1)
 CONV_SAMPLER(cnn, projected, 1)
 CONV_FIXED(cnn, 1)
+CONV_SAMPLE(cnn)
 
 static inline const char *cnn_gradient_check(const basin_setting *setting) {
   return conv_gradient_check(setting);

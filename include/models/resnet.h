@@ -13,6 +13,7 @@
 #define BASIN_MODELS_RESNET_H
 
 #include "../conv_fixed.h"
+#include "../conv_inputs.h"
 
 #define resnet_TITLE "two-layer convolutional residual network, normalised after every step"
 #define resnet_SOURCE "Liu et al., NeurIPS 2019, equations (6)-(8) and Proposition 16"
@@ -30,12 +31,17 @@
 
 #define resnet_OBSERVABLES(X) CONV_OBSERVABLES(X)
 
+#define resnet_SAMPLE_NORMS(X) \
+  X(norm_grad_a, a)            \
+  X(norm_grad_v, w)
+
 #define resnet_OUTCOMES CONV_OUTCOMES
 
 CONV_FUNCTIONS(resnet, 0)
 CONV_SAMPLER(resnet, direct, 0)
 CONV_SAMPLER(resnet, projected, 0)
 CONV_FIXED(resnet, 0)
+CONV_SAMPLE(resnet)
 
 static inline const char *resnet_gradient_check(const basin_setting *setting) {
   return conv_gradient_check(setting);
