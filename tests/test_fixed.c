@@ -330,14 +330,14 @@ static void unbiased(void **unused) {
 /* a trial that ends as stationary has a small gradient there and is at neither optimum; the teacher is found too */
 static void stationary_points(void **unused) {
   static const char *const set[] = {
-      "grid={n: 40}", "stop={at: 1e-6, at_gradient: 1e-9, max_steps: 20000}",
+      "grid={n: [6, 60]}", "stop={at: 1e-6, at_gradient: 1e-9, max_steps: 20000}",
       "schedule=[{eta: 0.1}]", "record={trials: 0}",
       "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}, cnn: {model: cnn, "
       "init: {v: {sphere: 2}, a: {normal: 0.5}}}}"};
   basin_experiment *e = parse(set, 5);
   int found[BASIN_OUTCOMES] = {0};
   (void)unused;
-  for (int64_t c = 0; c < 2; c++) {
+  for (int64_t c = 0; c < e->cells; c++) {
     basin_part part;
     const double *error_a, *error_w, *loss;
     run(e, c, &part);
