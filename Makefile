@@ -55,7 +55,7 @@ OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(PER_MODEL)
 TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
-CU      := $(filter-out cuda/lanes.cu,$(wildcard cuda/*.cu))
+CU      := $(filter-out cuda/lanes.cu cuda/fixed.cu,$(wildcard cuda/*.cu))
 
 .PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench setup info man install clean help FORCE
 .DELETE_ON_ERROR:
@@ -129,9 +129,16 @@ $(BUILD)/cuda/lanes_$(1).o: cuda/lanes.cu $(BUILD)/cuda/flags
 	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $$(CUFLAGS) -Xptxas -v \
 	  -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
-$(foreach model,$(MODELS),$(eval $(call cuda_model_rules,$(model))))
+define cuda_fixed_rules
+$(BUILD)/cuda/fixed_$(1).o: cuda/fixed.cu $(BUILD)/cuda/flags
+	$$(call say,NVCC,$$< ($(1)))
+	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $$(CUFLAGS) \
+	  -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
+endef
+$(foreach model,$(MODELS),$(eval $(call cuda_model_rules,$(model)))$(eval $(call cuda_fixed_rules,$(model))))
 
-$(BUILD)/libbasin_cuda.so: $(CU:cuda/%.cu=$(BUILD)/cuda/%.o) $(MODELS:%=$(BUILD)/cuda/lanes_%.o)
+$(BUILD)/libbasin_cuda.so: $(CU:cuda/%.cu=$(BUILD)/cuda/%.o) $(MODELS:%=$(BUILD)/cuda/lanes_%.o) \
+  $(MODELS:%=$(BUILD)/cuda/fixed_%.o)
 	$(call say,LD,$@)
 	$(Q)$(NVCC) $(CUFLAGS) -shared -o $@ $^ -Xlinker --exclude-libs,ALL
 

@@ -29,7 +29,9 @@ enum { BASE_MEMORY = 24 << 20 };
 
 static int is_sampled(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
-    if (e->cell[c].setting.gradient.dynamics != BASIN_POPULATION) return 1;
+    if (e->cell[c].setting.gradient.dynamics != BASIN_POPULATION &&
+        e->cell[c].setting.gradient.dynamics != BASIN_FIXED)
+      return 1;
   return 0;
 }
 
