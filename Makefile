@@ -197,7 +197,7 @@ $(BUILD)/tests/dmath_lanes_$(1).o: tests/dmath_lanes.c $(BUILD)/flags | $(BUILD)
 endef
 $(foreach isa,$(ISAS),$(eval $(call dmath_rules,$(isa))))
 
-$(BUILD)/tests/test_dmath: LDLIBS += -lquadmath
+$(BUILD)/tests/test_dmath $(BUILD)/tests/test_relu_sum: LDLIBS += -lquadmath
 $(BUILD)/tests/test_dmath: $(ISAS:%=$(BUILD)/tests/dmath_lanes_%.o)
 $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
 	$(call say,LD,$@)

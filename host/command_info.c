@@ -53,7 +53,7 @@ static void show_model(const basin_model *m) {
   printf("  outcomes      ");
   for (int o = 0; o < BASIN_OUTCOMES; o++)
     if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));
-  printf("\n");
+  printf("\n  stop.at is for %s\n  stop.at_spurious is for %s\n", m->at, m->at_spurious);
 }
 
 basin_status basin_command_models(const basin_arguments *arguments, basin_error *error) {

@@ -189,7 +189,7 @@ const basin_command basin_commands[] = {
          "trials (percentile bootstrap; of few trials, ten say, it is too narrow). Better is the "
          "law with the smaller sum of squared residuals of ln(loss) over all trials. The last "
          "column is ln(loss) / ln(eta t) at the last record in the window. A trial's records count "
-         "up to the first that is 0 or at most 2^-96 of its largest, where a loss is the rounding "
+         "up to the first that is 0 or at most 2^-88 of its largest, where a loss is the rounding "
          "of the weights; a trial needs three in the window.",
      .least = 1,
      .most = 1,

@@ -82,19 +82,22 @@ static const char *gradient_check(const basin_setting *setting) {
   { [BASIN_ISA_GENERIC] = runner(kind, generic) }
 #endif
 
-/* STATES(kind, setting) and VECTORS(kind, ...): in registers a state is a structure of doubles, in arrays the model
+/* of a kind of dynamics: in registers a state is a structure of doubles and there is no scratch, in arrays the model
    says how many there are */
 #define STATES_IN_2(kind, setting) (int64_t)(sizeof(MODEL(state)) / sizeof(double))
 #define STATES_IN_1(kind, setting) MODEL(kind##_states)(setting)
-#define VECTORS_IN_2(kind, cell, data, trial, state, out) \
-  do {                                                    \
-    MODEL(state) x;                                       \
-    memcpy(&x, state, sizeof x);                          \
-    MODEL(vectors)(cell, data, trial, &x, out);           \
+#define WORK_IN_2(kind, setting) 0
+#define WORK_IN_1(kind, setting) MODEL(kind##_work)(setting)
+#define VECTORS_IN_2(kind, cell, data, trial, work, state, out) \
+  do {                                                          \
+    MODEL(state) x;                                             \
+    memcpy(&x, state, sizeof x);                                \
+    MODEL(vectors)(cell, data, trial, &x, out);                 \
   } while (0)
-#define VECTORS_IN_1(kind, cell, data, trial, state, out) \
-  MODEL(kind##_vectors)(cell, data, trial, state, out)
+#define VECTORS_IN_1(kind, cell, data, trial, work, state, out) \
+  MODEL(kind##_vectors)(cell, data, trial, work, state, out)
 #define STATES(kind, ...) PASTE(STATES_IN_, BASIN_HAS_##kind)(kind, __VA_ARGS__)
+#define WORK(kind, ...) PASTE(WORK_IN_, BASIN_HAS_##kind)(kind, __VA_ARGS__)
 #define VECTORS(kind, ...) PASTE(VECTORS_IN_, BASIN_HAS_##kind)(kind, __VA_ARGS__)
 
 static int64_t population_states(const basin_setting *setting) {
@@ -121,23 +124,45 @@ static int64_t fixed_width(const basin_setting *setting) { return MODEL(fixed_wi
 DECLARE(basin_lane_runner, RUNNER, fixed);
 #endif
 
+/* scratch of the dynamics that a setting has */
+static int64_t work_size(const basin_setting *setting) {
+  switch (setting->gradient.dynamics) {
+  case BASIN_POPULATION:
+    return WORK(population, setting);
+#ifdef BASIN_HAS_flow
+  case BASIN_FLOW:
+    return WORK(flow, setting);
+#endif
+#ifdef BASIN_HAS_direct
+  case BASIN_DIRECT:
+    return WORK(direct, setting);
+#endif
+#ifdef BASIN_HAS_projected
+  case BASIN_PROJECTED:
+    return WORK(projected, setting);
+#endif
+  default:
+    return 0; /* refused when the experiment was read */
+  }
+}
+
 /* known: NaN for what a projected state does not know; else some vectors of the same loss and gradient norms */
 static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell,
                           const double *data, uint64_t trial, const double *state, int known,
-                          double *out) {
-  (void)known;
+                          double *work, double *out) {
+  (void)known, (void)work;
   switch (setting->gradient.dynamics) {
   case BASIN_POPULATION:
-    VECTORS(population, cell, data, trial, state, out);
+    VECTORS(population, cell, data, trial, work, state, out);
     break;
 #ifdef BASIN_HAS_flow
   case BASIN_FLOW:
-    VECTORS(flow, cell, data, trial, state, out);
+    VECTORS(flow, cell, data, trial, work, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_direct
   case BASIN_DIRECT:
-    VECTORS(direct, cell, data, trial, state, out);
+    VECTORS(direct, cell, data, trial, work, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_projected
@@ -148,7 +173,7 @@ static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell
       break;
     }
 #endif
-    VECTORS(projected, cell, data, trial, state, out);
+    VECTORS(projected, cell, data, trial, work, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_fixed
@@ -157,17 +182,18 @@ static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell
     break;
 #endif
   default:
-    break; /* refused when the experiment was read */
+    break;
   }
 }
 
 static basin_status prepare_vectors(const basin_setting *setting, int64_t trial,
                                     const double *state, int known, double *out) {
   MODEL(cell) cell;
-  double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
+  const int64_t constants = MODEL(data_size)(setting);
+  double *data = malloc((size_t)(constants + work_size(setting)) * sizeof *data);
   if (!data) return BASIN_FAILED;
   MODEL(prepare)(setting, &cell, data);
-  write_vectors(setting, &cell, data, (uint64_t)trial, state, known, out);
+  write_vectors(setting, &cell, data, (uint64_t)trial, state, known, data + constants, out);
   free(data);
   return BASIN_OK;
 }
@@ -220,6 +246,8 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .drawn_teachers = 1,
 #endif
     .outcomes = MODEL(OUTCOMES),
+    .at = MODEL(AT),
+    .at_spurious = MODEL(AT_SPURIOUS),
     .vector_size = vector_size,
     .check = check,
     .gradient_check = gradient_check,

@@ -8,7 +8,7 @@
 
 enum { BLOCK_RECORDS = 1 << 20 };
 static const char no_trial[] = "no recorded trial ended as asked for";
-static const double NOISE = 0x1p-96; /* of the largest: rounding of the weights to 2^-48 */
+static const double NOISE = 0x1p-88; /* of the largest: rounding of the weights to 2^-44 */
 
 /* ---- records ---- */
 

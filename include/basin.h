@@ -171,8 +171,8 @@ typedef struct basin_rates_options {
 
    In each recorded trial two straight lines are fitted to the same points by least squares, ln L against ln t and ln L
    against t. A trial needs three records within the window. Its records count where t > 0 and L > 0, up to the first
-   one that is 0, or at most 2^-96 of the trial's largest before it: there a loss, the square of a distance, says how
-   the weights were rounded (to 16 units in the last place). `slope` is the mean of the first line's slope over trials,
+   one that is 0, or at most 2^-88 of the trial's largest before it: there a loss, the square of a distance, says how
+   the weights were rounded (to 2^-44: 256 units in the last place, for they are sums). `slope` is the mean of the first line's slope over trials,
    `rate` of the second one's, its sign turned: positive for decay. The law that fits better has the smaller sum of
    squared residuals of ln L over all points of all trials. `local` is the mean of ln L / ln t at each trial's last
    record in the window (xu-du-2023, Figure 1, right), NaN where one of them is at t <= 1.

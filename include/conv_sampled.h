@@ -98,13 +98,13 @@ BASIN_HD void conv_sampled_start_a(const conv_cell *cell, const double *data, ba
   real norm2 = r_set(0.0);
   BASIN_TEAM_FOR(team, block, (cell->k + 1) / 2) {
     real z[2];
-    conv_entries(cell, &cell->initial_a, data, CONV_VECTOR_A, trial, block, &z[0], &z[1]);
+    draw_pair(&cell->initial_a, data, trial, 0, block, &z[0], &z[1]);
     a[2 * block] = z[0];
     if (2 * block + 1 < cell->k) a[2 * block + 1] = z[1];
   }
   team_sync(team);
   for (int64_t j = 0; j < cell->k; j++) norm2 = r_fma(a[j], a[j], norm2);
-  const real factor = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2);
+  const real factor = draw_factor(&cell->initial_a, trial, 0, norm2);
   team_sync(team);
   BASIN_TEAM_FOR(team, j, cell->k) a[j] = factor * a[j];
   team_sync(team);
@@ -134,13 +134,13 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, basin
   conv_sampled_start_a(cell, data, team, trial, x);
   BASIN_TEAM_FOR(team, block, (cell->p + 1) / 2) {
     real z[2];
-    conv_entries(cell, &cell->initial_v, data, CONV_VECTOR_V, trial, block, &z[0], &z[1]);
+    draw_pair(&cell->initial_v, data, trial, 0, block, &z[0], &z[1]);
     v[2 * block] = z[0];
     if (2 * block + 1 < cell->p) v[2 * block + 1] = z[1];
   }
   team_sync(team);
   for (int64_t q = 0; q < cell->p; q++) norm2 = r_fma(v[q], v[q], norm2);
-  const real factor = conv_factor(cell, &cell->initial_v, CONV_VECTOR_V, trial, norm2);
+  const real factor = draw_factor(&cell->initial_v, trial, 0, norm2);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, cell->p) v[q] = r_fma(factor, v[q], r_set(cell->shift));
   team_sync(team);

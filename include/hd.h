@@ -189,6 +189,36 @@ BASIN_HD real team_sum(basin_team team, real *x, int columns) {
   return sum;
 }
 
+/* columns that so many terms fill, a power of two */
+BASIN_HD int team_columns(int64_t count) {
+  int columns = 1;
+  while (columns < count && columns < 32) columns *= 2;
+  return columns;
+}
+
+/* The sums of x[i] and of x[i] y[i], i < count: term i belongs to column i modulo team_columns(count), and a column
+   adds up in the order of i. column: scratch for 32. What other threads have written is waited for. */
+BASIN_HD real team_total(basin_team team, const real *x, int64_t count, real *column) {
+  const int columns = team_columns(count);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, c, columns) {
+    real sum = r_set(0.0);
+    for (int64_t i = c; i < count; i += columns) sum = sum + x[i];
+    column[c] = sum;
+  }
+  return team_sum(team, column, columns);
+}
+BASIN_HD real team_dot(basin_team team, const real *x, const real *y, int64_t count, real *column) {
+  const int columns = team_columns(count);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, c, columns) {
+    real sum = r_set(0.0);
+    for (int64_t i = c; i < count; i += columns) sum = r_fma(x[i], y[i], sum);
+    column[c] = sum;
+  }
+  return team_sum(team, column, columns);
+}
+
 /* lane i of a value in memory: how the drivers move single trials in and out */
 BASIN_HD double r_lane(const real *x, int i) {
   double y;

@@ -14,6 +14,7 @@
  *     name_STEP_SIZES(X)                  X(name, meaning)
  *     name_OBSERVABLES(X)                 X(name, unit, meaning)
  *     name_OUTCOMES                       the outcomes a trial can have, or-ed BASIN_CAN(outcome)
+ *     name_AT, name_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
  *
  *   for each kind of dynamics that it has, BASIN_HAS_kind: where the state of a trial lies
  *     BASIN_HAS_population    the expectation's gradient      BASIN_REGISTERS or BASIN_ARRAYS
@@ -63,7 +64,7 @@
  *     int64_t name_KIND_states(setting), name_KIND_work(setting)   lengths of the state and of a scratch array
  *     int name_KIND_team(setting)                        threads that can share a trial: a power of two, at most 32
  *     name_KIND_stage_prepare(cell, eta[], stage *)
- *     name_KIND_vectors(cell, data, trial, state, out)   NaN for what the state does not know
+ *     name_KIND_vectors(cell, data, trial, work, state, out)   NaN for what the state does not know
  *
  *   functions of host and device
  *     name_KIND_start(cell, data, team, trial, work, state)
@@ -122,7 +123,8 @@
   X(GLOBAL, "global", "the global optimum")                                  \
   X(SPURIOUS, "spurious", "a spurious stationary point with a larger loss")  \
   X(STATIONARY, "stationary", "some other stationary point")                 \
-  X(DIVERGED, "diverged", "the state left every bound: not a number, or |a - a*|^2 > 1e100")
+  X(DIVERGED, "diverged",                                                    \
+    "the state left every bound: not a number, or a squared length above 1e100")
 
 enum basin_outcome {
 #define BASIN_OUTCOME(name, word, meaning) BASIN_##name,
@@ -170,12 +172,11 @@ typedef struct basin_stage {
 } basin_stage;
 
 typedef struct basin_stop {
+  double tolerance;          /* stop.at: stop where name_AT is at most this; 0: the early rule */
+  double tolerance_spurious; /* the same for name_AT_SPURIOUS; 0: the same number */
   double
-      tolerance; /* stop where the squared distance to the optimum is at most this; 0: the early rule */
-  double tolerance_spurious; /* the same for a spurious one; 0: the same number */
-  double
-      tolerance_gradient; /* fixed data set: stationary where the squared norm of the empirical risk's
-                                gradient is at most this; 0: no such rule */
+      tolerance_gradient; /* fixed data set: stationary where the squared norm of the risk's gradient is
+                                at most this; 0: no such rule */
   int64_t max_steps;      /* the trial is unresolved after so many steps */
 } basin_stop;
 

@@ -27,6 +27,8 @@
 #define doublewell_OUTCOMES                                                          \
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
    BASIN_CAN(BASIN_UNRESOLVED))
+#define doublewell_AT "the squared distance to the global minimum"
+#define doublewell_AT_SPURIOUS "the same to the spurious one"
 
 #define BASIN_HAS_population BASIN_REGISTERS
 

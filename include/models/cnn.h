@@ -37,6 +37,8 @@
   X(norm_grad_v, v)
 
 #define cnn_OUTCOMES CONV_OUTCOMES
+#define cnn_AT CONV_AT
+#define cnn_AT_SPURIOUS CONV_AT_SPURIOUS
 
 CONV_FUNCTIONS(cnn, 1)
 CONV_SAMPLER(cnn, direct, 1)
@@ -70,14 +72,14 @@ static inline void cnn_vectors(const cnn_cell *cell, const double *data, uint64_
 }
 
 static inline void cnn_projected_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
-                                         const double *x, double *out) {
-  (void)data, (void)trial;
+                                         double *work, const double *x, double *out) {
+  (void)data, (void)trial, (void)work;
   conv_projected_vectors(cell, x, out);
 }
 
 static inline void cnn_direct_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
-                                      const double *x, double *out) {
-  (void)data, (void)trial;
+                                      double *work, const double *x, double *out) {
+  (void)data, (void)trial, (void)work;
   memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
 }
 

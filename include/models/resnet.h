@@ -36,6 +36,8 @@
   X(norm_grad_v, w)
 
 #define resnet_OUTCOMES CONV_OUTCOMES
+#define resnet_AT CONV_AT
+#define resnet_AT_SPURIOUS CONV_AT_SPURIOUS
 
 CONV_FUNCTIONS(resnet, 0)
 CONV_SAMPLER(resnet, direct, 0)
@@ -73,14 +75,16 @@ static inline void resnet_vectors(const resnet_cell *cell, const double *data, u
 }
 
 static inline void resnet_projected_vectors(const resnet_cell *cell, const double *data,
-                                            uint64_t trial, const double *x, double *out) {
-  (void)data, (void)trial;
+                                            uint64_t trial, double *work, const double *x,
+                                            double *out) {
+  (void)data, (void)trial, (void)work;
   conv_projected_vectors(cell, x, out);
 }
 
 static inline void resnet_direct_vectors(const resnet_cell *cell, const double *data,
-                                         uint64_t trial, const double *x, double *out) {
-  (void)data, (void)trial;
+                                         uint64_t trial, double *work, const double *x,
+                                         double *out) {
+  (void)data, (void)trial, (void)work;
   memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
   for (int64_t j = 0; j < cell->p; j++) out[cell->k + j] -= cell->shift; /* w = v - 1/sqrt(p) */
 }
