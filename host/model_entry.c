@@ -178,7 +178,7 @@ static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell
 #endif
 #ifdef BASIN_HAS_fixed
   case BASIN_FIXED:
-    VECTORS(fixed, cell, data, trial, state, out);
+    VECTORS(fixed, cell, data, trial, work, state, out);
     break;
 #endif
   default:

@@ -84,8 +84,8 @@ static inline void cnn_direct_vectors(const cnn_cell *cell, const double *data, 
 }
 
 static inline void cnn_fixed_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
-                                     const double *x, double *out) {
-  cnn_direct_vectors(cell, data, trial, x, out);
+                                     double *work, const double *x, double *out) {
+  cnn_direct_vectors(cell, data, trial, work, x, out);
 }
 #endif
 

@@ -90,8 +90,8 @@ static inline void resnet_direct_vectors(const resnet_cell *cell, const double *
 }
 
 static inline void resnet_fixed_vectors(const resnet_cell *cell, const double *data, uint64_t trial,
-                                        const double *x, double *out) {
-  resnet_direct_vectors(cell, data, trial, x, out);
+                                        double *work, const double *x, double *out) {
+  resnet_direct_vectors(cell, data, trial, work, x, out);
 }
 #endif
 
