@@ -50,9 +50,8 @@ __global__ void kernel_draw(fixed_batch b, constants c) {
   const int64_t i = this_thread();
   double label = 0;
   if (i >= b.n) return;
-  for (int64_t j = 0; j < b.rows; j++)
-    FIXED(draw)
-    (&c.cell, b.data, (uint64_t)b.set, (uint64_t)i, j, b.z + (i * b.rows + j) * b.width, &label);
+  for (int64_t j = 0; j < b.rows; j++) FIXED(draw)
+  (&c.cell, b.data, (uint64_t)b.set, (uint64_t)i, j, b.z + (i * b.rows + j) * b.width, &label);
   b.label[i] = label;
 }
 
@@ -323,6 +322,7 @@ const fixed_model PASTE(fixed_model_, BASIN_MODEL) = {
 #else
 
 extern const fixed_model PASTE(fixed_model_, BASIN_MODEL);
-const fixed_model PASTE(fixed_model_, BASIN_MODEL) = {TEXT(BASIN_MODEL)};
+const fixed_model PASTE(fixed_model_, BASIN_MODEL) = {
+    TEXT(BASIN_MODEL), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "backend_cpu.h"
 #include "backend_cuda.h"
+#include "blas.h"
 #include "cli.h"
 #include "experiment.h"
 #include <hdf5.h>
@@ -88,6 +89,7 @@ basin_status basin_command_info(const basin_arguments *arguments, basin_error *e
       printf(" %s%s", basin_cpu_isa_name(isa), isa == basin_cpu_isa(NULL) ? " (in use)" : "");
   printf("\n");
   basin_cuda_show();
+  printf("BLAS                %s\n", basin_blas_name());
   printf("HDF5                %u.%u.%u\n", major, minor, release);
   printf("libfyaml            %s\n", fy_library_version());
   printf("xxHash              %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_fixed.c: gradient descent on fixed data sets. Steps against plain loops in long double on the same numbers, within
- * what the rounding of sums of n k terms can do; the same bits on one machine whatever the part, the threads, the
+ * test_fixed.c: gradient descent on fixed data sets. Steps against plain loops in long double on the same numbers,
+ * within what the rounding of sums of n k terms can do; the same bits on one machine whatever the part, the
  * instruction set and the pauses; the mean over data sets is the population; rules and refusals.
  */
 #include "test.h"
