@@ -468,6 +468,7 @@ void worker_free_buffers(basin_cuda_worker *w) {
 
 basin_status worker_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
                         basin_watch *watch, basin_error *error) {
+  if (job->setting->gradient.dynamics == BASIN_FIXED) return fixed_run(w, job, part, watch, error);
   part_run p = {};
   p.model = lane_model_find(job->model->name);
   if (!p.model || p.model->states != basin_states(job->model, job->setting) ||

@@ -86,6 +86,7 @@ static void close_worker(basin_cuda_worker *w) {
   cudaSetDevice(w->device);
   if (w->done) worker_wait(w);
   worker_free_buffers(w);
+  fixed_worker_free(w->fixed);
   if (w->counters) cudaFreeHost(w->counters);
   if (w->done) cudaEventDestroy(w->done);
   if (w->stream) cudaStreamDestroy(w->stream);

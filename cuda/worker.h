@@ -6,6 +6,7 @@
 #define BASIN_CUDA_WORKER_H
 
 #include "cuda_module.h"
+#include "fixed.h"
 #include "lanes.h"
 
 /* Device memory that grows to what the largest batch so far needed. */
@@ -39,8 +40,9 @@ struct basin_cuda_worker {
   cudaEvent_t done;        /* for worker_wait */
   lane_counters *counters; /* page-locked, where kernels' counts are read */
   worker_buffer buffer[BUFFERS];
-  int batch_most; /* trials of a batch; halved where device memory does not suffice */
-  int blocks;     /* of a launch, so that it takes a fraction of a second */
+  int batch_most;      /* trials of a batch; halved where device memory does not suffice */
+  int blocks;          /* of a launch, so that it takes a fraction of a second */
+  fixed_worker *fixed; /* NULL until a part with a fixed data set has come */
 };
 
 /* a line of reason; returns the status */
@@ -54,6 +56,10 @@ cudaError_t worker_wait(basin_cuda_worker *worker);
 /* driver.cu: basin_cuda_module.run */
 basin_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                         basin_watch *watch, basin_error *error);
+
+/* fixed_driver.cu: the same for parts with fixed data sets */
+basin_status fixed_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                       basin_watch *watch, basin_error *error);
 
 /* driver.cu: give the device memory back */
 void worker_free_buffers(basin_cuda_worker *worker);

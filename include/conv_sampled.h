@@ -399,10 +399,13 @@ static inline void conv_projected_vectors(const conv_cell *cell, const double *x
 static inline const char *conv_gradient_check(const basin_setting *setting) {
   if (setting->gradient.dynamics == BASIN_POPULATION) return NULL;
   const double k = (double)setting->teacher[0].length, p = (double)setting->teacher[1].length;
-  const int direct = setting->gradient.dynamics == BASIN_DIRECT;
-  const double blocks = (double)setting->gradient.inputs * k *
-                        (direct ? (double)(int64_t)((p + 1) / 2) : 1);
-  if (!direct && p < 2)
+  const enum basin_dynamics dynamics = setting->gradient.dynamics;
+  const double inputs = dynamics == BASIN_FIXED ? 1 : (double)setting->gradient.inputs;
+  const double blocks = inputs * k *
+                        (dynamics == BASIN_PROJECTED ? 1 : (double)(int64_t)((p + 1) / 2));
+  if (dynamics == BASIN_FIXED && blocks > (double)(BASIN_VECTOR_MAX / 2))
+    return "more than 2^25 random numbers an input: fewer or smaller patches";
+  if (dynamics == BASIN_PROJECTED && p < 2)
     return "sampler projected needs p of at least 2: with p = 1 no direction is orthogonal to v";
   if (blocks > (double)(BASIN_VECTOR_MAX / 2))
     return "more than 2^25 random numbers a step: fewer inputs, or sampler projected";
