@@ -92,6 +92,7 @@ static const char *gradient_check(const basin_setting *setting) {
   do {                                                          \
     MODEL(state) x;                                             \
     memcpy(&x, state, sizeof x);                                \
+    (void)(work);                                               \
     MODEL(vectors)(cell, data, trial, &x, out);                 \
   } while (0)
 #define VECTORS_IN_1(kind, cell, data, trial, work, state, out) \
@@ -148,9 +149,9 @@ static int64_t work_size(const basin_setting *setting) {
 
 /* known: NaN for what a projected state does not know; else some vectors of the same loss and gradient norms */
 static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell,
-                          const double *data, uint64_t trial, const double *state, int known,
-                          double *work, double *out) {
-  (void)known, (void)work;
+                          const double *data, uint64_t trial, double *work, const double *state,
+                          int known, double *out) {
+  (void)known;
   switch (setting->gradient.dynamics) {
   case BASIN_POPULATION:
     VECTORS(population, cell, data, trial, work, state, out);
@@ -193,7 +194,7 @@ static basin_status prepare_vectors(const basin_setting *setting, int64_t trial,
   double *data = malloc((size_t)(constants + work_size(setting)) * sizeof *data);
   if (!data) return BASIN_FAILED;
   MODEL(prepare)(setting, &cell, data);
-  write_vectors(setting, &cell, data, (uint64_t)trial, state, known, data + constants, out);
+  write_vectors(setting, &cell, data, (uint64_t)trial, data + constants, state, known, out);
   free(data);
   return BASIN_OK;
 }

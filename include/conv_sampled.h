@@ -28,6 +28,7 @@
 #ifndef BASIN_CONV_SAMPLED_H
 #define BASIN_CONV_SAMPLED_H
 
+#include "chi_square.h"
 #include "conv_relu.h"
 
 enum { CONV_COLUMNS = 32 };
@@ -318,32 +319,6 @@ BASIN_HD void conv_projected_start(const conv_cell *cell, const double *data, ba
   team_sync(team);
 }
 
-/* A chi-square number with the degrees of freedom, p - 2: none for 0, a squared normal for 1, else twice
-   Marsaglia and Tsang's gamma (2000), whose attempts are the blocks of a stream of their own. */
-BASIN_HD real conv_chi_square(const conv_cell *cell, bits trial, bits step) {
-  const int64_t freedom = cell->p - 2;
-  const real zero = r_set(0.0), one = r_set(1.0);
-  real z0, z1, result = zero;
-  if (freedom <= 0) return zero;
-  basin_normals_at(cell->key, BASIN_STREAM_CHI, trial, step, 0, &z0, &z1);
-  if (freedom == 1) return z0 * z0;
-  const double d = 0.5 * (double)freedom - 1.0 / 3.0, c = 1 / sqrt(9 * d);
-  mask open = r_lt(zero, one);
-  for (uint64_t attempt = 0; m_any(open); attempt += 2) {
-    bits low, high;
-    if (attempt) basin_normals_at(cell->key, BASIN_STREAM_CHI, trial, step, attempt, &z0, &z1);
-    basin_words_at(cell->key, BASIN_STREAM_CHI, trial, step, attempt + 1, &low, &high);
-    const real root = r_fma(r_set(c), z0, one), cube = root * root * root;
-    const mask positive = r_lt(zero, root);
-    const real safe = r_select(positive, cube, one);
-    const real bound = r_fma(r_set(0.5) * z0, z0, r_set(d) * ((one - cube) + r_log(safe)));
-    const mask accepted = m_and(positive, r_lt(r_log(r_uniform_positive(low)), bound));
-    result = r_select(m_and(open, accepted), r_set(2 * d) * cube, result);
-    open = m_and(open, m_not(accepted));
-  }
-  return result;
-}
-
 BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
                                   const conv_sampled_rates *rate, basin_team team, bits trial,
                                   bits step, real *work, real *x, int weight_norm) {
@@ -384,11 +359,12 @@ BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
     }
   }
 
+  const real chi = basin_chi_square(cell->key, BASIN_STREAM_CHI, cell->p - 2, trial, step, 0);
+
   /* in units of |v|: v moves by -along n, and by `off` orthogonal to v and v* */
   const real pull = rate->rate_w * shrink;
   const real along = pull * team_sum(team, all_across, columns);
-  const real off2 = pull * pull *
-                    (team_sum(team, all_square, columns) * conv_chi_square(cell, trial, step));
+  const real off2 = pull * pull * (team_sum(team, all_square, columns) * chi);
   const real length2 = one + r_fma(along, along, off2), length = r_sqrt(length2);
   const real side = r_fma(along, cosine, sine);
   if (team.rank == 0) {

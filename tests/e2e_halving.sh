@@ -35,6 +35,8 @@ assert (f["eta_t"][2] == 32 * f["eta_t"][1]).all() and f["eta_t"][1, -1] > 0
 assert f["final_loss"][1].std() > 0 and f["loss"][0].tobytes() != f["loss"][1].tobytes()
 P
 check "summary counts them" test "$("$basin" summary whole.h5 --json | jq -c '[.cells[].halved]')" = '[0,0,300]'
+check "rates know them: the same at the same time" sh -c "'$basin' rates whole.h5 --json | jq -e '
+  (.cells[1] | del(.index, .parameters)) == (.cells[2] | del(.index, .parameters)) and .cells[2].trials > 0' >/dev/null"
 expect 0 '^300 of 900 trials diverged at first' "$basin" summary whole.h5
 
 # whatever the parts, the threads and the instruction set; one trial alone; interrupted at every turn

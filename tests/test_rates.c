@@ -355,8 +355,18 @@ static void halvings(void **unused) {
   assert_within(r.rate.value, 0.01 - 1e-9, 0.01 + 1e-9);
   assert_within(r.exponential_residual, 0, 1e-9);
 
+  /* the window is chosen in the time of those trials */
+  memset(count, 3, sizeof count);
+  put("halvings", H5T_NATIVE_INT8, count);
+  put_laws();
+  r = rates_of(0);
+  assert_true(r.to == flow_time(TIMES - 1) / 8 && r.from == r.to / 10);
+  assert_within(r.slope.value, -3 - 1e-9, -3 + 1e-9);
+
   memset(count, 0, sizeof count);
   put("halvings", H5T_NATIVE_INT8, count);
+  for (int i = 0; i < TRIALS; i++)
+    for (int j = 0; j < TIMES; j++) value[0][i][j] = exp(-0.01 * flow_time(j) / (1 << (i % 4)));
   r = rates_with(0, &options);
   assert_true(r.rate.value < 0.007 && r.exponential_residual < 1e-9);
 }

@@ -13,6 +13,7 @@
 #define BASIN_MODELS_RELU_SUM_H
 
 #include "../relu_flow.h"
+#include "../relu_sampled.h"
 
 #define relu_sum_TITLE "sum of ReLU neurons, learning a sum of ReLU neurons"
 #define relu_sum_SOURCE "Xu and Du, COLT 2023, equations (1)-(4) and (23)"
@@ -37,6 +38,8 @@
 
 #define BASIN_DRAWN_TEACHERS
 #define BASIN_HAS_population BASIN_ARRAYS
+#define BASIN_HAS_direct BASIN_ARRAYS
+#define BASIN_HAS_projected BASIN_ARRAYS
 #define BASIN_HAS_flow BASIN_ARRAYS
 
 typedef relu_cell relu_sum_cell;
@@ -45,21 +48,25 @@ static inline const char *relu_sum_check(const basin_setting *setting, const cha
   return relu_check(setting, where);
 }
 
-static inline const char *relu_sum_gradient_check(const basin_setting *setting) {
-  (void)setting;
-  return NULL;
-}
-
 static inline int64_t relu_sum_data_size(const basin_setting *setting) {
   return relu_data_size(setting);
 }
 
 static inline int relu_sum_spanned(const basin_setting *setting) {
-  return setting->parameter[3] != 0;
+  const enum basin_dynamics dynamics = setting->gradient.dynamics;
+  return dynamics == BASIN_PROJECTED || (dynamics != BASIN_DIRECT && setting->parameter[3] != 0);
 }
 
 static inline void relu_sum_prepare(const basin_setting *setting, relu_cell *cell, double *data) {
   relu_prepare(setting, relu_sum_spanned(setting), cell, data);
+}
+
+static inline const char *relu_sum_gradient_check(const basin_setting *setting) {
+  const enum basin_dynamics dynamics = setting->gradient.dynamics;
+  relu_cell cell;
+  if (dynamics != BASIN_DIRECT && dynamics != BASIN_PROJECTED) return NULL;
+  relu_layout(setting, relu_sum_spanned(setting), &cell);
+  return relu_sampled_check(setting, &cell);
 }
 
 /* ---- gradient descent ---- */
@@ -162,7 +169,64 @@ BASIN_HD void relu_sum_flow_observe(const relu_cell *cell, const double *data, b
   relu_observe(cell, team, work, x, x[cell->states + FLOW_FORCED], out);
 }
 
+/* ---- sampled gradients ---- */
+
+#define RELU_SUM_SAMPLER(kind)                                                                     \
+  typedef real relu_sum_##kind##_state;                                                            \
+  typedef relu_sum_population_stage relu_sum_##kind##_stage;                                       \
+  typedef relu_sum_population_rates relu_sum_##kind##_rates;                                       \
+  static inline int64_t relu_sum_##kind##_states(const basin_setting *setting) {                   \
+    return relu_sum_population_states(setting);                                                    \
+  }                                                                                                \
+  static inline int64_t relu_sum_##kind##_work(const basin_setting *setting) {                     \
+    relu_cell cell;                                                                                \
+    relu_layout(setting, relu_sum_spanned(setting), &cell);                                        \
+    return relu_sampled_work(&cell);                                                               \
+  }                                                                                                \
+  static inline void relu_sum_##kind##_stage_prepare(const relu_cell *cell, const double *eta,     \
+                                                     relu_sum_##kind##_stage *stage) {             \
+    stage->eta = eta[0] / (double)cell->inputs;                                                    \
+  }                                                                                                \
+  BASIN_HD void relu_sum_##kind##_start(const relu_cell *cell, const double *data,                 \
+                                        basin_team team, bits trial, real *work, real *x) {        \
+    relu_start(cell, data, team, trial, work, x);                                                  \
+  }                                                                                                \
+  BASIN_HD void relu_sum_##kind##_step(const relu_cell *cell, const double *data,                  \
+                                       const relu_sum_##kind##_rates *rates, basin_team team,      \
+                                       bits trial, bits step, real *work, real *x) {               \
+    (void)data;                                                                                    \
+    relu_sampled_step(cell, team, rates->eta, trial, step, work, x);                               \
+  }                                                                                                \
+  BASIN_HD void relu_sum_##kind##_reached(const relu_cell *cell, const double *data,               \
+                                          basin_team team, real *work, const real *x,              \
+                                          mask *outcome) {                                         \
+    (void)data, (void)team, (void)work;                                                            \
+    relu_reached(cell, x, outcome);                                                                \
+  }                                                                                                \
+  BASIN_HD void relu_sum_##kind##_observe(const relu_cell *cell, const double *data,               \
+                                          basin_team team, real *work, const real *x, real *out) { \
+    (void)data;                                                                                    \
+    relu_observe(cell, team, work, x, r_set(0.0), out);                                            \
+  }
+
+RELU_SUM_SAMPLER(direct)
+RELU_SUM_SAMPLER(projected)
+
 #if BASIN_LANES == 1 && !defined(__CUDACC__)
+static inline void relu_sum_direct_vectors(const relu_cell *cell, const double *data,
+                                           uint64_t trial, double *work, const double *x,
+                                           double *out) {
+  relu_vectors(cell, data, trial, work, x, out);
+}
+
+/* the state has lost the directions of its axes */
+static inline void relu_sum_projected_vectors(const relu_cell *cell, const double *data,
+                                              uint64_t trial, double *work, const double *x,
+                                              double *out) {
+  (void)data, (void)trial, (void)work, (void)x;
+  for (int64_t e = 0; e < cell->n * cell->d; e++) out[e] = NAN;
+}
+
 static inline void relu_sum_population_vectors(const relu_cell *cell, const double *data,
                                                uint64_t trial, double *work, const double *x,
                                                double *out) {
