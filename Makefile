@@ -57,7 +57,7 @@ FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes.cu cuda/fixed.cu,$(wildcard cuda/*.cu))
 
-.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench setup info man install clean help FORCE
+.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-fixed setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/basin module ## build the program, build/basin, and the CUDA module where there is nvcc
@@ -257,6 +257,15 @@ bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench
 	@bench/sampled $(BUILD)
+
+$(BUILD)/bench/fixed: bench/fixed.c $(BUILD)/blas.o
+	$(Q)mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+bench-fixed: all $(BUILD)/bench/fixed ## measure fixed data sets beside NumPy and the matrix products alone
+	@.ci/setup build bench
+	@bench/fixed $(BUILD)
 
 bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of disk)
 	@bench/campaign $(BUILD)

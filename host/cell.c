@@ -318,9 +318,10 @@ static basin_status check_stop(const basin_node *stop, const basin_cell *cell, b
 static basin_status read_gradient(basin_scope *scope, const basin_node *gradient, basin_cell *cell,
                                   basin_error *error) {
   static const char *const group[] = {"sampled"}, *const key[] = {"inputs", "sampler"};
-  static const char expected[] = "gradient: expected `population`, {sampled: {inputs: B, sampler: "
-                                 "direct}} or {sampled: {inputs: "
-                                 "{fixed: n}}}";
+  static const char expected[] =
+      "gradient: expected `population`, {sampled: {inputs: B, sampler: "
+      "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or {sampled: "
+      "{inputs: {fixed: n}}}";
   basin_gradient *g = &cell->setting.gradient;
   if (!gradient) return BASIN_OK;
   if (gradient->kind == BASIN_SCALAR && !strcmp(gradient->text, "population")) return BASIN_OK;
