@@ -39,7 +39,7 @@ CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
 
 comma := ,
 MODELS := $(sort $(basename $(notdir $(wildcard include/models/*.h))))
-GRADIENTS := population direct projected
+DYNAMICS := population flow direct projected
 ISAS   := generic $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
 CPPFLAGS += $(if $(filter avx512,$(ISAS)),-DBASIN_X86=1)
 FLAGS_generic := -DBASIN_SIMD=0
@@ -47,7 +47,7 @@ FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
 FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
 HOST    := $(filter-out host/main.c host/lanes.c host/sample.c host/model_entry.c,$(wildcard host/*.c))
-LANES   := $(foreach isa,$(ISAS),$(foreach gradient,$(GRADIENTS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(gradient).o)))
+LANES   := $(foreach isa,$(ISAS),$(foreach dynamics,$(DYNAMICS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(dynamics).o)))
 SAMPLE  := $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/sample_%_$(isa).o))
 PER_MODEL := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(SAMPLE)
 OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(PER_MODEL)
@@ -86,7 +86,7 @@ endef
 define lane_rules
 $(BUILD)/lanes_$(1)_$(2)_$(3).o: host/lanes.c $(BUILD)/flags
 	$$(call say,CC,$$< ($(1)$(comma) $(2)$(comma) $(3)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) $(if $(filter-out population,$(3)),-DBASIN_SAMPLER=$(3)) \
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_DYNAMICS=$(3) \
 	  -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
 	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
@@ -98,8 +98,8 @@ $(BUILD)/sample_$(1)_$(2).o: host/sample.c $(BUILD)/flags
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
 $(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call sample_rules,$(model),$(isa)))))
-$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(foreach gradient,$(GRADIENTS),\
-  $(eval $(call lane_rules,$(model),$(isa),$(gradient))))))
+$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(foreach dynamics,$(DYNAMICS),\
+  $(eval $(call lane_rules,$(model),$(isa),$(dynamics))))))
 
 # ---- the CUDA module ----
 
@@ -182,7 +182,7 @@ $(BUILD)/tests/dmath_lanes_$(1).o: tests/dmath_lanes.c $(BUILD)/flags | $(BUILD)
 endef
 $(foreach isa,$(ISAS),$(eval $(call dmath_rules,$(isa))))
 
-$(BUILD)/tests/test_dmath: LDLIBS += -lquadmath
+$(BUILD)/tests/test_dmath $(BUILD)/tests/test_relu_sum: LDLIBS += -lquadmath
 $(BUILD)/tests/test_dmath: $(ISAS:%=$(BUILD)/tests/dmath_lanes_%.o)
 $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
 	$(call say,LD,$@)

@@ -470,7 +470,7 @@ basin_status worker_run(basin_cuda_worker *w, const basin_job *job, basin_part *
                         basin_watch *watch, basin_error *error) {
   part_run p = {};
   p.model = lane_model_find(job->model->name);
-  if (!p.model || p.model->states != job->model->states ||
+  if (!p.model || p.model->states != basin_states(job->model, job->setting) ||
       p.model->observables != job->model->observables)
     return worker_fail(error, BASIN_FAILED,
                        "libbasin_cuda.so was built without this model %s: build it again",

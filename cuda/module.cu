@@ -23,7 +23,7 @@ static const lane_model *const models[] = {
 
 const lane_model *lane_model_find(const char *name) {
   for (const lane_model *model : models)
-    if (!strcmp(model->name, name)) return model;
+    if (model->name && !strcmp(model->name, name)) return model;
   return NULL;
 }
 

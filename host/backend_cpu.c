@@ -40,8 +40,8 @@ static basin_status cpu_run(void *self, int worker, const basin_job *job, basin_
                             basin_watch *watch, basin_error *error) {
   const int isa = *(const int *)self;
   (void)worker;
-  const basin_status status = job->model->lane_run[job->setting->gradient.sampler][isa](job, part,
-                                                                                        watch);
+  const basin_status status = job->model->lane_run[job->setting->gradient.dynamics][isa](job, part,
+                                                                                         watch);
   return status == BASIN_FAILED ? basin_fail_memory(error) : status;
 }
 

@@ -153,8 +153,9 @@ static basin_status read_vectors(basin_scope *scope, const basin_node *mapping, 
     snprintf(name, sizeof name, "%s.%s", what, symbol[i].name);
     if (!node)
       return basin_fail_at(error, mapping->place, "%s is missing: %s", name, symbol[i].meaning);
-    const int64_t length = (int64_t)cell->parameter[symbol[i].length];
-    status = basin_vector_read(scope, node, name, length, random, &vector[i], error);
+    vector[i].rows = symbol[i].rows >= 0 ? (int64_t)cell->parameter[symbol[i].rows] : 1;
+    vector[i].length = (int64_t)cell->parameter[symbol[i].length];
+    status = basin_vector_read(scope, node, name, symbol[i].rows >= 0, random, &vector[i], error);
   }
   return status;
 }
@@ -284,23 +285,67 @@ static basin_status read_gradient(basin_scope *scope, const basin_node *gradient
       (strcmp(sampler->text, "direct") != 0 && strcmp(sampler->text, "projected") != 0))
     return basin_fail_at(error, sampler ? sampler->place : sampled->place,
                          "gradient.sampled.sampler: expected `direct` or `projected`");
-  if (!cell->model->samplers)
-    return basin_fail_at(error, gradient->place, "model %s has no sampled gradients",
+  const enum basin_dynamics dynamics = strcmp(sampler->text, "direct") ? BASIN_PROJECTED
+                                                                       : BASIN_DIRECT;
+  if (!cell->model->states[dynamics])
+    return basin_fail_at(error, gradient->place, "model %s has no gradient sampled so",
                          cell->model->name);
   if (is_infinite(scope, size)) return BASIN_OK;
   status = basin_scope_integer(scope, size, "gradient.sampled.inputs", 1, BASIN_VECTOR_MAX,
                                &g->inputs, error);
-  g->sampler = !strcmp(sampler->text, "direct") ? BASIN_DIRECT : BASIN_PROJECTED;
+  g->dynamics = dynamics;
   return status;
 }
 
 /* what the model says of it */
-static basin_status check_gradient(const basin_node *gradient, const basin_cell *cell,
-                                   basin_error *error) {
-  const basin_gradient *g = &cell->setting.gradient;
-  if (g->sampler == BASIN_POPULATION) return BASIN_OK;
-  const char *why = cell->model->sampler_check(&cell->setting);
-  return why ? basin_fail_at(error, gradient->place, "gradient: %s", why) : BASIN_OK;
+static basin_status check_gradient(basin_place place, const basin_node *gradient,
+                                   const basin_cell *cell, basin_error *error) {
+  const char *why = cell->model->gradient_check(&cell->setting);
+  return why ? basin_fail_at(error, gradient ? gradient->place : place, "gradient: %s", why)
+             : BASIN_OK;
+}
+
+/* on_divergence: stop, or halve */
+static basin_status read_on_divergence(const basin_node *node, basin_cell *cell,
+                                       basin_error *error) {
+  if (!node) return BASIN_OK;
+  cell->setting.halve = node->kind == BASIN_SCALAR && !strcmp(node->text, "halve");
+  if (!cell->setting.halve && (node->kind != BASIN_SCALAR || strcmp(node->text, "stop") != 0))
+    return basin_fail_at(error, node->place, "on_divergence: expected `stop` or `halve`");
+  return BASIN_OK;
+}
+
+/* method: gradient_descent, or gradient_flow, or {gradient_flow: {error: 1e-9}} */
+static basin_status read_method(basin_scope *scope, const basin_node *method, basin_cell *cell,
+                                basin_error *error) {
+  static const char *const name[] = {"gradient_flow"}, *const key[] = {"error"};
+  static const double error_default = 1e-9, error_least = 1e-14, error_most = 1e-2;
+  basin_gradient *g = &cell->setting.gradient;
+  if (!method) return BASIN_OK;
+  const int scalar = method->kind == BASIN_SCALAR;
+  if (scalar && !strcmp(method->text, "gradient_descent")) return BASIN_OK;
+  if (!(scalar && !strcmp(method->text, "gradient_flow")) && method->kind != BASIN_MAPPING)
+    return basin_fail_at(error, method->place,
+                         "method: expected `gradient_descent` or `gradient_flow`");
+  const basin_node *flow = basin_node_get(method, "gradient_flow"),
+                   *wrong = basin_node_get(flow, "error");
+  basin_status status = scalar ? BASIN_OK : basin_check_keys(method, name, 1, "method", error);
+  if (!status && flow) status = basin_check_keys(flow, key, 1, "method.gradient_flow", error);
+  if (status) return status;
+  if (!cell->model->states[BASIN_FLOW])
+    return basin_fail_at(error, method->place, "model %s has no gradient flow", cell->model->name);
+  if (g->dynamics != BASIN_POPULATION)
+    return basin_fail_at(error, method->place,
+                         "gradient flow follows the expectation, not a sampled gradient");
+  g->dynamics = BASIN_FLOW;
+  g->error = error_default;
+  if (wrong)
+    status = basin_scope_value(scope, wrong, "method.gradient_flow.error", &g->error, error);
+  if (!status && !(g->error >= error_least && g->error <= error_most))
+    return basin_fail_at(error, wrong->place,
+                         "method.gradient_flow.error is %g, expected a number from %g to %g",
+                         g->error, error_least, error_most);
+  return status;
 }
 
 /* ---- identity of the draws ---- */
@@ -351,7 +396,7 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   (basin_node_get(variant, key) ? basin_node_get(variant, key) : basin_node_get(file, key))
   const basin_place place = variant ? variant->place : file->place;
   const basin_node *model = PICK("model"), *gradient = PICK("gradient"), *teacher = PICK("teacher"),
-                   *init = PICK("init");
+                   *init = PICK("init"), *method = PICK("method");
   if (!model) return basin_fail_at(error, place, "key `model` is missing");
   if (model->kind != BASIN_SCALAR || !(cell->model = basin_model_find(model->text))) {
     int count;
@@ -384,13 +429,16 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   basin_status status = read_parameters(&scope, cell, error);
   if (!status)
     status = read_vectors(&scope, teacher, place, "teacher", cell->model->teacher,
-                          cell->model->teachers, 0, cell, cell->vector, error);
+                          cell->model->teachers, cell->model->drawn_teachers, cell, cell->vector,
+                          error);
   if (!status)
     status = read_vectors(&scope, init, place, "init", cell->model->initial, cell->model->initials,
                           1, cell, initial, error);
   if (!status) status = read_schedule(&scope, PICK("schedule"), place, cell, error);
   if (!status) status = read_stop(&scope, PICK("stop"), cell, error);
   if (!status) status = read_gradient(&scope, gradient, cell, error);
+  if (!status) status = read_method(&scope, method, cell, error);
+  if (!status) status = read_on_divergence(PICK("on_divergence"), cell, error);
   if (status) return status;
 #undef PICK
 
@@ -400,7 +448,7 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   cell->identity = identify(experiment, cell);
   cell->setting.key = basin_key(experiment->seed, cell->identity);
   status = check_model(teacher, init, cell, error);
-  return status ? status : check_gradient(gradient, cell, error);
+  return status ? status : check_gradient(place, gradient, cell, error);
 }
 
 void basin_cell_free(basin_cell *cell) {

@@ -2,6 +2,7 @@
 #include "cli.h"
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,18 @@ basin_status basin_argument_integer(const basin_arguments *arguments, const char
   if (!*text || *end || errno || number < minimum || number > maximum)
     return basin_fail(error, BASIN_BAD_INPUT, "--%s %s: expected a whole number from %lld to %lld",
                       option, text, (long long)minimum, (long long)maximum);
+  *value = number;
+  return BASIN_OK;
+}
+
+basin_status basin_argument_positive(const basin_arguments *arguments, const char *option,
+                                     double *value, basin_error *error) {
+  const char *text = basin_argument(arguments, option);
+  char *end;
+  if (!text) return BASIN_OK;
+  const double number = strtod(text, &end);
+  if (!*text || *end || !(number > 0 && isfinite(number)))
+    return basin_fail(error, BASIN_BAD_INPUT, "--%s %s: expected a positive number", option, text);
   *value = number;
   return BASIN_OK;
 }

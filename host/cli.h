@@ -53,6 +53,10 @@ basin_status basin_argument_integer(const basin_arguments *arguments, const char
                                     int64_t minimum, int64_t maximum, int64_t *value,
                                     basin_error *error);
 
+/* The same as a positive number. */
+basin_status basin_argument_positive(const basin_arguments *arguments, const char *option,
+                                     double *value, basin_error *error);
+
 void basin_help_program(void);
 void basin_help_command(const basin_command *command);
 void basin_help_man(void);
@@ -63,6 +67,7 @@ basin_status basin_command_submit(const basin_arguments *arguments, basin_error 
 basin_status basin_command_status(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_merge(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_summary(const basin_arguments *arguments, basin_error *error);
+basin_status basin_command_rates(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_compare(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_plot(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_verify(const basin_arguments *arguments, basin_error *error);

@@ -19,6 +19,17 @@ static void show_symbols(const char *heading, const basin_symbol *symbol, int co
            units ? symbol[i].unit : "", units ? "]" : "");
 }
 
+static void show_vectors(const char *heading, const basin_model *m, const basin_symbol *vector,
+                         int count) {
+  printf("  %s\n", heading);
+  for (int i = 0; i < count; i++) {
+    const char *length = m->parameter[vector[i].length].name;
+    printf("    %-14s %s, ", vector[i].name, vector[i].meaning);
+    if (vector[i].rows < 0) printf("of length %s\n", length);
+    else printf("%s rows of length %s\n", m->parameter[vector[i].rows].name, length);
+  }
+}
+
 static void show_model(const basin_model *m) {
   printf("%s: %s\n  source: %s\n", m->name, m->title, m->source);
   printf("  parameters\n");
@@ -27,21 +38,18 @@ static void show_model(const basin_model *m) {
     printf("    %-14s %s [%s], default %g, %s from %g to %g\n", p->name, p->meaning, p->unit,
            p->initial, p->integer ? "whole number" : "number", p->minimum, p->maximum);
   }
-  printf("  teacher (given)\n");
-  for (int i = 0; i < m->teachers; i++)
-    printf("    %-14s %s, of length %s\n", m->teacher[i].name, m->teacher[i].meaning,
-           m->parameter[m->teacher[i].length].name);
-  printf("  init (given or drawn)\n");
-  for (int i = 0; i < m->initials; i++)
-    printf("    %-14s %s, of length %s\n", m->initial[i].name, m->initial[i].meaning,
-           m->parameter[m->initial[i].length].name);
+  show_vectors(m->drawn_teachers ? "teacher (given or drawn)" : "teacher (given)", m, m->teacher,
+               m->teachers);
+  show_vectors("init (given or drawn)", m, m->initial, m->initials);
   show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
-  if (m->samplers) printf("  gradient: population, or sampled (direct or projected)\n");
+  printf("  gradient: population%s%s\n", m->states[BASIN_DIRECT] ? ", sampled direct" : "",
+         m->states[BASIN_PROJECTED] ? ", sampled projected" : "");
+  if (m->states[BASIN_FLOW]) printf("  method: gradient_descent, gradient_flow\n");
   show_symbols("observables", m->observable, m->observables, 1);
   printf("  outcomes      ");
   for (int o = 0; o < BASIN_OUTCOMES; o++)
     if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));
-  printf("\n");
+  printf("\n  stop.at is for %s\n  stop.at_spurious is for %s\n", m->at, m->at_spurious);
 }
 
 basin_status basin_command_models(const basin_arguments *arguments, basin_error *error) {

@@ -28,32 +28,6 @@ static void csv_text(const char *text) {
   putchar('"');
 }
 
-/* ---- all cells ---- */
-
-static basin_status table_open(const char *path, basin_results **results, basin_table *t,
-                               basin_error *error) {
-  memset(t, 0, sizeof *t);
-  basin_status status = basin_results_open(path, results, error);
-  if (status) return status;
-  t->experiment = basin_results_experiment(*results);
-  t->title = basin_results_title(*results);
-  t->version = basin_results_version(*results);
-  t->seed = basin_results_seed(*results);
-  t->missing = basin_results_missing(*results);
-  t->cells = basin_results_cells(*results);
-  t->cell = calloc((size_t)t->cells, sizeof *t->cell);
-  if (!t->cell) status = basin_fail_memory(error);
-  for (int64_t i = 0; i < t->cells && !status; i++)
-    status = basin_results_summary(*results, i, &t->cell[i], error);
-  if (!status) basin_table_columns(t);
-  return status;
-}
-
-static void table_close(basin_results *results, basin_table *t) {
-  free(t->cell);
-  basin_results_close(results);
-}
-
 /* ---- summary ---- */
 
 static void summary_csv(const basin_table *t) {
@@ -104,7 +78,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
   basin_table t;
   if (basin_argument(arguments, "json") && basin_argument(arguments, "csv"))
     return basin_fail(error, BASIN_BAD_INPUT, "summary: --json or --csv, not both");
-  basin_status status = table_open(arguments->positional[0], &results, &t, error);
+  basin_status status = basin_table_open(arguments->positional[0], &results, &t, error);
   if (!status && basin_argument(arguments, "json")) {
     printf("{\n");
     basin_table_json(&t);
@@ -116,7 +90,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
     basin_table_rates(&t);
     status = summary_draws(results, &t, error);
   }
-  table_close(results, &t);
+  basin_table_close(results, &t);
   return status;
 }
 
@@ -181,10 +155,10 @@ basin_status basin_command_compare(const basin_arguments *arguments, basin_error
   basin_results *results = NULL;
   basin_table t;
   basin_published published = {0};
-  basin_status status = table_open(arguments->positional[0], &results, &t, error);
+  basin_status status = basin_table_open(arguments->positional[0], &results, &t, error);
   if (!status) status = basin_published_read(arguments->positional[1], &published, error);
   if (!status) status = compare(&t, &published, basin_argument(arguments, "csv") != NULL, error);
   basin_published_free(&published);
-  table_close(results, &t);
+  basin_table_close(results, &t);
   return status;
 }

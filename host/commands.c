@@ -70,6 +70,19 @@ static const basin_option summary_options[] = {
     HELP,
 };
 
+static const basin_option rates_options[] = {
+    {"from", 0, "X",
+     "where the window begins, in eta t; default: a tenth of its end, or less where fewer than 5 "
+     "recorded steps lie between"},
+    {"to", 0, "X",
+     "where it ends; default: the last record that at least half of the cell's trials reach"},
+    {"observable", 0, "NAME", "the recorded observable to fit; default: loss"},
+    {"outcome", 0, "NAME", "only trials that ended so, as in global; default: all but diverged"},
+    {"cell", 0, "I", "only this cell"},
+    {"json", 0, NULL, "as JSON"},
+    HELP,
+};
+
 static const basin_option compare_options[] = {
     {"csv", 0, NULL, "as CSV, a row per cell"},
     HELP,
@@ -79,6 +92,9 @@ static const basin_option plot_options[] = {
     {"output", 'o', "FIG.svg", "the figure to make: .svg or .png"},
     {"observable", 0, "NAME",
      "draw this observable along the trajectories; repeat it for a panel each"},
+    {"rates", 0, NULL,
+     "draw the loss, or the one --observable, against eta t on logarithmic axes, and beside it its "
+     "local slope ln(loss) / ln(eta t)"},
     {"x", 0, "PARAMETER",
      "grid parameter on the horizontal axis; default: the one with most values"},
     {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
@@ -170,6 +186,23 @@ const basin_command basin_commands[] = {
      .most = 1,
      OPTIONS(summary_options),
      .run = basin_command_summary},
+    {.name = "rates",
+     .arguments = "OUT.h5",
+     .meaning = "how fast the loss falls: power law or exponential, of every cell",
+     .description =
+         "Time is eta t, the sum of the step sizes. In each recorded trial ln(loss) is fitted by a "
+         "line in ln(eta t), whose slope is printed, and by a line in eta t, whose slope with its "
+         "sign turned is the exponential rate, over the records within the window. Both are means "
+         "over trials, with the 2.5% and 97.5% quantiles of the mean over 2000 resamples of the "
+         "trials (percentile bootstrap; of few trials, ten say, it is too narrow). Better is the "
+         "law with the smaller sum of squared residuals of ln(loss) over all trials. The last "
+         "column is ln(loss) / ln(eta t) at the last record in the window. A trial's records count "
+         "up to the first that is 0 or at most 2^-88 of its largest, where a loss is the rounding "
+         "of the weights; a trial needs three in the window.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(rates_options),
+     .run = basin_command_rates},
     {.name = "compare",
      .arguments = "OUT.h5 PUBLISHED.csv",
      .meaning = "success rates beside published ones, with a z-score per cell",
@@ -184,12 +217,15 @@ const basin_command basin_commands[] = {
      .run = basin_command_compare},
     {.name = "plot",
      .arguments = "OUT.h5",
-     .meaning = "draw success rates, or trajectories, through gnuplot",
+     .meaning = "draw success rates, trajectories or rates of convergence, through gnuplot",
      .description = "Without --observable: the success rate against a grid parameter, with "
                     "intervals. With it: median "
                     "and the bands from 5% to 95% and from 25% to 75% of the recorded trials, "
                     "apart for each outcome. "
-                    "A trial that has ended keeps its last value.",
+                    "A trial that has ended keeps its last value. With --rates: the mean of "
+                    "ln(loss) over the recorded trials and the band from 5% to 95% of them, apart "
+                    "for each outcome, as far as half of those trials get; which records count, "
+                    "`basin rates --help` says.",
      .least = 1,
      .most = 1,
      OPTIONS(plot_options),

@@ -30,12 +30,13 @@ typedef struct reader {
   double vector_bytes;
 } reader;
 
-static const char *const file_keys[] = {"title",      "model",    "trials",   "seed",   "grid",
-                                        "parameters", "define",   "teacher",  "init",   "schedule",
-                                        "gradient",   "stop",     "variants", "record", "until",
-                                        "allow",      "same_draw"};
-static const char *const variant_keys[] = {"model", "parameters", "define",   "teacher",
-                                           "init",  "schedule",   "gradient", "stop"};
+static const char *const file_keys[] = {
+    "title",    "model",  "trials",   "seed",     "grid",     "parameters",    "define",
+    "teacher",  "init",   "schedule", "gradient", "method",   "on_divergence", "stop",
+    "variants", "record", "until",    "allow",    "same_draw"};
+static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
+                                           "init",          "schedule",   "gradient", "method",
+                                           "on_divergence", "stop"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* ---- single values that belong to no cell ---- */
@@ -83,9 +84,9 @@ static basin_status read_seed(reader *r) {
 
 /* whether the output file has a variable of that name */
 static int is_taken(const char *name) {
-  static const char *const fixed[] = {"cell",    "trial",          "recorded", "time",
-                                      "variant", "variant_number", "model",    "trials",
-                                      "draw",    "outcome",        "steps",    "provenance"};
+  static const char *const fixed[] = {"cell",           "trial",    "recorded",   "time", "variant",
+                                      "variant_number", "model",    "trials",     "draw", "outcome",
+                                      "steps",          "halvings", "provenance", "eta_t"};
   int models;
   const basin_model *const *model = basin_models(&models);
   const size_t length = strlen(name);
@@ -267,7 +268,9 @@ static basin_status resolve_cell(reader *r, int64_t index, int64_t point, int va
                                                  coordinate, variant, r->used, cell, r->error);
   if (status) return status;
   for (int i = 0; i < cell->model->teachers + cell->model->initials; i++)
-    r->vector_bytes += cell->vector[i].value ? (double)cell->vector[i].length * sizeof(double) : 0;
+    r->vector_bytes += cell->vector[i].value
+                           ? (double)basin_vector_size(&cell->vector[i]) * sizeof(double)
+                           : 0;
   if (r->vector_bytes > VECTOR_BYTES_MAX)
     return basin_fail_at(
         r->error, r->file->place,
@@ -361,9 +364,11 @@ static basin_status check_cells(reader *r) {
 /* ---- identity of the whole ---- */
 
 static uint64_t hash_vector(uint64_t hash, const basin_vector *v) {
-  hash = basin_hash(hash, &(int64_t[2]){(int64_t)v->source, v->length}, 2 * sizeof(int64_t));
+  hash = basin_hash(hash, &(int64_t[3]){(int64_t)v->source, v->rows, v->length},
+                    3 * sizeof(int64_t));
   hash = basin_hash(hash, &v->scale, sizeof v->scale);
-  return v->value ? basin_hash(hash, v->value, (size_t)v->length * sizeof *v->value) : hash;
+  return v->value ? basin_hash(hash, v->value, (size_t)basin_vector_size(v) * sizeof *v->value)
+                  : hash;
 }
 
 static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_cell *cell) {
@@ -380,8 +385,10 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
   }
   hash = basin_hash(hash, &s->stop.tolerance, sizeof s->stop.tolerance);
   hash = basin_hash(hash, &s->stop.tolerance_spurious, sizeof s->stop.tolerance_spurious);
-  hash = basin_hash(hash, &(int64_t[2]){(int64_t)s->gradient.sampler, s->gradient.inputs},
+  hash = basin_hash(hash, &(int64_t[2]){(int64_t)s->gradient.dynamics, s->gradient.inputs},
                     2 * sizeof(int64_t));
+  hash = basin_hash(hash, &s->gradient.error, sizeof s->gradient.error);
+  hash = basin_hash(hash, &s->halve, sizeof s->halve);
   return basin_hash(hash, &s->stop.max_steps, sizeof s->stop.max_steps);
 }
 

@@ -98,10 +98,10 @@ int basin_is_infinity(const basin_node *node);
 basin_status basin_check_keys(const basin_node *mapping, const char *const *key, int keys,
                               const char *what, basin_error *error);
 
-/* vector.c: a vector of `length` from its node under teacher (random == 0) or init; values are allocated */
+/* vector.c: a vector or matrix of the size that *vector has already, from its node; random: it may be drawn.
+   Values are allocated */
 basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
-                               int64_t length, int random, basin_vector *vector,
-                               basin_error *error);
+                               int matrix, int random, basin_vector *vector, basin_error *error);
 
 /* cell.c: the model, parameters, vectors, schedule and rules of one cell, from the file's top-level keys and
    the variant's own (or NULL), which go before them */

@@ -4,7 +4,7 @@
  *   BASIN_MODEL         the model's name
  *   BASIN_MODEL_HEADER  its header
  *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
- *   BASIN_SAMPLER       direct or projected; population gradients where it is not defined
+ *   BASIN_DYNAMICS      population, flow, direct or projected: nothing comes of it where the model lacks it
  *
  * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, state in registers.
  * A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY
@@ -16,41 +16,42 @@
 #include BASIN_MODEL_HEADER
 #include <stdlib.h>
 
-#if !defined(BASIN_SAMPLER) || defined(BASIN_HAS_SAMPLERS)
-
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 #define MODEL(what) PASTE(BASIN_MODEL, PASTE(_, what))
 
-/* DYNAMICS(step) is name_step, or name_direct_step */
-#ifdef BASIN_SAMPLER
-#define DYNAMICS(what) MODEL(PASTE(BASIN_SAMPLER, PASTE(_, what)))
-#define RUNNER \
-  PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, PASTE(BASIN_SAMPLER, PASTE(_, BASIN_ISA))))
-#else
+#if PASTE(BASIN_HAS_, BASIN_DYNAMICS)
+
+/* DYNAMICS(step) is name_step where the state is in registers, name_direct_step where it is an array */
+#if PASTE(BASIN_HAS_, BASIN_DYNAMICS) == BASIN_REGISTERS
+#define REGISTERS 1
 #define DYNAMICS(what) MODEL(what)
-#define RUNNER PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, BASIN_ISA))
+#else
+#define REGISTERS 0
+#define DYNAMICS(what) MODEL(PASTE(BASIN_DYNAMICS, PASTE(_, what)))
 #endif
+#define RUNNER \
+  PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, PASTE(BASIN_DYNAMICS, PASTE(_, BASIN_ISA))))
 
 typedef MODEL(cell) model_cell;
 typedef DYNAMICS(stage) model_stage;
 typedef DYNAMICS(rates) model_rates;
-typedef DYNAMICS(state) model_state; /* with samplers: one of the reals that a state has */
+typedef DYNAMICS(state) model_state; /* in arrays: one of the reals that a state has */
 
 enum {
-#ifdef BASIN_SAMPLER
-  VECTORS = 1, /* the inputs of a step are independent of each other */
-#else
+#if REGISTERS
   VECTORS =
       4, /* independent vectors in flight hide the latency of one step's chain of operations */
+#else
+  VECTORS = 1,       /* a step has enough operations that are independent of each other */
 #endif
   LANES = BASIN_LANES * VECTORS,
   STATE_REALS = sizeof(model_state) / sizeof(real),
   RATES = sizeof(model_rates) / sizeof(real),
-#ifdef BASIN_SAMPLER
-  BLOCKS_UNTOLD = 1, /* blocks of steps from one look at the watch to the next: a step takes long */
+#if REGISTERS
+  BLOCKS_UNTOLD = 64, /* blocks of steps from one look at the watch to the next */
 #else
-  BLOCKS_UNTOLD = 64,
+  BLOCKS_UNTOLD = 1, /* a step takes long */
 #endif
   UNDER_WAY = -2, /* outcome of a trial that waits among the part's flights */
   MODEL_OBSERVED = 0
@@ -69,11 +70,11 @@ typedef struct driver {
   model_stage stage[BASIN_STAGES_MAX];
   int64_t stage_end[BASIN_STAGES_MAX]; /* first step behind each stage */
   int64_t states;                      /* reals of a state */
-#ifdef BASIN_SAMPLER
+#if REGISTERS
+  model_state x[VECTORS], drawn; /* `drawn` is what `fresh` points to */
+#else
   model_state *x; /* the states of one vector; behind them `fresh` and the scratch of the steps */
   real *work;
-#else
-  model_state x[VECTORS], drawn; /* `drawn` is what `fresh` points to */
 #endif
   model_rates rates[VECTORS];
   unsigned active[VECTORS]; /* bit per lane with a running trial */
@@ -94,15 +95,15 @@ typedef struct driver {
 } driver;
 
 /* the state of vector v; its reals, known beforehand where they are a structure */
-#ifdef BASIN_SAMPLER
-static inline model_state *at(driver *d, int v) { return d->x + v * d->states; }
-static inline int64_t states(const driver *d) { return d->states; }
-#else
+#if REGISTERS
 static inline model_state *at(driver *d, int v) { return d->x + v; }
 static inline int64_t states(const driver *d) {
   (void)d;
   return STATE_REALS;
 }
+#else
+static inline model_state *at(driver *d, int v) { return d->x + v * d->states; }
+static inline int64_t states(const driver *d) { return d->states; }
 #endif
 
 /* ---- single lanes of whole vectors ---- */
@@ -134,11 +135,11 @@ static void lane_set_stage(driver *d, int lane, int stage) {
 static inline void ask(const driver *d, const model_state *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
-#ifdef BASIN_SAMPLER
-  DYNAMICS(reached)(&d->cell, d->data, x, holds);
-#else
+#if REGISTERS
   if (d->job->setting->stop.tolerance > 0) MODEL(reached)(&d->cell, x, holds);
   else MODEL(decide)(&d->cell, x, holds);
+#else
+  DYNAMICS(reached)(&d->cell, d->data, basin_alone, d->work, x, holds);
 #endif
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
 }
@@ -148,10 +149,10 @@ static double canonical(double x) { return x == x ? x : NAN; }
 
 static void observe(const driver *d, const model_state *x, int lane, double out[MODEL_OBSERVED]) {
   real all[MODEL_OBSERVED];
-#ifdef BASIN_SAMPLER
-  DYNAMICS(observe)(&d->cell, d->data, x, all);
-#else
+#if REGISTERS
   MODEL(observe)(&d->cell, x, all);
+#else
+  DYNAMICS(observe)(&d->cell, d->data, basin_alone, d->work, x, all);
 #endif
   for (int i = 0; i < MODEL_OBSERVED; i++) out[i] = canonical(r_lane(&all[i], lane));
 }
@@ -235,7 +236,11 @@ static void draw(driver *d) {
   bits trial;
   for (int l = 0; l < BASIN_LANES; l++) number[l] = (uint64_t)(d->part->first + d->next_trial + l);
   memcpy(&trial, number, sizeof trial);
-  DYNAMICS(start)(&d->cell, d->data, trial, d->fresh);
+#if REGISTERS
+  MODEL(start)(&d->cell, d->data, trial, d->fresh);
+#else
+  DYNAMICS(start)(&d->cell, d->data, basin_alone, trial, d->work, d->fresh);
+#endif
   ask(d, d->fresh, d->fresh_outcome);
   d->fresh_used = 0;
 }
@@ -313,29 +318,7 @@ static void retire(driver *d, int v, const unsigned outcome[BASIN_OUTCOMES]) {
 /* ---- the hot loop ---- */
 
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit) */
-#ifdef BASIN_SAMPLER
-static int64_t advance(driver *d, int64_t n, int tolerance, unsigned *hit) {
-  uint64_t number[BASIN_LANES], taken[BASIN_LANES];
-  bits trial, step;
-  int64_t i = 0;
-  for (int l = 0; l < BASIN_LANES; l++) {
-    const int active = d->active[0] >> l & 1;
-    number[l] = active ? (uint64_t)(d->part->first + d->trial[l]) : 0;
-    taken[l] = active ? (uint64_t)(d->clock - d->start[l]) : 0;
-  }
-  memcpy(&trial, number, sizeof trial);
-  memcpy(&step, taken, sizeof step);
-  for (; i < n && !*hit; i++, step = step + b_set(1)) {
-    DYNAMICS(step)(&d->cell, d->data, &d->rates[0], trial, step, d->work, d->x);
-    if (!tolerance) continue;
-    mask holds[BASIN_OUTCOMES];
-    memset(holds, 0, sizeof holds);
-    DYNAMICS(reached)(&d->cell, d->data, d->x, holds);
-    for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[0];
-  }
-  return i;
-}
-#else
+#if REGISTERS
 static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
                                                              unsigned *hit) {
   model_state x[VECTORS];
@@ -354,6 +337,28 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
     }
   }
   for (int j = 0; j < VECTORS * STATE_REALS; j++) ((real *)d->x)[j] = ((const real *)x)[j];
+  return i;
+}
+#else
+static int64_t advance(driver *d, int64_t n, int tolerance, unsigned *hit) {
+  uint64_t number[BASIN_LANES], taken[BASIN_LANES];
+  bits trial, step;
+  int64_t i = 0;
+  for (int l = 0; l < BASIN_LANES; l++) {
+    const int active = d->active[0] >> l & 1;
+    number[l] = active ? (uint64_t)(d->part->first + d->trial[l]) : 0;
+    taken[l] = active ? (uint64_t)(d->clock - d->start[l]) : 0;
+  }
+  memcpy(&trial, number, sizeof trial);
+  memcpy(&step, taken, sizeof step);
+  for (; i < n && !*hit; i++, step = step + b_set(1)) {
+    DYNAMICS(step)(&d->cell, d->data, &d->rates[0], basin_alone, trial, step, d->work, d->x);
+    if (!tolerance) continue;
+    mask holds[BASIN_OUTCOMES];
+    memset(holds, 0, sizeof holds);
+    DYNAMICS(reached)(&d->cell, d->data, basin_alone, d->work, d->x, holds);
+    for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[0];
+  }
   return i;
 }
 #endif
@@ -474,16 +479,16 @@ static basin_status run(driver *d) {
 /* the states and the scratch, with the lanes aligned */
 static int allocate(driver *d) {
   const basin_setting *setting = d->job->setting;
-#ifdef BASIN_SAMPLER
+#if REGISTERS
+  d->states = STATE_REALS;
+  d->fresh = &d->drawn;
+#else
   d->states = DYNAMICS(states)(setting);
   const size_t reals = (size_t)((VECTORS + 1) * d->states + DYNAMICS(work)(setting));
   d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
   if (!d->x) return 0;
   d->fresh = at(d, VECTORS);
   d->work = (real *)at(d, VECTORS + 1);
-#else
-  d->states = STATE_REALS;
-  d->fresh = &d->drawn;
 #endif
   d->data = malloc((size_t)MODEL(data_size)(setting) * sizeof *d->data);
   return d->data != NULL;
@@ -501,7 +506,7 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->watch = watch;
   d->pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
   if (allocate(d)) status = run(d);
-#ifdef BASIN_SAMPLER
+#if !REGISTERS
   free(d->x);
 #endif
   free(d->data);

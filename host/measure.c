@@ -97,8 +97,9 @@ basin_status basin_measure(const basin_model *model, int isa, const basin_settin
   for (int i = 0; i < model->norms; i++) {
     const int vector = model->norm[i].initial;
     int64_t first = 0;
-    for (int v = 0; v < vector; v++) first += setting->initial[v].length;
-    out[1 + i] = norm_of(&s, s.square + vector * N, first, setting->initial[vector].length);
+    for (int v = 0; v < vector; v++) first += basin_vector_size(&setting->initial[v]);
+    out[1 + i] = norm_of(&s, s.square + vector * N, first,
+                         basin_vector_size(&setting->initial[vector]));
   }
   if (moments) moments_of(&s, moments);
 

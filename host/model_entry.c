@@ -13,10 +13,11 @@
 #define TEXT2(x) #x
 #define TEXT(x) TEXT2(x)
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]) - 1)
-#define RUNNER(isa) PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, isa))
-#define SAMPLED_RUNNER(sampler, isa) RUNNER(PASTE(sampler, PASTE(_, isa)))
+#define RUNNER(dynamics, isa) \
+  PASTE(PASTE(basin_run_, BASIN_MODEL), PASTE(_, PASTE(dynamics, PASTE(_, isa))))
 
 enum {
+  PARAMETER_one = -1,
 #define PARAMETER_INDEX(name, initial, minimum, maximum, integer, unit, meaning) PARAMETER_##name,
   MODEL(PARAMETERS)(PARAMETER_INDEX)
 #undef PARAMETER_INDEX
@@ -34,8 +35,12 @@ static const basin_symbol parameters[] = {
    .integer = (integer_)},
     MODEL(PARAMETERS)(PARAMETER){0}};
 
-#define VECTOR(name_, length_, meaning_) \
-  {.name = #name_, .unit = "1", .meaning = meaning_, .length = PARAMETER_##length_},
+#define VECTOR(name_, rows_, length_, meaning_) \
+  {.name = #name_,                              \
+   .unit = "1",                                 \
+   .meaning = meaning_,                         \
+   .rows = PARAMETER_##rows_,                   \
+   .length = PARAMETER_##length_},
 static const basin_symbol teachers[] = {MODEL(TEACHER)(VECTOR){0}};
 static const basin_symbol initials[] = {MODEL(INITIAL)(VECTOR){0}};
 
@@ -49,7 +54,7 @@ _Static_assert(ROWS(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES
 
 static int64_t vector_size(const basin_setting *setting) {
   int64_t size = 0;
-  for (int i = 0; i < ROWS(initials); i++) size += setting->initial[i].length;
+  for (int i = 0; i < ROWS(initials); i++) size += basin_vector_size(&setting->initial[i]);
   return size;
 }
 
@@ -57,43 +62,141 @@ static const char *check(const basin_setting *setting, const char **where) {
   return MODEL(check)(setting, where);
 }
 
+static const char *gradient_check(const basin_setting *setting) {
+  return MODEL(gradient_check)(setting);
+}
+
+/* ---- the kinds of dynamics ---- */
+
+#if BASIN_X86
+#define DECLARE(type, runner, kind) \
+  type runner(kind, generic), runner(kind, avx2), runner(kind, avx512)
+#define RUNNERS(runner, kind)                                                           \
+  {                                                                                     \
+    [BASIN_ISA_GENERIC] = runner(kind, generic), [BASIN_ISA_AVX2] = runner(kind, avx2), \
+    [BASIN_ISA_AVX512] = runner(kind, avx512)                                           \
+  }
+#else
+#define DECLARE(type, runner, kind) type runner(kind, generic)
+#define RUNNERS(runner, kind) \
+  { [BASIN_ISA_GENERIC] = runner(kind, generic) }
+#endif
+
+/* of a kind of dynamics: in registers a state is a structure of doubles and there is no scratch, in arrays the model
+   says how many there are */
+#define STATES_IN_2(kind, setting) (int64_t)(sizeof(MODEL(state)) / sizeof(double))
+#define STATES_IN_1(kind, setting) MODEL(kind##_states)(setting)
+#define WORK_IN_2(kind, setting) 0
+#define WORK_IN_1(kind, setting) MODEL(kind##_work)(setting)
+#define VECTORS_IN_2(kind, cell, data, trial, work, state, out) \
+  do {                                                          \
+    MODEL(state) x;                                             \
+    memcpy(&x, state, sizeof x);                                \
+    (void)(work);                                               \
+    MODEL(vectors)(cell, data, trial, &x, out);                 \
+  } while (0)
+#define VECTORS_IN_1(kind, cell, data, trial, work, state, out) \
+  MODEL(kind##_vectors)(cell, data, trial, work, state, out)
+#define STATES(kind, ...) PASTE(STATES_IN_, BASIN_HAS_##kind)(kind, __VA_ARGS__)
+#define WORK(kind, ...) PASTE(WORK_IN_, BASIN_HAS_##kind)(kind, __VA_ARGS__)
+#define VECTORS(kind, ...) PASTE(VECTORS_IN_, BASIN_HAS_##kind)(kind, __VA_ARGS__)
+
+static int64_t population_states(const basin_setting *setting) {
+  (void)setting;
+  return STATES(population, setting);
+}
+DECLARE(basin_lane_runner, RUNNER, population);
+#ifdef BASIN_HAS_flow
+static int64_t flow_states(const basin_setting *setting) { return STATES(flow, setting); }
+DECLARE(basin_lane_runner, RUNNER, flow);
+#endif
+#ifdef BASIN_HAS_direct
+static int64_t direct_states(const basin_setting *setting) { return STATES(direct, setting); }
+DECLARE(basin_lane_runner, RUNNER, direct);
+#endif
+#ifdef BASIN_HAS_projected
+static int64_t projected_states(const basin_setting *setting) { return STATES(projected, setting); }
+DECLARE(basin_lane_runner, RUNNER, projected);
+#endif
+
+/* scratch of the dynamics that a setting has */
+static int64_t work_size(const basin_setting *setting) {
+  switch (setting->gradient.dynamics) {
+  case BASIN_POPULATION:
+    return WORK(population, setting);
+#ifdef BASIN_HAS_flow
+  case BASIN_FLOW:
+    return WORK(flow, setting);
+#endif
+#ifdef BASIN_HAS_direct
+  case BASIN_DIRECT:
+    return WORK(direct, setting);
+#endif
+#ifdef BASIN_HAS_projected
+  case BASIN_PROJECTED:
+    return WORK(projected, setting);
+#endif
+  default:
+    return 0; /* refused when the experiment was read */
+  }
+}
+
 /* known: NaN for what a projected state does not know; else some vectors of the same loss and gradient norms */
-static basin_status write_vectors(const basin_setting *setting, int64_t trial, const double *state,
-                                  int known, double *out) {
+static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell,
+                          const double *data, uint64_t trial, double *work, const double *state,
+                          int known, double *out) {
+  (void)known;
+  switch (setting->gradient.dynamics) {
+  case BASIN_POPULATION:
+    VECTORS(population, cell, data, trial, work, state, out);
+    break;
+#ifdef BASIN_HAS_flow
+  case BASIN_FLOW:
+    VECTORS(flow, cell, data, trial, work, state, out);
+    break;
+#endif
+#ifdef BASIN_HAS_direct
+  case BASIN_DIRECT:
+    VECTORS(direct, cell, data, trial, work, state, out);
+    break;
+#endif
+#ifdef BASIN_HAS_projected
+  case BASIN_PROJECTED:
+#ifdef BASIN_HAS_SAMPLE
+    if (!known) {
+      MODEL(projected_some_vectors)(cell, data, state, out);
+      break;
+    }
+#endif
+    VECTORS(projected, cell, data, trial, work, state, out);
+    break;
+#endif
+  default:
+    break;
+  }
+}
+
+static basin_status prepare_vectors(const basin_setting *setting, int64_t trial,
+                                    const double *state, int known, double *out) {
   MODEL(cell) cell;
-  double *data = malloc((size_t)MODEL(data_size)(setting) * sizeof *data);
+  const int64_t constants = MODEL(data_size)(setting);
+  double *data = malloc((size_t)(constants + work_size(setting)) * sizeof *data);
   if (!data) return BASIN_FAILED;
   MODEL(prepare)(setting, &cell, data);
-#ifdef BASIN_HAS_SAMPLERS
-  if (setting->gradient.sampler == BASIN_DIRECT)
-    MODEL(direct_vectors)(&cell, data, (uint64_t)trial, state, out);
-  if (setting->gradient.sampler == BASIN_PROJECTED && known)
-    MODEL(projected_vectors)(&cell, data, (uint64_t)trial, state, out);
-#endif
-#if defined(BASIN_HAS_SAMPLERS) && defined(BASIN_HAS_SAMPLE)
-  if (setting->gradient.sampler == BASIN_PROJECTED && !known)
-    MODEL(projected_some_vectors)(&cell, data, state, out);
-#else
-  (void)known;
-#endif
-  if (setting->gradient.sampler == BASIN_POPULATION) {
-    MODEL(state) x;
-    memcpy(&x, state, sizeof x);
-    MODEL(vectors)(&cell, data, (uint64_t)trial, &x, out);
-  }
+  write_vectors(setting, &cell, data, (uint64_t)trial, data + constants, state, known, out);
   free(data);
   return BASIN_OK;
 }
 
 static basin_status vectors(const basin_setting *setting, int64_t trial, const double *state,
                             double *out) {
-  return write_vectors(setting, trial, state, 1, out);
+  return prepare_vectors(setting, trial, state, 1, out);
 }
 
 #ifdef BASIN_HAS_SAMPLE
 static basin_status some_vectors(const basin_setting *setting, int64_t trial, const double *state,
                                  double *out) {
-  return write_vectors(setting, trial, state, 0, out);
+  return prepare_vectors(setting, trial, state, 0, out);
 }
 
 enum {
@@ -102,39 +205,16 @@ enum {
 #undef OBSERVABLE_INDEX
 };
 enum {
-#define INITIAL_INDEX(name, length, meaning) INITIAL_##name,
+#define INITIAL_INDEX(name, rows, length, meaning) INITIAL_##name,
   MODEL(INITIAL)(INITIAL_INDEX)
 #undef INITIAL_INDEX
 };
 #define NORM(observable_, vector_) \
   {.observable = OBSERVABLE_##observable_, .initial = INITIAL_##vector_},
 static const basin_norm norms[] = {MODEL(SAMPLE_NORMS)(NORM){0}};
-#endif
 
-/* the runners of one sampler, by instruction set */
-#if BASIN_X86
-#define DECLARE(type, runner) type runner(generic), runner(avx2), runner(avx512);
-#define RUNNERS(runner)                                                     \
-  {                                                                         \
-    [BASIN_ISA_GENERIC] = runner(generic), [BASIN_ISA_AVX2] = runner(avx2), \
-    [BASIN_ISA_AVX512] = runner(avx512)                                     \
-  }
-#else
-#define DECLARE(type, runner) type runner(generic);
-#define RUNNERS(runner) \
-  { [BASIN_ISA_GENERIC] = runner(generic) }
-#endif
-
-DECLARE(basin_lane_runner, RUNNER)
-#ifdef BASIN_HAS_SAMPLERS
-#define DIRECT(isa) SAMPLED_RUNNER(direct, isa)
-#define PROJECTED(isa) SAMPLED_RUNNER(projected, isa)
-DECLARE(basin_lane_runner, DIRECT)
-DECLARE(basin_lane_runner, PROJECTED)
-#endif
-#ifdef BASIN_HAS_SAMPLE
-#define SAMPLE(isa) PASTE(PASTE(basin_sample_, BASIN_MODEL), PASTE(_, isa))
-DECLARE(basin_sample_runner, SAMPLE)
+#define SAMPLER(model, isa) PASTE(PASTE(basin_sample_, model), PASTE(_, isa))
+DECLARE(basin_sample_runner, SAMPLER, BASIN_MODEL);
 #endif
 
 extern const basin_model PASTE(basin_model_, BASIN_MODEL);
@@ -152,31 +232,48 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .step_sizes = ROWS(step_sizes),
     .observable = observables,
     .observables = ROWS(observables),
+#ifdef BASIN_DRAWN_TEACHERS
+    .drawn_teachers = 1,
+#endif
     .outcomes = MODEL(OUTCOMES),
-    .states = sizeof(MODEL(state)) / sizeof(double),
+    .at = MODEL(AT),
+    .at_spurious = MODEL(AT_SPURIOUS),
     .vector_size = vector_size,
     .check = check,
+    .gradient_check = gradient_check,
     .vectors = vectors,
-    .lane_run =
+    .states =
         {
-            [BASIN_POPULATION] = RUNNERS(RUNNER),
-#ifdef BASIN_HAS_SAMPLERS
-            [BASIN_DIRECT] = RUNNERS(DIRECT),
-            [BASIN_PROJECTED] = RUNNERS(PROJECTED),
+            [BASIN_POPULATION] = population_states,
+#ifdef BASIN_HAS_flow
+            [BASIN_FLOW] = flow_states,
+#endif
+#ifdef BASIN_HAS_direct
+            [BASIN_DIRECT] = direct_states,
+#endif
+#ifdef BASIN_HAS_projected
+            [BASIN_PROJECTED] = projected_states,
 #endif
         },
-#ifdef BASIN_HAS_SAMPLERS
-    .samplers = 1,
-    .sampled_states =
-        {[BASIN_DIRECT] = MODEL(direct_states), [BASIN_PROJECTED] = MODEL(projected_states)},
-    .sampler_check = MODEL(sampler_check),
+    .lane_run =
+        {
+            [BASIN_POPULATION] = RUNNERS(RUNNER, population),
+#ifdef BASIN_HAS_flow
+            [BASIN_FLOW] = RUNNERS(RUNNER, flow),
 #endif
+#ifdef BASIN_HAS_direct
+            [BASIN_DIRECT] = RUNNERS(RUNNER, direct),
+#endif
+#ifdef BASIN_HAS_projected
+            [BASIN_PROJECTED] = RUNNERS(RUNNER, projected),
+#endif
+        },
 #ifdef BASIN_HAS_SAMPLE
     .norms = ROWS(norms),
     .norm = norms,
     .sample_blocks = MODEL(sample_blocks),
     .sample_work = MODEL(sample_work),
     .some_vectors = some_vectors,
-    .sample = RUNNERS(SAMPLE),
+    .sample = RUNNERS(SAMPLER, BASIN_MODEL),
 #endif
 };

@@ -26,6 +26,7 @@ struct basin_output {
   hid_t cell, trial, recorded, time;   /* dimension scales */
 
   hid_t outcome, steps, *final, *record, *estimate; /* estimate: [2 estimates], the errors too */
+  hid_t halvings;                                   /* 0 where no cell asks for them */
   int vectors;                                      /* full vectors, by name over all models */
   const char *vector_name[VECTORS_MAX];
   int64_t vector_length[VECTORS_MAX]; /* the longest of any cell */
@@ -82,8 +83,12 @@ static hid_t variable(basin_output *o, const char *name, hid_t type, const void 
   if (units) attribute_text(o, id, "units", units);
   for (int i = 0; scales && i < rank; i++)
     check(o, H5DSattach_scale(id, scales[i], (unsigned)i) < 0);
-  if (scales && rank > 1) attribute_text(o, id, "coordinates", o->coordinates);
-
+  if (scales && rank == 2) attribute_text(o, id, "coordinates", o->coordinates);
+  if (scales && rank > 2) {
+    char all[COORDINATES_BYTES + 8];
+    snprintf(all, sizeof all, "%s eta_t", o->coordinates);
+    attribute_text(o, id, "coordinates", all);
+  }
   return id;
 }
 
@@ -110,6 +115,16 @@ static hid_t dimension(basin_output *o, const char *name, int64_t size, const in
 static void write_whole(basin_output *o, hid_t id, hid_t type, const void *value) {
   check(o, id < 0 || H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0);
   if (id >= 0) H5Dclose(id);
+}
+
+/* write a block that begins at `start`; memory holds rows of `stride` doubles of which size[last] are used */
+static void write_block(basin_output *o, hid_t id, hid_t type, int rank, const hsize_t *start,
+                        const hsize_t *size, const void *value) {
+  const hid_t memory = H5Screate_simple(rank, size, NULL), disk = H5Dget_space(id);
+  check(o, H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, size, NULL) < 0);
+  check(o, H5Dwrite(id, type, memory, disk, H5P_DEFAULT, value) < 0);
+  H5Sclose(disk);
+  H5Sclose(memory);
 }
 
 /* a number per cell; whole numbers are stored as such */
@@ -286,8 +301,8 @@ static void find_vectors(basin_output *o) {
       while (v < o->vectors && strcmp(o->vector_name[v], cell->model->initial[i].name) != 0) v++;
       if (v == VECTORS_MAX) continue;
       if (v == o->vectors) o->vector_name[o->vectors++] = cell->model->initial[i].name;
-      if (cell->setting.initial[i].length > o->vector_length[v])
-        o->vector_length[v] = cell->setting.initial[i].length;
+      const int64_t length = basin_vector_size(&cell->setting.initial[i]);
+      if (length > o->vector_length[v]) o->vector_length[v] = length;
     }
   }
 }
@@ -307,10 +322,43 @@ static void create_estimates(basin_output *o, const hid_t *scales, const hsize_t
   }
 }
 
+/* eta t after so many steps: the sum of the step sizes taken, of a model with several the first one's */
+static double flow_time(const basin_setting *setting, int64_t step) {
+  double sum = 0;
+  for (int i = 0; i < setting->stages && step > 0; i++) {
+    const basin_stage *stage = &setting->stage[i];
+    const int64_t taken = step < stage->steps ? step : stage->steps;
+    sum += (double)taken * stage->eta[0];
+    step -= taken;
+  }
+  return sum;
+}
+
+static void write_flow_time(basin_output *o) {
+  const basin_experiment *e = o->experiment;
+  const hid_t scales[2] = {o->cell, o->time};
+  const hsize_t size[2] = {(hsize_t)o->extent.cells, (hsize_t)o->extent.times};
+  const hid_t id = create_double(
+      o, "eta_t", 2, scales, size,
+      "flow time: sum of the step sizes up to the step, of the model's first where it has several",
+      "1");
+  double *row = calloc(size[1] + 1, sizeof *row);
+  check(o, !row);
+  for (hsize_t c = 0; c < size[0] && !o->bad; c++) {
+    const basin_setting *setting = &e->cell[o->extent.first_cell + (int64_t)c].setting;
+    const hsize_t start[2] = {c, 0}, block[2] = {1, size[1]};
+    for (hsize_t t = 0; t < size[1]; t++) row[t] = flow_time(setting, e->time[t]);
+    write_block(o, id, H5T_NATIVE_DOUBLE, 2, start, block, row);
+  }
+  if (id >= 0) H5Dclose(id);
+  free(row);
+}
+
 static void create_trajectories(basin_output *o, hsize_t cells) {
   const basin_experiment *e = o->experiment;
   const hid_t scales[4] = {o->cell, o->recorded, o->time, 0};
   const hsize_t size[4] = {cells, (hsize_t)o->extent.recorded, (hsize_t)o->extent.times, 0};
+  write_flow_time(o);
   for (int i = 0; i < e->observables && !o->bad; i++) {
     const basin_symbol *symbol = observable_symbol(e, e->observable[i]);
     o->record[i] = create_double(o, e->observable[i], 3, scales, size, symbol->meaning,
@@ -329,6 +377,13 @@ static void create_trajectories(basin_output *o, hsize_t cells) {
     snprintf(meaning, sizeof meaning, "entries of %s", o->vector_name[v]);
     if (!o->bad) o->vector[v] = create_double(o, name, 4, all_scales, all_size, meaning, "1");
   }
+}
+
+/* whether any cell does so on divergence */
+static int halves(const basin_experiment *e) {
+  for (int64_t c = 0; c < e->cells; c++)
+    if (e->cell[c].setting.halve) return 1;
+  return 0;
 }
 
 static void create_variables(basin_output *o, const int64_t *count) {
@@ -354,6 +409,13 @@ static void create_variables(basin_output *o, const int64_t *count) {
                         "steps taken until the outcome", "1");
     attribute_scalar(o, o->steps, "_FillValue", H5T_NATIVE_INT64, &minus_one);
   }
+  if (!o->bad && halves(e)) {
+    const int8_t fill = -1;
+    o->halvings = variable(o, "halvings", H5T_NATIVE_INT8, &fill, 2, scales, size,
+                           "how often the trial diverged and began again with half the step sizes",
+                           "1");
+    attribute_scalar(o, o->halvings, "_FillValue", H5T_NATIVE_INT8, &fill);
+  }
   for (int i = 0; i < e->finals && !o->bad; i++) {
     char name[NAME_BYTES], meaning[256];
     const basin_symbol *symbol = observable_symbol(e, e->final[i]);
@@ -366,7 +428,8 @@ static void create_variables(basin_output *o, const int64_t *count) {
 
 static void close_all(basin_output *o) {
   const basin_experiment *e = o->experiment;
-  const hid_t single[] = {o->cell, o->trial, o->recorded, o->time, o->outcome, o->steps};
+  const hid_t single[] = {o->cell,    o->trial, o->recorded, o->time,
+                          o->outcome, o->steps, o->halvings};
   for (size_t i = 0; i < sizeof single / sizeof *single; i++)
     if (single[i] > 0) H5Dclose(single[i]);
   for (int i = 0; o->final && i < e->finals; i++)
@@ -445,16 +508,6 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
 
 /* ---- parts ---- */
 
-/* write a block that begins at `start`; memory holds rows of `stride` doubles of which size[last] are used */
-static void write_block(basin_output *o, hid_t id, hid_t type, int rank, const hsize_t *start,
-                        const hsize_t *size, const void *value) {
-  const hid_t memory = H5Screate_simple(rank, size, NULL), disk = H5Dget_space(id);
-  check(o, H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, size, NULL) < 0);
-  check(o, H5Dwrite(id, type, memory, disk, H5P_DEFAULT, value) < 0);
-  H5Sclose(disk);
-  H5Sclose(memory);
-}
-
 /* full vectors of one recorded trial, one recorded step after another */
 static basin_status write_vectors(basin_output *o, int64_t cell, const basin_part *part, int64_t r,
                                   basin_error *error) {
@@ -471,7 +524,7 @@ static basin_status write_vectors(basin_output *o, int64_t cell, const basin_par
     }
     const double *at = all;
     for (int i = 0; i < c->model->initials; i++) {
-      const int64_t length = c->setting.initial[i].length;
+      const int64_t length = basin_vector_size(&c->setting.initial[i]);
       int v = 0;
       while (strcmp(o->vector_name[v], c->model->initial[i].name) != 0) v++;
       const hsize_t start[4] = {(hsize_t)(cell - o->extent.first_cell),
@@ -483,6 +536,16 @@ static basin_status write_vectors(basin_output *o, int64_t cell, const basin_par
   }
   free(all);
   return status;
+}
+
+/* none are made in a cell that does not ask for them */
+static basin_status write_halvings(basin_output *o, const hsize_t *start, const hsize_t *size,
+                                   const basin_part *part, basin_error *error) {
+  int8_t *none = part->halvings ? NULL : calloc((size_t)part->count, sizeof *none);
+  if (!part->halvings && !none) return basin_fail_memory(error);
+  write_block(o, o->halvings, H5T_NATIVE_INT8, 2, start, size, none ? none : part->halvings);
+  free(none);
+  return BASIN_OK;
 }
 
 basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part *part,
@@ -498,6 +561,7 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
   const hsize_t size[3] = {1, (hsize_t)kept, 0};
   write_block(o, o->outcome, H5T_NATIVE_INT8, 2, start, size, part->outcome);
   write_block(o, o->steps, H5T_NATIVE_INT64, 2, start, size, part->steps);
+  if (o->halvings) status = write_halvings(o, start, size, part, error);
   for (int i = 0; i < e->finals; i++)
     write_block(o, o->final[i], H5T_NATIVE_DOUBLE, 2, start, size, part->final + i * part->count);
   if (recorded > 0 && o->extent.times > 0) {
@@ -560,7 +624,9 @@ double basin_output_bytes(const basin_experiment *e, const basin_extent *x) {
     if (size > entries) entries = size;
   }
   vectors = (double)x->cells * (double)x->recorded * (double)x->times * entries;
+  const double flow_times = x->recorded ? (double)x->cells * (double)x->times : 0;
   return 65536 + 8 * (double)x->trials + trials * (1 + 8 + 8 * (double)e->finals) +
-         8 * (vectors + (double)x->cells * (double)x->recorded * (double)x->times *
-                            (double)(e->observables + 2 * e->estimates));
+         8 * (vectors + flow_times +
+              (double)x->cells * (double)x->recorded * (double)x->times *
+                  (double)(e->observables + 2 * e->estimates));
 }

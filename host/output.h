@@ -4,7 +4,9 @@
  *
  * Dimensions  cell, trial, recorded (trials that keep a trajectory), time, and NAME_entry per full vector
  * Coordinates variant(cell), one variable per grid parameter and parameter of the model on cell,
- *             trial(trial) and recorded(recorded) the trial's number, time(time) the step
+ *             trial(trial) and recorded(recorded) the trial's number, time(time) the step,
+ *             eta_t(cell, time) the sum of the step sizes up to it (of a model with several the first one's; as
+ *             the cell gives them: a trial that ran with all of them halved h times has been at 2^-h eta_t)
  * Variables   outcome(cell, trial), steps(cell, trial), final_OBSERVABLE(cell, trial),
  *             OBSERVABLE(cell, recorded, time), estimated_OBSERVABLE and estimated_OBSERVABLE_error likewise,
  *             vector_NAME(cell, recorded, time, NAME_entry),

@@ -12,7 +12,7 @@
 
 enum {
   FORMAT = 3,
-  ARRAYS = 8 /* of a part, one after another on disk */
+  ARRAYS = 9 /* of a part, one after another on disk */
 };
 
 static const char FINISHED[8] = "basinprt", SAVED[8] = "basinsav";
@@ -36,9 +36,10 @@ typedef struct header {
   int64_t flights;
   int64_t steps; /* of all ended trials together */
   int64_t outcomes[BASIN_OUTCOMES_MAX];
-  int64_t bytes; /* behind the header */
+  int64_t bytes;  /* behind the header */
+  int64_t halves; /* whether there are halvings */
   int64_t estimates;
-  uint64_t reserved[2];
+  uint64_t reserved[1];
   uint64_t payload_hash, header_hash; /* header_hash: of all that stands before it */
 } header;
 
@@ -89,8 +90,9 @@ static void arrays(basin_part *part, const header *h, void **array[ARRAYS], size
   array[5] = (void **)&part->flight, bytes[5] = flights * sizeof *part->flight;
   array[6] = (void **)&part->flight_state,
   bytes[6] = flights * (size_t)h->states * sizeof *part->flight_state;
-  array[7] = (void **)&part->estimate,
-  bytes[7] = 2 * (size_t)h->estimates * kept * sizeof *part->estimate;
+  array[7] = (void **)&part->halvings, bytes[7] = h->halves ? count * sizeof *part->halvings : 0;
+  array[8] = (void **)&part->estimate,
+  bytes[8] = 2 * (size_t)h->estimates * kept * sizeof *part->estimate;
 }
 
 static header describe(const basin_job *job) {
@@ -101,6 +103,7 @@ static header describe(const basin_job *job) {
                   .finals = job->finals,
                   .observables = job->observables,
                   .states = basin_states(job->model, job->setting),
+                  .halves = job->setting->halve,
                   .kept_states = job->keep_states ? basin_states(job->model, job->setting) : 0,
                   .estimates = job->estimates};
 }
@@ -139,6 +142,7 @@ static basin_status allocate(const header *h, basin_part *part, basin_error *err
     memset(*array[i], 0xff,
            bytes[i]); /* outcome and steps -1, doubles NaN: what nobody wrote shows */
   }
+  if (part->halvings) memset(part->halvings, 0, (size_t)part->count);
   return BASIN_OK;
 }
 
@@ -155,6 +159,7 @@ void basin_part_free(basin_part *part) {
   free(part->state);
   free(part->flight);
   free(part->flight_state);
+  free(part->halvings);
   free(part->estimate);
   memset(part, 0, sizeof *part);
 }
@@ -331,8 +336,9 @@ static int is_of_range(const header *h, const basin_experiment *e, const basin_r
   return h->cell == range->cell && h->first == want.first && h->count == want.count &&
          h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
          h->observables == want.observables && h->states == want.states &&
-         h->kept_states == want.kept_states && h->estimates == want.estimates && h->flights >= 0 &&
-         h->flights <= h->count && (double)h->bytes == header_bytes(h);
+         h->kept_states == want.kept_states && h->halves == want.halves &&
+         h->estimates == want.estimates && h->flights >= 0 && h->flights <= h->count &&
+         (double)h->bytes == header_bytes(h);
 }
 
 /* read a file's header, and its arrays where `part` is given */

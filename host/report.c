@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "report.h"
 #include "model.h"
+#include "results.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- JSON ---- */
@@ -20,6 +22,32 @@ void basin_json_text(const char *text) {
 void basin_json_number(double x) {
   if (isfinite(x)) printf("%.17g", x);
   else printf("null");
+}
+
+/* ---- all cells of a file ---- */
+
+basin_status basin_table_open(const char *path, basin_results **results, basin_table *t,
+                              basin_error *error) {
+  memset(t, 0, sizeof *t);
+  basin_status status = basin_results_open(path, results, error);
+  if (status) return status;
+  t->experiment = basin_results_experiment(*results);
+  t->title = basin_results_title(*results);
+  t->version = basin_results_version(*results);
+  t->seed = basin_results_seed(*results);
+  t->missing = basin_results_missing(*results);
+  t->cells = basin_results_cells(*results);
+  t->cell = calloc((size_t)t->cells, sizeof *t->cell);
+  if (!t->cell) status = basin_fail_memory(error);
+  for (int64_t i = 0; i < t->cells && !status; i++)
+    status = basin_results_summary(*results, i, &t->cell[i], error);
+  if (!status) basin_table_columns(t);
+  return status;
+}
+
+void basin_table_close(basin_results *results, basin_table *t) {
+  free(t->cell);
+  basin_results_close(results);
 }
 
 /* ---- columns ---- */
@@ -86,7 +114,7 @@ void basin_table_title(const basin_table *t) {
 /* ---- rates ---- */
 
 void basin_table_rates(const basin_table *t) {
-  int64_t unresolved = 0, diverged = 0, trials = 0;
+  int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0;
   int median = 0;
   for (int64_t i = 0; i < t->cells; i++) median |= !isnan(t->cell[i].steps_median);
   basin_table_name_heading(t);
@@ -109,14 +137,19 @@ void basin_table_rates(const basin_table *t) {
     else printf("          -\n");
     unresolved += s->outcomes[BASIN_UNRESOLVED];
     diverged += s->outcomes[BASIN_DIVERGED];
+    if (s->halved > 0) halved += s->halved;
     trials += s->trials;
   }
   if (unresolved || diverged)
     printf("\n%lld of %lld trials are unresolved and %lld diverged: they count as not global\n",
            (long long)unresolved, (long long)trials, (long long)diverged);
+  if (halved)
+    printf("%s%lld of %lld trials diverged at first and began again with half the step sizes, or "
+           "less\n",
+           unresolved || diverged ? "" : "\n", (long long)halved, (long long)trials);
 }
 
-void basin_table_json(const basin_table *t) {
+void basin_table_json_head(const basin_table *t) {
   printf("  \"experiment\": ");
   basin_json_text(t->experiment);
   printf(",\n  \"title\": ");
@@ -124,22 +157,34 @@ void basin_table_json(const basin_table *t) {
   printf(",\n  \"seed\": %llu,\n  \"version\": ", (unsigned long long)t->seed);
   basin_json_text(t->version);
   if (t->missing) printf(",\n  \"missing\": %lld", (long long)t->missing);
+}
+
+void basin_json_cell(const basin_summary *s) {
+  printf("\"index\": %lld, \"variant\": ", (long long)s->index);
+  basin_json_text(s->variant);
+  printf(", \"parameters\": {");
+  for (int p = 0; p < s->parameters; p++) {
+    printf("%s", p ? ", " : "");
+    basin_json_text(s->parameter_name[p]);
+    printf(": ");
+    basin_json_number(s->parameter[p]);
+  }
+  printf("}");
+}
+
+void basin_table_json(const basin_table *t) {
+  basin_table_json_head(t);
   printf(",\n  \"cells\": [");
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
-    printf("%s\n    {\"index\": %lld, \"variant\": ", i ? "," : "", (long long)s->index);
-    basin_json_text(s->variant);
-    printf(", \"parameters\": {");
-    for (int p = 0; p < s->parameters; p++) {
-      printf("%s", p ? ", " : "");
-      basin_json_text(s->parameter_name[p]);
-      printf(": ");
-      basin_json_number(s->parameter[p]);
-    }
-    printf("},\n     \"trials\": %lld, \"outcomes\": {", (long long)s->trials);
+    printf("%s\n    {", i ? "," : "");
+    basin_json_cell(s);
+    printf(",\n     \"trials\": %lld, \"outcomes\": {", (long long)s->trials);
     for (int o = 0; o < BASIN_OUTCOMES; o++)
       printf("%s\"%s\": %lld", o ? ", " : "", basin_outcome_name(o), (long long)s->outcomes[o]);
-    printf("},\n     \"success\": {\"rate\": ");
+    printf("}");
+    if (s->halved >= 0) printf(", \"halved\": %lld", (long long)s->halved);
+    printf(",\n     \"success\": {\"rate\": ");
     basin_json_number(s->success.rate);
     printf(", \"low\": ");
     basin_json_number(s->success.low);

@@ -19,6 +19,11 @@ typedef struct basin_table {
       [128]; /* [parameters] whether a parameter is a column: it is no function of those before it */
 } basin_table;
 
+/* Fills the table from an output file. Close both in any case. */
+basin_status basin_table_open(const char *path, basin_results **results, basin_table *table,
+                              basin_error *error);
+void basin_table_close(basin_results *results, basin_table *table);
+
 /* Decides on the columns, once the cells are filled in. */
 void basin_table_columns(basin_table *table);
 
@@ -36,6 +41,10 @@ void basin_table_rates(const basin_table *table);
 /* The object's members `experiment`, `title`, `seed`, `version`, `missing` (where not 0) and `cells`, without the
    braces around them. */
 void basin_table_json(const basin_table *table);
+
+/* Of these all but `cells`, and of each cell `index`, `variant` and `parameters`. */
+void basin_table_json_head(const basin_table *table);
+void basin_json_cell(const basin_summary *cell);
 
 /* Text and a number as JSON. */
 void basin_json_text(const char *text);

@@ -288,6 +288,8 @@ const char *basin_results_observable(const basin_results *r, int index) {
 
 int64_t basin_results_missing(const basin_results *r) { return r->missing; }
 
+uint64_t basin_results_draw(const basin_results *r, int64_t cell) { return r->draw[cell]; }
+
 int basin_results_matches(const basin_results *r, const basin_experiment *e) {
   return r->identity == e->identity && r->trials_asked == e->trials &&
          r->halfwidth == e->halfwidth && r->max_trials == e->max_trials && r->cells == e->cells;
@@ -383,6 +385,27 @@ static int count_steps(const basin_results *r, hid_t steps, int64_t cell, basin_
   return ok;
 }
 
+/* the trials that have begun again with half the step sizes; the variable is there where any cell asks for it */
+static int count_halved(const basin_results *r, int64_t cell, basin_summary *s) {
+  int64_t size[2] = {r->cells, r->trials};
+  s->halved = -1;
+  if (H5Lexists(r->file, "halvings", H5P_DEFAULT) <= 0) return 1;
+  const hid_t id = open_variable(r, "halvings", 2, size, H5T_INTEGER);
+  int8_t *block = malloc(BLOCK_TRIALS);
+  int ok = block && id >= 0;
+  s->halved = 0;
+  for (int64_t at = 0; at < reach(r, cell) && ok; at += BLOCK_TRIALS) {
+    const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
+    const hsize_t count[2] = {
+        1, (hsize_t)(reach(r, cell) - at < BLOCK_TRIALS ? reach(r, cell) - at : BLOCK_TRIALS)};
+    ok = read_block(id, H5T_NATIVE_INT8, 2, start, count, block);
+    for (hsize_t i = 0; i < count[1] && ok; i++) s->halved += block[i] > 0;
+  }
+  if (id >= 0) H5Dclose(id);
+  free(block);
+  return ok;
+}
+
 basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary *s,
                                    basin_error *error) {
   int64_t size[2] = {r->cells, r->trials};
@@ -401,7 +424,7 @@ basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary
   const hid_t outcome = open_variable(r, "outcome", 2, size, H5T_INTEGER);
   const hid_t steps = open_variable(r, "steps", 2, size, H5T_INTEGER);
   const int ok = outcome >= 0 && steps >= 0 && count_outcomes(r, outcome, cell, s) &&
-                 count_steps(r, steps, cell, s);
+                 count_steps(r, steps, cell, s) && count_halved(r, cell, s);
   if (outcome >= 0) H5Dclose(outcome);
   if (steps >= 0) H5Dclose(steps);
   s->success = basin_wilson(s->outcomes[BASIN_GLOBAL], s->trials);
@@ -445,8 +468,9 @@ basin_status basin_results_any_global(basin_results *r, const int64_t *cell, int
   return ok ? BASIN_OK : unreadable(r, error);
 }
 
-basin_status basin_results_trajectory(basin_results *r, int64_t cell, const char *name,
-                                      double *value, char units[32], basin_error *error) {
+basin_status basin_results_records(basin_results *r, int64_t cell, const char *name, int64_t first,
+                                   int64_t count, double *value, char units[32],
+                                   basin_error *error) {
   int64_t size[3] = {r->cells, r->recorded, r->times};
   int known = 0;
   for (int i = 0; i < r->observables; i++) known |= !strcmp(r->observable[i], name);
@@ -458,17 +482,57 @@ basin_status basin_results_trajectory(basin_results *r, int64_t cell, const char
     return basin_fail(error, BASIN_BAD_INPUT, "%s: no recorded observable `%s`, expected %s",
                       r->path, name, *list ? list : "none: the experiment records no trajectories");
   }
-  const hsize_t start[3] = {(hsize_t)cell, 0, 0},
-                count[3] = {1, (hsize_t)r->recorded, (hsize_t)r->times};
+  const hsize_t start[3] = {(hsize_t)cell, (hsize_t)first, 0},
+                block[3] = {1, (hsize_t)count, (hsize_t)r->times};
   H5Eclear2(H5E_DEFAULT);
   const hid_t id = open_variable(r, name, 3, size, H5T_FLOAT);
-  const int ok = id >= 0 && read_block(id, H5T_NATIVE_DOUBLE, 3, start, count, value);
+  const int ok = id >= 0 && read_block(id, H5T_NATIVE_DOUBLE, 3, start, block, value);
   if (ok) {
     char *text = read_text_of(id, "units");
     snprintf(units, 32, "%s", text ? text : "1");
     free(text);
   }
   if (id >= 0) H5Dclose(id);
+  return ok ? BASIN_OK : unreadable(r, error);
+}
+
+basin_status basin_results_trajectory(basin_results *r, int64_t cell, const char *name,
+                                      double *value, char units[32], basin_error *error) {
+  return basin_results_records(r, cell, name, 0, r->recorded, value, units, error);
+}
+
+basin_status basin_results_flow_time(basin_results *r, int64_t cell, double *eta_t,
+                                     basin_error *error) {
+  int64_t size[2] = {r->cells, r->times};
+  if (H5Lexists(r->file, "eta_t", H5P_DEFAULT) <= 0)
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: has no flow time `eta_t`: basin %s made it; run the experiment again",
+                      r->path, r->version);
+  const hsize_t start[2] = {(hsize_t)cell, 0}, block[2] = {1, (hsize_t)r->times};
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t id = open_variable(r, "eta_t", 2, size, H5T_FLOAT);
+  const int ok = id >= 0 && read_block(id, H5T_NATIVE_DOUBLE, 2, start, block, eta_t);
+  if (id >= 0) H5Dclose(id);
+  return ok ? BASIN_OK : unreadable(r, error);
+}
+
+basin_status basin_results_trials(basin_results *r, int64_t cell, int64_t first, int64_t count,
+                                  int8_t *outcome, int *halvings, basin_error *error) {
+  int64_t size[2] = {r->cells, r->trials};
+  const hsize_t start[2] = {(hsize_t)cell, (hsize_t)first}, block[2] = {1, (hsize_t)count};
+  const int halved = H5Lexists(r->file, "halvings", H5P_DEFAULT) > 0;
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t outcome_id = open_variable(r, "outcome", 2, size, H5T_INTEGER);
+  const hid_t halvings_id = halved ? open_variable(r, "halvings", 2, size, H5T_INTEGER) : -1;
+  memset(halvings, 0, (size_t)count * sizeof *halvings);
+  const int ok = outcome_id >= 0 &&
+                 read_block(outcome_id, H5T_NATIVE_INT8, 2, start, block, outcome) &&
+                 (!halved || (halvings_id >= 0 &&
+                              read_block(halvings_id, H5T_NATIVE_INT, 2, start, block, halvings)));
+  if (outcome_id >= 0) H5Dclose(outcome_id);
+  if (halvings_id >= 0) H5Dclose(halvings_id);
+  for (int64_t i = 0; i < count; i++)
+    if (halvings[i] < 0) halvings[i] = 0; /* the fill value */
   return ok ? BASIN_OK : unreadable(r, error);
 }
 

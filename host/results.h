@@ -50,6 +50,25 @@ const char *basin_results_observable(const basin_results *results, int index);
 basin_status basin_results_trajectory(basin_results *results, int64_t cell, const char *observable,
                                       double *value, char units[32], basin_error *error);
 
+/* value[count][times] of the cell's recorded trials from `first` on; the same otherwise */
+basin_status basin_results_records(basin_results *results, int64_t cell, const char *observable,
+                                   int64_t first, int64_t count, double *value, char units[32],
+                                   basin_error *error);
+
+/* eta_t[times] of one cell: the sum of the step sizes up to every recorded step, as the cell gives them.
+   BASIN_BAD_INPUT where the file has none: it comes from an older version. */
+basin_status basin_results_flow_time(basin_results *results, int64_t cell, double *eta_t,
+                                     basin_error *error);
+
+/* Of trials first .. first + count - 1 by their place in the file: the outcome, -1 where there is none, and how often
+   the step sizes were halved, 0 where the file does not say. */
+basin_status basin_results_trials(basin_results *results, int64_t cell, int64_t first,
+                                  int64_t count, int8_t *outcome, int *halvings,
+                                  basin_error *error);
+
+/* identity of the random draws of a cell */
+uint64_t basin_results_draw(const basin_results *results, int64_t cell);
+
 /* one trial by its place in the file; outcome -1 where a partial file lacks it */
 basin_status basin_results_trial(basin_results *results, int64_t cell, int64_t trial, int *outcome,
                                  int64_t *steps, basin_error *error);

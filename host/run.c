@@ -8,6 +8,7 @@
 #include "run.h"
 #include "backend_cpu.h"
 #include "backend_cuda.h"
+#include "halving.h"
 #include "measure.h"
 #include "plan.h"
 #include "results.h"
@@ -27,7 +28,7 @@ enum { BASE_MEMORY = 24 << 20 };
 
 static int is_sampled(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
-    if (e->cell[c].setting.gradient.sampler != BASIN_POPULATION) return 1;
+    if (e->cell[c].setting.gradient.dynamics != BASIN_POPULATION) return 1;
   return 0;
 }
 
@@ -77,7 +78,7 @@ static void estimate(const basin_experiment *e, int64_t part_trials, int workers
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
     for (int i = 0; i < e->cell[c].model->teachers; i++)
-      vectors += 8.0 * (double)s->teacher[i].length;
+      vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
     if (e->inputs) measuring = fmax(measuring, basin_measure_bytes(e->cell[c].model, s));
     out->trials += target[c];
     for (int64_t first = 0; first < target[c];) {
@@ -393,7 +394,7 @@ basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t tr
   job.recorded = trial + 1;
   job.times = e->times;
   status = basin_part_allocate(&job, &part, error);
-  if (!status) status = r.backend.run(r.backend.self, 0, &job, &part, &r.watch, error);
+  if (!status) status = basin_run_part(&r.backend, 0, &job, &part, &r.watch, error);
   if (!status)
     status = basin_measure_part(e, basin_cpu_isa(alone.isa), &job, &part, &r.watch, error);
   if (status == BASIN_WORKER_LOST) status = BASIN_FAILED;

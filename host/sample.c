@@ -17,7 +17,7 @@
 enum {
   VECTORS = BASIN_COLUMNS / BASIN_LANES, /* of a row of columns */
   INITIALS = 0
-#define COUNT(name, length, meaning) +1
+#define COUNT(name, rows, length, meaning) +1
   MODEL(INITIAL)(COUNT)
 #undef COUNT
 };
@@ -40,7 +40,7 @@ static void add_inputs(const basin_setting *setting, const basin_columns *c, int
   add(c->loss + n, vector, loss * loss);
   for (int64_t e = 0; e < c->size; e++) add(c->gradient + e * n, vector, g[e]);
   for (int64_t i = 0, e = 0; i < INITIALS; i++) {
-    const int64_t end = e + setting->initial[i].length;
+    const int64_t end = e + basin_vector_size(&setting->initial[i]);
     real square = r_set(0.0);
     for (; e < end; e++) square = r_fma(g[e], g[e], square);
     add(c->square + i * n, vector, square);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "scheduler.h"
 #include "backend_cpu.h"
+#include "halving.h"
 #include "measure.h"
 #include <math.h>
 #include <pthread.h>
@@ -49,7 +50,7 @@ static basin_status run_part(pool *p, int number, int64_t cell, const basin_job 
                              basin_part *part, basin_error *error) {
   const basin_experiment *e = p->experiment;
   for (;;) {
-    basin_status status = p->backend->run(p->backend->self, number, job, part, p->watch, error);
+    basin_status status = basin_run_part(p->backend, number, job, part, p->watch, error);
     if (!status)
       status = basin_measure_part(e, basin_cpu_isa(p->options->isa), job, part, p->watch, error);
     if (status != BASIN_INTERRUPTED) return status;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "statistics.h"
+#include "error.h"
 #include "model.h"
 #include <math.h>
 #include <stdlib.h>
@@ -74,4 +75,65 @@ void basin_quantiles(double *value, int64_t count, const double *at, int quantil
                                          : 0)
                    : NAN;
   }
+}
+
+int basin_line_fit(const double *x, const double *y, int64_t count, basin_line *line) {
+  double x_mean = 0, y_mean = 0, xx = 0, xy = 0, residual = 0;
+  for (int64_t i = 0; i < count; i++) x_mean += x[i], y_mean += y[i];
+  x_mean /= (double)count;
+  y_mean /= (double)count;
+  for (int64_t i = 0; i < count; i++) {
+    xx += (x[i] - x_mean) * (x[i] - x_mean);
+    xy += (x[i] - x_mean) * (y[i] - y_mean);
+  }
+  if (!(xx > 0)) return 0;
+  const double slope = xy / xx;
+  for (int64_t i = 0; i < count; i++) {
+    const double distance = (y[i] - y_mean) - slope * (x[i] - x_mean);
+    residual += distance * distance;
+  }
+  *line = (basin_line){slope, y_mean - slope * x_mean, residual};
+  return 1;
+}
+
+/* sum[s] of value[s] over one resample of the trials */
+static void resample(const double *const *value, int statistics, int64_t trials, uint64_t key,
+                     int64_t number, double *sum) {
+  bits word[2] = {0, 0};
+  for (int s = 0; s < statistics; s++) sum[s] = 0;
+  for (int64_t i = 0; i < trials; i++) {
+    if (i % 2 == 0) /* a step for every 2^24 blocks, of two words each */
+      basin_words(key, BASIN_STREAM_BOOTSTRAP, (uint64_t)number, (uint64_t)i >> 25,
+                  (uint64_t)i / 2 % (1 << 24), &word[0], &word[1]);
+    const int64_t drawn = (int64_t)(r_uniform(word[i % 2]) * (double)trials);
+    for (int s = 0; s < statistics; s++) sum[s] += value[s][drawn];
+  }
+}
+
+basin_status basin_bootstrap(const double *const *value, int statistics, int64_t trials,
+                             uint64_t key, basin_interval *out, basin_error *error) {
+  static const double tails[] = {0.025, 0.975};
+  const double n = (double)trials;
+  for (int s = 0; s < statistics; s++) {
+    double sum = 0;
+    for (int64_t i = 0; i < trials; i++) sum += value[s][i];
+    out[s] = (basin_interval){trials ? sum / n : NAN, NAN, NAN};
+  }
+  if (trials < 2) return BASIN_OK;
+  double *mean = calloc((size_t)statistics * BASIN_RESAMPLES, sizeof *mean);
+  if (!mean) return basin_fail_memory(error);
+  for (int64_t r = 0; r < BASIN_RESAMPLES; r++) {
+    double sum[BASIN_STATISTICS_MAX];
+    resample(value, statistics, trials, key, r, sum);
+    for (int s = 0; s < statistics; s++) mean[s * BASIN_RESAMPLES + r] = sum[s] / n;
+  }
+  for (int s = 0; s < statistics; s++) {
+    double limit[2];
+    if (!isfinite(out[s].value)) continue;
+    basin_quantiles(mean + s * BASIN_RESAMPLES, BASIN_RESAMPLES, tails, 2, limit);
+    out[s].low = limit[0];
+    out[s].high = limit[1];
+  }
+  free(mean);
+  return BASIN_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * statistics.h: intervals, scores, tails and quantiles.
+ * statistics.h: intervals, scores, tails, quantiles, straight lines and the bootstrap.
  */
 #ifndef BASIN_STATISTICS_H
 #define BASIN_STATISTICS_H
@@ -20,5 +20,25 @@ double basin_chi_square_tail(double x, int64_t freedom);
 /* out[i] is the at[i] quantile (0 to 1) of value[count], linear between order statistics (type 7 of Hyndman
    and Fan 1996); sorts value, which must hold no NaN; NaN where count is 0 */
 void basin_quantiles(double *value, int64_t count, const double *at, int quantiles, double *out);
+
+/* The straight line through points by least squares. */
+typedef struct basin_line {
+  double slope, intercept;
+  double residual; /* sum of the squared distances in y */
+} basin_line;
+
+/* The line through (x[i], y[i]), finite, i < count; 0 where there is none: less than two different x. */
+int basin_line_fit(const double *x, const double *y, int64_t count, basin_line *line);
+
+enum { BASIN_RESAMPLES = 2000, BASIN_STATISTICS_MAX = 8 };
+
+/* Means over trials with their 95% intervals: the 2.5% and 97.5% quantiles of the mean over BASIN_RESAMPLES draws of
+   as many trials with replacement (percentile bootstrap, Efron 1979), the same draws for every statistic.
+   value[statistics][trials], at most BASIN_STATISTICS_MAX of them. Draw i of resample r is a word of Philox under `key`
+   (philox.h, BASIN_STREAM_BOOTSTRAP), so the interval is a function of its arguments alone. A statistic that is not a
+   number for some trial has a mean that is none, and no interval; one trial has a mean and no interval. BASIN_FAILED
+   where memory is short. */
+basin_status basin_bootstrap(const double *const *value, int statistics, int64_t trials,
+                             uint64_t key, basin_interval *out, basin_error *error);
 
 #endif

@@ -7,17 +7,22 @@
  *   {head: [cos(7*pi/10), sin(7*pi/10)]}     its first entries; the rest is 0
  *   {blocks: [[1, plus], [-1, minus]]}       runs of equal entries [value, how many], together its length
  *   {sum: s, norm: n}                        the vector of that sum and Euclidean norm in span{1, e_1 - e_2}
- *   {ball: r}, {sphere: r}, {normal: sigma}  drawn afresh for every trial (under init only)
+ *   {ball: r}, {sphere: r}, {normal: sigma}  drawn afresh for every trial (under init, and where the model takes
+ *                                            drawn teachers)
  *
- * A mapping may have `scale: x`: the whole vector times x.
+ * A mapping may have `scale: x`: the whole vector times x. A matrix is written
+ *
+ *   [row, row, ...]                          its rows, each a vector as above, not drawn
+ *   {orthonormal: x}                         x times the first unit vectors
+ *   or as a vector, which stands for every row (drawn rows are independent)
  */
 #include "experiment.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const forms[] = {"head",  "blocks", "sum",    "norm",
-                                    "scale", "ball",   "sphere", "normal"};
+static const char *const forms[] = {"head", "blocks", "sum",    "norm",       "scale",
+                                    "ball", "sphere", "normal", "orthonormal"};
 enum {
   FORMS = sizeof forms / sizeof *forms,
   BEFORE_LAWS = 4
@@ -104,8 +109,8 @@ static basin_status read_drawn(basin_scope *scope, const basin_node *node, const
     if (!radius) continue;
     *drawn = 1;
     if (!random)
-      return basin_fail_at(error, node->place, "%s: a teacher is not drawn, expected given entries",
-                           what);
+      return basin_fail_at(error, node->place,
+                           "%s: a teacher is not drawn here, expected given entries", what);
     if (!has_form(node, forms[BEFORE_LAWS + law], NULL))
       return basin_fail_at(error, node->place,
                            "%s: expected one of ball, sphere, normal, and no other key but `scale`",
@@ -139,26 +144,53 @@ static basin_status read_given(basin_scope *scope, const basin_node *node, const
                        what);
 }
 
+/* a matrix: row by row, or one vector for all rows */
+static basin_status read_matrix(basin_scope *scope, const basin_node *node, const char *what,
+                                int64_t rows, int64_t length, double *value, basin_error *error) {
+  basin_status status = BASIN_OK;
+  double x;
+  if (node->kind == BASIN_SEQUENCE) {
+    if (node->count != rows)
+      return basin_fail_at(error, node->place, "%s: %d rows, expected a list of %lld", what,
+                           node->count, (long long)rows);
+    for (int64_t i = 0; i < rows && !status; i++)
+      status = read_given(scope, node->child[i], what, length, value + i * length, error);
+    return status;
+  }
+  if (!has_form(node, "orthonormal", NULL)) {
+    status = read_given(scope, node, what, length, value, error);
+    for (int64_t i = 1; i < rows; i++)
+      memcpy(value + i * length, value, (size_t)length * sizeof *value);
+    return status;
+  }
+  if (rows > length)
+    return basin_fail_at(error, node->place, "%s: %lld rows of %lld entries cannot be orthonormal",
+                         what, (long long)rows, (long long)length);
+  status = basin_scope_value(scope, basin_node_get(node, "orthonormal"), what, &x, error);
+  for (int64_t i = 0; i < rows; i++) value[i * length + i] = x;
+  return status;
+}
+
 basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
-                               int64_t length, int random, basin_vector *vector,
-                               basin_error *error) {
+                               int matrix, int random, basin_vector *vector, basin_error *error) {
   const basin_node *scale = basin_node_get(node, "scale");
+  const int64_t size = basin_vector_size(vector);
   double factor = 1, *value;
   int drawn = 0;
   basin_status status = BASIN_OK;
-  vector->length = length;
   vector->scale = 1;
   if (node->kind == BASIN_MAPPING) {
-    status = basin_check_keys(node, forms, FORMS, what, error);
+    status = basin_check_keys(node, forms, matrix ? FORMS : FORMS - 1, what, error);
     if (!status && scale) status = basin_scope_value(scope, scale, what, &factor, error);
     if (!status) status = read_drawn(scope, node, what, random, factor, vector, &drawn, error);
     if (status || drawn) return status;
   }
-  value = calloc((size_t)length, sizeof *value);
+  value = calloc((size_t)size, sizeof *value);
   if (!value) return basin_fail_memory(error);
   vector->source = BASIN_GIVEN;
   vector->value = value;
-  status = read_given(scope, node, what, length, value, error);
-  for (int64_t j = 0; j < length; j++) value[j] *= factor;
+  status = matrix ? read_matrix(scope, node, what, vector->rows, vector->length, value, error)
+                  : read_given(scope, node, what, vector->length, value, error);
+  for (int64_t j = 0; j < size; j++) value[j] *= factor;
   return status;
 }

@@ -21,7 +21,7 @@ typedef struct basin_symbol {
   const char *name, *unit, *meaning;
   double initial, minimum, maximum; /* of parameters: the default and the range */
   int integer;                      /* whether a parameter must be a whole number */
-  int length;                       /* of vectors: index of the parameter that is their length */
+  int rows, length; /* of vectors: indices of the parameters that are their sizes; rows -1: one */
 } basin_symbol;
 
 typedef struct basin_job basin_job;
@@ -64,17 +64,21 @@ typedef struct basin_model {
   const char *name, *title, *source;
   const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
   int parameters, teachers, initials, step_sizes, observables;
-  unsigned outcomes; /* or-ed BASIN_CAN() */
-  int states;        /* doubles of one trial's state, with the population gradient */
-  int samplers;      /* whether it has sampled gradients */
-  int64_t (*sampled_states[BASIN_SAMPLERS])(const basin_setting *setting); /* the same with them */
-  const char *(*sampler_check)(const basin_setting *setting);
+  int drawn_teachers;           /* whether a teacher may be drawn for every trial */
+  unsigned outcomes;            /* or-ed BASIN_CAN() */
+  const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
+  int64_t (*states[BASIN_DYNAMICS_COUNT])(const basin_setting *setting); /* doubles of one trial's
+                                                        state; NULL where the model lacks the dynamics */
   int64_t (*vector_size)(const basin_setting *setting); /* doubles of one trial's full vectors */
   const char *(*check)(const basin_setting *setting, const char **where);
+  const char *(*gradient_check)(const basin_setting *setting);
   /* full vectors, one after another in the order of `initial`, from the state at some step; BASIN_OK or
      BASIN_FAILED (out of memory) */
   basin_status (*vectors)(const basin_setting *setting, int64_t trial, const double *state,
                           double *out);
+  /* NULL where the model lacks the dynamics, or not compiled for this machine */
+  basin_lane_runner *lane_run[BASIN_DYNAMICS_COUNT][BASIN_ISAS];
+
   /* what is measured on fresh inputs; 0 and NULL where the model has no sampled form */
   int norms;              /* observables that are norms of the gradient by an initial vector */
   const basin_norm *norm; /* [norms] */
@@ -83,14 +87,11 @@ typedef struct basin_model {
   basin_status (*some_vectors)(const basin_setting *setting, int64_t trial, const double *state,
                                double *out); /* as vectors, with every entry known: see model.h */
   basin_sample_runner *sample[BASIN_ISAS];
-  /* by the cell's sampler; NULL where the model lacks it, or not compiled for this machine */
-  basin_lane_runner *lane_run[BASIN_SAMPLERS][BASIN_ISAS];
 } basin_model;
 
 /* doubles of the state of one trial of a cell */
 static inline int64_t basin_states(const basin_model *model, const basin_setting *setting) {
-  const enum basin_sampler sampler = setting->gradient.sampler;
-  return sampler ? model->sampled_states[sampler](setting) : model->states;
+  return model->states[setting->gradient.dynamics](setting);
 }
 
 /* The part to run. */
@@ -123,8 +124,11 @@ typedef struct basin_flight {
 struct basin_part {
   int64_t first, count, recorded; /* recorded: number of recorded trials in the part */
   int8_t *outcome;                /* [count] enum basin_outcome; -1: has not ended */
-  int64_t *steps;                 /* [count] steps taken until the outcome */
-  double *final;                  /* [finals][count]; NaN where diverged */
+  int8_t *
+      halvings; /* [count] how often the trial began again with half the step sizes, NULL where the setting does
+                       not ask for it; the host's alone */
+  int64_t *steps; /* [count] steps taken until the outcome */
+  double *final;  /* [finals][count]; NaN where diverged */
   double *record; /* [observables][recorded][times]; NaN after the end of the trial */
   double *state;  /* [recorded][times][states], or NULL; NaN after the end of the trial */
   double

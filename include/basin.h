@@ -138,14 +138,65 @@ typedef struct basin_summary {
   const double *parameter;           /* [parameters] */
   int64_t trials;
   int64_t outcomes[BASIN_OUTCOMES_MAX]; /* trials per outcome, see basin_outcome_name() */
-  basin_rate success;                   /* of the outcome "global" */
-  double steps_median, steps_mean;      /* NaN where there are no trials */
+  int64_t
+      halved; /* trials that began again with smaller steps; -1 where the experiment does not ask for it */
+  basin_rate success;              /* of the outcome "global" */
+  double steps_median, steps_mean; /* NaN where there are no trials */
   int64_t steps_max;
 } basin_summary;
 
 /* Counts one cell; memory does not grow with the number of trials. Valid until the results are closed. */
 basin_status basin_results_summary(basin_results *results, int64_t cell, basin_summary *summary,
                                    basin_error *error);
+
+/* ---- rates of convergence ---- */
+
+/* A mean over trials with its 95% interval: percentiles of the bootstrap over trials. */
+typedef struct basin_interval {
+  double value, low, high; /* NaN where not known; one trial has no interval */
+} basin_interval;
+
+typedef enum basin_law {
+  BASIN_NO_LAW,      /* nothing could be fitted, or both fit alike */
+  BASIN_POWER,       /* L = C t^slope */
+  BASIN_EXPONENTIAL, /* L = C exp(-rate t) */
+} basin_law;
+
+typedef struct basin_rates_options {
+  const char *observable; /* what is called L; NULL: "loss" */
+  const char
+      *outcome;    /* only trials that ended so, see basin_outcome_name(); NULL: all but diverged */
+  double from, to; /* the window in eta t, both ends in it; 0: chosen for each cell */
+} basin_rates_options;
+
+/* How an observable L of one cell falls with t = eta t, the sum of the step sizes, between `from` and `to`.
+
+   In each recorded trial two straight lines are fitted to the same points by least squares, ln L against ln t and ln L
+   against t. A trial needs three records within the window. Its records count where t > 0 and L > 0, up to the first
+   one that is at most 2^-88 of the trial's largest before it: there a loss, the square of a distance, tells how the
+   weights were rounded (to 2^-44: they are sums). An observable that is no square comes to that earlier: give it a
+   window. `slope` is the mean of the first line's slope over trials, `rate` of the second one's, its sign turned:
+   positive for decay. The law that fits better has the smaller sum of squared residuals of ln L over all points of all
+   trials. `local` is the mean of ln L / ln t at each trial's last record in the window (xu-du-2023, Figure 1, right),
+   NaN where one of them is at t <= 1.
+
+   Where `to` is not given it is the largest t that at least half of the trials reach; where `from` is not given it is
+   a tenth of `to`, or less where fewer than five recorded steps lie between. */
+typedef struct basin_rates {
+  int64_t trials;   /* used */
+  int64_t left_out; /* recorded and not used: diverged, or fewer than three points in the window */
+  double from, to;  /* NaN where no window could be chosen */
+  basin_interval slope, rate, local;
+  double power_residual, exponential_residual; /* root mean squares, of ln L */
+  basin_law better;
+  char reason[128]; /* why nothing could be fitted; "" where it could */
+} basin_rates;
+
+/* Memory grows with the number of recorded trials and of recorded steps, not with their product. BASIN_BAD_INPUT where
+   the file has no such observable, or the options make no sense. */
+basin_status basin_results_rates(basin_results *results, int64_t cell,
+                                 const basin_rates_options *options, basin_rates *rates,
+                                 basin_error *error);
 
 /* "unresolved", "global", ...; NULL past the last one */
 const char *basin_outcome_name(int outcome);

@@ -20,17 +20,21 @@ static inline int64_t conv_sample_blocks(const basin_setting *setting) {
   return conv_direct_blocks(setting->teacher[0].length, setting->teacher[1].length);
 }
 
-/* scratch: a and sigma(u) [k] each; v and one patch [p] each; the columns of G [columns][p] */
+/* scratch: a and sigma(u) [k] each; v [p]; the columns of the residual, of patches and of G */
 static inline int64_t conv_sample_work(const basin_setting *setting) {
   const int64_t k = setting->teacher[0].length, p = setting->teacher[1].length;
-  return 2 * (k + p) + conv_columns(k) * p;
+  return 2 * k + p + conv_columns(k) * (1 + 2 * conv_direct_stride(p));
 }
 
 /* vectors, out: see model.h; a [k], then v - shift 1 [p] */
 BASIN_HD void conv_sample(const conv_cell *cell, const double *data, const double *vectors,
                           bits trial, bits step, bits input, real *work, real *out) {
   const int64_t k = cell->k, p = cell->p;
-  real *a = work, *active = a + k, *v = active + k, *z = v + p, *sum = z + p, length2 = r_set(0.0);
+  const int64_t stride = conv_direct_stride(p);
+  const int columns = conv_columns(k);
+  real *a = work, *active = a + k, *v = active + k, *residual = v + p, *sum = residual + columns,
+       *patch = sum + columns * stride, length2 = r_set(0.0);
+  for (int64_t i = 0; i < columns * (1 + stride); i++) residual[i] = r_set(0.0);
   for (int64_t j = 0; j < k; j++) a[j] = r_set(vectors[j]);
   for (int64_t q = 0; q < p; q++) {
     v[q] = r_set(vectors[k + q] + cell->shift);
@@ -38,9 +42,9 @@ BASIN_HD void conv_sample(const conv_cell *cell, const double *data, const doubl
   }
   const real inverse = r_set(1.0) / r_sqrt(length2);
   const bits block = b_mul32(input, b_set((uint64_t)conv_direct_blocks(k, p)));
-  const real r = conv_direct_input(cell, data, BASIN_STREAM_ESTIMATE, trial, step, block, a, v,
-                                   inverse, z, active, sum);
-  const real along = conv_direct_along(cell, v, inverse, conv_columns(k), sum);
+  const real r = conv_direct_input(cell, data, basin_alone, BASIN_STREAM_ESTIMATE, trial, step,
+                                   block, a, v, inverse, active, residual, sum, patch);
+  const real along = conv_direct_along(cell, basin_alone, v, inverse, columns, sum);
   out[0] = r_set(0.5) * r * r;
   for (int64_t j = 0; j < k; j++) out[1 + j] = r * active[j];
   for (int64_t q = 0; q < p; q++) out[1 + k + q] = r * (inverse * r_fnma(along, v[q], sum[q]));

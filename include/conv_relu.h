@@ -49,15 +49,7 @@
 #ifndef BASIN_CONV_RELU_H
 #define BASIN_CONV_RELU_H
 
-#include "model.h"
-
-/* a vector's origin, with the given values as an offset into data */
-typedef struct conv_source {
-  int kind; /* enum basin_source */
-  int64_t length;
-  double scale;
-  int64_t value; /* offset of [length] values where kind is BASIN_GIVEN */
-} conv_source;
+#include "draw.h"
 
 typedef struct conv_cell {
   int64_t k, p;
@@ -75,7 +67,7 @@ typedef struct conv_cell {
   double forcing;     /* (1'a*)^2 / ((k+pi-1) (1-nu)) */
   double tolerance, tolerance_spurious; /* of the tolerance rule */
   int64_t inputs;                       /* B, of a sampled gradient */
-  conv_source initial_a, initial_v;
+  draw_source initial_a, initial_v;
   int64_t f2, teacher_a, teacher_v; /* offsets into data: [k], [k], [p] */
 } conv_cell;
 
@@ -324,47 +316,18 @@ BASIN_HD void conv_observe(const conv_cell *cell, const conv_state *s, real out[
 
 /* ---------------------------------------------------------------- initialisation */
 
-enum { CONV_VECTOR_A = 0, CONV_VECTOR_V = 1 }; /* numbers of the initial vectors: random streams */
-
-/* entries 2 block and 2 block + 1 of the drawn direction, or of the given vector (0 past its end) */
-BASIN_HD void conv_entries(const conv_cell *cell, const conv_source *source, const double *data,
-                           int vector, bits trial, int64_t block, real *x, real *y) {
-  const int64_t j = 2 * block;
-  if (source->kind == BASIN_GIVEN) {
-    *x = r_set(data[source->value + j]);
-    *y = r_set(j + 1 < source->length ? data[source->value + j + 1] : 0.0);
-  } else {
-    basin_normals(cell->key, BASIN_STREAM_DIRECTION + vector, trial, 0, (uint64_t)block, x, y);
-    if (j + 1 >= source->length) *y = r_set(0.0);
-  }
-}
-
-/* the factor that makes the drawn direction of squared length `norm2` the vector itself */
-BASIN_HD real conv_factor(const conv_cell *cell, const conv_source *source, int vector, bits trial,
-                          real norm2) {
-  if (source->kind == BASIN_GIVEN) return r_set(1.0);
-  if (source->kind == BASIN_NORMAL) return r_set(source->scale);
-  real length = r_set(source->scale);
-  if (source->kind == BASIN_BALL) {
-    bits low, high;
-    basin_words(cell->key, BASIN_STREAM_RADIUS + vector, trial, 0, 0, &low, &high);
-    length = length * r_exp(r_log(r_uniform_positive(low)) * r_set(1.0 / (double)source->length));
-  }
-  return length / r_sqrt(norm2);
-}
-
 BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *s) {
   const double *f2 = data + cell->f2;
   real sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
   for (int64_t j = 0; j < cell->k; j += 2) {
     real z0, z1;
-    conv_entries(cell, &cell->initial_a, data, CONV_VECTOR_A, trial, j / 2, &z0, &z1);
+    draw_pair(&cell->initial_a, data, trial, 0, j / 2, &z0, &z1);
     sum = sum + (z0 + z1);
     along = r_fma(z0, r_set(f2[j]), along);
     if (j + 1 < cell->k) along = r_fma(z1, r_set(f2[j + 1]), along);
     norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
   }
-  const real factor = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2);
+  const real factor = draw_factor(&cell->initial_a, trial, 0, norm2);
   const real first = sum / r_set(cell->root_k);
   const real rest2 = r_max(r_fnma(along, along, r_fnma(first, first, norm2)), r_set(0.0));
   const int spanned = cell->k == 1 ||
@@ -384,7 +347,7 @@ BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, bits trial
   /* three passes over the same numbers: the drawn length, then v and v'v*, then |v - v* v'v*| */
   for (int pass = 0; pass < 3; pass++) {
     for (int64_t j = 0; j < cell->p; j += 2) {
-      conv_entries(cell, &cell->initial_v, data, CONV_VECTOR_V, trial, j / 2, &z[0], &z[1]);
+      draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[0], &z[1]);
       for (int64_t i = 0; i < 2 && j + i < cell->p; i++) {
         const real v = r_fma(factor, z[i], shift), v_teacher = r_set(v_star[j + i]);
         const real rest = r_fnma(along, v_teacher, v);
@@ -393,7 +356,7 @@ BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, bits trial
         if (pass == 2) rest2 = r_fma(rest, rest, rest2);
       }
     }
-    if (pass == 0) factor = conv_factor(cell, &cell->initial_v, CONV_VECTOR_V, trial, norm2);
+    if (pass == 0) factor = draw_factor(&cell->initial_v, trial, 0, norm2);
   }
 
   /* the angle, without loss of accuracy at either end: 1 -+ cos phi = sin^2 phi / (1 +- cos phi) */
@@ -430,24 +393,6 @@ static inline int64_t conv_data_size(const basin_setting *setting) {
   return 3 * setting->teacher[0].length + 2 * setting->teacher[1].length;
 }
 
-/* copy the given values behind those already there; return their offset */
-static inline int64_t conv_put(double *data, int64_t *used, const double *value, int64_t length) {
-  const int64_t offset = *used;
-  for (int64_t j = 0; j < length; j++) data[offset + j] = value ? value[j] : 0.0;
-  *used += length;
-  return offset;
-}
-
-static inline conv_source conv_put_source(double *data, int64_t *used, const basin_vector *vector) {
-  conv_source source;
-  memset(&source, 0, sizeof source);
-  source.kind = (int)vector->source;
-  source.length = vector->length;
-  source.scale = vector->scale;
-  source.value = conv_put(data, used, vector->value, vector->length);
-  return source;
-}
-
 /* constants of a checked cell; shift: see conv_cell */
 static inline void conv_prepare(const basin_setting *setting, double shift, conv_cell *cell,
                                 double *data) {
@@ -458,16 +403,18 @@ static inline void conv_prepare(const basin_setting *setting, double shift, conv
   cell->p = v_star->length;
   cell->key = setting->key;
   cell->shift = shift;
-  cell->teacher_a = conv_put(data, &used, a_star->value, cell->k);
-  cell->teacher_v = conv_put(data, &used, v_star->value, cell->p);
-  cell->initial_a = conv_put_source(data, &used, &setting->initial[0]);
-  cell->initial_v = conv_put_source(data, &used, &setting->initial[1]);
+  cell->teacher_a = draw_put_values(data, &used, a_star->value, cell->k);
+  cell->teacher_v = draw_put_values(data, &used, v_star->value, cell->p);
+  cell->initial_a = draw_put(data, &used, &setting->initial[0], setting->key,
+                             BASIN_STREAM_DIRECTION + 0, BASIN_STREAM_RADIUS + 0);
+  cell->initial_v = draw_put(data, &used, &setting->initial[1], setting->key,
+                             BASIN_STREAM_DIRECTION + 1, BASIN_STREAM_RADIUS + 1);
 
   /* a* in the directions f1 and f2; f2 is zero where a* is a multiple of 1 */
   double sum = 0, rest2 = 0, mean;
   for (int64_t j = 0; j < cell->k; j++) sum += a_star->value[j];
   mean = sum / (double)cell->k;
-  cell->f2 = conv_put(data, &used, NULL, cell->k);
+  cell->f2 = draw_put_values(data, &used, NULL, cell->k);
   for (int64_t j = 0; j < cell->k; j++) {
     const double rest = a_star->value[j] - mean;
     data[cell->f2 + j] = rest;
@@ -525,17 +472,17 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
   double norm2_a = 0, norm2_v = 0;
   for (int64_t j = 0; j < cell->k; j += 2) {
     double unused, *second = j + 1 < cell->k ? &a[j + 1] : &unused;
-    conv_entries(cell, &cell->initial_a, data, CONV_VECTOR_A, trial, j / 2, &a[j], second);
+    draw_pair(&cell->initial_a, data, trial, 0, j / 2, &a[j], second);
     norm2_a = r_fma(*second * (second != &unused), *second, r_fma(a[j], a[j], norm2_a));
   }
   for (int64_t j = 0; j < cell->p; j += 2) {
     double unused = 0, *second = j + 1 < cell->p ? &v[j + 1] : &unused;
-    conv_entries(cell, &cell->initial_v, data, CONV_VECTOR_V, trial, j / 2, &v[j], second);
+    draw_pair(&cell->initial_v, data, trial, 0, j / 2, &v[j], second);
     norm2_v = r_fma(*second, *second, r_fma(v[j], v[j], norm2_v));
   }
 
   /* a_t = a* + e1 f1 + e2 f2 + (perp_t / perp_0) (rest of a_0 - a*) */
-  const double factor_a = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2_a);
+  const double factor_a = draw_factor(&cell->initial_a, trial, 0, norm2_a);
   const double kept = start.perp > 0 ? now->perp / start.perp : 0.0, root = cell->root_k;
   for (int64_t j = 0; j < cell->k; j++) {
     const double a_star = data[cell->teacher_a + j];
@@ -544,7 +491,7 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
   }
 
   /* v_t = |v| (cos phi v* + side sin phi n), n the unit vector of v_0 - v* v*'v_0 */
-  const double factor_v = conv_factor(cell, &cell->initial_v, CONV_VECTOR_V, trial, norm2_v);
+  const double factor_v = draw_factor(&cell->initial_v, trial, 0, norm2_v);
   double along = 0, rest2 = 0;
   for (int64_t j = 0; j < cell->p; j++) {
     v[j] = r_fma(factor_v, v[j], cell->shift);
@@ -569,13 +516,18 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
   X(k, 25, 1, 1 << 24, 1, "1", "number of patches: length of a") \
   X(p, 8, 1, 1 << 24, 1, "1", "size of a patch: length of " second)
 
-#define CONV_TEACHER(X)        \
-  X(a, k, "output weights a*") \
-  X(v, p, "filter v*, of length 1")
+#define CONV_TEACHER(X)             \
+  X(a, one, k, "output weights a*") \
+  X(v, one, p, "filter v*, of length 1")
 
 #define CONV_OUTCOMES                                                                \
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
    BASIN_CAN(BASIN_UNRESOLVED))
+
+#define CONV_AT "the squared distance |a - a*|^2 + |v/|v| - v*|^2 to the global optimum"
+#define CONV_AT_SPURIOUS "the same to the spurious one"
+
+#define BASIN_HAS_population BASIN_REGISTERS
 
 /* the functions of model.h that differ in the name and in weight_norm alone */
 #define CONV_FUNCTIONS(name, weight_norm)                                                          \

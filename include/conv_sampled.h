@@ -20,7 +20,7 @@
  *
  * Sums over patches are taken in columns: patch j belongs to column j mod 32, a column adds up in the order of
  * j, and the columns are added by halving (32 to 16, ...). So any team of up to 32 threads can share a trial
- * and come to the same bits.
+ * and come to the same bits. Sums over the p entries of a filter are taken in their order, by every thread for itself.
  *
  * Operations of one input: direct draws p k normals (basin_normals) and does 4 flop on each, 3 for every
  * column and entry of v; projected draws 2 k normals and does about 20 k flop.
@@ -28,6 +28,7 @@
 #ifndef BASIN_CONV_SAMPLED_H
 #define BASIN_CONV_SAMPLED_H
 
+#include "chi_square.h"
 #include "conv_relu.h"
 
 enum { CONV_COLUMNS = 32 };
@@ -62,15 +63,8 @@ BASIN_HD int conv_columns(int64_t k) {
   return columns;
 }
 
-/* the sum of the columns, which are used up */
-BASIN_HD real conv_add_columns(real *column, int columns) {
-  for (int half = columns / 2; half > 0; half /= 2)
-    for (int c = 0; c < half; c++) column[c] = column[c] + column[c + half];
-  return column[0];
-}
-
-BASIN_HD void conv_clear(real *x, int64_t count) {
-  for (int64_t i = 0; i < count; i++) x[i] = r_set(0.0);
+BASIN_HD void conv_clear(basin_team team, real *x, int64_t count) {
+  BASIN_TEAM_FOR(team, i, count) x[i] = r_set(0.0);
 }
 
 BASIN_HD real conv_relu(real x) { return r_max(x, r_set(0.0)); }
@@ -100,16 +94,21 @@ BASIN_HD void conv_reduce_a(const conv_cell *cell, const double *data, const rea
 }
 
 /* a_0, the same as for the population gradient */
-BASIN_HD void conv_sampled_start_a(const conv_cell *cell, const double *data, bits trial, real *a) {
-  real norm2 = r_set(0.0), z0, z1;
-  for (int64_t j = 0; j < cell->k; j += 2) {
-    conv_entries(cell, &cell->initial_a, data, CONV_VECTOR_A, trial, j / 2, &z0, &z1);
-    a[j] = z0;
-    if (j + 1 < cell->k) a[j + 1] = z1;
-    norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
+BASIN_HD void conv_sampled_start_a(const conv_cell *cell, const double *data, basin_team team,
+                                   bits trial, real *a) {
+  real norm2 = r_set(0.0);
+  BASIN_TEAM_FOR(team, block, (cell->k + 1) / 2) {
+    real z[2];
+    draw_pair(&cell->initial_a, data, trial, 0, block, &z[0], &z[1]);
+    a[2 * block] = z[0];
+    if (2 * block + 1 < cell->k) a[2 * block + 1] = z[1];
   }
-  const real factor = conv_factor(cell, &cell->initial_a, CONV_VECTOR_A, trial, norm2);
-  for (int64_t j = 0; j < cell->k; j++) a[j] = factor * a[j];
+  team_sync(team);
+  for (int64_t j = 0; j < cell->k; j++) norm2 = r_fma(a[j], a[j], norm2);
+  const real factor = draw_factor(&cell->initial_a, trial, 0, norm2);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, j, cell->k) a[j] = factor * a[j];
+  team_sync(team);
 }
 
 /* ---------------------------------------------------------------- direct */
@@ -119,31 +118,39 @@ static inline int64_t conv_direct_states(const basin_setting *setting) {
   return setting->teacher[0].length + setting->teacher[1].length;
 }
 
-/* scratch: one patch [p]; sigma(u) and grad_a [k] each; the columns of one input and of all [columns][p] */
+/* from one column to the next: odd, so that the threads of a team use different banks of memory */
+BASIN_HD int64_t conv_direct_stride(int64_t p) { return p | 1; }
+
+/* scratch: sigma(u) and grad_a [k] each; the columns of the residual, of one input and of all, and, where columns
+   have more than one patch, a patch for each */
 static inline int64_t conv_direct_work(const basin_setting *setting) {
-  const int64_t k = setting->teacher[0].length, p = setting->teacher[1].length;
-  return p + 2 * k + 2 * conv_columns(k) * p;
+  const int64_t k = setting->teacher[0].length, columns = conv_columns(k);
+  return 2 * k + columns +
+         (k > columns ? 3 : 2) * columns * conv_direct_stride(setting->teacher[1].length);
 }
 
-BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, bits trial, real *x,
-                                int weight_norm) {
-  real *v = x + cell->k, z[2], norm2 = r_set(0.0);
-  conv_sampled_start_a(cell, data, trial, x);
-  for (int64_t q = 0; q < cell->p; q += 2) {
-    conv_entries(cell, &cell->initial_v, data, CONV_VECTOR_V, trial, q / 2, &z[0], &z[1]);
-    for (int64_t i = 0; i < 2 && q + i < cell->p; i++) {
-      v[q + i] = z[i];
-      norm2 = r_fma(z[i], z[i], norm2);
-    }
+BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, basin_team team,
+                                bits trial, real *x, int weight_norm) {
+  real *v = x + cell->k, norm2 = r_set(0.0), length2 = r_set(0.0);
+  conv_sampled_start_a(cell, data, team, trial, x);
+  BASIN_TEAM_FOR(team, block, (cell->p + 1) / 2) {
+    real z[2];
+    draw_pair(&cell->initial_v, data, trial, 0, block, &z[0], &z[1]);
+    v[2 * block] = z[0];
+    if (2 * block + 1 < cell->p) v[2 * block + 1] = z[1];
   }
-  const real factor = conv_factor(cell, &cell->initial_v, CONV_VECTOR_V, trial, norm2);
-  real length2 = r_set(0.0);
-  for (int64_t q = 0; q < cell->p; q++) {
-    v[q] = r_fma(factor, v[q], r_set(cell->shift));
-    length2 = r_fma(v[q], v[q], length2);
-  }
+  team_sync(team);
+  for (int64_t q = 0; q < cell->p; q++) norm2 = r_fma(v[q], v[q], norm2);
+  const real factor = draw_factor(&cell->initial_v, trial, 0, norm2);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, q, cell->p) v[q] = r_fma(factor, v[q], r_set(cell->shift));
+  team_sync(team);
+  for (int64_t q = 0; q < cell->p; q++) length2 = r_fma(v[q], v[q], length2);
   const real scale = r_set(1.0) / r_sqrt(length2);
-  for (int64_t q = 0; q < cell->p && !weight_norm; q++) v[q] = scale * v[q];
+  if (weight_norm) return;
+  team_sync(team);
+  BASIN_TEAM_FOR(team, q, cell->p) v[q] = scale * v[q];
+  team_sync(team);
 }
 
 /* the p normals of the patch whose first block is `block`, and their products with v and v* */
@@ -168,76 +175,103 @@ BASIN_HD void conv_draw_patch(const conv_cell *cell, const double *data, bits tr
 /* Philox blocks of an input of which every number is drawn */
 BASIN_HD int64_t conv_direct_blocks(int64_t k, int64_t p) { return k * ((p + 1) / 2); }
 
-/* Draws the input whose first block is `block` and returns its residual r_i. inverse: 1/|v|; z [p]: scratch;
-   active [k]: sigma(u_ij); sum [columns][p]: sum_j a_j 1{u_ij > 0} Z_ij in columns, so that G_i = r_i sum. */
-BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, int stream, bits trial,
-                                bits step, bits block, const real *a, const real *v, real inverse,
-                                real *z, real *active, real *sum) {
-  const int64_t k = cell->k, p = cell->p;
-  const bits blocks = b_set((uint64_t)((p + 1) / 2));
+/* Draws the input whose first block is `block` and returns its residual r_i. inverse: 1/|v|; active [k]: sigma(u_ij);
+   input [columns][stride]: sum_j a_j 1{u_ij > 0} Z_ij in columns, so that G_i = r_i times their sum; residual
+   [columns] and patch [columns][stride]: scratch. Columns without a patch are left as they are. Patch j, a_j and what
+   belongs to them are used by one thread of the team alone, that of column j mod 32. */
+BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin_team team,
+                                int stream, bits trial, bits step, bits block, const real *a,
+                                const real *v, real inverse, real *active, real *residual,
+                                real *input, real *patch) {
+  const int64_t k = cell->k, p = cell->p, stride = conv_direct_stride(p);
+  const uint64_t blocks = (uint64_t)((p + 1) / 2);
   const int columns = conv_columns(k);
   const real zero = r_set(0.0);
-  real residual[CONV_COLUMNS];
-  conv_clear(sum, columns * p);
-  conv_clear(residual, columns);
-  for (int64_t j = 0; j < k; j++, block = block + blocks) {
-    const int c = (int)(j % columns);
-    real u, t;
-    conv_draw_patch(cell, data, trial, step, stream, block, v, z, &u, &t);
-    active[j] = conv_relu(u * inverse);
-    residual[c] = r_fma(a[j], active[j], residual[c]);
-    residual[c] = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), residual[c]);
-    const real weight = r_select(r_lt(zero, u), a[j], zero);
-    real *to = sum + c * p;
-    for (int64_t q = 0; q < p; q++) to[q] = r_fma(weight, z[q], to[q]);
+  BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
+    real sum = zero, *to = input + c * stride;
+    for (int64_t j = c; j < k; j += columns) {
+      real u, t, *z = j == c ? to : patch + c * stride;
+      conv_draw_patch(cell, data, trial, step, stream, block + b_set((uint64_t)j * blocks), v, z,
+                      &u, &t);
+      active[j] = conv_relu(u * inverse);
+      sum = r_fma(a[j], active[j], sum);
+      sum = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), sum);
+      const real weight = r_select(r_lt(zero, u), a[j], zero);
+      if (j == c)
+        for (int64_t q = 0; q < p; q++) to[q] = r_fma(weight, z[q], zero);
+      else
+        for (int64_t q = 0; q < p; q++) to[q] = r_fma(weight, z[q], to[q]);
+    }
+    residual[c] = sum;
   }
-  return conv_add_columns(residual, columns);
+  return team_sum(team, residual, columns);
 }
 
-/* G, column after column at once, into the first p of sum [columns][p]; the part of it along v, times 1/|v| */
-BASIN_HD real conv_direct_along(const conv_cell *cell, const real *v, real inverse, int columns,
-                                real *sum) {
-  const int64_t p = cell->p;
+/* G, the sum of its columns, into the first of them; returns its part along v, times 1/|v| */
+BASIN_HD real conv_direct_along(const conv_cell *cell, basin_team team, const real *v, real inverse,
+                                int columns, real *all) {
+  const int64_t p = cell->p, stride = conv_direct_stride(p);
   real along = r_set(0.0);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, q, p)
   for (int half = columns / 2; half > 0; half /= 2)
-    for (int64_t q = 0; q < half * p; q++) sum[q] = sum[q] + sum[q + half * p];
-  for (int64_t q = 0; q < p; q++) along = r_fma(sum[q], v[q], along);
+    for (int64_t c = 0; c < half; c++)
+      all[c * stride + q] = all[c * stride + q] + all[(c + half) * stride + q];
+  team_sync(team);
+  for (int64_t q = 0; q < p; q++) along = r_fma(all[q], v[q], along);
   return along * (inverse * inverse);
+}
+
+/* v moves along the part of G that is orthogonal to v */
+BASIN_HD void conv_direct_move(const conv_cell *cell, const conv_sampled_rates *rate,
+                               basin_team team, real inverse, real *all, int columns, real *v,
+                               int weight_norm) {
+  const int64_t p = cell->p;
+  const real along = conv_direct_along(cell, team, v, inverse, columns, all);
+  const real rate_w = rate->rate_w * inverse;
+  real length2 = r_set(0.0);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, q, p) v[q] = r_fnma(rate_w, r_fnma(along, v[q], all[q]), v[q]);
+  team_sync(team);
+  if (weight_norm) return;
+  for (int64_t q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
+  const real scale = r_set(1.0) / r_sqrt(length2);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, q, p) v[q] = scale * v[q];
+  team_sync(team);
 }
 
 /* one step; x: the state, work: the scratch, step: the number of steps taken so far */
 BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
-                               const conv_sampled_rates *rate, bits trial, bits step, real *work,
-                               real *x, int weight_norm) {
-  const int64_t k = cell->k, p = cell->p;
+                               const conv_sampled_rates *rate, basin_team team, bits trial,
+                               bits step, real *work, real *x, int weight_norm) {
+  const int64_t k = cell->k, p = cell->p, stride = conv_direct_stride(p);
   const int columns = conv_columns(k);
   const real zero = r_set(0.0);
-  real *a = x, *v = x + k, *z = work, *active = z + p, *grad = active + k, *input = grad + k,
-       *all = input + columns * p;
+  real *a = x, *v = x + k, *active = work, *grad = active + k, *residual = grad + k,
+       *input = residual + columns, *all = input + columns * stride,
+       *patch = all + columns * stride;
   const uint64_t blocks = (uint64_t)conv_direct_blocks(k, p);
   real length2 = zero;
   for (int64_t q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
   const real inverse = r_set(1.0) / r_sqrt(length2);
 
-  conv_clear(grad, k);
-  conv_clear(all, columns * p);
+  conv_clear(team, grad, k);
+  BASIN_TEAM_FOR(team, c, columns) {
+    residual[c] = zero;
+    for (int64_t q = 0; q < p; q++) input[c * stride + q] = all[c * stride + q] = zero;
+  }
   for (int64_t i = 0; i < cell->inputs; i++) {
-    const real r = conv_direct_input(cell, data, BASIN_STREAM_INPUT, trial, step,
-                                     b_set((uint64_t)i * blocks), a, v, inverse, z, active, input);
-    for (int64_t j = 0; j < k; j++) grad[j] = r_fma(r, active[j], grad[j]);
-    for (int64_t q = 0; q < columns * p; q++) all[q] = r_fma(r, input[q], all[q]);
+    const real r = conv_direct_input(cell, data, team, BASIN_STREAM_INPUT, trial, step,
+                                     b_set((uint64_t)i * blocks), a, v, inverse, active, residual,
+                                     input, patch);
+    BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r, active[j], grad[j]);
+    BASIN_TEAM_FOR(team, c, columns)
+    for (int64_t q = c * stride; q < c * stride + p; q++) all[q] = r_fma(r, input[q], all[q]);
   }
-
-  const real along = conv_direct_along(cell, v, inverse, columns, all);
-  const real rate_w = rate->rate_w * inverse;
-  length2 = zero;
-  for (int64_t q = 0; q < p; q++) {
-    v[q] = r_fnma(rate_w, r_fnma(along, v[q], all[q]), v[q]);
-    length2 = r_fma(v[q], v[q], length2);
-  }
-  const real scale = r_set(1.0) / r_sqrt(length2);
-  for (int64_t q = 0; q < p && !weight_norm; q++) v[q] = scale * v[q];
-  for (int64_t j = 0; j < k; j++) a[j] = r_fnma(rate->rate_a, grad[j], a[j]);
+  conv_direct_move(cell, rate, team, inverse, all, columns, v, weight_norm);
+  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(rate->rate_a, grad[j], a[j]);
+  team_sync(team);
 }
 
 /* the state of conv_relu.h: what the rules and the observables are made of */
@@ -265,96 +299,81 @@ static inline int64_t conv_projected_states(const basin_setting *setting) {
   return setting->teacher[0].length + 3;
 }
 
-/* scratch: sigma(u) and grad_a [k] each */
+/* scratch: sigma(u) and grad_a [k] each; five numbers of every column */
 static inline int64_t conv_projected_work(const basin_setting *setting) {
-  return 2 * setting->teacher[0].length;
+  const int64_t k = setting->teacher[0].length;
+  return 2 * k + 5 * conv_columns(k);
 }
 
-BASIN_HD void conv_projected_start(const conv_cell *cell, const double *data, bits trial, real *x,
-                                   int weight_norm) {
+BASIN_HD void conv_projected_start(const conv_cell *cell, const double *data, basin_team team,
+                                   bits trial, real *x, int weight_norm) {
   conv_state s;
   const real two = r_set(2.0);
-  conv_sampled_start_a(cell, data, trial, x);
+  conv_sampled_start_a(cell, data, team, trial, x);
   conv_start_v(cell, data, trial, &s, weight_norm);
-  x[cell->k] = (s.y - s.x) * (s.y + s.x);
-  x[cell->k + 1] = two * s.x * s.y;
-  x[cell->k + 2] = s.shrink;
-}
-
-/* A chi-square number with the degrees of freedom, p - 2: none for 0, a squared normal for 1, else twice
-   Marsaglia and Tsang's gamma (2000), whose attempts are the blocks of a stream of their own. */
-BASIN_HD real conv_chi_square(const conv_cell *cell, bits trial, bits step) {
-  const int64_t freedom = cell->p - 2;
-  const real zero = r_set(0.0), one = r_set(1.0);
-  real z0, z1, result = zero;
-  if (freedom <= 0) return zero;
-  basin_normals_at(cell->key, BASIN_STREAM_CHI, trial, step, 0, &z0, &z1);
-  if (freedom == 1) return z0 * z0;
-  const double d = 0.5 * (double)freedom - 1.0 / 3.0, c = 1 / sqrt(9 * d);
-  mask open = r_lt(zero, one);
-  for (uint64_t attempt = 0; m_any(open); attempt += 2) {
-    bits low, high;
-    if (attempt) basin_normals_at(cell->key, BASIN_STREAM_CHI, trial, step, attempt, &z0, &z1);
-    basin_words_at(cell->key, BASIN_STREAM_CHI, trial, step, attempt + 1, &low, &high);
-    const real root = r_fma(r_set(c), z0, one), cube = root * root * root;
-    const mask positive = r_lt(zero, root);
-    const real safe = r_select(positive, cube, one);
-    const real bound = r_fma(r_set(0.5) * z0, z0, r_set(d) * ((one - cube) + r_log(safe)));
-    const mask accepted = m_and(positive, r_lt(r_log(r_uniform_positive(low)), bound));
-    result = r_select(m_and(open, accepted), r_set(2 * d) * cube, result);
-    open = m_and(open, m_not(accepted));
+  if (team.rank == 0) {
+    x[cell->k] = (s.y - s.x) * (s.y + s.x);
+    x[cell->k + 1] = two * s.x * s.y;
+    x[cell->k + 2] = s.shrink;
   }
-  return result;
+  team_sync(team);
 }
 
 BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
-                                  const conv_sampled_rates *rate, bits trial, bits step, real *work,
-                                  real *x, int weight_norm) {
+                                  const conv_sampled_rates *rate, basin_team team, bits trial,
+                                  bits step, real *work, real *x, int weight_norm) {
   const int64_t k = cell->k;
   const int columns = conv_columns(k);
-  const real zero = r_set(0.0), one = r_set(1.0), cosine = x[k], sine = x[k + 1];
-  real *a = x, *active = work, *grad = active + k;
-  real residual[CONV_COLUMNS], across[CONV_COLUMNS], square[CONV_COLUMNS], all_across[CONV_COLUMNS],
-      all_square[CONV_COLUMNS];
+  const real zero = r_set(0.0), one = r_set(1.0), cosine = x[k], sine = x[k + 1], shrink = x[k + 2];
+  real *a = x, *active = work, *grad = active + k, *residual = grad + k,
+       *across = residual + columns, *square = across + columns, *all_across = square + columns,
+       *all_square = all_across + columns;
 
-  conv_clear(grad, k);
-  conv_clear(all_across, columns);
-  conv_clear(all_square, columns);
+  conv_clear(team, grad, k);
+  BASIN_TEAM_FOR(team, c, columns)
+  residual[c] = across[c] = square[c] = all_across[c] = all_square[c] = zero;
   for (int64_t i = 0; i < cell->inputs; i++) {
-    conv_clear(residual, columns);
-    conv_clear(across, columns);
-    conv_clear(square, columns);
-    for (int64_t j = 0; j < k; j++) {
-      const int c = (int)(j % columns);
-      real u, xi;
-      basin_normals_at(cell->key, BASIN_STREAM_INPUT, trial, step, (uint64_t)(i * k + j), &u, &xi);
-      const real t = r_fma(cosine, u, sine * xi);
-      active[j] = conv_relu(u);
-      residual[c] = r_fma(a[j], active[j], residual[c]);
-      residual[c] = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), residual[c]);
-      const real weight = r_select(r_lt(zero, u), a[j], zero);
-      across[c] = r_fma(weight, xi, across[c]);
-      square[c] = r_fma(weight, weight, square[c]);
+    BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
+      real sum = zero, sum_across = zero, sum_square = zero;
+      for (int64_t j = c; j < k; j += columns) {
+        real u, xi;
+        basin_normals_at(cell->key, BASIN_STREAM_INPUT, trial, step, (uint64_t)(i * k + j), &u,
+                         &xi);
+        const real t = r_fma(cosine, u, sine * xi);
+        active[j] = conv_relu(u);
+        sum = r_fma(a[j], active[j], sum);
+        sum = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), sum);
+        const real weight = r_select(r_lt(zero, u), a[j], zero);
+        sum_across = r_fma(weight, xi, sum_across);
+        sum_square = r_fma(weight, weight, sum_square);
+      }
+      residual[c] = sum;
+      across[c] = sum_across;
+      square[c] = sum_square;
     }
-    const real r = conv_add_columns(residual, columns), r2 = r * r;
-    for (int64_t j = 0; j < k; j++) grad[j] = r_fma(r, active[j], grad[j]);
-    for (int c = 0; c < columns; c++) {
+    const real r = team_sum(team, residual, columns), r2 = r * r;
+    BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r, active[j], grad[j]);
+    BASIN_TEAM_FOR(team, c, columns) {
       all_across[c] = r_fma(r, across[c], all_across[c]);
       all_square[c] = r_fma(r2, square[c], all_square[c]);
     }
   }
 
+  const real chi = basin_chi_square(cell->key, BASIN_STREAM_CHI, cell->p - 2, trial, step, 0);
+
   /* in units of |v|: v moves by -along n, and by `off` orthogonal to v and v* */
-  const real pull = rate->rate_w * x[k + 2];
-  const real along = pull * conv_add_columns(all_across, columns);
-  const real off2 = pull * pull *
-                    (conv_add_columns(all_square, columns) * conv_chi_square(cell, trial, step));
+  const real pull = rate->rate_w * shrink;
+  const real along = pull * team_sum(team, all_across, columns);
+  const real off2 = pull * pull * (team_sum(team, all_square, columns) * chi);
   const real length2 = one + r_fma(along, along, off2), length = r_sqrt(length2);
   const real side = r_fma(along, cosine, sine);
-  x[k] = r_fnma(along, sine, cosine) / length;
-  x[k + 1] = r_sqrt(r_fma(side, side, off2)) / length;
-  if (weight_norm) x[k + 2] = x[k + 2] / length2;
-  for (int64_t j = 0; j < k; j++) a[j] = r_fnma(rate->rate_a, grad[j], a[j]);
+  if (team.rank == 0) {
+    x[k] = r_fnma(along, sine, cosine) / length;
+    x[k + 1] = r_sqrt(r_fma(side, side, off2)) / length;
+    if (weight_norm) x[k + 2] = shrink / length2;
+  }
+  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(rate->rate_a, grad[j], a[j]);
+  team_sync(team);
 }
 
 BASIN_HD void conv_projected_reduce(const conv_cell *cell, const double *data, const real *x,
@@ -373,12 +392,14 @@ static inline void conv_projected_vectors(const conv_cell *cell, const double *x
 
 /* ---------------------------------------------------------------- what the two models share */
 
-#define BASIN_HAS_SAMPLERS 1
+#define BASIN_HAS_direct BASIN_ARRAYS
+#define BASIN_HAS_projected BASIN_ARRAYS
 
 /* what is wrong with the sampled gradient, or NULL */
-static inline const char *conv_sampler_check(const basin_setting *setting) {
+static inline const char *conv_gradient_check(const basin_setting *setting) {
+  if (setting->gradient.dynamics == BASIN_POPULATION) return NULL;
   const double k = (double)setting->teacher[0].length, p = (double)setting->teacher[1].length;
-  const int direct = setting->gradient.sampler == BASIN_DIRECT;
+  const int direct = setting->gradient.dynamics == BASIN_DIRECT;
   const double blocks = (double)setting->gradient.inputs * k *
                         (direct ? (double)(int64_t)((p + 1) / 2) : 1);
   if (!direct && p < 2)
@@ -399,27 +420,35 @@ static inline const char *conv_sampler_check(const basin_setting *setting) {
   static inline int64_t name##_##sampler##_work(const basin_setting *setting) {                 \
     return conv_##sampler##_work(setting);                                                      \
   }                                                                                             \
+  static inline int name##_##sampler##_team(const basin_setting *setting) {                     \
+    return conv_columns(setting->teacher[0].length);                                            \
+  }                                                                                             \
   static inline void name##_##sampler##_stage_prepare(const conv_cell *cell, const double *eta, \
                                                       conv_sampled_stage *stage) {              \
     conv_sampled_stage_prepare(cell, eta, stage);                                               \
   }                                                                                             \
-  BASIN_HD void name##_##sampler##_start(const conv_cell *cell, const double *data, bits trial, \
-                                         real *x) {                                             \
-    conv_##sampler##_start(cell, data, trial, x, weight_norm);                                  \
+  BASIN_HD void name##_##sampler##_start(const conv_cell *cell, const double *data,             \
+                                         basin_team team, bits trial, real *work, real *x) {    \
+    (void)work;                                                                                 \
+    conv_##sampler##_start(cell, data, team, trial, x, weight_norm);                            \
   }                                                                                             \
   BASIN_HD void name##_##sampler##_step(const conv_cell *cell, const double *data,              \
-                                        const conv_sampled_rates *rates, bits trial, bits step, \
-                                        real *work, real *x) {                                  \
-    conv_##sampler##_step(cell, data, rates, trial, step, work, x, weight_norm);                \
+                                        const conv_sampled_rates *rates, basin_team team,       \
+                                        bits trial, bits step, real *work, real *x) {           \
+    conv_##sampler##_step(cell, data, rates, team, trial, step, work, x, weight_norm);          \
   }                                                                                             \
   BASIN_HD void name##_##sampler##_reached(const conv_cell *cell, const double *data,           \
-                                           const real *x, mask *outcome) {                      \
+                                           basin_team team, real *work, const real *x,          \
+                                           mask *outcome) {                                     \
+    (void)team, (void)work;                                                                     \
     conv_state s;                                                                               \
     conv_##sampler##_reduce(cell, data, x, &s);                                                 \
     conv_reached(cell, &s, outcome);                                                            \
   }                                                                                             \
   BASIN_HD void name##_##sampler##_observe(const conv_cell *cell, const double *data,           \
-                                           const real *x, real *out) {                          \
+                                           basin_team team, real *work, const real *x,          \
+                                           real *out) {                                         \
+    (void)team, (void)work;                                                                     \
     conv_state s;                                                                               \
     conv_##sampler##_reduce(cell, data, x, &s);                                                 \
     conv_observe(cell, &s, out);                                                                \

@@ -143,6 +143,82 @@ BASIN_HD real r_copysign(real x, real s) {
 BASIN_HD real r_max(real a, real b) { return r_select(r_lt(b, a), a, b); }
 BASIN_HD real r_min(real a, real b) { return r_select(r_lt(a, b), a, b); }
 
+/* ---- teams ---- */
+
+/* Threads that share one trial, where its state is an array: each takes its share of every BASIN_TEAM_FOR loop, the
+   i whose remainder by the team's size is its rank, and they wait for each other with team_sync where one reads what
+   another has written, or writes what another has read. On a CPU a lane is alone, and a loop is a plain one. */
+typedef struct basin_team {
+  int rank, size;   /* of this thread; of the team: a power of two, at most 32 */
+  unsigned threads; /* the team's threads in their warp, a bit each: neighbours */
+} basin_team;
+
+#define BASIN_TEAM_FOR(team, i, n) for (int64_t i = (team).rank; i < (int64_t)(n); i += (team).size)
+
+/* a macro, so that tests/cudasim sees where each thread waits */
+#if defined(__CUDA_ARCH__) || defined(CUDASIM)
+#define BASIN_ON_DEVICE 1
+#define team_sync(team) ((team).size > 1 ? __syncwarp((team).threads) : (void)0)
+#else
+#define BASIN_ON_DEVICE 0
+#define team_sync(team) ((void)(team))
+#endif
+
+/* the team of one */
+static const basin_team basin_alone = {0, 1, 1};
+
+/* The sum of the columns x[0 .. columns), a power of two, by halving (32 to 16, ...), so that it does not depend on
+   the size of the team. Begins with a team_sync; the columns are used up; all threads of the team get the sum. */
+BASIN_HD real team_sum(basin_team team, real *x, int columns) {
+  team_sync(team);
+#if BASIN_ON_DEVICE
+  /* a thread a column: exchanged among registers, every thread adds the two halves of its own pair */
+  if (team.size == columns) {
+    real sum = x[team.rank];
+    for (int half = columns / 2; half > 0; half /= 2)
+      sum = sum + __shfl_xor_sync(team.threads, sum, half);
+    return sum;
+  }
+#endif
+  for (int half = columns / 2; half > 0; half /= 2) {
+    BASIN_TEAM_FOR(team, c, half) x[c] = x[c] + x[c + half];
+    team_sync(team);
+  }
+  const real sum = x[0];
+  team_sync(team);
+  return sum;
+}
+
+/* columns that so many terms fill, a power of two */
+BASIN_HD int team_columns(int64_t count) {
+  int columns = 1;
+  while (columns < count && columns < 32) columns *= 2;
+  return columns;
+}
+
+/* The sums of x[i] and of x[i] y[i], i < count: term i belongs to column i modulo team_columns(count), and a column
+   adds up in the order of i. column: scratch for 32. What other threads have written is waited for. */
+BASIN_HD real team_total(basin_team team, const real *x, int64_t count, real *column) {
+  const int columns = team_columns(count);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, c, columns) {
+    real sum = r_set(0.0);
+    for (int64_t i = c; i < count; i += columns) sum = sum + x[i];
+    column[c] = sum;
+  }
+  return team_sum(team, column, columns);
+}
+BASIN_HD real team_dot(basin_team team, const real *x, const real *y, int64_t count, real *column) {
+  const int columns = team_columns(count);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, c, columns) {
+    real sum = r_set(0.0);
+    for (int64_t i = c; i < count; i += columns) sum = r_fma(x[i], y[i], sum);
+    column[c] = sum;
+  }
+  return team_sum(team, column, columns);
+}
+
 /* lane i of a value in memory: how the drivers move single trials in and out */
 BASIN_HD double r_lane(const real *x, int i) {
   double y;

@@ -9,23 +9,40 @@
  *   macros
  *     name_TITLE, name_SOURCE             one line each
  *     name_PARAMETERS(X)                  X(name, default, minimum, maximum, integer?, unit, meaning)
- *     name_TEACHER(X), name_INITIAL(X)    X(name, length = a parameter's name, meaning)
+ *     name_TEACHER(X), name_INITIAL(X)    X(name, rows, length, meaning): a vector (rows: one) or a matrix; rows and
+ *                                         length are names of parameters
  *     name_STEP_SIZES(X)                  X(name, meaning)
  *     name_OBSERVABLES(X)                 X(name, unit, meaning)
  *     name_OUTCOMES                       the outcomes a trial can have, or-ed BASIN_CAN(outcome)
+ *     name_AT, name_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
+ *
+ *   for each kind of dynamics that it has, BASIN_HAS_kind: where the state of a trial lies
+ *     BASIN_HAS_population    the expectation's gradient      BASIN_REGISTERS or BASIN_ARRAYS
+ *     BASIN_HAS_flow          the same, gradient flow         BASIN_ARRAYS
+ *     BASIN_HAS_direct        sampled: all of every input     BASIN_ARRAYS
+ *     BASIN_HAS_projected     sampled: equal in distribution  BASIN_ARRAYS
+ *
+ *   BASIN_DRAWN_TEACHERS, where the teachers may be drawn for every trial, as initial vectors are
  *
  *   types
  *     name_cell     constants of one cell, plain data; arrays are offsets into `data`
+ *
+ *   host functions
+ *     const char *name_check(setting, &where)            what is wrong with the setting, or NULL
+ *     const char *name_gradient_check(setting)           what is wrong with setting->gradient, or NULL
+ *     int64_t name_data_size(setting)                    doubles in `data`
+ *     void name_prepare(setting, cell *, double *data)   constants of a cell that passed the check
+ *
+ * For dynamics in registers, of which the state is a few numbers,
+ *
+ *   types
  *     name_stage    constants of one stage of the schedule: `double` members only
  *     name_rates    the same as lanes: the members of name_stage, each a `real`
  *     name_state    the state of BASIN_LANES trials: `real` members only
  *
  *   host functions
- *     const char *name_check(setting, &where)            what is wrong with the setting, or NULL
- *     int64_t name_data_size(setting)                    doubles in `data`
- *     void name_prepare(setting, cell *, double *data)   constants of a cell that passed the check
  *     void name_stage_prepare(cell, eta[], stage *)      constants of a stage
- *     void name_vectors(cell, data, trial, state, out)   full vectors from the state, see basin.h
+ *     void name_vectors(cell, data, trial, state, out)   full vectors from the state, one after another
  *
  *   functions of host and device, BASIN_HD, branch-free up to per-lane selects
  *     void name_start(cell, data, trial, state *)        the random initialisation
@@ -34,18 +51,27 @@
  *     void name_reached(cell, state, outcome[])          tolerance rule: masks of outcomes reached, and diverged
  *     void name_observe(cell, state, out[])              every observable, in the table's order
  *
- * A model with sampled gradients defines BASIN_HAS_SAMPLERS and, for both samplers S of direct and projected,
+ * For dynamics in arrays the names have the kind in them, name_direct_step; a state is an array of `real`, and the
+ * threads of a team may share a trial (hd.h): every function is called by all of them with the same arguments but
+ * `team`, after a team_sync. Who writes to the state does so behind a team_sync, for others may still be reading it,
+ * and ends with one; all threads return the same outcomes and observables.
  *
- *     name_S_state           `real`: a state is an array of name_S_states(setting) of them, with the lanes
- *     name_S_stage, name_S_rates, name_S_stage_prepare()   as above
- *     int64_t name_S_states(setting), name_S_work(setting) lengths of the state and of a scratch array
- *     const char *name_sampler_check(setting)              what is wrong with setting->gradient, or NULL
- *     void name_S_start(cell, data, trial, state *)
- *     void name_S_step(cell, data, rates, trial, step, work, state *)  `step`: steps taken so far, by lane
- *     void name_S_reached(cell, data, state, outcome[]), name_S_observe(cell, data, state, out[])
- *     void name_S_vectors(cell, data, trial, state, out)   NaN for what the state does not know
+ *   types
+ *     name_KIND_state   `real`;   name_KIND_stage, name_KIND_rates   as above
  *
- * There is no early rule for them: no state is beyond the reach of noise.
+ *   host functions
+ *     int64_t name_KIND_states(setting), name_KIND_work(setting)   lengths of the state and of a scratch array
+ *     int name_KIND_team(setting)                        threads that can share a trial: a power of two, at most 32
+ *     name_KIND_stage_prepare(cell, eta[], stage *)
+ *     name_KIND_vectors(cell, data, trial, work, state, out)   NaN for what the state does not know
+ *
+ *   functions of host and device
+ *     name_KIND_start(cell, data, team, trial, work, state)
+ *     name_KIND_step(cell, data, rates, team, trial, step, work, state)   `step`: steps taken so far, by lane
+ *     name_KIND_reached(cell, data, team, work, state, outcome[])   where stop.tolerance is 0: diverged alone
+ *     name_KIND_observe(cell, data, team, work, state, out[])
+ *
+ * An idle lane is stepped on with all rates 0. There is no early rule for dynamics in arrays.
  *
  * A model whose closed forms can be measured against its own inputs defines BASIN_HAS_SAMPLE and
  *
@@ -74,7 +100,8 @@
   X(GLOBAL, "global", "the global optimum")                                  \
   X(SPURIOUS, "spurious", "a spurious stationary point with a larger loss")  \
   X(STATIONARY, "stationary", "some other stationary point")                 \
-  X(DIVERGED, "diverged", "the state left every bound: not a number, or |a - a*|^2 > 1e100")
+  X(DIVERGED, "diverged",                                                    \
+    "the state left every bound: not a number, or a squared length above 1e100")
 
 enum basin_outcome {
 #define BASIN_OUTCOME(name, word, meaning) BASIN_##name,
@@ -84,6 +111,10 @@ enum basin_outcome {
 };
 
 #define BASIN_CAN(outcome) (1u << (outcome))
+
+/* where the state of a trial lies */
+#define BASIN_ARRAYS 1
+#define BASIN_REGISTERS 2
 
 enum {
   BASIN_STEP_SIZES_MAX = 4, /* step sizes of a model */
@@ -99,12 +130,17 @@ enum basin_source {
   BASIN_NORMAL  /* independent N(0, scale^2) entries */
 };
 
+/* or a matrix: what is said of the vector holds for each of its rows */
 typedef struct basin_vector {
   enum basin_source source;
-  int64_t length;
+  int64_t rows, length; /* length: of a row */
   double scale; /* radius or standard deviation; may be negative: the draw with its sign turned */
-  const double *value; /* [length] where given, else NULL */
+  const double *value; /* [rows][length] where given, else NULL */
 } basin_vector;
+
+static inline int64_t basin_vector_size(const basin_vector *vector) {
+  return vector->rows * vector->length;
+}
 
 /* One stage of the schedule. */
 typedef struct basin_stage {
@@ -113,9 +149,8 @@ typedef struct basin_stage {
 } basin_stage;
 
 typedef struct basin_stop {
-  double
-      tolerance; /* stop where the squared distance to the optimum is at most this; 0: the early rule */
-  double tolerance_spurious; /* the same for a spurious one; 0: the same number */
+  double tolerance;          /* stop.at: stop where name_AT is at most this; 0: the early rule */
+  double tolerance_spurious; /* the same for name_AT_SPURIOUS; 0: the same number */
   int64_t max_steps;         /* the trial is unresolved after so many steps */
 } basin_stop;
 
@@ -123,17 +158,20 @@ static inline double basin_tolerance_spurious(const basin_stop *stop) {
   return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;
 }
 
-/* What gradient descent follows: the expectation over the inputs, or the mean over fresh ones at every step. */
-enum basin_sampler {
+/* What a step does: follow the expectation over the inputs, or the mean over fresh ones. */
+enum basin_dynamics {
   BASIN_POPULATION,
+  BASIN_FLOW,      /* gradient flow of the expectation, for a time of the step size */
   BASIN_DIRECT,    /* every number of every input is drawn */
   BASIN_PROJECTED, /* only what the gradient depends on, equal in distribution */
-  BASIN_SAMPLERS
+  BASIN_DYNAMICS_COUNT
 };
 
 typedef struct basin_gradient {
-  enum basin_sampler sampler;
+  enum basin_dynamics dynamics;
   int64_t inputs; /* B of a step; 0 for the population */
+  double
+      error; /* of gradient flow: what one step of the integrator may be wrong by, relative to the state */
 } basin_gradient;
 
 /* One cell, as the experiment file resolves it. Arrays follow the order of the model's tables. */
@@ -145,6 +183,7 @@ typedef struct basin_setting {
   int stages;
   basin_stop stop;
   basin_gradient gradient;
+  int halve;    /* whether a trial that diverges begins again with half the step sizes */
   uint64_t key; /* Philox key */
 } basin_setting;
 

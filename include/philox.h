@@ -25,17 +25,19 @@
 #endif
 
 /* The random streams. A stream is never reused for a second purpose. */
-#define BASIN_STREAMS(X)                                                                       \
-  X(BASIN_STREAM_DIRECTION, 0,                                                                 \
-    "initial vector i: normal j is number j % 2 of block j / 2, stream 0 + i")                 \
-  X(BASIN_STREAM_RADIUS, 16,                                                                   \
-    "initial vector i: one uniform for the radius in a ball, stream 16 + i")                   \
-  X(BASIN_STREAM_INPUT, 32,                                                                    \
-    "sampled gradient: the normals of the step's inputs, see conv_sampled.h")                  \
-  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square number")        \
-  X(BASIN_STREAM_ESTIMATE, 48,                                                                 \
-    "estimates: the normals of fresh inputs at the trial's recorded step, see host/measure.h") \
-  X(BASIN_STREAM_VERIFY, 49, "basin verify: the sizes and the teacher of a random state")
+#define BASIN_STREAMS(X)                                                                         \
+  X(BASIN_STREAM_DIRECTION, 0, "initial vector i: its normals, stream 0 + i, see draw.h")        \
+  X(BASIN_STREAM_RADIUS, 16,                                                                     \
+    "initial vector i: one uniform a row for the radius in a ball, stream 16 + i")               \
+  X(BASIN_STREAM_INPUT, 32, "sampled gradient: the normals of the step's inputs")                \
+  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square numbers")         \
+  X(BASIN_STREAM_WISHART, 40, "sampled gradient: the step's Wishart matrix, see relu_sampled.h") \
+  X(BASIN_STREAM_ESTIMATE, 34,                                                                   \
+    "estimates: the normals of fresh inputs at the trial's recorded step, see host/measure.h")   \
+  X(BASIN_STREAM_BOOTSTRAP, 256, "statistics.h: which trials a resample has")                    \
+  X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")    \
+  X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")       \
+  X(BASIN_STREAM_VERIFY, 128, "basin verify: the sizes and the teacher of a random state")
 
 enum basin_stream {
 #define BASIN_STREAM(name, number, use) name = (number),

@@ -19,7 +19,7 @@
   X(tilt, 0.1, 1e-6, 0.38, 0, "1", "slope that makes the well near -1 the deeper one") \
   X(d, 1, 1, 1, 1, "1", "dimension: length of x")
 #define doublewell_TEACHER(X) /* none */
-#define doublewell_INITIAL(X) X(x, d, "start x_0")
+#define doublewell_INITIAL(X) X(x, one, d, "start x_0")
 #define doublewell_STEP_SIZES(X) X(eta_x, "step size")
 #define doublewell_OBSERVABLES(X) \
   X(position, "1", "x")           \
@@ -27,6 +27,10 @@
 #define doublewell_OUTCOMES                                                          \
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
    BASIN_CAN(BASIN_UNRESOLVED))
+#define doublewell_AT "the squared distance to the global minimum"
+#define doublewell_AT_SPURIOUS "the same to the spurious one"
+
+#define BASIN_HAS_population BASIN_REGISTERS
 
 typedef struct doublewell_cell {
   double tilt, tolerance, tolerance_spurious;
@@ -52,6 +56,11 @@ typedef struct doublewell_state {
 static inline const char *doublewell_check(const basin_setting *setting, const char **where) {
   *where = "init.x";
   return setting->initial[0].source == BASIN_BALL ? "expected a number, sphere or normal" : NULL;
+}
+
+static inline const char *doublewell_gradient_check(const basin_setting *setting) {
+  (void)setting;
+  return NULL;
 }
 
 static inline int64_t doublewell_data_size(const basin_setting *setting) {

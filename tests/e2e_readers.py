@@ -62,6 +62,9 @@ with tempfile.TemporaryDirectory() as folder:
         check("xarray: dimensions", dict(d.sizes) == {"cell": 8, "trial": 150, "recorded": 7, "time": d.sizes["time"],
                                                        "a_entry": 9, "v_entry": 3, "w_entry": 3})
         check("xarray: parameters are coordinates", {"variant", "k", "tilt", "p"} <= set(d["loss"].coords))
+        check("xarray: flow time is a coordinate of trajectories alone", "eta_t" in d["loss"].encoding["coordinates"].split() and
+              "eta_t" not in d["outcome"].encoding["coordinates"].split() and
+              np.allclose(d.eta_t, np.where(d.variant == "one", 0.1, 0.2)[:, None] * d.time.values))
         check("xarray: title", d.attrs["title"] == "readers: änd UTF-8")
         rate = ((d.outcome == 1).sum("trial") / d.trials).values
         check("xarray: success rates", np.allclose(rate, [c["success"]["rate"] for c in summary["cells"]]))

@@ -50,13 +50,22 @@ typedef struct setup {
   basin_stage stage[2];
 } setup;
 
-/* a vector of length 1, all of whose entries differ */
-static void teach(basin_vector *vector, int64_t length) {
-  double *value = allocate((size_t)length, sizeof *value), norm2 = 0;
-  for (int64_t i = 0; i < length; i++) value[i] = cos(1.0 + 0.7 * (double)i);
-  for (int64_t i = 0; i < length; i++) norm2 += value[i] * value[i];
-  for (int64_t i = 0; i < length; i++) value[i] /= sqrt(norm2);
-  *vector = (basin_vector){.source = BASIN_GIVEN, .length = length, .value = value};
+static int64_t rows_of(const basin_symbol *vector, const double *parameter) {
+  return vector->rows < 0 ? 1 : (int64_t)parameter[vector->rows];
+}
+
+/* rows of length 1, all of whose entries differ */
+static void teach(basin_vector *vector, int64_t rows, int64_t length) {
+  double *value = allocate((size_t)(rows * length), sizeof *value);
+  for (int64_t row = 0; row < rows; row++) {
+    double *to = value + row * length, norm2 = 0;
+    for (int64_t i = 0; i < length; i++) {
+      to[i] = cos(1.0 + 0.7 * (double)(row * length + i));
+      norm2 += to[i] * to[i];
+    }
+    for (int64_t i = 0; i < length; i++) to[i] /= sqrt(norm2);
+  }
+  *vector = (basin_vector){.source = BASIN_GIVEN, .rows = rows, .length = length, .value = value};
 }
 
 static void set_up(setup *s, const basin_model *m, double eta, double tolerance, int64_t steps) {
@@ -64,10 +73,13 @@ static void set_up(setup *s, const basin_model *m, double eta, double tolerance,
   memset(s, 0, sizeof *s);
   for (int i = 0; i < m->parameters; i++) s->parameter[i] = m->parameter[i].initial;
   for (int i = 0; i < m->teachers; i++)
-    teach(&s->teacher[i], (int64_t)s->parameter[m->teacher[i].length]);
+    teach(&s->teacher[i], rows_of(&m->teacher[i], s->parameter),
+          (int64_t)s->parameter[m->teacher[i].length]);
   for (int i = 0; i < m->initials; i++)
-    s->initial[i] = (basin_vector){
-        .source = BASIN_BALL, .length = (int64_t)s->parameter[m->initial[i].length], .scale = 0.9};
+    s->initial[i] = (basin_vector){.source = BASIN_BALL,
+                                   .rows = rows_of(&m->initial[i], s->parameter),
+                                   .length = (int64_t)s->parameter[m->initial[i].length],
+                                   .scale = 0.9};
   s->stage[0].steps = 13;
   s->stage[1].steps = INT64_MAX;
   for (int i = 0; i < m->step_sizes; i++) {
@@ -103,7 +115,7 @@ static basin_part make_part(const basin_job *job) {
   p.steps = allocate(n, sizeof *p.steps);
   p.final = allocate(n * (size_t)job->finals, sizeof *p.final);
   p.record = allocate(rows * (size_t)job->observables, sizeof *p.record);
-  p.state = allocate(rows * (size_t)job->model->states, sizeof *p.state);
+  p.state = allocate(rows * (size_t)basin_states(job->model, job->setting), sizeof *p.state);
   return p;
 }
 
@@ -122,7 +134,7 @@ static int same(const basin_job *job, const basin_part *x, const basin_part *y) 
   return !memcmp(x->outcome, y->outcome, n) && !memcmp(x->steps, y->steps, n * sizeof *x->steps) &&
          !memcmp(x->final, y->final, n * (size_t)job->finals * sizeof *x->final) &&
          !memcmp(x->record, y->record, rows * (size_t)job->observables) &&
-         !memcmp(x->state, y->state, rows * (size_t)job->model->states);
+         !memcmp(x->state, y->state, rows * (size_t)basin_states(job->model, job->setting));
 }
 
 /* one job by the CPU, by the device, and by both in turns: 0 where all agree */

@@ -171,7 +171,7 @@ static void faults(void **unused) {
       {1, "titel: x", "1:1", "unknown key `titel` in the experiment, did you mean `title`?"},
       {1, "zzz: x", "1:1", "expected one of: title, model,"},
       {1, "title: [a]", "1:9", "expected text"},
-      {2, "model: vgg", "2:8", "unknown model, expected one of: cnn, resnet"},
+      {2, "model: vgg", "2:8", "unknown model, expected one of: cnn, relu_sum, resnet"},
       {2, "model: [cnn]", "2:9", "unknown model"},
       {2, "", "1:1", "key `model` is missing"},
       {3, "trials: -5", "3:9", "trials is -5, expected a whole number from 1"},

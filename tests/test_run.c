@@ -103,7 +103,7 @@ static void run_part(const basin_experiment *e, int isa, int64_t cell, int64_t f
   basin_part_job(e, cell, first, count, index, index + e->finals, &job);
   job.recorded = e->recorded > 0 ? first + count : 0; /* record every trial of the part */
   assert_ok(basin_part_allocate(&job, part, &error), error);
-  assert_int_equal(job.model->lane_run[job.setting->gradient.sampler][isa](&job, part, &watch),
+  assert_int_equal(job.model->lane_run[job.setting->gradient.dynamics][isa](&job, part, &watch),
                    BASIN_OK);
   assert_int_equal(watch.trials, count);
 }
@@ -169,7 +169,7 @@ static void paused_and_resumed(void **unused) {
       run_part(e, isas - 1, cell, 50, 200, index, &whole);
       basin_part_job(e, cell, 50, 200, index, index + e->finals, &job);
       assert_ok(basin_part_allocate(&job, &part, &error), error);
-      while (job.model->lane_run[job.setting->gradient.sampler][pauses % isas](
+      while (job.model->lane_run[job.setting->gradient.dynamics][pauses % isas](
                  &job, &part, &watch) == BASIN_INTERRUPTED) {
         pauses++;
         flights += (int)part.flights;

@@ -49,7 +49,7 @@ static void allocate(const basin_experiment *e, int64_t cell, int *index, basin_
 static void run_trials(const basin_job *job, basin_part *part) {
   basin_watch watch = {0};
   assert_int_equal(
-      job->model->lane_run[job->setting->gradient.sampler][basin_cpu_isa(NULL)](job, part, &watch),
+      job->model->lane_run[job->setting->gradient.dynamics][basin_cpu_isa(NULL)](job, part, &watch),
       BASIN_OK);
 }
 

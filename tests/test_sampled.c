@@ -52,7 +52,7 @@ static void run(const basin_experiment *e, int64_t cell, basin_part *part) {
   basin_part_job(e, cell, 0, e->trials, index, index + e->finals, &job);
   assert_ok(basin_part_allocate(&job, part, &error), error);
   assert_int_equal(
-      job.model->lane_run[job.setting->gradient.sampler][basin_cpu_isa(NULL)](&job, part, &watch),
+      job.model->lane_run[job.setting->gradient.dynamics][basin_cpu_isa(NULL)](&job, part, &watch),
       BASIN_OK);
 }
 
@@ -205,7 +205,7 @@ static void step_matches_reference(void **unused) {
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
     const int weight_norm = !strcmp(e->cell[c].model->name, "cnn");
-    if (s->gradient.sampler != BASIN_DIRECT) continue;
+    if (s->gradient.dynamics != BASIN_DIRECT) continue;
     double *data = malloc((size_t)conv_data_size(s) * sizeof *data), x[K + 64], y[K + 64];
     double *work = malloc((size_t)conv_direct_work(s) * sizeof *work);
     conv_cell cell;
@@ -215,10 +215,10 @@ static void step_matches_reference(void **unused) {
     conv_sampled_stage_prepare(&cell, rate, &stage);
     memcpy(&rates, &stage, sizeof rates);
     for (uint64_t trial = 0; trial < 20; trial++) {
-      conv_direct_start(&cell, data, trial, x, weight_norm);
+      conv_direct_start(&cell, data, basin_alone, trial, x, weight_norm);
       memcpy(y, x, sizeof x);
       for (uint64_t step = 0; step < 3; step++) {
-        conv_direct_step(&cell, data, &rates, trial, step, work, x, weight_norm);
+        conv_direct_step(&cell, data, &rates, basin_alone, trial, step, work, x, weight_norm);
         reference_step(&cell, data, trial, step, rate, weight_norm, y, y + K);
       }
       for (int64_t i = 0; i < K + cell.p; i++)
@@ -243,7 +243,7 @@ static void unbiased(void **unused) {
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_cell *cell = &e->cell[c];
     const int64_t states = basin_states(cell->model, &cell->setting);
-    const int linear = cell->setting.gradient.sampler == BASIN_DIRECT ? (int)states : K;
+    const int linear = cell->setting.gradient.dynamics == BASIN_DIRECT ? (int)states : K;
     if (cell->variant < 2) continue;
     double want[K + 64], z_max = 0;
     basin_part part, one;
@@ -300,10 +300,10 @@ static void chi_square(void **unused) {
   enum { N = 200000 };
   (void)unused;
   for (int64_t freedom = 0; freedom < 70; freedom += freedom < 6 ? 1 : 21) {
-    const conv_cell cell = {.p = freedom + 2, .key = 77};
     double sum = 0, sum2 = 0, below = 0;
     for (uint64_t t = 0; t < N; t++) {
-      const double x = conv_chi_square(&cell, t, t % 5);
+      const double x = basin_chi_square(77, BASIN_STREAM_CHI, freedom, t, t % 5,
+                                        t % 3 * BASIN_CHI_BLOCKS);
       assert_true(freedom ? x > 0 : x == 0);
       sum += x;
       sum2 += x * x;

@@ -21,9 +21,9 @@
 #define cnn_PARAMETERS(X) CONV_PARAMETERS(X, "v")
 #define cnn_TEACHER(X) CONV_TEACHER(X)
 
-#define cnn_INITIAL(X)          \
-  X(a, k, "output weights a_0") \
-  X(v, p, "filter v_0")
+#define cnn_INITIAL(X)               \
+  X(a, one, k, "output weights a_0") \
+  X(v, one, p, "filter v_0")
 
 #define cnn_STEP_SIZES(X)    \
   X(eta_a, "step size of a") \
@@ -36,14 +36,16 @@
   X(norm_grad_v, v)
 
 #define cnn_OUTCOMES CONV_OUTCOMES
+#define cnn_AT CONV_AT
+#define cnn_AT_SPURIOUS CONV_AT_SPURIOUS
 
 CONV_FUNCTIONS(cnn, 1)
 CONV_SAMPLER(cnn, direct, 1)
 CONV_SAMPLER(cnn, projected, 1)
 CONV_SAMPLE(cnn)
 
-static inline const char *cnn_sampler_check(const basin_setting *setting) {
-  return conv_sampler_check(setting);
+static inline const char *cnn_gradient_check(const basin_setting *setting) {
+  return conv_gradient_check(setting);
 }
 
 static inline const char *cnn_check(const basin_setting *setting, const char **where) {
@@ -68,14 +70,14 @@ static inline void cnn_vectors(const cnn_cell *cell, const double *data, uint64_
 }
 
 static inline void cnn_projected_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
-                                         const double *x, double *out) {
-  (void)data, (void)trial;
+                                         double *work, const double *x, double *out) {
+  (void)data, (void)trial, (void)work;
   conv_projected_vectors(cell, x, out);
 }
 
 static inline void cnn_direct_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
-                                      const double *x, double *out) {
-  (void)data, (void)trial;
+                                      double *work, const double *x, double *out) {
+  (void)data, (void)trial, (void)work;
   memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
 }
 #endif

@@ -20,9 +20,9 @@
 #define resnet_PARAMETERS(X) CONV_PARAMETERS(X, "v and w")
 #define resnet_TEACHER(X) CONV_TEACHER(X)
 
-#define resnet_INITIAL(X)       \
-  X(a, k, "output weights a_0") \
-  X(w, p, "residual filter w_0; v_0 = (1/sqrt(p) + w_0) / |1/sqrt(p) + w_0|")
+#define resnet_INITIAL(X)            \
+  X(a, one, k, "output weights a_0") \
+  X(w, one, p, "residual filter w_0; v_0 = (1/sqrt(p) + w_0) / |1/sqrt(p) + w_0|")
 
 #define resnet_STEP_SIZES(X) \
   X(eta_a, "step size of a") \
@@ -35,14 +35,16 @@
   X(norm_grad_v, w)
 
 #define resnet_OUTCOMES CONV_OUTCOMES
+#define resnet_AT CONV_AT
+#define resnet_AT_SPURIOUS CONV_AT_SPURIOUS
 
 CONV_FUNCTIONS(resnet, 0)
 CONV_SAMPLER(resnet, direct, 0)
 CONV_SAMPLER(resnet, projected, 0)
 CONV_SAMPLE(resnet)
 
-static inline const char *resnet_sampler_check(const basin_setting *setting) {
-  return conv_sampler_check(setting);
+static inline const char *resnet_gradient_check(const basin_setting *setting) {
+  return conv_gradient_check(setting);
 }
 
 static inline const char *resnet_check(const basin_setting *setting, const char **where) {
@@ -71,14 +73,16 @@ static inline void resnet_vectors(const resnet_cell *cell, const double *data, u
 }
 
 static inline void resnet_projected_vectors(const resnet_cell *cell, const double *data,
-                                            uint64_t trial, const double *x, double *out) {
-  (void)data, (void)trial;
+                                            uint64_t trial, double *work, const double *x,
+                                            double *out) {
+  (void)data, (void)trial, (void)work;
   conv_projected_vectors(cell, x, out);
 }
 
 static inline void resnet_direct_vectors(const resnet_cell *cell, const double *data,
-                                         uint64_t trial, const double *x, double *out) {
-  (void)data, (void)trial;
+                                         uint64_t trial, double *work, const double *x,
+                                         double *out) {
+  (void)data, (void)trial, (void)work;
   memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
   for (int64_t j = 0; j < cell->p; j++) out[cell->k + j] -= cell->shift; /* w = v - 1/sqrt(p) */
 }

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plot.h: figures through gnuplot. The data and the drawing commands go to it through a pipe.
+ */
+#ifndef BASIN_PLOT_H
+#define BASIN_PLOT_H
+
+#include "files.h"
+#include "published.h"
+#include "results.h"
+#include <stdio.h>
+
+enum { BASIN_PANELS_MAX = 8, BASIN_SERIES_MAX = 64, BASIN_LABEL_BYTES = 160, BASIN_COLOURS = 8 };
+
+/* told apart by colour-blind readers */
+extern const char *const basin_plot_colour[BASIN_COLOURS];
+
+typedef struct basin_figure {
+  basin_results *results;
+  basin_summary *cell; /* [cells] */
+  int64_t cells;
+  const char *output;
+  char temporary[BASIN_PATH_BYTES];
+  int log_scale;
+  int key_lines,
+      key_length; /* of the key below a panel: entries, characters of the longest; 0: not known */
+  FILE *pipe;     /* to gnuplot */
+  char messages[64]; /* file that takes gnuplot's complaints */
+  basin_published published;
+} basin_figure;
+
+/* Starts gnuplot and sets the page up for so many panels; ends it and moves the figure into place. */
+basin_status basin_plot_start(basin_figure *figure, const char *title, int panels,
+                              basin_error *error);
+basin_status basin_plot_end(basin_figure *figure, int panels, basin_error *error);
+
+/* Notes an entry of the key, before the start, so that there is room for it. */
+void basin_plot_key(basin_figure *figure, const char *label);
+
+/* A label: text in gnuplot's single quotes, inside which it runs nothing, its mark-up taken literally. */
+void basin_plot_quote(FILE *to, const char *text);
+
+/* The parameter's value in a cell, NaN where it has none; how many different ones the cells have. */
+double basin_plot_parameter(const basin_summary *cell, const char *name);
+int64_t basin_plot_values(const basin_figure *figure, const char *name);
+
+/* trials of a cell that ended alike: "k = 4: global (13)"; of any outcome (-1): "k = 4 (20)" */
+void basin_plot_label_trials(const basin_figure *figure, int64_t cell, int outcome, int64_t trials,
+                             char label[BASIN_LABEL_BYTES]);
+
+/* The series a cell belongs to: its variant and the grid parameters that are neither x nor told by it; "" where there
+   are none. */
+void basin_plot_label(const basin_figure *figure, const basin_summary *cell, const char *x,
+                      char label[BASIN_LABEL_BYTES]);
+
+/* The figures. Rates of success against grid parameter x (NULL: the one with most values); observables along the
+   trajectories; the loss (or another observable) against eta t, and its local slope. */
+basin_status basin_plot_success(basin_figure *figure, const char *title, const char *x,
+                                basin_error *error);
+basin_status basin_plot_trajectories(basin_figure *figure, const char *title,
+                                     const char **observable, int panels, basin_error *error);
+basin_status basin_plot_rates(basin_figure *figure, const char *title, const char *observable,
+                              basin_error *error);
+
+#endif

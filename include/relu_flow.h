@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * relu_flow.h: gradient flow dw/dt = -grad L of the networks of relu_sum.h.
+ *
+ * One step of the driver is the flow for a time eta. Inside, every trial has substeps of its own length: the pair of
+ * Dormand and Prince (1980) of orders 5 and 4, the gradient at the end of a substep being the first one of the next;
+ * six gradients a substep. A substep is accepted where the difference of the two orders is, for every student,
+ * at most `error` |w_i| (with |w_i| no less than FLOW_SMALL of the length of all students together), and the next
+ * length is chosen by the proportional-integral controller of Hairer and Wanner (Solving Ordinary Differential
+ * Equations II, IV.2, beta = 0.04):
+ *
+ *   h <- h min(10, max(1/5, 0.9 (1/e)^0.17 e_old^0.04)),   e = max_i difference_i / (error |w_i|)
+ *
+ * Where L has a kink (a student passes 0) no length is short enough: a substep of FLOW_LEAST eta is accepted whatever
+ * its error, and counted (observable forced_substeps).
+ *
+ * The loss is right to about (error |w|)^2 at best: r is fast, with rate n/2, and stable lengths of substeps for
+ * it are found by its error. So a loss of 1e-20 asks for an error of 1e-11 or less.
+ *
+ * A lane whose time is over waits for the others without changing: what a trial does is its own.
+ */
+#ifndef BASIN_RELU_FLOW_H
+#define BASIN_RELU_FLOW_H
+
+#include "relu_sum.h"
+
+#define FLOW_LEAST 0x1p-30 /* of eta */
+#define FLOW_SMALL 0x1p-20
+#define FLOW_LENGTH_MAX 1e100
+#define FLOW_LOG_ERROR_MIN -9.2103403719761836 /* log 1e-4: the least e_old */
+
+enum { FLOW_STAGES = 6 }; /* gradients of a substep */
+
+/* what a state has behind that of relu_sum.h */
+enum {
+  FLOW_LENGTH,    /* h */
+  FLOW_LOG_ERROR, /* log e_old */
+  FLOW_FORCED,    /* substeps accepted for their length alone */
+  FLOW_MORE
+};
+
+static inline int64_t relu_flow_states(const relu_cell *cell) { return cell->states + FLOW_MORE; }
+
+/* scratch: behind relu_sum.h's the gradients of the stages, and where the next one is taken, [n][D] each */
+static inline int64_t relu_flow_work(const relu_cell *cell) {
+  const int64_t work = cell->to_own + (FLOW_STAGES + 1) * cell->n * cell->width;
+  return work > cell->work ? work : cell->work;
+}
+
+/* the students after stage number `stage` (0: the first), or for FLOW_STAGES the difference of the two orders; of one
+   coordinate with the gradients g, k [stage][size] */
+BASIN_HD real relu_flow_combine(int stage, real length, real w, real g, const real *k,
+                                int64_t size) {
+  const double a[FLOW_STAGES + 1][FLOW_STAGES + 1] = {
+      {1.0 / 5},
+      {3.0 / 40, 9.0 / 40},
+      {44.0 / 45, -56.0 / 15, 32.0 / 9},
+      {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
+      {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
+      {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84},
+      {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40}};
+  real sum = r_set(a[stage][0]) * g;
+  for (int s = 1; s <= stage; s++) sum = r_fma(r_set(a[stage][s]), k[(s - 1) * size], sum);
+  return r_fnma(length, sum, w);
+}
+
+/* the squared largest e of all students; NaN where any is. norm2: sum of |w_i|^2 after the substep */
+BASIN_HD real relu_flow_error2(const relu_cell *cell, basin_team team, real length, real norm2,
+                               real *work, const real *x) {
+  const int64_t width = cell->width, size = cell->n * width;
+  const real *w = x + cell->at_w, *g = x + cell->at_g, *k = work + cell->to_own;
+  const real *point = k + FLOW_STAGES * size, zero = r_set(0.0);
+  const real least2 = r_max(r_set(FLOW_SMALL * FLOW_SMALL) * norm2, r_set(RELU_ZERO2));
+  real *pull = work + cell->to_pull, largest = zero;
+  BASIN_TEAM_FOR(team, i, cell->n) {
+    real error2 = zero, old2 = zero, new2 = zero;
+    for (int64_t j = i * width; j < (i + 1) * width; j++) {
+      const real error = relu_flow_combine(FLOW_STAGES, length, zero, g[j], k + j, size);
+      error2 = r_fma(error, error, error2);
+      old2 = r_fma(w[j], w[j], old2);
+      new2 = r_fma(point[j], point[j], new2);
+    }
+    pull[i] = error2 / (r_max(r_max(old2, new2), least2) * r_set(cell->error * cell->error));
+  }
+  team_sync(team);
+  for (int64_t i = 0; i < cell->n; i++)
+    largest = r_select(r_le(pull[i], largest), largest, largest + (pull[i] - largest));
+  team_sync(team);
+  return largest;
+}
+
+/* the factor by which the length changes */
+BASIN_HD real relu_flow_factor(real log_error, real old_log_error) {
+  const real factor = r_set(0.9) *
+                      r_exp(r_fma(r_set(-0.17), log_error, r_set(0.04) * old_log_error));
+  return r_min(r_max(factor, r_set(0.2)), r_set(10.0));
+}
+
+/* One substep for every lane that has time left, or an attempt at it; *left is what is left then. */
+BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real least, real *left,
+                                real *work, real *x) {
+  const int64_t size = cell->n * cell->width;
+  const real zero = r_set(0.0), one = r_set(1.0);
+  real *w = x + cell->at_w, *g = x + cell->at_g, *more = x + cell->states;
+  real *k = work + cell->to_own, *point = k + FLOW_STAGES * size, head[RELU_HEAD];
+  const mask open = r_lt(zero, *left);
+  const real kept = more[FLOW_LENGTH], length = r_min(kept, *left);
+  for (int s = 0; s < FLOW_STAGES; s++) {
+    BASIN_TEAM_FOR(team, j, size) {
+      point[j] = relu_floor(relu_flow_combine(s, length, w[j], g[j], k + j, size));
+    }
+    team_sync(team);
+    relu_gradient(cell, team, x, point, 0, work, k + s * size, head);
+  }
+  const real error2 = relu_flow_error2(cell, team, length, head[RELU_NORM2], work, x);
+  const mask fine = r_le(error2, one), shortest = r_le(length, least);
+  const mask accepted = m_and(open, m_or(fine, shortest));
+  BASIN_TEAM_FOR(team, j, size) {
+    w[j] = r_select(accepted, point[j], w[j]);
+    g[j] = r_select(accepted, k[(FLOW_STAGES - 1) * size + j], g[j]);
+  }
+  *left = r_select(accepted, *left - length, *left);
+
+  /* the next length: one that was cut to the end of the time is not taken for a short one */
+  const real log_error = r_set(0.5) * r_log(r_min(r_max(error2, r_set(1e-30)), r_set(1e30)));
+  real factor = relu_flow_factor(log_error, more[FLOW_LOG_ERROR]);
+  factor = r_select(fine, factor, r_min(factor, r_set(0.5)));
+  const real next = length * factor;
+  const real longer = r_select(r_lt(factor, one), next, r_max(kept, next));
+  const real limited = r_min(r_max(longer, least), r_set(FLOW_LENGTH_MAX));
+  const real forced = more[FLOW_FORCED] + r_select(m_and(accepted, m_not(fine)), one, zero);
+  const real old = r_max(log_error, r_set(FLOW_LOG_ERROR_MIN));
+  const real log_old = r_select(accepted, old, more[FLOW_LOG_ERROR]);
+  team_sync(team);
+  if (team.rank == 0) {
+    more[FLOW_LENGTH] = r_select(open, limited, kept);
+    more[FLOW_LOG_ERROR] = log_old;
+    more[FLOW_FORCED] = forced;
+  }
+  team_sync(team);
+}
+
+/* one step: the flow for a time eta */
+BASIN_HD void relu_flow_step(const relu_cell *cell, basin_team team, real eta, real *work,
+                             real *x) {
+  const real least = r_set(FLOW_LEAST) * eta;
+  real left = eta;
+  team_sync(team);
+  while (m_any(r_lt(r_set(0.0), left))) relu_flow_substep(cell, team, least, &left, work, x);
+  relu_refresh(cell, team, work, x);
+}
+
+/* the first length: what moves the students by a hundredth of themselves */
+BASIN_HD void relu_flow_start(const relu_cell *cell, const double *data, basin_team team,
+                              bits trial, real *work, real *x) {
+  relu_start(cell, data, team, trial, work, x);
+  const real *g = x + cell->at_g;
+  const real grad2 = team_dot(team, g, g, cell->n * cell->width, work + cell->to_column);
+  const real length = r_sqrt(x[RELU_NORM2] / r_max(grad2, r_set(RELU_ZERO2)));
+  real *more = x + cell->states;
+  if (team.rank == 0) {
+    more[FLOW_LENGTH] = r_min(r_set(0.01) * length, r_set(FLOW_LENGTH_MAX));
+    more[FLOW_LOG_ERROR] = r_set(FLOW_LOG_ERROR_MIN);
+    more[FLOW_FORCED] = r_set(0.0);
+  }
+  team_sync(team);
+}
+
+#endif
