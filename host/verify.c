@@ -73,9 +73,15 @@ static char *write_experiment(const basin_model *model, source *s, const double 
     fprintf(to, "%s%s: %.17g", i ? ", " : "", model->parameter[i].name, parameter[i]);
   fprintf(to, "}\nteacher: {");
   for (int i = 0; i < model->teachers; i++) {
-    fprintf(to, "%s%s: [", i ? ", " : "", model->teacher[i].name);
-    write_teacher(s, (int64_t)parameter[model->teacher[i].length], to);
-    fprintf(to, "]");
+    const basin_symbol *teacher = &model->teacher[i];
+    const int matrix = teacher->rows >= 0, rows = matrix ? (int)parameter[teacher->rows] : 1;
+    fprintf(to, "%s%s: %s", i ? ", " : "", teacher->name, matrix ? "[" : "");
+    for (int row = 0; row < rows; row++) {
+      fprintf(to, "%s[", row ? ", " : "");
+      write_teacher(s, (int64_t)parameter[teacher->length], to);
+      fprintf(to, "]");
+    }
+    fprintf(to, "%s", matrix ? "]" : "");
   }
   fprintf(to, "}\ninit: {");
   for (int i = 0; i < model->initials; i++)
@@ -178,8 +184,8 @@ static double noise_of(const basin_setting *setting, const basin_moments *moment
                        int vector, int64_t inputs) {
   double variance = 0;
   int64_t e = 0;
-  for (int v = 0; v < vector; v++) e += setting->initial[v].length;
-  for (int64_t end = e + setting->initial[vector].length; e < end; e++)
+  for (int v = 0; v < vector; v++) e += basin_vector_size(&setting->initial[v]);
+  for (int64_t end = e + basin_vector_size(&setting->initial[vector]); e < end; e++)
     variance += moments->covariance[e * size + e];
   return sqrt(variance / (double)inputs);
 }

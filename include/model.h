@@ -106,8 +106,8 @@
  *          one fresh input a lane, of number `input`: its blocks, input * name_sample_blocks() and on, of
  *          BASIN_STREAM_ESTIMATE. out[0] is its loss 1/2 r^2, out[1 + i] the derivative by entry i of the full
  *          vectors, which are as name_vectors writes them
- *     void name_projected_some_vectors(cell, data, state, out)   where the model has samplers: any full vectors with
- *          the loss and the gradient norms of the state
+ *     void name_projected_some_vectors(cell, data, trial, work, state, out)   where it has projected gradients: any
+ *          full vectors with the loss and the gradient norms of the state
  *
  * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
  * name_decide must be proved or conservative: a lane it names must end there if run for ever.

@@ -13,7 +13,7 @@ expect 2 '--states 0: expected a whole number from 1' "$basin" verify --states 0
 expect 2 '--inputs 1e6: expected a whole number from 1024 to 16777216' "$basin" verify --inputs 1e6
 "$basin" verify --json --states 3 --inputs 20000 --seed 7 > verify.json
 check "JSON has what it promises" jq -e '
-  .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "resnet"] and
+  .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "relu_sum", "resnet"] and
   .limit == .false_alarm / .comparisons and
   ([.models[] | (.states[].comparisons[], .together[]) | select(.p != null)] | length) == .comparisons and
   ([.models[].states[].comparisons[] | select(.z != null and .error > 1e-5) | ((.measured - .closed) / .error - .z) | fabs] | max) < 0.01 and

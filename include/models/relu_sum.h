@@ -13,6 +13,7 @@
 #define BASIN_MODELS_RELU_SUM_H
 
 #include "../relu_flow.h"
+#include "../relu_inputs.h"
 #include "../relu_sampled.h"
 
 #define relu_sum_TITLE "sum of ReLU neurons, learning a sum of ReLU neurons"
@@ -29,6 +30,7 @@
 #define relu_sum_INITIAL(X) X(w, n, d, "students w_i")
 #define relu_sum_STEP_SIZES(X) X(eta_w, "step size of w; of gradient flow: time of a step")
 #define relu_sum_OBSERVABLES(X) RELU_OBSERVABLES(X)
+#define relu_sum_SAMPLE_NORMS(X) X(norm_grad, w)
 
 #define relu_sum_OUTCOMES                                                            \
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
@@ -212,6 +214,21 @@ BASIN_HD void relu_sum_flow_observe(const relu_cell *cell, const double *data, b
 RELU_SUM_SAMPLER(direct)
 RELU_SUM_SAMPLER(projected)
 
+/* ---- single inputs ---- */
+
+static inline int64_t relu_sum_sample_work(const basin_setting *setting) {
+  return relu_input_work(setting);
+}
+
+static inline int64_t relu_sum_sample_blocks(const basin_setting *setting) {
+  return relu_input_blocks(setting);
+}
+
+BASIN_HD void relu_sum_sample(const relu_cell *cell, const double *data, const double *vectors,
+                              bits trial, bits step, bits input, real *work, real *out) {
+  relu_one_input(cell, data, vectors, trial, step, input, work, out);
+}
+
 #if BASIN_LANES == 1 && !defined(__CUDACC__)
 static inline void relu_sum_direct_vectors(const relu_cell *cell, const double *data,
                                            uint64_t trial, double *work, const double *x,
@@ -225,6 +242,12 @@ static inline void relu_sum_projected_vectors(const relu_cell *cell, const doubl
                                               double *out) {
   (void)data, (void)trial, (void)work, (void)x;
   for (int64_t e = 0; e < cell->n * cell->d; e++) out[e] = NAN;
+}
+
+static inline void relu_sum_projected_some_vectors(const relu_cell *cell, const double *data,
+                                                   uint64_t trial, double *work, const double *x,
+                                                   double *out) {
+  relu_some_vectors(cell, data, trial, work, x, out);
 }
 
 static inline void relu_sum_population_vectors(const relu_cell *cell, const double *data,
