@@ -93,6 +93,10 @@ static inline int64_t relu_sum_population_work(const basin_setting *setting) {
   return cell.work;
 }
 
+static inline int relu_sum_population_team(const basin_setting *setting) {
+  return relu_team(setting);
+}
+
 static inline void relu_sum_population_stage_prepare(const relu_cell *cell, const double *eta,
                                                      relu_sum_population_stage *stage) {
   (void)cell;
@@ -141,6 +145,8 @@ static inline int64_t relu_sum_flow_work(const basin_setting *setting) {
   relu_layout(setting, relu_sum_spanned(setting), &cell);
   return relu_flow_work(&cell);
 }
+
+static inline int relu_sum_flow_team(const basin_setting *setting) { return relu_team(setting); }
 
 static inline void relu_sum_flow_stage_prepare(const relu_cell *cell, const double *eta,
                                                relu_sum_flow_stage *stage) {
