@@ -55,7 +55,7 @@ OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(PER_MODEL)
 TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
-CU      := $(filter-out cuda/lanes.cu cuda/fixed.cu,$(wildcard cuda/*.cu))
+CU      := $(filter-out cuda/lanes.cu cuda/teams.cu cuda/fixed.cu,$(wildcard cuda/*.cu))
 
 .PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-fixed setup info man install clean help FORCE
 .DELETE_ON_ERROR:
@@ -124,21 +124,16 @@ $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags $(BUILD)/models.inc
 	$(Q)$(NVCC) -Iinclude -I$(BUILD) $(CUFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
 define cuda_model_rules
-$(BUILD)/cuda/lanes_$(1).o: cuda/lanes.cu $(BUILD)/cuda/flags
-	$$(call say,NVCC,$$< ($(1)))
-	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $$(CUFLAGS) -Xptxas -v \
-	  -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
+$(BUILD)/cuda/$(2)_$(1).o: cuda/$(firstword $(subst _, ,$(2))).cu $(BUILD)/cuda/flags
+	$$(call say,NVCC,$$< ($(1)$(if $(3),$(comma) $(3))))
+	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $(if $(3),-DBASIN_DYNAMICS=$(3)) \
+	  $$(CUFLAGS) -Xptxas -v -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
-define cuda_fixed_rules
-$(BUILD)/cuda/fixed_$(1).o: cuda/fixed.cu $(BUILD)/cuda/flags
-	$$(call say,NVCC,$$< ($(1)))
-	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $$(CUFLAGS) \
-	  -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
-endef
-$(foreach model,$(MODELS),$(eval $(call cuda_model_rules,$(model)))$(eval $(call cuda_fixed_rules,$(model))))
+$(foreach model,$(MODELS),$(eval $(call cuda_model_rules,$(model),lanes))$(eval $(call cuda_model_rules,$(model),fixed))\
+  $(foreach dynamics,$(DYNAMICS),$(eval $(call cuda_model_rules,$(model),teams_$(dynamics),$(dynamics)))))
+CUDA_MODELS := $(foreach model,$(MODELS),lanes_$(model) fixed_$(model) $(DYNAMICS:%=teams_%_$(model)))
 
-$(BUILD)/libbasin_cuda.so: $(CU:cuda/%.cu=$(BUILD)/cuda/%.o) $(MODELS:%=$(BUILD)/cuda/lanes_%.o) \
-  $(MODELS:%=$(BUILD)/cuda/fixed_%.o)
+$(BUILD)/libbasin_cuda.so: $(CU:cuda/%.cu=$(BUILD)/cuda/%.o) $(CUDA_MODELS:%=$(BUILD)/cuda/%.o)
 	$(call say,LD,$@)
 	$(Q)$(NVCC) $(CUFLAGS) -shared -o $@ $^ -Xlinker --exclude-libs,ALL
 
@@ -211,7 +206,7 @@ $(BUILD)/tests/cudasim/libbasin_cuda.so: tests/build_cudasim $(wildcard tests/cu
 	$(call say,SIM,$@)
 	$(Q)tests/build_cudasim $(SIM) $(@D)
 cudasim: $(CUDASIM)
-$(BUILD)/tests/test_cuda: | $(CUDASIM)
+$(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
 ALONE := $(PER_MODEL) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o $(BUILD)/inputs.o \

@@ -27,26 +27,20 @@
 
 enum { BASE_MEMORY = 24 << 20 };
 
-static int is_sampled(const basin_experiment *e) {
+/* the first cell that the CUDA module cannot run, or -1 */
+static int64_t beyond_cuda(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
-    if (e->cell[c].setting.gradient.dynamics != BASIN_POPULATION &&
-        e->cell[c].setting.gradient.dynamics != BASIN_FIXED)
-      return 1;
-  return 0;
+    if (!basin_cuda_has(e->cell[c].model->name, e->cell[c].setting.gradient.dynamics)) return c;
+  return -1;
 }
 
-/* `auto` with sampled gradients is the CPU: the CUDA backend has population gradients alone */
 static basin_status backend_open(const basin_experiment *e, const basin_run_options *options,
                                  basin_backend *backend, basin_error *error) {
   const char *name = options->backend ? options->backend : "auto";
-  const int sampled = is_sampled(e), cuda = !strcmp(name, "cuda");
-  const int cpu = !strcmp(name, "cpu") || (sampled && !strcmp(name, "auto"));
+  const int cuda = !strcmp(name, "cuda"), cpu = !strcmp(name, "cpu");
   basin_error reason;
   if (!cpu && !cuda && strcmp(name, "auto") != 0)
     return basin_fail(error, BASIN_BAD_INPUT, "--backend %s: expected auto, cpu or cuda", name);
-  if (sampled && (cuda || options->devices))
-    return basin_fail(error, BASIN_BAD_INPUT,
-                      "the CUDA backend has no sampled gradients, expected --backend cpu or auto");
   if (options->devices && cpu)
     return basin_fail(error, BASIN_BAD_INPUT, "--devices: goes with the backend cuda, not cpu");
   if (options->isa && (cuda || options->devices))
@@ -57,6 +51,16 @@ static basin_status backend_open(const basin_experiment *e, const basin_run_opti
     return basin_cpu_open(NULL, options->threads, backend, error);
   if (status == BASIN_FAILED)
     return basin_fail(error, BASIN_BAD_INPUT, "no CUDA device to run on: %.900s", reason.text);
+  const int64_t beyond = status ? -1 : beyond_cuda(e);
+  if (beyond >= 0) {
+    backend->close(backend->self);
+    if (!cuda && !options->devices) return basin_cpu_open(NULL, options->threads, backend, error);
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "libbasin_cuda.so lacks the model %s with the gradient of cell %lld, expected "
+        "--backend cpu or auto",
+        e->cell[beyond].model->name, (long long)beyond);
+  }
   *error = reason;
   return status;
 }

@@ -191,6 +191,9 @@ BASIN_HD void relu_sum_flow_observe(const relu_cell *cell, const double *data, b
     relu_layout(setting, relu_sum_spanned(setting), &cell);                                        \
     return relu_sampled_work(&cell);                                                               \
   }                                                                                                \
+  static inline int relu_sum_##kind##_team(const basin_setting *setting) {                         \
+    return relu_team(setting);                                                                     \
+  }                                                                                                \
   static inline void relu_sum_##kind##_stage_prepare(const relu_cell *cell, const double *eta,     \
                                                      relu_sum_##kind##_stage *stage) {             \
     stage->eta = eta[0] / (double)cell->inputs;                                                    \
