@@ -164,7 +164,7 @@ static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell
   case BASIN_PROJECTED:
 #ifdef BASIN_HAS_SAMPLE
     if (!known) {
-      MODEL(projected_some_vectors)(cell, data, state, out);
+      MODEL(projected_some_vectors)(cell, data, trial, work, state, out);
       break;
     }
 #endif

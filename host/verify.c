@@ -36,19 +36,19 @@ static double draw_uniform(source *s, double low, double high) {
   return low + (high - low) * uniform;
 }
 
-/* sizes from 1 to SIZE_MOST, everything else at its default */
+/* whole numbers are sizes and switches: SIZE_MOST of them from the smallest on; everything else at its default */
 static void draw_parameters(const basin_model *model, source *s, double *parameter) {
   for (int i = 0; i < model->parameters; i++) {
     const basin_symbol *symbol = &model->parameter[i];
     parameter[i] = symbol->initial;
     if (!symbol->integer) continue;
-    const double low = fmax(symbol->minimum, 1), high = fmin(symbol->maximum, low + SIZE_MOST - 1);
+    const double low = symbol->minimum, high = fmin(symbol->maximum, low + SIZE_MOST - 1);
     parameter[i] = floor(draw_uniform(s, low, high + 1));
   }
 }
 
 /* a vector in a direction that is uniform; of length 1 in half of the cases, for a model may insist on that */
-static void write_teacher(source *s, int64_t length, FILE *to) {
+static void write_row(source *s, int64_t length, FILE *to) {
   double *value = malloc((size_t)length * sizeof *value), norm2 = 0, uniform;
   for (int64_t j = 0; value && j < length; j++) {
     next(s, &value[j], &uniform);
@@ -56,9 +56,29 @@ static void write_teacher(source *s, int64_t length, FILE *to) {
   }
   const int unit = draw_uniform(s, 0, 1) < 0.5;
   const double scale = (unit ? 1 : draw_uniform(s, 0.5, 2)) / sqrt(norm2);
+  fprintf(to, "[");
   for (int64_t j = 0; value && j < length; j++)
     fprintf(to, "%s%.17g", j ? ", " : "", scale * value[j]);
+  fprintf(to, "]");
   free(value);
+}
+
+/* a teacher, vector or matrix; in half of the cases drawn for the trial, where the model has that */
+static void write_teacher(const basin_model *model, source *s, const basin_symbol *teacher,
+                          const double *parameter, FILE *to) {
+  const int64_t length = (int64_t)parameter[teacher->length];
+  const int matrix = teacher->rows >= 0;
+  const int64_t rows = matrix ? (int64_t)parameter[teacher->rows] : 1;
+  if (model->drawn_teachers && draw_uniform(s, 0, 1) < 0.5) {
+    fprintf(to, "{normal: %.3f}", draw_uniform(s, 0.3, 1.5));
+    return;
+  }
+  if (matrix) fprintf(to, "[");
+  for (int64_t i = 0; i < rows; i++) {
+    if (i) fprintf(to, ", ");
+    write_row(s, length, to);
+  }
+  if (matrix) fprintf(to, "]");
 }
 
 /* an experiment whose trial 0 takes one step; NULL where memory is short */
@@ -73,9 +93,8 @@ static char *write_experiment(const basin_model *model, source *s, const double 
     fprintf(to, "%s%s: %.17g", i ? ", " : "", model->parameter[i].name, parameter[i]);
   fprintf(to, "}\nteacher: {");
   for (int i = 0; i < model->teachers; i++) {
-    fprintf(to, "%s%s: [", i ? ", " : "", model->teacher[i].name);
-    write_teacher(s, (int64_t)parameter[model->teacher[i].length], to);
-    fprintf(to, "]");
+    fprintf(to, "%s%s: ", i ? ", " : "", model->teacher[i].name);
+    write_teacher(model, s, &model->teacher[i], parameter, to);
   }
   fprintf(to, "}\ninit: {");
   for (int i = 0; i < model->initials; i++)
@@ -178,8 +197,8 @@ static double noise_of(const basin_setting *setting, const basin_moments *moment
                        int vector, int64_t inputs) {
   double variance = 0;
   int64_t e = 0;
-  for (int v = 0; v < vector; v++) e += setting->initial[v].length;
-  for (int64_t end = e + setting->initial[vector].length; e < end; e++)
+  for (int v = 0; v < vector; v++) e += basin_vector_size(&setting->initial[v]);
+  for (int64_t end = e + basin_vector_size(&setting->initial[vector]); e < end; e++)
     variance += moments->covariance[e * size + e];
   return sqrt(variance / (double)inputs);
 }

@@ -130,8 +130,9 @@ static void input_matches_reference(void **unused) {
     prepare(&e->cell[c], &x);
     state_of(e, c, 1, vectors, closed);
     const int64_t size = x.cell.k + x.cell.p;
+    conv_sample_start(&x.cell, vectors, x.work);
     for (uint64_t input = 0; input < 6; input++) {
-      conv_sample(&x.cell, x.data, vectors, 5, 17, input, x.work, out);
+      conv_sample(&x.cell, x.data, 5, 17, input, x.work, out);
       for (int64_t i = 0; i < size; i++) at[i] = vectors[i];
       const double loss = (double)reference_loss(&x, at, 5, 17, input);
       assert_within(out[0], loss - 1e-12 * (1 + loss), loss + 1e-12 * (1 + loss));
@@ -181,8 +182,9 @@ static void formulas(void **unused) {
     prepare(&e->cell[c], &x);
     state_of(e, c, 0, vectors, closed);
     const int k = (int)x.cell.k, size = k + (int)x.cell.p;
+    conv_sample_start(&x.cell, vectors, x.work);
     for (int i = 0; i < M; i++) {
-      conv_sample(&x.cell, x.data, vectors, 0, 3, (uint64_t)i, x.work, out);
+      conv_sample(&x.cell, x.data, 0, 3, (uint64_t)i, x.work, out);
       loss[i] = out[0];
       memcpy(g[i], out + 1, (size_t)size * sizeof(double));
       mean += loss[i] / M;
