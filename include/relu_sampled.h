@@ -21,7 +21,9 @@
  * in new axes behind the old ones the students have moved by -(eta/B) L T; the n + min(n, f) coordinates behind the
  * teachers' are then turned (reflected, by Householder) into n again, in which the students are lower triangular.
  * Nothing is squared on the way but Q. A pivot of Q below RELU_PIVOT of its diagonal entry counts as 0: students that
- * are active on the same inputs move alike. For fresh normal inputs only.
+ * are active on the same inputs move alike, to rounding. Where Q is singular in another way (B < n, or a student that
+ * is active where one of two others is) rounding may leave a pivot of 1e-16 of the largest entry of Q instead, and so a
+ * motion of 1e-8 of the largest one. For fresh normal inputs only.
  *
  * Operations of one input, D its width (d for direct), N = n + m: D normals, 2 D (N + n) flop, and n^2 for Q. Of a
  * step, projected: n chi-square numbers, n^2/2 normals and 4 n^3 flop or so.
