@@ -2,8 +2,9 @@
  *
  * verify.h: the closed forms of a model against Monte Carlo over its inputs, at random states.
  *
- * A state is the start of trial 0 of a small experiment: sizes, teacher and widths of the starts are drawn until the
- * model accepts them. Compared with what basin_measure() says of it are
+ * A state is the start of trial 0 of a small experiment: sizes and switches, teachers (given, or in half of the cases
+ * drawn for the trial where the model has that) and widths of the starts are drawn until the model accepts them.
+ * Compared with what basin_measure() says of it are
  *
  *   loss        the observable; z against its standard error
  *   norms       the observables that are gradient norms; z against Student's law with BASIN_COLUMNS - 1 degrees of
