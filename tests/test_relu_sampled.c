@@ -550,6 +550,43 @@ static void approaches_population(void **unused) {
   }
 }
 
+/* T T' is a Wishart matrix: E W_ij = f d_ij, E W_ij W_kl = f^2 d_ij d_kl + f (d_ik d_jl + d_il d_jk), d the unit matrix;
+   also where T is trapezoidal */
+static void wishart(void **unused) {
+  enum { N = 4, ENTRIES = N * (N + 1) / 2, DRAWS = 20000 };
+  static const int freedoms[] = {1, 2, 3, 4, 5, 60};
+  (void)unused;
+  for (int which = 0; which < 6; which++) {
+    const double f = freedoms[which];
+    const relu_cell cell = {
+        .n = N, .width = 10, .d = 10 + freedoms[which], .spanned = 1, .student = {.key = 5}};
+    const int64_t axes = relu_new_axes(&cell);
+    mean first[ENTRIES] = {{0, 0, 0}}, second[ENTRIES][ENTRIES] = {{{0, 0, 0}}};
+    int row[ENTRIES], column[ENTRIES];
+    for (int i = 0, e = 0; i < N; i++)
+      for (int j = 0; j <= i; j++, e++) row[e] = i, column[e] = j;
+    for (uint64_t draw = 0; draw < DRAWS; draw++) {
+      double t[N * N], w[ENTRIES];
+      relu_bartlett(&cell, basin_alone, draw / 7, draw % 7, t);
+      for (int e = 0; e < ENTRIES; e++) {
+        w[e] = dot(t + row[e] * axes, t + column[e] * axes, axes);
+        add(&first[e], w[e]);
+        for (int g = 0; g <= e; g++) add(&second[e][g], w[e] * w[g]);
+      }
+    }
+    for (int e = 0; e < ENTRIES; e++) {
+      const int i = row[e], j = column[e];
+      assert_within((first[e].sum / DRAWS - f * (i == j)) / sqrt(error2(&first[e])), -5.5, 5.5);
+      for (int g = 0; g <= e; g++) {
+        const int k = row[g], l = column[g];
+        const double want = f * f * (i == j && k == l) +
+                            f * ((i == k && j == l) + (i == l && j == k));
+        assert_within((second[e][g].sum / DRAWS - want) / sqrt(error2(&second[e][g])), -5.5, 5.5);
+      }
+    }
+  }
+}
+
 /* ---- bits and refusals ---- */
 
 /* every instruction set, other neighbours, pauses: with stop.at, where trials end at times of their own, and without */
@@ -615,6 +652,7 @@ static void refusals(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(step_matches_reference),
+      cmocka_unit_test(wishart),
       cmocka_unit_test(alike),
       cmocka_unit_test(unbiased),
       cmocka_unit_test(approaches_population),
