@@ -550,8 +550,8 @@ static void approaches_population(void **unused) {
   }
 }
 
-/* T T' is a Wishart matrix: E W_ij = f d_ij, E W_ij W_kl = f^2 d_ij d_kl + f (d_ik d_jl + d_il d_jk), d the unit matrix;
-   also where T is trapezoidal */
+/* T T' is a Wishart matrix, also where T is trapezoidal: E W_ij = f d_ij, d the unit matrix, and
+   E W_ij W_kl = f^2 d_ij d_kl + f (d_ik d_jl + d_il d_jk) */
 static void wishart(void **unused) {
   enum { N = 4, ENTRIES = N * (N + 1) / 2, DRAWS = 20000 };
   static const int freedoms[] = {1, 2, 3, 4, 5, 60};
