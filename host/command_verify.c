@@ -84,7 +84,8 @@ static void show_state(const findings *f, const basin_verified *v, int64_t numbe
   for (int i = 0; i < m->parameters; i++)
     printf("%s %s = %.6g", i ? "," : "", m->parameter[i].name, v->parameter[i]);
   for (int i = 0; i < m->observables; i++)
-    if (!is_compared(v, i)) printf(", %s = %.4g", m->observable[i].name, v->observed[i]);
+    if (!is_compared(v, i) && !isnan(v->observed[i]))
+      printf(", %s = %.4g", m->observable[i].name, v->observed[i]);
   printf("\n  %-16s  %14s  %14s  %14s  %7s  %9s\n", "quantity", "closed form", "measured",
          "standard error", "z", "p");
   for (int i = 0; i < v->comparisons; i++) show_comparison(f, &v->comparison[i], "");

@@ -243,6 +243,7 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .step_sizes = ROWS(step_sizes),
     .observable = observables,
     .observables = ROWS(observables),
+    .arrays = BASIN_HAS_population == BASIN_ARRAYS,
 #ifdef BASIN_DRAWN_TEACHERS
     .drawn_teachers = 1,
 #endif

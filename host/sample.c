@@ -55,6 +55,7 @@ static void run(const basin_setting *setting, basin_columns *c, const MODEL(cell
   const real zero = r_set(0.0);
   uint64_t number[BASIN_LANES];
   double loss0 = 0;
+  MODEL(sample_start)(cell, data, c->vectors, trial, work);
   for (int64_t first = 0; first < c->inputs; first += BASIN_LANES) {
     double there[BASIN_LANES];
     bits input;
@@ -65,7 +66,7 @@ static void run(const basin_setting *setting, basin_columns *c, const MODEL(cell
     }
     memcpy(&input, number, sizeof input);
     memcpy(&counts, there, sizeof counts);
-    MODEL(sample)(cell, data, c->vectors, trial, step, input, work, out);
+    MODEL(sample)(cell, data, trial, step, input, work, out);
     if (first == 0) loss0 = r_lane(out, 0);
 
     /* lanes behind the last input have drawn input 0 once more, and add nothing */

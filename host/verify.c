@@ -14,7 +14,8 @@ static const double ETA = 0x1p-26, FLOOR = 1e-7;
 static const double RESOLVED =
     10; /* a norm within so many standard errors of the mean gradient is lost in it */
 static const double VARIANCE_LEFT =
-    1e-4; /* an entry that keeps less of it follows from the others */
+    1e-6;                      /* an entry that keeps less of it follows from the others */
+static const double RARE = 16; /* inputs: what fewer show of a difference is not trusted */
 
 /* ---- a random setting ---- */
 
@@ -36,19 +37,19 @@ static double draw_uniform(source *s, double low, double high) {
   return low + (high - low) * uniform;
 }
 
-/* sizes from 1 to SIZE_MOST, everything else at its default */
+/* whole numbers are sizes and switches: SIZE_MOST of them from the smallest on; everything else at its default */
 static void draw_parameters(const basin_model *model, source *s, double *parameter) {
   for (int i = 0; i < model->parameters; i++) {
     const basin_symbol *symbol = &model->parameter[i];
     parameter[i] = symbol->initial;
     if (!symbol->integer) continue;
-    const double low = fmax(symbol->minimum, 1), high = fmin(symbol->maximum, low + SIZE_MOST - 1);
+    const double low = symbol->minimum, high = fmin(symbol->maximum, low + SIZE_MOST - 1);
     parameter[i] = floor(draw_uniform(s, low, high + 1));
   }
 }
 
 /* a vector in a direction that is uniform; of length 1 in half of the cases, for a model may insist on that */
-static void write_teacher(source *s, int64_t length, FILE *to) {
+static void write_row(source *s, int64_t length, FILE *to) {
   double *value = malloc((size_t)length * sizeof *value), norm2 = 0, uniform;
   for (int64_t j = 0; value && j < length; j++) {
     next(s, &value[j], &uniform);
@@ -56,9 +57,29 @@ static void write_teacher(source *s, int64_t length, FILE *to) {
   }
   const int unit = draw_uniform(s, 0, 1) < 0.5;
   const double scale = (unit ? 1 : draw_uniform(s, 0.5, 2)) / sqrt(norm2);
+  fprintf(to, "[");
   for (int64_t j = 0; value && j < length; j++)
     fprintf(to, "%s%.17g", j ? ", " : "", scale * value[j]);
+  fprintf(to, "]");
   free(value);
+}
+
+/* a teacher, vector or matrix; in half of the cases drawn for the trial, where the model has that */
+static void write_teacher(const basin_model *model, source *s, const basin_symbol *teacher,
+                          const double *parameter, FILE *to) {
+  const int64_t length = (int64_t)parameter[teacher->length];
+  const int matrix = teacher->rows >= 0;
+  const int64_t rows = matrix ? (int64_t)parameter[teacher->rows] : 1;
+  if (model->drawn_teachers && draw_uniform(s, 0, 1) < 0.5) {
+    fprintf(to, "{normal: %.3f}", draw_uniform(s, 0.3, 1.5));
+    return;
+  }
+  if (matrix) fprintf(to, "[");
+  for (int64_t i = 0; i < rows; i++) {
+    if (i) fprintf(to, ", ");
+    write_row(s, length, to);
+  }
+  if (matrix) fprintf(to, "]");
 }
 
 /* an experiment whose trial 0 takes one step; NULL where memory is short */
@@ -73,15 +94,8 @@ static char *write_experiment(const basin_model *model, source *s, const double 
     fprintf(to, "%s%s: %.17g", i ? ", " : "", model->parameter[i].name, parameter[i]);
   fprintf(to, "}\nteacher: {");
   for (int i = 0; i < model->teachers; i++) {
-    const basin_symbol *teacher = &model->teacher[i];
-    const int matrix = teacher->rows >= 0, rows = matrix ? (int)parameter[teacher->rows] : 1;
-    fprintf(to, "%s%s: %s", i ? ", " : "", teacher->name, matrix ? "[" : "");
-    for (int row = 0; row < rows; row++) {
-      fprintf(to, "%s[", row ? ", " : "");
-      write_teacher(s, (int64_t)parameter[teacher->length], to);
-      fprintf(to, "]");
-    }
-    fprintf(to, "%s", matrix ? "]" : "");
+    fprintf(to, "%s%s: ", i ? ", " : "", model->teacher[i].name);
+    write_teacher(model, s, &model->teacher[i], parameter, to);
   }
   fprintf(to, "}\ninit: {");
   for (int i = 0; i < model->initials; i++)
@@ -124,29 +138,36 @@ static basin_status draw(const basin_model *model, uint64_t seed, int64_t state,
 
 /* ---- comparisons ---- */
 
-/* d' C^-1 d by Cholesky's decomposition of C, which is overwritten, as d is; *freedom: the entries of d that do not
-   follow from those before them, but for the floor of the variances */
-static double quadratic(double *c, double *d, int64_t n, double floor, int64_t *freedom) {
-  double sum = 0;
-  *freedom = 0;
+/* Cholesky's factor of C, in its place below the diagonal and on it; returns how many entries do not follow from those
+   before them, but for the floor of the variances */
+static int64_t decompose(double *c, int64_t n, double floor) {
+  int64_t freedom = 0;
   for (int64_t i = 0; i < n; i++) {
     const double variance = c[i * n + i];
     for (int64_t j = 0; j <= i; j++) {
       double x = c[i * n + j];
       for (int64_t m = 0; m < j; m++) x -= c[i * n + m] * c[j * n + m];
       c[i * n + j] = j < i ? x / c[j * n + j] : sqrt(x);
-      if (j == i) *freedom += x - floor > VARIANCE_LEFT * variance;
+      if (j == i) freedom += x - floor > VARIANCE_LEFT * variance;
     }
-    for (int64_t m = 0; m < i; m++) d[i] -= c[i * n + m] * d[m];
-    d[i] /= c[i * n + i];
+  }
+  return freedom;
+}
+
+/* d' C^-1 d from the factor; d is overwritten */
+static double quadratic(const double *factor, double *d, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    for (int64_t m = 0; m < i; m++) d[i] -= factor[i * n + m] * d[m];
+    d[i] /= factor[i * n + i];
     sum += d[i] * d[i];
   }
   return sum;
 }
 
-/* gradient: [size] of the step; inputs: of the moments, whose covariance is used up */
+/* gradient: [size] of the step; inputs: of the moments, which are used up; scratch: [size][size] */
 static void compare_gradient(const double *gradient, const basin_moments *moments, int64_t size,
-                             int64_t inputs, basin_comparison *out) {
+                             int64_t inputs, double *scratch, basin_comparison *out) {
   double norm2 = 0, *d = moments->mean, *c = moments->covariance;
   for (int64_t e = 0; e < size; e++) norm2 += gradient[e] * gradient[e];
   const double floor = FLOOR * (1 + sqrt(norm2));
@@ -158,7 +179,11 @@ static void compare_gradient(const double *gradient, const basin_moments *moment
     d[e] -= gradient[e];
     out->largest = fmax(out->largest, fabs(d[e]) / sqrt(c[e * size + e]));
   }
-  out->chi_square = quadratic(c, d, size, floor * floor, &out->freedom);
+  memcpy(scratch, c, (size_t)(size * size) * sizeof *c);
+  out->freedom = decompose(scratch, size, floor * floor);
+  for (int64_t e = 0; e < size; e++) c[e * size + e] *= 1 + RARE / (double)inputs;
+  decompose(c, size, floor * floor);
+  out->chi_square = quadratic(c, d, size);
   out->p = isfinite(out->chi_square) ? basin_chi_square_tail(out->chi_square, out->freedom) : 0;
 }
 
@@ -233,7 +258,7 @@ static basin_status compare(const basin_experiment *e, int64_t inputs, basin_ver
   const basin_setting *setting = &e->cell[0].setting;
   const int64_t size = model->vector_size(setting);
   const int loss = basin_symbol_find(model->observable, model->observables, "loss");
-  double *vectors = calloc((size_t)(3 * size + size * size), sizeof *vectors);
+  double *vectors = calloc((size_t)(3 * size + 2 * size * size), sizeof *vectors);
   double *gradient = vectors + size;
   const basin_moments moments = {gradient + size, gradient + 2 * size};
   basin_measured *measured = calloc((size_t)model->norms + 1, sizeof *measured);
@@ -251,7 +276,8 @@ static basin_status compare(const basin_experiment *e, int64_t inputs, basin_ver
                      out->observed[model->norm[i].observable], measured[1 + i],
                      noise_of(setting, &moments, size, model->norm[i].initial, inputs),
                      BASIN_COLUMNS - 1, out->comparison + 1 + i);
-    compare_gradient(gradient, &moments, size, inputs, out->comparison + 1 + model->norms);
+    compare_gradient(gradient, &moments, size, inputs, moments.covariance + size * size,
+                     out->comparison + 1 + model->norms);
     out->comparisons = model->norms + 2;
   }
   free(measured);

@@ -2,8 +2,9 @@
  *
  * verify.h: the closed forms of a model against Monte Carlo over its inputs, at random states.
  *
- * A state is the start of trial 0 of a small experiment: sizes, teacher and widths of the starts are drawn until the
- * model accepts them. Compared with what basin_measure() says of it are
+ * A state is the start of trial 0 of a small experiment: sizes and switches, teachers (given, or in half of the cases
+ * drawn for the trial where the model has that) and widths of the starts are drawn until the model accepts them.
+ * Compared with what basin_measure() says of it are
  *
  *   loss        the observable; z against its standard error
  *   norms       the observables that are gradient norms; z against Student's law with BASIN_COLUMNS - 1 degrees of
@@ -13,6 +14,8 @@
  *               d' C^-1 d is a chi-square number (C is known from many inputs). Directions in which the gradient
  *               cannot point have no variance and count no degree of freedom, but d must be 0 there: C has a floor,
  *               the square of 1e-7 (1 + |gradient|), which is what the step's rounding and curvature leave open.
+ *               Two students that are nearly parallel have gradients that differ on few inputs or on none, of which no
+ *               variance can be told: C's diagonal is as large as if 16 inputs more had shown such a difference.
  *
  * Errors of numbers have the floor 1e-7 (1 + |closed form|). A norm that, in both forms, is within 10 standard errors
  * of the mean gradient is not judged: see measure.h.

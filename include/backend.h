@@ -75,8 +75,9 @@ typedef struct basin_model {
   const char *name, *title, *source;
   const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
   int parameters, teachers, initials, step_sizes, observables;
-  int drawn_teachers;           /* whether a teacher may be drawn for every trial */
-  unsigned outcomes;            /* or-ed BASIN_CAN() */
+  int arrays;         /* whether the state is an array with the population gradient, too */
+  int drawn_teachers; /* whether a teacher may be drawn for every trial */
+  unsigned outcomes;  /* or-ed BASIN_CAN() */
   const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
   int64_t (*states[BASIN_DYNAMICS_COUNT])(const basin_setting *setting); /* doubles of one trial's
                                                         state; NULL where the model lacks the dynamics */

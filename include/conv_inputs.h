@@ -20,27 +20,34 @@ static inline int64_t conv_sample_blocks(const basin_setting *setting) {
   return conv_direct_blocks(setting->teacher[0].length, setting->teacher[1].length);
 }
 
-/* scratch: a and sigma(u) [k] each; v [p]; the columns of the residual, of patches and of G */
+/* scratch: a and sigma(u) [k] each; v [p]; 1/|v|; the columns of the residual, of patches and of G */
 static inline int64_t conv_sample_work(const basin_setting *setting) {
   const int64_t k = setting->teacher[0].length, p = setting->teacher[1].length;
-  return 2 * k + p + conv_columns(k) * (1 + 2 * conv_direct_stride(p));
+  return 2 * k + p + 1 + conv_columns(k) * (1 + 2 * conv_direct_stride(p));
 }
 
-/* vectors, out: see model.h; a [k], then v - shift 1 [p] */
-BASIN_HD void conv_sample(const conv_cell *cell, const double *data, const double *vectors,
-                          bits trial, bits step, bits input, real *work, real *out) {
+/* vectors: a [k], then v - shift 1 [p] */
+BASIN_HD void conv_sample_start(const conv_cell *cell, const double *vectors, real *work) {
   const int64_t k = cell->k, p = cell->p;
-  const int64_t stride = conv_direct_stride(p);
-  const int columns = conv_columns(k);
-  real *a = work, *active = a + k, *v = active + k, *residual = v + p, *sum = residual + columns,
-       *patch = sum + columns * stride, length2 = r_set(0.0);
-  for (int64_t i = 0; i < columns * (1 + stride); i++) residual[i] = r_set(0.0);
+  real *a = work, *v = a + 2 * k, length2 = r_set(0.0);
   for (int64_t j = 0; j < k; j++) a[j] = r_set(vectors[j]);
   for (int64_t q = 0; q < p; q++) {
     v[q] = r_set(vectors[k + q] + cell->shift);
     length2 = r_fma(v[q], v[q], length2);
   }
-  const real inverse = r_set(1.0) / r_sqrt(length2);
+  v[p] = r_set(1.0) / r_sqrt(length2);
+}
+
+/* out: see model.h */
+BASIN_HD void conv_sample(const conv_cell *cell, const double *data, bits trial, bits step,
+                          bits input, real *work, real *out) {
+  const int64_t k = cell->k, p = cell->p;
+  const int64_t stride = conv_direct_stride(p);
+  const int columns = conv_columns(k);
+  real *a = work, *active = a + k, *v = active + k, *residual = v + p + 1,
+       *sum = residual + columns, *patch = sum + columns * stride;
+  const real inverse = v[p];
+  for (int64_t i = 0; i < columns * (1 + stride); i++) residual[i] = r_set(0.0);
   const bits block = b_mul32(input, b_set((uint64_t)conv_direct_blocks(k, p)));
   const real r = conv_direct_input(cell, data, basin_alone, BASIN_STREAM_ESTIMATE, trial, step,
                                    block, a, v, inverse, active, residual, sum, patch);
@@ -81,9 +88,14 @@ static inline void conv_projected_some_vectors(const conv_cell *cell, const doub
   static inline int64_t name##_sample_blocks(const basin_setting *setting) {                      \
     return conv_sample_blocks(setting);                                                           \
   }                                                                                               \
-  BASIN_HD void name##_sample(const conv_cell *cell, const double *data, const double *vectors,   \
-                              bits trial, bits step, bits input, real *work, real *out) {         \
-    conv_sample(cell, data, vectors, trial, step, input, work, out);                              \
+  BASIN_HD void name##_sample_start(const conv_cell *cell, const double *data,                    \
+                                    const double *vectors, bits trial, real *work) {              \
+    (void)data, (void)trial;                                                                      \
+    conv_sample_start(cell, vectors, work);                                                       \
+  }                                                                                               \
+  BASIN_HD void name##_sample(const conv_cell *cell, const double *data, bits trial, bits step,   \
+                              bits input, real *work, real *out) {                                \
+    conv_sample(cell, data, trial, step, input, work, out);                                       \
   }                                                                                               \
   static inline void name##_projected_some_vectors(const conv_cell *cell, const double *data,     \
                                                    uint64_t trial, double *work, const double *x, \

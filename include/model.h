@@ -102,12 +102,15 @@
  *                                                  that initial vector; the observable `loss` is the mean of 1/2 r^2
  *     int64_t name_sample_blocks(setting)          Philox blocks that one input takes
  *     int64_t name_sample_work(setting)            reals of a scratch array
- *     void name_sample(cell, data, const double *vectors, trial, step, input, work, out)
+ *     void name_sample_start(cell, data, const double *vectors, trial, work)
+ *          what all inputs of a state share, into the scratch: full vectors as name_vectors writes them, and the
+ *          teachers of that trial, which all lanes have in common
+ *     void name_sample(cell, data, trial, step, input, work, out)
  *          one fresh input a lane, of number `input`: its blocks, input * name_sample_blocks() and on, of
  *          BASIN_STREAM_ESTIMATE. out[0] is its loss 1/2 r^2, out[1 + i] the derivative by entry i of the full
- *          vectors, which are as name_vectors writes them
- *     void name_projected_some_vectors(cell, data, trial, work, state, out)   where it has projected gradients: any
- *          full vectors with the loss and the gradient norms of the state
+ *          vectors
+ *     void name_projected_some_vectors(cell, data, trial, work, state, out)   where the model has samplers: any full
+ *          vectors with the loss and the gradient norms of the state; `work` as for name_projected_vectors
  *
  * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
  * name_decide must be proved or conservative: a lane it names must end there if run for ever.

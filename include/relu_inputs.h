@@ -2,10 +2,12 @@
  *
  * relu_inputs.h: the loss and its gradient on single inputs, for the sums of neurons of relu_sum.h.
  *
- * The other side of the closed forms: nothing here knows of angles. An input is one vector x of d standard normals, r
- * its residual as in relu_sampled.h, and
+ * The other side of the closed forms: nothing here knows of angles. An input is a vector x of d standard normals, and
  *
- *   loss = 1/2 r^2,   by w_i: r 1{w_i'x >= 0} x.
+ *   r = sum_i max(0, w_i'x) - sum_l max(0, v_l'x),   loss = 1/2 r^2,   by w_i: r 1{w_i'x >= 0} x.
+ *
+ * Their means over inputs are the population loss and its gradient (Xu and Du 2023, (1)-(3); w_i = 0 as relu_sum.h
+ * has it).
  */
 #ifndef BASIN_RELU_INPUTS_H
 #define BASIN_RELU_INPUTS_H
@@ -14,60 +16,53 @@
 
 #define BASIN_HAS_SAMPLE 1
 
-static inline int64_t relu_input_blocks(const basin_setting *setting) {
+enum { RELU_SAMPLE_COLUMNS = 32 }; /* scratch of sums */
+
+static inline int64_t relu_sample_blocks(const basin_setting *setting) {
   return (setting->initial[0].length + 1) / 2;
 }
 
-/* scratch: the input and a teacher [d] each; w_i'x [n]; the columns of a sum [32] */
-static inline int64_t relu_input_work(const basin_setting *setting) {
-  return 2 * setting->initial[0].length + setting->initial[0].rows + 32;
+/* scratch: columns; an input [d]; the teachers [m][d], drawn or given, and the students [n][d] */
+static inline int64_t relu_sample_work(const basin_setting *setting) {
+  const int64_t d = setting->initial[0].length;
+  return RELU_SAMPLE_COLUMNS + d * (1 + setting->teacher[0].rows + setting->initial[0].rows);
 }
 
-/* vectors, out: see model.h; w [n][d] */
-BASIN_HD void relu_one_input(const relu_cell *cell, const double *data, const double *vectors,
-                             bits trial, bits step, bits input, real *work, real *out) {
-  const int64_t n = cell->n, m = cell->m, d = cell->d;
+BASIN_HD void relu_sample_start(const relu_cell *cell, const double *data, const double *vectors,
+                                bits trial, real *work) {
+  const int64_t d = cell->d, m = cell->m;
+  real *row = work + RELU_SAMPLE_COLUMNS + d;
+  for (int64_t l = 0; l < m; l++)
+    relu_row(cell, data, basin_alone, &cell->teacher, trial, l, work, row + l * d);
+  for (int64_t e = 0; e < cell->n * d; e++) row[m * d + e] = r_set(vectors[e]);
+}
+
+/* out: see model.h */
+BASIN_HD void relu_sample_one(const relu_cell *cell, bits trial, bits step, bits input, real *work,
+                              real *out) {
+  const int64_t d = cell->d, m = cell->m, n = cell->n;
+  const bits block = b_mul32(input, b_set((uint64_t)(d + 1) / 2));
   const real zero = r_set(0.0);
-  real *x = work, *teacher = x + d, *dot = teacher + d, *column = dot + n, r = zero;
-  bits block = b_mul32(input, b_set((uint64_t)((d + 1) / 2)));
-  for (int64_t q = 0; q < d; q += 2, block = block + b_set(1)) {
+  real *x = work + RELU_SAMPLE_COLUMNS, *row = x + d, r = zero;
+  for (int64_t j = 0; j < d; j += 2) {
     real z0, z1;
-    basin_normals_in(cell->student.key, BASIN_STREAM_ESTIMATE, trial, step, block, &z0, &z1);
-    x[q] = z0;
-    if (q + 1 < d) x[q + 1] = z1;
+    basin_normals_in(cell->student.key, BASIN_STREAM_ESTIMATE, trial, step,
+                     block + b_set((uint64_t)j / 2), &z0, &z1);
+    x[j] = z0;
+    if (j + 1 < d) x[j + 1] = z1;
   }
-  for (int64_t i = 0; i < n; i++) {
-    dot[i] = zero;
-    for (int64_t q = 0; q < d; q++) dot[i] = r_fma(r_set(vectors[i * d + q]), x[q], dot[i]);
-    r = r + r_max(dot[i], zero);
-  }
-  for (int64_t l = 0; l < m; l++) {
-    relu_row(cell, data, basin_alone, &cell->teacher, trial, l, column, teacher);
-    r = r - r_max(team_dot(basin_alone, teacher, x, d, column), zero);
+  for (int64_t a = 0; a < m + n; a++) {
+    real dot = zero;
+    for (int64_t j = 0; j < d; j++) dot = r_fma(row[a * d + j], x[j], dot);
+    r = a < m ? r - r_max(dot, zero) : r + r_max(dot, zero);
+    if (a >= m) out[1 + (a - m) * d] = dot;
   }
   out[0] = r_set(0.5) * r * r;
   for (int64_t i = 0; i < n; i++) {
-    const real pull = r_select(r_le(zero, dot[i]), r, zero);
-    for (int64_t q = 0; q < d; q++) out[1 + i * d + q] = pull * x[q];
+    real *g = out + 1 + i * d;
+    const real weight = r_select(r_le(zero, g[0]), r, zero);
+    for (int64_t j = 0; j < d; j++) g[j] = weight * x[j];
   }
 }
-
-#if BASIN_LANES == 1 && !defined(__CUDACC__)
-/* Students with the inner products of a projected state, among each other and with the teachers: its teachers have
-   kept the axes of the start, and any axes will do for the rest. */
-static inline void relu_some_vectors(const relu_cell *cell, const double *data, uint64_t trial,
-                                     double *work, const double *state, double *out) {
-  double *row = work + cell->to_row;
-  basin_frame frame;
-  relu_place(cell, data, basin_alone, trial, work, work + cell->to_teacher, out, &frame);
-  for (int64_t j = 0; j < cell->d && frame.used < (double)cell->width; j++) {
-    memset(row, 0, (size_t)cell->d * sizeof *row);
-    row[j] = 1;
-    frame_add(basin_alone, &frame, row, out);
-  }
-  for (int64_t i = 0; i < cell->n; i++)
-    frame_vector(basin_alone, &frame, state + cell->at_w + i * cell->width, out + i * cell->d);
-}
-#endif
 
 #endif

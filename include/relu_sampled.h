@@ -4,13 +4,15 @@
  *
  * Every step draws B fresh inputs x_s of d standard normals and follows the gradient of the mean of 1/2 r_s^2,
  *
- *   r_s = sum_i max(0, w_i'x_s) - sum_l max(0, v_l'x_s),   grad_i = 1/B sum_s r_s 1{w_i'x_s > 0} x_s.
+ *   r_s = sum_i max(0, w_i'x_s) - sum_l max(0, v_l'x_s),   grad_i = 1/B sum_s r_s 1{w_i'x_s >= 0} x_s,
+ *
+ * of which the mean is the population's gradient, at w_i = 0 too.
  *
  * direct: all d normals of every input are drawn, and the state is the full vectors.
  *
  * projected: equal in distribution, at a cost that d is not in. The state is the D = min(d, n + m) coordinates of
  * relu_sum.h in an orthonormal frame of the span, of which the teachers' take the first m. An input's D coordinates
- * xi_s are standard normals and give all r_s and 1_is = 1{w_i'x_s > 0}, and the gradient's part within the span. What
+ * xi_s are standard normals and give all r_s and 1_is = 1{w_i'x_s >= 0}, and the gradient's part within the span. What
  * is left of the x_s, in f = d - D dimensions, is independent of that; so, given it, the parts of the n gradients
  * orthogonal to the span are normal vectors of covariance Q/B^2 with each other in every one of the f dimensions,
  * Q_ij = sum_s r_s^2 1_is 1_js. With Q = L L' they are L G, G of n x f normals, of which only inner products
@@ -19,7 +21,9 @@
  * in new axes behind the old ones the students have moved by -(eta/B) L T; the n + min(n, f) coordinates behind the
  * teachers' are then turned (reflected, by Householder) into n again, in which the students are lower triangular.
  * Nothing is squared on the way but Q. A pivot of Q below RELU_PIVOT of its diagonal entry counts as 0: students that
- * are active on the same inputs move alike. For fresh normal inputs only.
+ * are active on the same inputs move alike, to rounding. Where Q is singular in another way (B < n, or a student that
+ * is active where one of two others is) rounding may leave a pivot of 1e-16 of the largest entry of Q instead, and so a
+ * motion of 1e-8 of the largest one. For fresh normal inputs only.
  *
  * Operations of one input, D its width (d for direct), N = n + m: D normals, 2 D (N + n) flop, and n^2 for Q. Of a
  * step, projected: n chi-square numbers, n^2/2 normals and 4 n^3 flop or so.
@@ -70,14 +74,13 @@ static inline int64_t relu_sampled_work(const relu_cell *cell) {
   return end > cell->work ? end : cell->work;
 }
 
-/* what is wrong with the sampled gradient, or NULL */
+/* What is wrong with the sampled gradient, or NULL. The chi-square numbers are in range: of as many students as the
+   model takes, 2^12, they have all blocks there are. */
 static inline const char *relu_sampled_check(const basin_setting *setting, const relu_cell *cell) {
-  const double blocks = (double)((cell->width + 1) / 2), n = (double)cell->n;
-  if ((double)setting->gradient.inputs * blocks > (double)BASIN_BLOCKS_MAX)
-    return "more than 2^25 random numbers a step: fewer inputs, or sampler projected";
-  if (relu_freedom(cell) > 0 && n * BASIN_CHI_BLOCKS > (double)BASIN_BLOCKS_MAX)
-    return "more than 4096 students: sampler projected has not random numbers enough";
-  return NULL;
+  const double blocks = (double)((cell->width + 1) / 2);
+  if ((double)setting->gradient.inputs * blocks <= (double)BASIN_BLOCKS_MAX) return NULL;
+  return cell->spanned ? "more than 2^25 random numbers a step: fewer inputs"
+                       : "more than 2^25 random numbers a step: fewer inputs, or sampler projected";
 }
 
 /* ---------------------------------------------------------------- the inputs of a step */
@@ -128,12 +131,12 @@ BASIN_HD void relu_sample(const relu_cell *cell, basin_team team, bits trial, bi
     const real r = relu_residual(cell, s, x, work), r2 = r * r;
     int64_t lo, hi = 1;
     for (int64_t i = 0; i < n; i++) {
-      const real weight = r_select(r_lt(zero, dot[i]), r, zero);
+      const real weight = r_select(r_le(zero, dot[i]), r, zero);
       BASIN_TEAM_FOR(team, k, width) g[i * width + k] = r_fma(weight, input[k], g[i * width + k]);
     }
     BASIN_TEAM_FOR(team, p, pairs) {
       relu_pair(p, &lo, &hi); /* (0, 1) stands for Q_00, (0, 2) for Q_10, (1, 2) for Q_11, ... */
-      const mask both = m_and(r_lt(zero, dot[lo]), r_lt(zero, dot[hi - 1]));
+      const mask both = m_and(r_le(zero, dot[lo]), r_le(zero, dot[hi - 1]));
       q[(hi - 1) * n + lo] = q[(hi - 1) * n + lo] + r_select(both, r2, zero);
     }
     team_sync(team);

@@ -535,6 +535,24 @@ static inline void relu_prepare(const basin_setting *setting, int spanned, relu_
 }
 
 #if BASIN_LANES == 1 && !defined(__CUDACC__)
+/* the axes that a frame lacks once every vector is in: each from the unit vector that the others hold least of;
+   scratch: unit [d], coordinate [D] */
+static inline void relu_complete(basin_frame *frame, double *unit, double *coordinate) {
+  const int64_t d = frame->length;
+  while (frame->used < (double)frame->width) {
+    double least = INFINITY;
+    int64_t best = 0;
+    for (int64_t j = 0; j < d; j++) {
+      double held2 = 0;
+      for (int64_t s = 0; s < frame->width; s++)
+        held2 += frame->axis[s * d + j] * frame->axis[s * d + j];
+      if (held2 < least) least = held2, best = j;
+    }
+    for (int64_t j = 0; j < d; j++) unit[j] = j == best;
+    frame_add(basin_alone, frame, unit, coordinate);
+  }
+}
+
 /* the students in full [n][d] */
 static inline void relu_vectors(const relu_cell *cell, const double *data, uint64_t trial,
                                 double *work, const double *x, double *out) {
@@ -545,6 +563,7 @@ static inline void relu_vectors(const relu_cell *cell, const double *data, uint6
     return;
   }
   relu_place(cell, data, basin_alone, trial, work, work + cell->to_teacher, out, &frame);
+  relu_complete(&frame, work + cell->to_row, work + cell->to_teacher);
   for (int64_t i = 0; i < cell->n; i++)
     frame_vector(basin_alone, &frame, w + i * cell->width, out + i * cell->d);
 }

@@ -46,6 +46,26 @@ for file in "$here"/data/experiments/*.yaml; do
     done
     continue
   fi
+  if grep -q 'model: relu_sum' "$file"; then
+    smaller=(--trials 3 --set stop.max_steps=40 --set "$everything" --part-trials 2)
+    case $name in
+    neuron-figure1) smaller+=(--set 'grid={n: [1, 2, 4]}') ;;
+    neuron-width) smaller+=(--set 'grid={n: [1, 3], sigma: [0.1, 1]}') ;;
+    teachers-orthonormal) smaller+=(--set 'grid={m: [2, 3], extra: [0, 1]}') ;;
+    esac
+    for order in 0 1 2; do
+      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+      same "$name, order $order" "$file" "${smaller[@]}"
+      same "$name, order $order, every entry" "$file" "${smaller[@]}" --set parameters.span=0
+      [ $name = neuron-figure1 ] || continue
+      same "$name, order $order, flow" "$file" "${smaller[@]}" --set method=gradient_flow
+      for sampler in direct projected; do
+        same "$name, order $order, $sampler" "$file" "${smaller[@]}" --set "gradient={sampled: {inputs: 3, sampler: $sampler}}"
+      done
+      [ -z "$quick" ] || break
+    done
+    continue
+  fi
   for order in 0 1 2; do
     export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
     same "$name, order $order" "$file" --trials 150 --set stop.max_steps=$steps

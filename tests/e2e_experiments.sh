@@ -7,7 +7,14 @@ data=$here/data
 for file in "$data"/experiments/*.yaml; do
   name=$(basename "$file" .yaml)
   smaller=()
-  case $name in *-sgd) smaller=(--trials 100 --set 'grid={B: [1, 8, inf]}') ;; erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;; esac # minutes else
+  case $name in
+  *-sgd) smaller=(--trials 100 --set 'grid={B: [1, 8, inf]}') ;;
+  neuron-figure1) smaller=(--trials 16 --set 'grid={n: [1, 2, 4]}' --set stop.max_steps=2e5) ;;
+  neuron-toy) smaller=(--set stop.max_steps=2e5) ;;
+  neuron-width) smaller=(--trials 50 --set 'grid={n: [1, 2, 4], sigma: [0.01, 1]}') ;;
+  teachers-orthonormal) smaller=(--trials 48 --set 'grid={m: [6, 12], extra: [0, 1]}') ;;
+  erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
+  esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"
   "$basin" summary "$name.h5" --json > "$name.json"
   check "$name: every trial is counted once" jq -e 'all(.cells[]; ([.outcomes[]] | add) == .trials)' "$name.json" >/dev/null

@@ -182,18 +182,18 @@ static int compare(const basin_backend backend[2], const basin_job *job) {
 static int compare_kind(const basin_backend backend[2], const basin_model *model,
                         enum basin_dynamics dynamics) {
   static const int64_t count[] = {1, 1000, 20000};
-  const int sampled = dynamics != BASIN_POPULATION;
+  const int slow = dynamics != BASIN_POPULATION || model->arrays; /* in the simulator */
   int wrong = 0, index[OBSERVABLES_MAX];
   for (int i = 0; i < OBSERVABLES_MAX; i++) index[i] = i;
   for (int rule = 0; rule < 2; rule++)
     for (int size = 0; size < 3; size++) {
       setup s;
-      set_up(&s, model, dynamics, 3, size == 1 ? 0.2 : 0.02, rule ? 1e-3 : 0, sampled ? 40 : 3000);
+      set_up(&s, model, dynamics, 3, size == 1 ? 0.2 : 0.02, rule ? 1e-3 : 0, slow ? 40 : 3000);
       const int64_t first = size ? 999999990000 : 0;
       const basin_job job = {.model = model,
                              .setting = &s.setting,
                              .first = first,
-                             .count = sampled ? (count[size] + 99) / 100 : count[size],
+                             .count = slow ? (count[size] + 99) / 100 : count[size],
                              .recorded = first + 500,
                              .times = TIMES,
                              .time = recorded_steps,

@@ -4,10 +4,8 @@
  * binary128, Monte Carlo over Gaussian inputs, finite differences, full vectors, and the toy cases of Xu and Du (2023),
  * Appendix A. Seeds are fixed. A z-score of 5.5 is exceeded once in 2e7 comparisons by chance.
  */
-#include "test.h"
-#include "backend_cpu.h"
+#include "samples.h"
 #include "models/relu_sum.h"
-#include "part.h"
 #include <quadmath.h>
 
 typedef __float128 quad;
@@ -853,43 +851,10 @@ static const char experiment_text[] =
     "record: {trials: 21, steps: [0, 1, 7, 16, 20, 21, 100, 200], parameters: true}\n";
 
 static basin_experiment *parse(const char *const *set, int sets) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   sets, &e, &error),
-            error);
-  return e;
+  return test_parse(experiment_text, set, sets);
 }
 
-static void run_range(const basin_experiment *e, int64_t cell, int isa, int64_t first,
-                      int64_t count, int pausing, basin_part *part) {
-  int index[64];
-  basin_job job;
-  basin_error error;
-  basin_watch watch = {.stop = pausing};
-  basin_status status;
-  basin_part_job(e, cell, first, count, index, index + e->finals, &job);
-  assert_ok(basin_part_allocate(&job, part, &error), error);
-  do status = job.model->lane_run[job.setting->gradient.dynamics][isa](&job, part, &watch);
-  while (pausing && status == BASIN_INTERRUPTED);
-  assert_int_equal(status, BASIN_OK);
-}
-
-static void assert_same(const basin_experiment *e, int64_t cell, const basin_part *x,
-                        const basin_part *y, int64_t skip) {
-  const int64_t states = basin_states(e->cell[cell].model, &e->cell[cell].setting);
-  const size_t n = (size_t)y->count, kept = (size_t)(y->recorded * e->times);
-  assert_memory_equal(x->outcome + skip, y->outcome, n);
-  assert_memory_equal(x->steps + skip, y->steps, n * sizeof *x->steps);
-  for (int64_t o = 0; o < e->observables; o++)
-    assert_memory_equal(x->record + (o * x->recorded + skip) * e->times,
-                        y->record + o * y->recorded * e->times, kept * sizeof *x->record);
-  assert_memory_equal(x->state + skip * e->times * states, y->state,
-                      kept * (size_t)states * sizeof *x->state);
-}
-
-/* every instruction set, other neighbours in the lanes, and pauses after every 16 steps: the same bits; by gradient
-   descent and by gradient flow */
+/* the same bits, by gradient descent and by gradient flow */
 static void same_bits(void **unused) {
   static const char *const set[][2] = {
       {"stop={at: 1e-4, at_spurious: 1e-3, max_steps: 200}", "method=gradient_descent"},
@@ -900,23 +865,7 @@ static void same_bits(void **unused) {
   for (int rule = 0; rule < 4; rule++) {
     basin_experiment *e = parse(set[rule], 2);
     int64_t ended = 0;
-    for (int64_t c = 0; c < e->cells; c++) {
-      basin_part whole, part;
-      run_range(e, c, BASIN_ISA_GENERIC, 0, 21, 0, &whole);
-      for (int i = 0; i < 21; i++) ended += whole.outcome[i] != BASIN_UNRESOLVED;
-      for (int isa = 0; isa < BASIN_ISAS; isa++) {
-        if (basin_cpu_isa(basin_cpu_isa_name(isa)) < 0) continue;
-        for (int pausing = 0; pausing < 2; pausing++) {
-          run_range(e, c, isa, 0, 21, pausing, &part);
-          assert_same(e, c, &whole, &part, 0);
-          basin_part_free(&part);
-        }
-        run_range(e, c, isa, 10, 11, 0, &part);
-        assert_same(e, c, &whole, &part, 10);
-        basin_part_free(&part);
-      }
-      basin_part_free(&whole);
-    }
+    for (int64_t c = 0; c < e->cells; c++) ended += test_same_bits(e, c);
     assert_true(rule % 2 ? ended == 0 : ended > 10);
     basin_experiment_free(e);
   }
@@ -931,7 +880,7 @@ static void vectors(void **unused) {
     double out[2][20];
     int compared = 0;
     for (int span = 0; span < 2; span++)
-      run_range(e, c + span, basin_cpu_isa(NULL), 0, 21, 0, &part[span]);
+      test_run_range(e, c + span, basin_cpu_isa(NULL), 0, 21, 0, &part[span]);
     assert_true(e->cell[c].coordinate[1] == 0 && e->cell[c + 1].coordinate[1] == 1);
     for (int64_t at = 0; at < 21 * e->times; at++) {
       for (int span = 0; span < 2; span++) {

@@ -4,11 +4,10 @@
  * their definitions; standard errors against the spread of many repetitions; the same bits for every instruction set;
  * a part that is interrupted between two estimates. Seeds are fixed: what passes once passes always.
  */
-#include "test.h"
-#include "backend_cpu.h"
+#include "samples.h"
 #include "conv_inputs.h"
 #include "measure.h"
-#include "part.h"
+#include "relu_inputs.h"
 #include <unistd.h>
 
 static const char experiment_text[] =
@@ -28,15 +27,30 @@ static const char experiment_text[] =
     "stop: {at: 1e-9, max_steps: 40}\n"
     "record: {trials: 3, steps: [0, 3, 17, 40], estimate: {inputs: 100}}\n";
 
+/* sums of neurons: matrices; teachers drawn, and given (equal ones); every kind of state */
+static const char sums_text[] =
+    "model: relu_sum\n"
+    "trials: 4\n"
+    "grid: {n: [1, 3], m: [1, 2], d: [1, 4, 7]}\n"
+    "teacher: {v: {sphere: 1.5}}\n"
+    "init: {w: {normal: 0.4}}\n"
+    "variants:\n"
+    "  population: {}\n"
+    "  given: {teacher: {v: {head: [0.8]}}}\n"
+    "  flow: {method: gradient_flow}\n"
+    "  direct: {gradient: {sampled: {inputs: 2, sampler: direct}}}\n"
+    "  projected: {gradient: {sampled: {inputs: 2, sampler: projected}}}\n"
+    "  equal: {teacher: {v: {head: [0.8]}}, init: {w: {head: [-0.5]}},"
+    " gradient: {sampled: {inputs: 2, sampler: projected}}}\n"
+    "schedule: [{eta: 0.05}]\n"
+    "stop: {at: 1e-9, max_steps: 40}\n"
+    "record: {trials: 3, steps: [0, 3, 17, 40], estimate: {inputs: 100}}\n";
+static const char *const texts[] = {experiment_text, sums_text};
+
 enum { SIZE = 47, LOSS = 0, BY_A, BY_V, QUANTITIES };
 
 static basin_experiment *parse(const char *const *set, int sets) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   sets, &e, &error),
-            error);
-  return e;
+  return test_parse(experiment_text, set, sets);
 }
 
 static void allocate(const basin_experiment *e, int64_t cell, int *index, basin_job *job,
@@ -53,10 +67,9 @@ static void run_trials(const basin_job *job, basin_part *part) {
       BASIN_OK);
 }
 
-/* the full vectors of trial 0 of a cell at its recorded step `time`, and its closed forms */
+/* the full vectors of trial 0 of a cell at its recorded step `time`, and its closed forms: loss and norms */
 static void state_of(const basin_experiment *e, int64_t cell, int64_t time, double *vectors,
                      double closed[QUANTITIES]) {
-  static const char *const name[] = {"loss", "norm_grad_a", "norm_grad_v"};
   int index[64];
   basin_job job;
   basin_part part;
@@ -65,8 +78,9 @@ static void state_of(const basin_experiment *e, int64_t cell, int64_t time, doub
   const int64_t states = basin_states(job.model, job.setting);
   assert_int_equal(job.model->some_vectors(job.setting, 0, part.state + time * states, vectors),
                    BASIN_OK);
-  for (int i = 0; i < QUANTITIES; i++) {
-    const int at = basin_symbol_find(job.model->observable, job.model->observables, name[i]);
+  for (int i = 0; i < 1 + job.model->norms; i++) {
+    const int loss = basin_symbol_find(job.model->observable, job.model->observables, "loss");
+    const int at = i ? job.model->norm[i - 1].observable : loss;
     closed[i] = part.record[at * part.recorded * job.times + time];
   }
   basin_part_free(&part);
@@ -95,8 +109,12 @@ static void prepare(const basin_cell *c, problem *x) {
 }
 
 /* the loss of one input at full vectors, from the same numbers, in long double */
-static long double reference_loss(const problem *x, const long double *vectors, uint64_t trial,
+typedef long double loss_function(const void *problem, const long double *vectors, uint64_t trial,
+                                  uint64_t step, uint64_t input);
+
+static long double reference_loss(const void *of, const long double *vectors, uint64_t trial,
                                   uint64_t step, uint64_t input) {
+  const problem *x = of;
   const int64_t k = x->cell.k, p = x->cell.p;
   const double *a_star = x->data + x->cell.teacher_a, *v_star = x->data + x->cell.teacher_v;
   long double r = 0, length2 = 0;
@@ -119,31 +137,102 @@ static long double reference_loss(const problem *x, const long double *vectors, 
 }
 
 /* loss and gradient of an input, the latter as differences of the reference's loss */
-static void input_matches_reference(void **unused) {
+static void assert_input(loss_function *reference, const void *x, const double *vectors,
+                         int64_t size, uint64_t trial, uint64_t step, uint64_t input,
+                         const double *out) {
   const long double h = 1e-7L;
+  long double at[SIZE];
+  for (int64_t i = 0; i < size; i++) at[i] = vectors[i];
+  const double loss = (double)reference(x, at, trial, step, input);
+  assert_within(out[0], loss - 1e-12 * (1 + loss), loss + 1e-12 * (1 + loss));
+  for (int64_t i = 0; i < size; i++) {
+    at[i] = vectors[i] + h;
+    const long double above = reference(x, at, trial, step, input);
+    at[i] = vectors[i] - h;
+    const long double below = reference(x, at, trial, step, input);
+    at[i] = vectors[i];
+    const double slope = (double)((above - below) / (2 * h)), room = 1e-7 * (1 + fabs(slope));
+    assert_within(out[1 + i], slope - room, slope + room);
+  }
+}
+
+static void input_matches_reference(void **unused) {
   basin_experiment *e = parse(NULL, 0);
   (void)unused;
   for (int64_t c = 0; c < e->cells; c++) {
     problem x;
     double vectors[SIZE], out[1 + SIZE], closed[QUANTITIES];
-    long double at[SIZE];
     prepare(&e->cell[c], &x);
     state_of(e, c, 1, vectors, closed);
-    const int64_t size = x.cell.k + x.cell.p;
+    conv_sample_start(&x.cell, vectors, x.work);
     for (uint64_t input = 0; input < 6; input++) {
-      conv_sample(&x.cell, x.data, vectors, 5, 17, input, x.work, out);
-      for (int64_t i = 0; i < size; i++) at[i] = vectors[i];
-      const double loss = (double)reference_loss(&x, at, 5, 17, input);
-      assert_within(out[0], loss - 1e-12 * (1 + loss), loss + 1e-12 * (1 + loss));
-      for (int64_t i = 0; i < size; i++) {
-        at[i] = vectors[i] + h;
-        const long double above = reference_loss(&x, at, 5, 17, input);
-        at[i] = vectors[i] - h;
-        const long double below = reference_loss(&x, at, 5, 17, input);
-        at[i] = vectors[i];
-        const double slope = (double)((above - below) / (2 * h)), room = 1e-7 * (1 + fabs(slope));
-        assert_within(out[1 + i], slope - room, slope + room);
-      }
+      conv_sample(&x.cell, x.data, 5, 17, input, x.work, out);
+      assert_input(reference_loss, &x, vectors, x.cell.k + x.cell.p, 5, 17, input, out);
+    }
+  }
+  basin_experiment_free(e);
+}
+
+/* a cell of sums of neurons, and the teachers of a trial [m][d] */
+typedef struct sum {
+  const basin_setting *setting;
+  relu_cell cell;
+  double data[2 * SIZE], work[32 + 4 * SIZE];
+  long double v[SIZE];
+} sum;
+
+/* teachers as given, or a direction from the stream, brought to length */
+static void prepare_sum(const basin_cell *c, uint64_t trial, sum *x) {
+  const basin_vector *teacher = &c->setting.teacher[0];
+  const int64_t d = teacher->length;
+  x->setting = &c->setting;
+  relu_prepare(&c->setting, 1, &x->cell, x->data);
+  for (int64_t l = 0; l < teacher->rows; l++) {
+    long double norm2 = 0;
+    for (int64_t j = 0; j < d; j++) {
+      double pair[2];
+      basin_normals(c->setting.key, BASIN_STREAM_TEACHER_DIRECTION, trial, 0,
+                    (uint64_t)(l * ((d + 1) / 2) + j / 2), &pair[0], &pair[1]);
+      x->v[l * d + j] = teacher->value ? teacher->value[l * d + j] : pair[j % 2];
+      norm2 += x->v[l * d + j] * x->v[l * d + j];
+    }
+    for (int64_t j = 0; j < d && !teacher->value; j++)
+      x->v[l * d + j] *= teacher->scale / sqrtl(norm2);
+  }
+}
+
+static long double reference_sum(const void *of, const long double *w, uint64_t trial,
+                                 uint64_t step, uint64_t input) {
+  const sum *x = of;
+  const int64_t n = x->cell.n, m = x->cell.m, d = x->cell.d;
+  long double r = 0;
+  for (int64_t a = 0; a < n + m; a++) {
+    const long double *u = a < n ? w + a * d : x->v + (a - n) * d;
+    long double product = 0;
+    for (int64_t j = 0; j < d; j++) {
+      double pair[2];
+      basin_normals(x->setting->key, BASIN_STREAM_ESTIMATE, trial, step,
+                    input * (uint64_t)((d + 1) / 2) + (uint64_t)j / 2, &pair[0], &pair[1]);
+      product += u[j] * pair[j % 2];
+    }
+    r += (a < n ? 1 : -1) * fmaxl(product, 0);
+  }
+  return 0.5L * r * r;
+}
+
+/* the same of sums of neurons, whose teachers are those of the trial */
+static void sum_matches_reference(void **unused) {
+  basin_experiment *e = test_parse(sums_text, NULL, 0);
+  (void)unused;
+  for (int64_t c = 0; c < e->cells; c++) {
+    sum x;
+    double vectors[SIZE], out[1 + SIZE], closed[QUANTITIES];
+    state_of(e, c, 1, vectors, closed);
+    prepare_sum(&e->cell[c], 5, &x);
+    relu_sample_start(&x.cell, x.data, vectors, 5, x.work);
+    for (uint64_t input = 0; input < 6; input++) {
+      relu_sample_one(&x.cell, 5, 17, input, x.work, out);
+      assert_input(reference_sum, &x, vectors, x.cell.n * x.cell.d, 5, 17, input, out);
     }
   }
   basin_experiment_free(e);
@@ -181,8 +270,9 @@ static void formulas(void **unused) {
     prepare(&e->cell[c], &x);
     state_of(e, c, 0, vectors, closed);
     const int k = (int)x.cell.k, size = k + (int)x.cell.p;
+    conv_sample_start(&x.cell, vectors, x.work);
     for (int i = 0; i < M; i++) {
-      conv_sample(&x.cell, x.data, vectors, 0, 3, (uint64_t)i, x.work, out);
+      conv_sample(&x.cell, x.data, 0, 3, (uint64_t)i, x.work, out);
       loss[i] = out[0];
       memcpy(g[i], out + 1, (size_t)size * sizeof(double));
       mean += loss[i] / M;
@@ -303,25 +393,27 @@ static void nothing_to_measure(void **unused) {
 /* every instruction set, for numbers of inputs that fill the lanes and that do not */
 static void same_bits(void **unused) {
   static const int64_t inputs[] = {64, 65, 71, 333};
-  basin_experiment *e = parse(NULL, 0);
   (void)unused;
-  for (int64_t c = 0; c < e->cells; c++) {
-    double vectors[SIZE], closed[QUANTITIES];
-    state_of(e, c, 3, vectors, closed);
-    const size_t size = (size_t)(e->cell[c].parameter[0] + e->cell[c].parameter[1]);
-    for (int n = 0; n < 4; n++) {
-      double first[SIZE + SIZE * SIZE], other[SIZE + SIZE * SIZE];
-      basin_measured want[QUANTITIES], got[QUANTITIES];
-      measure(e, c, 0, vectors, 7, inputs[n], want, &(basin_moments){first, first + size});
-      for (int isa = 1; isa < BASIN_ISAS; isa++) {
-        if (basin_cpu_isa(basin_cpu_isa_name(isa)) < 0) continue;
-        measure(e, c, isa, vectors, 7, inputs[n], got, &(basin_moments){other, other + size});
-        assert_memory_equal(want, got, sizeof want);
-        assert_memory_equal(first, other, (size + size * size) * sizeof *first);
+  for (int text = 0; text < 2; text++) {
+    basin_experiment *e = test_parse(texts[text], NULL, 0);
+    for (int64_t c = 0; c < e->cells; c++) {
+      double vectors[SIZE], closed[QUANTITIES];
+      state_of(e, c, 3, vectors, closed);
+      const size_t size = (size_t)e->cell[c].model->vector_size(&e->cell[c].setting);
+      for (int n = 0; n < 4; n++) {
+        double first[SIZE + SIZE * SIZE], other[SIZE + SIZE * SIZE];
+        basin_measured want[QUANTITIES] = {{0, 0}}, got[QUANTITIES] = {{0, 0}};
+        measure(e, c, 0, vectors, 7, inputs[n], want, &(basin_moments){first, first + size});
+        for (int isa = 1; isa < BASIN_ISAS; isa++) {
+          if (basin_cpu_isa(basin_cpu_isa_name(isa)) < 0) continue;
+          measure(e, c, isa, vectors, 7, inputs[n], got, &(basin_moments){other, other + size});
+          assert_memory_equal(want, got, sizeof want);
+          assert_memory_equal(first, other, (size + size * size) * sizeof *first);
+        }
       }
     }
+    basin_experiment_free(e);
   }
-  basin_experiment_free(e);
 }
 
 /* the vectors that stand in for a projected state have its loss, its norms and its angle */
@@ -349,14 +441,60 @@ static void some_vectors(void **unused) {
   basin_experiment_free(e);
 }
 
+/* Those of sums of neurons have the state's inner products with each other and with the teachers, at every step; where
+   no axes are added they are the full vectors, else these are not known. */
+static void some_sums(void **unused) {
+  basin_experiment *e = test_parse(sums_text, NULL, 0);
+  int64_t known = 0, unknown = 0;
+  (void)unused;
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_model *model = e->cell[c].model;
+    const basin_setting *setting = &e->cell[c].setting;
+    int index[64];
+    basin_job job;
+    basin_part part;
+    if (setting->gradient.dynamics != BASIN_PROJECTED) continue;
+    allocate(e, c, index, &job, &part);
+    run_trials(&job, &part);
+    for (int64_t row = 0; row < part.recorded * job.times; row++) {
+      sum x;
+      double some[SIZE], full[SIZE];
+      const uint64_t trial = (uint64_t)(row / job.times);
+      prepare_sum(&e->cell[c], trial, &x);
+      const int64_t n = x.cell.n, m = x.cell.m, d = x.cell.d, width = x.cell.width;
+      const double *state = part.state + row * x.cell.states, *w = state + x.cell.at_w;
+      assert_int_equal(model->some_vectors(setting, (int64_t)trial, state, some), BASIN_OK);
+      assert_int_equal(model->vectors(setting, (int64_t)trial, state, full), BASIN_OK);
+      for (int64_t i = 0; i < n; i++)
+        for (int64_t a = 0; a <= i + m; a++) {
+          const int64_t j = a - m;
+          const double *u = j < 0 ? state + x.cell.at_unit_v + a * width : w + j * width;
+          const double factor = j < 0 ? -state[x.cell.at_mass_v + a] : 1;
+          double want = 0, got = 0;
+          for (int64_t k = 0; k < width; k++) want += w[i * width + k] * factor * u[k];
+          for (int64_t k = 0; k < d; k++)
+            got += some[i * d + k] * (j < 0 ? (double)x.v[a * d + k] : some[j * d + k]);
+          assert_within(got, want - 1e-13, want + 1e-13);
+        }
+      for (int64_t i = 0; i < n * d; i++) {
+        assert_true(d > n + m ? isnan(full[i]) : full[i] == some[i]);
+        known += !isnan(full[i]);
+        unknown += isnan(full[i]);
+      }
+    }
+    basin_part_free(&part);
+  }
+  assert_true(known > 0 && unknown > 0);
+  basin_experiment_free(e);
+}
+
 /* ---- parts ---- */
 
 /* asked to stop after every estimate, saved and taken up again: the same part; and nothing behind a trial's end */
-static void interrupted(void **unused) {
+static void interrupt(const char *text) {
   char folder[] = "/tmp/basin-test-sample-XXXXXX";
   static const char *const early[] = {"stop.at=0.2"};
-  basin_experiment *e = parse(early, 1);
-  (void)unused;
+  basin_experiment *e = test_parse(text, early, 1);
   assert_non_null(mkdtemp(folder));
   for (int64_t c = 0; c < e->cells; c += 5) {
     int index[64], rounds = 0;
@@ -396,6 +534,11 @@ static void interrupted(void **unused) {
   }
   basin_parts_remove(folder);
   basin_experiment_free(e);
+}
+
+static void interrupted(void **unused) {
+  (void)unused;
+  for (int text = 0; text < 2; text++) interrupt(texts[text]);
 }
 
 /* ---- the experiment file ---- */
@@ -454,11 +597,13 @@ static void mistakes(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(input_matches_reference),
+      cmocka_unit_test(sum_matches_reference),
       cmocka_unit_test(formulas),
       cmocka_unit_test(errors_are_right),
       cmocka_unit_test(nothing_to_measure),
       cmocka_unit_test(same_bits),
       cmocka_unit_test(some_vectors),
+      cmocka_unit_test(some_sums),
       cmocka_unit_test(interrupted),
       cmocka_unit_test(mistakes),
   };

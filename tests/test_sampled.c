@@ -2,15 +2,11 @@
  *
  * test_sampled.c: stochastic gradients. A step against a plain reference on the same numbers; direct against projected
  * by two-sample tests; against the population gradient in the mean and in the limit of many inputs; a sampler that
- * is wrong on purpose must fail. Seeds are fixed, so a test that passes once passes always; FALSE_ALARM is how often
- * a comparison of two equal samplers would fail with another seed.
+ * is wrong on purpose must fail. Seeds are fixed, so a test that passes once passes always.
  */
-#include "test.h"
-#include "backend_cpu.h"
+#include "samples.h"
 #include "conv_sampled.h"
-#include "part.h"
 
-#define FALSE_ALARM 1e-6 /* of one comparison */
 enum { K = 5, TRIALS = 2000 };
 
 /* fixed starts, so that all that varies is the gradient */
@@ -36,47 +32,7 @@ static const char experiment_text[] =
     "true}\n";
 
 static basin_experiment *parse(const char *const *set, int sets) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   sets, &e, &error),
-            error);
-  return e;
-}
-
-static void run(const basin_experiment *e, int64_t cell, basin_part *part) {
-  int index[64];
-  basin_job job;
-  basin_error error;
-  basin_watch watch = {0};
-  basin_part_job(e, cell, 0, e->trials, index, index + e->finals, &job);
-  assert_ok(basin_part_allocate(&job, part, &error), error);
-  assert_int_equal(
-      job.model->lane_run[job.setting->gradient.dynamics][basin_cpu_isa(NULL)](&job, part, &watch),
-      BASIN_OK);
-}
-
-/* ---- two samples ---- */
-
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
-/* whether Kolmogorov and Smirnov's test tells the samples apart; sorts them */
-static int differ(double *x, double *y, int n) {
-  double largest = 0;
-  qsort(x, (size_t)n, sizeof *x, ascending);
-  qsort(y, (size_t)n, sizeof *y, ascending);
-  if (fmax(x[n - 1], y[n - 1]) - fmin(x[0], y[0]) < 1e-12)
-    return 0; /* a constant, but for rounding */
-  for (int i = 0, j = 0; i < n && j < n;) {
-    const double at = fmin(x[i], y[j]);
-    while (i < n && x[i] <= at) i++;
-    while (j < n && y[j] <= at) j++;
-    largest = fmax(largest, fabs((double)(i - j)) / n);
-  }
-  return largest > sqrt(-0.5 * log(FALSE_ALARM / 2)) * sqrt(2.0 / n);
+  return test_parse(experiment_text, set, sets);
 }
 
 /* number of quantities that tell two cells apart at a recorded step: loss, angle, |v|, every entry of a */
@@ -92,7 +48,7 @@ static int compare(const basin_experiment *e, const basin_part *x, const basin_p
       sy[t] = entry < 0 ? y->record[row] : y->state[(t * e->times + time) * states_y + entry];
       assert_true(isfinite(sx[t]) && isfinite(sy[t]));
     }
-    different += differ(sx, sy, TRIALS);
+    different += test_differ(sx, sy, TRIALS);
   }
   return different;
 }
@@ -110,8 +66,8 @@ static int64_t cell_of(const basin_experiment *e, int variant, double p, double 
 /* the same of two cells, run to step 10 */
 static int compare_cells(const basin_experiment *e, int64_t c, int64_t d, int64_t time) {
   basin_part x, y;
-  run(e, c, &x);
-  run(e, d, &y);
+  test_run_cell(e, c, &x);
+  test_run_cell(e, d, &y);
   const int different = compare(e, &x, &y, basin_states(e->cell[c].model, &e->cell[c].setting),
                                 basin_states(e->cell[d].model, &e->cell[d].setting), time);
   basin_part_free(&x);
@@ -132,8 +88,8 @@ static void direct_is_projected(void **unused) {
                       d = cell_of(e, 2 * model + 1, size[p], inputs[b]);
         basin_part x, y;
         const basin_experiment *here = inputs[b] > 1 ? brief : e; /* B = 4 to step 10 alone */
-        run(here, c, &x);
-        run(here, d, &y);
+        test_run_cell(here, c, &x);
+        test_run_cell(here, d, &y);
         for (int64_t t = 0; t < e->times - (inputs[b] > 1); t++)
           if (compare(e, &x, &y, basin_states(e->cell[c].model, &e->cell[c].setting),
                       basin_states(e->cell[d].model, &e->cell[d].setting), t))
@@ -247,10 +203,10 @@ static void unbiased(void **unused) {
     if (cell->variant < 2) continue;
     double want[K + 64], z_max = 0;
     basin_part part, one;
-    run(exact, c, &one);
+    test_run_cell(exact, c, &one);
     assert_int_equal(exact->cell[c].model->vectors(&exact->cell[c].setting, 0, one.state, want),
                      BASIN_OK);
-    run(e, c, &part);
+    test_run_cell(e, c, &part);
     for (int i = 0; i < linear; i++) {
       double sum = 0, sum2 = 0;
       for (int64_t t = 0; t < TRIALS; t++) {
@@ -280,10 +236,10 @@ static void approaches_population(void **unused) {
   for (int variant = 0; variant < 4; variant++) {
     double deviation[3];
     basin_part exact, part;
-    run(e, cell_of(e, variant, 8, INFINITY), &exact);
+    test_run_cell(e, cell_of(e, variant, 8, INFINITY), &exact);
     for (int b = 0; b < 3; b++) {
       double sum = 0;
-      run(e, cell_of(e, variant, 8, 8 << 3 * b), &part);
+      test_run_cell(e, cell_of(e, variant, 8, 8 << 3 * b), &part);
       for (int t = 0; t < 200; t++) sum += pow(part.record[t] - exact.record[0], 2);
       deviation[b] = sqrt(sum / 200);
       basin_part_free(&part);
@@ -332,7 +288,7 @@ static void one_dimension(void **unused) {
   basin_error error;
   basin_part part;
   (void)unused;
-  run(e, 0, &part);
+  test_run_cell(e, 0, &part);
   assert_true(part.record[0] == 0 && part.record[3] == 2);
   basin_part_free(&part);
   basin_experiment_free(e);

@@ -223,19 +223,25 @@ BASIN_HD void relu_sum_flow_observe(const relu_cell *cell, const double *data, b
 RELU_SUM_SAMPLER(direct)
 RELU_SUM_SAMPLER(projected)
 
-/* ---- single inputs ---- */
+/* ---- estimates ---- */
 
 static inline int64_t relu_sum_sample_work(const basin_setting *setting) {
-  return relu_input_work(setting);
+  return relu_sample_work(setting);
 }
 
 static inline int64_t relu_sum_sample_blocks(const basin_setting *setting) {
-  return relu_input_blocks(setting);
+  return relu_sample_blocks(setting);
 }
 
-BASIN_HD void relu_sum_sample(const relu_cell *cell, const double *data, const double *vectors,
-                              bits trial, bits step, bits input, real *work, real *out) {
-  relu_one_input(cell, data, vectors, trial, step, input, work, out);
+BASIN_HD void relu_sum_sample_start(const relu_cell *cell, const double *data,
+                                    const double *vectors, bits trial, real *work) {
+  relu_sample_start(cell, data, vectors, trial, work);
+}
+
+BASIN_HD void relu_sum_sample(const relu_cell *cell, const double *data, bits trial, bits step,
+                              bits input, real *work, real *out) {
+  (void)data;
+  relu_sample_one(cell, trial, step, input, work, out);
 }
 
 #if BASIN_LANES == 1 && !defined(__CUDACC__)
@@ -245,18 +251,20 @@ static inline void relu_sum_direct_vectors(const relu_cell *cell, const double *
   relu_vectors(cell, data, trial, work, x, out);
 }
 
-/* the state has lost the directions of its axes */
+/* where new axes have come, the state has lost their directions */
 static inline void relu_sum_projected_vectors(const relu_cell *cell, const double *data,
                                               uint64_t trial, double *work, const double *x,
                                               double *out) {
-  (void)data, (void)trial, (void)work, (void)x;
-  for (int64_t e = 0; e < cell->n * cell->d; e++) out[e] = NAN;
+  relu_vectors(cell, data, trial, work, x, out);
+  for (int64_t e = 0; relu_new_axes(cell) && e < cell->n * cell->d; e++) out[e] = NAN;
 }
 
+/* Vectors with every observable of the state: its axes, of which the teachers' are the first m for ever, are taken
+   for those of the start. In distribution the estimate does not depend on the others' directions. */
 static inline void relu_sum_projected_some_vectors(const relu_cell *cell, const double *data,
                                                    uint64_t trial, double *work, const double *x,
                                                    double *out) {
-  relu_some_vectors(cell, data, trial, work, x, out);
+  relu_vectors(cell, data, trial, work, x, out);
 }
 
 static inline void relu_sum_population_vectors(const relu_cell *cell, const double *data,
