@@ -13,12 +13,12 @@ static const char synopsis[] =
     "Runs very many independent gradient-descent trials from random starts, and answers with what "
     "probability they reach the global optimum, and how fast.";
 
-static const char exit_codes[] =
-    "0  done\n"
-    "1  the system failed: disk, memory, permission\n"
-    "2  usage, or a file that is not what it should be\n"
-    "3  done, but more trials unresolved or diverged than the experiment allows\n"
-    "75 interrupted; the same command goes on\n";
+static const char exit_codes[] = "0  done\n"
+                                 "1  the system failed: disk, memory, permission\n"
+                                 "2  usage, or a file that is not what it should be\n"
+                                 "3  done, but more trials unresolved or diverged than the "
+                                 "experiment allows; verify: a closed form is wrong\n"
+                                 "75 interrupted; the same command goes on\n";
 
 /* ---- parsing ---- */
 

@@ -70,6 +70,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
 basin_status basin_command_rates(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_compare(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_plot(const basin_arguments *arguments, basin_error *error);
+basin_status basin_command_verify(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_models(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_info(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_help(const basin_arguments *arguments, basin_error *error);

@@ -83,7 +83,7 @@ static void table_heading(const basin_table *t, const char *observable) {
   snprintf(local, sizeof local, "ln(%.24s)/ln(eta t)", observable);
   basin_table_title(t);
   basin_table_name_heading(t);
-  printf("    trials  %-22s  %-32s  %-32s  %-11s  %s\n", "window in eta t", "slope in ln(eta t)",
+  printf("    trials  %-22s  %-28s  %-35s  %-11s  %s\n", "window in eta t", "slope in ln(eta t)",
          "exponential rate", "better", local);
 }
 
@@ -93,8 +93,8 @@ static void table_row(const basin_table *t, const basin_summary *s, const basin_
   if (!isnan(r->to)) snprintf(window, sizeof window, "%.6g to %.6g", r->from, r->to);
   basin_table_name_cell(t, s);
   printf("  %8lld  %-22s", (long long)r->trials, window);
-  show_interval(&r->slope, 32);
-  show_interval(&r->rate, 32);
+  show_interval(&r->slope, 28);
+  show_interval(&r->rate, 35);
   printf("  %-11s", better ? better : "-");
   show_interval(&r->local, 0);
   putchar('\n');

@@ -103,6 +103,14 @@ static const basin_option plot_options[] = {
     HELP,
 };
 
+static const basin_option verify_options[] = {
+    {"states", 0, "N", "random states of every model; default 16"},
+    {"inputs", 0, "M", "fresh inputs at every state; default 1048576. More see finer"},
+    {"seed", 0, "S", "other states and other inputs; default 0"},
+    {"json", 0, NULL, "as JSON, with the experiment of every state"},
+    HELP,
+};
+
 static const basin_option help_options[] = {
     {"man", 0, NULL, "the whole manual page, in roff"},
     HELP,
@@ -189,7 +197,7 @@ const basin_command basin_commands[] = {
          "trials (percentile bootstrap; of few trials, ten say, it is too narrow). Better is the "
          "law with the smaller sum of squared residuals of ln(loss) over all trials. The last "
          "column is ln(loss) / ln(eta t) at the last record in the window. A trial's records count "
-         "up to the first that is 0 or at most 2^-96 of its largest, where a loss is the rounding "
+         "up to the first that is 0 or at most 2^-88 of its largest, where a loss is the rounding "
          "of the weights; a trial needs three in the window.",
      .least = 1,
      .most = 1,
@@ -222,6 +230,21 @@ const basin_command basin_commands[] = {
      .most = 1,
      OPTIONS(plot_options),
      .run = basin_command_plot},
+    {.name = "verify",
+     .arguments = "[MODEL...]",
+     .meaning = "check the closed forms of models by Monte Carlo, at random states",
+     .description =
+         "At every state the loss, the gradient norms and the gradient itself, as one step of "
+         "the population gradient takes it, stand beside their means over fresh inputs, which know "
+         "nothing of the closed forms. The gradient is compared in all entries at once "
+         "(chi-square, "
+         "by the covariance of its entries), and the states of a model once more together. Exit "
+         "code 3 where a comparison is less likely than 1e-6 over the number of comparisons: a "
+         "right model is blamed in one of 10^6 runs.",
+     .least = 0,
+     .most = 4,
+     OPTIONS(verify_options),
+     .run = basin_command_verify},
     {.name = "models",
      .arguments = "[NAME]",
      .meaning = "every model with its parameters, vectors, observables and source",

@@ -82,7 +82,7 @@ static const char *gradient_check(const basin_setting *setting) {
   { [BASIN_ISA_GENERIC] = runner(kind, generic) }
 #endif
 
-/* STATES(kind, setting) and VECTORS(kind, ...): in registers a state is a structure of doubles, in arrays the model
+/* of a kind of dynamics: in registers a state is a structure of doubles and there is no scratch, in arrays the model
    says how many there are */
 #define STATES_IN_2(kind, setting) (int64_t)(sizeof(MODEL(state)) / sizeof(double))
 #define STATES_IN_1(kind, setting) MODEL(kind##_states)(setting)
@@ -117,6 +117,12 @@ DECLARE(basin_lane_runner, RUNNER, direct);
 #ifdef BASIN_HAS_projected
 static int64_t projected_states(const basin_setting *setting) { return STATES(projected, setting); }
 DECLARE(basin_lane_runner, RUNNER, projected);
+#endif
+#ifdef BASIN_HAS_fixed
+static int64_t fixed_states(const basin_setting *setting) { return STATES(fixed, setting); }
+static int64_t fixed_rows(const basin_setting *setting) { return MODEL(fixed_rows)(setting); }
+static int64_t fixed_width(const basin_setting *setting) { return MODEL(fixed_width)(setting); }
+DECLARE(basin_lane_runner, RUNNER, fixed);
 #endif
 
 /* scratch of the dynamics that a setting has */
@@ -164,11 +170,16 @@ static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell
   case BASIN_PROJECTED:
 #ifdef BASIN_HAS_SAMPLE
     if (!known) {
-      MODEL(projected_some_vectors)(cell, data, state, out);
+      MODEL(projected_some_vectors)(cell, data, trial, work, state, out);
       break;
     }
 #endif
     VECTORS(projected, cell, data, trial, work, state, out);
+    break;
+#endif
+#ifdef BASIN_HAS_fixed
+  case BASIN_FIXED:
+    VECTORS(fixed, cell, data, trial, work, state, out);
     break;
 #endif
   default:
@@ -254,7 +265,14 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #ifdef BASIN_HAS_projected
             [BASIN_PROJECTED] = projected_states,
 #endif
+#ifdef BASIN_HAS_fixed
+            [BASIN_FIXED] = fixed_states,
+#endif
         },
+#ifdef BASIN_HAS_fixed
+    .fixed_rows = fixed_rows,
+    .fixed_width = fixed_width,
+#endif
     .lane_run =
         {
             [BASIN_POPULATION] = RUNNERS(RUNNER, population),
@@ -266,6 +284,9 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #endif
 #ifdef BASIN_HAS_projected
             [BASIN_PROJECTED] = RUNNERS(RUNNER, projected),
+#endif
+#ifdef BASIN_HAS_fixed
+            [BASIN_FIXED] = RUNNERS(RUNNER, fixed),
 #endif
         },
 #ifdef BASIN_HAS_SAMPLE

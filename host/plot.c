@@ -144,8 +144,9 @@ void basin_plot_label_trials(const basin_figure *f, int64_t cell, int outcome, i
                              char label[BASIN_LABEL_BYTES]) {
   char name[BASIN_LABEL_BYTES];
   basin_plot_label(f, &f->cell[cell], "", name);
-  snprintf(label, BASIN_LABEL_BYTES, "%.*s%s%s (%lld)", BASIN_LABEL_BYTES - 48, name,
-           *name ? ": " : "", basin_outcome_name(outcome), (long long)trials);
+  snprintf(label, BASIN_LABEL_BYTES, "%.*s%s%s%s(%lld)", BASIN_LABEL_BYTES - 48, name,
+           *name && outcome >= 0 ? ": " : "", outcome >= 0 ? basin_outcome_name(outcome) : "",
+           *name || outcome >= 0 ? " " : "", (long long)trials);
 }
 
 void basin_plot_key(basin_figure *f, const char *label) {

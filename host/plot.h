@@ -44,7 +44,7 @@ void basin_plot_quote(FILE *to, const char *text);
 double basin_plot_parameter(const basin_summary *cell, const char *name);
 int64_t basin_plot_values(const basin_figure *figure, const char *name);
 
-/* trials of a cell that ended alike: "k = 4: global (13)" */
+/* trials of a cell that ended alike: "k = 4: global (13)"; of any outcome (-1): "k = 4 (20)" */
 void basin_plot_label_trials(const basin_figure *figure, int64_t cell, int outcome, int64_t trials,
                              char label[BASIN_LABEL_BYTES]);
 

@@ -116,8 +116,8 @@ static void write_curve(FILE *to, const sheet *s, const double *eta_t, curve *c,
 }
 
 /* a curve for each outcome: global first, unresolved last */
-static basin_status write_curves(basin_figure *f, FILE *to, const sheet *s, const double *eta_t,
-                                 int64_t cell, panels *p, basin_error *error) {
+static basin_status write_curves(FILE *to, const sheet *s, const double *eta_t, int64_t cell,
+                                 panels *p, basin_error *error) {
   for (int i = 0; i < BASIN_OUTCOMES; i++) {
     curve c = {.cell = cell, .outcome = (i + BASIN_GLOBAL) % BASIN_OUTCOMES};
     for (int64_t j = 0; j < s->trials; j++) c.trials += s->ended[j] == c.outcome;
@@ -125,8 +125,6 @@ static basin_status write_curves(basin_figure *f, FILE *to, const sheet *s, cons
     if (p->curves == BASIN_SERIES_MAX)
       return basin_fail(error, BASIN_BAD_INPUT, "more than %d curves to draw; narrow the grid",
                         BASIN_SERIES_MAX);
-    basin_plot_label_trials(f, cell, c.outcome, c.trials, c.label);
-    basin_plot_key(f, c.label);
     p->curve[p->curves] = c;
     write_curve(to, s, eta_t, &p->curve[p->curves], p);
     p->curves++;
@@ -151,7 +149,7 @@ static basin_status read_cell(basin_figure *f, FILE *to, int64_t cell, const cha
     status = basin_records_read(&r, i, error);
     if (!status) fill_row(&s, i, &r);
   }
-  if (!status) status = write_curves(f, to, &s, r.eta_t, cell, p, error);
+  if (!status) status = write_curves(to, &s, r.eta_t, cell, p, error);
   memcpy(p->units, r.units, sizeof p->units);
 cleanup:
   free(s.sample);
@@ -160,6 +158,17 @@ cleanup:
   free(s.y);
   basin_records_close(&r);
   return status;
+}
+
+/* an outcome is named where they differ */
+static void name_curves(basin_figure *f, panels *p) {
+  int differ = 0;
+  for (int i = 0; i < p->curves; i++) differ |= p->curve[i].outcome != p->curve[0].outcome;
+  for (int i = 0; i < p->curves; i++) {
+    curve *c = &p->curve[i];
+    basin_plot_label_trials(f, c->cell, differ ? c->outcome : -1, c->trials, c->label);
+    basin_plot_key(f, c->label);
+  }
 }
 
 /* a panel's lines, each with its band where it has more than one trial */
@@ -228,6 +237,7 @@ basin_status basin_plot_rates(basin_figure *f, const char *title, const char *ob
   if (!status && !p->losses)
     status = basin_fail(error, BASIN_BAD_INPUT, "no trial has two records of %s above 0 to draw",
                         observable);
+  if (!status) name_curves(f, p);
   const int drawn = p && p->slopes ? 2 : 1;
   if (!status) status = basin_plot_start(f, title, drawn, error);
   if (!status) {

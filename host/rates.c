@@ -8,7 +8,7 @@
 
 enum { BLOCK_RECORDS = 1 << 20 };
 static const char no_trial[] = "no recorded trial ended as asked for";
-static const double NOISE = 0x1p-96; /* of the largest: rounding of the weights to 2^-48 */
+static const double NOISE = 0x1p-88; /* of the largest: rounding of the weights to 2^-44 */
 
 /* ---- records ---- */
 
@@ -83,46 +83,64 @@ basin_status basin_records_read(basin_records *r, int64_t trial, basin_error *er
 
 /* ---- the window ---- */
 
-/* what at least half of the trials reach that have points enough, 0 where none has; and how many trials there are
+/* where a trial's records end, and its step sizes */
+typedef struct reach {
+  double t;
+  int halvings;
+} reach;
+
+static int by_time(const void *a, const void *b) {
+  const reach *x = a, *y = b;
+  return x->t != y->t ? (x->t < y->t ? -1 : 1)
+                      : (x->halvings > y->halvings) - (x->halvings < y->halvings);
+}
+
+/* what at least half of the trials reach that have points enough, t = 0 where none has; and how many trials there are
    that ended as asked for */
-static basin_status common_reach(basin_records *r, double *reach, int64_t *asked,
+static basin_status common_reach(basin_records *r, reach *common, int64_t *asked,
                                  basin_error *error) {
-  static const double half = 0.5;
-  double *end = calloc((size_t)r->trials, sizeof *end), middle;
+  reach *end = calloc((size_t)r->trials, sizeof *end);
   basin_status status = end ? BASIN_OK : basin_fail_memory(error);
   int64_t count = 0;
   *asked = 0;
   for (int64_t i = 0; i < r->trials && !status; i++) {
     status = basin_records_read(r, i, error);
-    if (!status) *asked += r->asked;
-    if (!status && r->points >= BASIN_POINTS_MIN) end[count++] = r->t[r->points - 1];
+    if (status) break;
+    *asked += r->asked;
+    if (r->points >= BASIN_POINTS_MIN) end[count++] = (reach){r->t[r->points - 1], r->halvings};
   }
-  if (!status) basin_quantiles(end, count, &half, 1, &middle); /* sorts */
-  *reach = !status && count ? end[count / 2] : 0;
+  *common = (reach){0, 0};
+  if (!status && count) {
+    qsort(end, (size_t)count, sizeof *end, by_time);
+    *common = end[count / 2];
+  }
   free(end);
   return status;
 }
 
-/* a tenth of `to`, or less where that leaves too few recorded steps between */
-static double decade_before(const basin_records *r, double to) {
+/* a tenth of `to`, or less where that leaves too few steps between that a trial with so many halvings recorded */
+static double decade_before(const basin_records *r, double to, int halvings) {
+  const double scale = ldexp(1, -halvings);
   double from = to / 10;
   int64_t last = r->times - 1;
-  while (last > 0 && r->eta_t[last] > to) last--;
+  while (last > 0 && r->eta_t[last] * scale > to) last--;
   int64_t first = last >= BASIN_WINDOW_POINTS ? last - BASIN_WINDOW_POINTS + 1 : 0;
   while (first < last && !(r->eta_t[first] > 0)) first++;
-  if (r->eta_t[first] > 0 && r->eta_t[first] < from) from = r->eta_t[first];
+  if (r->eta_t[first] > 0 && r->eta_t[first] * scale < from) from = r->eta_t[first] * scale;
   return from;
 }
 
 static basin_status choose_window(basin_records *r, const basin_rates_options *options,
                                   basin_rates *out, basin_error *error) {
   double from = options->from, to = options->to;
-  if (!(to > 0)) {
+  if (!(to > 0 && from > 0)) {
+    reach common;
     int64_t asked;
-    const basin_status status = common_reach(r, &to, &asked, error);
+    const basin_status status = common_reach(r, &common, &asked, error);
     if (status) return status;
+    if (!(to > 0)) to = common.t;
     if (!asked) snprintf(out->reason, sizeof out->reason, "%s", no_trial);
-    else if (!(to > 0))
+    else if (!(common.t > 0))
       snprintf(out->reason, sizeof out->reason, "no trial has %d records of %.40s above 0",
                BASIN_POINTS_MIN, r->observable);
     else if (from >= to)
@@ -130,8 +148,9 @@ static basin_status choose_window(basin_records *r, const basin_rates_options *o
                "half of the trials reach no further than eta t = %.6g, the window begins at %.6g",
                to, from);
     if (*out->reason) return BASIN_OK;
+    if (!(from > 0)) from = decade_before(r, to, common.halvings);
   }
-  out->from = from > 0 ? from : decade_before(r, to);
+  out->from = from;
   out->to = to;
   return BASIN_OK;
 }

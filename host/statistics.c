@@ -33,6 +33,32 @@ double basin_z_score(double p, int64_t n, double q, int64_t m, double rounding) 
   return copysign(variance > 0 ? excess / sqrt(variance) : INFINITY, difference);
 }
 
+double basin_normal_tail(double z) { return erfc(fabs(z) * sqrt(0.5)); }
+
+/* Abramowitz and Stegun 26.7.3 and 26.7.4 */
+double basin_student_tail(double t, int freedom) {
+  const double angle = atan(fabs(t) / sqrt(freedom)), cosine2 = freedom / (freedom + t * t);
+  double term = freedom % 2 ? sqrt(cosine2) : 1, sum = freedom > 1 ? term : 0;
+  for (int i = freedom % 2 ? 3 : 2; i < freedom; i += 2) {
+    term *= cosine2 * (i - 1) / i;
+    sum += term;
+  }
+  const double inside = sin(angle) * sum;
+  return fmax(0, 1 - (freedom % 2 ? (angle + inside) * 2 / acos(-1) : inside));
+}
+
+/* Abramowitz and Stegun 26.4.4 and 26.4.5, term by term in logarithms: none overflows */
+double basin_chi_square_tail(double x, int64_t freedom) {
+  const double half = x / 2, odd = (double)(freedom % 2) / 2;
+  if (!(x > 0)) return 1;
+  double sum = freedom % 2 ? erfc(sqrt(half)) : 0;
+  for (int64_t i = 0; i < freedom / 2; i++) {
+    const double power = (double)i + odd;
+    sum += exp(power * log(half) - half - lgamma(power + 1));
+  }
+  return fmin(sum, 1);
+}
+
 static int ascending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return x < y ? -1 : x > y;

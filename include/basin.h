@@ -26,7 +26,9 @@ typedef enum basin_status {
   BASIN_OK = 0,
   BASIN_FAILED = 1,    /* the system failed: disk, memory, permission */
   BASIN_BAD_INPUT = 2, /* usage, or a file that is not what it should be */
-  BASIN_OUTSIDE = 3,   /* done, but more trials unresolved or diverged than the experiment allows */
+  BASIN_OUTSIDE =
+      3, /* done, but more trials unresolved or diverged than the experiment allows; or a closed
+                          form that is not what `basin verify` measures */
   BASIN_INTERRUPTED = 75, /* stopped on request; the same command goes on */
 } basin_status;
 
@@ -171,11 +173,12 @@ typedef struct basin_rates_options {
 
    In each recorded trial two straight lines are fitted to the same points by least squares, ln L against ln t and ln L
    against t. A trial needs three records within the window. Its records count where t > 0 and L > 0, up to the first
-   one that is 0, or at most 2^-96 of the trial's largest before it: there a loss, the square of a distance, says how
-   the weights were rounded (to 16 units in the last place). `slope` is the mean of the first line's slope over trials,
-   `rate` of the second one's, its sign turned: positive for decay. The law that fits better has the smaller sum of
-   squared residuals of ln L over all points of all trials. `local` is the mean of ln L / ln t at each trial's last
-   record in the window (xu-du-2023, Figure 1, right), NaN where one of them is at t <= 1.
+   one that is at most 2^-88 of the trial's largest before it: there a loss, the square of a distance, tells how the
+   weights were rounded (to 2^-44: they are sums). An observable that is no square comes to that earlier: give it a
+   window. `slope` is the mean of the first line's slope over trials, `rate` of the second one's, its sign turned:
+   positive for decay. The law that fits better has the smaller sum of squared residuals of ln L over all points of all
+   trials. `local` is the mean of ln L / ln t at each trial's last record in the window (xu-du-2023, Figure 1, right),
+   NaN where one of them is at t <= 1.
 
    Where `to` is not given it is the largest t that at least half of the trials reach; where `from` is not given it is
    a tenth of `to`, or less where fewer than five recorded steps lie between. */

@@ -74,20 +74,22 @@ static inline void conv_projected_some_vectors(const conv_cell *cell, const doub
 }
 
 /* the functions of model.h that differ in the name alone */
-#define CONV_SAMPLE(name)                                                                       \
-  static inline int64_t name##_sample_work(const basin_setting *setting) {                      \
-    return conv_sample_work(setting);                                                           \
-  }                                                                                             \
-  static inline int64_t name##_sample_blocks(const basin_setting *setting) {                    \
-    return conv_sample_blocks(setting);                                                         \
-  }                                                                                             \
-  BASIN_HD void name##_sample(const conv_cell *cell, const double *data, const double *vectors, \
-                              bits trial, bits step, bits input, real *work, real *out) {       \
-    conv_sample(cell, data, vectors, trial, step, input, work, out);                            \
-  }                                                                                             \
-  static inline void name##_projected_some_vectors(const conv_cell *cell, const double *data,   \
-                                                   const double *x, double *out) {              \
-    conv_projected_some_vectors(cell, data, x, out);                                            \
+#define CONV_SAMPLE(name)                                                                         \
+  static inline int64_t name##_sample_work(const basin_setting *setting) {                        \
+    return conv_sample_work(setting);                                                             \
+  }                                                                                               \
+  static inline int64_t name##_sample_blocks(const basin_setting *setting) {                      \
+    return conv_sample_blocks(setting);                                                           \
+  }                                                                                               \
+  BASIN_HD void name##_sample(const conv_cell *cell, const double *data, const double *vectors,   \
+                              bits trial, bits step, bits input, real *work, real *out) {         \
+    conv_sample(cell, data, vectors, trial, step, input, work, out);                              \
+  }                                                                                               \
+  static inline void name##_projected_some_vectors(const conv_cell *cell, const double *data,     \
+                                                   uint64_t trial, double *work, const double *x, \
+                                                   double *out) {                                 \
+    (void)trial, (void)work;                                                                      \
+    conv_projected_some_vectors(cell, data, x, out);                                              \
   }
 
 #endif

@@ -47,7 +47,7 @@ static inline int64_t relu_flow_states(const relu_cell *cell) { return cell->sta
 
 /* scratch: behind relu_sum.h's the gradients of the stages, and where the next one is taken, [n][D] each */
 static inline int64_t relu_flow_work(const relu_cell *cell) {
-  const int64_t work = cell->to_flow + (FLOW_STAGES + 1) * cell->n * cell->width;
+  const int64_t work = cell->to_own + (FLOW_STAGES + 1) * cell->n * cell->width;
   return work > cell->work ? work : cell->work;
 }
 
@@ -72,7 +72,7 @@ BASIN_HD real relu_flow_combine(int stage, real length, real w, real g, const re
 BASIN_HD real relu_flow_error2(const relu_cell *cell, basin_team team, real length, real norm2,
                                real *work, const real *x) {
   const int64_t width = cell->width, size = cell->n * width;
-  const real *w = x + cell->at_w, *g = x + cell->at_g, *k = work + cell->to_flow;
+  const real *w = x + cell->at_w, *g = x + cell->at_g, *k = work + cell->to_own;
   const real *point = k + FLOW_STAGES * size, zero = r_set(0.0);
   const real least2 = r_max(r_set(FLOW_SMALL * FLOW_SMALL) * norm2, r_set(RELU_ZERO2));
   real *pull = work + cell->to_pull, largest = zero;
@@ -107,7 +107,7 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real eta
   const int64_t size = cell->n * cell->width;
   const real zero = r_set(0.0), one = r_set(1.0);
   real *w = x + cell->at_w, *g = x + cell->at_g, *more = x + cell->states;
-  real *k = work + cell->to_flow, *point = k + FLOW_STAGES * size, head[RELU_HEAD];
+  real *k = work + cell->to_own, *point = k + FLOW_STAGES * size, head[RELU_HEAD];
   const mask open = r_lt(zero, *left);
   const real kept = more[FLOW_LENGTH], length = r_min(kept, *left);
   for (int s = 0; s < FLOW_STAGES; s++) {

@@ -61,7 +61,8 @@ typedef struct relu_cell {
   int spanned;   /* whether they are those of a frame, else the d entries */
   int with_loss; /* whether a step ends with the loss and the length of the gradient */
   double tolerance, tolerance_gradient2;
-  double error; /* of gradient flow */
+  double error;   /* of gradient flow */
+  int64_t inputs; /* B, of a sampled gradient */
   draw_source teacher, student;
 
   /* offsets into a state, in reals, and its length */
@@ -81,7 +82,7 @@ typedef struct relu_cell {
   int64_t to_pull;                     /* [n] */
   int64_t to_term;                     /* [N (N-1)/2] */
   int64_t to_gradient;                 /* [n][D] */
-  int64_t to_flow;                     /* see relu_flow.h */
+  int64_t to_own;                      /* that of the dynamics: relu_flow.h, relu_sampled.h */
   int64_t to_row, to_teacher, to_axis; /* at the start: [d]; [m][D]; the frame */
   int64_t work;
 } relu_cell;
@@ -251,6 +252,14 @@ BASIN_HD void relu_refresh(const relu_cell *cell, basin_team team, real *work, r
   relu_gradient(cell, team, x, x + cell->at_w, cell->with_loss, work, x + cell->at_g, head);
   if (team.rank == 0)
     for (int i = 0; i < RELU_TEACHERS; i++) x[i] = head[i];
+  team_sync(team);
+}
+
+/* of that, sum |w_i|^2 alone: what tells whether a trial has diverged */
+BASIN_HD void relu_bound(const relu_cell *cell, basin_team team, real *work, real *x) {
+  const real *w = x + cell->at_w;
+  const real norm2 = team_dot(team, w, w, cell->n * cell->width, work + cell->to_column);
+  if (team.rank == 0) x[RELU_NORM2] = norm2;
   team_sync(team);
 }
 
@@ -474,7 +483,7 @@ static inline void relu_layout(const basin_setting *setting, int spanned, relu_c
   cell->to_lift = at += n * all;
   cell->to_pull = at += n * all;
   cell->to_gradient = at += n;
-  cell->to_flow = cell->work = at += n * cell->width;
+  cell->to_own = cell->work = at += n * cell->width;
 
   /* the start comes before all this, but for columns and terms */
   cell->to_row = cell->to_teacher + m * cell->width;
@@ -522,6 +531,7 @@ static inline void relu_prepare(const basin_setting *setting, int spanned, relu_
   cell->tolerance_gradient2 = spurious * spurious;
   cell->with_loss = cell->tolerance > 0;
   cell->error = setting->gradient.error;
+  cell->inputs = setting->gradient.inputs;
 }
 
 #if BASIN_LANES == 1 && !defined(__CUDACC__)

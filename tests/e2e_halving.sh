@@ -28,12 +28,15 @@ f = h5py.File("whole.h5")
 h = f["halvings"][:]
 assert (h[0] == 0).all() and (h[1] == 0).all() and (h[2] == 5).all(), h
 for name, d in f.items():
-    if not isinstance(d, h5py.Dataset) or d.ndim < 2 or name == "halvings":
+    if not isinstance(d, h5py.Dataset) or d.ndim < 2 or name in ("halvings", "eta_t"):
         continue
     assert d[1].tobytes() == d[2].tobytes(), name
+assert (f["eta_t"][2] == 32 * f["eta_t"][1]).all() and f["eta_t"][1, -1] > 0
 assert f["final_loss"][1].std() > 0 and f["loss"][0].tobytes() != f["loss"][1].tobytes()
 P
 check "summary counts them" test "$("$basin" summary whole.h5 --json | jq -c '[.cells[].halved]')" = '[0,0,300]'
+check "rates know them: the same at the same time" sh -c "'$basin' rates whole.h5 --json | jq -e '
+  (.cells[1] | del(.index, .parameters)) == (.cells[2] | del(.index, .parameters)) and .cells[2].trials > 0' >/dev/null"
 expect 0 '^300 of 900 trials diverged at first' "$basin" summary whole.h5
 
 # whatever the parts, the threads and the instruction set; one trial alone; interrupted at every turn

@@ -17,6 +17,9 @@ record: {trials: 5, steps: {log: 20}, parameters: true}
 Y
 expect 0 '^doublewell: a tilted double well' "$basin" models
 expect 0 'tilt .*default 0.1' "$basin" models doublewell
+expect 0 'no sampled form to compare with' "$basin" verify doublewell
+expect 2 'record.estimate: model doublewell has no sampled form' \
+  "$basin" run well.yaml --set record.estimate.inputs=100 -o none.h5
 check "it runs" "$basin" run well.yaml -q
 check "and on to the tolerance" "$basin" run well.yaml -q -o late.h5 --set stop.at=1e-8
 check "the basin divides at the maximum: P(x_0 < x_max), and both rules agree" /usr/bin/python3 - <<'P'

@@ -54,7 +54,7 @@ def points(cell, trial, name):
     value = file[name][cell, trial]
     keep = np.isfinite(value)
     t, value = eta_t[cell][keep], value[keep]
-    below = np.flatnonzero(value <= 2.0**-96 * np.maximum.accumulate(value))
+    below = np.flatnonzero(value <= 2.0**-88 * np.maximum.accumulate(value))
     end = below[0] if len(below) else len(value)
     t, value = t[:end], value[:end]
     return t[t > 0], np.log(value[t > 0])
@@ -163,7 +163,7 @@ assert titles[:half] == titles[half:] and len(block) == len(titles), titles  # b
 # cell 0: the global trials alone, each at its own eta t 2^-h: one that was not halved is in every mean of three
 index = titles.index(next(t for t in titles if t.startswith("one, k = 4: global")))
 trials = [i for i in range(20) if file["outcome"][0, i] == 1]
-assert titles[index].endswith(f"({len(trials)})")
+assert titles[index].endswith(f"({len(trials)})") and "two, k = 4: unresolved (20)" in titles
 loss, slope = block[f"loss{index}"], block[f"slope{index}"]
 t = file["eta_t"][0]
 for row in loss[::7]:
@@ -189,6 +189,9 @@ assert np.allclose(np.log(early[:, 1]), -0.1 * early[:, 0], rtol=0.02), early
 P
 check "both panels" "$basin" plot r.h5 -o rates.svg --rates
 check "their labels" sh -c 'grep -q "η t" rates.svg && grep -q "ln(loss) / ln(η t)" rates.svg'
+check "outcomes are named where they differ alone" sh -c 'grep -q "one, k = 4: global (" rates.svg &&
+  "$1" run r.yaml -q -o same.h5 --set stop.at=1e-300 --set "variants={two: {}}" --set model=resnet --set "init={w: {normal: 1}, a: {ball: 1}}" --set "schedule=[{eta: 0.2}]" --set stop.max_steps=200 &&
+  "$1" plot same.h5 -o same.svg --rates && grep -q "two, k = 4 (20)" same.svg' sh "$basin"
 check "another observable" "$basin" plot r.h5 -o phi.png --rates --observable phi --title '$(touch ran)'
 check "nothing was run" test ! -e ran
 expect 2 '--rates draws one --observable' "$basin" plot r.h5 -o x.svg --rates --observable phi --observable loss

@@ -300,10 +300,10 @@ static void chi_square(void **unused) {
   enum { N = 200000 };
   (void)unused;
   for (int64_t freedom = 0; freedom < 70; freedom += freedom < 6 ? 1 : 21) {
-    const conv_cell cell = {.p = freedom + 2, .key = 77};
     double sum = 0, sum2 = 0, below = 0;
     for (uint64_t t = 0; t < N; t++) {
-      const double x = conv_chi_square(&cell, t, t % 5);
+      const double x = basin_chi_square(77, BASIN_STREAM_CHI, freedom, t, t % 5,
+                                        t % 3 * BASIN_CHI_BLOCKS);
       assert_true(freedom ? x > 0 : x == 0);
       sum += x;
       sum2 += x * x;

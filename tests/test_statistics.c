@@ -45,6 +45,30 @@ static void z_score(void **unused) {
   assert_true(basin_z_score(0.5, 100, 0.6, 100, 0) < 0);
 }
 
+/* quantiles of the tables, and far tails by other means: 2 (1 - Phi(6)), the chi-square law with 2 degrees of freedom
+   in closed form, Student's with 1 (Cauchy's), and many degrees, where the sum runs over hundreds of powers */
+static void tails(void **unused) {
+  (void)unused;
+  assert_within(basin_normal_tail(-1.959963984540054), 0.05 - 1e-14, 0.05 + 1e-14);
+  assert_within(basin_normal_tail(6), 1.973175290075396e-9 * (1 - 1e-12),
+                1.973175290075396e-9 * (1 + 1e-12));
+  assert_within(basin_student_tail(2.0395134464, 31), 0.05 - 1e-11, 0.05 + 1e-11);
+  assert_within(basin_student_tail(-2.2281388520, 10), 0.05 - 1e-11, 0.05 + 1e-11);
+  for (double t = 0.1; t < 200; t *= 3) {
+    const double pi = acos(-1), cauchy = 1 - 2 / pi * atan(t), two = 1 - t / sqrt(2 + t * t);
+    assert_within(basin_student_tail(t, 1), cauchy - 1e-14, cauchy + 1e-14);
+    assert_within(basin_student_tail(t, 2), two - 1e-14, two + 1e-14);
+    assert_within(basin_chi_square_tail(t, 2) / exp(-t / 2), 1 - 1e-11, 1 + 1e-11);
+    if (t < 30) /* else both are 0 */
+      assert_within(basin_chi_square_tail(t * t, 1) / basin_normal_tail(t), 1 - 1e-11, 1 + 1e-11);
+  }
+  assert_within(basin_chi_square_tail(11.0704976935, 5), 0.05 - 1e-11, 0.05 + 1e-11);
+  assert_within(basin_chi_square_tail(18.3070380533, 10), 0.05 - 1e-11, 0.05 + 1e-11);
+  assert_within(basin_chi_square_tail(10000, 10000), 0.498, 0.5); /* 1/2 - 1/(3 sqrt(pi 5000)) */
+  assert_within(basin_chi_square_tail(10000 + 6 * sqrt(20000), 10000), 1e-9, 4e-9);
+  assert_true(basin_chi_square_tail(0, 3) == 1);
+}
+
 static void quantiles(void **unused) {
   double value[] = {5, 1, 4, 2, 3}, out[5];
   static const double at[] = {0, 0.25, 0.5, 0.9, 1};
@@ -82,7 +106,8 @@ static void until_halfwidth(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(wilson_known), cmocka_unit_test(wilson_coverage), cmocka_unit_test(z_score),
+      cmocka_unit_test(wilson_known), cmocka_unit_test(wilson_coverage),
+      cmocka_unit_test(z_score),      cmocka_unit_test(tails),
       cmocka_unit_test(quantiles),    cmocka_unit_test(until_halfwidth),
   };
   return cmocka_run_group_tests_name("statistics", tests, NULL, NULL);

@@ -11,14 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char experiment_text[] = "model: cnn\n"
-                                      "grid: {k: [5, 9]}\n"
-                                      "trials: 200\n"
-                                      "parameters: {p: 3}\n"
-                                      "teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}\n"
-                                      "init: {v: {sphere: 1}, a: {ball: 1}}\n"
-                                      "schedule: [{eta: 0.2}]\n"
-                                      "record: {trials: 3, steps: [0, 10], parameters: true}\n";
+static const char experiment_text[] =
+    "model: cnn\n"
+    "grid: {k: [5, 9]}\n"
+    "trials: 200\n"
+    "parameters: {p: 3}\n"
+    "teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}\n"
+    "init: {v: {sphere: 1}, a: {ball: 1}}\n"
+    "schedule: [{eta: 0.2}]\n"
+    "record: {trials: 3, steps: [0, 4, 7, 10], parameters: true}\n";
 
 static char folder[] = "/tmp/basin-test-store-XXXXXX", output[64], parts[64];
 static basin_experiment *e;
@@ -258,8 +259,11 @@ static void damaged_output(void **unused) {
           sizeof *value);
       char units[32];
       basin_summary summary;
+      basin_rates rates;
       for (int64_t c = 0; c < basin_results_cells(results); c++)
         basin_results_summary(results, c, &summary, &error);
+      if (i % 8 == 0) /* its 2000 resamples take long */
+        basin_results_rates(results, 0, &(basin_rates_options){.observable = NULL}, &rates, &error);
       for (int j = 0; j < basin_results_observables(results); j++)
         basin_results_trajectory(results, 0, basin_results_observable(results, j), value, units,
                                  &error);

@@ -13,6 +13,8 @@
 #define BASIN_MODELS_RELU_SUM_H
 
 #include "../relu_flow.h"
+#include "../relu_inputs.h"
+#include "../relu_sampled.h"
 
 #define relu_sum_TITLE "sum of ReLU neurons, learning a sum of ReLU neurons"
 #define relu_sum_SOURCE "Xu and Du, COLT 2023, equations (1)-(4) and (23)"
@@ -28,6 +30,7 @@
 #define relu_sum_INITIAL(X) X(w, n, d, "students w_i")
 #define relu_sum_STEP_SIZES(X) X(eta_w, "step size of w; of gradient flow: time of a step")
 #define relu_sum_OBSERVABLES(X) RELU_OBSERVABLES(X)
+#define relu_sum_SAMPLE_NORMS(X) X(norm_grad, w)
 
 #define relu_sum_OUTCOMES                                                            \
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
@@ -37,6 +40,8 @@
 
 #define BASIN_DRAWN_TEACHERS
 #define BASIN_HAS_population BASIN_ARRAYS
+#define BASIN_HAS_direct BASIN_ARRAYS
+#define BASIN_HAS_projected BASIN_ARRAYS
 #define BASIN_HAS_flow BASIN_ARRAYS
 
 typedef relu_cell relu_sum_cell;
@@ -45,21 +50,25 @@ static inline const char *relu_sum_check(const basin_setting *setting, const cha
   return relu_check(setting, where);
 }
 
-static inline const char *relu_sum_gradient_check(const basin_setting *setting) {
-  (void)setting;
-  return NULL;
-}
-
 static inline int64_t relu_sum_data_size(const basin_setting *setting) {
   return relu_data_size(setting);
 }
 
 static inline int relu_sum_spanned(const basin_setting *setting) {
-  return setting->parameter[3] != 0;
+  const enum basin_dynamics dynamics = setting->gradient.dynamics;
+  return dynamics == BASIN_PROJECTED || (dynamics != BASIN_DIRECT && setting->parameter[3] != 0);
 }
 
 static inline void relu_sum_prepare(const basin_setting *setting, relu_cell *cell, double *data) {
   relu_prepare(setting, relu_sum_spanned(setting), cell, data);
+}
+
+static inline const char *relu_sum_gradient_check(const basin_setting *setting) {
+  const enum basin_dynamics dynamics = setting->gradient.dynamics;
+  relu_cell cell;
+  if (dynamics != BASIN_DIRECT && dynamics != BASIN_PROJECTED) return NULL;
+  relu_layout(setting, relu_sum_spanned(setting), &cell);
+  return relu_sampled_check(setting, &cell);
 }
 
 /* ---- gradient descent ---- */
@@ -168,7 +177,88 @@ BASIN_HD void relu_sum_flow_observe(const relu_cell *cell, const double *data, b
   relu_observe(cell, team, work, x, x[cell->states + FLOW_FORCED], out);
 }
 
+/* ---- sampled gradients ---- */
+
+#define RELU_SUM_SAMPLER(kind)                                                                     \
+  typedef real relu_sum_##kind##_state;                                                            \
+  typedef relu_sum_population_stage relu_sum_##kind##_stage;                                       \
+  typedef relu_sum_population_rates relu_sum_##kind##_rates;                                       \
+  static inline int64_t relu_sum_##kind##_states(const basin_setting *setting) {                   \
+    return relu_sum_population_states(setting);                                                    \
+  }                                                                                                \
+  static inline int64_t relu_sum_##kind##_work(const basin_setting *setting) {                     \
+    relu_cell cell;                                                                                \
+    relu_layout(setting, relu_sum_spanned(setting), &cell);                                        \
+    return relu_sampled_work(&cell);                                                               \
+  }                                                                                                \
+  static inline int relu_sum_##kind##_team(const basin_setting *setting) {                         \
+    return relu_team(setting);                                                                     \
+  }                                                                                                \
+  static inline void relu_sum_##kind##_stage_prepare(const relu_cell *cell, const double *eta,     \
+                                                     relu_sum_##kind##_stage *stage) {             \
+    stage->eta = eta[0] / (double)cell->inputs;                                                    \
+  }                                                                                                \
+  BASIN_HD void relu_sum_##kind##_start(const relu_cell *cell, const double *data,                 \
+                                        basin_team team, bits trial, real *work, real *x) {        \
+    relu_start(cell, data, team, trial, work, x);                                                  \
+  }                                                                                                \
+  BASIN_HD void relu_sum_##kind##_step(const relu_cell *cell, const double *data,                  \
+                                       const relu_sum_##kind##_rates *rates, basin_team team,      \
+                                       bits trial, bits step, real *work, real *x) {               \
+    (void)data;                                                                                    \
+    relu_sampled_step(cell, team, rates->eta, trial, step, work, x);                               \
+  }                                                                                                \
+  BASIN_HD void relu_sum_##kind##_reached(const relu_cell *cell, const double *data,               \
+                                          basin_team team, real *work, const real *x,              \
+                                          mask *outcome) {                                         \
+    (void)data, (void)team, (void)work;                                                            \
+    relu_reached(cell, x, outcome);                                                                \
+  }                                                                                                \
+  BASIN_HD void relu_sum_##kind##_observe(const relu_cell *cell, const double *data,               \
+                                          basin_team team, real *work, const real *x, real *out) { \
+    (void)data;                                                                                    \
+    relu_observe(cell, team, work, x, r_set(0.0), out);                                            \
+  }
+
+RELU_SUM_SAMPLER(direct)
+RELU_SUM_SAMPLER(projected)
+
+/* ---- single inputs ---- */
+
+static inline int64_t relu_sum_sample_work(const basin_setting *setting) {
+  return relu_input_work(setting);
+}
+
+static inline int64_t relu_sum_sample_blocks(const basin_setting *setting) {
+  return relu_input_blocks(setting);
+}
+
+BASIN_HD void relu_sum_sample(const relu_cell *cell, const double *data, const double *vectors,
+                              bits trial, bits step, bits input, real *work, real *out) {
+  relu_one_input(cell, data, vectors, trial, step, input, work, out);
+}
+
 #if BASIN_LANES == 1 && !defined(__CUDACC__)
+static inline void relu_sum_direct_vectors(const relu_cell *cell, const double *data,
+                                           uint64_t trial, double *work, const double *x,
+                                           double *out) {
+  relu_vectors(cell, data, trial, work, x, out);
+}
+
+/* the state has lost the directions of its axes */
+static inline void relu_sum_projected_vectors(const relu_cell *cell, const double *data,
+                                              uint64_t trial, double *work, const double *x,
+                                              double *out) {
+  (void)data, (void)trial, (void)work, (void)x;
+  for (int64_t e = 0; e < cell->n * cell->d; e++) out[e] = NAN;
+}
+
+static inline void relu_sum_projected_some_vectors(const relu_cell *cell, const double *data,
+                                                   uint64_t trial, double *work, const double *x,
+                                                   double *out) {
+  relu_some_vectors(cell, data, trial, work, x, out);
+}
+
 static inline void relu_sum_population_vectors(const relu_cell *cell, const double *data,
                                                uint64_t trial, double *work, const double *x,
                                                double *out) {
