@@ -12,7 +12,10 @@
  *   h <- h min(10, max(1/5, 0.9 (1/e)^0.17 e_old^0.04)),   e = max_i difference_i / (error |w_i|)
  *
  * Where L has a kink (a student passes 0) no length is short enough: a substep of FLOW_LEAST eta is accepted whatever
- * its error, and counted (observable forced_substeps).
+ * its error, and counted (observable forced_substeps). The flow may also hold a student at 0, being drawn there from
+ * all sides, as where the network overshoots its teacher. So every substep that is forced doubles the least length of
+ * the rest of the step, up to FLOW_LEAST_MAX eta: no step has more than about 300 of them, and such a student stays
+ * within about |grad_i| FLOW_LEAST_MAX eta of 0. Shorter steps are more accurate then.
  *
  * The loss is right to about (error |w|)^2 at best: r is fast, with rate n/2, and stable lengths of substeps for
  * it are found by its error. So a loss of 1e-20 asks for an error of 1e-11 or less.
@@ -24,7 +27,8 @@
 
 #include "relu_sum.h"
 
-#define FLOW_LEAST 0x1p-30 /* of eta */
+#define FLOW_LEAST 0x1p-30    /* of eta */
+#define FLOW_LEAST_MAX 0x1p-8 /* likewise */
 #define FLOW_SMALL 0x1p-20
 #define FLOW_LENGTH_MAX 1e100
 #define FLOW_LOG_ERROR_MIN -9.2103403719761836 /* log 1e-4: the least e_old */
@@ -96,9 +100,10 @@ BASIN_HD real relu_flow_factor(real log_error, real old_log_error) {
   return r_min(r_max(factor, r_set(0.2)), r_set(10.0));
 }
 
-/* One substep for every lane that has time left, or an attempt at it; *left is what is left then. */
-BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real least, real *left,
-                                real *work, real *x) {
+/* One substep for every lane that has time left, or an attempt at it; *left is what is left then, *least the least
+   length of the next one. */
+BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real eta, real *least,
+                                real *left, real *work, real *x) {
   const int64_t size = cell->n * cell->width;
   const real zero = r_set(0.0), one = r_set(1.0);
   real *w = x + cell->at_w, *g = x + cell->at_g, *more = x + cell->states;
@@ -113,7 +118,7 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real lea
     relu_gradient(cell, team, x, point, 0, work, k + s * size, head);
   }
   const real error2 = relu_flow_error2(cell, team, length, head[RELU_NORM2], work, x);
-  const mask fine = r_le(error2, one), shortest = r_le(length, least);
+  const mask fine = r_le(error2, one), shortest = r_le(length, *least);
   const mask accepted = m_and(open, m_or(fine, shortest));
   BASIN_TEAM_FOR(team, j, size) {
     w[j] = r_select(accepted, point[j], w[j]);
@@ -127,15 +132,17 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real lea
   factor = r_select(fine, factor, r_min(factor, r_set(0.5)));
   const real next = length * factor;
   const real longer = r_select(r_lt(factor, one), next, r_max(kept, next));
-  const real limited = r_min(r_max(longer, least), r_set(FLOW_LENGTH_MAX));
-  const real forced = more[FLOW_FORCED] + r_select(m_and(accepted, m_not(fine)), one, zero);
+  const real limited = r_min(r_max(longer, *least), r_set(FLOW_LENGTH_MAX));
+  const mask forced = m_and(accepted, m_not(fine));
+  *least = r_select(forced, r_min(*least + *least, r_set(FLOW_LEAST_MAX) * eta), *least);
+  const real forced_now = more[FLOW_FORCED] + r_select(forced, one, zero);
   const real old = r_max(log_error, r_set(FLOW_LOG_ERROR_MIN));
   const real log_old = r_select(accepted, old, more[FLOW_LOG_ERROR]);
   team_sync(team);
   if (team.rank == 0) {
     more[FLOW_LENGTH] = r_select(open, limited, kept);
     more[FLOW_LOG_ERROR] = log_old;
-    more[FLOW_FORCED] = forced;
+    more[FLOW_FORCED] = forced_now;
   }
   team_sync(team);
 }
@@ -143,10 +150,9 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real lea
 /* one step: the flow for a time eta */
 BASIN_HD void relu_flow_step(const relu_cell *cell, basin_team team, real eta, real *work,
                              real *x) {
-  const real least = r_set(FLOW_LEAST) * eta;
-  real left = eta;
+  real least = r_set(FLOW_LEAST) * eta, left = eta;
   team_sync(team);
-  while (m_any(r_lt(r_set(0.0), left))) relu_flow_substep(cell, team, least, &left, work, x);
+  while (m_any(r_lt(r_set(0.0), left))) relu_flow_substep(cell, team, eta, &least, &left, work, x);
   relu_refresh(cell, team, work, x);
 }
 

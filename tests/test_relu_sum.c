@@ -639,7 +639,7 @@ static void flow_order(void **unused) {
   double sum_slope = 0;
   (void)unused;
   for (uint64_t trial = 0; trial < 4; trial++) {
-    double want[N * D], got[N * D], wrong[ERRORS];
+    double want[N * D], got[N * D], wrong[ERRORS], length[ERRORS];
     problem p = make_flow(N, D, 1e-14);
     open_problem(&p, trial);
     flow(&p, 6, 1);
@@ -651,11 +651,14 @@ static void flow_order(void **unused) {
       flow(&p, 6, 1);
       full(&p, trial, got);
       wrong[i] = 0;
+      length[i] = p.x[p.cell.states + FLOW_LENGTH];
       for (int j = 0; j < N * D; j++) wrong[i] = fmax(wrong[i], fabs(got[j] - want[j]));
       assert_within(wrong[i], 0, 30 * pow(10, -4 - 2 * i));
       assert_true(observed(&p, RELU_OBSERVE_forced_substeps) == 0);
       close_problem(&p);
     }
+    /* the estimate of the error is of fifth order in the length: 10^(6/5) for a millionth */
+    assert_within(length[1] / length[4], 8, 32);
     sum_slope += log10(wrong[0] / wrong[ERRORS - 1]) / (2 * (ERRORS - 1)) / 4;
   }
   print_message("  order in the error allowed: %.3f\n", sum_slope);
@@ -727,6 +730,29 @@ static void flow_kink(void **unused) {
   assert_within(p.x[p.cell.at_w + p.cell.width], 1 - 0.2, 1 + 0.2);
   assert_within(before, -1e-6, 1e-6);
   close_problem(&p);
+}
+
+/* Students that are drawn to 0 from all sides, as the network overshoots v, and held there: a step ends, its forced
+   substeps are counted, and the others go the way of gradient descent with small steps. */
+static void flow_held(void **unused) {
+  double w[2][3 * 3];
+  (void)unused;
+  for (int flowing = 0; flowing < 2; flowing++) {
+    problem p = make_flow(3, 3, 1e-9);
+    if (!flowing) p.setting.gradient = (basin_gradient){.dynamics = BASIN_POPULATION};
+    p.initial = (basin_vector){BASIN_GIVEN, 3, 3, 1, p.w};
+    p.w[0] = 2;
+    p.w[3] = 0.03, p.w[4] = 0.05;
+    p.w[6] = -0.02, p.w[8] = 0.04;
+    open_problem(&p, 0);
+    if (flowing) flow(&p, 0.1, 40);
+    else step(&p, 1e-4, 40000);
+    full(&p, 0, w[flowing]);
+    if (flowing) assert_within(observed(&p, RELU_OBSERVE_forced_substeps), 100, 40 * 300);
+    if (flowing) assert_within(observed(&p, RELU_OBSERVE_norm_w_min), 0, 1e-3);
+    close_problem(&p);
+  }
+  for (int j = 0; j < 9; j++) assert_within(w[0][j] - w[1][j], -2e-3, 2e-3);
 }
 
 /* ---- tests: starts and ends ---- */
@@ -923,18 +949,31 @@ static void refused(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(flow_toy_2),    cmocka_unit_test(flow_order),
-      cmocka_unit_test(flow_is_limit), cmocka_unit_test(flow_rates),
-      cmocka_unit_test(flow_kink),     cmocka_unit_test(small_angles),
-      cmocka_unit_test(closed_forms),  cmocka_unit_test(monte_carlo),
-      cmocka_unit_test(small_losses),  cmocka_unit_test(small_losses_full),
-      cmocka_unit_test(late_run),      cmocka_unit_test(long_run),
-      cmocka_unit_test(span_is_full),  cmocka_unit_test(rotation),
-      cmocka_unit_test(toy_1),         cmocka_unit_test(toy_2),
-      cmocka_unit_test(toy_3),         cmocka_unit_test(slope),
-      cmocka_unit_test(starts),        cmocka_unit_test(zero_student),
-      cmocka_unit_test(outcomes),      cmocka_unit_test(same_bits),
-      cmocka_unit_test(vectors),       cmocka_unit_test(refused),
+      cmocka_unit_test(flow_toy_2),
+      cmocka_unit_test(flow_order),
+      cmocka_unit_test(flow_is_limit),
+      cmocka_unit_test(flow_rates),
+      cmocka_unit_test(flow_kink),
+      cmocka_unit_test(flow_held),
+      cmocka_unit_test(small_angles),
+      cmocka_unit_test(closed_forms),
+      cmocka_unit_test(monte_carlo),
+      cmocka_unit_test(small_losses),
+      cmocka_unit_test(small_losses_full),
+      cmocka_unit_test(late_run),
+      cmocka_unit_test(long_run),
+      cmocka_unit_test(span_is_full),
+      cmocka_unit_test(rotation),
+      cmocka_unit_test(toy_1),
+      cmocka_unit_test(toy_2),
+      cmocka_unit_test(toy_3),
+      cmocka_unit_test(slope),
+      cmocka_unit_test(starts),
+      cmocka_unit_test(zero_student),
+      cmocka_unit_test(outcomes),
+      cmocka_unit_test(same_bits),
+      cmocka_unit_test(vectors),
+      cmocka_unit_test(refused),
   };
   return cmocka_run_group_tests_name("relu_sum", tests, NULL, NULL);
 }
