@@ -20,14 +20,14 @@ endif
 
 # ---- flags ----
 
-LIBS     := hdf5 libfyaml libxxhash
+LIBS     := hdf5 libfyaml libxxhash openblas
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
 # the libraries' headers are -isystem: their warnings are not ours to mend
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
             $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
 # contraction off: the same bits with and without FMA units (include/hd.h)
 CFLAGS   := -std=c17 $(OPT) -g -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
-LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -lm -lpthread
+LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -lopenblas -lm -lpthread
 
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
 CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
@@ -46,17 +46,18 @@ FLAGS_generic := -DBASIN_SIMD=0
 FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
 FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
-HOST    := $(filter-out host/main.c host/lanes.c host/sample.c host/model_entry.c,$(wildcard host/*.c))
+HOST    := $(filter-out host/main.c host/lanes.c host/fixed.c host/sample.c host/model_entry.c,$(wildcard host/*.c))
 LANES   := $(foreach isa,$(ISAS),$(foreach dynamics,$(DYNAMICS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(dynamics).o)))
 SAMPLE  := $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/sample_%_$(isa).o))
-PER_MODEL := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(SAMPLE)
+FIXED   := $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/fixed_%_$(isa).o))
+PER_MODEL := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(SAMPLE) $(FIXED)
 OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(PER_MODEL)
 TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
-CU      := $(filter-out cuda/lanes.cu,$(wildcard cuda/*.cu))
+CU      := $(filter-out cuda/lanes.cu cuda/teams.cu cuda/fixed.cu,$(wildcard cuda/*.cu))
 
-.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench setup info man install clean help FORCE
+.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-fixed setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/basin module ## build the program, build/basin, and the CUDA module where there is nvcc
@@ -90,6 +91,12 @@ $(BUILD)/lanes_$(1)_$(2)_$(3).o: host/lanes.c $(BUILD)/flags
 	  -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
 	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
+define fixed_rules
+$(BUILD)/fixed_$(1)_$(2).o: host/fixed.c $(BUILD)/flags
+	$$(call say,CC,$$< ($(1)$(comma) $(2)))
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
+	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
+endef
 define sample_rules
 $(BUILD)/sample_$(1)_$(2).o: host/sample.c $(BUILD)/flags
 	$$(call say,CC,$$< ($(1)$(comma) $(2)))
@@ -100,6 +107,7 @@ $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
 $(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call sample_rules,$(model),$(isa)))))
 $(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(foreach dynamics,$(DYNAMICS),\
   $(eval $(call lane_rules,$(model),$(isa),$(dynamics))))))
+$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call fixed_rules,$(model),$(isa)))))
 
 # ---- the CUDA module ----
 
@@ -116,14 +124,16 @@ $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags $(BUILD)/models.inc
 	$(Q)$(NVCC) -Iinclude -I$(BUILD) $(CUFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
 define cuda_model_rules
-$(BUILD)/cuda/lanes_$(1).o: cuda/lanes.cu $(BUILD)/cuda/flags
-	$$(call say,NVCC,$$< ($(1)))
-	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $$(CUFLAGS) -Xptxas -v \
-	  -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
+$(BUILD)/cuda/$(2)_$(1).o: cuda/$(firstword $(subst _, ,$(2))).cu $(BUILD)/cuda/flags
+	$$(call say,NVCC,$$< ($(1)$(if $(3),$(comma) $(3))))
+	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $(if $(3),-DBASIN_DYNAMICS=$(3)) \
+	  $$(CUFLAGS) -Xptxas -v -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
-$(foreach model,$(MODELS),$(eval $(call cuda_model_rules,$(model))))
+$(foreach model,$(MODELS),$(eval $(call cuda_model_rules,$(model),lanes))$(eval $(call cuda_model_rules,$(model),fixed))\
+  $(foreach dynamics,$(DYNAMICS),$(eval $(call cuda_model_rules,$(model),teams_$(dynamics),$(dynamics)))))
+CUDA_MODELS := $(foreach model,$(MODELS),lanes_$(model) fixed_$(model) $(DYNAMICS:%=teams_%_$(model)))
 
-$(BUILD)/libbasin_cuda.so: $(CU:cuda/%.cu=$(BUILD)/cuda/%.o) $(MODELS:%=$(BUILD)/cuda/lanes_%.o)
+$(BUILD)/libbasin_cuda.so: $(CU:cuda/%.cu=$(BUILD)/cuda/%.o) $(CUDA_MODELS:%=$(BUILD)/cuda/%.o)
 	$(call say,LD,$@)
 	$(Q)$(NVCC) $(CUFLAGS) -shared -o $@ $^ -Xlinker --exclude-libs,ALL
 
@@ -196,10 +206,14 @@ $(BUILD)/tests/cudasim/libbasin_cuda.so: tests/build_cudasim $(wildcard tests/cu
 	$(call say,SIM,$@)
 	$(Q)tests/build_cudasim $(SIM) $(@D)
 cudasim: $(CUDASIM)
-$(BUILD)/tests/test_cuda: | $(CUDASIM)
+$(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(PER_MODEL) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o
+ALONE := $(PER_MODEL) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o $(BUILD)/inputs.o \
+         $(BUILD)/blas_plain.o
+$(BUILD)/blas_plain.o: host/blas.c $(BUILD)/flags
+	$(call say,CC,$< (plain))
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DBASIN_PLAIN_PRODUCTS -MMD -MP -c -o $@ $<
 $(BUILD)/gpu_alone: tests/gpu_alone.c $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread
@@ -238,6 +252,15 @@ bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench
 	@bench/sampled $(BUILD)
+
+$(BUILD)/bench/fixed: bench/fixed.c $(BUILD)/blas.o
+	$(Q)mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+bench-fixed: all $(BUILD)/bench/fixed ## measure fixed data sets beside NumPy and the matrix products alone
+	@.ci/setup build bench
+	@bench/fixed $(BUILD)
 
 bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of disk)
 	@bench/campaign $(BUILD)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * lanes.h: the seam between the driver of a part (driver.cu) and the kernels of a model (lanes.cu).
+ * lanes.h: the seam between the driver of a part (driver.cu) and the kernels of a model (trials.h, by way of lanes.cu
+ * and teams.cu).
  *
  * A batch is a run of trials of a part whose arrays lie on the device. Its trials are counted from the batch's
- * first; arrays over trials are [count], several of them [row][count].
+ * first; arrays over trials are [count], several of them [row][count]. A slot is what holds one trial at a time: a
+ * thread, with the state in registers (lanes.cu), or a team of threads, with the state in an array (teams.cu).
  *
  *   kernel_start   draws every trial that has not begun, ends those that end at step 0, queues the others
- *   kernel_run     one trial per thread, its state in registers, many blocks of BASIN_DECIDE_EVERY steps; a
- *                  thread whose trial ends takes the next one from the queue
+ *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps; a slot whose trial ends takes the
+ *                  next one from the queue
  *   kernel_finish  the observables of every trial that has ended
  *   kernel_record  the observables of every recorded state
  *
- * Which thread runs a trial, and in how many launches, does not enter its result.
+ * Which slot runs a trial, and in how many launches, does not enter its result.
  */
 #ifndef BASIN_CUDA_LANES_H
 #define BASIN_CUDA_LANES_H
@@ -21,7 +23,7 @@
 
 enum {
   LANE_WARP = 32,
-  LANE_BLOCK = 128, /* threads of a block */
+  LANE_BLOCK = 128, /* threads of a block, at most */
   LANE_ENDED = 64,  /* or-ed to the outcome of a trial whose observables are not made yet */
   UNDER_WAY = -2    /* outcome of a trial that was queued by the driver: not to be drawn */
 };
@@ -29,10 +31,28 @@ enum {
 /* What kernels count for the driver. */
 struct lane_counters {
   int queued;               /* trials in the queue, from its beginning */
-  int taken;                /* of those, taken by threads; may run past the end of the queue */
+  int taken;                /* of those, taken by slots; may run past the end of the queue */
   int live;                 /* trials put back under way by this launch */
   unsigned long long steps; /* steps taken by this launch */
 };
+
+/* How the slots of a part lie on the device. */
+struct lane_shape {
+  int team;      /* threads of a slot: a power of two, at most LANE_WARP */
+  int block;     /* threads of a block: a multiple of LANE_WARP */
+  int resident;  /* slots of kernel_run that a multiprocessor holds at once */
+  int shared;    /* whether the slots' memory is shared memory; else it is lane_batch.memory */
+  int64_t reals; /* doubles of a slot's memory; 0 where all is in registers */
+};
+
+static inline int lane_slots_of_block(const lane_shape *shape) {
+  return shape->block / shape->team;
+}
+
+/* bytes of device memory that a slot needs */
+static inline int64_t lane_slot_bytes(const lane_shape *shape) {
+  return shape->shared ? 0 : shape->reals * (int64_t)sizeof(double);
+}
 
 /* The arrays of a batch. All pointers are to device memory. */
 struct lane_batch {
@@ -52,37 +72,42 @@ struct lane_batch {
   double *record;       /* [observables][recorded][times] */
   double *record_state; /* [recorded][times][states]; all ones where nothing is recorded yet */
   double *state;        /* [states][count] of the trials under way */
-  int *queue;           /* [count] trials that no thread has taken yet */
+  int *queue;           /* [count] trials that no slot has taken yet */
   lane_counters *counters;
+
+  lane_shape shape;
+  double *memory; /* [slots][shape.reals], or NULL where none is needed */
+  int slots;      /* of a launch, at most; a multiple of those of a block */
 };
 
 /* One launch of kernel_run. */
 struct lane_launch {
-  int threads;        /* a multiple of LANE_BLOCK, at least `live` */
+  int slots;          /* a multiple of those of a block, at least `live` */
   int live, queued;   /* trials under way; end of the queue */
-  const int *live_in; /* [live] the trials under way: one each for the first threads */
-  int *live_out;      /* [threads] those under way at the end of the launch */
-  int blocks;         /* of steps, for every thread */
-  int quorum;         /* a warp gives up its trials where fewer of its threads have one */
+  const int *live_in; /* [live] the trials under way: one each for the first slots */
+  int *live_out;      /* [slots] those under way at the end of the launch */
+  int blocks;         /* of steps, for every slot */
+  int quorum;         /* a warp gives up its trials where fewer of its slots have one */
 };
 
-/* The kernels of one model. */
+/* The kernels of one model and kind of dynamics. */
 struct lane_model {
   const char *name;
-  int states, observables;
-  size_t constants_size; /* bytes of the constants that every launch is given */
+  int observables;
+  int blocks_first, blocks_least; /* of the first launch, and of the shortest */
+  size_t constants_size;          /* bytes of the constants that every launch is given */
+  int64_t (*states)(const basin_setting *setting);
   int64_t (*data_size)(const basin_setting *setting);
   void (*prepare)(const basin_setting *setting, void *constants, double *data);
+  cudaError_t (*shape)(const basin_setting *setting, lane_shape *shape); /* on the current device */
   cudaError_t (*start)(const lane_batch *batch, const void *constants, cudaStream_t stream);
   cudaError_t (*run)(const lane_batch *batch, const lane_launch *launch, const void *constants,
                      cudaStream_t stream);
   cudaError_t (*finish)(const lane_batch *batch, const void *constants, cudaStream_t stream);
   cudaError_t (*record)(const lane_batch *batch, const void *constants, cudaStream_t stream);
-  cudaError_t (*resident)(
-      int *threads); /* threads of kernel_run that a multiprocessor holds at once */
 };
 
-/* the model of that name, or NULL (module.cu) */
-const lane_model *lane_model_find(const char *name);
+/* the model of that name, or NULL where the module lacks it or the dynamics (module.cu) */
+const lane_model *lane_model_find(const char *name, enum basin_dynamics dynamics);
 
 #endif

@@ -8,22 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEVICES_MAX = 64, BATCH_MAX = 1 << 18, BLOCKS_FIRST = 64 };
+enum { DEVICES_MAX = 64, BATCH_MAX = 1 << 18 };
 
-/* the models, as in host/models.c: a line BASIN_MODEL(name) each */
-#define BASIN_MODEL(name) extern const lane_model lane_model_##name;
+/* the models, as in host/models.c: a line BASIN_MODEL(name) each; what the module lacks of one has no table */
+#define BASIN_TABLE(name, dynamics) \
+  extern const lane_model lane_model_##name##_##dynamics __attribute__((weak));
+#define BASIN_MODEL(name)       \
+  BASIN_TABLE(name, population) \
+  BASIN_TABLE(name, flow)       \
+  BASIN_TABLE(name, direct)     \
+  BASIN_TABLE(name, projected)
 #include "models.inc"
 #undef BASIN_MODEL
+#undef BASIN_TABLE
 
-static const lane_model *const models[] = {
-#define BASIN_MODEL(name) &lane_model_##name,
+/* in the order of basin_dynamics */
+static const lane_model *const models[][BASIN_DYNAMICS_COUNT] = {
+#define BASIN_MODEL(name)                                                                   \
+  {&lane_model_##name##_population, &lane_model_##name##_flow, &lane_model_##name##_direct, \
+   &lane_model_##name##_projected},
 #include "models.inc"
 #undef BASIN_MODEL
 };
 
-const lane_model *lane_model_find(const char *name) {
-  for (const lane_model *model : models)
-    if (model->name && !strcmp(model->name, name)) return model;
+const lane_model *lane_model_find(const char *name, enum basin_dynamics dynamics) {
+  for (const auto &model : models)
+    if (model[dynamics] && !strcmp(model[dynamics]->name, name)) return model[dynamics];
   return NULL;
 }
 
@@ -43,6 +53,11 @@ cudaError_t worker_wait(basin_cuda_worker *w) {
 int worker_busy(int device, int change) {
   static int busy[DEVICES_MAX];
   return __atomic_add_fetch(&busy[device], change, __ATOMIC_RELAXED);
+}
+
+static int has(const char *model, enum basin_dynamics dynamics) {
+  return dynamics == BASIN_FIXED ? fixed_model_find(model) != NULL
+                                 : lane_model_find(model, dynamics) != NULL;
 }
 
 /* ---- devices ---- */
@@ -86,6 +101,7 @@ static void close_worker(basin_cuda_worker *w) {
   cudaSetDevice(w->device);
   if (w->done) worker_wait(w);
   worker_free_buffers(w);
+  fixed_worker_free(w->fixed);
   if (w->counters) cudaFreeHost(w->counters);
   if (w->done) cudaEventDestroy(w->done);
   if (w->stream) cudaStreamDestroy(w->stream);
@@ -102,7 +118,6 @@ static basin_status open_worker(int device, basin_cuda_worker **worker, basin_er
   w->device = device;
   w->multiprocessors = about.multiprocessors;
   w->batch_most = BATCH_MAX;
-  w->blocks = BLOCKS_FIRST;
   snprintf(w->name, sizeof w->name, "%s", about.name);
 
   cudaError_t bad = cudaSetDevice(device);
@@ -125,8 +140,8 @@ static basin_status open_worker(int device, basin_cuda_worker **worker, basin_er
 extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin_cuda_module_table(
     void) {
   static const basin_cuda_module table = {
-      BASIN_CUDA_ABI, BASIN_CUDA_LAYOUT, BASIN_VERSION, devices,
-      describe,       open_worker,       worker_run,    close_worker,
+      BASIN_CUDA_ABI, BASIN_CUDA_LAYOUT, BASIN_VERSION, devices, describe, has,
+      open_worker,    worker_run,        close_worker,
   };
   return &table;
 }

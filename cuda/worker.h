@@ -6,6 +6,7 @@
 #define BASIN_CUDA_WORKER_H
 
 #include "cuda_module.h"
+#include "fixed.h"
 #include "lanes.h"
 
 /* Device memory that grows to what the largest batch so far needed. */
@@ -28,6 +29,7 @@ enum {
   BUFFER_LIVE_IN,
   BUFFER_LIVE_OUT,
   BUFFER_COUNTERS,
+  BUFFER_MEMORY,
   BUFFERS
 };
 
@@ -39,8 +41,10 @@ struct basin_cuda_worker {
   cudaEvent_t done;        /* for worker_wait */
   lane_counters *counters; /* page-locked, where kernels' counts are read */
   worker_buffer buffer[BUFFERS];
-  int batch_most; /* trials of a batch; halved where device memory does not suffice */
-  int blocks;     /* of a launch, so that it takes a fraction of a second */
+  int batch_most;      /* trials of a batch; halved where device memory does not suffice */
+  int blocks;          /* of a launch, so that it takes a fraction of a second; 0 at first */
+  int64_t blocks_cell; /* the cell that this was learnt from; -1: any of lanes */
+  fixed_worker *fixed; /* NULL until a part with a fixed data set has come */
 };
 
 /* a line of reason; returns the status */
@@ -55,7 +59,11 @@ cudaError_t worker_wait(basin_cuda_worker *worker);
 basin_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                         basin_watch *watch, basin_error *error);
 
-/* driver.cu: give the device memory back */
+/* fixed_driver.cu: the same for parts with fixed data sets */
+basin_status fixed_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                       basin_watch *watch, basin_error *error);
+
+/* batch.cu: give the device memory back */
 void worker_free_buffers(basin_cuda_worker *worker);
 
 /* module.cu: parts under way on a device, counted up (+1) and down (-1) by worker_run; how many there are */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "assemble.h"
+#include "blas.h"
 #include "files.h"
 #include "plan.h"
 #include "results.h"
@@ -121,6 +122,7 @@ basin_status basin_provenance_write(basin_output *output, const basin_provenance
   basin_status status = basin_output_provenance(output, "host", host, error);
   if (!status) status = basin_output_provenance(output, "date", text, error);
   if (!status) status = basin_output_provenance(output, "backend", p->backend, error);
+  if (!status) status = basin_output_provenance(output, "blas", basin_blas_name(), error);
   snprintf(text, sizeof text, "%.3f", p->seconds);
   if (!status && p->seconds >= 0) status = basin_output_provenance(output, "seconds", text, error);
   snprintf(text, sizeof text, "%lld", (long long)p->trial_steps);

@@ -166,6 +166,12 @@ basin_status basin_cuda_open(const char *devices, int parts, basin_backend *back
   return status;
 }
 
+int basin_cuda_has(const char *model, enum basin_dynamics dynamics) {
+  const basin_cuda_module *module;
+  basin_error ignored;
+  return !load(&module, &ignored) && module->has(model, dynamics);
+}
+
 void basin_cuda_show(void) {
   const basin_cuda_module *module;
   basin_error error;

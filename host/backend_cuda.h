@@ -17,6 +17,9 @@
 basin_status basin_cuda_open(const char *devices, int parts, basin_backend *backend,
                              basin_error *error);
 
+/* whether there is a module, and it has the model with these dynamics */
+int basin_cuda_has(const char *model, enum basin_dynamics dynamics);
+
 /* prints what `basin info` says of the backend: the devices, or why there is none */
 void basin_cuda_show(void);
 

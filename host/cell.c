@@ -220,12 +220,13 @@ static basin_status read_schedule(basin_scope *scope, const basin_node *schedule
 
 static basin_status read_stop(basin_scope *scope, const basin_node *stop, basin_cell *cell,
                               basin_error *error) {
-  static const char *const key[] = {"at", "at_spurious", "max_steps"};
+  static const char *const key[] = {"at", "at_spurious", "at_gradient", "max_steps"};
   cell->setting.stop = (basin_stop){.tolerance = 0, .max_steps = 1000000};
   if (!stop) return BASIN_OK;
-  basin_status status = basin_check_keys(stop, key, 3, "stop", error);
+  basin_status status = basin_check_keys(stop, key, 4, "stop", error);
   const basin_node *at = basin_node_get(stop, "at"), *max_steps = basin_node_get(stop, "max_steps"),
-                   *spurious = basin_node_get(stop, "at_spurious");
+                   *spurious = basin_node_get(stop, "at_spurious"),
+                   *gradient = basin_node_get(stop, "at_gradient");
   if (!status && spurious && !at)
     return basin_fail_at(error, spurious->place,
                          "stop.at_spurious goes with stop.at, which is missing");
@@ -241,6 +242,13 @@ static basin_status read_stop(basin_scope *scope, const basin_node *stop, basin_
     status = basin_fail_at(error, spurious->place,
                            "stop.at_spurious is %g, expected a tolerance above 0",
                            cell->setting.stop.tolerance_spurious);
+  if (!status && gradient)
+    status = basin_scope_value(scope, gradient, "stop.at_gradient",
+                               &cell->setting.stop.tolerance_gradient, error);
+  if (!status && gradient && !(cell->setting.stop.tolerance_gradient > 0))
+    status = basin_fail_at(error, gradient->place,
+                           "stop.at_gradient is %g, expected a tolerance above 0",
+                           cell->setting.stop.tolerance_gradient);
   if (!status && max_steps)
     status = basin_scope_integer(scope, max_steps, "stop.max_steps", 1, BASIN_STEPS_MAX,
                                  &cell->setting.stop.max_steps, error);
@@ -261,12 +269,59 @@ static int is_infinite(const basin_scope *scope, const basin_node *node) {
   return basin_is_infinity(node);
 }
 
-/* gradient: population, or {sampled: {inputs: B, sampler: direct or projected}}; B = inf is the population too */
+/* gradient.sampled.inputs: {fixed: n, batch: B, set: s}; n = inf is the population, B = inf all n inputs */
+static basin_status read_fixed(basin_scope *scope, const basin_node *inputs, basin_cell *cell,
+                               basin_error *error) {
+  static const char *const key[] = {"fixed", "batch", "set"};
+  basin_gradient *g = &cell->setting.gradient;
+  basin_status status = basin_check_keys(inputs, key, 3, "gradient.sampled.inputs", error);
+  const basin_node *fixed = basin_node_get(inputs, "fixed"),
+                   *batch = basin_node_get(inputs, "batch"), *set = basin_node_get(inputs, "set");
+  if (status) return status;
+  if (!fixed)
+    return basin_fail_at(error, inputs->place,
+                         "gradient.sampled.inputs.fixed is missing: the size of the data set");
+  if (!cell->model->states[BASIN_FIXED])
+    return basin_fail_at(error, fixed->place, "model %s has no fixed data sets", cell->model->name);
+  if (set)
+    status = basin_scope_integer(scope, set, "gradient.sampled.inputs.set", 0, BASIN_TRIALS_MAX - 1,
+                                 &g->set, error);
+  const int whole = !batch || is_infinite(scope, batch);
+  if (status) return status;
+  if (is_infinite(scope, fixed))
+    return whole ? BASIN_OK
+                 : basin_fail_at(error, batch->place,
+                                 "gradient.sampled.inputs.batch: a mini-batch of infinitely many "
+                                 "inputs is `inputs: B` with a sampler");
+  status = basin_scope_integer(scope, fixed, "gradient.sampled.inputs.fixed", 1, BASIN_DATA_SET_MAX,
+                               &g->fixed, error);
+  if (!status && !whole)
+    status = basin_scope_integer(scope, batch, "gradient.sampled.inputs.batch", 1, g->fixed,
+                                 &g->batch, error);
+  g->inputs = g->batch ? g->batch : g->fixed;
+  g->dynamics = BASIN_FIXED;
+  return status;
+}
+
+/* the rule for stationary points asks for the gradient of the whole risk */
+static basin_status check_stop(const basin_node *stop, const basin_cell *cell, basin_error *error) {
+  const basin_gradient *g = &cell->setting.gradient;
+  if (!(cell->setting.stop.tolerance_gradient > 0) || g->dynamics == BASIN_POPULATION ||
+      (g->dynamics == BASIN_FIXED && !g->batch))
+    return BASIN_OK;
+  return basin_fail_at(error, basin_node_get(stop, "at_gradient")->place,
+                       "stop.at_gradient goes with a fixed data set, all of it at every step");
+}
+
+/* gradient: population, or {sampled: {inputs: B, sampler: direct or projected}}, B = inf is the population too; or
+   {sampled: {inputs: {fixed: n}}} */
 static basin_status read_gradient(basin_scope *scope, const basin_node *gradient, basin_cell *cell,
                                   basin_error *error) {
   static const char *const group[] = {"sampled"}, *const key[] = {"inputs", "sampler"};
   static const char expected[] =
-      "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}";
+      "gradient: expected `population`, {sampled: {inputs: B, sampler: "
+      "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or {sampled: "
+      "{inputs: {fixed: n}}}";
   basin_gradient *g = &cell->setting.gradient;
   if (!gradient) return BASIN_OK;
   if (gradient->kind == BASIN_SCALAR && !strcmp(gradient->text, "population")) return BASIN_OK;
@@ -281,6 +336,11 @@ static basin_status read_gradient(basin_scope *scope, const basin_node *gradient
   if (!size)
     return basin_fail_at(error, sampled->place,
                          "gradient.sampled.inputs is missing: how many a step");
+  if (size->kind == BASIN_MAPPING)
+    return sampler ? basin_fail_at(error, sampler->place,
+                                   "gradient.sampled.sampler goes with fresh inputs, not with a "
+                                   "fixed data set: leave it out")
+                   : read_fixed(scope, size, cell, error);
   if (!sampler || sampler->kind != BASIN_SCALAR ||
       (strcmp(sampler->text, "direct") != 0 && strcmp(sampler->text, "projected") != 0))
     return basin_fail_at(error, sampler ? sampler->place : sampled->place,
@@ -437,6 +497,7 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   if (!status) status = read_schedule(&scope, PICK("schedule"), place, cell, error);
   if (!status) status = read_stop(&scope, PICK("stop"), cell, error);
   if (!status) status = read_gradient(&scope, gradient, cell, error);
+  if (!status) status = check_stop(PICK("stop"), cell, error);
   if (!status) status = read_method(&scope, method, cell, error);
   if (!status) status = read_on_divergence(PICK("on_divergence"), cell, error);
   if (status) return status;

@@ -4,6 +4,7 @@
  */
 #include "backend_cpu.h"
 #include "backend_cuda.h"
+#include "blas.h"
 #include "cli.h"
 #include "experiment.h"
 #include <hdf5.h>
@@ -42,10 +43,14 @@ static void show_model(const basin_model *m) {
                m->teachers);
   show_vectors("init (given or drawn)", m, m->initial, m->initials);
   show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
-  printf("  gradient: population%s%s\n", m->states[BASIN_DIRECT] ? ", sampled direct" : "",
-         m->states[BASIN_PROJECTED] ? ", sampled projected" : "");
+  printf("  gradient: population%s%s%s\n", m->states[BASIN_DIRECT] ? ", sampled direct" : "",
+         m->states[BASIN_PROJECTED] ? ", sampled projected" : "",
+         m->states[BASIN_FIXED] ? ", fixed data set" : "");
   if (m->states[BASIN_FLOW]) printf("  method: gradient_descent, gradient_flow\n");
   show_symbols("observables", m->observable, m->observables, 1);
+  if (m->states[BASIN_FIXED])
+    show_symbols("observables of fixed data sets", basin_risk_observables(), BASIN_RISK_OBSERVABLES,
+                 1);
   printf("  outcomes      ");
   for (int o = 0; o < BASIN_OUTCOMES; o++)
     if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));
@@ -84,6 +89,7 @@ basin_status basin_command_info(const basin_arguments *arguments, basin_error *e
       printf(" %s%s", basin_cpu_isa_name(isa), isa == basin_cpu_isa(NULL) ? " (in use)" : "");
   printf("\n");
   basin_cuda_show();
+  printf("BLAS                %s\n", basin_blas_name());
   printf("HDF5                %u.%u.%u\n", major, minor, release);
   printf("libfyaml            %s\n", fy_library_version());
   printf("xxHash              %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR,

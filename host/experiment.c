@@ -94,6 +94,7 @@ static int is_taken(const char *name) {
     if (!strcmp(name, fixed[i])) return 1;
   for (int m = 0; m < models; m++)
     if (basin_symbol_find(model[m]->observable, model[m]->observables, name) >= 0) return 1;
+  if (basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name) >= 0) return 1;
   return !strncmp(name, "final_", 6) || !strncmp(name, "vector_", 7) ||
          !strncmp(name, "estimated_", 10) || (length > 6 && !strcmp(name + length - 6, "_entry"));
 }
@@ -388,6 +389,11 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
   hash = basin_hash(hash, &(int64_t[2]){(int64_t)s->gradient.dynamics, s->gradient.inputs},
                     2 * sizeof(int64_t));
   hash = basin_hash(hash, &s->gradient.error, sizeof s->gradient.error);
+  if (s->gradient.dynamics == BASIN_FIXED) {
+    hash = basin_hash(hash, &(int64_t[3]){s->gradient.fixed, s->gradient.batch, s->gradient.set},
+                      3 * sizeof(int64_t));
+    hash = basin_hash(hash, &s->stop.tolerance_gradient, sizeof s->stop.tolerance_gradient);
+  }
   hash = basin_hash(hash, &s->halve, sizeof s->halve);
   return basin_hash(hash, &s->stop.max_steps, sizeof s->stop.max_steps);
 }

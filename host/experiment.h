@@ -136,6 +136,12 @@ const basin_model *const *basin_models(int *count);
 /* index of a name in a model's table, -1 where it is not there */
 int basin_symbol_find(const basin_symbol *symbol, int count, const char *name);
 
+/* observables of a cell: those of its model, then, with a fixed data set, those of BASIN_RISK_TABLE; the index of a
+   name, -1 where the cell lacks it, and back. And the latter alone, [BASIN_RISK_OBSERVABLES]. */
+int basin_observable_find(const basin_cell *cell, const char *name);
+const basin_symbol *basin_observable(const basin_cell *cell, int index);
+const basin_symbol *basin_risk_observables(void);
+
 /* 64-bit hash of bytes, continuing from another one */
 uint64_t basin_hash(uint64_t seed, const void *bytes, size_t length);
 uint64_t basin_hash_text(uint64_t seed, const char *text);

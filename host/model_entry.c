@@ -118,6 +118,12 @@ DECLARE(basin_lane_runner, RUNNER, direct);
 static int64_t projected_states(const basin_setting *setting) { return STATES(projected, setting); }
 DECLARE(basin_lane_runner, RUNNER, projected);
 #endif
+#ifdef BASIN_HAS_fixed
+static int64_t fixed_states(const basin_setting *setting) { return STATES(fixed, setting); }
+static int64_t fixed_rows(const basin_setting *setting) { return MODEL(fixed_rows)(setting); }
+static int64_t fixed_width(const basin_setting *setting) { return MODEL(fixed_width)(setting); }
+DECLARE(basin_lane_runner, RUNNER, fixed);
+#endif
 
 /* scratch of the dynamics that a setting has */
 static int64_t work_size(const basin_setting *setting) {
@@ -169,6 +175,11 @@ static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell
     }
 #endif
     VECTORS(projected, cell, data, trial, work, state, out);
+    break;
+#endif
+#ifdef BASIN_HAS_fixed
+  case BASIN_FIXED:
+    VECTORS(fixed, cell, data, trial, work, state, out);
     break;
 #endif
   default:
@@ -254,7 +265,14 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #ifdef BASIN_HAS_projected
             [BASIN_PROJECTED] = projected_states,
 #endif
+#ifdef BASIN_HAS_fixed
+            [BASIN_FIXED] = fixed_states,
+#endif
         },
+#ifdef BASIN_HAS_fixed
+    .fixed_rows = fixed_rows,
+    .fixed_width = fixed_width,
+#endif
     .lane_run =
         {
             [BASIN_POPULATION] = RUNNERS(RUNNER, population),
@@ -266,6 +284,9 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #endif
 #ifdef BASIN_HAS_projected
             [BASIN_PROJECTED] = RUNNERS(RUNNER, projected),
+#endif
+#ifdef BASIN_HAS_fixed
+            [BASIN_FIXED] = RUNNERS(RUNNER, fixed),
 #endif
         },
 #ifdef BASIN_HAS_SAMPLE

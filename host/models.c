@@ -34,6 +34,24 @@ int basin_symbol_find(const basin_symbol *symbol, int count, const char *name) {
   return -1;
 }
 
+#define RISK(name_, unit_, meaning_) {.name = #name_, .unit = unit_, .meaning = meaning_},
+static const basin_symbol risk[BASIN_RISK_OBSERVABLES] = {BASIN_RISK_TABLE(RISK)};
+#undef RISK
+
+const basin_symbol *basin_risk_observables(void) { return risk; }
+
+int basin_observable_find(const basin_cell *cell, const char *name) {
+  const int index = basin_symbol_find(cell->model->observable, cell->model->observables, name);
+  if (index >= 0 || cell->setting.gradient.dynamics != BASIN_FIXED) return index;
+  const int of_risk = basin_symbol_find(risk, BASIN_RISK_OBSERVABLES, name);
+  return of_risk < 0 ? -1 : cell->model->observables + of_risk;
+}
+
+const basin_symbol *basin_observable(const basin_cell *cell, int index) {
+  const int own = cell->model->observables;
+  return index < own ? &cell->model->observable[index] : &risk[index - own];
+}
+
 uint64_t basin_hash(uint64_t seed, const void *bytes, size_t length) {
   return XXH3_64bits_withSeed(bytes, length, seed);
 }

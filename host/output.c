@@ -160,6 +160,14 @@ static void cell_text(basin_output *o, const char *name, const char **value,
 
 /* ---- the file's variables ---- */
 
+/* whether any cell's steps are matrix products: not with mini-batches */
+static int has_products(const basin_experiment *e) {
+  for (int64_t c = 0; c < e->cells; c++)
+    if (e->cell[c].setting.gradient.dynamics == BASIN_FIXED && !e->cell[c].setting.gradient.batch)
+      return 1;
+  return 0;
+}
+
 static void write_attributes(basin_output *o) {
   const basin_experiment *e = o->experiment;
   const int64_t axes = e->axes;
@@ -178,6 +186,10 @@ static void write_attributes(basin_output *o) {
   attribute_scalar(o, o->file, "until_max_trials", H5T_NATIVE_INT64, &e->max_trials);
   attribute_scalar(o, o->file, "allow_unresolved", H5T_NATIVE_DOUBLE, &e->allow_unresolved);
   attribute_scalar(o, o->file, "allow_diverged", H5T_NATIVE_DOUBLE, &e->allow_diverged);
+  if (has_products(e))
+    attribute_text(o, o->file, "bits",
+                   "fixed data sets: sums in the order of a BLAS; another library, processor or "
+                   "backend may round them otherwise");
 }
 
 /* the variants once more, as numbers into a list of names of fixed length: what our own reader reads */
@@ -282,12 +294,11 @@ static hid_t create_double(basin_output *o, const char *name, int rank, const hi
   return id;
 }
 
-/* an observable's row in the table of the first model that has it */
+/* an observable's row in the tables of the first cell that has it */
 static const basin_symbol *observable_symbol(const basin_experiment *e, const char *name) {
   for (int64_t c = 0; c < e->cells; c++) {
-    const int i = basin_symbol_find(e->cell[c].model->observable, e->cell[c].model->observables,
-                                    name);
-    if (i >= 0) return &e->cell[c].model->observable[i];
+    const int i = basin_observable_find(&e->cell[c], name);
+    if (i >= 0) return basin_observable(&e->cell[c], i);
   }
   return NULL;
 }

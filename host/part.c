@@ -51,10 +51,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "part files are little
 void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int64_t count,
                     int *final, int *observable, basin_job *job) {
   const basin_model *model = e->cell[cell].model;
-  for (int i = 0; i < e->finals; i++)
-    final[i] = basin_symbol_find(model->observable, model->observables, e->final[i]);
+  for (int i = 0; i < e->finals; i++) final[i] = basin_observable_find(&e->cell[cell], e->final[i]);
   for (int i = 0; i < e->observables; i++)
-    observable[i] = basin_symbol_find(model->observable, model->observables, e->observable[i]);
+    observable[i] = basin_observable_find(&e->cell[cell], e->observable[i]);
   *job = (basin_job){.model = model,
                      .setting = &e->cell[cell].setting,
                      .cell = cell,

@@ -82,25 +82,36 @@ static basin_status read_steps(basin_experiment *e, basin_scope *scope, const ba
   return status;
 }
 
-/* names of observables; those of every model, in the order of the first cell's, where none are given */
+/* whether any cell has it */
+static int is_observable(const basin_experiment *e, const char *name) {
+  for (int64_t c = 0; c < e->cells; c++)
+    if (basin_observable_find(&e->cell[c], name) >= 0) return 1;
+  return 0;
+}
+
+/* number i of those that are kept where none are named: the first model's, then those of fixed data sets */
+static const char *by_default(const basin_experiment *e, int i) {
+  const basin_model *model = e->cell[0].model;
+  if (i < model->observables) return model->observable[i].name;
+  const int risk = i - model->observables;
+  if (risk >= BASIN_RISK_OBSERVABLES) return NULL;
+  const char *name = basin_risk_observables()[risk].name;
+  return is_observable(e, name) ? name : NULL;
+}
+
+/* names of observables; all of them, in the order of the first cell's, where none are given */
 static basin_status read_names(const basin_experiment *e, const basin_node *node, const char *what,
                                int *count, char ***name, basin_error *error) {
-  const basin_model *model = e->cell[0].model;
-  const int n = node ? node->count : model->observables;
+  int n = node ? node->count : 0;
+  while (!node && by_default(e, n)) n++;
   if (node && node->kind != BASIN_SEQUENCE)
     return basin_fail_at(error, node->place, "%s: expected a list of observables", what);
   *name = calloc((size_t)n + 1, sizeof **name);
   if (!*name) return basin_fail_memory(error);
   for (int i = 0; i < n; i++) {
     const basin_node *item = node ? node->child[i] : NULL;
-    const char *text = !item                        ? model->observable[i].name
-                       : item->kind == BASIN_SCALAR ? item->text
-                                                    : "";
-    int known = 0;
-    for (int64_t c = 0; c < e->cells && !known; c++)
-      known = basin_symbol_find(e->cell[c].model->observable, e->cell[c].model->observables,
-                                text) >= 0;
-    if (!known)
+    const char *text = !item ? by_default(e, i) : item->kind == BASIN_SCALAR ? item->text : "";
+    if (!is_observable(e, text))
       return basin_fail_at(error, item->place, "%s: no observable `%s`, see `basin models`", what,
                            text);
     for (int j = 0; j < i; j++)

@@ -9,6 +9,7 @@
 #include "backend_cpu.h"
 #include "backend_cuda.h"
 #include "halving.h"
+#include "inputs.h"
 #include "measure.h"
 #include "plan.h"
 #include "results.h"
@@ -26,24 +27,20 @@
 
 enum { BASE_MEMORY = 24 << 20 };
 
-static int is_sampled(const basin_experiment *e) {
+/* the first cell that the CUDA module cannot run, or -1 */
+static int64_t beyond_cuda(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
-    if (e->cell[c].setting.gradient.dynamics != BASIN_POPULATION) return 1;
-  return 0;
+    if (!basin_cuda_has(e->cell[c].model->name, e->cell[c].setting.gradient.dynamics)) return c;
+  return -1;
 }
 
-/* `auto` with sampled gradients is the CPU: the CUDA backend has population gradients alone */
 static basin_status backend_open(const basin_experiment *e, const basin_run_options *options,
                                  basin_backend *backend, basin_error *error) {
   const char *name = options->backend ? options->backend : "auto";
-  const int sampled = is_sampled(e), cuda = !strcmp(name, "cuda");
-  const int cpu = !strcmp(name, "cpu") || (sampled && !strcmp(name, "auto"));
+  const int cuda = !strcmp(name, "cuda"), cpu = !strcmp(name, "cpu");
   basin_error reason;
   if (!cpu && !cuda && strcmp(name, "auto") != 0)
     return basin_fail(error, BASIN_BAD_INPUT, "--backend %s: expected auto, cpu or cuda", name);
-  if (sampled && (cuda || options->devices))
-    return basin_fail(error, BASIN_BAD_INPUT,
-                      "the CUDA backend has no sampled gradients, expected --backend cpu or auto");
   if (options->devices && cpu)
     return basin_fail(error, BASIN_BAD_INPUT, "--devices: goes with the backend cuda, not cpu");
   if (options->isa && (cuda || options->devices))
@@ -54,6 +51,16 @@ static basin_status backend_open(const basin_experiment *e, const basin_run_opti
     return basin_cpu_open(NULL, options->threads, backend, error);
   if (status == BASIN_FAILED)
     return basin_fail(error, BASIN_BAD_INPUT, "no CUDA device to run on: %.900s", reason.text);
+  const int64_t beyond = status ? -1 : beyond_cuda(e);
+  if (beyond >= 0) {
+    backend->close(backend->self);
+    if (!cuda && !options->devices) return basin_cpu_open(NULL, options->threads, backend, error);
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "libbasin_cuda.so lacks the model %s with the gradient of cell %lld, expected "
+        "--backend cpu or auto",
+        e->cell[beyond].model->name, (long long)beyond);
+  }
   *error = reason;
   return status;
 }
@@ -70,8 +77,30 @@ static double job_bytes(const basin_experiment *e, int64_t cell, int64_t first, 
   return bytes;
 }
 
-static void estimate(const basin_experiment *e, int64_t part_trials, int workers,
+static int descending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* data sets of as many cells as can be at work at once, and what each worker needs beside them. On CUDA they are in the
+   memory of the devices. */
+static double inputs_bytes(const basin_experiment *e, const basin_backend *backend) {
+  double *bytes = calloc((size_t)e->cells + 1, sizeof *bytes), work = 0, sum = 0;
+  for (int64_t c = 0; c < e->cells && bytes && strcmp(backend->name, "cuda") != 0; c++) {
+    const basin_cell *cell = &e->cell[c];
+    const double here = basin_inputs_work_bytes(cell->model, &cell->setting);
+    bytes[c] = basin_inputs_bytes(cell->model, &cell->setting);
+    if (here > work) work = here;
+  }
+  if (bytes) qsort(bytes, (size_t)e->cells, sizeof *bytes, descending);
+  for (int64_t c = 0; c < e->cells && c < backend->workers && bytes; c++) sum += bytes[c];
+  free(bytes);
+  return sum + work * backend->workers;
+}
+
+static void estimate(const basin_experiment *e, int64_t part_trials, const basin_backend *backend,
                      const int64_t *target, basin_estimate *out) {
+  const int workers = backend->workers;
   const basin_extent extent = basin_store_extent(e, target);
   double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0;
   *out = (basin_estimate){.cells = e->cells};
@@ -92,7 +121,8 @@ static void estimate(const basin_experiment *e, int64_t part_trials, int workers
       first += size * alike;
     }
   }
-  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) + measuring * workers;
+  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) + measuring * workers +
+                      inputs_bytes(e, backend);
   out->disk_bytes = parts_bytes + basin_output_bytes(e, &extent);
 }
 
@@ -103,7 +133,7 @@ basin_status basin_estimate_run(const basin_experiment *e, const basin_run_optio
   basin_status status = backend_open(e, options, &backend, error);
   if (status) return status;
   status = basin_store_open(&store, e, "", 0, error);
-  if (!status) estimate(e, options->part_trials, backend.workers, store.target, out);
+  if (!status) estimate(e, options->part_trials, &backend, store.target, out);
   snprintf(out->backend, sizeof out->backend, "%s", backend.description);
   if (!status) basin_store_close(&store);
   backend.close(backend.self);
@@ -115,14 +145,14 @@ basin_status basin_runner_check_room(const basin_runner *r, int output, basin_er
   basin_estimate need;
   struct statvfs disk;
   char needed[32], have[32];
-  estimate(r->experiment, r->store.part_trials, r->backend.workers, r->store.target, &need);
+  estimate(r->experiment, r->store.part_trials, &r->backend, r->store.target, &need);
   const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   if (need.memory_bytes > memory) {
     basin_show_bytes(needed, sizeof needed, need.memory_bytes);
     basin_show_bytes(have, sizeof have, memory);
     return basin_fail(error, BASIN_BAD_INPUT,
-                      "needs %s of memory, this machine has %s: record fewer trials or steps, or "
-                      "use fewer threads",
+                      "needs %s of memory, this machine has %s: record fewer trials or steps, use "
+                      "fewer threads, or smaller data sets",
                       needed, have);
   }
   if (!output) need.disk_bytes -= basin_output_bytes(r->experiment, &extent);

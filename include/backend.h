@@ -24,6 +24,17 @@ typedef struct basin_symbol {
   int rows, length; /* of vectors: indices of the parameters that are their sizes; rows -1: one */
 } basin_symbol;
 
+/* Observables that every model has beside those of its own table, in cells with a fixed data set. */
+#define BASIN_RISK_TABLE(X) \
+  X(train_loss, "1", "empirical risk: half the mean of r^2 over the data set")
+
+enum {
+#define BASIN_RISK(name, unit, meaning) BASIN_RISK_##name,
+  BASIN_RISK_TABLE(BASIN_RISK)
+#undef BASIN_RISK
+      BASIN_RISK_OBSERVABLES
+};
+
 typedef struct basin_job basin_job;
 typedef struct basin_part basin_part;
 typedef struct basin_watch basin_watch;
@@ -70,6 +81,8 @@ typedef struct basin_model {
   int64_t (*states[BASIN_DYNAMICS_COUNT])(const basin_setting *setting); /* doubles of one trial's
                                                         state; NULL where the model lacks the dynamics */
   int64_t (*vector_size)(const basin_setting *setting); /* doubles of one trial's full vectors */
+  /* of an input of a fixed data set: rows, and numbers of a row; NULL where the model has none */
+  int64_t (*fixed_rows)(const basin_setting *setting), (*fixed_width)(const basin_setting *setting);
   const char *(*check)(const basin_setting *setting, const char **where);
   const char *(*gradient_check)(const basin_setting *setting);
   /* full vectors, one after another in the order of `initial`, from the state at some step; BASIN_OK or
@@ -105,7 +118,7 @@ struct basin_job {
   const int64_t *time;  /* [times] the steps, ascending */
   int finals;           /* number of observables kept at the end of every trial */
   const int
-      *final; /* [finals] their indices in the model's table; -1: the model lacks it, store NaN */
+      *final; /* [finals] their indices in the model's table, then in BASIN_RISK_TABLE; -1: NaN */
   int observables;       /* number of observables kept along trajectories */
   const int *observable; /* [observables] their indices, or -1 */
   int keep_states;       /* whether the state is kept at the recorded steps too */
@@ -115,7 +128,8 @@ struct basin_job {
 };
 
 /* A trial under way: its index in the part, and the steps it has taken. Everything due by then, records and
-   stages too, is done; the step is positive and a multiple of BASIN_DECIDE_EVERY. */
+   stages too, is done; the step is positive and a multiple of BASIN_DECIDE_EVERY. With a fixed data set the step is any
+   positive one, and the records due at it are still to be done. */
 typedef struct basin_flight {
   int64_t trial, step;
 } basin_flight;

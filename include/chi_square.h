@@ -20,6 +20,7 @@ BASIN_HD real basin_chi_square(uint64_t key, int stream, int64_t freedom, bits t
   if (freedom == 1) return z0 * z0;
   const double d = 0.5 * (double)freedom - 1.0 / 3.0, c = 1 / sqrt(9 * d);
   mask open = r_lt(zero, one);
+  BASIN_ROLLED
   for (uint64_t attempt = block; m_any(open); attempt += 2) {
     bits low, high;
     if (attempt != block) basin_normals_at(key, stream, trial, step, attempt, &z0, &z1);

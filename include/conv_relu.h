@@ -520,9 +520,9 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
   X(a, one, k, "output weights a*") \
   X(v, one, p, "filter v*, of length 1")
 
-#define CONV_OUTCOMES                                                                \
-  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
-   BASIN_CAN(BASIN_UNRESOLVED))
+#define CONV_OUTCOMES                                                                  \
+  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_STATIONARY) | \
+   BASIN_CAN(BASIN_DIVERGED) | BASIN_CAN(BASIN_UNRESOLVED))
 
 #define CONV_AT "the squared distance |a - a*|^2 + |v/|v| - v*|^2 to the global optimum"
 #define CONV_AT_SPURIOUS "the same to the spurious one"

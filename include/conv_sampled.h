@@ -82,6 +82,7 @@ BASIN_HD void conv_half_angle(real cosine, real sine, conv_state *s) {
 BASIN_HD void conv_reduce_a(const conv_cell *cell, const double *data, const real *a,
                             conv_state *s) {
   real sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
+  BASIN_ROLLED
   for (int64_t j = 0; j < cell->k; j++) {
     const real e = a[j] - r_set(data[cell->teacher_a + j]);
     sum = sum + e;
@@ -119,7 +120,7 @@ static inline int64_t conv_direct_states(const basin_setting *setting) {
 }
 
 /* from one column to the next: odd, so that the threads of a team use different banks of memory */
-BASIN_HD int64_t conv_direct_stride(int64_t p) { return p | 1; }
+BASIN_HD int conv_direct_stride(int64_t p) { return (int)p | 1; }
 
 /* scratch: sigma(u) and grad_a [k] each; the columns of the residual, of one input and of all, and, where columns
    have more than one patch, a patch for each */
@@ -140,12 +141,12 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, basin
     if (2 * block + 1 < cell->p) v[2 * block + 1] = z[1];
   }
   team_sync(team);
-  for (int64_t q = 0; q < cell->p; q++) norm2 = r_fma(v[q], v[q], norm2);
+  for (int q = 0; q < cell->p; q++) norm2 = r_fma(v[q], v[q], norm2);
   const real factor = draw_factor(&cell->initial_v, trial, 0, norm2);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, cell->p) v[q] = r_fma(factor, v[q], r_set(cell->shift));
   team_sync(team);
-  for (int64_t q = 0; q < cell->p; q++) length2 = r_fma(v[q], v[q], length2);
+  for (int q = 0; q < cell->p; q++) length2 = r_fma(v[q], v[q], length2);
   const real scale = r_set(1.0) / r_sqrt(length2);
   if (weight_norm) return;
   team_sync(team);
@@ -156,10 +157,11 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, basin
 /* the p normals of the patch whose first block is `block`, and their products with v and v* */
 BASIN_HD void conv_draw_patch(const conv_cell *cell, const double *data, bits trial, bits step,
                               int stream, bits block, const real *v, real *z, real *u, real *t) {
-  const int64_t p = cell->p;
+  const int p = (int)cell->p;
   const double *v_star = data + cell->teacher_v;
   *u = *t = r_set(0.0);
-  for (int64_t q = 0; q < p; q += 2, block = block + b_set(1)) {
+  BASIN_ROLLED
+  for (int q = 0; q < p; q += 2, block = block + b_set(1)) {
     real z0, z1;
     basin_normals_in(cell->key, stream, trial, step, block, &z0, &z1);
     z[q] = z0;
@@ -183,13 +185,14 @@ BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin
                                 int stream, bits trial, bits step, bits block, const real *a,
                                 const real *v, real inverse, real *active, real *residual,
                                 real *input, real *patch) {
-  const int64_t k = cell->k, p = cell->p, stride = conv_direct_stride(p);
+  const int k = (int)cell->k, p = (int)cell->p, stride = conv_direct_stride(p);
   const uint64_t blocks = (uint64_t)((p + 1) / 2);
   const int columns = conv_columns(k);
   const real zero = r_set(0.0);
   BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
     real sum = zero, *to = input + c * stride;
-    for (int64_t j = c; j < k; j += columns) {
+    BASIN_ROLLED
+    for (int j = c; j < k; j += columns) {
       real u, t, *z = j == c ? to : patch + c * stride;
       conv_draw_patch(cell, data, trial, step, stream, block + b_set((uint64_t)j * blocks), v, z,
                       &u, &t);
@@ -198,9 +201,9 @@ BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin
       sum = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), sum);
       const real weight = r_select(r_lt(zero, u), a[j], zero);
       if (j == c)
-        for (int64_t q = 0; q < p; q++) to[q] = r_fma(weight, z[q], zero);
+        for (int q = 0; q < p; q++) to[q] = r_fma(weight, z[q], zero);
       else
-        for (int64_t q = 0; q < p; q++) to[q] = r_fma(weight, z[q], to[q]);
+        for (int q = 0; q < p; q++) to[q] = r_fma(weight, z[q], to[q]);
     }
     residual[c] = sum;
   }
@@ -210,15 +213,15 @@ BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin
 /* G, the sum of its columns, into the first of them; returns its part along v, times 1/|v| */
 BASIN_HD real conv_direct_along(const conv_cell *cell, basin_team team, const real *v, real inverse,
                                 int columns, real *all) {
-  const int64_t p = cell->p, stride = conv_direct_stride(p);
+  const int p = (int)cell->p, stride = conv_direct_stride(p);
   real along = r_set(0.0);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, p)
   for (int half = columns / 2; half > 0; half /= 2)
-    for (int64_t c = 0; c < half; c++)
+    for (int c = 0; c < half; c++)
       all[c * stride + q] = all[c * stride + q] + all[(c + half) * stride + q];
   team_sync(team);
-  for (int64_t q = 0; q < p; q++) along = r_fma(all[q], v[q], along);
+  for (int q = 0; q < p; q++) along = r_fma(all[q], v[q], along);
   return along * (inverse * inverse);
 }
 
@@ -226,7 +229,7 @@ BASIN_HD real conv_direct_along(const conv_cell *cell, basin_team team, const re
 BASIN_HD void conv_direct_move(const conv_cell *cell, const conv_sampled_rates *rate,
                                basin_team team, real inverse, real *all, int columns, real *v,
                                int weight_norm) {
-  const int64_t p = cell->p;
+  const int p = (int)cell->p;
   const real along = conv_direct_along(cell, team, v, inverse, columns, all);
   const real rate_w = rate->rate_w * inverse;
   real length2 = r_set(0.0);
@@ -234,7 +237,7 @@ BASIN_HD void conv_direct_move(const conv_cell *cell, const conv_sampled_rates *
   BASIN_TEAM_FOR(team, q, p) v[q] = r_fnma(rate_w, r_fnma(along, v[q], all[q]), v[q]);
   team_sync(team);
   if (weight_norm) return;
-  for (int64_t q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
+  for (int q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
   const real scale = r_set(1.0) / r_sqrt(length2);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, p) v[q] = scale * v[q];
@@ -245,7 +248,7 @@ BASIN_HD void conv_direct_move(const conv_cell *cell, const conv_sampled_rates *
 BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
                                const conv_sampled_rates *rate, basin_team team, bits trial,
                                bits step, real *work, real *x, int weight_norm) {
-  const int64_t k = cell->k, p = cell->p, stride = conv_direct_stride(p);
+  const int k = (int)cell->k, p = (int)cell->p, stride = conv_direct_stride(p);
   const int columns = conv_columns(k);
   const real zero = r_set(0.0);
   real *a = x, *v = x + k, *active = work, *grad = active + k, *residual = grad + k,
@@ -253,21 +256,22 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
        *patch = all + columns * stride;
   const uint64_t blocks = (uint64_t)conv_direct_blocks(k, p);
   real length2 = zero;
-  for (int64_t q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
+  for (int q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
   const real inverse = r_set(1.0) / r_sqrt(length2);
 
   conv_clear(team, grad, k);
   BASIN_TEAM_FOR(team, c, columns) {
     residual[c] = zero;
-    for (int64_t q = 0; q < p; q++) input[c * stride + q] = all[c * stride + q] = zero;
+    for (int q = 0; q < p; q++) input[c * stride + q] = all[c * stride + q] = zero;
   }
-  for (int64_t i = 0; i < cell->inputs; i++) {
+  BASIN_ROLLED
+  for (int i = 0; i < (int)cell->inputs; i++) {
     const real r = conv_direct_input(cell, data, team, BASIN_STREAM_INPUT, trial, step,
                                      b_set((uint64_t)i * blocks), a, v, inverse, active, residual,
                                      input, patch);
     BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r, active[j], grad[j]);
     BASIN_TEAM_FOR(team, c, columns)
-    for (int64_t q = c * stride; q < c * stride + p; q++) all[q] = r_fma(r, input[q], all[q]);
+    for (int q = c * stride; q < c * stride + p; q++) all[q] = r_fma(r, input[q], all[q]);
   }
   conv_direct_move(cell, rate, team, inverse, all, columns, v, weight_norm);
   BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(rate->rate_a, grad[j], a[j]);
@@ -322,20 +326,23 @@ BASIN_HD void conv_projected_start(const conv_cell *cell, const double *data, ba
 BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
                                   const conv_sampled_rates *rate, basin_team team, bits trial,
                                   bits step, real *work, real *x, int weight_norm) {
-  const int64_t k = cell->k;
+  const int k = (int)cell->k;
   const int columns = conv_columns(k);
-  const real zero = r_set(0.0), one = r_set(1.0), cosine = x[k], sine = x[k + 1], shrink = x[k + 2];
+  const real zero = r_set(0.0), one = r_set(1.0), cosine = x[k], sine = x[k + 1];
   real *a = x, *active = work, *grad = active + k, *residual = grad + k,
        *across = residual + columns, *square = across + columns, *all_across = square + columns,
        *all_square = all_across + columns;
 
+  const real chi2 = basin_chi_square(cell->key, BASIN_STREAM_CHI, cell->p - 2, trial, step, 0);
   conv_clear(team, grad, k);
   BASIN_TEAM_FOR(team, c, columns)
   residual[c] = across[c] = square[c] = all_across[c] = all_square[c] = zero;
-  for (int64_t i = 0; i < cell->inputs; i++) {
+  BASIN_ROLLED
+  for (int i = 0; i < (int)cell->inputs; i++) {
     BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
-      real sum = zero, sum_across = zero, sum_square = zero;
-      for (int64_t j = c; j < k; j += columns) {
+      real sum = zero, along = zero, weights = zero;
+      BASIN_ROLLED
+      for (int j = c; j < k; j += columns) {
         real u, xi;
         basin_normals_at(cell->key, BASIN_STREAM_INPUT, trial, step, (uint64_t)(i * k + j), &u,
                          &xi);
@@ -344,12 +351,12 @@ BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
         sum = r_fma(a[j], active[j], sum);
         sum = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), sum);
         const real weight = r_select(r_lt(zero, u), a[j], zero);
-        sum_across = r_fma(weight, xi, sum_across);
-        sum_square = r_fma(weight, weight, sum_square);
+        along = r_fma(weight, xi, along);
+        weights = r_fma(weight, weight, weights);
       }
       residual[c] = sum;
-      across[c] = sum_across;
-      square[c] = sum_square;
+      across[c] = along;
+      square[c] = weights;
     }
     const real r = team_sum(team, residual, columns), r2 = r * r;
     BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r, active[j], grad[j]);
@@ -359,18 +366,17 @@ BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
     }
   }
 
-  const real chi = basin_chi_square(cell->key, BASIN_STREAM_CHI, cell->p - 2, trial, step, 0);
-
   /* in units of |v|: v moves by -along n, and by `off` orthogonal to v and v* */
-  const real pull = rate->rate_w * shrink;
-  const real along = pull * team_sum(team, all_across, columns);
-  const real off2 = pull * pull * (team_sum(team, all_square, columns) * chi);
-  const real length2 = one + r_fma(along, along, off2), length = r_sqrt(length2);
-  const real side = r_fma(along, cosine, sine);
+  const real sum_across = team_sum(team, all_across, columns),
+             sum_square = team_sum(team, all_square, columns);
   if (team.rank == 0) {
+    const real pull = rate->rate_w * x[k + 2], along = pull * sum_across;
+    const real off2 = pull * pull * (sum_square * chi2);
+    const real length2 = one + r_fma(along, along, off2), length = r_sqrt(length2);
+    const real side = r_fma(along, cosine, sine);
     x[k] = r_fnma(along, sine, cosine) / length;
     x[k + 1] = r_sqrt(r_fma(side, side, off2)) / length;
-    if (weight_norm) x[k + 2] = shrink / length2;
+    if (weight_norm) x[k + 2] = x[k + 2] / length2;
   }
   BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(rate->rate_a, grad[j], a[j]);
   team_sync(team);
@@ -399,10 +405,13 @@ static inline void conv_projected_vectors(const conv_cell *cell, const double *x
 static inline const char *conv_gradient_check(const basin_setting *setting) {
   if (setting->gradient.dynamics == BASIN_POPULATION) return NULL;
   const double k = (double)setting->teacher[0].length, p = (double)setting->teacher[1].length;
-  const int direct = setting->gradient.dynamics == BASIN_DIRECT;
-  const double blocks = (double)setting->gradient.inputs * k *
-                        (direct ? (double)(int64_t)((p + 1) / 2) : 1);
-  if (!direct && p < 2)
+  const enum basin_dynamics dynamics = setting->gradient.dynamics;
+  const double inputs = dynamics == BASIN_FIXED ? 1 : (double)setting->gradient.inputs;
+  const double blocks = inputs * k *
+                        (dynamics == BASIN_PROJECTED ? 1 : (double)(int64_t)((p + 1) / 2));
+  if (dynamics == BASIN_FIXED && blocks > (double)(BASIN_VECTOR_MAX / 2))
+    return "more than 2^25 random numbers an input: fewer or smaller patches";
+  if (dynamics == BASIN_PROJECTED && p < 2)
     return "sampler projected needs p of at least 2: with p = 1 no direction is orthogonal to v";
   if (blocks > (double)(BASIN_VECTOR_MAX / 2))
     return "more than 2^25 random numbers a step: fewer inputs, or sampler projected";

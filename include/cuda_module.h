@@ -12,7 +12,7 @@
 #include "backend.h"
 
 /* raised with every change of the table below, or of what its functions mean */
-#define BASIN_CUDA_ABI 1
+#define BASIN_CUDA_ABI 2
 
 /* changes with the structures that cross the seam */
 #define BASIN_CUDA_LAYOUT \
@@ -38,6 +38,9 @@ typedef struct basin_cuda_module {
      with the runtime's reason where no device answers */
   basin_status (*devices)(int *count, int *driver, int *runtime, basin_error *error);
   basin_status (*describe)(int device, basin_cuda_device *about, basin_error *error);
+
+  /* whether the module was built with the model, and with these dynamics of it */
+  int (*has)(const char *model, enum basin_dynamics dynamics);
 
   /* BASIN_FAILED (out of memory) or BASIN_WORKER_LOST (the device does not do it) */
   basin_status (*open)(int device, basin_cuda_worker **worker, basin_error *error);

@@ -37,6 +37,13 @@
 #define BASIN_UNROLL
 #endif
 
+/* before a loop of long iterations: one at a time, where the registers would not do for several */
+#if defined(__CUDA_ARCH__)
+#define BASIN_ROLLED _Pragma("unroll 1")
+#else
+#define BASIN_ROLLED
+#endif
+
 #define BASIN_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
 /* The instruction set is chosen by the build, once per object file: 0 any machine, 2 AVX2, 5 AVX-512. */
@@ -153,12 +160,12 @@ typedef struct basin_team {
   unsigned threads; /* the team's threads in their warp, a bit each: neighbours */
 } basin_team;
 
-#define BASIN_TEAM_FOR(team, i, n) for (int64_t i = (team).rank; i < (int64_t)(n); i += (team).size)
+#define BASIN_TEAM_FOR(team, i, n) for (int i = (team).rank; i < (int)(n); i += (team).size)
 
 /* a macro, so that tests/cudasim sees where each thread waits */
 #if defined(__CUDA_ARCH__) || defined(CUDASIM)
 #define BASIN_ON_DEVICE 1
-#define team_sync(team) ((team).size > 1 ? __syncwarp((team).threads) : (void)0)
+#define team_sync(team) __syncwarp((team).threads)
 #else
 #define BASIN_ON_DEVICE 0
 #define team_sync(team) ((void)(team))

@@ -21,6 +21,7 @@
  *     BASIN_HAS_flow          the same, gradient flow         BASIN_ARRAYS
  *     BASIN_HAS_direct        sampled: all of every input     BASIN_ARRAYS
  *     BASIN_HAS_projected     sampled: equal in distribution  BASIN_ARRAYS
+ *     BASIN_HAS_fixed         a data set that is drawn once   BASIN_ARRAYS, see the end
  *
  *   BASIN_DRAWN_TEACHERS, where the teachers may be drawn for every trial, as initial vectors are
  *
@@ -73,6 +74,29 @@
  *
  * An idle lane is stepped on with all rates 0. There is no early rule for dynamics in arrays.
  *
+ * A fixed data set has inputs, each of them `rows` rows z of `width` normals and a label. All that a student sees of
+ * a row is u = z'f, with a filter f that follows from its state, and the gradient by f is a sum of rows, each with a
+ * weight that follows from the u of its input: so the u of all rows and trials are one matrix product, and so are
+ * the gradients. Matrices lie in rows of `stride` reals, a trial a lane.
+ *
+ *   types, host functions
+ *     name_fixed_state, name_fixed_stage, name_fixed_rates, name_fixed_states(), name_fixed_stage_prepare(),
+ *     name_fixed_vectors()                               as above
+ *     int64_t name_fixed_rows(setting), name_fixed_width(setting)
+ *
+ *   functions of host and device
+ *     name_fixed_draw(cell, data, set, input, row, z[width], real *label)   a row; adds its share to the label
+ *     name_fixed_start(cell, data, trial, state), name_fixed_reached(cell, data, state, outcome[]),
+ *     name_fixed_observe(cell, data, state, out[])       as above
+ *     name_fixed_filter(cell, state, f, stride)          f [width]
+ *     name_fixed_coefficients(cell, state, a, stride)    a [rows]
+ *     real name_fixed_residual(a, u, r)                  the residual so far, from -label on, and one row more
+ *     real name_fixed_weight(a, u, r)                    the weight of a row, given the whole residual
+ *     real name_fixed_slope(u, r, g)                     the gradient by a coefficient so far, and one input more
+ *     real name_fixed_gradient2(cell, grad_a, grad_f, stride, state)   squared norm of the risk's gradient
+ *     name_fixed_move(cell, rates, grad_a, grad_f, stride, state)      one step; grad_a [rows] and grad_f [width] are
+ *                                                        the sums over the step's inputs
+ *
  * A model whose closed forms can be measured against its own inputs defines BASIN_HAS_SAMPLE and
  *
  *     name_SAMPLE_NORMS(X)                         X(observable, vector): the observable is the norm of the gradient by
@@ -86,8 +110,8 @@
  *          one fresh input a lane, of number `input`: its blocks, input * name_sample_blocks() and on, of
  *          BASIN_STREAM_ESTIMATE. out[0] is its loss 1/2 r^2, out[1 + i] the derivative by entry i of the full
  *          vectors
- *     void name_projected_some_vectors(cell, data, trial, work, state, out)   where the model has samplers: any full
- *          vectors with the loss and the gradient norms of the state; `work` as for name_projected_vectors
+ *     void name_projected_some_vectors(cell, data, trial, work, state, out)   where it has projected gradients: any
+ *          full vectors with the loss and the gradient norms of the state; `work` as for name_projected_vectors
  *
  * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
  * name_decide must be proved or conservative: a lane it names must end there if run for ever.
@@ -154,25 +178,33 @@ typedef struct basin_stage {
 typedef struct basin_stop {
   double tolerance;          /* stop.at: stop where name_AT is at most this; 0: the early rule */
   double tolerance_spurious; /* the same for name_AT_SPURIOUS; 0: the same number */
-  int64_t max_steps;         /* the trial is unresolved after so many steps */
+  double
+      tolerance_gradient; /* fixed data set: stationary where the squared norm of the risk's gradient is
+                                at most this; 0: no such rule */
+  int64_t max_steps;      /* the trial is unresolved after so many steps */
 } basin_stop;
 
 static inline double basin_tolerance_spurious(const basin_stop *stop) {
   return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;
 }
 
-/* What a step does: follow the expectation over the inputs, or the mean over fresh ones. */
+/* What a step does: follow the expectation over the inputs, the mean over fresh ones, or the mean over a data set
+   that is drawn once, or over a mini-batch of it. */
 enum basin_dynamics {
   BASIN_POPULATION,
   BASIN_FLOW,      /* gradient flow of the expectation, for a time of the step size */
   BASIN_DIRECT,    /* every number of every input is drawn */
   BASIN_PROJECTED, /* only what the gradient depends on, equal in distribution */
+  BASIN_FIXED,     /* the inputs are those of the cell's data set */
   BASIN_DYNAMICS_COUNT
 };
 
 typedef struct basin_gradient {
   enum basin_dynamics dynamics;
   int64_t inputs; /* B of a step; 0 for the population */
+  int64_t fixed;  /* n, the size of the data set; 0 where there is none */
+  int64_t batch;  /* B where every step draws a mini-batch of it; 0: all n inputs */
+  int64_t set;    /* which of the cell's data sets */
   double
       error; /* of gradient flow: what one step of the integrator may be wrong by, relative to the state */
 } basin_gradient;

@@ -32,6 +32,9 @@
   X(BASIN_STREAM_INPUT, 32, "sampled gradient: the normals of the step's inputs")                \
   X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square numbers")         \
   X(BASIN_STREAM_WISHART, 34, "sampled gradient: the step's Wishart matrix, see relu_sampled.h") \
+  X(BASIN_STREAM_DATA, 40,                                                                       \
+    "fixed data set number `trial`: the normals of input number `step`, see conv_fixed.h")       \
+  X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")  \
   X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")    \
   X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")       \
   X(BASIN_STREAM_ESTIMATE, 128,                                                                  \
@@ -47,6 +50,7 @@ enum basin_stream {
 
 #define BASIN_TRIALS_MAX ((int64_t)1 << 48) /* what the counter can address */
 #define BASIN_STEPS_MAX ((int64_t)1 << 40)
+#define BASIN_DATA_SET_MAX ((int64_t)1 << 32)   /* inputs of a fixed data set */
 #define BASIN_BLOCKS_MAX ((int64_t)1 << 24)     /* of one stream and step */
 #define BASIN_VECTOR_MAX (2 * BASIN_BLOCKS_MAX) /* normals of them: two a block */
 

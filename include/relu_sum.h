@@ -272,6 +272,7 @@ BASIN_HD real relu_floor(real x) {
 BASIN_HD void relu_step(const relu_cell *cell, basin_team team, real rate, real *work, real *x) {
   real *w = x + cell->at_w;
   const real *g = x + cell->at_g;
+  team_sync(team);
   BASIN_TEAM_FOR(team, i, cell->n * cell->width) w[i] = relu_floor(r_fnma(rate, g[i], w[i]));
   relu_refresh(cell, team, work, x);
 }
@@ -430,6 +431,7 @@ BASIN_HD void relu_start(const relu_cell *cell, const double *data, basin_team t
   real *term = work + cell->to_term;
   int64_t lo, hi = 1;
   basin_frame frame;
+  team_sync(team);
   relu_place(cell, data, team, trial, work, teacher, x + cell->at_w, &frame);
   BASIN_TEAM_FOR(team, l, m) {
     mass[l] = r_set(0.0) - relu_unit(teacher + l * width, width, unit + l * width);
@@ -488,6 +490,12 @@ static inline void relu_layout(const basin_setting *setting, int spanned, relu_c
   cell->to_axis = cell->to_row + d;
   at = cell->to_axis + (spanned ? frame_size(d, cell->width) : 0);
   if (at > cell->work) cell->work = at;
+}
+
+/* threads that find work in a step: the pairs are most of it */
+static inline int relu_team(const basin_setting *setting) {
+  const int64_t n = setting->initial[0].rows, m = setting->teacher[0].rows;
+  return team_columns(relu_pairs(n + m) - relu_pairs(m));
 }
 
 static inline const char *relu_check(const basin_setting *setting, const char **where) {

@@ -7,7 +7,7 @@ data=$here/data
 for file in "$data"/experiments/*.yaml; do
   name=$(basename "$file" .yaml)
   smaller=()
-  case $name in *-sgd) smaller=(--trials 100 --set 'grid={B: [1, 8, inf]}') ;; esac # minutes of random numbers else
+  case $name in *-sgd) smaller=(--trials 100 --set 'grid={B: [1, 8, inf]}') ;; erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;; esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"
   "$basin" summary "$name.h5" --json > "$name.json"
   check "$name: every trial is counted once" jq -e 'all(.cells[]; ([.outcomes[]] | add) == .trials)' "$name.json" >/dev/null
@@ -68,4 +68,8 @@ P
 holds resnet-sgd '[.cells[] | select(.variant == "with warmup")] | length == 3 and all(.[]; .success.rate >= 0.95)' "nearly all with warmup, whatever B is"
 holds resnet-sgd '[.cells[] | select(.variant == "without warmup") | .success.rate] | all(.[]; . > 0.7 and . < 0.97)' "fewer without"
 holds cnn-sgd '.cells | all(.[]; .success.low < 0.6 and .success.high > 0.5)' "the same success of the CNN for every B"
+
+# a data set: with 16 inputs for 24 numbers the teacher is not found, with 256 it mostly is; infinitely many are the population
+holds erm '[.cells[] | select(.parameters.n == 16)] | length == 2 and all(.[]; .outcomes.global == 0)' "16 inputs do not tell the teacher"
+holds erm '[.cells[] | select(.parameters.n == 256)] | length == 2 and all(.[]; .success.rate > 0.8)' "256 inputs do"
 finish

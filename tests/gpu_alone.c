@@ -7,7 +7,8 @@
  *   gpu_alone bits               every model: outcomes, steps, observables, records and states, whole and with pauses
  *                                that the other backend goes on with: all bytes equal
  *   gpu_alone rate MODEL [N]...  trial-steps/s for N trials at once (default 10^4 to 10^8), nothing written;
- *                                TRIAL_STEPS sets how many trial-steps a measurement takes (default 1e11)
+ *                                TRIAL_STEPS sets how many trial-steps a measurement takes (default 1e11).
+ *                                MODEL:direct and MODEL:projected: the same with gradients of 64 sampled inputs
  */
 #include "backend_cpu.h"
 #include "backend_cuda.h"
@@ -18,7 +19,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { VECTORS_MAX = 8, PARAMETERS_MAX = 32, OBSERVABLES_MAX = 64, PART = 65536, TIMES = 11 };
+enum {
+  VECTORS_MAX = 8,
+  PARAMETERS_MAX = 32,
+  OBSERVABLES_MAX = 64,
+  PART = 65536,
+  INPUTS = 64,
+  TIMES = 11
+};
 
 #define BASIN_MODEL(name) extern const basin_model basin_model_##name;
 #include "models.inc"
@@ -68,7 +76,8 @@ static void teach(basin_vector *vector, int64_t rows, int64_t length) {
   *vector = (basin_vector){.source = BASIN_GIVEN, .rows = rows, .length = length, .value = value};
 }
 
-static void set_up(setup *s, const basin_model *m, double eta, double tolerance, int64_t steps) {
+static void set_up(setup *s, const basin_model *m, enum basin_dynamics dynamics, int64_t inputs,
+                   double eta, double tolerance, int64_t steps) {
   const char *where;
   memset(s, 0, sizeof *s);
   for (int i = 0; i < m->parameters; i++) s->parameter[i] = m->parameter[i].initial;
@@ -93,6 +102,7 @@ static void set_up(setup *s, const basin_model *m, double eta, double tolerance,
       .stage = s->stage,
       .stages = 2,
       .stop = {.tolerance = tolerance, .tolerance_spurious = tolerance, .max_steps = steps},
+      .gradient = {.dynamics = dynamics, .inputs = dynamics == BASIN_POPULATION ? 0 : inputs},
       .key = 12345};
   const char *wrong = m->check(&s->setting, &where);
   if (wrong) give_up(m->name, wrong);
@@ -101,6 +111,10 @@ static void set_up(setup *s, const basin_model *m, double eta, double tolerance,
 static void tear_down(setup *s, const basin_model *m) {
   for (int i = 0; i < m->teachers; i++) free((void *)(uintptr_t)s->teacher[i].value);
 }
+
+/* the kinds that are compared and measured */
+static const char *const dynamics_name[BASIN_DYNAMICS_COUNT] = {
+    [BASIN_POPULATION] = "population", [BASIN_DIRECT] = "direct", [BASIN_PROJECTED] = "projected"};
 
 /* ---- bits ---- */
 
@@ -154,8 +168,9 @@ static int compare(const basin_backend backend[2], const basin_job *job) {
   }
   for (int64_t i = 0; i < job->count; i++) ended[part[0].outcome[i]]++;
   const int whole = same(job, &part[0], &part[1]), turns = same(job, &part[0], &part[2]);
-  printf("%-8s %6lld trials, %-14s %5lld recorded: %s, %s in turns;", job->model->name,
-         (long long)job->count, job->setting->stop.tolerance > 0 ? "to a tolerance" : "early rule",
+  printf("%-8s %-10s %6lld trials, %-14s %5lld recorded: %s, %s in turns;", job->model->name,
+         dynamics_name[job->setting->gradient.dynamics], (long long)job->count,
+         job->setting->stop.tolerance > 0 ? "to a tolerance" : "early rule",
          (long long)part[0].recorded, whole ? "same bits" : "OTHER BITS",
          turns ? "same bits" : "OTHER BITS");
   for (int o = 0; o < BASIN_OUTCOMES; o++) printf(" %lld", (long long)ended[o]);
@@ -164,32 +179,43 @@ static int compare(const basin_backend backend[2], const basin_job *job) {
   return !whole || !turns;
 }
 
-static int compare_all(const basin_backend backend[2]) {
+static int compare_kind(const basin_backend backend[2], const basin_model *model,
+                        enum basin_dynamics dynamics) {
   static const int64_t count[] = {1, 1000, 20000};
-  int wrong = 0, compared = 0, index[OBSERVABLES_MAX];
+  const int sampled = dynamics != BASIN_POPULATION;
+  int wrong = 0, index[OBSERVABLES_MAX];
   for (int i = 0; i < OBSERVABLES_MAX; i++) index[i] = i;
+  for (int rule = 0; rule < 2; rule++)
+    for (int size = 0; size < 3; size++) {
+      setup s;
+      set_up(&s, model, dynamics, 3, size == 1 ? 0.2 : 0.02, rule ? 1e-3 : 0, sampled ? 40 : 3000);
+      const int64_t first = size ? 999999990000 : 0;
+      const basin_job job = {.model = model,
+                             .setting = &s.setting,
+                             .first = first,
+                             .count = sampled ? (count[size] + 99) / 100 : count[size],
+                             .recorded = first + 500,
+                             .times = TIMES,
+                             .time = recorded_steps,
+                             .finals = model->observables,
+                             .final = index,
+                             .observables = model->observables,
+                             .observable = index,
+                             .keep_states = 1};
+      wrong += compare(backend, &job);
+      tear_down(&s, model);
+    }
+  return wrong;
+}
+
+static int compare_all(const basin_backend backend[2]) {
+  int wrong = 0, compared = 0;
   for (size_t m = 0; m < sizeof models / sizeof *models; m++)
-    for (int rule = 0; rule < 2; rule++)
-      for (int size = 0; size < 3; size++) {
-        setup s;
-        set_up(&s, models[m], size == 1 ? 0.2 : 0.02, rule ? 1e-3 : 0, 3000);
-        const int64_t first = size ? 999999990000 : 0;
-        const basin_job job = {.model = models[m],
-                               .setting = &s.setting,
-                               .first = first,
-                               .count = count[size],
-                               .recorded = first + 500,
-                               .times = TIMES,
-                               .time = recorded_steps,
-                               .finals = models[m]->observables,
-                               .final = index,
-                               .observables = models[m]->observables,
-                               .observable = index,
-                               .keep_states = 1};
-        wrong += compare(backend, &job);
-        compared++;
-        tear_down(&s, models[m]);
-      }
+    for (int d = 0; d < BASIN_DYNAMICS_COUNT; d++) {
+      if (!models[m]->states[d] || !dynamics_name[d]) continue;
+      wrong += compare_kind(backend, models[m], (enum basin_dynamics)d);
+      compared += 6;
+    }
   printf("%d passed, %d failed\n", compared - wrong, wrong);
   return wrong > 0;
 }
@@ -225,12 +251,12 @@ static void *work(void *argument) {
 }
 
 /* seconds for so many trials of so many steps; the early rule is asked, and never decides (last stage of size 0) */
-static double measure(const basin_backend *backend, const basin_model *model, int64_t trials,
-                      int64_t steps) {
+static double measure(const basin_backend *backend, const basin_model *model,
+                      enum basin_dynamics dynamics, int64_t trials, int64_t steps) {
   setup s;
   struct timespec begun, ended;
   pthread_t *thread = allocate((size_t)backend->workers, sizeof *thread);
-  set_up(&s, model, 0, 0, steps);
+  set_up(&s, model, dynamics, INPUTS, 0, 0, steps);
   s.stage[0].steps = (int64_t)1 << 40;
   for (int i = 0; i < model->step_sizes; i++) s.stage[0].eta[i] = 1e-4;
   load l = {.backend = backend, .model = model, .setting = &s.setting, .trials = trials};
@@ -248,18 +274,34 @@ static double measure(const basin_backend *backend, const basin_model *model, in
 static int rate(const basin_backend *backend, int words, char **word) {
   const double total = getenv("TRIAL_STEPS") ? atof(getenv("TRIAL_STEPS")) : 1e11;
   const basin_model *model = NULL;
+  int dynamics = BASIN_POPULATION;
+  char *kind = words ? strchr(*word, ':') : NULL;
+  if (kind) *kind++ = 0;
   for (size_t m = 0; words && m < sizeof models / sizeof *models; m++)
     if (!strcmp(models[m]->name, *word)) model = models[m];
   if (!model) give_up("rate", "which model?");
+  for (int d = 0; kind && d < BASIN_DYNAMICS_COUNT; d++)
+    if (dynamics_name[d] && !strcmp(dynamics_name[d], kind)) dynamics = d;
+  if (kind && (dynamics == BASIN_POPULATION || !model->states[dynamics]))
+    give_up("rate", "which dynamics?");
   words--;
   word++;
-  measure(backend, model, (int64_t)PART * backend->workers, 16); /* streams and buffers are made */
+  const int sampled = dynamics != BASIN_POPULATION;
+  measure(backend, model, (enum basin_dynamics)dynamics,
+          sampled ? 64 : (int64_t)PART * backend->workers, 16); /* streams and buffers are made */
   for (int i = 0; i < (words ? words : 5); i++) {
     const double trials = words ? atof(word[i]) : pow(10, 4 + i);
-    const double steps = fmin(fmax(total / trials, 128), 1 << 20);
-    const double seconds = measure(backend, model, (int64_t)trials, (int64_t)steps);
-    printf("%s %.0f trials %.0f steps %.4f s %.4g trial-steps/s\n", model->name, trials,
-           floor(steps), seconds, trials * floor(steps) / seconds);
+    const double steps = fmin(fmax(total / trials, dynamics == BASIN_POPULATION ? 128 : 16),
+                              1 << 20);
+    const double seconds = measure(backend, model, (enum basin_dynamics)dynamics, (int64_t)trials,
+                                   (int64_t)steps);
+    const double speed = trials * floor(steps) / seconds;
+    printf("%s %.0f trials %.0f steps %.4f s %.4g trial-steps/s", model->name, trials, floor(steps),
+           seconds, speed);
+    /* direct draws k p normals of an input, projected 2 k */
+    const double k = model->parameter[0].initial, p = model->parameter[1].initial;
+    if (sampled) printf(" %.4g normals/s", speed * INPUTS * k * (dynamics == BASIN_DIRECT ? p : 2));
+    printf("\n");
     fflush(stdout);
   }
   return 0;

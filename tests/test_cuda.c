@@ -3,17 +3,9 @@
  * test_cuda.c: the CUDA backend part by part, in the simulator of tests/cudasim: the same bits as the CPU backend,
  * pauses in the middle of parts that the other backend goes on with, and devices that fail. With the module for real
  * devices all but the failures is tested.
- *
- * The module lies in cudasim/ beside this program, or where BASIN_CUDA_MODULE says; see tests/build_cudasim.
  */
-#include "test.h"
-#include "backend_cpu.h"
-#include "backend_cuda.h"
-#include "cudasim/control.h"
-#include "part.h"
-#include <dlfcn.h>
+#include "cuda.h"
 #include <pthread.h>
-#include <unistd.h>
 
 static const char experiment_text[] =
     "grid: {k: [5, 16]}\n"
@@ -30,78 +22,8 @@ static const char experiment_text[] =
     "stop: {max_steps: 700}\n"
     "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
 
-static char folder[] = "/tmp/basin-test-cuda-XXXXXX";
-
-/* the simulator's wishes, found in the module; NULL in the module for real devices */
-static void (*fail_malloc)(int device, long nth, long count);
-static void (*fail_launch)(int device, long nth, int error);
-static void (*clear_faults)(void);
-static long long (*count)(int device, enum cudasim_what what);
-
-static void find(void *module, const char *name, void *function, size_t size) {
-  void *symbol = dlsym(module, name);
-  memcpy(function, &symbol, size);
-}
-
-static int set_up(void **unused) {
-  (void)unused;
-  void *module = dlopen(getenv("BASIN_CUDA_MODULE"), RTLD_NOW);
-  if (!module) fail_msg("%s", dlerror());
-  find(module, "cudasim_fail_malloc", &fail_malloc, sizeof fail_malloc);
-  find(module, "cudasim_fail_launch", &fail_launch, sizeof fail_launch);
-  find(module, "cudasim_clear_faults", &clear_faults, sizeof clear_faults);
-  find(module, "cudasim_count", &count, sizeof count);
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **unused) {
-  char command[128];
-  (void)unused;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return system(command);
-}
-
 static basin_experiment *experiment_with(const char *const *set, int sets) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   sets, &e, &error),
-            error);
-  return e;
-}
-
-/* run a job on a fresh backend; a new one each time, so that nothing it has learnt is carried over */
-static basin_status run_on(int cuda, const basin_job *job, basin_part *part, basin_watch *watch,
-                           basin_error *error) {
-  basin_backend backend;
-  assert_ok(cuda ? basin_cuda_open(NULL, 1, &backend, error)
-                 : basin_cpu_open(NULL, 1, &backend, error),
-            *error);
-  const basin_status status = backend.run(backend.self, 0, job, part, watch, error);
-  backend.close(backend.self);
-  return status;
-}
-
-/* a range of a cell's trials, all of them recorded where the experiment records any */
-static void make_job(const basin_experiment *e, int64_t cell, int64_t first, int64_t trials,
-                     int *index, basin_job *job, basin_part *part) {
-  basin_error error;
-  basin_part_job(e, cell, first, trials, index, index + e->finals, job);
-  job->recorded = e->recorded > 0 ? first + trials : 0;
-  assert_ok(basin_part_allocate(job, part, &error), error);
-}
-
-static void assert_same_part(const basin_experiment *e, int64_t cell, const basin_part *x,
-                             const basin_part *y) {
-  const size_t n = (size_t)x->count, kept = (size_t)(x->recorded * e->times);
-  assert_true(x->count == y->count && x->recorded == y->recorded);
-  assert_memory_equal(x->outcome, y->outcome, n);
-  assert_memory_equal(x->steps, y->steps, n * sizeof *x->steps);
-  assert_memory_equal(x->final, y->final, n * (size_t)e->finals * sizeof *x->final);
-  assert_memory_equal(x->record, y->record, kept * (size_t)e->observables * sizeof *x->record);
-  if (x->state)
-    assert_memory_equal(x->state, y->state,
-                        kept * (size_t)e->cell[cell].model->states * sizeof *x->state);
+  return experiment_of(experiment_text, set, sets);
 }
 
 /* a part at a high trial number, of any size, by both rules: the CPU's bytes, and the CPU's counts */
@@ -112,24 +34,9 @@ static void same_part(void **unused) {
   (void)unused;
   for (int rule = 0; rule < 2; rule++) {
     basin_experiment *e = experiment_with(rules[rule], 2);
-    int index[64];
     for (int64_t cell = 0; cell < e->cells; cell++)
-      for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        basin_job job;
-        basin_error error;
-        basin_part host, device;
-        basin_watch by_host = {0}, by_device = {0};
-        const int64_t first = i % 2 ? 1000000000007 : 0;
-        make_job(e, cell, first, sizes[i], index, &job, &host);
-        assert_ok(run_on(0, &job, &host, &by_host, &error), error);
-        make_job(e, cell, first, sizes[i], index, &job, &device);
-        assert_ok(run_on(1, &job, &device, &by_device, &error), error);
-        assert_same_part(e, cell, &host, &device);
-        assert_true(by_host.trials == by_device.trials &&
-                    by_host.trial_steps == by_device.trial_steps);
-        basin_part_free(&host);
-        basin_part_free(&device);
-      }
+      for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        compare_part(e, cell, i % 2 ? 1000000000007 : 0, sizes[i]);
     basin_experiment_free(e);
   }
 }
@@ -143,40 +50,9 @@ static void paused_and_mixed(void **unused) {
   (void)unused;
   for (int rule = 0; rule < 3; rule++) {
     basin_experiment *e = experiment_with(rules[rule], 3);
-    int index[64], pauses = 0, flights = 0;
-    for (int64_t cell = 0; cell < e->cells; cell++) {
-      basin_job job;
-      basin_error error;
-      basin_part whole, part, saved;
-      basin_watch undisturbed = {0}, watch = {.stop = 1};
-      make_job(e, cell, 50, 200, index, &job, &whole);
-      assert_ok(run_on(0, &job, &whole, &undisturbed, &error), error);
-
-      /* on the device twice, on the CPU once, and so on */
-      make_job(e, cell, 50, 200, index, &job, &part);
-      for (;;) {
-        if (rule == 0 && fail_malloc)
-          fail_malloc(-1, 3, 1); /* so that the part goes over in two batches */
-        if (run_on(pauses % 3 != 2, &job, &part, &watch, &error) != BASIN_INTERRUPTED) break;
-        pauses++;
-        flights += (int)part.flights;
-        for (int64_t f = 0; f < part.flights; f++)
-          assert_true(part.flight[f].step > 0 && part.flight[f].step % BASIN_DECIDE_EVERY == 0);
-        if (e->recorded == 250) {
-          assert_ok(basin_part_save(folder, e->identity, cell, &job, &part, &error), error);
-          assert_ok(basin_part_allocate(&job, &saved, &error), error);
-          assert_ok(basin_part_resume(folder, e, cell, &job, &saved, &error), error);
-          assert_same_part(e, cell, &part, &saved);
-          basin_part_free(&part);
-          part = saved;
-        }
-      }
-      if (clear_faults) clear_faults();
-      assert_true(watch.trials == 200 && watch.trial_steps == undisturbed.trial_steps);
-      assert_same_part(e, cell, &whole, &part);
-      basin_part_free(&whole);
-      basin_part_free(&part);
-    }
+    int pauses = 0, flights = 0;
+    for (int64_t cell = 0; cell < e->cells; cell++)
+      run_in_turns(e, cell, 50, 200, rule == 0, &pauses, &flights);
     if (pauses < 15 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
     basin_experiment_free(e);
   }
@@ -244,6 +120,35 @@ static void launch_fails(void **unused) {
     assert_true(watch.trials == 0 && watch.trial_steps == 0);
     basin_part_free(&part);
   }
+  basin_experiment_free(e);
+}
+
+/* a launch for which there is no memory: the batch is halved and done again, the bits and the counts stay */
+static void launch_without_memory(void **unused) {
+  if (!fail_launch) skip();
+  const int no_memory = 2; /* cudaErrorMemoryAllocation */
+  basin_experiment *e = experiment_with(NULL, 0);
+  int index[64];
+  (void)unused;
+  basin_job job;
+  basin_error error;
+  basin_part host, part;
+  basin_watch by_host = {0};
+  make_job(e, 2, 0, 300, index, &job, &host);
+  assert_ok(run_on(0, &job, &host, &by_host, &error), error);
+  for (int nth = 1; nth <= 4; nth++) { /* kernel_start, kernel_run, kernel_finish, kernel_record */
+    basin_watch watch = {0};
+    const long long before = count(0, CUDASIM_LAUNCHES);
+    make_job(e, 2, 0, 300, index, &job, &part);
+    fail_launch(-1, nth, no_memory);
+    assert_ok(run_on(1, &job, &part, &watch, &error), error);
+    clear_faults();
+    assert_same_part(e, 2, &host, &part);
+    assert_true(watch.trials == by_host.trials && watch.trial_steps == by_host.trial_steps);
+    assert_true(count(0, CUDASIM_LAUNCHES) - before >= nth - 1 + 8); /* two batches */
+    basin_part_free(&part);
+  }
+  basin_part_free(&host);
   basin_experiment_free(e);
 }
 
@@ -337,32 +242,17 @@ static void paused_while_waiting(void **unused) {
   basin_experiment_free(e);
 }
 
-/* nothing of all this is left on the device */
-static void nothing_left(void **unused) {
-  if (!count) skip();
-  (void)unused;
-  assert_int_equal(count(0, CUDASIM_BYTES), 0);
-  assert_int_equal(count(0, CUDASIM_PINNED), 0);
-  assert_int_equal(count(0, CUDASIM_PENDING), 0);
-  assert_true(count(0, CUDASIM_LAUNCHES) > 100);
-}
-
 int main(int words, char **word) {
-  char beside[4096];
   (void)words;
-  const char *slash = strrchr(word[0], '/');
-  snprintf(beside, sizeof beside, "%.*scudasim/libbasin_cuda.so",
-           slash ? (int)(slash - word[0]) + 1 : 0, word[0]);
-  setenv("BASIN_CUDA_MODULE", beside, 0);
-  if (access(getenv("BASIN_CUDA_MODULE"), F_OK)) {
-    printf("skipped: the toolkit's headers are missing, so the kernels cannot be simulated\n"
-           "0 passed, 0 failed\n");
-    return 0;
-  }
+  if (!find_module(word[0])) return 0;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(same_part),     cmocka_unit_test(paused_and_mixed),
-      cmocka_unit_test(out_of_memory), cmocka_unit_test(launch_fails),
-      cmocka_unit_test(refilled),      cmocka_unit_test(paused_while_waiting),
+      cmocka_unit_test(same_part),
+      cmocka_unit_test(paused_and_mixed),
+      cmocka_unit_test(out_of_memory),
+      cmocka_unit_test(launch_fails),
+      cmocka_unit_test(launch_without_memory),
+      cmocka_unit_test(refilled),
+      cmocka_unit_test(paused_while_waiting),
       cmocka_unit_test(nothing_left),
   };
   return cmocka_run_group_tests_name("cuda", tests, set_up, remove_folder);

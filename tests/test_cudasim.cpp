@@ -228,6 +228,8 @@ void test_launch_fails() {
                  cudasim_launch(kernel_add, 1, n, 0, nullptr, x, 1.0));
   MUST(cudaDeviceSynchronize());
   cudasim_clear_faults();
+  cudasim_fail_launch(0, 1, cudaErrorMemoryAllocation); /* there may be memory the next time */
+  EXPECT_ERROR(cudaErrorMemoryAllocation, cudasim_launch(kernel_add, 1, n, 0, nullptr, x, 1.0));
   MUST(cudasim_launch(kernel_add, 1, n, 0, nullptr, x, 1.0));
   MUST(cudaDeviceSynchronize());
   MUST(cudaFree(x));

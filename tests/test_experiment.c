@@ -240,7 +240,7 @@ static void faults(void **unused) {
       {11, "stop: {at: 0}", "11:12", "expected a tolerance above 0"},
       {11, "stop: {at_spurious: 1}", "11:21", "goes with stop.at, which is missing"},
       {11, "stop: {at: 1, at_spurious: 0}", "11:28", "expected a tolerance above 0"},
-      {12, "gradient: sgd", "12:11", "expected `population`, or {sampled: "},
+      {12, "gradient: sgd", "12:11", "expected `population`, {sampled: "},
       {12, "gradient: {sampled: {inputs: 4}}", "12:22", "expected `direct` or `projected`"},
       {12, "gradient: {sampled: {sampler: direct}}", "12:22", "inputs is missing"},
       {12, "gradient: {sampled: {inputs: 0, sampler: direct}}", "12:30",

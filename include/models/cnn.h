@@ -12,6 +12,7 @@
 #ifndef BASIN_MODELS_CNN_H
 #define BASIN_MODELS_CNN_H
 
+#include "../conv_fixed.h"
 #include "../conv_inputs.h"
 
 #define cnn_TITLE "two-layer convolutional network with weight normalisation"
@@ -42,6 +43,7 @@
 CONV_FUNCTIONS(cnn, 1)
 CONV_SAMPLER(cnn, direct, 1)
 CONV_SAMPLER(cnn, projected, 1)
+CONV_FIXED(cnn, 1)
 CONV_SAMPLE(cnn)
 
 static inline const char *cnn_gradient_check(const basin_setting *setting) {
@@ -79,6 +81,11 @@ static inline void cnn_direct_vectors(const cnn_cell *cell, const double *data, 
                                       double *work, const double *x, double *out) {
   (void)data, (void)trial, (void)work;
   memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
+}
+
+static inline void cnn_fixed_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
+                                     double *work, const double *x, double *out) {
+  cnn_direct_vectors(cell, data, trial, work, x, out);
 }
 #endif
 

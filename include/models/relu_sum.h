@@ -94,6 +94,10 @@ static inline int64_t relu_sum_population_work(const basin_setting *setting) {
   return cell.work;
 }
 
+static inline int relu_sum_population_team(const basin_setting *setting) {
+  return relu_team(setting);
+}
+
 static inline void relu_sum_population_stage_prepare(const relu_cell *cell, const double *eta,
                                                      relu_sum_population_stage *stage) {
   (void)cell;
@@ -143,6 +147,8 @@ static inline int64_t relu_sum_flow_work(const basin_setting *setting) {
   return relu_flow_work(&cell);
 }
 
+static inline int relu_sum_flow_team(const basin_setting *setting) { return relu_team(setting); }
+
 static inline void relu_sum_flow_stage_prepare(const relu_cell *cell, const double *eta,
                                                relu_sum_flow_stage *stage) {
   relu_sum_population_stage_prepare(cell, eta, stage);
@@ -185,6 +191,9 @@ BASIN_HD void relu_sum_flow_observe(const relu_cell *cell, const double *data, b
     relu_cell cell;                                                                                \
     relu_layout(setting, relu_sum_spanned(setting), &cell);                                        \
     return relu_sampled_work(&cell);                                                               \
+  }                                                                                                \
+  static inline int relu_sum_##kind##_team(const basin_setting *setting) {                         \
+    return relu_team(setting);                                                                     \
   }                                                                                                \
   static inline void relu_sum_##kind##_stage_prepare(const relu_cell *cell, const double *eta,     \
                                                      relu_sum_##kind##_stage *stage) {             \

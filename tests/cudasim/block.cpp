@@ -136,6 +136,8 @@ bool complete(const Warp &warp, const Thread &thread) {
       continue;
     }
     if (other.state != State::at_warp_op) return false;
+    /* it waits among others first, and may come yet: parts of a warp can go their own ways for a while */
+    if (!warp.has(thread.lane, other.mask)) return false;
     if (other.mask != thread.mask || other.op != thread.op ||
         (strict && other.site.number != thread.site.number))
       fail("warp operation: lanes named in one mask wait for different operations");

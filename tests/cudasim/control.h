@@ -17,7 +17,8 @@ void cudasim_fail_malloc(int device, long nth, long count);
 
 /* The nth launch fails with `error`. An error that ruins the context (an illegal address, a launch failure, a
    timeout, ...) shows, as on a real device, when something waits for the launch; from then on every call on the
-   device returns it, until cudaDeviceReset. Any other error is returned by this and all later launches. */
+   device returns it, until cudaDeviceReset. cudaErrorMemoryAllocation is returned by this launch alone, any other
+   error by this and all later ones. */
 void cudasim_fail_launch(int device, long nth, int error);
 
 /* The device falls off the bus at the nth call that concerns it: that call and all later ones return

@@ -430,6 +430,37 @@ int host_function_waits() {
   return go == 1 ? 0 : 3;
 }
 
+/* ---- parts of a warp that go their own ways, as long as they like, until the whole warp is wanted ---- */
+
+__global__ void kernel_teams(int *sum, int size) {
+  __shared__ int row[32];
+  const int lane = static_cast<int>(threadIdx.x), rank = lane % size;
+  const unsigned mine = (0xffffffffu >> (32 - size)) << (lane - rank);
+  row[lane] = lane;
+  for (int round = 0; round < 3 + lane / size; round++) {
+    __syncwarp(mine);
+    const int next = row[lane - rank + (rank + 1) % size] + __shfl_xor_sync(mine, 1, size / 2);
+    __syncwarp(mine);
+    row[lane] = next;
+  }
+  const unsigned odd = __ballot_sync(0xffffffffu, row[lane] % 2 != 0);
+  sum[lane] = row[lane] + static_cast<int>(odd >> lane & 1);
+}
+
+int teams() {
+  constexpr int size = 4;
+  int *sum = zeros<int>(32), wrong = 0;
+  MUST(cudasim_launch(kernel_teams, 1, 32, 0, nullptr, sum, size));
+  const std::vector<int> got = download(sum, 32);
+  for (int lane = 0; lane < 32; lane++) {
+    const int rounds = 3 + lane / size, first = lane / size * size;
+    const int x = first + (lane - first + rounds) % size + rounds;
+    wrong |= got[static_cast<std::size_t>(lane)] != x + x % 2;
+  }
+  MUST(cudaFree(sum));
+  return wrong ? 3 : 0;
+}
+
 /* ---- threads of the host that don't know of each other, several to a device ---- */
 
 int crowd() {
@@ -451,5 +482,5 @@ const program correct_programs[] = {
     {"reduce", reduce},   {"votes", votes},         {"atomics", atomics},
     {"shape", shape},     {"pipeline", pipeline},   {"default_stream", default_stream},
     {"devices", devices}, {"in_stream", in_stream}, {"host_function_waits", host_function_waits},
-    {"crowd", crowd},     {nullptr, nullptr},
+    {"teams", teams},     {"crowd", crowd},         {nullptr, nullptr},
 };

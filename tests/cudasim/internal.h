@@ -178,6 +178,8 @@ enum class Concerns { device, nothing };
 cudaError_t device_state(Device &device);
 /* whether an injected failure strikes now */
 bool strikes(Fault &fault);
+/* an error after which nothing works on the device until it is reset */
+bool ruins_device(int error);
 cudaError_t run_call(Concerns concerns, const std::function<cudaError_t(Runtime &)> &body);
 
 /* ---- work (queue.cpp) ---- */

@@ -74,8 +74,7 @@ cudaError_t enqueue(Launch &&given, cudaStream_t handle) {
     if (const cudaError_t error = check_shape(launch, device, name)) return error;
     op->name = name;
     if (strikes(device.launch_fault)) {
-      const bool later = device.launch_fault.nth == 0; /* it struck once, to ruin the device */
-      if (!later) return device.launch_fault.error;
+      if (!ruins_device(device.launch_fault.error)) return device.launch_fault.error;
       op->fault = device.launch_fault.error;
     }
     device.launches++;

@@ -17,7 +17,8 @@ const char *setting(const char *name, const char *otherwise) {
   return value && *value ? value : otherwise;
 }
 
-/* an error after which nothing works on the device until it is reset */
+} // namespace
+
 bool ruins_device(int error) {
   switch (error) {
   case cudaErrorECCUncorrectable:
@@ -37,8 +38,11 @@ bool ruins_device(int error) {
   }
 }
 
+namespace {
+
 Fault launch_fault(long nth, int error) {
-  return {nth, ruins_device(error) ? 1 : 0, static_cast<cudaError_t>(error)};
+  const bool once = ruins_device(error) || error == cudaErrorMemoryAllocation;
+  return {nth, once ? 1 : 0, static_cast<cudaError_t>(error)};
 }
 
 /* one failure of CUDASIM_FAIL: WHAT:DEVICE:NTH[:MORE] */

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * batch.cu: a batch's memory on the device, and the copies to it and back.
+ */
+#include "part.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  RECORD_STATE_BYTES = 1 << 26, /* of the recorded states of a batch */
+  STATE_BYTES = 1 << 28,        /* of its trials' states */
+  MEMORY_BYTES = 1 << 28        /* of the slots' memory, where it is the device's */
+};
+
+namespace {
+
+/* ---- device memory ---- */
+
+size_t buffer_bytes(const part_run *p, int buffer) {
+  const lane_batch *b = &p->b;
+  const size_t n = (size_t)b->count, recorded = (size_t)b->recorded * (size_t)b->times;
+  switch (buffer) {
+  case BUFFER_DATA:
+    return (size_t)p->model->data_size(p->job->setting) * sizeof(double);
+  case BUFFER_TIME:
+    return (size_t)b->times * sizeof(int64_t);
+  case BUFFER_INDEX:
+    return (size_t)(b->finals + b->observables) * sizeof(int);
+  case BUFFER_OUTCOME:
+    return n * sizeof(int8_t);
+  case BUFFER_STEPS:
+    return n * sizeof(int64_t);
+  case BUFFER_FINAL:
+    return n * (size_t)b->finals * sizeof(double);
+  case BUFFER_RECORD:
+    return recorded * (size_t)b->observables * sizeof(double);
+  case BUFFER_RECORD_STATE:
+    return recorded * (size_t)p->states * sizeof(double);
+  case BUFFER_STATE:
+    return n * (size_t)p->states * sizeof(double);
+  case BUFFER_COUNTERS:
+    return sizeof(lane_counters);
+  case BUFFER_MEMORY:
+    return (size_t)(b->slots * lane_slot_bytes(&b->shape));
+  default:
+    return n * sizeof(int); /* the queue and the lists of trials under way */
+  }
+}
+
+/* all buffers for the batch, or what the runtime says */
+cudaError_t make_room(part_run *p) {
+  for (int i = 0; i < BUFFERS; i++) {
+    worker_buffer *buffer = &p->w->buffer[i];
+    const size_t bytes = buffer_bytes(p, i);
+    if (bytes <= buffer->bytes) continue;
+    cudaError_t bad = buffer->at ? cudaFree(buffer->at) : cudaSuccess;
+    *buffer = worker_buffer{};
+    if (!bad) bad = cudaMalloc(&buffer->at, bytes);
+    if (bad) {
+      buffer->at = NULL;
+      return bad;
+    }
+    buffer->bytes = bytes;
+  }
+  return cudaSuccess;
+}
+
+/* the size of the batch that begins at p->first, as far as the worker, the states and what is recorded of them allow */
+void size_batch(part_run *p) {
+  const int64_t rest = p->part->recorded - p->first;
+  const int64_t state = p->states * (int64_t)sizeof(double), row = p->job->times * state;
+  int64_t n = p->part->count - p->first;
+  if (n > p->w->batch_most) n = p->w->batch_most;
+  if (n > STATE_BYTES / state) n = STATE_BYTES / state > 1 ? STATE_BYTES / state : 1;
+  if (rest > 0 && row > 0 && n * row > RECORD_STATE_BYTES && rest * row > RECORD_STATE_BYTES)
+    n = RECORD_STATE_BYTES / row > 1 ? RECORD_STATE_BYTES / row : 1;
+  p->b.count = (int)n;
+  p->b.recorded = rest < 0 ? 0 : (int)(rest < n ? rest : n);
+}
+
+/* slots that a launch of the batch can have: twice as many as the device holds, if there is memory for them */
+void size_slots(part_run *p) {
+  const int of_block = lane_slots_of_block(&p->b.shape);
+  const int64_t bytes = lane_slot_bytes(&p->b.shape);
+  int64_t slots = 2 * (int64_t)p->resident;
+  if (slots > p->b.count) slots = p->b.count;
+  if (bytes && slots > MEMORY_BYTES / bytes) slots = MEMORY_BYTES / bytes;
+  if (slots < 1) slots = 1;
+  p->b.slots = (int)((slots + of_block - 1) / of_block * of_block);
+}
+
+} // namespace
+
+void worker_free_buffers(basin_cuda_worker *w) {
+  for (worker_buffer &buffer : w->buffer) {
+    if (buffer.at) cudaFree(buffer.at);
+    buffer = worker_buffer{};
+  }
+}
+
+basin_status batch_begin(part_run *p) {
+  basin_cuda_worker *w = p->w;
+  lane_batch *b = &p->b;
+  b->first = (uint64_t)(p->part->first + p->first);
+  size_batch(p);
+  size_slots(p);
+  TRY(p, "allocating device memory", make_room(p));
+  b->data = (const double *)w->buffer[BUFFER_DATA].at;
+  b->time = (const int64_t *)w->buffer[BUFFER_TIME].at;
+  b->final_of = (const int *)w->buffer[BUFFER_INDEX].at;
+  b->observable_of = b->final_of + b->finals;
+  b->outcome = (int8_t *)w->buffer[BUFFER_OUTCOME].at;
+  b->steps = (int64_t *)w->buffer[BUFFER_STEPS].at;
+  b->final_value = (double *)w->buffer[BUFFER_FINAL].at;
+  b->record = (double *)w->buffer[BUFFER_RECORD].at;
+  b->record_state = (double *)w->buffer[BUFFER_RECORD_STATE].at;
+  b->state = (double *)w->buffer[BUFFER_STATE].at;
+  b->queue = (int *)w->buffer[BUFFER_QUEUE].at;
+  b->counters = (lane_counters *)w->buffer[BUFFER_COUNTERS].at;
+  b->memory = (double *)w->buffer[BUFFER_MEMORY].at;
+  return BASIN_OK;
+}
+
+/* ---- copies ---- */
+
+basin_status batch_upload(part_run *p, void *to, const void *from, size_t bytes) {
+  if (bytes)
+    TRY(p, "copying to the device",
+        cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, p->w->stream));
+  return BASIN_OK;
+}
+
+namespace {
+
+/* one array of the batch, to the device or back; where nothing has begun every bit is set, as in the part */
+basin_status move(part_run *p, int back, void *device, void *host, size_t bytes) {
+  if (!bytes) return BASIN_OK;
+  if (back)
+    TRY(p, "copying from the device",
+        cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, p->w->stream));
+  else if (p->fresh)
+    TRY(p, "clearing device memory", cudaMemsetAsync(device, 0xff, bytes, p->w->stream));
+  else return batch_upload(p, device, host, bytes);
+  return BASIN_OK;
+}
+
+/* the outputs of the batch: the part's rows go over one by one, for a batch may be a piece of them */
+basin_status move_outputs(part_run *p, int back) {
+  const basin_part *part = p->part;
+  const lane_batch *b = &p->b;
+  const size_t n = (size_t)b->count, rows = (size_t)b->recorded * (size_t)b->times,
+               states = (size_t)p->states;
+  basin_status status = move(p, back, b->outcome, part->outcome + p->first, n);
+  if (!status) status = move(p, back, b->steps, part->steps + p->first, n * sizeof(int64_t));
+  for (int i = 0; i < b->finals && !status; i++)
+    status = move(p, back, b->final_value + (size_t)i * n, part->final + i * part->count + p->first,
+                  n * sizeof(double));
+  for (int i = 0; i < b->observables && rows && !status; i++)
+    status = move(p, back, b->record + (size_t)i * rows,
+                  part->record + (i * part->recorded + p->first) * b->times, rows * sizeof(double));
+  if (status || !rows) return status;
+  if (b->keep_states)
+    return move(p, back, b->record_state, part->state + p->first * b->times * (int64_t)states,
+                rows * states * sizeof(double));
+  if (!back)
+    TRY(p, "clearing device memory",
+        cudaMemsetAsync(b->record_state, 0xff, rows * states * sizeof(double), p->w->stream));
+  return BASIN_OK;
+}
+
+/* what the kernels read beside the outputs */
+basin_status upload_constants(part_run *p) {
+  const basin_job *job = p->job;
+  const lane_batch *b = &p->b;
+  const size_t finals = (size_t)b->finals * sizeof(int);
+  basin_status status = batch_upload(p, (void *)b->data, p->data, buffer_bytes(p, BUFFER_DATA));
+  if (!status) status = batch_upload(p, (void *)b->time, job->time, buffer_bytes(p, BUFFER_TIME));
+  if (!status) status = batch_upload(p, (void *)b->final_of, job->final, finals);
+  if (!status)
+    status = batch_upload(p, (void *)b->observable_of, job->observable,
+                          (size_t)b->observables * sizeof(int));
+  return status;
+}
+
+/* ---- trials under way from one run to the next ---- */
+
+/* the batch's flights onto the device: they head the queue */
+basin_status upload_flights(part_run *p) {
+  const basin_part *part = p->part;
+  const lane_batch *b = &p->b;
+  const int64_t n = b->count, states = p->states;
+  double *state = (double *)malloc((size_t)(n * states) * sizeof *state);
+  int64_t *steps = (int64_t *)malloc((size_t)n * sizeof *steps);
+  int *queue = (int *)malloc((size_t)n * sizeof *queue);
+  basin_status status = state && steps && queue ? BASIN_OK : BASIN_FAILED;
+  for (int64_t t = 0; t < n && !status; t++) steps[t] = part->steps[p->first + t];
+  if (!status) memset(state, 0, (size_t)(n * states) * sizeof *state);
+  for (int64_t f = 0; f < part->flights && !status; f++) {
+    const int64_t trial = part->flight[f].trial - p->first;
+    if (trial < 0 || trial >= n) continue;
+    queue[p->queued++] = (int)trial;
+    steps[trial] = part->flight[f].step;
+    for (int64_t i = 0; i < states; i++) state[i * n + trial] = part->flight_state[f * states + i];
+  }
+  if (!status) status = batch_upload(p, b->state, state, (size_t)(n * states) * sizeof *state);
+  if (!status) status = batch_upload(p, b->steps, steps, (size_t)n * sizeof *steps);
+  if (!status) status = batch_upload(p, b->queue, queue, (size_t)p->queued * sizeof *queue);
+  p->doing = "copying to the device";
+  const cudaError_t bad = worker_wait(p->w); /* before the arrays go */
+  if (!status && (p->bad = bad) != cudaSuccess) status = BASIN_WORKER_LOST;
+  free(state);
+  free(steps);
+  free(queue);
+  return status;
+}
+
+} // namespace
+
+basin_status batch_upload_all(part_run *p) {
+  basin_status status = move_outputs(p, 0);
+  if (!status) status = upload_constants(p);
+  if (!status && !p->fresh) status = upload_flights(p);
+  return status;
+}
+
+basin_status batch_fetch(part_run *p) { return move_outputs(p, 1); }
+
+basin_status batch_hand_back(part_run *p) {
+  basin_part *part = p->part;
+  const lane_batch *b = &p->b;
+  basin_cuda_worker *w = p->w;
+  const int64_t n = b->count, states = p->states;
+  const int waiting = p->queued > p->taken ? p->queued - p->taken : 0;
+  const int64_t most = p->live + waiting + part->flights;
+  int *list = (int *)malloc((size_t)(p->live + waiting + 1) * sizeof *list);
+  double *from = (double *)malloc((size_t)(n * states) * sizeof *from);
+  basin_flight *flight = (basin_flight *)malloc((size_t)(most + 1) * sizeof *flight);
+  double *state = (double *)malloc((size_t)(most * states + 1) * sizeof *state);
+  basin_status status = list && from && flight && state ? BASIN_OK : BASIN_FAILED;
+  int64_t flights = 0;
+  p->fresh = 0;
+  if (!status)
+    status = move(p, 1, w->buffer[BUFFER_LIVE_IN].at, list, (size_t)p->live * sizeof *list);
+  if (!status)
+    status = move(p, 1, b->queue + p->taken, list + p->live, (size_t)waiting * sizeof *list);
+  if (!status) status = move(p, 1, b->state, from, (size_t)(n * states) * sizeof *from);
+  if (!status) {
+    p->doing = "copying from the device";
+    p->bad = worker_wait(w);
+    if (p->bad) status = BASIN_WORKER_LOST;
+  }
+  for (int i = 0; i < p->live + waiting && !status; i++) {
+    const int64_t trial = list[i], step = part->steps[p->first + trial];
+    if (step == 0) continue; /* drawn, and has waited since: to be drawn again */
+    flight[flights].trial = p->first + trial;
+    flight[flights].step = step;
+    for (int64_t s = 0; s < states; s++) state[flights * states + s] = from[s * n + trial];
+    flights++;
+  }
+  for (int64_t f = 0; f < part->flights && !status; f++) {
+    if (part->flight[f].trial < p->first + n) continue;
+    flight[flights] = part->flight[f];
+    memcpy(state + flights * states, part->flight_state + f * states,
+           (size_t)states * sizeof *state);
+    flights++;
+  }
+  free(list);
+  free(from);
+  if (status) {
+    free(flight);
+    free(state);
+    return status;
+  }
+  free(part->flight);
+  free(part->flight_state);
+  part->flight = flight;
+  part->flight_state = state;
+  part->flights = flights;
+  return BASIN_INTERRUPTED;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * teams.cu: the kernels of one model and kind of dynamics whose state is an array: one trial per team of threads of a
+ * warp (hd.h), the state and the scratch of the steps in shared memory where they fit, else in the device's. Compiled
+ * once per model and kind, with BASIN_MODEL, BASIN_MODEL_HEADER and BASIN_DYNAMICS as host/lanes.c; nothing comes of
+ * it where the model lacks the dynamics or has them in registers.
+ *
+ * The bound, for sampled gradients, which are made of normals (include/philox.h). Two of them cost 47 double-precision
+ * instructions as nvcc 13 writes them in PTX (24 fma), a square root and a division, some 8 more each, and about 100
+ * of integers, 40 of them the halves of Philox's products. `direct` spends 4 fma on a normal. So that is some 36
+ * double-precision instructions a normal; a multiprocessor of an H100 or H200 starts 64 threads' a cycle, 132 of them
+ * at 1.98 GHz 1.7e13 a second: at most 4.6e11 normals/s. All instructions together are about 100 a normal, of which
+ * 128 threads' start a cycle: at most 3.3e11. The aim is 1e11, which leaves two thirds for waiting: a warp's chain
+ * of dependent operations is long, and 16 warps are all that the registers allow a multiprocessor. (Counted, not
+ * measured.)
+ */
+#include "lanes.h"
+#include BASIN_MODEL_HEADER
+
+#define PASTE2(a, b) a##b
+#define PASTE(a, b) PASTE2(a, b)
+
+#if PASTE(BASIN_HAS_, BASIN_DYNAMICS) == BASIN_ARRAYS
+
+#define MODEL(what) PASTE(BASIN_MODEL, PASTE(_, what))
+#define DYNAMICS(what) MODEL(PASTE(BASIN_DYNAMICS, PASTE(_, what)))
+
+/* tests/cudasim has its own */
+#ifndef CUDASIM_DYNAMIC_SHARED
+#define CUDASIM_DYNAMIC_SHARED(type, name) extern __shared__ type name[]
+#endif
+
+namespace {
+struct constants_more {
+  int64_t states; /* reals of a state; the scratch lies behind them */
+};
+} // namespace
+
+#include "trials.h"
+
+namespace {
+
+/* a team */
+template <bool SHARED> struct slot {
+  /* blocks that a multiprocessor shall hold: 128, or 168 registers a thread */
+  enum { RESIDENT = SHARED ? 4 : 3 };
+  basin_team team;
+  real *x, *work;
+
+  __device__ slot(const lane_batch &b, const constants &c) {
+    CUDASIM_DYNAMIC_SHARED(real, shared);
+    const int size = b.shape.team, lane = (int)threadIdx.x % LANE_WARP;
+    team.size = size;
+    team.rank = lane & (size - 1);
+    team.threads = (0xffffffffu >> (LANE_WARP - size)) << (lane - team.rank);
+    x = SHARED ? shared + (int)threadIdx.x / size * b.shape.reals
+               : b.memory + number() * b.shape.reals;
+    work = x + c.more.states;
+  }
+  __device__ int number() const { return (int)(blockIdx.x * blockDim.x + threadIdx.x) / team.size; }
+  __device__ int slots() const { return (int)(gridDim.x * blockDim.x) / team.size; }
+  __device__ bool leader() const { return team.rank == 0; }
+  __device__ unsigned before() const { return (team.threads & -team.threads) - 1; }
+  __device__ int64_t states(const constants &c) const { return c.more.states; }
+
+  __device__ void set_stage(const constants &, int) {}
+  __device__ void start(const lane_batch &b, const constants &c, int trial) {
+    team_sync(team);
+    DYNAMICS(start)(&c.cell, b.data, team, b.first + (uint64_t)trial, work, x);
+  }
+  __device__ void step(const lane_batch &b, const constants &c, int stage, int trial,
+                       int64_t step) {
+    model_rates rates;
+    memcpy(&rates, &c.stage[stage], sizeof rates);
+    DYNAMICS(step)
+    (&c.cell, b.data, &rates, team, b.first + (uint64_t)trial, (uint64_t)step, work, x);
+  }
+  template <bool TOLERANCE>
+  __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
+    DYNAMICS(reached)(&c.cell, b.data, team, work, x, holds);
+  }
+  __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
+    DYNAMICS(observe)(&c.cell, b.data, team, work, x, seen);
+  }
+
+  __device__ void get(const double *from, int64_t stride) {
+    team_sync(team);
+    BASIN_TEAM_FOR(team, i, work - x) x[i] = from[i * stride];
+    team_sync(team);
+  }
+  __device__ void put(double *to, int64_t stride) const {
+    BASIN_TEAM_FOR(team, i, work - x) to[i * stride] = canonical(x[i]);
+  }
+};
+
+typedef slot<true> in_shared;
+typedef slot<false> in_global;
+
+int64_t states(const basin_setting *setting) { return DYNAMICS(states)(setting); }
+
+void prepare(const basin_setting *setting, void *out, double *data) {
+  constants *c = (constants *)out;
+  prepare_constants(setting, c, data);
+  c->more.states = states(setting);
+}
+
+/* the kernels may take as much shared memory as a block of the device can have */
+cudaError_t allow_shared(int bytes) {
+  const cudaFuncAttribute most = cudaFuncAttributeMaxDynamicSharedMemorySize,
+                          share = cudaFuncAttributePreferredSharedMemoryCarveout;
+  cudaError_t bad = cudaFuncSetAttribute(kernel_start<in_shared, EITHER_RULE>, most, bytes);
+  if (!bad) bad = cudaFuncSetAttribute(kernel_run<in_shared, EITHER_RULE>, most, bytes);
+  if (!bad) bad = cudaFuncSetAttribute(kernel_finish<in_shared>, most, bytes);
+  if (!bad) bad = cudaFuncSetAttribute(kernel_record<in_shared>, most, bytes);
+  if (!bad)
+    bad = cudaFuncSetAttribute(kernel_run<in_shared, EITHER_RULE>, share,
+                               cudaSharedmemCarveoutMaxShared);
+  return bad;
+}
+
+/* Shared memory where a multiprocessor has it for LANE_BLOCK threads at least, a warp for each scheduler; the blocks
+   such that most threads find room, for smaller ones fill it better. */
+cudaError_t shape(const basin_setting *setting, lane_shape *out) {
+  int device = 0, limit = 0, blocks = 0;
+  lane_shape s = {};
+  s.team = DYNAMICS(team)(setting);
+  s.reals = (states(setting) + DYNAMICS(work)(setting)) |
+            1; /* odd: slots begin in different banks */
+  *out = s;
+  cudaError_t bad = cudaGetDevice(&device);
+  if (!bad) bad = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (!bad) bad = allow_shared(limit);
+  s.shared = 1;
+  for (s.block = LANE_BLOCK; !bad && s.block >= LANE_WARP; s.block /= 2) {
+    if (shared_bytes(s) > (size_t)limit) continue;
+    bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_shared, EITHER_RULE>,
+                                                        s.block, shared_bytes(s));
+    s.resident = blocks * lane_slots_of_block(&s);
+    if (!bad && s.resident > out->resident) *out = s;
+  }
+  if (bad || out->resident * s.team >= LANE_BLOCK) return bad;
+  s.shared = 0;
+  s.block = LANE_BLOCK;
+  bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_global, EITHER_RULE>,
+                                                      s.block, 0);
+  s.resident = blocks * lane_slots_of_block(&s);
+  *out = s;
+  return bad;
+}
+
+cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
+  return b->shape.shared
+             ? for_each(kernel_start<in_shared, EITHER_RULE>, b->count, b, given, stream)
+             : for_each(kernel_start<in_global, EITHER_RULE>, b->count, b, given, stream);
+}
+
+cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
+                cudaStream_t stream) {
+  return b->shape.shared ? run_with(kernel_run<in_shared, EITHER_RULE>, b, launch, given, stream)
+                         : run_with(kernel_run<in_global, EITHER_RULE>, b, launch, given, stream);
+}
+
+cudaError_t finish_all(const lane_batch *b, const void *given, cudaStream_t stream) {
+  return b->shape.shared ? for_each(kernel_finish<in_shared>, b->count, b, given, stream)
+                         : for_each(kernel_finish<in_global>, b->count, b, given, stream);
+}
+
+cudaError_t record_all(const lane_batch *b, const void *given, cudaStream_t stream) {
+  const int64_t n = b->recorded * b->times;
+  return b->shape.shared ? for_each(kernel_record<in_shared>, n, b, given, stream)
+                         : for_each(kernel_record<in_global>, n, b, given, stream);
+}
+
+} // namespace
+
+#define TABLE PASTE(PASTE(lane_model_, BASIN_MODEL), PASTE(_, BASIN_DYNAMICS))
+extern const lane_model TABLE;
+const lane_model TABLE = {
+    TEXT(BASIN_MODEL), MODEL_OBSERVED, 1,     1,   sizeof(constants), states,     data_size,
+    prepare,           shape,          start, run, finish_all,        record_all,
+};
+
+#endif
