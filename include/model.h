@@ -96,6 +96,7 @@
  *     real name_fixed_gradient2(cell, grad_a, grad_f, stride, state)   squared norm of the risk's gradient
  *     name_fixed_move(cell, rates, grad_a, grad_f, stride, state)      one step; grad_a [rows] and grad_f [width] are
  *                                                        the sums over the step's inputs
+ *
  * A model whose closed forms can be measured against its own inputs defines BASIN_HAS_SAMPLE and
  *
  *     name_SAMPLE_NORMS(X)                         X(observable, vector): the observable is the norm of the gradient by
@@ -109,8 +110,8 @@
  *          one fresh input a lane, of number `input`: its blocks, input * name_sample_blocks() and on, of
  *          BASIN_STREAM_ESTIMATE. out[0] is its loss 1/2 r^2, out[1 + i] the derivative by entry i of the full
  *          vectors
- *     void name_projected_some_vectors(cell, data, trial, work, state, out)   where the model has samplers: any full
- *          vectors with the loss and the gradient norms of the state; `work` as for name_projected_vectors
+ *     void name_projected_some_vectors(cell, data, trial, work, state, out)   where it has projected gradients: any
+ *          full vectors with the loss and the gradient norms of the state; `work` as for name_projected_vectors
  *
  * The rules fill outcome[BASIN_OUTCOMES] with one mask each; a lane in none of them runs on.
  * name_decide must be proved or conservative: a lane it names must end there if run for ever.
