@@ -30,6 +30,7 @@
 #define relu_sum_INITIAL(X) X(w, n, d, "students w_i")
 #define relu_sum_STEP_SIZES(X) X(eta_w, "step size of w; of gradient flow: time of a step")
 #define relu_sum_OBSERVABLES(X) RELU_OBSERVABLES(X)
+#define relu_sum_SAMPLE_NORMS(X) X(norm_grad, w)
 
 #define relu_sum_OUTCOMES                                                            \
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) | BASIN_CAN(BASIN_DIVERGED) | \
