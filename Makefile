@@ -57,7 +57,7 @@ FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
 SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes.cu cuda/teams.cu cuda/fixed.cu,$(wildcard cuda/*.cu))
 
-.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-fixed setup info man install clean help FORCE
+.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-fixed bench-neuron bench-sampled setup info man install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/basin module ## build the program, build/basin, and the CUDA module where there is nvcc
@@ -248,6 +248,12 @@ format: ## put the sources into the project's format
 bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 	@.ci/setup build bench
 	@bench/run $(BUILD)
+	@bench/sampled $(BUILD)
+	@bench/neuron $(BUILD)
+
+bench-neuron: all ## measure the over-parameterised neuron beside NumPy and JAX (run `make bench` first for JAX)
+	@.ci/setup build bench
+	@bench/neuron $(BUILD)
 
 bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench

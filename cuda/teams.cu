@@ -42,8 +42,12 @@ namespace {
 
 /* a team */
 template <bool SHARED> struct slot {
-  /* blocks that a multiprocessor shall hold: 128, or 168 registers a thread */
+  /* blocks that a multiprocessor shall hold: 128, or 168 registers a thread, where the model says nothing */
+#ifdef BASIN_TEAM_RESIDENT
+  enum { RESIDENT = BASIN_TEAM_RESIDENT };
+#else
   enum { RESIDENT = SHARED ? 4 : 3 };
+#endif
   basin_team team;
   real *x, *work;
 

@@ -134,8 +134,7 @@ BASIN_HD void conv_fixed_move(const conv_cell *cell, const conv_sampled_rates *r
   }                                                                                                \
   BASIN_HD void name##_fixed_start(const conv_cell *cell, const double *data, bits trial,          \
                                    real *x) {                                                      \
-    const basin_team alone = {0, 1, 1};                                                            \
-    conv_direct_start(cell, data, alone, trial, x, weight_norm);                                   \
+    conv_direct_start(cell, data, team_alone(), trial, x, weight_norm);                            \
   }                                                                                                \
   BASIN_HD void name##_fixed_reached(const conv_cell *cell, const double *data, const real *x,     \
                                      mask *outcome) {                                              \

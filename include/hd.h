@@ -171,8 +171,15 @@ typedef struct basin_team {
 #define team_sync(team) ((void)(team))
 #endif
 
-/* the team of one */
+/* the team of one: on a CPU, and of the calling thread of a block of one dimension */
 static const basin_team basin_alone = {0, 1, 1};
+BASIN_HD basin_team team_alone(void) {
+  basin_team team = {0, 1, 1};
+#if BASIN_ON_DEVICE
+  team.threads = 1u << threadIdx.x % 32;
+#endif
+  return team;
+}
 
 /* The sum of the columns x[0 .. columns), a power of two, by halving (32 to 16, ...), so that it does not depend on
    the size of the team. Begins with a team_sync; the columns are used up; all threads of the team get the sum. */

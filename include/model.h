@@ -63,6 +63,8 @@
  *   host functions
  *     int64_t name_KIND_states(setting), name_KIND_work(setting)   lengths of the state and of a scratch array
  *     int name_KIND_team(setting)                        threads that can share a trial: a power of two, at most 32
+ *     BASIN_TEAM_RESIDENT                                where 128 registers a thread do not do: blocks of 128 threads
+ *                                                        that a CUDA multiprocessor shall hold; 2 leave 255 registers
  *     name_KIND_stage_prepare(cell, eta[], stage *)
  *     name_KIND_vectors(cell, data, trial, work, state, out)   NaN for what the state does not know
  *

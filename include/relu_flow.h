@@ -55,7 +55,7 @@ static inline int64_t relu_flow_work(const relu_cell *cell) {
    coordinate with the gradients g, k [stage][size] */
 BASIN_HD real relu_flow_combine(int stage, real length, real w, real g, const real *k,
                                 int64_t size) {
-  const double a[FLOW_STAGES + 1][FLOW_STAGES + 1] = {
+  static const double a[FLOW_STAGES + 1][FLOW_STAGES + 1] = {
       {1.0 / 5},
       {3.0 / 40, 9.0 / 40},
       {44.0 / 45, -56.0 / 15, 32.0 / 9},

@@ -181,11 +181,11 @@ BASIN_HD void relu_bartlett(const relu_cell *cell, basin_team team, bits trial, 
                                               (uint64_t)i * BASIN_CHI_BLOCKS));
   }
   BASIN_TEAM_FOR(team, p, relu_pairs(n)) {
-    real z[2];
+    real first, second;
     relu_pair(p, &lo, &hi);
     if (lo >= axes) continue;
-    basin_normals_at(key, BASIN_STREAM_WISHART, trial, step, (uint64_t)p / 2, &z[0], &z[1]);
-    t[hi * axes + lo] = z[p % 2];
+    basin_normals_at(key, BASIN_STREAM_WISHART, trial, step, (uint64_t)p / 2, &first, &second);
+    t[hi * axes + lo] = p % 2 ? second : first;
   }
   team_sync(team);
 }

@@ -55,7 +55,7 @@ with tempfile.TemporaryDirectory() as folder:
               all("long_name" in f[n].attrs and ("units" in f[n].attrs or n in ("variant", "model"))
                   for n in f if isinstance(f[n], h5py.Dataset)))
         check("h5py: the experiment is there verbatim", f.attrs["experiment_yaml"].decode() == EXPERIMENT)
-        check("h5py: provenance apart", set(f["provenance"].attrs) == {"host", "date", "backend", "seconds", "trial_steps"})
+        check("h5py: provenance apart", set(f["provenance"].attrs) == {"host", "date", "backend", "blas", "seconds", "trial_steps"})
         check("h5py: fill values", np.isnan(f["final_loss"].fillvalue) and f["outcome"].fillvalue == -1)
 
     with xarray.open_dataset("r.h5") as d:

@@ -141,7 +141,7 @@ static void assert_input(loss_function *reference, const void *x, const double *
                          int64_t size, uint64_t trial, uint64_t step, uint64_t input,
                          const double *out) {
   const long double h = 1e-7L;
-  long double at[SIZE];
+  long double at[SIZE] = {0};
   for (int64_t i = 0; i < size; i++) at[i] = vectors[i];
   const double loss = (double)reference(x, at, trial, step, input);
   assert_within(out[0], loss - 1e-12 * (1 + loss), loss + 1e-12 * (1 + loss));

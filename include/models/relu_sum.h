@@ -39,6 +39,7 @@
 #define relu_sum_AT_SPURIOUS "the length of the gradient, where the loss is larger than stop.at"
 
 #define BASIN_DRAWN_TEACHERS
+#define BASIN_TEAM_RESIDENT 2
 #define BASIN_HAS_population BASIN_ARRAYS
 #define BASIN_HAS_direct BASIN_ARRAYS
 #define BASIN_HAS_projected BASIN_ARRAYS
