@@ -114,13 +114,16 @@ void basin_table_title(const basin_table *t) {
 /* ---- rates ---- */
 
 void basin_table_rates(const basin_table *t) {
-  int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0;
+  int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0, stationary = 0;
   int median = 0;
-  for (int64_t i = 0; i < t->cells; i++) median |= !isnan(t->cell[i].steps_median);
+  for (int64_t i = 0; i < t->cells; i++) {
+    median |= !isnan(t->cell[i].steps_median);
+    stationary += t->cell[i].outcomes[BASIN_STATIONARY];
+  }
   basin_table_name_heading(t);
-  printf("    trials  success  95%% interval       spurious  unresolved  diverged  steps: %s   "
+  printf("    trials  success  95%% interval       spurious%s  unresolved  diverged  steps: %s   "
          "     max\n",
-         median ? "median" : "  mean");
+         stationary ? "  stationary" : "", median ? "median" : "  mean");
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     basin_table_name_cell(t, s);
@@ -128,11 +131,11 @@ void basin_table_rates(const basin_table *t) {
       printf("  %8d        -  [0.0000, 1.0000]\n", 0);
       continue;
     }
-    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld  %10lld  %8lld  %13.6g", (long long)s->trials,
-           s->success.rate, s->success.low, s->success.high,
-           (long long)(s->outcomes[BASIN_SPURIOUS] + s->outcomes[BASIN_STATIONARY]),
-           (long long)s->outcomes[BASIN_UNRESOLVED], (long long)s->outcomes[BASIN_DIVERGED],
-           median ? s->steps_median : s->steps_mean);
+    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld", (long long)s->trials, s->success.rate,
+           s->success.low, s->success.high, (long long)s->outcomes[BASIN_SPURIOUS]);
+    if (stationary) printf("  %10lld", (long long)s->outcomes[BASIN_STATIONARY]);
+    printf("  %10lld  %8lld  %13.6g", (long long)s->outcomes[BASIN_UNRESOLVED],
+           (long long)s->outcomes[BASIN_DIVERGED], median ? s->steps_median : s->steps_mean);
     if (s->steps_max >= 0) printf("  %9lld\n", (long long)s->steps_max);
     else printf("          -\n");
     unresolved += s->outcomes[BASIN_UNRESOLVED];

@@ -11,11 +11,19 @@
  *
  *   h <- h min(10, max(1/5, 0.9 (1/e)^0.17 e_old^0.04)),   e = max_i difference_i / (error |w_i|)
  *
- * Where L has a kink (a student passes 0) no length is short enough: a substep of FLOW_LEAST eta is accepted whatever
- * its error, and counted (observable forced_substeps). The flow may also hold a student at 0, being drawn there from
- * all sides, as where the network overshoots its teacher. So every substep that is forced doubles the least length of
- * the rest of the step, up to FLOW_LEAST_MAX eta: no step has more than about 300 of them, and such a student stays
- * within about |grad_i| FLOW_LEAST_MAX eta of 0. Shorter steps are more accurate then.
+ * L has a kink where a student passes 0: no substep is short enough there. One of FLOW_LEAST eta is accepted whatever
+ * its error, and counted (observable forced_substeps); each doubles the least length of the rest of the step, up to
+ * FLOW_LEAST_MAX eta, and so do FLOW_TRIES substeps or attempts. So a step has some 45 000 of them at most.
+ *
+ * The flow may also hold a student at 0, as where the network overshoots its teacher. Near 0 the gradient of student i
+ * depends on its direction u alone, and w_i is drawn to 0 where F(u) = u'grad_i > 0. Where this is so on all sides the
+ * right side of the equation has to be read as Filippov does (Differential Equations with Discontinuous Righthand
+ * Sides, 1988): w_i stays 0, until F(u) < 0 for some u. As w_i goes to 0 its direction goes, faster and faster, to a
+ * minimum of F. So a student with F(u) > 0 is held if it is shorter than FLOW_SMALL of the length of all students and
+ * grad_i is along it but for a thousandth, or if it is shorter than 2 FLOW_HELD of that length. A student that is held
+ * is put to FLOW_HELD of that length, and each substep takes it to a smaller F: from u to -u where F(-u) < F(u), else a
+ * step of gradient descent on F further, of the length 1/(sum |w_j| + sum |v_l|). It goes on with the flow as soon as
+ * F(u) < 0. So it may leave 0 some substeps late, and one at 0 makes the loss wrong by some (FLOW_HELD |w|)^2.
  *
  * The loss is right to about (error |w|)^2 at best: r is fast, with rate n/2, and stable lengths of substeps for
  * it are found by its error. So a loss of 1e-20 asks for an error of 1e-11 or less.
@@ -30,10 +38,14 @@
 #define FLOW_LEAST 0x1p-30    /* of eta */
 #define FLOW_LEAST_MAX 0x1p-8 /* likewise */
 #define FLOW_SMALL 0x1p-20
+#define FLOW_HELD 0x1p-40
 #define FLOW_LENGTH_MAX 1e100
 #define FLOW_LOG_ERROR_MIN -9.2103403719761836 /* log 1e-4: the least e_old */
 
-enum { FLOW_STAGES = 6 }; /* gradients of a substep */
+enum {
+  FLOW_STAGES = 6, /* gradients of a substep */
+  FLOW_TRIES = 2048
+};
 
 /* what a state has behind that of relu_sum.h */
 enum {
@@ -45,9 +57,13 @@ enum {
 
 static inline int64_t relu_flow_states(const relu_cell *cell) { return cell->states + FLOW_MORE; }
 
-/* scratch: behind relu_sum.h's the gradients of the stages, and where the next one is taken, [n][D] each */
+/* Scratch behind relu_sum.h's: the gradients of the stages, and where the next one is taken, [n][D] each; for each
+   student whether it is held (1 or 0), and p, q with which it goes then: dw_i/dt = -(p w_i + q grad_i), [n] each. */
+BASIN_HD int64_t relu_flow_to_hold(const relu_cell *cell) {
+  return cell->to_own + (FLOW_STAGES + 1) * cell->n * cell->width;
+}
 static inline int64_t relu_flow_work(const relu_cell *cell) {
-  const int64_t work = cell->to_own + (FLOW_STAGES + 1) * cell->n * cell->width;
+  const int64_t work = relu_flow_to_hold(cell) + 3 * cell->n;
   return work > cell->work ? work : cell->work;
 }
 
@@ -68,6 +84,45 @@ BASIN_HD real relu_flow_combine(int stage, real length, real w, real g, const re
   return r_fnma(length, sum, w);
 }
 
+/* which students are held, and how they go; F(u) - F(-u) = r'u/2 */
+BASIN_HD void relu_flow_hold(const relu_cell *cell, basin_team team, real length, real *work,
+                             const real *x) {
+  const int64_t n = cell->n, width = cell->width;
+  const real *g = x + cell->at_g, *mass = work + cell->to_mass;
+  const real zero = r_set(0.0), one = r_set(1.0), inverse = one / length;
+  real *hold = work + relu_flow_to_hold(cell), norm2 = zero, bound = zero;
+  relu_measure(cell, team, x, x + cell->at_w, work);
+  for (int64_t i = 0; i < n; i++) {
+    norm2 = r_fma(mass[i], mass[i], norm2);
+    bound = bound + mass[i];
+  }
+  for (int64_t l = 0; l < cell->m; l++) bound = bound - x[cell->at_mass_v + l];
+  const real norm = r_sqrt(norm2), target = r_set(FLOW_HELD) * norm;
+  BASIN_TEAM_FOR(team, i, n) {
+    const real *u = work + cell->to_unit + i * width, *grad = g + i * width;
+    const real *residual = work + cell->to_residual;
+    real along = zero, excess = zero, across2 = zero;
+    for (int64_t k = 0; k < width; k++) {
+      along = r_fma(grad[k], u[k], along);
+      excess = r_fma(residual[k], u[k], excess);
+    }
+    for (int64_t k = 0; k < width; k++) {
+      const real across = r_fnma(along, u[k], grad[k]);
+      across2 = r_fma(across, across, across2);
+    }
+    const mask settled = m_and(r_le(mass[i], r_set(FLOW_SMALL) * norm),
+                               r_le(across2, r_set(0x1p-20) * (along * along)));
+    const mask near = m_or(settled, r_le(mass[i], target + target));
+    const mask turns = r_lt(zero, excess);
+    const real kept = target / mass[i], turn = r_select(turns, zero, target / bound);
+    const real length_kept = r_select(turns, zero - kept, r_fma(turn, along / mass[i], kept));
+    hold[i] = r_select(m_and(r_lt(zero, along), near), one, zero);
+    hold[n + i] = inverse * (one - length_kept);
+    hold[2 * n + i] = inverse * turn;
+  }
+  team_sync(team);
+}
+
 /* the squared largest e of all students; NaN where any is. norm2: sum of |w_i|^2 after the substep */
 BASIN_HD real relu_flow_error2(const relu_cell *cell, basin_team team, real length, real norm2,
                                real *work, const real *x) {
@@ -84,7 +139,9 @@ BASIN_HD real relu_flow_error2(const relu_cell *cell, basin_team team, real leng
       old2 = r_fma(w[j], w[j], old2);
       new2 = r_fma(point[j], point[j], new2);
     }
-    pull[i] = error2 / (r_max(r_max(old2, new2), least2) * r_set(cell->error * cell->error));
+    const real relative2 = error2 /
+                           (r_max(r_max(old2, new2), least2) * r_set(cell->error * cell->error));
+    pull[i] = r_select(r_lt(zero, work[relu_flow_to_hold(cell) + i]), zero, relative2);
   }
   team_sync(team);
   for (int64_t i = 0; i < cell->n; i++)
@@ -104,15 +161,21 @@ BASIN_HD real relu_flow_factor(real log_error, real old_log_error) {
    length of the next one. */
 BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real eta, real *least,
                                 real *left, real *work, real *x) {
+  static const double node[FLOW_STAGES] = {1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1};
   const int64_t size = cell->n * cell->width;
   const real zero = r_set(0.0), one = r_set(1.0);
   real *w = x + cell->at_w, *g = x + cell->at_g, *more = x + cell->states;
   real *k = work + cell->to_own, *point = k + FLOW_STAGES * size, head[RELU_HEAD];
   const mask open = r_lt(zero, *left);
   const real kept = more[FLOW_LENGTH], length = r_min(kept, *left);
+  relu_flow_hold(cell, team, length, work, x);
   for (int s = 0; s < FLOW_STAGES; s++) {
     BASIN_TEAM_FOR(team, j, size) {
-      point[j] = relu_floor(relu_flow_combine(s, length, w[j], g[j], k + j, size));
+      const real *hold = work + relu_flow_to_hold(cell) + j / cell->width;
+      const real along = r_fma(hold[cell->n], w[j], hold[2 * cell->n] * g[j]);
+      const real held = r_fnma(r_set(node[s]) * length, along, w[j]);
+      const real free = relu_flow_combine(s, length, w[j], g[j], k + j, size);
+      point[j] = relu_floor(r_select(r_lt(zero, hold[0]), held, free));
     }
     team_sync(team);
     relu_gradient(cell, team, x, point, 0, work, k + s * size, head);
@@ -150,9 +213,13 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real eta
 /* one step: the flow for a time eta */
 BASIN_HD void relu_flow_step(const relu_cell *cell, basin_team team, real eta, real *work,
                              real *x) {
+  const real most = r_set(FLOW_LEAST_MAX) * eta;
   real least = r_set(FLOW_LEAST) * eta, left = eta;
   team_sync(team);
-  while (m_any(r_lt(r_set(0.0), left))) relu_flow_substep(cell, team, eta, &least, &left, work, x);
+  for (int64_t tries = 1; m_any(r_lt(r_set(0.0), left)); tries++) {
+    relu_flow_substep(cell, team, eta, &least, &left, work, x);
+    if (tries % FLOW_TRIES == 0) least = r_min(least + least, most);
+  }
   relu_refresh(cell, team, work, x);
 }
 

@@ -50,6 +50,25 @@ P
 
 # ---- what is said ----
 
+sed '/^  bat:/d' fixed.yaml >whole.yaml
+check "stationary points" run whole.yaml --backend cpu -o stationary.h5 --set stop.at_gradient=0.01
+"$basin" summary stationary.h5 >stationary.txt
+check "in a column of their own of the summary, beside the spurious ones, where there are any" /usr/bin/python3 - <<'P'
+import h5py, re
+f = h5py.File('stationary.h5')
+value = dict(zip(f['outcome'].attrs['flag_meanings'].decode().split(), f['outcome'].attrs['flag_values']))
+lines = open('stationary.txt').read().splitlines()
+head = next(l for l in lines if l.startswith('cell'))
+assert re.search('spurious  stationary  unresolved', head)
+rows = [l for l in lines if ']' in l]
+assert len(rows) == f['outcome'].shape[0]
+for cell, row in enumerate(rows):
+    told = row.split(']')[1].split()[:4]
+    for name, number in zip(('spurious', 'stationary', 'unresolved', 'diverged'), told):
+        assert int(number) == (f['outcome'][cell] == value[name]).sum(), (cell, name)
+assert 0 < (f['outcome'][:] == value['stationary']).sum() < f['outcome'].size
+P
+expect 0 'spurious  unresolved' "$basin" summary one.h5
 expect 0 'at most [0-9.]+ MB of memory' "$basin" run fixed.yaml --dry-run --backend cpu
 expect 2 'needs .* of memory, this machine has .*smaller data sets' run fixed.yaml --backend cpu --set 'grid={n: [4e9]}' -o none.h5
 expect 2 'gradient.sampled.sampler goes with fresh inputs.*leave it out' run fixed.yaml -o none.h5 --set 'gradient.sampled.sampler=direct'

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# e2e_model.sh: a model is added by one header. The example of README.md, in a copy of the sources.
+# e2e_model.sh: a model is added by one header, and taken away with it. The example of README.md, in a copy of the sources.
 . "$(dirname "$0")/shell.sh"
 cp -r "$here"/{Makefile,host,include,cuda} .
 cp "$here/tests/doublewell.h" include/models/
+rm include/models/{relu_sum,resnet}.h
 check "it builds" sh -c "make -s -j$(nproc) > log 2>&1 || { tail log; false; }"
 basin=$work/build/basin
 cat > well.yaml <<'Y'
@@ -16,6 +17,7 @@ schedule: [{eta: 0.05}]
 record: {trials: 5, steps: {log: 20}, parameters: true}
 Y
 expect 0 '^doublewell: a tilted double well' "$basin" models
+expect 2 'resnet' "$basin" models resnet
 expect 0 'tilt .*default 0.1' "$basin" models doublewell
 expect 0 'no sampled form to compare with' "$basin" verify doublewell
 expect 2 'record.estimate: model doublewell has no sampled form' \

@@ -31,6 +31,23 @@ static const char experiment_text[] =
     "stop: {max_steps: 700}\n"
     "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
 
+/* states that are arrays: the neuron, by every dynamics it has */
+static const char neuron_text[] =
+    "model: relu_sum\n"
+    "trials: 250\n"
+    "parameters: {d: 5, n: 3}\n"
+    "teacher: {v: {head: [0.6, 0.8]}}\n"
+    "init: {w: {normal: 0.3}}\n"
+    "schedule: [{steps: 13, eta: 0.02}, {eta: 0.3}]\n"
+    "variants:\n"
+    "  span: {}\n"
+    "  full: {parameters: {d: 5, n: 3, span: 0}}\n"
+    "  flow: {method: gradient_flow}\n"
+    "  direct: {gradient: {sampled: {inputs: 2, sampler: direct}}}\n"
+    "  wishart: {gradient: {sampled: {inputs: 2, sampler: projected}}}\n"
+    "stop: {at: 1e-4, max_steps: 300}\n"
+    "record: {trials: 250, steps: [0, 1, 13, 50, 300], parameters: true}\n";
+
 static char folder[] = "/tmp/basin-test-run-XXXXXX";
 
 static int make_folder(void **unused) {
@@ -45,13 +62,15 @@ static int remove_folder(void **unused) {
   return system(command);
 }
 
-static basin_experiment *experiment_with(const char *const *set, int sets) {
+static basin_experiment *experiment_of(const char *text, const char *const *set, int sets) {
   basin_experiment *e = NULL;
   basin_error error;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   sets, &e, &error),
+  assert_ok(basin_experiment_parse("t.yaml", text, (int64_t)strlen(text), set, sets, &e, &error),
             error);
   return e;
+}
+static basin_experiment *experiment_with(const char *const *set, int sets) {
+  return experiment_of(experiment_text, set, sets);
 }
 
 /* run into a file and return its bytes */
@@ -74,11 +93,11 @@ static char *run(const basin_experiment *e, const char *isa, int threads, int64_
 
 /* both rules, every part size, thread count and instruction set: one file */
 static void same_bits(void **unused) {
-  static const char *const rules[][1] = {{"stop.at=1e-4"}, {"trials=300"}};
+  static const char *const rules[][1] = {{"stop.at=1e-4"}, {"trials=300"}, {"trials=100"}};
   static const int64_t part_trials[] = {0, 1, 7, 64, 300};
   (void)unused;
-  for (int rule = 0; rule < 2; rule++) {
-    basin_experiment *e = experiment_with(rules[rule], 1);
+  for (int rule = 0; rule < 3; rule++) {
+    basin_experiment *e = experiment_of(rule < 2 ? experiment_text : neuron_text, rules[rule], 1);
     size_t size, other_size;
     char *bytes = run(e, "generic", 1, 0, &size);
     for (int isa = 0; isa <= basin_cpu_isa(NULL); isa++)
@@ -155,11 +174,12 @@ static void assert_same_part(const basin_experiment *e, int64_t cell, const basi
 static void paused_and_resumed(void **unused) {
   static const char *const rules[][3] = {
       {"stop.max_steps=9000", "record.trials=250", "stop.at=1e-9"},
-      {"stop.max_steps=9000", "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"}};
+      {"stop.max_steps=9000", "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"},
+      {"stop.max_steps=3000", "record.trials=250", "stop.at=1e-7"}};
   const int isas = basin_cpu_isa(NULL) + 1;
   (void)unused;
-  for (int rule = 0; rule < 2; rule++) {
-    basin_experiment *e = experiment_with(rules[rule], 3);
+  for (int rule = 0; rule < 3; rule++) {
+    basin_experiment *e = experiment_of(rule < 2 ? experiment_text : neuron_text, rules[rule], 3);
     int index[64], pauses = 0, flights = 0;
     for (int64_t cell = 0; cell < e->cells; cell++) {
       basin_job job;
