@@ -101,6 +101,25 @@ rm -f cuda.h5
 check "CUDA, other parts" run fixed.yaml --backend cuda --part-trials 9 -o cuda.h5
 check "CUDA, other parts: the same bytes" cmp cuda0.h5 cuda.h5
 
+# data sets and mini-batches larger than a tile of the device, 81 inputs at k = 400; and the rule of the risk's gradient
+near() {
+  local what=$1
+  shift
+  rm -f near_cpu.h5 near_cuda.h5
+  check "$what by the CPU" run fixed.yaml --backend cpu "$@" -o near_cpu.h5
+  check "$what by CUDA" run fixed.yaml --backend cuda "$@" -o near_cuda.h5
+  check "$what: near the CPU" /usr/bin/python3 "$here/tests/fixed_near.py" near_cpu.h5 near_cuda.h5
+}
+near "tiles" --trials 3 --set 'grid={n: [90]}' --set 'parameters={k: 400, p: 2}' --set teacher.a=0.05 --set 'schedule=[{eta: 0.001}]' \
+  --set 'variants.bat.gradient={sampled: {inputs: {fixed: n, batch: 89}}}' --set 'record={trials: 3, steps: [0, 1, 2, 3], parameters: true}' --set stop.max_steps=3
+near "at_gradient" --set 'grid={n: [3, 20]}' --set 'stop={at_gradient: 0.02, max_steps: 60}' --set 'schedule=[{eta: 0.05}]' \
+  --set 'variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}, cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}}'
+check "at_gradient: trials end so, at times of their own" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File('near_cuda.h5')
+assert (f['outcome'][:] == 3).sum() > 50 and len(np.unique(f['steps'][:])) > 10
+P
+
 # interrupted, and continued; with mini-batches by the other backend too
 long=(fixed.yaml --set stop.max_steps=300 --set stop.at=1e-30)
 for variant in 'res' 'bat'; do

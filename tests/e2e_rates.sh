@@ -33,6 +33,17 @@ check "one cell is that cell" sh -c "'$basin' rates r.h5 --json --cell 3 | jq '.
   jq '.cells[3]' rates.json | cmp - one.json"
 expect 0 '^ +1  one +9 +20 .* exponential ' "$basin" rates r.h5
 expect 0 'trials of [0-9] cells did not all end alike: --outcome global' "$basin" rates r.h5
+"$basin" rates r.h5 > rates.txt
+check "the table has the same numbers" /usr/bin/python3 - <<'P'
+import json
+rows = [line for line in open("rates.txt") if line.split()[:1] and line.split()[0].isdigit() and " to " in line]
+cells = json.load(open("rates.json"))["cells"]
+assert len(rows) == len(cells) == 6
+for row, c in zip(rows, cells):
+    intervals = ["{value:.5g} [{low:.5g}, {high:.5g}]".format(**c[what]) for what in ("slope", "rate", "local_slope")]
+    wanted = [c["trials"], "{:.6g} to {:.6g}".format(*c["window"]), *intervals[:2], c["better"], intervals[2]]
+    assert row.split()[3:] == " ".join(map(str, wanted)).split(), (row, wanted)
+P
 "$basin" rates r.h5 --json --outcome global > global.json
 "$basin" rates r.h5 --json --from 2 --to 30 --observable phi > phi.json
 

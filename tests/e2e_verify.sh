@@ -32,6 +32,28 @@ check "states of every kind" jq -e '
   ([.[] | select(.drawn)] | length) > 15 and ([.[] | select(.drawn | not)] | length) > 15 and
   ([.[] | select(.span == 0)] | length) > 15 and ([.[] | select(.span == 1)] | length) > 15' sums.json
 
+# the p of every kind of comparison is uniform, degrees of freedom are neither too few nor too many, and hardly a norm is
+# left out as noise: what is judged too mildly would find nothing. False alarms below 1e-6 each, and the seed is fixed.
+"$basin" verify --json --states 600 --inputs 16384 --seed 12 > many.json
+check "as many p as there should be are small, and large" /usr/bin/python3 - <<'P'
+import json, math
+for model in json.load(open('many.json'))['models']:
+    compared = [c for state in model['states'] for c in state['comparisons']]
+    gradients = [c for c in compared if c['quantity'] == 'gradient']
+    for quantity in {c['quantity'] for c in compared}:
+        p = sorted(c['p'] for c in compared if c['quantity'] == quantity and c['p'] is not None)
+        n = len(p)
+        assert n > (150 if quantity == 'norm_grad_v' else 580), (model['model'], quantity, n)
+        distance = max(max((i + 1) / n - x, x - i / n) for i, x in enumerate(p))
+        assert distance * math.sqrt(n) < 2.7, (model['model'], quantity, distance)
+    freedom = sum(c['freedom'] for c in gradients)
+    total = sum(c['chi_square'] for c in gradients)
+    assert abs(total - freedom) < 5 * math.sqrt(2 * freedom), (model['model'], total, freedom)
+    loss, gradient = model['together']
+    assert loss['freedom'] == 600 and gradient['freedom'] == freedom and abs(gradient['chi_square'] / total - 1) < 1e-9
+    assert abs(loss['chi_square'] / sum(c['z'] ** 2 for c in compared if c['quantity'] == 'loss') - 1) < 1e-9
+P
+
 # the experiment of a state starts there
 for model in 0 1; do
   jq -r ".models[$model].states[2].experiment" verify.json > state.yaml

@@ -358,6 +358,44 @@ static void stationary_points(void **unused) {
   basin_experiment_free(e);
 }
 
+/* a trial ends as stationary at the first state where the squared norm of the whole risk's gradient, in long double, is
+   at most stop.at_gradient, not before and not behind it */
+static void stationary_gradient(void **unused) {
+  static const double least = 0.02;
+  static const char *const set[] = {
+      "grid={n: [3, 205]}", "stop={at_gradient: 0.02, max_steps: 60}", "schedule=[{eta: 0.05}]",
+      "record={trials: 70, steps: {every: 1}, parameters: true}",
+      "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}, cnn: {model: cnn, "
+      "init: {v: {sphere: 2}, a: {normal: 0.5}}}}"};
+  basin_experiment *e = parse(set, 5);
+  int ended = 0, by_a = 0, by_v = 0;
+  (void)unused;
+  for (int64_t c = 0; c < e->cells; c++) {
+    const int64_t states = basin_states(e->cell[c].model, &e->cell[c].setting);
+    reference f = reference_of(&e->cell[c]);
+    basin_part part;
+    run(e, c, &part);
+    for (int64_t trial = 0; trial < part.count; trial++)
+      for (int64_t step = 0; step <= part.steps[trial]; step++) {
+        long double grad_a[K_MAX], grad_f[P_MAX], a2 = 0, v2 = 0;
+        gradient(&f, 0, 0, 1, part.state + (trial * e->times + step) * states, grad_a, grad_f);
+        for (int64_t j = 0; j < f.k; j++) a2 += grad_a[j] * grad_a[j];
+        for (int64_t q = 0; q < f.p; q++) v2 += grad_f[q] * grad_f[q];
+        const int ends = step == part.steps[trial] && part.outcome[trial] == BASIN_STATIONARY;
+        if (ends) assert_within((double)(a2 + v2), 0, least * (1 + 1e-9));
+        else assert_within((double)(a2 + v2), least * (1 - 1e-9), INFINITY);
+        ended += ends;
+        by_a += !ends && a2 > least && v2 < least / 4; /* each of them keeps some from ending */
+        by_v += !ends && v2 > least && a2 < least / 4;
+      }
+    basin_part_free(&part);
+    reference_free(&f);
+  }
+  if (ended < 40 || by_a < 40 || by_v < 40)
+    fail_msg("%d ended, %d states go on by a and %d by v", ended, by_a, by_v);
+  basin_experiment_free(e);
+}
+
 static void expect_refused(const char *set, const char *text) {
   const char *const one[] = {set};
   basin_experiment *e = NULL;
@@ -382,9 +420,13 @@ static void refusals(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(steps_match_reference), cmocka_unit_test(same_bits),
-      cmocka_unit_test(pauses_change_nothing), cmocka_unit_test(unbiased),
-      cmocka_unit_test(stationary_points),     cmocka_unit_test(refusals),
+      cmocka_unit_test(steps_match_reference),
+      cmocka_unit_test(same_bits),
+      cmocka_unit_test(pauses_change_nothing),
+      cmocka_unit_test(unbiased),
+      cmocka_unit_test(stationary_points),
+      cmocka_unit_test(stationary_gradient),
+      cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,26 @@ static void exact_laws(void **unused) {
   assert_within(r.slope.high, -2.99, -2.65);
   assert_within(r.power_residual, 0, 1e-9);
   assert_true(r.exponential_residual > 0.1);
+  /* both are roots of the mean square over all points: of trials of other constants, the same of each */
+  for (int i = 0; i < TRIALS; i++)
+    for (int j = 0; j < TIMES; j++)
+      value[0][i][j] = flow_time(j) > 0 ? exp(i) * pow(flow_time(j), -3) : 10;
+  double x[TIMES], y[TIMES];
+  int points = 0;
+  for (int j = 0; j < TIMES; j++)
+    if (flow_time(j) >= r.from) x[points] = flow_time(j), y[points++] = -3 * log(flow_time(j));
+  basin_line line;
+  assert_true(basin_line_fit(x, y, points, &line));
+  const double residual = rates_of(0).exponential_residual, want = sqrt(line.residual / points);
+  assert_within(residual / want, 1 - 1e-9, 1 + 1e-9);
+  for (int i = 0; i < TRIALS; i++)
+    for (int j = 0; j < TIMES; j++) value[0][i][j] = exp(-3e-3 * flow_time(j));
+  for (int j = 0; j < points; j++) y[j] = -3e-3 * x[j], x[j] = log(x[j]);
+  assert_true(basin_line_fit(x, y, points, &line));
+  r = rates_with(0, &(basin_rates_options){.from = r.from, .to = r.to});
+  assert_within(r.power_residual / sqrt(line.residual / points), 1 - 1e-9, 1 + 1e-9);
+  put_laws();
+  r = rates_of(0);
   /* the last decade, both ends in it: eta t from 500 to 5000 */
   assert_within(r.to, flow_time(TIMES - 1), flow_time(TIMES - 1));
   assert_within(r.from, r.to / 10, r.to / 10);
@@ -285,6 +305,13 @@ static void ends(void **unused) {
   const basin_rates half = rates_of(0);
   assert_within(half.to, flow_time(9), flow_time(9));
   assert_int_equal(half.trials, TRIALS - 1);
+  /* three records are enough to decide on it, and for a line */
+  put_laws();
+  for (int i = 0; i < TRIALS; i++)
+    for (int j = 4; j < TIMES; j++) value[0][i][j] = NAN;
+  const basin_rates three = rates_of(0);
+  assert_within(three.to, flow_time(3), flow_time(3));
+  assert_int_equal(three.trials, TRIALS);
 }
 
 static void one_trial(void **unused) {

@@ -8,6 +8,7 @@
  */
 #include "samples.h"
 #include "models/relu_sum.h"
+#include "statistics.h"
 
 enum { TRIALS = 2000, STUDENTS = 4, TEACHERS = 2, WIDE = 64 };
 
@@ -550,6 +551,32 @@ static void approaches_population(void **unused) {
   }
 }
 
+/* Chi-square numbers of f degrees of freedom: x^s has the mean 2^s Gamma(f/2 + s) / Gamma(f/2), and its distribution
+   function is that of statistics.h. A million draws see what a sampler that is a little wrong does to the tails. */
+static void chi_squares(void **unused) {
+  enum { DRAWS = 1000000, CUTS = 6 };
+  static const int freedoms[] = {1, 2, 3, 4, 5, 8, 60};
+  static const double powers[] = {0.5, 1, 2, 3};
+  (void)unused;
+  for (int which = 0; which < 7; which++) {
+    const int f = freedoms[which];
+    mean power[4] = {{0, 0, 0}}, below[CUTS] = {{0, 0, 0}};
+    for (uint64_t draw = 0; draw < DRAWS; draw++) {
+      const double x = basin_chi_square(77, BASIN_STREAM_CHI, f, draw / 100, draw % 100, 4096);
+      for (int s = 0; s < 4; s++) add(&power[s], pow(x, powers[s]));
+      for (int i = 0; i < CUTS; i++) add(&below[i], x <= f * (0.1 + 0.5 * i));
+    }
+    for (int s = 0; s < 4; s++) {
+      const double want = exp(powers[s] * log(2) + lgamma(0.5 * f + powers[s]) - lgamma(0.5 * f));
+      assert_within((power[s].sum / DRAWS - want) / sqrt(error2(&power[s])), -5.5, 5.5);
+    }
+    for (int i = 0; i < CUTS; i++) {
+      const double want = 1 - basin_chi_square_tail(f * (0.1 + 0.5 * i), f);
+      assert_within((below[i].sum / DRAWS - want) / sqrt(error2(&below[i]) + 1e-15), -5.5, 5.5);
+    }
+  }
+}
+
 /* T T' is a Wishart matrix, also where T is trapezoidal: E W_ij = f d_ij, d the unit matrix, and
    E W_ij W_kl = f^2 d_ij d_kl + f (d_ik d_jl + d_il d_jk) */
 static void wishart(void **unused) {
@@ -652,6 +679,7 @@ static void refusals(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(step_matches_reference),
+      cmocka_unit_test(chi_squares),
       cmocka_unit_test(wishart),
       cmocka_unit_test(alike),
       cmocka_unit_test(unbiased),

@@ -239,6 +239,89 @@ static void closed_forms(void **unused) {
   }
 }
 
+/* ---- tests: observables ---- */
+
+/* in binary128 from their definitions: [RELU_OBSERVED], NaN for what several teachers do not have */
+static void exact_observe(const exact *e, double *out) {
+  const int n = e->n, m = e->m, d = e->d;
+  const quad *v = e->u, *w = e->u + m * d, v2 = exact_dot(v, v, d);
+  quad z[64], h = sqrtq(v2), farthest = 0, longest = 0, shortest = 1e30, all = 0, kappa = 0;
+  for (int i = 0; i < n; i++) {
+    const quad *own = w + i * d, along = exact_dot(own, v, d),
+               length = sqrtq(exact_dot(own, own, d));
+    quad nearest = pi;
+    for (int l = 0; l < m; l++) nearest = fminq(nearest, exact_angle(own, v + l * d, d));
+    farthest = fmaxq(farthest, nearest);
+    longest = fmaxq(longest, length);
+    shortest = fminq(shortest, length);
+    h -= along / sqrtq(v2);
+    for (int k = 0; k < d; k++) z[i * d + k] = own[k] - along / v2 * v[k];
+  }
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < i; j++) {
+      quad distance2 = 0;
+      for (int k = 0; k < d; k++)
+        distance2 += (z[i * d + k] - z[j * d + k]) * (z[i * d + k] - z[j * d + k]);
+      all += sqrtq(distance2);
+      kappa = fmaxq(kappa, exact_angle(z + i * d, z + j * d, d));
+    }
+  out[RELU_OBSERVE_theta_max] = (double)farthest;
+  out[RELU_OBSERVE_norm_w_max] = (double)longest;
+  out[RELU_OBSERVE_norm_w_min] = (double)shortest;
+  out[RELU_OBSERVE_H] = m > 1 ? NAN : (double)h;
+  out[RELU_OBSERVE_Z] = m > 1 ? NAN : (double)all;
+  out[RELU_OBSERVE_kappa_max] = m > 1 ? NAN : (double)kappa;
+}
+
+/* every observable of random students, also of those that look away from every teacher; the extreme student and the
+   extreme pair in any place */
+static void observables(void **unused) {
+  static const int which[] = {RELU_OBSERVE_H,          RELU_OBSERVE_theta_max,
+                              RELU_OBSERVE_norm_w_max, RELU_OBSERVE_norm_w_min,
+                              RELU_OBSERVE_Z,          RELU_OBSERVE_kappa_max};
+  uint64_t state = 29;
+  int obtuse = 0;
+  (void)unused;
+  for (int round = 0; round < 80; round++) {
+    const int n = 1 + round % 5, m = 1 + round / 5 % 2, d = 3 + round % 3;
+    problem p = make_problem(n, m, d, round % 4 != 0);
+    double want[RELU_OBSERVED];
+    fill(p.v, m * d, 1, &state);
+    fill(p.w, n * d, 1, &state);
+    open_problem(&p, 0);
+    exact e = exact_of(p.v, p.w, n, m, d);
+    exact_observe(&e, want);
+    obtuse += want[RELU_OBSERVE_theta_max] > 2;
+    for (size_t o = 0; o < sizeof which / sizeof *which; o++) {
+      const double got = observed(&p, which[o]);
+      if (isnan(want[which[o]])) assert_true(isnan(got));
+      else assert_within(got - want[which[o]], -1e-13, 1e-13);
+    }
+    exact_free(&e);
+    close_problem(&p);
+  }
+  assert_within(obtuse, 10, 70);
+}
+
+/* students as small as they start are no zeros: their directions count, down to lengths of 1e-140 */
+static void tiny_students(void **unused) {
+  uint64_t state = 31;
+  (void)unused;
+  for (int round = 0; round < 40; round++) {
+    const int n = 1 + round % 3, d = 4;
+    problem p = make_problem(n, 1, d, round % 2);
+    double g[16];
+    fill(p.v, d, 1, &state);
+    fill(p.w, n * d, pow(10, -3.5 * (1 + round)), &state);
+    open_problem(&p, 0);
+    full_gradient(&p, 0, g);
+    exact e = exact_of(p.v, p.w, n, 1, d);
+    for (int j = 0; j < n * d; j++) assert_within(g[j] - (double)e.by[j], -1e-13, 1e-13);
+    exact_free(&e);
+    close_problem(&p);
+  }
+}
+
 /* means over 4e6 Gaussian inputs of the loss and of every entry of the gradient: z-scores */
 static void monte_carlo(void **unused) {
   enum { N = 3, M = 2, D = 4, INPUTS = 4000000 };
@@ -693,6 +776,39 @@ static void flow_is_limit(void **unused) {
   assert_within(far[2], 0, 1e-9);
 }
 
+/* an attempt at a substep that is not accurate enough leaves students, gradient and time as they are; repeated with
+   shorter ones it is the flow all the same, and no step is forced, whatever its time */
+static void flow_rejects(void **unused) {
+  enum { N = 3, D = 5 };
+  (void)unused;
+  for (int i = 0; i < 3; i++) {
+    const double time = pow(10, -2 * i), long_one = 100;
+    problem p = make_flow(N, D, 1e-10), q = make_flow(N, D, 1e-14);
+    double got[N * D], want[N * D], left = long_one, least = FLOW_LEAST * long_one;
+    open_problem(&p, 2);
+    open_problem(&q, 2);
+    const size_t students = (size_t)(N * p.cell.width) * sizeof *got;
+    double *w = p.x + p.cell.at_w, *g = p.x + p.cell.at_g, kept[2][N * D];
+    memcpy(kept[0], w, students);
+    memcpy(kept[1], g, students);
+    p.x[p.cell.states + FLOW_LENGTH] = long_one;
+    relu_flow_substep(&p.cell, basin_alone, long_one, &least, &left, p.work, p.x);
+    assert_true(left == long_one && least == FLOW_LEAST * long_one);
+    assert_true(p.x[p.cell.states + FLOW_LENGTH] <= long_one / 2);
+    assert_memory_equal(w, kept[0], students);
+    assert_memory_equal(g, kept[1], students);
+    p.x[p.cell.states + FLOW_LENGTH] = long_one;
+    flow(&p, time, 3);
+    flow(&q, time, 3);
+    full(&p, 2, got);
+    full(&q, 2, want);
+    for (int j = 0; j < N * D; j++) assert_within(got[j] - want[j], -1e-9, 1e-9);
+    assert_true(observed(&p, RELU_OBSERVE_forced_substeps) == 0);
+    close_problem(&p);
+    close_problem(&q);
+  }
+}
+
 /* n = 1 falls as e^-t, more students as t^-3 */
 static void flow_rates(void **unused) {
   problem p = make_flow(1, 5, 1e-12);
@@ -823,6 +939,36 @@ static void starts(void **unused) {
     assert_within(sum2, -1e-13, 1e-13);
     close_problem(&p);
   }
+}
+
+/* rows of a ball have radii of their own: |w_i|^d is uniform, and independent of the others' and of the teachers' */
+static void balls(void **unused) {
+  enum { N = 3, M = 2, D = 5, TRIALS = 2000 };
+  double sum[N + M] = {0}, product[N + M][N + M] = {{0}};
+  (void)unused;
+  problem p = make_problem(N, M, D, 1);
+  p.teacher = (basin_vector){BASIN_BALL, M, D, 2, NULL};
+  p.initial = (basin_vector){BASIN_BALL, N, D, 0.3, NULL};
+  open_problem(&p, 0);
+  for (uint64_t trial = 0; trial < TRIALS; trial++) {
+    double u[N + M];
+    relu_start(&p.cell, p.data, basin_alone, trial, p.work, p.x);
+    for (int a = 0; a < N + M; a++) {
+      const double *w = p.x + p.cell.at_w + a * p.cell.width;
+      double length2 = 0;
+      for (int64_t k = 0; k < p.cell.width && a < N; k++) length2 += w[k] * w[k];
+      const double length = a < N ? sqrt(length2) / 0.3 : -p.x[p.cell.at_mass_v + a - N] / 2;
+      u[a] = pow(length, D) - 0.5;
+      sum[a] += u[a];
+      for (int b = 0; b <= a; b++) product[a][b] += u[a] * u[b];
+    }
+  }
+  for (int a = 0; a < N + M; a++) {
+    assert_within(sum[a] / sqrt(TRIALS / 12.0), -5.5, 5.5);
+    assert_within((product[a][a] - TRIALS / 12.0) / sqrt(TRIALS / 180.0), -5.5, 5.5);
+    for (int b = 0; b < a; b++) assert_within(product[a][b] / sqrt(TRIALS / 144.0), -5.5, 5.5);
+  }
+  close_problem(&p);
 }
 
 /* at w_i = 0 the gradient is r / 2, the others' as if it were not there; nothing is lost */
@@ -963,6 +1109,21 @@ static void vectors(void **unused) {
   basin_experiment_free(e);
 }
 
+/* what a substep of gradient flow may be wrong by: as given, else 1e-9 */
+static void flow_error(void **unused) {
+  static const char *const set[] = {"method=gradient_flow",
+                                    "method={gradient_flow: {error: 1e-5}}"};
+  (void)unused;
+  for (int given = 0; given < 2; given++) {
+    basin_experiment *e = parse(set + given, 1);
+    for (int64_t c = 0; c < e->cells; c++) {
+      assert_int_equal(e->cell[c].setting.gradient.dynamics, BASIN_FLOW);
+      assert_true(e->cell[c].setting.gradient.error == (given ? 1e-5 : 1e-9));
+    }
+    basin_experiment_free(e);
+  }
+}
+
 /* a teacher that is zero, or rows that no stream has numbers for, are refused */
 static void refused(void **unused) {
   static const char *const bad[][2] = {{"teacher.v=0", "must not be zero"},
@@ -982,19 +1143,37 @@ static void refused(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(flow_toy_2),    cmocka_unit_test(flow_order),
-      cmocka_unit_test(flow_is_limit), cmocka_unit_test(flow_rates),
-      cmocka_unit_test(flow_kink),     cmocka_unit_test(flow_held),
-      cmocka_unit_test(flow_let_go),   cmocka_unit_test(small_angles),
-      cmocka_unit_test(closed_forms),  cmocka_unit_test(monte_carlo),
-      cmocka_unit_test(small_losses),  cmocka_unit_test(small_losses_full),
-      cmocka_unit_test(late_run),      cmocka_unit_test(long_run),
-      cmocka_unit_test(span_is_full),  cmocka_unit_test(rotation),
-      cmocka_unit_test(toy_1),         cmocka_unit_test(toy_2),
-      cmocka_unit_test(toy_3),         cmocka_unit_test(slope),
-      cmocka_unit_test(starts),        cmocka_unit_test(zero_student),
-      cmocka_unit_test(outcomes),      cmocka_unit_test(same_bits),
-      cmocka_unit_test(vectors),       cmocka_unit_test(refused),
+      cmocka_unit_test(flow_toy_2),
+      cmocka_unit_test(flow_order),
+      cmocka_unit_test(flow_rejects),
+      cmocka_unit_test(flow_is_limit),
+      cmocka_unit_test(flow_rates),
+      cmocka_unit_test(flow_kink),
+      cmocka_unit_test(flow_held),
+      cmocka_unit_test(flow_let_go),
+      cmocka_unit_test(small_angles),
+      cmocka_unit_test(closed_forms),
+      cmocka_unit_test(observables),
+      cmocka_unit_test(tiny_students),
+      cmocka_unit_test(monte_carlo),
+      cmocka_unit_test(small_losses),
+      cmocka_unit_test(small_losses_full),
+      cmocka_unit_test(late_run),
+      cmocka_unit_test(long_run),
+      cmocka_unit_test(span_is_full),
+      cmocka_unit_test(rotation),
+      cmocka_unit_test(toy_1),
+      cmocka_unit_test(toy_2),
+      cmocka_unit_test(toy_3),
+      cmocka_unit_test(slope),
+      cmocka_unit_test(starts),
+      cmocka_unit_test(balls),
+      cmocka_unit_test(zero_student),
+      cmocka_unit_test(outcomes),
+      cmocka_unit_test(same_bits),
+      cmocka_unit_test(vectors),
+      cmocka_unit_test(flow_error),
+      cmocka_unit_test(refused),
   };
   return cmocka_run_group_tests_name("relu_sum", tests, NULL, NULL);
 }

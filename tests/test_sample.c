@@ -490,6 +490,46 @@ static void some_sums(void **unused) {
 
 /* ---- parts ---- */
 
+/* The estimates of a part are those at the states of its own trials, on inputs of the trial's own and of the recorded
+   step: any two of them are independent. */
+static void addressed(void **unused) {
+  enum { FIRST = 2, COUNT = 1 };
+  (void)unused;
+  for (int text = 0; text < 2; text++) {
+    basin_experiment *e = test_parse(texts[text], NULL, 0);
+    for (int64_t c = 0; c < e->cells; c += 7) {
+      const basin_setting *setting = &e->cell[c].setting;
+      int index[64];
+      basin_watch calm = {0};
+      basin_part part;
+      basin_error error;
+      basin_job job;
+      basin_part_job(e, c, FIRST, COUNT, index, index + e->finals, &job);
+      assert_ok(basin_part_allocate(&job, &part, &error), error);
+      run_trials(&job, &part);
+      assert_ok(basin_measure_part(e, 0, &job, &part, &calm, &error), error);
+      const int64_t rows = part.recorded * job.times, states = basin_states(job.model, setting);
+      assert_int_equal(part.recorded, COUNT);
+      for (int64_t t = 0; t < rows && !isnan(part.record[t]); t++) {
+        double vectors[SIZE];
+        basin_measured want[QUANTITIES];
+        assert_int_equal(job.model->some_vectors(setting, FIRST, part.state + t * states, vectors),
+                         BASIN_OK);
+        assert_ok(basin_measure(job.model, 0, setting, vectors, FIRST, job.time[t], job.inputs,
+                                want, NULL, &error),
+                  error);
+        for (int i = 0; i < e->estimates; i++) {
+          assert_memory_equal(part.estimate + 2 * i * rows + t, &want[i].value, sizeof(double));
+          assert_memory_equal(part.estimate + (2 * i + 1) * rows + t, &want[i].error,
+                              sizeof(double));
+        }
+      }
+      basin_part_free(&part);
+    }
+    basin_experiment_free(e);
+  }
+}
+
 /* asked to stop after every estimate, saved and taken up again: the same part; and nothing behind a trial's end */
 static void interrupt(const char *text) {
   char folder[] = "/tmp/basin-test-sample-XXXXXX";
@@ -604,6 +644,7 @@ int main(void) {
       cmocka_unit_test(same_bits),
       cmocka_unit_test(some_vectors),
       cmocka_unit_test(some_sums),
+      cmocka_unit_test(addressed),
       cmocka_unit_test(interrupted),
       cmocka_unit_test(mistakes),
   };
