@@ -304,10 +304,11 @@ static basin_status read_fixed(basin_scope *scope, const basin_node *inputs, bas
 }
 
 /* the rule for stationary points asks for the gradient of the whole risk */
-static basin_status check_stop(const basin_node *stop, const basin_cell *cell, basin_error *error) {
-  const basin_gradient *g = &cell->setting.gradient;
-  if (!(cell->setting.stop.tolerance_gradient > 0) || g->dynamics == BASIN_POPULATION ||
-      (g->dynamics == BASIN_FIXED && !g->batch))
+static basin_status check_stop(const basin_node *stop, const basin_node *gradient,
+                               const basin_cell *cell, basin_error *error) {
+  const basin_node *inputs = basin_node_get(basin_node_get(gradient, "sampled"), "inputs");
+  const int fixed = inputs && inputs->kind == BASIN_MAPPING; /* of infinitely many inputs, too */
+  if (!(cell->setting.stop.tolerance_gradient > 0) || (fixed && !cell->setting.gradient.batch))
     return BASIN_OK;
   return basin_fail_at(error, basin_node_get(stop, "at_gradient")->place,
                        "stop.at_gradient goes with a fixed data set, all of it at every step");
@@ -440,10 +441,13 @@ static uint64_t identify(const basin_experiment *experiment, const basin_cell *c
 
 /* where the model's own check points to: a key like "teacher.v" */
 static basin_status check_model(const basin_node *teacher, const basin_node *init,
-                                const basin_cell *cell, basin_error *error) {
+                                const basin_node *stop, const basin_cell *cell,
+                                basin_error *error) {
   const char *where = NULL, *why = cell->model->check(&cell->setting, &where);
   if (!why) return BASIN_OK;
-  const basin_node *group = !strncmp(where, "teacher.", 8) ? teacher : init;
+  const basin_node *group = !strncmp(where, "teacher.", 8) ? teacher
+                            : !strncmp(where, "stop.", 5)  ? stop
+                                                           : init;
   const basin_node *node = basin_node_get(group, strchr(where, '.') + 1);
   return basin_fail_at(error, node ? node->place : group->place, "%s: %s", where, why);
 }
@@ -456,7 +460,7 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   (basin_node_get(variant, key) ? basin_node_get(variant, key) : basin_node_get(file, key))
   const basin_place place = variant ? variant->place : file->place;
   const basin_node *model = PICK("model"), *gradient = PICK("gradient"), *teacher = PICK("teacher"),
-                   *init = PICK("init"), *method = PICK("method");
+                   *init = PICK("init"), *method = PICK("method"), *stop = PICK("stop");
   if (!model) return basin_fail_at(error, place, "key `model` is missing");
   if (model->kind != BASIN_SCALAR || !(cell->model = basin_model_find(model->text))) {
     int count;
@@ -495,9 +499,9 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
     status = read_vectors(&scope, init, place, "init", cell->model->initial, cell->model->initials,
                           1, cell, initial, error);
   if (!status) status = read_schedule(&scope, PICK("schedule"), place, cell, error);
-  if (!status) status = read_stop(&scope, PICK("stop"), cell, error);
+  if (!status) status = read_stop(&scope, stop, cell, error);
   if (!status) status = read_gradient(&scope, gradient, cell, error);
-  if (!status) status = check_stop(PICK("stop"), cell, error);
+  if (!status) status = check_stop(stop, gradient, cell, error);
   if (!status) status = read_method(&scope, method, cell, error);
   if (!status) status = read_on_divergence(PICK("on_divergence"), cell, error);
   if (status) return status;
@@ -508,7 +512,7 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   cell->setting.initial = initial;
   cell->identity = identify(experiment, cell);
   cell->setting.key = basin_key(experiment->seed, cell->identity);
-  status = check_model(teacher, init, cell, error);
+  status = check_model(teacher, init, stop, cell, error);
   return status ? status : check_gradient(place, gradient, cell, error);
 }
 

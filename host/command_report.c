@@ -36,7 +36,7 @@ static void summary_csv(const basin_table *t) {
   for (int p = 0; p < t->cell[0].parameters; p++) printf(",%s", t->cell[0].parameter_name[p]);
   printf(",trials");
   for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%s", basin_outcome_name(o));
-  printf(",success,low,high,steps_median,steps_mean,steps_max\n");
+  printf(",success,low,high,steps_median,steps_mean,steps_max,halved\n");
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     printf("%lld,", (long long)s->index);
@@ -44,8 +44,9 @@ static void summary_csv(const basin_table *t) {
     for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
     printf(",%lld", (long long)s->trials);
     for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%lld", (long long)s->outcomes[o]);
-    printf(",%.17g,%.17g,%.17g,%.17g,%.17g,%lld\n", s->success.rate, s->success.low,
-           s->success.high, s->steps_median, s->steps_mean, (long long)s->steps_max);
+    printf(",%.17g,%.17g,%.17g,%.17g,%.17g,%lld,%lld\n", s->success.rate, s->success.low,
+           s->success.high, s->steps_median, s->steps_mean, (long long)s->steps_max,
+           (long long)(s->halved > 0 ? s->halved : 0));
   }
 }
 

@@ -75,7 +75,8 @@ static basin_status show_estimate(const basin_experiment *e, const basin_request
 static basin_status show_trial(const char *path, int64_t trial, basin_error *error) {
   basin_results *results;
   basin_summary summary;
-  int outcome = 0;
+  int outcome = 0, halvings = 0;
+  int8_t same_outcome;
   int64_t steps = 0;
   char units[32];
   basin_status status = basin_results_open(path, &results, error);
@@ -85,6 +86,7 @@ static basin_status show_trial(const char *path, int64_t trial, basin_error *err
   double *value = calloc((size_t)(times * n) + 1, sizeof *value);
   status = value ? basin_results_summary(results, 0, &summary, error) : basin_fail_memory(error);
   if (!status) status = basin_results_trial(results, 0, 0, &outcome, &steps, error);
+  if (!status) status = basin_results_trials(results, 0, 0, 1, &same_outcome, &halvings, error);
   for (int i = 0; i < n && !status; i++)
     status = basin_results_trajectory(results, 0, basin_results_observable(results, i),
                                       value + i * times, units, error);
@@ -92,8 +94,10 @@ static basin_status show_trial(const char *path, int64_t trial, basin_error *err
     printf("%s", *summary.variant ? summary.variant : "cell");
     for (int i = 0; i < summary.parameters; i++)
       printf("  %s = %.10g", summary.parameter_name[i], summary.parameter[i]);
-    printf("\ntrial %lld: %s after %lld steps\n\n%10s", (long long)trial,
-           basin_outcome_name(outcome), (long long)steps, "step");
+    printf("\ntrial %lld: %s after %lld steps", (long long)trial, basin_outcome_name(outcome),
+           (long long)steps);
+    if (halvings) printf(", with step sizes halved %d times", halvings);
+    printf("\n\n%10s", "step");
     for (int i = 0; i < n; i++) printf("  %22s", basin_results_observable(results, i));
     putchar('\n');
     int64_t rows = 0, shown = 0;

@@ -25,7 +25,7 @@ static const basin_option run_options[] = {
      "once on each device; default 32"},
     {"backend", 0, "NAME",
      "auto, cpu or cuda; default auto: cuda where a device answers and --isa is not given, else "
-     "cpu. The results do not depend on it"},
+     "cpu. The results do not depend on it, but for the last bits with fixed data sets"},
     {"devices", 0, "LIST", "numbers of the CUDA devices to use, as in 0,2; default: all"},
     {"isa", 0, "NAME",
      "generic, avx2 or avx512; default: the best of this machine. The results do not depend on it"},

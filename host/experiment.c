@@ -208,8 +208,9 @@ static basin_status read_same_draw(reader *r) {
     for (int a = 0; a < e->axes; a++)
       if (!strcmp(e->axis[a], name)) known = e->same_draw[a] = 1;
     if (!known)
-      return basin_fail_at(r->error, item->place,
-                           "same_draw: `%s` is no grid parameter, nor `variant`", name);
+      return basin_fail_at(r->error, item->place, "same_draw: `%s` is no grid parameter%s", name,
+                           !strcmp(name, "variant") ? ", and there are no variants"
+                                                    : ", nor `variant`");
   }
   return BASIN_OK;
 }

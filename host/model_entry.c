@@ -125,7 +125,9 @@ static int64_t fixed_width(const basin_setting *setting) { return MODEL(fixed_wi
 DECLARE(basin_lane_runner, RUNNER, fixed);
 #endif
 
-/* scratch of the dynamics that a setting has */
+static int64_t data_size(const basin_setting *setting) { return MODEL(data_size)(setting); }
+
+/* scratch of the dynamics that a setting has; that of a fixed data set is no lane's: host/inputs.c */
 static int64_t work_size(const basin_setting *setting) {
   switch (setting->gradient.dynamics) {
   case BASIN_POPULATION:
@@ -143,7 +145,7 @@ static int64_t work_size(const basin_setting *setting) {
     return WORK(projected, setting);
 #endif
   default:
-    return 0; /* refused when the experiment was read */
+    return 0;
   }
 }
 
@@ -250,6 +252,8 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
     .outcomes = MODEL(OUTCOMES),
     .at = MODEL(AT),
     .at_spurious = MODEL(AT_SPURIOUS),
+    .work = work_size,
+    .data_size = data_size,
     .vector_size = vector_size,
     .check = check,
     .gradient_check = gradient_check,

@@ -351,7 +351,8 @@ static void write_flow_time(basin_output *o) {
   const hsize_t size[2] = {(hsize_t)o->extent.cells, (hsize_t)o->extent.times};
   const hid_t id = create_double(
       o, "eta_t", 2, scales, size,
-      "flow time: sum of the step sizes up to the step, of the model's first where it has several",
+      "flow time: sum of the step sizes up to the step, of the model's first where it has several; "
+      "of a trial with halvings h the 2^h-th part",
       "1");
   double *row = calloc(size[1] + 1, sizeof *row);
   check(o, !row);

@@ -77,6 +77,13 @@ static double job_bytes(const basin_experiment *e, int64_t cell, int64_t first, 
   return bytes;
 }
 
+/* what a worker of the CPU simulates in: two states and the scratch, of as many trials as a vector has lanes */
+static double simulation_bytes(const basin_model *model, const basin_setting *setting) {
+  enum { LANES_MOST = 8 };
+  const double trial = 2 * (double)basin_states(model, setting) + (double)model->work(setting);
+  return 8 * (LANES_MOST * trial + (double)model->data_size(setting));
+}
+
 static int descending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return x < y ? 1 : x > y ? -1 : 0;
@@ -102,12 +109,14 @@ static void estimate(const basin_experiment *e, int64_t part_trials, const basin
                      const int64_t *target, basin_estimate *out) {
   const int workers = backend->workers;
   const basin_extent extent = basin_store_extent(e, target);
-  double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0;
+  double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0, simulating = 0;
   *out = (basin_estimate){.cells = e->cells};
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
     for (int i = 0; i < e->cell[c].model->teachers; i++)
       vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
+    if (strcmp(backend->name, "cuda") != 0)
+      simulating = fmax(simulating, simulation_bytes(e->cell[c].model, s));
     if (e->inputs) measuring = fmax(measuring, basin_measure_bytes(e->cell[c].model, s));
     out->trials += target[c];
     for (int64_t first = 0; first < target[c];) {
@@ -121,8 +130,8 @@ static void estimate(const basin_experiment *e, int64_t part_trials, const basin
       first += size * alike;
     }
   }
-  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) + measuring * workers +
-                      inputs_bytes(e, backend);
+  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) +
+                      (measuring + simulating) * workers + inputs_bytes(e, backend);
   out->disk_bytes = parts_bytes + basin_output_bytes(e, &extent);
 }
 
@@ -152,7 +161,7 @@ basin_status basin_runner_check_room(const basin_runner *r, int output, basin_er
     basin_show_bytes(have, sizeof have, memory);
     return basin_fail(error, BASIN_BAD_INPUT,
                       "needs %s of memory, this machine has %s: record fewer trials or steps, use "
-                      "fewer threads, or smaller data sets",
+                      "fewer threads, smaller data sets, or smaller vectors",
                       needed, have);
   }
   if (!output) need.disk_bytes -= basin_output_bytes(r->experiment, &extent);

@@ -81,6 +81,8 @@ typedef struct basin_model {
   const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
   int64_t (*states[BASIN_DYNAMICS_COUNT])(const basin_setting *setting); /* doubles of one trial's
                                                         state; NULL where the model lacks the dynamics */
+  int64_t (*work)(const basin_setting *setting); /* doubles of the scratch of one trial's steps */
+  int64_t (*data_size)(const basin_setting *setting);   /* doubles of a cell's constants */
   int64_t (*vector_size)(const basin_setting *setting); /* doubles of one trial's full vectors */
   /* of an input of a fixed data set: rows, and numbers of a row; NULL where the model has none */
   int64_t (*fixed_rows)(const basin_setting *setting), (*fixed_width)(const basin_setting *setting);

@@ -502,14 +502,24 @@ static inline const char *relu_check(const basin_setting *setting, const char **
   const basin_vector *v = &setting->teacher[0], *w = &setting->initial[0];
   *where = "teacher.v";
   if (!draw_fits(v)) return "more than 2^25 numbers: fewer rows or a smaller d";
+  double lengths = (double)v->rows * fabs(v->scale);
+  if (v->source == BASIN_NORMAL) lengths *= sqrt((double)v->length);
+  if (v->source == BASIN_GIVEN) lengths = 0;
   for (int64_t l = 0; l < v->rows && v->source == BASIN_GIVEN; l++) {
     double norm2 = 0;
     for (int64_t j = 0; j < v->length; j++)
       norm2 += v->value[l * v->length + j] * v->value[l * v->length + j];
     if (!(norm2 > RELU_ZERO2)) return "a teacher must not be zero: it has no direction";
+    lengths += sqrt(norm2);
   }
   if (v->source != BASIN_GIVEN && v->scale == 0)
     return "a teacher must not be zero: it has no direction";
+  if (!(lengths < 1e50)) return "the teachers are too long: 1e50 together, or more";
+  *where = "stop.at";
+  if (v->rows > 1 && setting->stop.tolerance > 0 &&
+      setting->stop.tolerance < 0x1p-53 * lengths * lengths)
+    return "smaller than the rounding errors of the loss with several teachers, 1.1e-16 (sum "
+           "|v_l|)^2";
   *where = "init.w";
   return draw_fits(w) ? NULL : "more than 2^25 numbers: fewer rows or a smaller d";
 }

@@ -209,6 +209,42 @@ check "it was interrupted: $turns times" test $turns -ge 2
 check "and goes on" run "${long[@]}" --backend cuda -o turns.h5
 check "to the same bytes" cmp whole.h5 turns.h5
 
+# the neuron, whose states are arrays, by every dynamics; each part is a whole cell
+cat > neuron.yaml <<'Y'
+model: relu_sum
+trials: 20
+parameters: {d: 5, n: 3}
+teacher: {v: {head: [0.6, 0.8]}}
+init: {w: {normal: 0.3}}
+schedule: [{eta: 0.001}]
+variants:
+  span: {}
+  every entry: {parameters: {d: 5, n: 3, span: 0}}
+  flow: {method: gradient_flow}
+  direct: {gradient: {sampled: {inputs: 5, sampler: direct}}}
+  projected: {gradient: {sampled: {inputs: 5, sampler: projected}}}
+  halved: {schedule: [{eta: 3}], on_divergence: halve}
+stop: {at: 1e-30, max_steps: 1500}
+allow: {unresolved: 1, diverged: 1}
+record: {trials: 7, steps: {log: 30}, parameters: true}
+Y
+check "the neuron, undisturbed" run neuron.yaml --backend cpu -o neuron.h5
+turns=0
+for ((i = 0; i < 40; i++)); do
+  backend=cuda
+  [ $((i % 3)) = 1 ] && backend=cpu
+  "$basin" run "${options[@]}" neuron.yaml --backend $backend --threads 2 -o neuron_turns.h5 2> /dev/null &
+  pid=$!
+  if [ $backend = cpu ]; then await_cpu $pid 20; else await_cpu $pid 400; fi
+  kill -TERM $pid 2>/dev/null
+  wait $pid
+  [ $? = 75 ] || break
+  turns=$((turns + 1))
+done
+check "the neuron was interrupted: $turns times" test $turns -ge 2
+check "and goes on" run neuron.yaml --backend cuda -o neuron_turns.h5
+check "to the same bytes" cmp neuron.h5 neuron_turns.h5
+
 # ---- failures ----
 
 # expect_same FAULT CODE PATTERN OPTIONS...: the run survives the fault, says so, and writes the same bytes

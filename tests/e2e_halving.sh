@@ -38,6 +38,9 @@ check "summary counts them" test "$("$basin" summary whole.h5 --json | jq -c '[.
 check "rates know them: the same at the same time" sh -c "'$basin' rates whole.h5 --json | jq -e '
   (.cells[1] | del(.index, .parameters)) == (.cells[2] | del(.index, .parameters)) and .cells[2].trials > 0' >/dev/null"
 expect 0 '^300 of 900 trials diverged at first' "$basin" summary whole.h5
+expect 0 '^2,,20,.*,300$' "$basin" summary whole.h5 --csv
+expect 0 '^trial 3: .* steps, with step sizes halved 5 times$' "$basin" run start.yaml --cell 2 --trial 3
+expect 0 '^trial 3: [a-z]+ after [0-9]+ steps$' "$basin" run start.yaml --cell 0 --trial 3
 
 # whatever the parts, the threads and the instruction set; one trial alone; interrupted at every turn
 for options in '--part-trials 7 --threads 2' '--isa generic' '--part-trials 64'; do

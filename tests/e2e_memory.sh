@@ -33,6 +33,25 @@ check "and are summarised in less than 200 MB" test "$summary" -lt 200000
 expect 0 ' 10000000 ' "$basin" summary many.h5
 rm many.h5
 
+# many neurons: what is said before is what is used, and more than the machine has is refused
+cat > neurons.yaml <<'Y'
+model: relu_sum
+trials: 8
+parameters: {n: 1000, d: 5}
+teacher: {v: {head: [1]}}
+init: {w: {normal: 1}}
+schedule: [{eta: 1e-4}]
+stop: {at: 1e-9, max_steps: 1}
+allow: {unresolved: 1}
+Y
+said=$("$basin" run neurons.yaml --dry-run --backend cpu --threads 1 | sed -n 's/.*at most \([0-9.]*\) MB of memory.*/\1/p')
+used=$(peak "$basin" run neurons.yaml -q --backend cpu --threads 1)
+echo "peak memory: 1000 neurons $((used / 1024)) MB, at most $said MB were said"
+check "no more than was said" test "$((used / 1024))" -le "${said%.*}"
+check "and no less than half of it" test "$((2 * used / 1024))" -ge "${said%.*}"
+expect 2 'needs .*[GT]B of memory, this machine has .*smaller vectors' \
+  "$basin" run neurons.yaml -q --backend cpu --threads 2000 --set parameters.n=4096 -o none.h5
+
 # a merge holds one part and the list of parts, however many rows there are
 check "a campaign of two thousand parts" "$basin" run many.yaml -q --trials 2000000 -o many/ --part-trials 1000
 merge=$(peak "$basin" merge many/ -q -o merged.h5)

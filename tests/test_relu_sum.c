@@ -100,7 +100,7 @@ static problem make_problem(int n, int m, int d, int span) {
   p.initial = (basin_vector){BASIN_GIVEN, n, d, 1, p.w};
   p.stage = (basin_stage){INT64_MAX, {0.05}};
   p.setting = (basin_setting){
-      .stages = 1, .stop = {.tolerance = 1e-300, .max_steps = 1000000}, .key = 99};
+      .stages = 1, .stop = {.tolerance = m > 1 ? 1e-3 : 1e-300, .max_steps = 1000000}, .key = 99};
   return p;
 }
 
@@ -869,8 +869,8 @@ static void flow_held(void **unused) {
   for (int j = 0; j < 9; j++) assert_within(w[0][j] - w[1][j], -2e-4, 2e-4);
 }
 
-/* Held, and let go: the third student is drawn to 0 about t = 0.9 and leaves it about t = 3.2, or passes 0 at once on the
-   way to where F < 0; each is as long, and the loss as small, as gradient descent with small steps has them. */
+/* Held, and let go: the third student is drawn to 0 about t = 0.9 and leaves it about t = 3.2, or passes 0 at once on
+   the way to where F < 0; each is as long, and the loss as small, as gradient descent with small steps has them. */
 static void flow_let_go(void **unused) {
   static const double start[2][6] = {
       {-1.06615357, 2.24661153, -0.37332904, 0.76786586, 1.03753559, -0.022647},
@@ -1128,6 +1128,10 @@ static void flow_error(void **unused) {
 static void refused(void **unused) {
   static const char *const bad[][2] = {{"teacher.v=0", "must not be zero"},
                                        {"teacher.v={sphere: 0}", "must not be zero"},
+                                       {"teacher.v={head: [1e200]}", "too long"},
+                                       {"teacher.v={normal: 1e60}", "too long"},
+                                       {"stop.at=4e-16", "rounding errors of the loss"},
+                                       {"stop.at_gradient=0.1", "goes with a fixed data set"},
                                        {"parameters={n: 4000, d: 1e5}", "more than 2^25"}};
   basin_experiment *e = NULL;
   basin_error error;
@@ -1139,6 +1143,7 @@ static void refused(void **unused) {
                      BASIN_BAD_INPUT);
     if (!strstr(error.text, bad[i][1])) fail_msg("%s", error.text);
   }
+  basin_experiment_free(parse((const char *[]){"stop.at=5e-16"}, 1));
 }
 
 int main(void) {

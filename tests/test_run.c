@@ -6,6 +6,8 @@
 #include "test.h"
 #include "backend_cpu.h"
 #include "part.h"
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char experiment_text[] =
@@ -45,8 +47,8 @@ static const char neuron_text[] =
     "  flow: {method: gradient_flow}\n"
     "  direct: {gradient: {sampled: {inputs: 2, sampler: direct}}}\n"
     "  wishart: {gradient: {sampled: {inputs: 2, sampler: projected}}}\n"
-    "stop: {at: 1e-4, max_steps: 300}\n"
-    "record: {trials: 250, steps: [0, 1, 13, 50, 300], parameters: true}\n";
+    "stop: {at: 1e-4, max_steps: 120}\n"
+    "record: {trials: 250, steps: [0, 1, 13, 50, 120], parameters: true}\n";
 
 static char folder[] = "/tmp/basin-test-run-XXXXXX";
 
@@ -93,7 +95,7 @@ static char *run(const basin_experiment *e, const char *isa, int threads, int64_
 
 /* both rules, every part size, thread count and instruction set: one file */
 static void same_bits(void **unused) {
-  static const char *const rules[][1] = {{"stop.at=1e-4"}, {"trials=300"}, {"trials=100"}};
+  static const char *const rules[][1] = {{"stop.at=1e-4"}, {"trials=300"}, {"trials=40"}};
   static const int64_t part_trials[] = {0, 1, 7, 64, 300};
   (void)unused;
   for (int rule = 0; rule < 3; rule++) {
@@ -175,7 +177,7 @@ static void paused_and_resumed(void **unused) {
   static const char *const rules[][3] = {
       {"stop.max_steps=9000", "record.trials=250", "stop.at=1e-9"},
       {"stop.max_steps=9000", "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"},
-      {"stop.max_steps=3000", "record.trials=250", "stop.at=1e-7"}};
+      {"stop.max_steps=120", "record.trials=250", "stop.at=1e-7"}};
   const int isas = basin_cpu_isa(NULL) + 1;
   (void)unused;
   for (int rule = 0; rule < 3; rule++) {
@@ -206,6 +208,69 @@ static void paused_and_resumed(void **unused) {
       basin_part_free(&part);
     }
     if (pauses < 15 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
+    basin_experiment_free(e);
+  }
+}
+
+/* the part's saved half, where there is one */
+static void saved_path(const char *output, char path[256]) {
+  snprintf(path, 256, "%s.parts/c000000-t0000000000000-n40.part.saved", output);
+}
+static void die_after_a_save(void *output, const basin_progress *progress) {
+  char path[256];
+  (void)progress;
+  saved_path(output, path);
+  if (!access(path, F_OK)) raise(SIGKILL);
+}
+static int64_t steps_taken;
+static void count_steps(void *unused, const basin_progress *progress) {
+  (void)unused;
+  steps_taken = progress->trial_steps;
+}
+
+/* A run of a single part is killed (-9) after the part was saved: the run goes on from there to the same bytes, and takes
+   fewer steps than the whole. By gradient descent, gradient flow and both samplers. */
+static void killed_after_a_save(void **unused) {
+  static const char *const variant[] = {
+      "variants={one: {schedule: [{eta: 1e-4}], stop: {at: 1e-30, max_steps: 400000}}}",
+      "variants={one: {method: gradient_flow}}",
+      "variants={one: {gradient: {sampled: {inputs: 9, sampler: direct}}}}",
+      "variants={one: {gradient: {sampled: {inputs: 9, sampler: projected}}}}"};
+  (void)unused;
+  for (size_t i = 0; i < sizeof variant / sizeof *variant; i++) {
+    const char *set[] = {variant[i], "schedule=[{eta: 1e-3}]", "stop={at: 1e-30, max_steps: 40000}",
+                         "record={trials: 9, steps: {log: 20}}", "trials=40"};
+    basin_experiment *e = experiment_of(neuron_text, set, 5);
+    char path[128], saved[256];
+    size_t size, other_size;
+    int status;
+    basin_error error;
+    snprintf(path, sizeof path, "%s/killed.h5", folder);
+    saved_path(path, saved);
+    char *whole = run(e, NULL, 1, 40, &size);
+    basin_run_options options = {.output = path,
+                                 .threads = 1,
+                                 .part_trials = 40,
+                                 .save_seconds = 0.1,
+                                 .no_provenance = 1,
+                                 .progress = die_after_a_save,
+                                 .context = path};
+    const pid_t child = fork();
+    if (child == 0) _exit((int)basin_run(e, &options, &error) + 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) fail_msg("too fast to be saved");
+    assert_int_equal(access(saved, F_OK), 0);
+    options.progress = count_steps;
+    assert_int_equal(basin_run(e, &options, &error), BASIN_OUTSIDE);
+    char *other = test_read_file(path, &other_size);
+    assert_int_equal(size, other_size);
+    assert_memory_equal(whole, other, size);
+    const int64_t all = 40 * e->cell[0].setting.stop.max_steps;
+    if (steps_taken >= all)
+      fail_msg("%lld of %lld steps again", (long long)steps_taken, (long long)all);
+    unlink(path);
+    free(whole);
+    free(other);
     basin_experiment_free(e);
   }
 }
@@ -322,8 +387,9 @@ static void summary_of_steps(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_bits),          cmocka_unit_test(replay_alone),
-      cmocka_unit_test(paused_and_resumed), cmocka_unit_test(outputs_filled),
-      cmocka_unit_test(until_rounds),       cmocka_unit_test(summary_of_steps),
+      cmocka_unit_test(paused_and_resumed), cmocka_unit_test(killed_after_a_save),
+      cmocka_unit_test(outputs_filled),     cmocka_unit_test(until_rounds),
+      cmocka_unit_test(summary_of_steps),
   };
   return cmocka_run_group_tests_name("run", tests, make_folder, remove_folder);
 }

@@ -19,12 +19,15 @@
 #define relu_sum_TITLE "sum of ReLU neurons, learning a sum of ReLU neurons"
 #define relu_sum_SOURCE "Xu and Du, COLT 2023, equations (1)-(4) and (23)"
 
-#define relu_sum_PARAMETERS(X)                             \
-  X(n, 2, 1, 1 << 12, 1, "1", "number of students")        \
-  X(m, 1, 1, 1 << 12, 1, "1", "number of teachers")        \
-  X(d, 10, 1, 1 << 24, 1, "1", "dimension of the neurons") \
-  X(span, 1, 0, 1, 1, "1",                                 \
-    "1: in coordinates of what the neurons span, at a cost that d is not in; 0: in all d entries")
+#define relu_sum_PARAMETERS(X)                                                                    \
+  X(n, 2, 1, 1 << 12, 1, "1", "number of students")                                               \
+  X(m, 1, 1, 1 << 12, 1, "1", "number of teachers")                                               \
+  X(d, 10, 1, 1 << 24, 1, "1", "dimension of the neurons")                                        \
+  X(span, 1, 0, 1, 1, "1",                                                                        \
+    "1: in coordinates of what the neurons span, at a cost that d is not in; 0: in all d "        \
+    "entries. The same "                                                                          \
+    "path to rounding, which grows where gradient descent jumps to and fro around w_i = 0. With " \
+    "a sampled gradient the sampler decides")
 
 #define relu_sum_TEACHER(X) X(v, m, d, "teachers v_l")
 #define relu_sum_INITIAL(X) X(w, n, d, "students w_i")
