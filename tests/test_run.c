@@ -228,8 +228,8 @@ static void count_steps(void *unused, const basin_progress *progress) {
   steps_taken = progress->trial_steps;
 }
 
-/* A run of a single part is killed (-9) after the part was saved: the run goes on from there to the same bytes, and takes
-   fewer steps than the whole. By gradient descent, gradient flow and both samplers. */
+/* A run of a single part is killed (-9) after the part was saved: the run goes on from there to the same bytes, and
+   takes fewer steps than the whole. By gradient descent, gradient flow and both samplers. */
 static void killed_after_a_save(void **unused) {
   static const char *const variant[] = {
       "variants={one: {schedule: [{eta: 1e-4}], stop: {at: 1e-30, max_steps: 400000}}}",
