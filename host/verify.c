@@ -102,7 +102,7 @@ static char *write_experiment(const basin_model *model, source *s, const double 
     fprintf(to, "%s%s: {normal: %.3f}", i ? ", " : "", model->initial[i].name,
             draw_uniform(s, 0.3, 1.5));
   fprintf(to,
-          "}\nschedule: [{eta: %.17g}]\nstop: {at: 1e-300, max_steps: 1}\n"
+          "}\nschedule: [{eta: %.17g}]\nstop: {at: 1e-12, max_steps: 1}\n"
           "record: {trials: 1, steps: [0, 1]}\n",
           ETA);
   const int bad = ferror(to);
