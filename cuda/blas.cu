@@ -86,17 +86,42 @@ void blas_close(blas_handle *handle) {
   free(handle);
 }
 
-/* cuBLAS has its matrices column after column: a matrix of ours is the transposed one there */
-int blas_product(blas_handle *handle, int64_t rows, int64_t columns, int64_t width, const double *z,
-                 const double *f, double *u) {
-  const double one = 1, zero = 0;
-  return (int)blas.dgemm(handle->cublas, CUBLAS_OP_N, CUBLAS_OP_N, (int)columns, (int)rows,
-                         (int)width, &one, f, (int)columns, z, (int)width, &zero, u, (int)columns);
+namespace {
+
+/* the runtime's name for what cuBLAS says */
+cudaError_t error_of(cublasStatus_t status) {
+  switch (status) {
+  case CUBLAS_STATUS_SUCCESS:
+    return cudaSuccess;
+  case CUBLAS_STATUS_ALLOC_FAILED:
+    return cudaErrorMemoryAllocation;
+  case CUBLAS_STATUS_EXECUTION_FAILED:
+    return cudaErrorLaunchFailure;
+  case CUBLAS_STATUS_INVALID_VALUE:
+    return cudaErrorInvalidValue;
+  case CUBLAS_STATUS_ARCH_MISMATCH:
+  case CUBLAS_STATUS_NOT_SUPPORTED:
+    return cudaErrorNotSupported;
+  default:
+    return cudaErrorUnknown;
+  }
 }
 
-int blas_product_add(blas_handle *handle, int64_t rows, int64_t columns, int64_t width,
-                     const double *z, const double *w, double *g) {
+} // namespace
+
+/* cuBLAS has its matrices column after column: a matrix of ours is the transposed one there */
+cudaError_t blas_product(blas_handle *handle, int64_t rows, int64_t columns, int64_t width,
+                         const double *z, const double *f, double *u) {
+  const double one = 1, zero = 0;
+  return error_of(blas.dgemm(handle->cublas, CUBLAS_OP_N, CUBLAS_OP_N, (int)columns, (int)rows,
+                             (int)width, &one, f, (int)columns, z, (int)width, &zero, u,
+                             (int)columns));
+}
+
+cudaError_t blas_product_add(blas_handle *handle, int64_t rows, int64_t columns, int64_t width,
+                             const double *z, const double *w, double *g) {
   const double one = 1;
-  return (int)blas.dgemm(handle->cublas, CUBLAS_OP_N, CUBLAS_OP_T, (int)columns, (int)width,
-                         (int)rows, &one, w, (int)columns, z, (int)width, &one, g, (int)columns);
+  return error_of(blas.dgemm(handle->cublas, CUBLAS_OP_N, CUBLAS_OP_T, (int)columns, (int)width,
+                             (int)rows, &one, w, (int)columns, z, (int)width, &one, g,
+                             (int)columns));
 }

@@ -35,13 +35,6 @@ struct part_run {
   cudaError_t bad;
 };
 
-/* a CUDA call: go on, or give the worker up */
-#define TRY(p, what, call)                                            \
-  do {                                                                \
-    (p)->doing = (what);                                              \
-    if (((p)->bad = (call)) != cudaSuccess) return BASIN_WORKER_LOST; \
-  } while (0)
-
 /* batch.cu. All return BASIN_OK, BASIN_FAILED (no memory on the host) or BASIN_WORKER_LOST, with p->bad and p->doing
    set. */
 

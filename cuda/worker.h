@@ -47,6 +47,13 @@ struct basin_cuda_worker {
   fixed_worker *fixed; /* NULL until a part with a fixed data set has come */
 };
 
+/* a CUDA call: go on, or give the worker up */
+#define TRY(p, what, call)                                            \
+  do {                                                                \
+    (p)->doing = (what);                                              \
+    if (((p)->bad = (call)) != cudaSuccess) return BASIN_WORKER_LOST; \
+  } while (0)
+
 /* a line of reason; returns the status */
 __attribute__((format(printf, 3, 4))) basin_status worker_fail(basin_error *error,
                                                                basin_status status,

@@ -52,10 +52,12 @@ inline cublasStatus_t dgemm(cublasHandle_t h, cublasOperation_t op_a, cublasOper
   double one = *alpha, two = *beta;
   void *argument[] = {&transposed, &m, &n, &k, &one, &a, &lda, &b, &ldb, &two, &c, &ldc};
   const long threads = 128, blocks = (static_cast<long>(m) * n + threads - 1) / threads;
-  return cudaLaunchKernel(product, dim3(static_cast<unsigned>(blocks)), dim3(threads), argument, 0,
-                          reinterpret_cast<handle *>(h)->stream)
-             ? CUBLAS_STATUS_EXECUTION_FAILED
-             : CUBLAS_STATUS_SUCCESS;
+  const cudaError_t bad = cudaLaunchKernel(product, dim3(static_cast<unsigned>(blocks)),
+                                           dim3(threads), argument, 0,
+                                           reinterpret_cast<handle *>(h)->stream);
+  return bad == cudaSuccess                 ? CUBLAS_STATUS_SUCCESS
+         : bad == cudaErrorMemoryAllocation ? CUBLAS_STATUS_ALLOC_FAILED
+                                            : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
 } // namespace cublas_sim
