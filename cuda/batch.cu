@@ -50,17 +50,8 @@ size_t buffer_bytes(const part_run *p, int buffer) {
 /* all buffers for the batch, or what the runtime says */
 cudaError_t make_room(part_run *p) {
   for (int i = 0; i < BUFFERS; i++) {
-    worker_buffer *buffer = &p->w->buffer[i];
-    const size_t bytes = buffer_bytes(p, i);
-    if (bytes <= buffer->bytes) continue;
-    cudaError_t bad = buffer->at ? cudaFree(buffer->at) : cudaSuccess;
-    *buffer = worker_buffer{};
-    if (!bad) bad = cudaMalloc(&buffer->at, bytes);
-    if (bad) {
-      buffer->at = NULL;
-      return bad;
-    }
-    buffer->bytes = bytes;
+    const cudaError_t bad = buffer_grow(&p->w->buffer[i], buffer_bytes(p, i));
+    if (bad) return bad;
   }
   return cudaSuccess;
 }
@@ -92,10 +83,13 @@ void size_slots(part_run *p) {
 } // namespace
 
 void worker_free_buffers(basin_cuda_worker *w) {
-  for (worker_buffer &buffer : w->buffer) {
-    if (buffer.at) cudaFree(buffer.at);
-    buffer = worker_buffer{};
-  }
+  for (worker_buffer &buffer : w->buffer) buffer_free(&buffer);
+}
+
+void batch_plan(part_run *p) {
+  size_batch(p);
+  size_slots(p);
+  for (int i = 0; i < BUFFERS; i++) buffer_plan(p->w, &p->w->buffer[i], buffer_bytes(p, i));
 }
 
 basin_status batch_begin(part_run *p) {

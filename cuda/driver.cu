@@ -193,10 +193,17 @@ void begin_learning(part_run *p) {
   p->w->blocks_cell = cell;
 }
 
-basin_status run_batches(part_run *p) {
+/* how the part's trials lie on the device */
+basin_status set_shape(part_run *p) {
   TRY(p, "selecting the device", cudaSetDevice(p->w->device));
   TRY(p, "asking for the occupancy", p->model->shape(p->job->setting, &p->b.shape));
   p->resident = p->b.shape.resident * p->w->multiprocessors;
+  return BASIN_OK;
+}
+
+basin_status run_batches(part_run *p) {
+  const basin_status bad = set_shape(p);
+  if (bad) return bad;
   begin_learning(p);
   for (p->first = 0; p->first < p->part->count; p->first += p->b.count) {
     int paused;
@@ -224,29 +231,70 @@ basin_status lost(part_run *p, basin_error *error) {
 
 } // namespace
 
+namespace {
+
+/* what the part is, and the model's tables; BASIN_FAILED where the module has another model */
+basin_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                    basin_error *error) {
+  p->model = lane_model_find(job->model->name, job->setting->gradient.dynamics);
+  p->states = basin_states(job->model, job->setting);
+  if (!p->model || p->model->states(job->setting) != p->states ||
+      p->model->observables != job->model->observables)
+    return worker_fail(error, BASIN_FAILED,
+                       "libbasin_cuda.so was built with another model %s: build it again",
+                       job->model->name);
+  p->w = w;
+  p->job = job;
+  p->part = part;
+  p->b.finals = job->finals;
+  p->b.observables = job->observables;
+  p->b.keep_states = job->keep_states;
+  p->b.times = job->times;
+  return BASIN_OK;
+}
+
+/* the sizes of all batches */
+basin_status plan_batches(part_run *p) {
+  const basin_status status = set_shape(p);
+  for (p->first = 0; p->first < p->part->count && !status; p->first += p->b.count) batch_plan(p);
+  return status;
+}
+
+} // namespace
+
+basin_status worker_plan(basin_cuda_worker *w, const basin_job *job, int64_t *buffers,
+                         int64_t *inputs, basin_error *error) {
+  const int64_t recorded = job->recorded - job->first;
+  basin_part part = {};
+  basin_status status;
+  part.first = job->first;
+  part.count = job->count;
+  part.recorded = recorded < 0 ? 0 : recorded < job->count ? recorded : job->count;
+  *inputs = 0;
+  if (job->setting->gradient.dynamics == BASIN_FIXED) {
+    status = fixed_plan(w, job, &part, inputs, error);
+  } else {
+    part_run p = {};
+    status = set_up(&p, w, job, &part, error);
+    if (!status && plan_batches(&p))
+      status = worker_fail(error, BASIN_WORKER_LOST, "cuda %d (%s): %s: %s", w->device, w->name,
+                           p.doing, cudaGetErrorString(p.bad));
+  }
+  *buffers = w->planned;
+  return status;
+}
+
 basin_status worker_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
                         basin_watch *watch, basin_error *error) {
   if (job->setting->gradient.dynamics == BASIN_FIXED) return fixed_run(w, job, part, watch, error);
   part_run p = {};
-  p.model = lane_model_find(job->model->name, job->setting->gradient.dynamics);
-  p.states = basin_states(job->model, job->setting);
-  if (!p.model || p.model->states(job->setting) != p.states ||
-      p.model->observables != job->model->observables)
-    return worker_fail(error, BASIN_FAILED,
-                       "libbasin_cuda.so was built with another model %s: build it again",
-                       job->model->name);
-  p.w = w;
-  p.job = job;
-  p.part = part;
+  basin_status status = set_up(&p, w, job, part, error);
+  if (status) return status;
   p.watch = watch;
   p.pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
-  p.b.finals = job->finals;
-  p.b.observables = job->observables;
-  p.b.keep_states = job->keep_states;
-  p.b.times = job->times;
   p.constants = calloc(1, p.model->constants_size);
   p.data = (double *)calloc((size_t)p.model->data_size(job->setting) + 1, sizeof *p.data);
-  basin_status status = BASIN_FAILED;
+  status = BASIN_FAILED;
   if (p.constants && p.data) {
     p.model->prepare(job->setting, p.constants, p.data);
     worker_busy(w->device, 1);

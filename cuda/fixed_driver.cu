@@ -214,28 +214,51 @@ void fixed_worker_free(fixed_worker *own) {
   free(own);
 }
 
-basin_status fixed_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
-                       basin_watch *watch, basin_error *error) {
-  fixed_part p = {};
-  p.w = w;
-  p.job = job;
-  p.part = part;
-  p.watch = watch;
-  p.pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
-  p.model = fixed_model_find(job->model->name);
-  if (!p.model)
+namespace {
+
+/* what the part is; BASIN_FAILED where the module has no such model, or there is no memory */
+basin_status set_up(fixed_part *p, basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                    basin_error *error) {
+  p->w = w;
+  p->job = job;
+  p->part = part;
+  p->model = fixed_model_find(job->model->name);
+  if (!p->model)
     return worker_fail(error, BASIN_FAILED,
                        "libbasin_cuda.so was built without this model %s: build it again",
                        job->model->name);
   if (!w->fixed) w->fixed = (fixed_worker *)calloc(1, sizeof *w->fixed);
-  p.own = w->fixed;
+  if (!w->fixed) return worker_fail(error, BASIN_FAILED, "out of memory");
+  p->own = w->fixed;
+  fixed_describe(p);
+  return BASIN_OK;
+}
+
+} // namespace
+
+basin_status fixed_plan(basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                        int64_t *inputs, basin_error *error) {
+  fixed_part p = {};
+  const basin_status status = set_up(&p, w, job, part, error);
+  if (status) return status;
+  fixed_plan_room(&p);
+  *inputs = p.b.n * (p.b.rows * p.b.width + 1) * (int64_t)sizeof(double);
+  return BASIN_OK;
+}
+
+basin_status fixed_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                       basin_watch *watch, basin_error *error) {
+  fixed_part p = {};
+  basin_status status = set_up(&p, w, job, part, error);
+  if (status) return status;
+  p.watch = watch;
+  p.pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
   p.constants = calloc(1, p.model->constants_size);
   p.data = (double *)calloc((size_t)p.model->data_size(job->setting) + 1, sizeof *p.data);
-  basin_status status = BASIN_FAILED;
-  if (p.own && p.constants && p.data) {
+  status = BASIN_FAILED;
+  if (p.constants && p.data) {
     if (!p.own->steps) p.own->steps = 1;
     p.model->prepare(job->setting, p.constants, p.data);
-    fixed_describe(&p);
     worker_busy(w->device, 1);
     status = run_fitting(&p);
     if (status == BASIN_WORKER_LOST) lost(&p, error);

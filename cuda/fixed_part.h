@@ -59,19 +59,19 @@ struct fixed_part {
   cudaError_t bad;
 };
 
-/* fixed_room.cu. What returns a status returns BASIN_OK, BASIN_FAILED (no memory on the host) or BASIN_WORKER_LOST, with
-   p->bad and p->doing set. */
+/* fixed_room.cu. What returns a status returns BASIN_OK, BASIN_FAILED (no memory on the host) or BASIN_WORKER_LOST,
+   with p->bad and p->doing set. */
 
 /* the batch's sizes, from the job; with tiles as large as the worker has memory for, as far as it knows */
 void fixed_describe(fixed_part *p);
 
-/* bytes that the part needs of each room, and those of the cell's data set */
+/* bytes that the part needs of a room */
 size_t fixed_room_bytes(const fixed_part *p, int room);
-size_t fixed_inputs_bytes(const fixed_part *p);
 
-/* room for the part, and the batch's pointers into it; give it back */
+/* rooms for the part, and the batch's pointers into them; give them back; their sizes, told to buffer_plan */
 basin_status fixed_make_room(fixed_part *p);
 void fixed_free_rooms(fixed_worker *worker);
+void fixed_plan_room(fixed_part *p);
 
 /* The data set of the cell, which lies on the device once: drawn for the first to take it, freed by the last to leave
    it. Leaving twice does nothing. */

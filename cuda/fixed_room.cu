@@ -95,11 +95,6 @@ size_t fixed_room_bytes(const fixed_part *p, int room) {
   }
 }
 
-size_t fixed_inputs_bytes(const fixed_part *p) {
-  const fixed_batch *b = &p->b;
-  return (size_t)b->n * (size_t)(b->rows * b->width + 1) * sizeof(double);
-}
-
 namespace {
 
 /* the batch's pointers into the rooms */
@@ -138,24 +133,18 @@ void point(fixed_part *p) {
 } // namespace
 
 basin_status fixed_make_room(fixed_part *p) {
-  for (int i = 0; i < ROOMS; i++) {
-    worker_buffer *room = &p->own->room[i];
-    const size_t bytes = fixed_room_bytes(p, i);
-    if (bytes <= room->bytes) continue;
-    if (room->at) TRY(p, "giving device memory back", cudaFree(room->at));
-    *room = worker_buffer{};
-    TRY(p, "allocating device memory", cudaMalloc(&room->at, bytes));
-    room->bytes = bytes;
-  }
+  for (int i = 0; i < ROOMS; i++)
+    TRY(p, "allocating device memory", buffer_grow(&p->own->room[i], fixed_room_bytes(p, i)));
   point(p);
   return BASIN_OK;
 }
 
 void fixed_free_rooms(fixed_worker *own) {
-  for (worker_buffer &room : own->room) {
-    if (room.at) cudaFree(room.at);
-    room = worker_buffer{};
-  }
+  for (worker_buffer &room : own->room) buffer_free(&room);
+}
+
+void fixed_plan_room(fixed_part *p) {
+  for (int i = 0; i < ROOMS; i++) buffer_plan(p->w, &p->own->room[i], fixed_room_bytes(p, i));
 }
 
 /* ---- data sets ---- */

@@ -96,6 +96,30 @@ static basin_status describe(int device, basin_cuda_device *about, basin_error *
 
 /* ---- workers ---- */
 
+cudaError_t buffer_grow(worker_buffer *buffer, size_t bytes) {
+  if (bytes <= buffer->bytes) return cudaSuccess;
+  cudaError_t bad = buffer->at ? cudaFree(buffer->at) : cudaSuccess;
+  buffer->at = NULL;
+  buffer->bytes = 0;
+  if (!bad) bad = cudaMalloc(&buffer->at, bytes);
+  if (bad) buffer->at = NULL;
+  else buffer->bytes = bytes;
+  return bad;
+}
+
+void buffer_free(worker_buffer *buffer) {
+  if (buffer->at) cudaFree(buffer->at);
+  buffer->at = NULL;
+  buffer->bytes = 0;
+}
+
+void buffer_plan(basin_cuda_worker *w, worker_buffer *buffer, size_t bytes) {
+  const int64_t more = (int64_t)bytes - buffer->planned;
+  if (more <= 0) return;
+  buffer->planned += more;
+  w->planned += more;
+}
+
 static void close_worker(basin_cuda_worker *w) {
   if (!w) return;
   cudaSetDevice(w->device);
@@ -140,8 +164,8 @@ static basin_status open_worker(int device, basin_cuda_worker **worker, basin_er
 extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin_cuda_module_table(
     void) {
   static const basin_cuda_module table = {
-      BASIN_CUDA_ABI, BASIN_CUDA_LAYOUT, BASIN_VERSION, devices, describe, has,
-      open_worker,    worker_run,        close_worker,
+      BASIN_CUDA_ABI, BASIN_CUDA_LAYOUT, BASIN_VERSION, devices,      describe, has,
+      open_worker,    worker_run,        worker_plan,   close_worker,
   };
   return &table;
 }

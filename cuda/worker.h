@@ -13,7 +13,12 @@
 struct worker_buffer {
   void *at;
   size_t bytes;
+  int64_t planned; /* the most that buffer_plan was asked about */
 };
+
+/* module.cu: at least so many bytes for it, or what the runtime says; give them back */
+cudaError_t buffer_grow(worker_buffer *buffer, size_t bytes);
+void buffer_free(worker_buffer *buffer);
 
 enum {
   BUFFER_DATA,
@@ -45,7 +50,11 @@ struct basin_cuda_worker {
   int blocks;          /* of a launch, so that it takes a fraction of a second; 0 at first */
   int64_t blocks_cell; /* the cell that this was learnt from; -1: any of lanes */
   fixed_worker *fixed; /* NULL until a part with a fixed data set has come */
+  int64_t planned;     /* bytes of all buffers, as far as buffer_plan was asked */
 };
+
+/* module.cu: some part needs so many bytes of this buffer */
+void buffer_plan(basin_cuda_worker *worker, worker_buffer *buffer, size_t bytes);
 
 /* a CUDA call: go on, or give the worker up */
 #define TRY(p, what, call)                                            \
@@ -62,13 +71,17 @@ __attribute__((format(printf, 3, 4))) basin_status worker_fail(basin_error *erro
 /* module.cu: wait until the stream has done everything, asleep: there are more workers than processors */
 cudaError_t worker_wait(basin_cuda_worker *worker);
 
-/* driver.cu: basin_cuda_module.run */
+/* driver.cu: basin_cuda_module.run and plan */
 basin_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                         basin_watch *watch, basin_error *error);
+basin_status worker_plan(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
+                         int64_t *inputs, basin_error *error);
 
 /* fixed_driver.cu: the same for parts with fixed data sets */
 basin_status fixed_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                        basin_watch *watch, basin_error *error);
+basin_status fixed_plan(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                        int64_t *inputs, basin_error *error);
 
 /* batch.cu: give the device memory back */
 void worker_free_buffers(basin_cuda_worker *worker);

@@ -119,6 +119,15 @@ static basin_status cuda_run(void *context, int number, const basin_job *job, ba
   return status;
 }
 
+static int cuda_plan(void *context, const basin_job *job, int64_t *buffers, int64_t *inputs) {
+  cuda *self = context;
+  basin_error untold;
+  basin_status status = BASIN_OK;
+  if (!self->worker[0]) status = self->module->open(self->number[0], &self->worker[0], &untold);
+  if (!status) status = self->module->plan(self->worker[0], job, buffers, inputs, &untold);
+  return status != BASIN_OK;
+}
+
 static void cuda_close(void *context) {
   cuda *self = context;
   for (int i = 0; i < self->workers; i++)
@@ -156,8 +165,13 @@ basin_status basin_cuda_open(const char *devices, int parts, basin_backend *back
   self->workers = self->devices * (parts > 0 ? parts : PARTS_DEFAULT);
   if (!status) self->worker = calloc((size_t)self->workers, sizeof(basin_cuda_worker *));
   if (!status && !self->worker) status = basin_fail_memory(error);
-  *backend = (basin_backend){
-      .name = "cuda", .workers = self->workers, .self = self, .run = cuda_run, .close = cuda_close};
+  *backend = (basin_backend){.name = "cuda",
+                             .workers = self->workers,
+                             .devices = self->devices,
+                             .self = self,
+                             .run = cuda_run,
+                             .plan = cuda_plan,
+                             .close = cuda_close};
   if (!status) status = describe(self, backend, error);
   if (status) {
     free(self->worker);

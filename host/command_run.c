@@ -49,14 +49,17 @@ static void end_line(const screen *s) {
 /* ---- what it says ---- */
 
 static void print_estimate(const basin_experiment *e, const basin_estimate *x, FILE *to) {
-  char memory[32], disk[32];
+  char memory[32], disk[32], of_device[64] = "", device[32];
   basin_show_bytes(memory, sizeof memory, x->memory_bytes);
   basin_show_bytes(disk, sizeof disk, x->disk_bytes);
-  fprintf(to,
-          "%s\n%lld cell%s, %lld trials in %lld part%s; at most %s of memory and %s of disk; %s\n",
-          basin_experiment_title(e), (long long)x->cells, x->cells == 1 ? "" : "s",
-          (long long)x->trials, (long long)x->parts, x->parts == 1 ? "" : "s", memory, disk,
-          x->backend);
+  basin_show_bytes(device, sizeof device, x->device_bytes);
+  if (x->device_bytes > 0) snprintf(of_device, sizeof of_device, ", %s of each device's", device);
+  fprintf(
+      to,
+      "%s\n%lld cell%s, %lld trials in %lld part%s; at most %s of memory%s and %s of disk; %s\n",
+      basin_experiment_title(e), (long long)x->cells, x->cells == 1 ? "" : "s",
+      (long long)x->trials, (long long)x->parts, x->parts == 1 ? "" : "s", memory, of_device, disk,
+      x->backend);
   if (e->halfwidth > 0)
     fprintf(to,
             "until: every cell gets more trials, up to %lld, while its interval is wider than %g\n",

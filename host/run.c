@@ -93,7 +93,7 @@ static int descending(const void *a, const void *b) {
    memory of the devices. */
 static double inputs_bytes(const basin_experiment *e, const basin_backend *backend) {
   double *bytes = calloc((size_t)e->cells + 1, sizeof *bytes), work = 0, sum = 0;
-  for (int64_t c = 0; c < e->cells && bytes && strcmp(backend->name, "cuda") != 0; c++) {
+  for (int64_t c = 0; c < e->cells && bytes && !backend->devices; c++) {
     const basin_cell *cell = &e->cell[c];
     const double here = basin_inputs_work_bytes(cell->model, &cell->setting);
     bytes[c] = basin_inputs_bytes(cell->model, &cell->setting);
@@ -103,6 +103,13 @@ static double inputs_bytes(const basin_experiment *e, const basin_backend *backe
   for (int64_t c = 0; c < e->cells && c < backend->workers && bytes; c++) sum += bytes[c];
   free(bytes);
   return sum + work * backend->workers;
+}
+
+/* The next parts of a cell from `first` on that are alike: their number, and the trials of one. */
+static int64_t parts_alike(const basin_experiment *e, int64_t cell, int64_t first, int64_t target,
+                           int64_t part_trials, int64_t *size) {
+  *size = basin_plan_size(e, cell, first, target, part_trials);
+  return first >= e->recorded ? (target - first) / *size : 1;
 }
 
 static void estimate(const basin_experiment *e, int64_t part_trials, const basin_backend *backend,
@@ -115,15 +122,12 @@ static void estimate(const basin_experiment *e, int64_t part_trials, const basin
     const basin_setting *s = &e->cell[c].setting;
     for (int i = 0; i < e->cell[c].model->teachers; i++)
       vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
-    if (strcmp(backend->name, "cuda") != 0)
-      simulating = fmax(simulating, simulation_bytes(e->cell[c].model, s));
+    if (!backend->devices) simulating = fmax(simulating, simulation_bytes(e->cell[c].model, s));
     if (e->inputs) measuring = fmax(measuring, basin_measure_bytes(e->cell[c].model, s));
     out->trials += target[c];
-    for (int64_t first = 0; first < target[c];) {
-      const int64_t size = basin_plan_size(e, c, first, target[c], part_trials);
+    for (int64_t first = 0, size; first < target[c];) {
+      const int64_t alike = parts_alike(e, c, first, target[c], part_trials, &size);
       const double bytes = job_bytes(e, c, first, size);
-      const int64_t alike = first >= e->recorded ? (target[c] - first) / size
-                                                 : 1; /* parts of the same size */
       if (bytes > largest) largest = bytes;
       parts_bytes += bytes * (double)alike;
       out->parts += alike;
@@ -135,6 +139,34 @@ static void estimate(const basin_experiment *e, int64_t part_trials, const basin
   out->disk_bytes = parts_bytes + basin_output_bytes(e, &extent);
 }
 
+/* of the memory of each device: the buffers of all its workers that can be at work, and the largest data sets of as
+   many cells. 0 where the device does not tell. */
+static double device_bytes(const basin_experiment *e, int64_t part_trials,
+                           const basin_backend *backend, const int64_t *target, int64_t parts) {
+  const int64_t workers = backend->workers / backend->devices,
+                due = (parts + backend->devices - 1) / backend->devices,
+                busy = due < workers ? due : workers;
+  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
+  double *inputs = calloc((size_t)e->cells + 1, sizeof *inputs), sum = 0;
+  int64_t buffers = 0, set = 0;
+  int bad = !index || !inputs;
+  for (int64_t c = 0; c < e->cells && !bad; c++) {
+    for (int64_t first = 0, size; first < target[c] && !bad;) {
+      const int64_t alike = parts_alike(e, c, first, target[c], part_trials, &size);
+      basin_job job;
+      basin_part_job(e, c, first, size, index, index + e->finals, &job);
+      bad = backend->plan(backend->self, &job, &buffers, &set);
+      inputs[c] = (double)set;
+      first += size * alike;
+    }
+  }
+  if (!bad) qsort(inputs, (size_t)e->cells, sizeof *inputs, descending);
+  for (int64_t c = 0; c < e->cells && c < busy && !bad; c++) sum += inputs[c];
+  free(index);
+  free(inputs);
+  return bad ? 0 : sum + (double)buffers * (double)busy;
+}
+
 basin_status basin_estimate_run(const basin_experiment *e, const basin_run_options *options,
                                 basin_estimate *out, basin_error *error) {
   basin_store store;
@@ -143,6 +175,8 @@ basin_status basin_estimate_run(const basin_experiment *e, const basin_run_optio
   if (status) return status;
   status = basin_store_open(&store, e, "", 0, error);
   if (!status) estimate(e, options->part_trials, &backend, store.target, out);
+  if (!status && backend.devices)
+    out->device_bytes = device_bytes(e, options->part_trials, &backend, store.target, out->parts);
   snprintf(out->backend, sizeof out->backend, "%s", backend.description);
   if (!status) basin_store_close(&store);
   backend.close(backend.self);

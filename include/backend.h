@@ -173,10 +173,14 @@ struct basin_watch {
 typedef struct basin_backend {
   const char *name;
   int workers;
+  int devices; /* with memory of their own, worker i at device i % devices; 0: the workers use the machine's */
   char description[128]; /* one line for `basin info` and the provenance */
   void *self;
   basin_status (*run)(void *self, int worker, const basin_job *job, basin_part *part,
                       basin_watch *watch, basin_error *error);
+  /* bytes that worker 0 would take of its device's memory, for this job or any asked about before, and for the data
+     set of the job's cell; not 0 where the device does not tell. NULL without devices. */
+  int (*plan)(void *self, const basin_job *job, int64_t *buffers, int64_t *inputs);
   void (*close)(void *self);
 } basin_backend;
 

@@ -12,7 +12,7 @@
 #include "backend.h"
 
 /* raised with every change of the table below, or of what its functions mean */
-#define BASIN_CUDA_ABI 2
+#define BASIN_CUDA_ABI 3
 
 /* changes with the structures that cross the seam */
 #define BASIN_CUDA_LAYOUT \
@@ -48,6 +48,12 @@ typedef struct basin_cuda_module {
   /* as basin_backend.run; BASIN_FAILED where the module has no such model, or the host no memory */
   basin_status (*run)(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                       basin_watch *watch, basin_error *error);
+
+  /* Bytes that `run` would take of the device's memory; takes none. `buffers`: for this job or any that was asked about
+     before, whichever needs more, until the worker is closed. `inputs`: the cell's data set, once for all workers of
+     the device. BASIN_WORKER_LOST (the device does not answer) or BASIN_FAILED, as run. */
+  basin_status (*plan)(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
+                       int64_t *inputs, basin_error *error);
   void (*close)(basin_cuda_worker *worker);
 } basin_cuda_module;
 

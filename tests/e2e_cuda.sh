@@ -97,8 +97,9 @@ expect 0 '^backend cuda +1 device; driver for CUDA [0-9.]+, runtime [0-9.]+$' "$
 expect 0 '^  device 0 .*, compute capability [0-9.]+, [0-9]+ multiprocessors, .*B of memory$' "$basin" info
 expect 0 '^backend cuda +none: there is no module .*none.so$' "${none[@]}" "$basin" info
 expect 0 '^backend cuda +none: no CUDA-capable device is detected$' env CUDASIM_DEVICES=0 "$basin" info
-expect 0 '; cuda, .*, device 0, 32 parts at once$' "$basin" run "$table" --dry-run
+expect 0 'at most .*B of memory, .*B of each device.s and .*B of disk; cuda, .*, device 0, 32 parts at once$' "$basin" run "$table" --dry-run
 expect 0 '; cuda, .*, device 0,2, 8 parts at once$' env CUDASIM_DEVICES=3 "$basin" run "$table" --dry-run --devices 0,2 --threads 4
+expect 0 'at most [0-9.]+ .B of memory and .*; cuda, ' env CUDASIM_FAIL=device:0:3 CUDASIM_LEAKS=0 "$basin" run "$table" --dry-run
 expect 0 '; cpu, ' "${none[@]}" "$basin" run "$table" --dry-run
 expect 0 '; cpu, ' env CUDASIM_DEVICES=0 "$basin" run "$table" --dry-run
 expect 0 '; cpu, generic' "$basin" run "$table" --dry-run --isa generic
@@ -145,11 +146,15 @@ static basin_status describe(int device, basin_cuda_device *about, basin_error *
   memset(about, 0, sizeof *about);
   return BASIN_OK;
 }
+static basin_status refuse(int device, basin_cuda_worker **worker, basin_error *error) {
+  (void)device, (void)worker, (void)error;
+  return BASIN_WORKER_LOST;
+}
 static int has(const char *model, enum basin_dynamics dynamics) { return !strcmp(model, "resnet") && dynamics == BASIN_POPULATION; }
 const basin_cuda_module *basin_cuda_module_table(void);
 const basin_cuda_module *basin_cuda_module_table(void) {
   static const basin_cuda_module less = {.abi = BASIN_CUDA_ABI, .layout = BASIN_CUDA_LAYOUT, .version = BASIN_VERSION,
-                                         .devices = devices, .describe = describe, .has = has};
+                                         .devices = devices, .describe = describe, .has = has, .open = refuse};
   return &less;
 }
 C

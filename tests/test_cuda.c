@@ -152,6 +152,50 @@ static void launch_without_memory(void **unused) {
   basin_experiment_free(e);
 }
 
+/* what `plan` says a worker takes is what it then has, cell after cell, for lanes, teams and fixed data sets; it takes
+   nothing itself */
+static void planned(void **unused) {
+  static const char *const set[] = {
+      "variants.fix={model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 0.1}], "
+      "gradient: {sampled: {inputs: {fixed: 3000}}}}",
+      "variants.dir={model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, schedule: [{eta: 0.1}],"
+      " gradient: {sampled: {inputs: 2, sampler: direct}}}",
+      "stop.max_steps=3", "record.steps=[0, 1]"};
+  if (!count) skip();
+  basin_experiment *e = experiment_with(set, 4);
+  int index[64];
+  basin_error error;
+  basin_backend backend, planner;
+  int64_t sets = 0, before = 0;
+  (void)unused;
+  assert_ok(basin_cuda_open(NULL, 1, &backend, &error), error);
+  assert_ok(basin_cuda_open(NULL, 1, &planner, &error), error);
+  assert_int_equal(planner.devices, 1);
+  for (int64_t cell = e->cells - 1; cell >= 0; cell--) {
+    const int64_t trials = 300 - 20 * cell;
+    basin_job job;
+    basin_part part;
+    basin_watch watch = {0};
+    int64_t buffers, inputs;
+    make_job(e, cell, 0, trials, index, &job, &part);
+    count(0, CUDASIM_PEAK);
+    assert_int_equal(planner.plan(planner.self, &job, &buffers, &inputs), 0);
+    assert_int_equal(count(0, CUDASIM_PEAK), before);
+    assert_ok(backend.run(backend.self, 0, &job, &part, &watch, &error), error);
+    assert_int_equal(count(0, CUDASIM_BYTES), buffers);
+    assert_true(buffers >= before && buffers > 1000);
+    assert_true((inputs > 0) == (job.setting->gradient.dynamics == BASIN_FIXED));
+    assert_true(count(0, CUDASIM_PEAK) == buffers + inputs || !inputs);
+    sets += inputs;
+    before = buffers;
+    basin_part_free(&part);
+  }
+  assert_int_equal(sets, 3000 * (5 * 6 + 1 + 16 * 6 + 1) * 8);
+  backend.close(backend.self);
+  planner.close(planner.self);
+  basin_experiment_free(e);
+}
+
 /* four times as many trials as threads: those that are done take the next ones inside one launch */
 static void refilled(void **unused) {
   static const char *const set[] = {"stop.max_steps=48", "record.trials=0"};
@@ -251,6 +295,7 @@ int main(int words, char **word) {
       cmocka_unit_test(out_of_memory),
       cmocka_unit_test(launch_fails),
       cmocka_unit_test(launch_without_memory),
+      cmocka_unit_test(planned),
       cmocka_unit_test(refilled),
       cmocka_unit_test(paused_while_waiting),
       cmocka_unit_test(nothing_left),

@@ -93,6 +93,7 @@ void test_memory() {
   EXPECT(cudasim_count(0, CUDASIM_BYTES) == 2 * n * 8 && cudasim_count(1, CUDASIM_BYTES) == 0);
   MUST(cudaDeviceReset());
   EXPECT(cudasim_count(-1, CUDASIM_BYTES) == 0);
+  EXPECT(cudasim_count(0, CUDASIM_PEAK) == 2 * n * 8 && cudasim_count(0, CUDASIM_PEAK) == 0);
   EXPECT_ERROR(cudaErrorInvalidValue, cudaFree(x));
 }
 

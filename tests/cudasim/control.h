@@ -33,6 +33,7 @@ enum cudasim_what {
   CUDASIM_LAUNCHES,    /* kernels launched */
   CUDASIM_ALLOCATIONS, /* allocations of device memory that succeeded */
   CUDASIM_BYTES,       /* bytes of device memory allocated now */
+  CUDASIM_PEAK,        /* the most of them at once since this was asked last */
   CUDASIM_PINNED,      /* bytes of pinned host memory allocated now */
   CUDASIM_PENDING      /* pieces of work queued and not done */
 };

@@ -97,7 +97,7 @@ struct Device {
   bool lost = false;                /* not even a reset helps */
   Fault malloc_fault, launch_fault, bus_fault;
   long long calls = 0, launches = 0, allocations = 0;
-  std::size_t bytes = 0, pinned = 0;
+  std::size_t bytes = 0, pinned = 0, peak = 0;
   Stream null_stream = {};
   std::vector<OpPointer> orphans;             /* the last work of streams that are destroyed */
   std::map<const void *, int> dynamic_shared; /* kernels whose limit was raised */

@@ -34,6 +34,7 @@ cudaError_t allocate(void **pointer, std::size_t bytes, int number, bool pinned)
   const Allocation allocation = {memory, bytes, number, pinned, false};
   all.memory[address_of(memory)] = allocation;
   counter_of(allocation) += bytes;
+  device.peak = std::max(device.peak, device.bytes);
   if (!pinned) device.allocations++;
   *pointer = memory;
   return cudaSuccess;

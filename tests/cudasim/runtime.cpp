@@ -182,7 +182,7 @@ void cudasim_clear_faults(void) {
 
 long long cudasim_count(int device, enum cudasim_what what) {
   long long sum = 0;
-  for_devices(device, [&](const Device &each, int number) {
+  for_devices(device, [&](Device &each, int number) {
     switch (what) {
     case CUDASIM_CALLS:
       sum += each.calls;
@@ -195,6 +195,10 @@ long long cudasim_count(int device, enum cudasim_what what) {
       break;
     case CUDASIM_BYTES:
       sum += static_cast<long long>(each.bytes);
+      break;
+    case CUDASIM_PEAK:
+      sum += static_cast<long long>(each.peak);
+      each.peak = each.bytes;
       break;
     case CUDASIM_PINNED:
       sum += static_cast<long long>(each.pinned);
