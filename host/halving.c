@@ -16,7 +16,10 @@ static basin_status run_at(const basin_backend *backend, int worker, const basin
   }
   setting.stage = stage;
   halved.setting = &setting;
-  return backend->run(backend->self, worker, &halved, part, watch, error);
+  const basin_status status = backend->run(backend->self, worker,
+                                           job->setting->halve ? &halved : job, part, watch, error);
+  if (!status) part->flights = 0; /* those of a pause have landed, and are none of the next round */
+  return status;
 }
 
 /* every bit of the doubles at x, x + stride, ...: as in a part that comes fresh */
@@ -52,7 +55,7 @@ static int round_of(const basin_part *part) {
 
 basin_status basin_run_part(const basin_backend *backend, int worker, const basin_job *job,
                             basin_part *part, basin_watch *watch, basin_error *error) {
-  if (!job->setting->halve) return backend->run(backend->self, worker, job, part, watch, error);
+  if (!job->setting->halve) return run_at(backend, worker, job, part, watch, 0, error);
   const int64_t ended = count_ended(part);
   for (;;) {
     const int64_t before = count_ended(part);

@@ -151,7 +151,8 @@ struct basin_part {
   double
       *estimate; /* [2 * estimates][recorded][times], or NULL; not the backend's: host/measure.h */
 
-  /* trials under way, where the run was paused: malloc'ed by the backend, freed by the host */
+  /* trials under way, where the run was paused: malloc'ed by the backend, freed by the host. Where it was not, those of
+     an earlier pause are still here, and mean nothing any more. */
   int64_t flights;
   basin_flight *flight; /* [flights], or NULL */
   double *flight_state; /* [flights][states] */

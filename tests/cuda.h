@@ -10,6 +10,7 @@
 #include "backend_cpu.h"
 #include "backend_cuda.h"
 #include "cudasim/control.h"
+#include "halving.h"
 #include "part.h"
 #include <dlfcn.h>
 #include <unistd.h>
@@ -60,7 +61,7 @@ static basin_status run_on(int cuda, const basin_job *job, basin_part *part, bas
   assert_ok(cuda ? basin_cuda_open(NULL, 1, &backend, error)
                  : basin_cpu_open(NULL, 1, &backend, error),
             *error);
-  const basin_status status = backend.run(backend.self, 0, job, part, watch, error);
+  const basin_status status = basin_run_part(&backend, 0, job, part, watch, error);
   backend.close(backend.self);
   return status;
 }
@@ -80,6 +81,7 @@ static void assert_same_part(const basin_experiment *e, int64_t cell, const basi
   assert_true(x->count == y->count && x->recorded == y->recorded);
   assert_memory_equal(x->outcome, y->outcome, n);
   assert_memory_equal(x->steps, y->steps, n * sizeof *x->steps);
+  if (x->halvings) assert_memory_equal(x->halvings, y->halvings, n);
   assert_memory_equal(x->final, y->final, n * (size_t)e->finals * sizeof *x->final);
   assert_memory_equal(x->record, y->record, kept * (size_t)e->observables * sizeof *x->record);
   if (x->state)

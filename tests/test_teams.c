@@ -47,6 +47,27 @@ static void same_part(void **unused) {
   }
 }
 
+/* trials that begin again with half the step sizes, and pauses while others are under way: the same bits */
+static void halved(void **unused) {
+  static const char neuron[] = "model: relu_sum\n"
+                               "trials: 40\n"
+                               "grid: {n: [3, 8]}\n"
+                               "parameters: {d: 4, m: 2, span: 0}\n"
+                               "teacher: {v: {normal: 1}}\n"
+                               "init: {w: {normal: 0.3}}\n"
+                               "schedule: [{eta: 9}]\n"
+                               "on_divergence: halve\n"
+                               "stop: {at: 1e-6, max_steps: 200}\n"
+                               "record: {trials: 40, steps: [0, 1, 20], parameters: true}\n";
+  (void)unused;
+  basin_experiment *e = experiment_of(neuron, NULL, 0);
+  int pauses = 0, flights = 0;
+  for (int64_t cell = 0; cell < e->cells; cell++)
+    run_in_turns(e, cell, 0, 40, 0, &pauses, &flights);
+  if (pauses < 5 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
+  basin_experiment_free(e);
+}
+
 /* trials that diverge, some at once */
 static void diverging(void **unused) {
   static const char *const set[] = {"schedule=[{eta: 3000}]",
@@ -148,9 +169,10 @@ int main(int words, char **word) {
   (void)words;
   if (!find_module(word[0])) return 0;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(same_part), cmocka_unit_test(diverging),
-      cmocka_unit_test(few_slots), cmocka_unit_test(paused_and_mixed),
-      cmocka_unit_test(failures),  cmocka_unit_test(nothing_left),
+      cmocka_unit_test(same_part),        cmocka_unit_test(halved),
+      cmocka_unit_test(diverging),        cmocka_unit_test(few_slots),
+      cmocka_unit_test(paused_and_mixed), cmocka_unit_test(failures),
+      cmocka_unit_test(nothing_left),
   };
   return cmocka_run_group_tests_name("teams", tests, set_up, remove_folder);
 }
