@@ -122,7 +122,7 @@ __global__ void kernel_slope(fixed_batch b, constants c, int64_t first, int64_t 
   const int column = (int)(this_thread() % FIXED_COLUMNS);
   (void)c, (void)first;
   if (j >= b.rows) return;
-  double g = b.grad_a[j * FIXED_COLUMNS + column], loss = b.loss[column];
+  double g = b.grad_a[j * FIXED_COLUMNS + column], loss = j == 0 ? b.loss[column] : 0;
   for (int64_t i = 0; i < inputs; i++) {
     const double r = b.r[i * FIXED_COLUMNS + column];
     g = FIXED(slope)(b.u[(i * b.rows + j) * FIXED_COLUMNS + column], r, g);

@@ -25,6 +25,15 @@
                within_high);                                                            \
   } while (0)
 
+/* how many times slower the program is made by the sanitizers, about */
+#if defined(__SANITIZE_THREAD__)
+#define TEST_SLOWER 20
+#elif defined(__SANITIZE_ADDRESS__)
+#define TEST_SLOWER 4
+#else
+#define TEST_SLOWER 1
+#endif
+
 /* fail with basin's own reason where a call did not succeed */
 #define assert_ok(call, error)                                       \
   do {                                                               \

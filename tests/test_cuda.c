@@ -22,6 +22,21 @@ static const char experiment_text[] =
     "stop: {max_steps: 700}\n"
     "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
 
+/* more trials than columns */
+static const char fixed_text[] = "grid: {k: [1, 5], n: [30]}\n"
+                                 "trials: 150\n"
+                                 "parameters: {p: 6}\n"
+                                 "teacher: {a: 0.4, v: {head: [0.6, 0.8]}}\n"
+                                 "variants:\n"
+                                 "  res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}\n"
+                                 "  cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}\n"
+                                 "  mini: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
+                                 " gradient: {sampled: {inputs: {fixed: n, batch: 7}}}}\n"
+                                 "gradient: {sampled: {inputs: {fixed: n}}}\n"
+                                 "schedule: [{steps: 2, eta: 0.02}, {eta: 0.1}]\n"
+                                 "stop: {at: 0.2, max_steps: 5}\n"
+                                 "record: {trials: 150, steps: [0, 1, 3], parameters: true}\n";
+
 static basin_experiment *experiment_with(const char *const *set, int sets) {
   return experiment_of(experiment_text, set, sets);
 }
@@ -152,12 +167,51 @@ static void launch_without_memory(void **unused) {
   basin_experiment_free(e);
 }
 
+/* fixed data sets: with mini-batches the CPU's bits, else the CPU's numbers; paused at every look at the device's
+   counters and gone on with, the same bits */
+static void fixed_data_sets(void **unused) {
+  basin_experiment *e = experiment_of(fixed_text, NULL, 0);
+  int index[64], pauses = 0;
+  (void)unused;
+  for (int64_t cell = 0; cell < e->cells; cell++) {
+    const int whole = !e->cell[cell].setting.gradient.batch;
+    basin_job job;
+    basin_error error;
+    basin_part host, device, turns;
+    basin_watch watch = {0}, stopped = {.stop = 1};
+    basin_status status;
+    make_job(e, cell, 7, 150, index, &job, &host);
+    assert_ok(run_on(0, &job, &host, &watch, &error), error);
+    make_job(e, cell, 7, 150, index, &job, &device);
+    assert_ok(run_on(1, &job, &device, &watch, &error), error);
+    make_job(e, cell, 7, 150, index, &job, &turns);
+    while ((status = run_on(1, &job, &turns, &stopped, &error)) == BASIN_INTERRUPTED &&
+           pauses++ < 200) {
+      assert_true(turns.flights <= 128);
+      if (pauses % 3 == 0) stopped.stop = 0;
+    }
+    assert_ok(status, error);
+    assert_same_part(e, cell, &device, &turns);
+    if (!whole) assert_same_part(e, cell, &host, &device);
+    assert_memory_equal(host.outcome, device.outcome, 150);
+    assert_memory_equal(host.steps, device.steps, 150 * sizeof(int64_t));
+    for (int64_t i = 0; i < 150 * e->finals; i++)
+      assert_within(device.final[i], host.final[i] - 1e-12 * fmax(1, fabs(host.final[i])),
+                    host.final[i] + 1e-12 * fmax(1, fabs(host.final[i])));
+    assert_true(stopped.trials == 150 && watch.trials == 300);
+    basin_part_free(&host);
+    basin_part_free(&device);
+    basin_part_free(&turns);
+  }
+  basin_experiment_free(e);
+}
+
 /* what `plan` says a worker takes is what it then has, cell after cell, for lanes, teams and fixed data sets; it takes
    nothing itself */
 static void planned(void **unused) {
   static const char *const set[] = {
       "variants.fix={model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 0.1}], "
-      "gradient: {sampled: {inputs: {fixed: 3000}}}}",
+      "gradient: {sampled: {inputs: {fixed: 300}}}}",
       "variants.dir={model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, schedule: [{eta: 0.1}],"
       " gradient: {sampled: {inputs: 2, sampler: direct}}}",
       "stop.max_steps=3", "record.steps=[0, 1]"};
@@ -172,7 +226,7 @@ static void planned(void **unused) {
   assert_ok(basin_cuda_open(NULL, 1, &planner, &error), error);
   assert_int_equal(planner.devices, 1);
   for (int64_t cell = e->cells - 1; cell >= 0; cell--) {
-    const int64_t trials = 300 - 20 * cell;
+    const int64_t trials = 200 - 10 * cell;
     basin_job job;
     basin_part part;
     basin_watch watch = {0};
@@ -190,7 +244,7 @@ static void planned(void **unused) {
     before = buffers;
     basin_part_free(&part);
   }
-  assert_int_equal(sets, 3000 * (5 * 6 + 1 + 16 * 6 + 1) * 8);
+  assert_int_equal(sets, 300 * (5 * 6 + 1 + 16 * 6 + 1) * 8);
   backend.close(backend.self);
   planner.close(planner.self);
   basin_experiment_free(e);
@@ -295,6 +349,7 @@ int main(int words, char **word) {
       cmocka_unit_test(out_of_memory),
       cmocka_unit_test(launch_fails),
       cmocka_unit_test(launch_without_memory),
+      cmocka_unit_test(fixed_data_sets),
       cmocka_unit_test(planned),
       cmocka_unit_test(refilled),
       cmocka_unit_test(paused_while_waiting),

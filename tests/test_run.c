@@ -181,9 +181,11 @@ static void assert_same_part(const basin_experiment *e, int64_t cell, const basi
 
 /* a part that is paused again and again, saved, and taken up from the file by another instruction set: the same bits */
 static void paused_and_resumed(void **unused) {
-  static const char *const rules[][3] = {
-      {"stop.max_steps=1200", "record.trials=250", "stop.at=1e-9"},
-      {"stop.max_steps=1200", "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"},
+  char steps[64];
+  snprintf(steps, sizeof steps, "stop.max_steps=%d", TEST_SLOWER > 1 ? 400 : 1200);
+  const char *const rules[][3] = {
+      {steps, "record.trials=250", "stop.at=1e-9"},
+      {steps, "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"},
       {"stop.max_steps=51", "record.trials=250", "stop.at=1e-7"}};
   const int isas = basin_cpu_isa(NULL) + 1;
   (void)unused;
@@ -239,15 +241,21 @@ static void count_steps(void *unused, const basin_progress *progress) {
    takes fewer steps than the whole. By gradient descent, gradient flow and both samplers. */
 static void killed_after_a_save(void **unused) {
   static const char *const variant[] = {
-      "variants={one: {schedule: [{eta: 1e-4}], stop: {at: 1e-30, max_steps: 400000}}}",
+      "variants={one: {schedule: [{eta: 1e-4}], stop: {at: 1e-30, max_steps: 10 * steps}}}",
       "variants={one: {method: gradient_flow}}",
       "variants={one: {gradient: {sampled: {inputs: 9, sampler: direct}}}}",
       "variants={one: {gradient: {sampled: {inputs: 9, sampler: projected}}}}"};
   (void)unused;
   for (size_t i = 0; i < sizeof variant / sizeof *variant; i++) {
-    const char *set[] = {variant[i], "schedule=[{eta: 1e-3}]", "stop={at: 1e-30, max_steps: 40000}",
-                         "record={trials: 9, steps: {log: 20}}", "trials=40"};
-    basin_experiment *e = experiment_of(neuron_text, set, 5);
+    char steps[64];
+    snprintf(steps, sizeof steps, "define={steps: %d}", 40000 / TEST_SLOWER);
+    const char *set[] = {variant[i],
+                         "schedule=[{eta: 1e-3}]",
+                         "stop={at: 1e-30, max_steps: steps}",
+                         "record={trials: 9, steps: {log: 20}}",
+                         "trials=40",
+                         steps};
+    basin_experiment *e = experiment_of(neuron_text, set, 6);
     char path[128], saved[256];
     size_t size, other_size;
     int status;
