@@ -97,6 +97,8 @@ template <bool SHARED> struct slot {
   }
 };
 
+enum { BLOCK_BYTES = 1 << 26 }; /* of a block's slots in the device's memory */
+
 typedef slot<true> in_shared;
 typedef slot<false> in_global;
 
@@ -108,18 +110,14 @@ void prepare(const basin_setting *setting, void *out, double *data) {
   c->more.states = states(setting);
 }
 
-/* the kernels may take as much shared memory as a block of the device can have */
-cudaError_t allow_shared(int bytes) {
-  const cudaFuncAttribute most = cudaFuncAttributeMaxDynamicSharedMemorySize,
-                          share = cudaFuncAttributePreferredSharedMemoryCarveout;
-  cudaError_t bad = cudaFuncSetAttribute(kernel_start<in_shared, EITHER_RULE>, most, bytes);
-  if (!bad) bad = cudaFuncSetAttribute(kernel_run<in_shared, EITHER_RULE>, most, bytes);
-  if (!bad) bad = cudaFuncSetAttribute(kernel_finish<in_shared>, most, bytes);
-  if (!bad) bad = cudaFuncSetAttribute(kernel_record<in_shared>, most, bytes);
-  if (!bad)
-    bad = cudaFuncSetAttribute(kernel_run<in_shared, EITHER_RULE>, share,
-                               cudaSharedmemCarveoutMaxShared);
-  return bad;
+/* the kernel may take as much shared memory as a block of the device can have; all kernels want the same share of what
+   caches leave, for a multiprocessor must be empty to change it */
+template <class Kernel> cudaError_t allow_shared(Kernel kernel, int bytes) {
+  const cudaError_t bad = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                               bytes);
+  return bad ? bad
+             : cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                    cudaSharedmemCarveoutMaxShared);
 }
 
 /* Shared memory where a multiprocessor has it for LANE_BLOCK threads at least, a warp for each scheduler; the blocks
@@ -133,7 +131,10 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   *out = s;
   cudaError_t bad = cudaGetDevice(&device);
   if (!bad) bad = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-  if (!bad) bad = allow_shared(limit);
+  if (!bad) bad = allow_shared(kernel_start<in_shared, EITHER_RULE>, limit);
+  if (!bad) bad = allow_shared(kernel_run<in_shared, EITHER_RULE>, limit);
+  if (!bad) bad = allow_shared(kernel_finish<in_shared>, limit);
+  if (!bad) bad = allow_shared(kernel_record<in_shared>, limit);
   s.shared = 1;
   for (s.block = LANE_BLOCK; !bad && s.block >= LANE_WARP; s.block /= 2) {
     if (shared_bytes(s) > (size_t)limit) continue;
@@ -145,6 +146,8 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   if (bad || out->resident * s.team >= LANE_BLOCK) return bad;
   s.shared = 0;
   s.block = LANE_BLOCK;
+  while (s.block > LANE_WARP && lane_slots_of_block(&s) * lane_slot_bytes(&s) > BLOCK_BYTES)
+    s.block /= 2;
   bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_global, EITHER_RULE>,
                                                       s.block, 0);
   s.resident = blocks * lane_slots_of_block(&s);

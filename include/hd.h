@@ -162,10 +162,11 @@ typedef struct basin_team {
 
 #define BASIN_TEAM_FOR(team, i, n) for (int i = (team).rank; i < (int)(n); i += (team).size)
 
-/* a macro, so that tests/cudasim sees where each thread waits */
+/* Macros, so that tests/cudasim sees where each thread waits. With a whole warp the mask is a constant: any other must
+   be compared among the threads at every wait, which are some ten instructions. */
 #if defined(__CUDA_ARCH__) || defined(CUDASIM)
 #define BASIN_ON_DEVICE 1
-#define team_sync(team) __syncwarp((team).threads)
+#define team_sync(team) ((team).size == 32 ? __syncwarp() : __syncwarp((team).threads))
 #else
 #define BASIN_ON_DEVICE 0
 #define team_sync(team) ((void)(team))
@@ -187,6 +188,11 @@ BASIN_HD real team_sum(basin_team team, real *x, int columns) {
   team_sync(team);
 #if BASIN_ON_DEVICE
   /* a thread a column: exchanged among registers, every thread adds the two halves of its own pair */
+  if (team.size == 32 && columns == 32) {
+    real sum = x[team.rank];
+    for (int half = 16; half > 0; half /= 2) sum = sum + __shfl_xor_sync(0xffffffffu, sum, half);
+    return sum;
+  }
   if (team.size == columns) {
     real sum = x[team.rank];
     for (int half = columns / 2; half > 0; half /= 2)
