@@ -41,15 +41,22 @@ template <class Function> void find(void *library, const char *name, Function *f
   if (!symbol && !*blas.why) snprintf(blas.why, sizeof blas.why, "libcublas has no %s", name);
 }
 
-/* of the version that the module was built with; it stays loaded */
+/* of the version that the module was built with, where the loader finds it or in the toolkit; it stays loaded */
 void load() {
-  char name[32];
-  snprintf(name, sizeof name, "libcublas.so.%d", CUBLAS_VER_MAJOR);
-  void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    snprintf(blas.why, sizeof blas.why, "fixed data sets need cuBLAS: %.200s", dlerror());
-    return;
+  const char *given = getenv("CUDA_HOME");
+  const char *const folder[] = {NULL, given && *given ? given : "/usr/local/cuda",
+                                "/usr/local/cuda"};
+  void *library = NULL;
+  for (const char *where : folder) {
+    char name[4096];
+    snprintf(name, sizeof name, "%s%slibcublas.so.%d", where ? where : "", where ? "/lib64/" : "",
+             CUBLAS_VER_MAJOR);
+    if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!library && !where)
+      snprintf(blas.why, sizeof blas.why, "fixed data sets need cuBLAS: %.200s", dlerror());
   }
+  if (!library) return;
+  *blas.why = 0;
   find(library, "cublasCreate_v2", &blas.create);
   find(library, "cublasDestroy_v2", &blas.destroy);
   find(library, "cublasSetStream_v2", &blas.set_stream);

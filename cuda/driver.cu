@@ -30,8 +30,8 @@ double seconds_now() {
 /* what the kernels have counted: the one thing the host waits for */
 basin_status read_counters(part_run *p, const char *kernel) {
   TRY(p, kernel,
-      cudaMemcpyAsync(p->w->counters, p->b.counters, sizeof(lane_counters), cudaMemcpyDeviceToHost,
-                      p->w->stream));
+      cudaMemcpyAsync(&p->w->counters->lane, p->b.counters, sizeof(lane_counters),
+                      cudaMemcpyDeviceToHost, p->w->stream));
   TRY(p, kernel, worker_wait(p->w));
   return BASIN_OK;
 }
@@ -50,7 +50,7 @@ int64_t outstanding(const part_run *p) {
 
 /* the batch's arrays onto the device, its starts drawn, its queue filled */
 basin_status start_batch(part_run *p) {
-  lane_counters *counters = p->w->counters;
+  lane_counters *counters = &p->w->counters->lane;
   basin_part *part = p->part;
   p->queued = p->live = p->taken = 0;
   for (int64_t f = 0; f < part->flights; f++) part->outcome[part->flight[f].trial] = UNDER_WAY;
@@ -113,7 +113,7 @@ basin_status launch(part_run *p) {
   l.quorum = (int64_t)busy * l.slots > p->resident && of_warp > 1 ? of_warp / 2 : 1;
 
   /* the counters of this launch; where the queue has been taken to, `taken` has run past its end */
-  lane_counters *counters = w->counters;
+  lane_counters *counters = &w->counters->lane;
   memset(counters, 0, sizeof *counters);
   counters->queued = p->queued;
   counters->taken = p->taken;
@@ -221,7 +221,7 @@ basin_status lost(part_run *p, basin_error *error) {
   (void)cudaGetLastError();
   tell(p, -p->told_trials, -p->told_steps); /* others run the part from where it was */
   return worker_fail(
-      error, BASIN_WORKER_LOST,
+      error, p->bad == cudaErrorMemoryAllocation ? BASIN_WORKER_STARVED : BASIN_WORKER_LOST,
       "cuda %d (%s): %s: %s; model %s, cell %lld, trials %lld to %lld, of which %lld "
       "have not ended",
       p->w->device, p->w->name, p->doing, cudaGetErrorString(p->bad), p->model->name,
@@ -302,7 +302,7 @@ basin_status worker_run(basin_cuda_worker *w, const basin_job *job, basin_part *
     worker_busy(w->device, -1);
   }
   if (status == BASIN_FAILED) worker_fail(error, BASIN_FAILED, "out of memory");
-  if (status == BASIN_WORKER_LOST) lost(&p, error);
+  if (status == BASIN_WORKER_LOST) status = lost(&p, error);
   free(p.constants);
   free(p.data);
   return status;

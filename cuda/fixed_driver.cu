@@ -64,15 +64,15 @@ void tell(fixed_part *p, int64_t ended, int64_t steps) {
 /* some steps, of which a look at the counters is the end */
 basin_status take_steps(fixed_part *p) {
   fixed_worker *own = p->own;
-  fixed_counters counters;
+  const fixed_counters *counters = &p->w->counters->fixed;
   const double begun = seconds_now();
   basin_status status = BASIN_OK;
   for (int64_t i = 0; i < own->steps && !status; i++) status = take_step(p);
-  if (!status) status = fixed_copy(p, 1, p->b.counters, &counters, sizeof counters);
+  if (!status) status = fixed_copy(p, 1, p->b.counters, &p->w->counters->fixed, sizeof *counters);
   if (status) return status;
   TRY(p, "kernel_settle", worker_wait(p->w));
   const double seconds = seconds_now() - begun;
-  tell(p, (int64_t)counters.ended, (int64_t)counters.steps);
+  tell(p, (int64_t)counters->ended, (int64_t)counters->steps);
   if (seconds < SECONDS_LEAST && own->steps < STEPS_MOST) own->steps *= 2;
   if (seconds > SECONDS_MOST && own->steps > 1) own->steps /= 2;
   return BASIN_OK;
@@ -188,15 +188,16 @@ basin_status run_fitting(fixed_part *p) {
 }
 
 /* which kernel, which part */
-void lost(fixed_part *p, basin_error *error) {
+basin_status lost(fixed_part *p, basin_error *error) {
   worker_wait(p->w); /* no copy may be on its way into the part any more */
   (void)cudaGetLastError();
   tell(p, 0, 0); /* others run the part from where it was */
-  worker_fail(error, BASIN_WORKER_LOST,
-              "cuda %d (%s): %s: %s; model %s, cell %lld, trials %lld to %lld", p->w->device,
-              p->w->name, p->doing, p->why ? p->why : cudaGetErrorString(p->bad), p->model->name,
-              (long long)p->job->cell, (long long)p->part->first,
-              (long long)(p->part->first + p->part->count - 1));
+  return worker_fail(error,
+                     p->bad == cudaErrorMemoryAllocation ? BASIN_WORKER_STARVED : BASIN_WORKER_LOST,
+                     "cuda %d (%s): %s: %s; model %s, cell %lld, trials %lld to %lld", p->w->device,
+                     p->w->name, p->doing, p->why ? p->why : cudaGetErrorString(p->bad),
+                     p->model->name, (long long)p->job->cell, (long long)p->part->first,
+                     (long long)(p->part->first + p->part->count - 1));
 }
 
 } // namespace
@@ -257,11 +258,12 @@ basin_status fixed_run(basin_cuda_worker *w, const basin_job *job, basin_part *p
   p.data = (double *)calloc((size_t)p.model->data_size(job->setting) + 1, sizeof *p.data);
   status = BASIN_FAILED;
   if (p.constants && p.data) {
-    if (!p.own->steps) p.own->steps = 1;
+    if (!p.own->steps || p.own->steps_cell != job->cell) p.own->steps = 1;
+    p.own->steps_cell = job->cell;
     p.model->prepare(job->setting, p.constants, p.data);
     worker_busy(w->device, 1);
     status = run_fitting(&p);
-    if (status == BASIN_WORKER_LOST) lost(&p, error);
+    if (status == BASIN_WORKER_LOST) status = lost(&p, error);
     fixed_leave_inputs(&p);
     worker_busy(w->device, -1);
   }

@@ -34,8 +34,9 @@ enum {
 struct fixed_worker {
   blas_handle *blas;
   worker_buffer room[ROOMS];
-  int64_t steps;     /* between two looks at the counters */
-  int64_t tile_most; /* inputs of a tile; halved where device memory does not suffice */
+  int64_t steps;      /* between two looks at the counters; 0 at first */
+  int64_t steps_cell; /* the cell that this was learnt from */
+  int64_t tile_most;  /* inputs of a tile; halved where device memory does not suffice */
 };
 
 struct device_inputs;

@@ -96,8 +96,16 @@ static basin_status describe(int device, basin_cuda_device *about, basin_error *
 
 /* ---- workers ---- */
 
+/* Up to a quarter more than is asked for, so that buffers seldom grow: that waits for all that the device is at. */
+static size_t rounded(size_t bytes) {
+  size_t step = 1 << 14;
+  while (bytes / 8 > step) step *= 2;
+  return (bytes + step - 1) / step * step;
+}
+
 cudaError_t buffer_grow(worker_buffer *buffer, size_t bytes) {
   if (bytes <= buffer->bytes) return cudaSuccess;
+  bytes = rounded(bytes);
   cudaError_t bad = buffer->at ? cudaFree(buffer->at) : cudaSuccess;
   buffer->at = NULL;
   buffer->bytes = 0;
@@ -114,10 +122,9 @@ void buffer_free(worker_buffer *buffer) {
 }
 
 void buffer_plan(basin_cuda_worker *w, worker_buffer *buffer, size_t bytes) {
-  const int64_t more = (int64_t)bytes - buffer->planned;
-  if (more <= 0) return;
-  buffer->planned += more;
-  w->planned += more;
+  if ((int64_t)bytes <= buffer->planned) return;
+  w->planned += (int64_t)rounded(bytes) - buffer->planned;
+  buffer->planned = (int64_t)rounded(bytes);
 }
 
 static void close_worker(basin_cuda_worker *w) {
@@ -145,6 +152,10 @@ static basin_status open_worker(int device, basin_cuda_worker **worker, basin_er
   snprintf(w->name, sizeof w->name, "%s", about.name);
 
   cudaError_t bad = cudaSetDevice(device);
+  if (!bad) {
+    cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync); /* threads that wait must not spin */
+    (void)cudaGetLastError();                           /* as they were, where it is too late */
+  }
   if (!bad) bad = cudaStreamCreateWithFlags(&w->stream, cudaStreamNonBlocking);
   if (!bad)
     bad = cudaEventCreateWithFlags(&w->done, cudaEventBlockingSync | cudaEventDisableTiming);

@@ -38,13 +38,18 @@ enum {
   BUFFERS
 };
 
+union worker_counters {
+  lane_counters lane;
+  fixed_counters fixed;
+};
+
 struct basin_cuda_worker {
   int device;
   char name[64];
   int multiprocessors;
   cudaStream_t stream;
-  cudaEvent_t done;        /* for worker_wait */
-  lane_counters *counters; /* page-locked, where kernels' counts are read */
+  cudaEvent_t done;          /* for worker_wait */
+  worker_counters *counters; /* page-locked, where kernels' counts are read */
   worker_buffer buffer[BUFFERS];
   int batch_most;      /* trials of a batch; halved where device memory does not suffice */
   int blocks;          /* of a launch, so that it takes a fraction of a second; 0 at first */

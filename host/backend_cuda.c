@@ -20,8 +20,10 @@ typedef struct cuda {
   int devices, workers;
   int number[DEVICES_MAX]; /* of the devices in use */
   int lost[DEVICES_MAX];   /* likewise: whether it has failed; accessed atomically */
+  int fed[DEVICES_MAX];    /* likewise: workers that its memory suffices for, as far as is known */
   basin_cuda_worker *
-      *worker; /* [workers] NULL until first used; worker i is of device i % devices */
+      *worker;  /* [workers] NULL until first used; worker i is of device i % devices */
+  char *hungry; /* [workers] whether it has left its device to the others */
 } cuda;
 
 /* ---- the module ---- */
@@ -101,17 +103,40 @@ static basin_status choose(cuda *self, const char *text, int devices, basin_erro
   return BASIN_OK;
 }
 
+/* The worker leaves what memory the device has to the others, which go on: the first to do so says why. The last of all
+   tries again, with the device to itself, before the device is given up. */
+static basin_status starved(cuda *self, int number, int device, const basin_job *job,
+                            basin_part *part, basin_watch *watch, basin_error *error) {
+  self->module->close(self->worker[number]);
+  self->worker[number] = NULL;
+  const int left = __atomic_sub_fetch(&self->fed[device], 1, __ATOMIC_RELAXED);
+  if (left > 0) {
+    self->hungry[number] = 1;
+    const size_t length = strlen(error->text);
+    if (left == self->workers / self->devices - 1)
+      snprintf(error->text + length, sizeof error->text - length, "; fewer parts at once go on");
+    else *error->text = 0;
+    return BASIN_WORKER_STARVED;
+  }
+  basin_status status = self->module->open(self->number[device], &self->worker[number], error);
+  if (!status) status = self->module->run(self->worker[number], job, part, watch, error);
+  return status == BASIN_WORKER_STARVED ? BASIN_WORKER_LOST : status;
+}
+
 static basin_status cuda_run(void *context, int number, const basin_job *job, basin_part *part,
                              basin_watch *watch, basin_error *error) {
   cuda *self = context;
   const int device = number % self->devices;
   basin_status status = BASIN_WORKER_LOST;
   *error->text = 0;
-  if (__atomic_load_n(&self->lost[device], __ATOMIC_RELAXED)) return status;
+  if (__atomic_load_n(&self->lost[device], __ATOMIC_RELAXED) || self->hungry[number]) return status;
   status = BASIN_OK;
   if (!self->worker[number])
     status = self->module->open(self->number[device], &self->worker[number], error);
   if (!status) status = self->module->run(self->worker[number], job, part, watch, error);
+  if (status == BASIN_WORKER_STARVED)
+    status = starved(self, number, device, job, part, watch, error);
+  if (status == BASIN_WORKER_STARVED) return BASIN_WORKER_LOST; /* the device is not */
 
   /* the first of a device's workers to be lost gives the reason */
   if (status == BASIN_WORKER_LOST && __atomic_exchange_n(&self->lost[device], 1, __ATOMIC_RELAXED))
@@ -133,6 +158,7 @@ static void cuda_close(void *context) {
   for (int i = 0; i < self->workers; i++)
     if (self->worker[i]) self->module->close(self->worker[i]);
   free(self->worker);
+  free(self->hungry);
   free(self);
 }
 
@@ -163,8 +189,10 @@ basin_status basin_cuda_open(const char *devices, int parts, basin_backend *back
   self->module = module;
   status = choose(self, devices, count < DEVICES_MAX ? count : DEVICES_MAX, error);
   self->workers = self->devices * (parts > 0 ? parts : PARTS_DEFAULT);
+  for (int i = 0; i < self->devices; i++) self->fed[i] = self->workers / self->devices;
   if (!status) self->worker = calloc((size_t)self->workers, sizeof(basin_cuda_worker *));
-  if (!status && !self->worker) status = basin_fail_memory(error);
+  if (!status) self->hungry = calloc((size_t)self->workers, 1);
+  if (!status && (!self->worker || !self->hungry)) status = basin_fail_memory(error);
   *backend = (basin_backend){.name = "cuda",
                              .workers = self->workers,
                              .devices = self->devices,
@@ -175,6 +203,7 @@ basin_status basin_cuda_open(const char *devices, int parts, basin_backend *back
   if (!status) status = describe(self, backend, error);
   if (status) {
     free(self->worker);
+    free(self->hungry);
     free(self);
   }
   return status;

@@ -26,6 +26,10 @@ typedef struct basin_cuda_device {
   int64_t memory;      /* bytes */
 } basin_cuda_device;
 
+/* A status of `run`: as BASIN_WORKER_LOST, but all that is amiss is memory of the device, which other workers may have.
+   It is given back when the worker is closed. */
+#define BASIN_WORKER_STARVED ((basin_status)101)
+
 /* What runs parts, one at a time: a stream of a device with its buffers. */
 typedef struct basin_cuda_worker basin_cuda_worker;
 
@@ -45,7 +49,8 @@ typedef struct basin_cuda_module {
   /* BASIN_FAILED (out of memory) or BASIN_WORKER_LOST (the device does not do it) */
   basin_status (*open)(int device, basin_cuda_worker **worker, basin_error *error);
 
-  /* as basin_backend.run; BASIN_FAILED where the module has no such model, or the host no memory */
+  /* as basin_backend.run, and BASIN_WORKER_STARVED; BASIN_FAILED where the module has no such model, or the host no
+     memory */
   basin_status (*run)(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                       basin_watch *watch, basin_error *error);
 

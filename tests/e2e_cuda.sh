@@ -237,7 +237,7 @@ check "the neuron, undisturbed" run neuron.yaml --backend cpu -o neuron.h5
 turns=0
 for ((i = 0; i < 40; i++)); do
   backend=cuda
-  [ $((i % 3)) = 1 ] && backend=cpu
+  [ $((i % 3)) = 2 ] && backend=cpu
   "$basin" run "${options[@]}" neuron.yaml --backend $backend --threads 2 -o neuron_turns.h5 2> /dev/null &
   pid=$!
   if [ $backend = cpu ]; then await_cpu $pid 20; else await_cpu $pid 400; fi
@@ -266,6 +266,13 @@ export CUDASIM_LEAKS=0 # of a device that has failed nothing can be given back
 
 # the first two allocations of memory fail: nothing is said, smaller batches run
 expect_same 'malloc:*:3:2' '^$' --backend cuda
+
+# memory for a few parts at once, in pieces: the device is not given up, and one line says that parts wait for one another
+rm -f fault.h5
+hungry=$(env CUDASIM_LEAKS=1 CUDASIM_MEMORY=500000 "$basin" run "${options[@]}" "${small[@]}" --backend cuda -o fault.h5 2>&1)
+check "little memory: exit $?" test $? = 0
+check "little memory: one line: $hungry" test "$(grep -c '; fewer parts at once go on$' <<< "$hungry")/$(wc -l <<< "$hungry")" = 1/1
+check "little memory: the same bytes" cmp sound.h5 fault.h5
 
 # one of two devices fails in a kernel, or falls off: a warning, the other does the work
 export CUDASIM_DEVICES=2

@@ -50,6 +50,8 @@ void test_devices() {
   EXPECT(cudaGetDeviceCount(&count) == cudaSuccess && count == 2);
   EXPECT_ERROR(cudaErrorInvalidDevice, cudaSetDevice(2));
   EXPECT_ERROR(cudaErrorInvalidDevice, cudaSetDevice(-1));
+  EXPECT_ERROR(cudaErrorInvalidValue, cudaSetDeviceFlags(1u << 30));
+  EXPECT(cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync) == cudaSuccess);
   EXPECT_ERROR(cudaErrorInvalidDevice, cudaGetDeviceProperties(&properties, 2));
   EXPECT(cudaGetDeviceProperties(&properties, 1) == cudaSuccess && properties.warpSize == 32);
   EXPECT(cudaDeviceGetAttribute(&value, cudaDevAttrMaxThreadsPerBlock, 0) == cudaSuccess);

@@ -234,6 +234,14 @@ cudaError_t cudaSetDevice(int number) {
   });
 }
 
+/* how threads wait is the host's affair here */
+cudaError_t cudaSetDeviceFlags(unsigned flags) {
+  return run_call(Concerns::nothing, [&](Runtime &all) {
+    if (all.devices.empty()) return no_device();
+    return flags & ~static_cast<unsigned>(cudaDeviceMask) ? cudaErrorInvalidValue : cudaSuccess;
+  });
+}
+
 cudaError_t cudaGetDevice(int *number) {
   return run_call(Concerns::nothing, [&](Runtime &all) {
     if (all.devices.empty()) return no_device();
