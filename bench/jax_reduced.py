@@ -14,6 +14,7 @@ if CORES > 1:
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={CORES}"
 GPU = sys.argv[2:] == ["gpu"]
 os.environ["JAX_PLATFORMS"] = "cuda" if GPU else "cpu"
+os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # others are measured on the same device
 
 import jax
 import jax.numpy as jnp

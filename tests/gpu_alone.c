@@ -102,7 +102,9 @@ static void set_up(setup *s, const basin_model *m, enum basin_dynamics dynamics,
       .stage = s->stage,
       .stages = 2,
       .stop = {.tolerance = tolerance, .tolerance_spurious = tolerance, .max_steps = steps},
-      .gradient = {.dynamics = dynamics, .inputs = dynamics == BASIN_POPULATION ? 0 : inputs},
+      .gradient = {.dynamics = dynamics,
+                   .inputs = dynamics == BASIN_POPULATION || dynamics == BASIN_FLOW ? 0 : inputs,
+                   .error = 1e-6},
       .key = 12345};
   const char *wrong = m->check(&s->setting, &where);
   if (wrong) give_up(m->name, wrong);
@@ -113,8 +115,10 @@ static void tear_down(setup *s, const basin_model *m) {
 }
 
 /* the kinds that are compared and measured */
-static const char *const dynamics_name[BASIN_DYNAMICS_COUNT] = {
-    [BASIN_POPULATION] = "population", [BASIN_DIRECT] = "direct", [BASIN_PROJECTED] = "projected"};
+static const char *const dynamics_name[BASIN_DYNAMICS_COUNT] = {[BASIN_POPULATION] = "population",
+                                                                [BASIN_FLOW] = "flow",
+                                                                [BASIN_DIRECT] = "direct",
+                                                                [BASIN_PROJECTED] = "projected"};
 
 /* ---- bits ---- */
 
@@ -282,7 +286,8 @@ static int rate(const basin_backend *backend, int words, char **word) {
   if (!model) give_up("rate", "which model?");
   for (int d = 0; kind && d < BASIN_DYNAMICS_COUNT; d++)
     if (dynamics_name[d] && !strcmp(dynamics_name[d], kind)) dynamics = d;
-  if (kind && (dynamics == BASIN_POPULATION || !model->states[dynamics]))
+  if (kind &&
+      ((dynamics != BASIN_DIRECT && dynamics != BASIN_PROJECTED) || !model->states[dynamics]))
     give_up("rate", "which dynamics?");
   words--;
   word++;
@@ -298,9 +303,10 @@ static int rate(const basin_backend *backend, int words, char **word) {
     const double speed = trials * floor(steps) / seconds;
     printf("%s %.0f trials %.0f steps %.4f s %.4g trial-steps/s", model->name, trials, floor(steps),
            seconds, speed);
-    /* direct draws k p normals of an input, projected 2 k */
+    /* of an input of the convolutional models direct draws k p normals, projected 2 k */
     const double k = model->parameter[0].initial, p = model->parameter[1].initial;
-    if (sampled) printf(" %.4g normals/s", speed * INPUTS * k * (dynamics == BASIN_DIRECT ? p : 2));
+    if (sampled && !strcmp(model->parameter[0].name, "k"))
+      printf(" %.4g normals/s", speed * INPUTS * k * (dynamics == BASIN_DIRECT ? p : 2));
     printf("\n");
     fflush(stdout);
   }
