@@ -143,10 +143,11 @@ basin_status fetch_batch(part_run *p) {
   TRY(p, "kernel_finish", p->model->finish(&p->b, p->constants, p->w->stream));
   if (p->b.recorded && p->b.times)
     TRY(p, "kernel_record", p->model->record(&p->b, p->constants, p->w->stream));
+  TRY(p, "kernel_finish, kernel_record", worker_wait(p->w)); /* for what fails there has a name */
   p->fetching = 1;
   const basin_status status = batch_fetch(p);
   if (status) return status;
-  TRY(p, "kernel_finish, kernel_record", worker_wait(p->w));
+  TRY(p, "copying from the device", worker_wait(p->w));
   return BASIN_OK;
 }
 

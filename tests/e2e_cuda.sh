@@ -277,7 +277,7 @@ check "little memory: the same bytes" cmp sound.h5 fault.h5
 # one of two devices fails in a kernel, or falls off: a warning, the other does the work
 export CUDASIM_DEVICES=2
 lost='^basin: warning: cuda 1 \(.*\): kernel_[a-z_, ]+: .*; model resnet, cell [01], trials [0-9]+ to [0-9]+, of which [0-9]+ have not ended$'
-expect_same 'launch:1:5:700' "$lost" --backend cuda --threads 2
+expect_same 'launch:1:5:700' "$lost" --backend cuda --threads 1 # with two, the other may be the first to see it
 expect_same 'device:1:40' '^basin: warning: cuda 1 ' --backend auto --threads 2
 expect_same 'device:0:1' '^basin: warning: cuda 0 .*cannot be opened' --backend cuda --threads 2
 check "a device that fails is named once" test "$(env CUDASIM_FAIL=device:1:40 "$basin" run "${options[@]}" "${small[@]}" -o once.h5 2>&1 | grep -c warning)" = 1
