@@ -230,10 +230,6 @@ basin_status lost(part_run *p, basin_error *error) {
       (long long)(p->part->first + p->first + p->b.count - 1), (long long)p->left);
 }
 
-} // namespace
-
-namespace {
-
 /* what the part is, and the model's tables; BASIN_FAILED where the module has another model */
 basin_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *job, basin_part *part,
                     basin_error *error) {
@@ -265,12 +261,11 @@ basin_status plan_batches(part_run *p) {
 
 basin_status worker_plan(basin_cuda_worker *w, const basin_job *job, int64_t *buffers,
                          int64_t *inputs, basin_error *error) {
-  const int64_t recorded = job->recorded - job->first;
   basin_part part = {};
   basin_status status;
   part.first = job->first;
   part.count = job->count;
-  part.recorded = recorded < 0 ? 0 : recorded < job->count ? recorded : job->count;
+  part.recorded = basin_job_recorded(job);
   *inputs = 0;
   if (job->setting->gradient.dynamics == BASIN_FIXED) {
     status = fixed_plan(w, job, &part, inputs, error);

@@ -3,7 +3,16 @@
 #include <math.h>
 #include <string.h>
 
-/* the backend's run, with the step sizes halved so often */
+/* the backend's run, behind which no trial is under way any more: those of an earlier pause have landed, and are none
+   of the next round */
+static basin_status run(const basin_backend *backend, int worker, const basin_job *job,
+                        basin_part *part, basin_watch *watch, basin_error *error) {
+  const basin_status status = backend->run(backend->self, worker, job, part, watch, error);
+  if (!status) part->flights = 0;
+  return status;
+}
+
+/* the same, with the step sizes halved so often */
 static basin_status run_at(const basin_backend *backend, int worker, const basin_job *job,
                            basin_part *part, basin_watch *watch, int halvings, basin_error *error) {
   basin_setting setting = *job->setting;
@@ -16,10 +25,7 @@ static basin_status run_at(const basin_backend *backend, int worker, const basin
   }
   setting.stage = stage;
   halved.setting = &setting;
-  const basin_status status = backend->run(backend->self, worker,
-                                           job->setting->halve ? &halved : job, part, watch, error);
-  if (!status) part->flights = 0; /* those of a pause have landed, and are none of the next round */
-  return status;
+  return run(backend, worker, &halved, part, watch, error);
 }
 
 /* every bit of the doubles at x, x + stride, ...: as in a part that comes fresh */
@@ -55,7 +61,7 @@ static int round_of(const basin_part *part) {
 
 basin_status basin_run_part(const basin_backend *backend, int worker, const basin_job *job,
                             basin_part *part, basin_watch *watch, basin_error *error) {
-  if (!job->setting->halve) return run_at(backend, worker, job, part, watch, 0, error);
+  if (!job->setting->halve) return run(backend, worker, job, part, watch, error);
   const int64_t ended = count_ended(part);
   for (;;) {
     const int64_t before = count_ended(part);

@@ -71,11 +71,6 @@ void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int6
                      .estimates = e->estimates};
 }
 
-static int64_t recorded_in(const basin_job *job) {
-  const int64_t n = job->recorded - job->first;
-  return n < 0 ? 0 : n > job->count ? job->count : n;
-}
-
 /* the arrays of a part in the order of the file: addresses of their pointers and their bytes */
 static void arrays(basin_part *part, const header *h, void **array[ARRAYS], size_t bytes[ARRAYS]) {
   const size_t count = (size_t)h->count, kept = (size_t)h->recorded * (size_t)h->times,
@@ -97,7 +92,7 @@ static void arrays(basin_part *part, const header *h, void **array[ARRAYS], size
 static header describe(const basin_job *job) {
   return (header){.first = job->first,
                   .count = job->count,
-                  .recorded = recorded_in(job),
+                  .recorded = basin_job_recorded(job),
                   .times = job->times,
                   .finals = job->finals,
                   .observables = job->observables,

@@ -89,6 +89,14 @@ static int descending(const void *a, const void *b) {
   return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* of the `most` largest; sorts them */
+static double sum_of_largest(double *bytes, int64_t count, int64_t most) {
+  double sum = 0;
+  qsort(bytes, (size_t)count, sizeof *bytes, descending);
+  for (int64_t i = 0; i < count && i < most; i++) sum += bytes[i];
+  return sum;
+}
+
 /* data sets of as many cells as can be at work at once, and what each worker needs beside them. On CUDA they are in the
    memory of the devices. */
 static double inputs_bytes(const basin_experiment *e, const basin_backend *backend) {
@@ -99,8 +107,7 @@ static double inputs_bytes(const basin_experiment *e, const basin_backend *backe
     bytes[c] = basin_inputs_bytes(cell->model, &cell->setting);
     if (here > work) work = here;
   }
-  if (bytes) qsort(bytes, (size_t)e->cells, sizeof *bytes, descending);
-  for (int64_t c = 0; c < e->cells && c < backend->workers && bytes; c++) sum += bytes[c];
+  if (bytes) sum = sum_of_largest(bytes, e->cells, backend->workers);
   free(bytes);
   return sum + work * backend->workers;
 }
@@ -160,11 +167,10 @@ static double device_bytes(const basin_experiment *e, int64_t part_trials,
       first += size * alike;
     }
   }
-  if (!bad) qsort(inputs, (size_t)e->cells, sizeof *inputs, descending);
-  for (int64_t c = 0; c < e->cells && c < busy && !bad; c++) sum += inputs[c];
+  if (!bad) sum = sum_of_largest(inputs, e->cells, busy) + (double)buffers * (double)busy;
   free(index);
   free(inputs);
-  return bad ? 0 : sum + (double)buffers * (double)busy;
+  return sum;
 }
 
 basin_status basin_estimate_run(const basin_experiment *e, const basin_run_options *options,

@@ -130,6 +130,12 @@ struct basin_job {
   int estimates; /* quantities estimated */
 };
 
+/* how many of its trials are recorded: those at its head */
+static inline int64_t basin_job_recorded(const basin_job *job) {
+  const int64_t n = job->recorded - job->first;
+  return n < 0 ? 0 : n > job->count ? job->count : n;
+}
+
 /* A trial under way: its index in the part, and the steps it has taken. Everything due by then, records and
    stages too, is done; the step is positive and a multiple of BASIN_DECIDE_EVERY. With a fixed data set the step is any
    positive one, and the records due at it are still to be done. */

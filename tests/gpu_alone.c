@@ -125,9 +125,7 @@ static const char *const dynamics_name[BASIN_DYNAMICS_COUNT] = {[BASIN_POPULATIO
 static const int64_t recorded_steps[TIMES] = {0, 1, 2, 13, 14, 16, 50, 100, 333, 1000, 2999};
 
 static basin_part make_part(const basin_job *job) {
-  const int64_t left = job->recorded - job->first;
-  basin_part p = {.first = job->first, .count = job->count};
-  p.recorded = left < 0 ? 0 : left < job->count ? left : job->count;
+  basin_part p = {.first = job->first, .count = job->count, .recorded = basin_job_recorded(job)};
   const size_t n = (size_t)p.count, rows = (size_t)(p.recorded * job->times);
   p.outcome = allocate(n, sizeof *p.outcome);
   p.steps = allocate(n, sizeof *p.steps);
