@@ -41,20 +41,22 @@ template <class Function> void find(void *library, const char *name, Function *f
   if (!symbol && !*blas.why) snprintf(blas.why, sizeof blas.why, "libcublas has no %s", name);
 }
 
-/* of the version that the module was built with, where the loader finds it or in the toolkit; it stays loaded */
+/* of the version that the module was built with; toolkit "": where the loader looks */
+void *open_in(const char *toolkit) {
+  char name[4096];
+  snprintf(name, sizeof name, "%s%slibcublas.so.%d", toolkit, *toolkit ? "/lib64/" : "",
+           CUBLAS_VER_MAJOR);
+  return dlopen(name, RTLD_NOW | RTLD_LOCAL);
+}
+
+/* cuBLAS, where the loader finds it or in the toolkit; it stays loaded */
 void load() {
-  const char *given = getenv("CUDA_HOME");
-  const char *const folder[] = {NULL, given && *given ? given : "/usr/local/cuda",
-                                "/usr/local/cuda"};
-  void *library = NULL;
-  for (const char *where : folder) {
-    char name[4096];
-    snprintf(name, sizeof name, "%s%slibcublas.so.%d", where ? where : "", where ? "/lib64/" : "",
-             CUBLAS_VER_MAJOR);
-    if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (!library && !where)
-      snprintf(blas.why, sizeof blas.why, "fixed data sets need cuBLAS: %.200s", dlerror());
-  }
+  void *library = open_in("");
+  if (!library)
+    snprintf(blas.why, sizeof blas.why, "fixed data sets need cuBLAS: %.200s", dlerror());
+  const char *home = getenv("CUDA_HOME");
+  if (!library && home && *home) library = open_in(home);
+  if (!library) library = open_in("/usr/local/cuda");
   if (!library) return;
   *blas.why = 0;
   find(library, "cublasCreate_v2", &blas.create);
