@@ -243,11 +243,7 @@ for order in 'USR1 TERM' 'TERM USR1' INT USR1 HUP; do
   check "$order: the same file" eval 'merge long/ -o long.h5 && cmp long2.h5 long.h5 && rm long.h5'
 done
 rm -rf long
-"$basin" run long.yaml -q -o long/ --threads 1 2> said &
-pid=$!
-await_cpu $pid $((work_ms / 2))
-kill -TERM $pid
-wait $pid
+interrupt TERM $((work_ms / 2)) "$basin" run long.yaml -q -o long/ --threads 1 2> said
 flip long/parts/*.saved 700
 check "a damaged saved part is not taken up" eval 'run long/ && merge long/ -o long.h5 && cmp long2.h5 long.h5'
 

@@ -236,13 +236,9 @@ Y
 check "the neuron, undisturbed" run neuron.yaml --backend cpu -o neuron.h5
 turns=0
 for ((i = 0; i < 40; i++)); do
-  backend=cuda
-  [ $((i % 3)) = 2 ] && backend=cpu
-  "$basin" run "${options[@]}" neuron.yaml --backend $backend --threads 2 -o neuron_turns.h5 2> /dev/null &
-  pid=$!
-  if [ $backend = cpu ]; then await_cpu $pid 20; else await_cpu $pid 400; fi
-  kill -TERM $pid 2>/dev/null
-  wait $pid
+  backend=cuda ms=400
+  [ $((i % 3)) = 2 ] && backend=cpu ms=20
+  interrupt TERM $ms "$basin" run "${options[@]}" neuron.yaml --backend $backend --threads 2 -o neuron_turns.h5 2> /dev/null
   [ $? = 75 ] || break
   turns=$((turns + 1))
 done

@@ -25,12 +25,7 @@ long=(fixed.yaml --backend cpu --set 'grid={n: [1500]}' --set 'variants.bat.grad
 check "an undisturbed run" run "${long[@]}" -o whole.h5
 turns=0
 for signal in TERM KILL TERM INT TERM TERM; do
-  "$basin" run "${options[@]}" "${long[@]}" -o turns.h5 2>/dev/null &
-  pid=$!
-  await_cpu $pid 150
-  kill -$signal $pid 2>/dev/null
-  wait $pid
-  [ $? != 0 ] || break
+  interrupt $signal 150 "$basin" run "${options[@]}" "${long[@]}" -o turns.h5 2>/dev/null && break
   turns=$((turns + 1))
 done
 check "it was interrupted: $turns times" test $turns -ge 2
@@ -130,11 +125,7 @@ for variant in 'res' 'bat'; do
   turns=0
   for backend in cuda cpu cuda cpu cuda; do
     [ $variant = bat ] || backend=cuda
-    "$basin" run "${options[@]}" "${only[@]}" --backend $backend --threads 2 -o turns.h5 2>/dev/null &
-    pid=$!
-    await_cpu $pid 200
-    kill -TERM $pid 2>/dev/null
-    wait $pid
+    interrupt TERM 200 "$basin" run "${options[@]}" "${only[@]}" --backend $backend --threads 2 -o turns.h5 2>/dev/null
     [ $? = 75 ] || break
     turns=$((turns + 1))
   done

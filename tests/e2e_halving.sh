@@ -85,11 +85,7 @@ long() { "$basin" run long.yaml -q --no-provenance --part-trials 64 "$@"; }
 ms=$(cpu_of long -o long.h5)
 check "an undisturbed run" test -s long.h5
 for share in 2 5 8; do
-  "$basin" run long.yaml -q --no-provenance --part-trials 64 -o killed.h5 2>/dev/null &
-  pid=$!
-  await_cpu $pid $((ms * share / 10))
-  kill -TERM $pid 2>/dev/null
-  wait $pid
+  interrupt TERM $((ms * share / 10)) "$basin" run long.yaml -q --no-provenance --part-trials 64 -o killed.h5 2>/dev/null
 done
 check "interrupted: goes on" long -o killed.h5
 check "interrupted: the same file" cmp long.h5 killed.h5

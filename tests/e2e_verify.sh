@@ -82,11 +82,7 @@ record: {trials: 64, steps: {every: 1}, observables: [loss], estimate: {inputs: 
 Y
 options=(run estimates.yaml -q --no-provenance --part-trials 32)
 work_ms=$(cpu_of "$basin" "${options[@]}" -o whole.h5)
-env --default-signal=INT "$basin" "${options[@]}" -o stopped.h5 2> said &
-pid=$!
-await_cpu $pid $((work_ms / 3))
-kill -INT $pid
-wait $pid
+interrupt INT $((work_ms / 3)) "$basin" "${options[@]}" -o stopped.h5 2> said
 code=$?
 check "stopped between two estimates: exit 75, not $code" test $code = 75
 check "a part is kept whose trials have ended" test "$(ls stopped.h5.parts | wc -l)" -gt 0

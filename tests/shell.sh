@@ -46,6 +46,17 @@ await_cpu() { # await_cpu PID MS
   done
 }
 
+# interrupt SIGNAL MS COMMAND...: the program gets the signal when it has used so much processor time; its exit code
+interrupt() {
+  local signal=$1 ms=$2
+  shift 2
+  env --default-signal=INT "$@" & # the shell would have it ignored
+  local pid=$!
+  await_cpu $pid "$ms"
+  kill -"$signal" $pid 2>/dev/null
+  wait $pid
+}
+
 finish() {
   echo "$passed passed, $failed failed"
   [ $failed = 0 ]
