@@ -154,24 +154,39 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, basin
   team_sync(team);
 }
 
+/* entries q, q + 1, ... of a patch from `count` blocks, a constant; p: of the patch, where it may end among them */
+BASIN_HD void conv_draw_entries(int count, const conv_cell *cell, const double *v_star, bits trial,
+                                bits step, int stream, bits block, int p, const real *v, real *z,
+                                int q, real *u, real *t) {
+  real x[BASIN_TOGETHER], y[BASIN_TOGETHER];
+  basin_normals_of(count, cell->key, stream, trial, step, block, x, y);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++, q += 2) {
+    z[q] = x[i];
+    *u = r_fma(x[i], v[q], *u);
+    *t = r_fma(x[i], r_set(v_star[q]), *t);
+    if (q + 1 == p) break;
+    z[q + 1] = y[i];
+    *u = r_fma(y[i], v[q + 1], *u);
+    *t = r_fma(y[i], r_set(v_star[q + 1]), *t);
+  }
+}
+
 /* the p normals of the patch whose first block is `block`, and their products with v and v* */
 BASIN_HD void conv_draw_patch(const conv_cell *cell, const double *data, bits trial, bits step,
                               int stream, bits block, const real *v, real *z, real *u, real *t) {
   const int p = (int)cell->p;
   const double *v_star = data + cell->teacher_v;
+  int q = 0;
   *u = *t = r_set(0.0);
+  if (BASIN_TOGETHER > 1)
+    for (; q + 2 * BASIN_TOGETHER <= p; q += 2 * BASIN_TOGETHER) {
+      conv_draw_entries(BASIN_TOGETHER, cell, v_star, trial, step, stream, block, p, v, z, q, u, t);
+      block = block + b_set(BASIN_TOGETHER);
+    }
   BASIN_ROLLED
-  for (int q = 0; q < p; q += 2, block = block + b_set(1)) {
-    real z0, z1;
-    basin_normals_in(cell->key, stream, trial, step, block, &z0, &z1);
-    z[q] = z0;
-    *u = r_fma(z0, v[q], *u);
-    *t = r_fma(z0, r_set(v_star[q]), *t);
-    if (q + 1 == p) break;
-    z[q + 1] = z1;
-    *u = r_fma(z1, v[q + 1], *u);
-    *t = r_fma(z1, r_set(v_star[q + 1]), *t);
-  }
+  for (; q < p; q += 2, block = block + b_set(1))
+    conv_draw_entries(1, cell, v_star, trial, step, stream, block, p, v, z, q, u, t);
 }
 
 /* Philox blocks of an input of which every number is drawn */
@@ -323,6 +338,29 @@ BASIN_HD void conv_projected_start(const conv_cell *cell, const double *data, ba
   team_sync(team);
 }
 
+/* Patches j, j + 1, ..., `count` of them, a constant, of input i: sigma(u) into `active`; their shares of the residual, of
+   sum_j a_j 1{u_ij > 0} xi_ij and of sum_j (a_j 1{u_ij > 0})^2 into their columns, which the first patch of each begins */
+BASIN_HD void conv_projected_patches(int count, const conv_cell *cell, const double *data,
+                                     bits trial, bits step, int i, int j, int columns, real cosine,
+                                     real sine, const real *a, real *active, real *residual,
+                                     real *across, real *square) {
+  const real zero = r_set(0.0);
+  real u[BASIN_TOGETHER], xi[BASIN_TOGETHER];
+  basin_normals_of(count, cell->key, BASIN_STREAM_INPUT, trial, step,
+                   b_set((uint64_t)(i * (int)cell->k + j)), u, xi);
+  BASIN_UNROLL
+  for (int l = 0; l < count; l++, j++) {
+    const int c = j & (columns - 1), first = j < columns;
+    const real t = r_fma(cosine, u[l], sine * xi[l]), on = conv_relu(u[l]);
+    const real weight = r_select(r_lt(zero, u[l]), a[j], zero);
+    const real sum = r_fma(a[j], on, first ? zero : residual[c]);
+    active[j] = on;
+    residual[c] = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), sum);
+    across[c] = r_fma(weight, xi[l], first ? zero : across[c]);
+    square[c] = r_fma(weight, weight, first ? zero : square[c]);
+  }
+}
+
 BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
                                   const conv_sampled_rates *rate, basin_team team, bits trial,
                                   bits step, real *work, real *x, int weight_norm) {
@@ -339,25 +377,15 @@ BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
   residual[c] = across[c] = square[c] = all_across[c] = all_square[c] = zero;
   BASIN_ROLLED
   for (int i = 0; i < (int)cell->inputs; i++) {
-    BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
-      real sum = zero, along = zero, weights = zero;
-      BASIN_ROLLED
-      for (int j = c; j < k; j += columns) {
-        real u, xi;
-        basin_normals_at(cell->key, BASIN_STREAM_INPUT, trial, step, (uint64_t)(i * k + j), &u,
-                         &xi);
-        const real t = r_fma(cosine, u, sine * xi);
-        active[j] = conv_relu(u);
-        sum = r_fma(a[j], active[j], sum);
-        sum = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), sum);
-        const real weight = r_select(r_lt(zero, u), a[j], zero);
-        along = r_fma(weight, xi, along);
-        weights = r_fma(weight, weight, weights);
-      }
-      residual[c] = sum;
-      across[c] = along;
-      square[c] = weights;
-    }
+    int together = 0; /* patches that were drawn several at a time */
+    if (BASIN_TOGETHER > 1)
+      for (; together + BASIN_TOGETHER <= k; together += BASIN_TOGETHER)
+        conv_projected_patches(BASIN_TOGETHER, cell, data, trial, step, i, together, columns,
+                               cosine, sine, a, active, residual, across, square);
+    BASIN_ROLLED
+    for (int j = together + team.rank; j < k; j += team.size)
+      conv_projected_patches(1, cell, data, trial, step, i, j, columns, cosine, sine, a, active,
+                             residual, across, square);
     const real r = team_sum(team, residual, columns), r2 = r * r;
     BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r, active[j], grad[j]);
     BASIN_TEAM_FOR(team, c, columns) {

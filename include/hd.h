@@ -37,6 +37,13 @@
 #define BASIN_UNROLL
 #endif
 
+/* before the rounds of a cipher */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define BASIN_UNROLL_ROUNDS _Pragma("GCC unroll 10")
+#else
+#define BASIN_UNROLL_ROUNDS BASIN_UNROLL
+#endif
+
 /* before a loop of long iterations: one at a time, where the registers would not do for several */
 #if defined(__CUDA_ARCH__)
 #define BASIN_ROLLED _Pragma("unroll 1")
@@ -50,6 +57,17 @@
 #ifndef BASIN_SIMD
 #define BASIN_SIMD 0
 #endif
+
+/* independent blocks of random words that are worked on in turn, as many as the vector registers hold */
+enum {
+#if BASIN_SIMD == 5
+  BASIN_TOGETHER = 4
+#elif BASIN_SIMD == 2
+  BASIN_TOGETHER = 2
+#else
+  BASIN_TOGETHER = 1
+#endif
+};
 
 #if BASIN_SIMD == 5
 /* ---- AVX-512: eight lanes ---- */

@@ -54,34 +54,58 @@ enum basin_stream {
 #define BASIN_BLOCKS_MAX ((int64_t)1 << 24)     /* of one stream and step */
 #define BASIN_VECTOR_MAX (2 * BASIN_BLOCKS_MAX) /* normals of them: two a block */
 
-/* 128 random bits of each lane's trial at its own step and block, as two words of 64. For a CUDA thread they are
-   cuRAND's. Otherwise the four words of Philox are kept in the low halves of the lanes; what the multiplications
-   leave in the high ones is never read. */
-BASIN_HD void basin_words_in(uint64_t key, int stream, bits trial, bits step, bits block, bits *low,
-                             bits *high) {
-  const bits position = step << 24 | block, address = trial | b_set((uint64_t)stream << 48);
+/* 128 random bits of each lane's trial at its own step, as two words of 64, from each of `count` blocks, a constant.
+   For a CUDA thread they are cuRAND's. Otherwise the four words of Philox are kept in the low halves of the lanes; what
+   the multiplications leave in the high ones is never read. A round waits for the one before it, so a core that has
+   several blocks to work on in turn is done sooner. */
+BASIN_HD void basin_words_of(int count, uint64_t key, int stream, bits trial, bits step, bits block,
+                             bits *low, bits *high) {
+  const bits address = trial | b_set((uint64_t)stream << 48);
 #if defined(__CUDACC__) || defined(BASIN_CURAND)
-  const uint4 counter = {(uint32_t)position, (uint32_t)(position >> 32), (uint32_t)address,
-                         (uint32_t)(address >> 32)};
-  const uint2 keys = {(uint32_t)key, (uint32_t)(key >> 32)};
-  const uint4 r = curand_Philox4x32_10(counter, keys);
-  *low = (uint64_t)r.y << 32 | r.x;
-  *high = (uint64_t)r.w << 32 | r.z;
+  for (int i = 0; i < count; i++) {
+    const bits position = step << 24 | (block + (uint64_t)i);
+    const uint4 counter = {(uint32_t)position, (uint32_t)(position >> 32), (uint32_t)address,
+                           (uint32_t)(address >> 32)};
+    const uint2 keys = {(uint32_t)key, (uint32_t)(key >> 32)};
+    const uint4 r = curand_Philox4x32_10(counter, keys);
+    low[i] = (uint64_t)r.y << 32 | r.x;
+    high[i] = (uint64_t)r.w << 32 | r.z;
+  }
 #else
-  bits c0 = position, c1 = position >> 32, c2 = address, c3 = address >> 32;
+  bits c0[BASIN_TOGETHER], c1[BASIN_TOGETHER], c2[BASIN_TOGETHER], c3[BASIN_TOGETHER];
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    c0[i] = step << 24 | (block + b_set((uint64_t)i));
+    c1[i] = c0[i] >> 32;
+    c2[i] = address;
+    c3[i] = address >> 32;
+  }
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+  BASIN_UNROLL_ROUNDS
   for (int round = 0; round < 10; round++) {
-    const bits p0 = b_mul32(c0, b_set(0xd2511f53u)), p1 = b_mul32(c2, b_set(0xcd9e8d57u));
-    c0 = (p1 >> 32) ^ c1 ^ b_set(k0);
-    c2 = (p0 >> 32) ^ c3 ^ b_set(k1);
-    c1 = p1;
-    c3 = p0;
+    BASIN_UNROLL
+    for (int i = 0; i < count; i++) {
+      const bits p0 = b_mul32(c0[i], b_set(0xd2511f53u)), p1 = b_mul32(c2[i], b_set(0xcd9e8d57u));
+      c0[i] = (p1 >> 32) ^ c1[i] ^ b_set(k0);
+      c2[i] = (p0 >> 32) ^ c3[i] ^ b_set(k1);
+      c1[i] = p1;
+      c3[i] = p0;
+    }
     k0 += 0x9e3779b9u;
     k1 += 0xbb67ae85u;
   }
-  *low = (c0 & b_set(0xffffffffu)) | c1 << 32;
-  *high = (c2 & b_set(0xffffffffu)) | c3 << 32;
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    low[i] = (c0[i] & b_set(0xffffffffu)) | c1[i] << 32;
+    high[i] = (c2[i] & b_set(0xffffffffu)) | c3[i] << 32;
+  }
 #endif
+}
+
+/* from one block */
+BASIN_HD void basin_words_in(uint64_t key, int stream, bits trial, bits step, bits block, bits *low,
+                             bits *high) {
+  basin_words_of(1, key, stream, trial, step, block, low, high);
 }
 
 /* the same in one block for all */
@@ -131,12 +155,39 @@ BASIN_HD void basin_normals_at(uint64_t key, int stream, bits trial, bits step, 
   basin_box_muller(low, high, x, y);
 }
 
-/* and a block of its own */
+/* and a block of its own, of `count` of them, a constant: x[i] and y[i] are those of block + i */
+BASIN_HD void basin_normals_of(int count, uint64_t key, int stream, bits trial, bits step,
+                               bits block, real *x, real *y) {
+  bits low[BASIN_TOGETHER], high[BASIN_TOGETHER];
+  basin_words_of(count, key, stream, trial, step, block, low, high);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) basin_box_muller(low[i], high[i], x + i, y + i);
+}
 BASIN_HD void basin_normals_in(uint64_t key, int stream, bits trial, bits step, bits block, real *x,
                                real *y) {
-  bits low, high;
-  basin_words_in(key, stream, trial, step, block, &low, &high);
-  basin_box_muller(low, high, x, y);
+  basin_normals_of(1, key, stream, trial, step, block, x, y);
+}
+
+/* `count` normals from the blocks from `block` on, two of each, into z; a team shares the blocks */
+BASIN_HD void basin_normals_row(basin_team team, uint64_t key, int stream, bits trial, bits step,
+                                bits block, int64_t count, real *z) {
+  int64_t done = 0;
+  real x[BASIN_TOGETHER], y[BASIN_TOGETHER];
+  if (BASIN_TOGETHER > 1)
+    for (; done + 2 * BASIN_TOGETHER <= count; done += 2 * BASIN_TOGETHER) {
+      basin_normals_of(BASIN_TOGETHER, key, stream, trial, step, block + b_set((uint64_t)done / 2),
+                       x, y);
+      for (int i = 0; i < BASIN_TOGETHER; i++) {
+        z[done + 2 * i] = x[i];
+        z[done + 2 * i + 1] = y[i];
+      }
+    }
+  BASIN_TEAM_FOR(team, b, (count - done + 1) / 2) {
+    const int64_t at = done + 2 * (int64_t)b;
+    basin_normals_in(key, stream, trial, step, block + b_set((uint64_t)at / 2), x, y);
+    z[at] = x[0];
+    if (at + 1 < count) z[at + 1] = y[0];
+  }
 }
 
 /* Philox key of a cell: splitmix64's finaliser (Steele et al. 2014) over both words */

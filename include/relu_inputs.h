@@ -44,13 +44,8 @@ BASIN_HD void relu_sample_one(const relu_cell *cell, bits trial, bits step, bits
   const bits block = b_mul32(input, b_set((uint64_t)(d + 1) / 2));
   const real zero = r_set(0.0);
   real *x = work + RELU_SAMPLE_COLUMNS, *row = x + d, r = zero;
-  for (int64_t j = 0; j < d; j += 2) {
-    real z0, z1;
-    basin_normals_in(cell->student.key, BASIN_STREAM_ESTIMATE, trial, step,
-                     block + b_set((uint64_t)j / 2), &z0, &z1);
-    x[j] = z0;
-    if (j + 1 < d) x[j + 1] = z1;
-  }
+  basin_normals_row(basin_alone, cell->student.key, BASIN_STREAM_ESTIMATE, trial, step, block, d,
+                    x);
   for (int64_t a = 0; a < m + n; a++) {
     real dot = zero;
     for (int64_t j = 0; j < d; j++) dot = r_fma(row[a * d + j], x[j], dot);

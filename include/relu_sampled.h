@@ -90,13 +90,8 @@ BASIN_HD void relu_draw_input(const relu_cell *cell, basin_team team, bits trial
                               int64_t number, const relu_samples *s, const real *x, real *work) {
   const int64_t width = cell->width, m = cell->m, blocks = (width + 1) / 2;
   real *input = work + s->input;
-  BASIN_TEAM_FOR(team, block, blocks) {
-    real z0, z1;
-    basin_normals_at(cell->student.key, BASIN_STREAM_INPUT, trial, step,
-                     (uint64_t)(number * blocks + block), &z0, &z1);
-    input[2 * block] = z0;
-    if (2 * block + 1 < width) input[2 * block + 1] = z1;
-  }
+  basin_normals_row(team, cell->student.key, BASIN_STREAM_INPUT, trial, step,
+                    b_set((uint64_t)(number * blocks)), width, input);
   team_sync(team);
   BASIN_TEAM_FOR(team, a, m + cell->n) {
     const real *vector = a < m ? x + cell->at_unit_v + a * width : x + cell->at_w + (a - m) * width;
