@@ -39,7 +39,7 @@ CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
 
 comma := ,
 MODELS := $(sort $(basename $(notdir $(wildcard include/models/*.h))))
-DYNAMICS := population flow direct projected
+DYNAMICS := population flow direct projected mixed
 ISAS   := generic $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
 CPPFLAGS += $(if $(filter avx512,$(ISAS)),-DBASIN_X86=1)
 FLAGS_generic := -DBASIN_SIMD=0

@@ -17,16 +17,21 @@ enum { DEVICES_MAX = 64, BATCH_MAX = 1 << 18 };
   BASIN_TABLE(name, population) \
   BASIN_TABLE(name, flow)       \
   BASIN_TABLE(name, direct)     \
-  BASIN_TABLE(name, projected)
+  BASIN_TABLE(name, projected)  \
+  BASIN_TABLE(name, mixed)
 #include "models.inc"
 #undef BASIN_MODEL
 #undef BASIN_TABLE
 
-/* in the order of basin_dynamics */
+/* in the order of basin_dynamics; fixed data sets have tables of their own */
 static const lane_model *const models[][BASIN_DYNAMICS_COUNT] = {
-#define BASIN_MODEL(name)                                                                   \
-  {&lane_model_##name##_population, &lane_model_##name##_flow, &lane_model_##name##_direct, \
-   &lane_model_##name##_projected},
+#define BASIN_MODEL(name)           \
+  {&lane_model_##name##_population, \
+   &lane_model_##name##_flow,       \
+   &lane_model_##name##_direct,     \
+   &lane_model_##name##_projected,  \
+   NULL,                            \
+   &lane_model_##name##_mixed},
 #include "models.inc"
 #undef BASIN_MODEL
 };

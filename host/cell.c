@@ -314,11 +314,27 @@ static basin_status check_stop(const basin_node *stop, const basin_node *gradien
                        "stop.at_gradient goes with a fixed data set, all of it at every step");
 }
 
-/* gradient: population, or {sampled: {inputs: B, sampler: direct or projected}}, B = inf is the population too; or
-   {sampled: {inputs: {fixed: n}}} */
+/* precision: double, or mixed where that is offered */
+static basin_status read_precision(const basin_node *node, int offered, int *mixed,
+                                   basin_error *error) {
+  const char *text = !node ? "double" : node->kind == BASIN_SCALAR ? node->text : "";
+  *mixed = !strcmp(text, "mixed");
+  if (!*mixed && strcmp(text, "double") != 0)
+    return basin_fail_at(error, node->place,
+                         "gradient.sampled.precision: expected `double` or `mixed`");
+  return *mixed && !offered
+             ? basin_fail_at(
+                   error, node->place,
+                   "gradient.sampled.precision: mixed goes with sampler direct, of models "
+                   "that have it (see basin info)")
+             : BASIN_OK;
+}
+
+/* gradient: population, or {sampled: {inputs: B, sampler: direct or projected}}, B = inf is the population too, direct
+   with `precision: mixed` if wanted; or {sampled: {inputs: {fixed: n}}} */
 static basin_status read_gradient(basin_scope *scope, const basin_node *gradient, basin_cell *cell,
                                   basin_error *error) {
-  static const char *const group[] = {"sampled"}, *const key[] = {"inputs", "sampler"};
+  static const char *const group[] = {"sampled"}, *const key[] = {"inputs", "sampler", "precision"};
   static const char expected[] =
       "gradient: expected `population`, {sampled: {inputs: B, sampler: "
       "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or {sampled: "
@@ -330,13 +346,18 @@ static basin_status read_gradient(basin_scope *scope, const basin_node *gradient
   basin_status status = basin_check_keys(gradient, group, 1, "gradient", error);
   const basin_node *sampled = basin_node_get(gradient, "sampled");
   if (!status && !sampled) return basin_fail_at(error, gradient->place, expected);
-  if (!status) status = basin_check_keys(sampled, key, 2, "gradient.sampled", error);
+  if (!status) status = basin_check_keys(sampled, key, 3, "gradient.sampled", error);
   if (status) return status;
   const basin_node *size = basin_node_get(sampled, "inputs"),
-                   *sampler = basin_node_get(sampled, "sampler");
+                   *sampler = basin_node_get(sampled, "sampler"),
+                   *precision = basin_node_get(sampled, "precision");
   if (!size)
     return basin_fail_at(error, sampled->place,
                          "gradient.sampled.inputs is missing: how many a step");
+  if (size->kind == BASIN_MAPPING && precision)
+    return basin_fail_at(error, precision->place,
+                         "gradient.sampled.precision goes with fresh inputs, not with a fixed data "
+                         "set: leave it out");
   if (size->kind == BASIN_MAPPING)
     return sampler ? basin_fail_at(error, sampler->place,
                                    "gradient.sampled.sampler goes with fresh inputs, not with a "
@@ -346,8 +367,13 @@ static basin_status read_gradient(basin_scope *scope, const basin_node *gradient
       (strcmp(sampler->text, "direct") != 0 && strcmp(sampler->text, "projected") != 0))
     return basin_fail_at(error, sampler ? sampler->place : sampled->place,
                          "gradient.sampled.sampler: expected `direct` or `projected`");
-  const enum basin_dynamics dynamics = strcmp(sampler->text, "direct") ? BASIN_PROJECTED
-                                                                       : BASIN_DIRECT;
+  const int direct = !strcmp(sampler->text, "direct");
+  int mixed = 0;
+  status = read_precision(precision, direct && cell->model->states[BASIN_MIXED], &mixed, error);
+  if (status) return status;
+  const enum basin_dynamics dynamics = mixed    ? BASIN_MIXED
+                                       : direct ? BASIN_DIRECT
+                                                : BASIN_PROJECTED;
   if (!cell->model->states[dynamics])
     return basin_fail_at(error, gradient->place, "model %s has no gradient sampled so",
                          cell->model->name);

@@ -43,7 +43,8 @@ static void show_model(const basin_model *m) {
                m->teachers);
   show_vectors("init (given or drawn)", m, m->initial, m->initials);
   show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
-  printf("  gradient: population%s%s%s\n", m->states[BASIN_DIRECT] ? ", sampled direct" : "",
+  printf("  gradient: population%s%s%s%s\n", m->states[BASIN_DIRECT] ? ", sampled direct" : "",
+         m->states[BASIN_MIXED] ? " (precision: double or mixed)" : "",
          m->states[BASIN_PROJECTED] ? ", sampled projected" : "",
          m->states[BASIN_FIXED] ? ", fixed data set" : "");
   if (m->states[BASIN_FLOW]) printf("  method: gradient_descent, gradient_flow\n");

@@ -4,7 +4,7 @@
  *   BASIN_MODEL         the model's name
  *   BASIN_MODEL_HEADER  its header
  *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
- *   BASIN_DYNAMICS      population, flow, direct or projected: nothing comes of it where the model lacks it
+ *   BASIN_DYNAMICS      population, flow, direct, projected or mixed: nothing comes of it where the model lacks it
  *
  * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, state in registers.
  * A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY

@@ -114,6 +114,10 @@ DECLARE(basin_lane_runner, RUNNER, flow);
 static int64_t direct_states(const basin_setting *setting) { return STATES(direct, setting); }
 DECLARE(basin_lane_runner, RUNNER, direct);
 #endif
+#ifdef BASIN_HAS_mixed
+static int64_t mixed_states(const basin_setting *setting) { return STATES(mixed, setting); }
+DECLARE(basin_lane_runner, RUNNER, mixed);
+#endif
 #ifdef BASIN_HAS_projected
 static int64_t projected_states(const basin_setting *setting) { return STATES(projected, setting); }
 DECLARE(basin_lane_runner, RUNNER, projected);
@@ -139,6 +143,10 @@ static int64_t work_size(const basin_setting *setting) {
 #ifdef BASIN_HAS_direct
   case BASIN_DIRECT:
     return WORK(direct, setting);
+#endif
+#ifdef BASIN_HAS_mixed
+  case BASIN_MIXED:
+    return WORK(mixed, setting);
 #endif
 #ifdef BASIN_HAS_projected
   case BASIN_PROJECTED:
@@ -166,6 +174,11 @@ static void write_vectors(const basin_setting *setting, const MODEL(cell) * cell
 #ifdef BASIN_HAS_direct
   case BASIN_DIRECT:
     VECTORS(direct, cell, data, trial, work, state, out);
+    break;
+#endif
+#ifdef BASIN_HAS_mixed
+  case BASIN_MIXED:
+    VECTORS(mixed, cell, data, trial, work, state, out);
     break;
 #endif
 #ifdef BASIN_HAS_projected
@@ -267,6 +280,9 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #ifdef BASIN_HAS_direct
             [BASIN_DIRECT] = direct_states,
 #endif
+#ifdef BASIN_HAS_mixed
+            [BASIN_MIXED] = mixed_states,
+#endif
 #ifdef BASIN_HAS_projected
             [BASIN_PROJECTED] = projected_states,
 #endif
@@ -286,6 +302,9 @@ const basin_model PASTE(basin_model_, BASIN_MODEL) = {
 #endif
 #ifdef BASIN_HAS_direct
             [BASIN_DIRECT] = RUNNERS(RUNNER, direct),
+#endif
+#ifdef BASIN_HAS_mixed
+            [BASIN_MIXED] = RUNNERS(RUNNER, mixed),
 #endif
 #ifdef BASIN_HAS_projected
             [BASIN_PROJECTED] = RUNNERS(RUNNER, projected),

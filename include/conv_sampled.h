@@ -338,8 +338,8 @@ BASIN_HD void conv_projected_start(const conv_cell *cell, const double *data, ba
   team_sync(team);
 }
 
-/* Patches j, j + 1, ..., `count` of them, a constant, of input i: sigma(u) into `active`; their shares of the residual, of
-   sum_j a_j 1{u_ij > 0} xi_ij and of sum_j (a_j 1{u_ij > 0})^2 into their columns, which the first patch of each begins */
+/* Patches j, j + 1, ..., `count` of them, a constant, of input i: sigma(u) into `active`; their shares of the residual,
+   of sum_j a_j 1{u_ij > 0} xi_ij and of sum_j (a_j 1{u_ij > 0})^2 into their columns, which the first patch begins */
 BASIN_HD void conv_projected_patches(int count, const conv_cell *cell, const double *data,
                                      bits trial, bits step, int i, int j, int columns, real cosine,
                                      real sine, const real *a, real *active, real *residual,
@@ -436,7 +436,9 @@ static inline const char *conv_gradient_check(const basin_setting *setting) {
   const enum basin_dynamics dynamics = setting->gradient.dynamics;
   const double inputs = dynamics == BASIN_FIXED ? 1 : (double)setting->gradient.inputs;
   const double blocks = inputs * k *
-                        (dynamics == BASIN_PROJECTED ? 1 : (double)(int64_t)((p + 1) / 2));
+                        (dynamics == BASIN_PROJECTED ? 1
+                         : dynamics == BASIN_MIXED   ? (double)(int64_t)((p + 3) / 4)
+                                                     : (double)(int64_t)((p + 1) / 2));
   if (dynamics == BASIN_FIXED && blocks > (double)(BASIN_VECTOR_MAX / 2))
     return "more than 2^25 random numbers an input: fewer or smaller patches";
   if (dynamics == BASIN_PROJECTED && p < 2)

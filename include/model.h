@@ -21,6 +21,7 @@
  *     BASIN_HAS_flow          the same, gradient flow         BASIN_ARRAYS
  *     BASIN_HAS_direct        sampled: all of every input     BASIN_ARRAYS
  *     BASIN_HAS_projected     sampled: equal in distribution  BASIN_ARRAYS
+ *     BASIN_HAS_mixed         direct, in single precision with double accumulation   BASIN_ARRAYS
  *     BASIN_HAS_fixed         a data set that is drawn once   BASIN_ARRAYS, see the end
  *
  *   BASIN_DRAWN_TEACHERS, where the teachers may be drawn for every trial, as initial vectors are
@@ -198,6 +199,7 @@ enum basin_dynamics {
   BASIN_DIRECT,    /* every number of every input is drawn */
   BASIN_PROJECTED, /* only what the gradient depends on, equal in distribution */
   BASIN_FIXED,     /* the inputs are those of the cell's data set */
+  BASIN_MIXED,     /* as BASIN_DIRECT, in single precision with double accumulation */
   BASIN_DYNAMICS_COUNT
 };
 

@@ -76,7 +76,7 @@ BASIN_HD void basin_words_of(int count, uint64_t key, int stream, bits trial, bi
   BASIN_UNROLL
   for (int i = 0; i < count; i++) {
     c0[i] = step << 24 | (block + b_set((uint64_t)i));
-    c1[i] = c0[i] >> 32;
+    c1[i] = step >> 8; /* the high word: blocks have 24 bits */
     c2[i] = address;
     c3[i] = address >> 32;
   }

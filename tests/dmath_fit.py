@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the coefficients of include/dmath.h and of the step in include/conv_relu.h.
+"""Prints the coefficients of include/dmath.h, of include/single.h and of the step in include/conv_relu.h.
 
 Each is the polynomial that interpolates the function at Chebyshev nodes of the interval, computed in
-300-bit arithmetic and rounded to double; its relative error is measured at 2001 points. Needs mpmath.
+300-bit arithmetic and rounded to double, or to float; its relative error is measured at 2001 points. Needs mpmath.
 """
+import struct
 from mpmath import mp, mpf, cos, pi, log, exp, sin, asin, atan, sqrt, matrix, lu_solve
 mp.prec = 300
-def fit(name, f, lo, hi, degree):
+def to_float(x):
+    return struct.unpack("f", struct.pack("f", float(x)))[0]
+def fit(name, f, lo, hi, degree, rounded=float):
     n = degree + 1
     xs = [(lo+hi)/2 + (hi-lo)/2*cos(pi*(2*i+1)/(2*n)) for i in range(n)]
     A, b = matrix(n, n), matrix(n, 1)
@@ -15,7 +18,7 @@ def fit(name, f, lo, hi, degree):
         for j in range(n):
             A[i, j] = x**j
         b[i] = f(x)
-    c = [float(v) for v in lu_solve(A, b)]
+    c = [rounded(v) for v in lu_solve(A, b)]
     err = 0
     for i in range(2001):
         x = lo + (hi-lo)*mpf(i)/2000
@@ -43,3 +46,8 @@ fit("turn: atan(t)/t", lambda z: atan(r(z))/r(z), mpf(2)**-70, mpf(2)**-10, 3)
 fit("turn: sin(atan(t)/2)/t", lambda z: sin(atan(r(z))/2)/r(z), mpf(2)**-70, mpf(2)**-10, 3)
 fit("turn: (1-cos(atan(t)/2))/t^2", lambda z: (1-cos(atan(r(z))/2))/z, mpf(2)**-70, mpf(2)**-10, 3)
 fit("angle: (phi-sin phi)/sin^3(phi/2)", lambda z: (2*asin(r(z))-2*r(z)*r(1-z))/r(z)**3, mpf(2)**-70, mpf(1)/64, 6)
+
+# single precision; the relative error of cos is large where it is 0
+fit("single: (-2 log(1-g/2)-g)/g^2", lambda g: (-2*log(1-g/2)-g)/g**2, 2-2*r(mpf(2)), 2-2*r(mpf(1)/2), 7, to_float)
+fit("single: sin(pi/2 x)/x", lambda z: sin(pi/2*r(z))/r(z), mpf(2)**-70, mpf(1), 4, to_float)
+fit("single: cos(pi/2 x)", lambda z: cos(pi/2*r(z)), mpf(2)**-70, mpf(1), 5, to_float)

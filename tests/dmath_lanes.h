@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * dmath_lanes.h: the functions of dmath.h and philox.h over arrays, compiled once per instruction set.
+ * dmath_lanes.h: the functions of dmath.h, philox.h and single.h over arrays, compiled once per instruction set.
  */
 #ifndef BASIN_DMATH_LANES_H
 #define BASIN_DMATH_LANES_H
@@ -8,7 +8,10 @@
 #include <stdint.h>
 
 /* X(function, number of results) */
-#define DMATH_FUNCTIONS(X) X(log) X(exp) X(sinpi) X(cospi) X(sin) X(cos) X(atan) X(angle)
+#define DMATH_FUNCTIONS(X) \
+  X(log)                   \
+  X(exp)                   \
+  X(sinpi) X(cospi) X(sin) X(cos) X(atan) X(angle) X(single_log) X(single_sine) X(single_cosine)
 
 enum dmath_function {
 #define DMATH_INDEX(name) DMATH_##name,
@@ -17,14 +20,20 @@ enum dmath_function {
       DMATH_COUNT
 };
 
-/* out[i] = function(x[i]), or angle(x[i], y[i]); count is a multiple of 8 */
+/* out[i] = function(x[i]), or angle(x[i], y[i]); those of single.h by single precision: -2 log x, and sine and cosine
+   of x / 2^32 turns, x an integer below 2^32; count is a multiple of 8 */
 typedef void dmath_eval(int function, const double *x, const double *y, double *out, int count);
 
 /* out[2 i], out[2 i + 1]: the two normals of trial `first + i`; count is a multiple of 8 */
 typedef void dmath_normals(uint64_t key, int stream, uint64_t first, uint64_t step, uint64_t block,
                            double *out, int count);
 
+/* out[4 i .. 4 i + 3]: the four singles of that block */
+typedef void dmath_singles(uint64_t key, int stream, uint64_t first, uint64_t step, uint64_t block,
+                           double *out, int count);
+
 extern dmath_eval dmath_eval_generic, dmath_eval_avx2, dmath_eval_avx512;
 extern dmath_normals dmath_normals_generic, dmath_normals_avx2, dmath_normals_avx512;
+extern dmath_singles dmath_singles_generic, dmath_singles_avx2, dmath_singles_avx512;
 
 #endif

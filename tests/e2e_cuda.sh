@@ -34,13 +34,15 @@ for file in "$here"/data/experiments/*.yaml; do
   grep -q fixed: "$file" && continue # not the same bits: tests/e2e_fixed.sh
   # fibers take their time over the sum of a team: fewer inputs and steps
   if grep -q sampled "$file"; then
+    samplers=(direct projected 'direct, precision: mixed')
+    [ $name = resnet-precision ] && samplers=() # its variants say how they sample
     for order in 0 1 2; do
       export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
       same "$name, order $order" "$file" --trials 20 --set stop.max_steps=60 --set 'grid={B: [1, 4, 16, inf]}'
-      for sampler in direct projected; do
+      for sampler in "${samplers[@]}"; do
         same "$name, $sampler, order $order, all recorded" "$file" --trials 6 --set stop.max_steps=40 \
           --set 'grid={k: [1, 5, 16, 33], B: [2]}' --set 'parameters={p: 8}' --set teacher.a=0.4 --set "$everything" \
-          --set gradient.sampled.sampler=$sampler --set stop.at=0.5 --threads 3 --part-trials 4
+          --set "gradient={sampled: {inputs: B, sampler: $sampler}}" --set stop.at=0.5 --threads 3 --part-trials 4
       done
       [ -z "$quick" ] || break
     done
@@ -355,7 +357,7 @@ if [ -f "$build/libbasin_cuda.so" ]; then
   # two architectures; lanes: kernel_start and kernel_run twice each; teams: all four twice
   kernels=0
   for model in "$here"/include/models/*.h; do
-    for dynamics in population flow direct projected; do
+    for dynamics in population flow direct projected mixed; do
       case $(echo "BASIN_HAS_$dynamics" | gcc -E -P -I"$here/include" -include "$model" - | tail -1) in
       2) kernels=$((kernels + 2 * 6)) ;;
       1) kernels=$((kernels + 2 * 8)) ;;

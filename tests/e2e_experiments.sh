@@ -9,6 +9,7 @@ for file in "$data"/experiments/*.yaml; do
   smaller=()
   case $name in
   *-sgd) smaller=(--trials 100 --set 'grid={B: [1, 8, inf]}') ;;
+  resnet-precision) smaller=(--trials 200 --set 'grid={B: [1, 4]}') ;;
   neuron-figure1) smaller=(--trials 16 --set 'grid={n: [1, 2, 4]}' --set stop.max_steps=2e5) ;;
   neuron-toy) smaller=(--set stop.max_steps=2e5) ;;
   neuron-width) smaller=(--trials 50 --set 'grid={n: [1, 2, 4], sigma: [0.01, 1]}') ;;
@@ -74,6 +75,7 @@ P
 # mini-batches: with warmup they change little, and one input a step leaves some trials behind; the CNN is indifferent
 holds resnet-sgd '[.cells[] | select(.variant == "with warmup")] | length == 3 and all(.[]; .success.rate >= 0.95)' "nearly all with warmup, whatever B is"
 holds resnet-sgd '[.cells[] | select(.variant == "without warmup") | .success.rate] | all(.[]; . > 0.7 and . < 0.97)' "fewer without"
+holds resnet-precision '.cells | length == 4 and all(.[]; .success.rate > 0.75 and .success.rate < 0.95)' "much the same in double and in mixed precision"
 holds cnn-sgd '.cells | all(.[]; .success.low < 0.6 and .success.high > 0.5)' "the same success of the CNN for every B"
 
 # a data set: with 16 inputs for 24 numbers the teacher is not found, with 256 it mostly is; infinitely many are the population

@@ -8,7 +8,7 @@
  *                                that the other backend goes on with: all bytes equal
  *   gpu_alone rate MODEL [N]...  trial-steps/s for N trials at once (default 10^4 to 10^8), nothing written;
  *                                TRIAL_STEPS sets how many trial-steps a measurement takes (default 1e11).
- *                                MODEL:direct and MODEL:projected: the same with gradients of 64 sampled inputs
+ *                                MODEL:direct, MODEL:projected, MODEL:mixed: with gradients of 64 sampled inputs
  */
 #include "backend_cpu.h"
 #include "backend_cuda.h"
@@ -118,7 +118,8 @@ static void tear_down(setup *s, const basin_model *m) {
 static const char *const dynamics_name[BASIN_DYNAMICS_COUNT] = {[BASIN_POPULATION] = "population",
                                                                 [BASIN_FLOW] = "flow",
                                                                 [BASIN_DIRECT] = "direct",
-                                                                [BASIN_PROJECTED] = "projected"};
+                                                                [BASIN_PROJECTED] = "projected",
+                                                                [BASIN_MIXED] = "mixed"};
 
 /* ---- bits ---- */
 
@@ -285,7 +286,8 @@ static int rate(const basin_backend *backend, int words, char **word) {
   for (int d = 0; kind && d < BASIN_DYNAMICS_COUNT; d++)
     if (dynamics_name[d] && !strcmp(dynamics_name[d], kind)) dynamics = d;
   if (kind &&
-      ((dynamics != BASIN_DIRECT && dynamics != BASIN_PROJECTED) || !model->states[dynamics]))
+      ((dynamics != BASIN_DIRECT && dynamics != BASIN_PROJECTED && dynamics != BASIN_MIXED) ||
+       !model->states[dynamics]))
     give_up("rate", "which dynamics?");
   words--;
   word++;
@@ -304,7 +306,7 @@ static int rate(const basin_backend *backend, int words, char **word) {
     /* of an input of the convolutional models direct draws k p normals, projected 2 k */
     const double k = model->parameter[0].initial, p = model->parameter[1].initial;
     if (sampled && !strcmp(model->parameter[0].name, "k"))
-      printf(" %.4g normals/s", speed * INPUTS * k * (dynamics == BASIN_DIRECT ? p : 2));
+      printf(" %.4g normals/s", speed * INPUTS * k * (dynamics == BASIN_PROJECTED ? 2 : p));
     printf("\n");
     fflush(stdout);
   }

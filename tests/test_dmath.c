@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_dmath.c: dmath.h against binary128, and the same bits from every instruction set.
+ * test_dmath.c: dmath.h and single.h against binary128, and the same bits from every instruction set.
  */
 #include "test.h"
 #include "backend_cpu.h"
@@ -26,6 +26,14 @@ static dmath_normals *const normals[] = {
 #endif
 };
 
+static dmath_singles *const singles[] = {
+    dmath_singles_generic,
+#if BASIN_X86
+    dmath_singles_avx2,
+    dmath_singles_avx512,
+#endif
+};
+
 static __float128 pi(void) {
   return (__float128)3.14159265358979311600e+00 + 1.22464679914735317723e-16;
 }
@@ -46,6 +54,12 @@ static __float128 reference(int function, double a, double b) {
     return cosq(a);
   case DMATH_atan:
     return atanq(a);
+  case DMATH_single_log:
+    return -2 * logq((float)a);
+  case DMATH_single_sine:
+    return sinq(2 * pi() * a / 4294967296);
+  case DMATH_single_cosine:
+    return cosq(2 * pi() * a / 4294967296);
   default:
     return atan2q(a, b);
   }
@@ -56,6 +70,17 @@ static double ulps(double value, __float128 exact) {
   const double rounded = (double)exact;
   const double unit = nextafter(fabs(rounded), INFINITY) - fabs(rounded);
   return (double)(fabsq(value - exact) / unit);
+}
+
+/* the error as it is stated: in units in the last place, of a float for single.h's logarithm, and absolute for its sine
+   and cosine */
+static double error_of(int function, double value, __float128 exact) {
+  const float rounded = (float)exact;
+  if (function < DMATH_single_log) return ulps(value, exact);
+  const double error = (double)fabsq(value - exact);
+  return function > DMATH_single_log
+             ? error
+             : error / (double)(nextafterf(fabsf(rounded), INFINITY) - fabsf(rounded));
 }
 
 /* arguments: uniform in [low, high], or in the exponent where low > 0 and `spread` */
@@ -70,15 +95,17 @@ static void check(int function, double low, double high, int spread, double boun
   for (int piece = 0; piece < PIECES; piece++) {
     for (int i = 0; i < SAMPLES; i++) {
       x[i] = sample(&state, low, high, spread);
+      if (function > DMATH_single_log) x[i] = floor(x[i]);
       y[i] = sample(&state, -1, 1, 0) * pow(2, floor(40 * test_uniform(&state) - 20));
     }
     eval[basin_cpu_isa(NULL)](function, x, y, got, SAMPLES);
     for (int i = 0; i < SAMPLES; i++) {
-      const double error = ulps(got[i], reference(function, x[i], y[i]));
+      const double error = error_of(function, got[i], reference(function, x[i], y[i]));
       if (!(error <= worst)) worst = error, at = x[i];
     }
   }
-  print_message("  %g to %g: largest error %.3f ulp, at %.17g\n", low, high, worst, at);
+  print_message("  %g to %g: largest error %.3g%s, at %.17g\n", low, high, worst,
+                function > DMATH_single_log ? "" : " ulp", at);
   assert_within(worst, 0, bound);
 }
 
@@ -120,6 +147,16 @@ static void atan_error(void **unused) {
   check(DMATH_angle, 1e-12, 1e12, 1, 1.40);
 }
 
+static void single_error(void **unused) {
+  (void)unused;
+  check(DMATH_single_log, 0x1p-33, 1, 0, 1.3);
+  check(DMATH_single_log, 0x1p-33, 1, 1, 1.3);
+  check(DMATH_single_log, 0.999, 1, 0, 1.3);
+  check(DMATH_single_sine, 0, 4294967296, 0, 1.6e-7);
+  check(DMATH_single_cosine, 0, 4294967296, 0, 1.6e-7);
+  check(DMATH_single_sine, 1, 4294967296, 1, 1.6e-7);
+}
+
 /* results at the ends of the domains */
 static void exact_values(void **unused) {
   (void)unused;
@@ -143,6 +180,10 @@ static void exact_values(void **unused) {
       {DMATH_angle, 0, -1, 3.1415926535897931},
       {DMATH_angle, 1, 0, 1.5707963267948966},
       {DMATH_angle, 0, 0, 0},
+      {DMATH_single_log, 1, 0, 0},
+      {DMATH_single_sine, 0, 0, 0},
+      {DMATH_single_cosine, 0, 0, 1},
+      {DMATH_single_cosine, 0x1p31, 0, -1},
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     for (int j = 0; j < 8; j++) x[j] = known[i].x, y[j] = known[i].y;
@@ -158,7 +199,9 @@ static void same_bits(void **unused) {
   (void)unused;
   for (int function = 0; function < DMATH_COUNT; function++) {
     for (int i = 0; i < SAMPLES; i++) {
-      x[i] = function == DMATH_exp ? sample(&state, -700, 700, 0) : sample(&state, 1e-20, 1e4, 1);
+      x[i] = function == DMATH_exp         ? sample(&state, -700, 700, 0)
+             : function > DMATH_single_log ? floor(sample(&state, 0, 4294967296, 0))
+                                           : sample(&state, 1e-20, 1e4, 1);
       y[i] = sample(&state, -10, 10, 0);
     }
     eval[0](function, x, y, got, SAMPLES);
@@ -180,12 +223,23 @@ static void same_normals(void **unused) {
   }
 }
 
+static void same_singles(void **unused) {
+  (void)unused;
+  singles[0](0x123456789abcdef0u, 3, ((uint64_t)1 << 48) - SAMPLES, 77, 5, got, SAMPLES / 4);
+  for (int isa = 1; isa <= basin_cpu_isa(NULL); isa++) {
+    memset(other, 0xff, sizeof other);
+    singles[isa](0x123456789abcdef0u, 3, ((uint64_t)1 << 48) - SAMPLES, 77, 5, other, SAMPLES / 4);
+    assert_memory_equal(got, other, sizeof got);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(log_error),      cmocka_unit_test(exp_error),
       cmocka_unit_test(sincospi_error), cmocka_unit_test(sincos_error),
       cmocka_unit_test(atan_error),     cmocka_unit_test(exact_values),
       cmocka_unit_test(same_bits),      cmocka_unit_test(same_normals),
+      cmocka_unit_test(single_error),   cmocka_unit_test(same_singles),
   };
   return cmocka_run_group_tests_name("dmath", tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * test_philox.c: known answers, the counter's layout, and the law of what is drawn.
  */
 #include "test.h"
-#include "philox.h"
+#include "single.h"
 #include <Random123/philox.h>
 
 enum { DRAWS = 1 << 20 };
@@ -52,16 +52,32 @@ static void uniform_range(void **unused) {
   assert_true(r_uniform_positive(0) == 1 && r_uniform_positive(UINT64_MAX) == 0x1p-52);
 }
 
+/* two of the four singles of a block: the halves of a pair where `halves`, else what one length and direction make */
+static void draw_singles(int halves, uint64_t trial, uint64_t step, uint64_t block, double *z) {
+  float four[4];
+  basin_singles_of(1, 7, 2, trial, step, block, four);
+  z[0] = four[0];
+  z[1] = four[halves ? 1 : 2];
+}
+static void draw_halves(uint64_t trial, uint64_t step, uint64_t block, double *z) {
+  draw_singles(1, trial, step, block, z);
+}
+static void draw_partners(uint64_t trial, uint64_t step, uint64_t block, double *z) {
+  draw_singles(0, trial, step, block, z);
+}
+static void draw_doubles(uint64_t trial, uint64_t step, uint64_t block, double *z) {
+  basin_normals(7, 2, trial, step, block, &z[0], &z[1]);
+}
+
 /* normals over trials, steps and blocks: moments within 5 standard errors, and a chi-square over 64 cells of
    equal probability; the seeds are fixed, so this either always passes or never */
-static void normal_law(void **unused) {
+static void follows_normal_law(void draw(uint64_t trial, uint64_t step, uint64_t block,
+                                         double *z)) {
   double sum[5] = {0}, product = 0;
   int64_t cell[64] = {0};
-  (void)unused;
   for (int i = 0; i < DRAWS; i++) {
     double z[2];
-    basin_normals(7, 2, (uint64_t)i % 1024, (uint64_t)i / 1024 % 32, (uint64_t)i / 32768, &z[0],
-                  &z[1]);
+    draw((uint64_t)i % 1024, (uint64_t)i / 1024 % 32, (uint64_t)i / 32768, z);
     product += z[0] * z[1];
     for (int j = 0; j < 2; j++) {
       double power = 1;
@@ -79,6 +95,13 @@ static void normal_law(void **unused) {
   double chi2 = 0;
   for (int i = 0; i < 64; i++) chi2 += pow((double)cell[i] - n / 64, 2) / (n / 64);
   assert_within(chi2, 27.7, 119.6); /* 63 degrees of freedom: 1e-5 and 1 - 1e-5 quantiles */
+}
+
+static void normal_law(void **unused) {
+  (void)unused;
+  follows_normal_law(draw_doubles);
+  follows_normal_law(draw_halves);
+  follows_normal_law(draw_partners);
 }
 
 /* no two of trial, stream, step, block give the same words; a step of one changes about half of the bits */

@@ -30,6 +30,9 @@ static const char experiment_text[] =
     "  prj: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, stop: {at: 0.05, at_spurious: "
     "0.3, max_steps: "
     "700}, schedule: [{eta: 0.2}], gradient: {sampled: {inputs: 2, sampler: projected}}}\n"
+    "  mix: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, stop: {at: 0.05, at_spurious: "
+    "0.3, max_steps: 700}, schedule: [{eta: 0.2}], gradient: {sampled: {inputs: 18, sampler: "
+    "direct, precision: mixed}}}\n"
     "stop: {max_steps: 700}\n"
     "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
 

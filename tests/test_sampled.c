@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_sampled.c: stochastic gradients. A step against a plain reference on the same numbers; direct against projected
- * by two-sample tests; against the population gradient in the mean and in the limit of many inputs; a sampler that
- * is wrong on purpose must fail. Seeds are fixed, so a test that passes once passes always.
+ * and double against mixed precision by two-sample tests; against the population gradient in the mean and in the limit
+ * of many inputs; a sampler that is wrong on purpose must fail. Seeds are fixed, so a test that passes once passes
+ * always.
  */
 #include "samples.h"
-#include "conv_sampled.h"
+#include "conv_mixed.h"
 
 enum { K = 5, TRIALS = 2000 };
 
@@ -26,6 +27,10 @@ static const char experiment_text[] =
     " gradient: {sampled: {inputs: B, sampler: direct}}}\n"
     "  cnn projected: {model: cnn, init: {v: {head: [0.9, -0.5]}, a: [0.5, 0.2, -0.3, 0.1, 0.4]},"
     " gradient: {sampled: {inputs: B, sampler: projected}}}\n"
+    "  resnet mixed: {model: resnet, init: {w: {head: [0.3, -0.5]}, a: [0.5, 0.2, -0.3, 0.1, 0.4]},"
+    " gradient: {sampled: {inputs: B, sampler: direct, precision: mixed}}}\n"
+    "  cnn mixed: {model: cnn, init: {v: {head: [0.9, -0.5]}, a: [0.5, 0.2, -0.3, 0.1, 0.4]},"
+    " gradient: {sampled: {inputs: B, sampler: direct, precision: mixed}}}\n"
     "schedule: [{eta_a: 0.02, eta_w: 0.05}]\n"
     "stop: {at: 1e-30, max_steps: 1000}\n"
     "record: {trials: 2000, steps: [1, 10, 1000], observables: [loss, phi, norm_v], parameters: "
@@ -75,17 +80,16 @@ static int compare_cells(const basin_experiment *e, int64_t c, int64_t d, int64_
   return different;
 }
 
-/* direct and projected have the same distribution after 1, 10 and 1000 steps, for every p */
-static void direct_is_projected(void **unused) {
+/* direct and another variant have the same distribution after 1, 10 and 1000 steps, for every p */
+static void direct_is(const int other[2]) {
   static const char *const ten[] = {"stop.max_steps=10"};
   basin_experiment *e = parse(NULL, 0), *brief = parse(ten, 1);
-  (void)unused;
   for (int model = 0; model < 2; model++)
     for (int p = 0; p < 4; p++)
       for (int b = 0; b < 2; b++) {
         const double size[] = {2, 3, 8, 64}, inputs[] = {1, 4};
         const int64_t c = cell_of(e, 2 * model, size[p], inputs[b]),
-                      d = cell_of(e, 2 * model + 1, size[p], inputs[b]);
+                      d = cell_of(e, other[model], size[p], inputs[b]);
         basin_part x, y;
         const basin_experiment *here = inputs[b] > 1 ? brief : e; /* B = 4 to step 10 alone */
         test_run_cell(here, c, &x);
@@ -102,6 +106,16 @@ static void direct_is_projected(void **unused) {
   basin_experiment_free(e);
 }
 
+static void direct_is_projected(void **unused) {
+  (void)unused;
+  direct_is((const int[2]){1, 3});
+}
+
+static void direct_is_mixed(void **unused) {
+  (void)unused;
+  direct_is((const int[2]){4, 5});
+}
+
 /* what is wrong is found: too many degrees of freedom (the projected sampler of another p), too many inputs */
 static void wrong_sampler_is_found(void **unused) {
   static const char *const ten[] = {"stop.max_steps=10"};
@@ -110,14 +124,32 @@ static void wrong_sampler_is_found(void **unused) {
   assert_true(compare_cells(e, cell_of(e, 2, 2, 4), cell_of(e, 3, 3, 4), 1) > 0);
   assert_true(compare_cells(e, cell_of(e, 0, 3, 1), cell_of(e, 1, 8, 1), 0) > 0);
   assert_true(compare_cells(e, cell_of(e, 2, 8, 4), cell_of(e, 3, 8, 1), 0) > 0);
+  assert_true(compare_cells(e, cell_of(e, 2, 2, 4), cell_of(e, 5, 3, 4), 1) > 0);
+  assert_true(compare_cells(e, cell_of(e, 0, 8, 4), cell_of(e, 4, 8, 1), 0) > 0);
   assert_int_equal(compare_cells(e, cell_of(e, 2, 8, 4), cell_of(e, 2, 8, 4), 0), 0);
   basin_experiment_free(e);
 }
 
 /* ---- one step against a plain reference on the same numbers ---- */
 
-static void reference_step(const conv_cell *cell, const double *data, uint64_t trial, uint64_t step,
-                           const double *rate, int weight_norm, double *a, double *v) {
+/* entry q of patch `patch`, counted over all inputs */
+static double drawn(const conv_cell *cell, int mixed, uint64_t trial, uint64_t step, int64_t patch,
+                    int64_t q) {
+  double two[2];
+  float four[4];
+  if (mixed) {
+    basin_singles_of(1, cell->key, BASIN_STREAM_INPUT, trial, step,
+                     (uint64_t)(patch * ((cell->p + 3) / 4) + q / 4), four);
+    return four[q % 4];
+  }
+  basin_normals(cell->key, BASIN_STREAM_INPUT, trial, step,
+                (uint64_t)(patch * ((cell->p + 1) / 2) + q / 2), &two[0], &two[1]);
+  return two[q % 2];
+}
+
+static void reference_step(const conv_cell *cell, const double *data, int mixed, uint64_t trial,
+                           uint64_t step, const double *rate, int weight_norm, double *a,
+                           double *v) {
   const int64_t k = cell->k, p = cell->p;
   const double *a_star = data + cell->teacher_a, *v_star = data + cell->teacher_v;
   long double grad_a[8] = {0}, grad_v[64] = {0}, length2 = 0, along = 0;
@@ -129,10 +161,7 @@ static void reference_step(const conv_cell *cell, const double *data, uint64_t t
       long double t = 0;
       u[j] = 0;
       for (int64_t q = 0; q < p; q++) {
-        double pair[2];
-        basin_normals(cell->key, BASIN_STREAM_INPUT, trial, step,
-                      (uint64_t)((i * k + j) * ((p + 1) / 2) + q / 2), &pair[0], &pair[1]);
-        z[j][q] = pair[q % 2];
+        z[j][q] = drawn(cell, mixed, trial, step, i * k + j, q);
         u[j] += z[j][q] * v[q] / length;
         t += z[j][q] * v_star[q];
       }
@@ -156,14 +185,18 @@ static void reference_step(const conv_cell *cell, const double *data, uint64_t t
 
 static void step_matches_reference(void **unused) {
   const double rate[] = {0.02, 0.05};
+  double worst[2] = {0};
   basin_experiment *e = parse(NULL, 0);
   (void)unused;
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
     const int weight_norm = !strcmp(e->cell[c].model->name, "cnn");
-    if (s->gradient.dynamics != BASIN_DIRECT) continue;
+    const int mixed = s->gradient.dynamics == BASIN_MIXED;
+    if (s->gradient.dynamics == BASIN_PROJECTED) continue;
+    const double tolerance = mixed ? 2e-7 : 1e-13;
     double *data = malloc((size_t)conv_data_size(s) * sizeof *data), x[K + 64], y[K + 64];
-    double *work = malloc((size_t)conv_direct_work(s) * sizeof *work);
+    double *work = malloc((size_t)(mixed ? conv_mixed_work(s) : conv_direct_work(s)) *
+                          sizeof *work);
     conv_cell cell;
     conv_sampled_stage stage;
     conv_sampled_rates rates;
@@ -174,15 +207,22 @@ static void step_matches_reference(void **unused) {
       conv_direct_start(&cell, data, basin_alone, trial, x, weight_norm);
       memcpy(y, x, sizeof x);
       for (uint64_t step = 0; step < 3; step++) {
-        conv_direct_step(&cell, data, &rates, basin_alone, trial, step, work, x, weight_norm);
-        reference_step(&cell, data, trial, step, rate, weight_norm, y, y + K);
+        if (mixed)
+          conv_mixed_step(&cell, data, &rates, basin_alone, trial, step, work, x, weight_norm);
+        else conv_direct_step(&cell, data, &rates, basin_alone, trial, step, work, x, weight_norm);
+        reference_step(&cell, data, mixed, trial, step, rate, weight_norm, y, y + K);
       }
-      for (int64_t i = 0; i < K + cell.p; i++)
-        assert_within(x[i], y[i] - 1e-13 * fmax(1, fabs(y[i])), y[i] + 1e-13 * fmax(1, fabs(y[i])));
+      for (int64_t i = 0; i < K + cell.p; i++) {
+        const double error = fabs(x[i] - y[i]) / fmax(1, fabs(y[i]));
+        worst[mixed] = fmax(worst[mixed], error);
+        assert_within(error, 0, tolerance);
+      }
     }
     free(work);
     free(data);
   }
+  print_message("  largest error: %.2g, in mixed precision %.2g\n", worst[0], worst[1]);
+  assert_true(worst[1] > 1e-10); /* single precision it is */
   basin_experiment_free(e);
 }
 
@@ -193,14 +233,15 @@ static void unbiased(void **unused) {
   static const char *const set[] = {"record.steps=[1]", "stop.max_steps=1"},
                            *const population[] = {"record.steps=[1]", "stop.max_steps=1",
                                                   "variants.cnn direct.gradient=population",
-                                                  "variants.cnn projected.gradient=population"};
-  basin_experiment *e = parse(set, 2), *exact = parse(population, 4);
+                                                  "variants.cnn projected.gradient=population",
+                                                  "variants.cnn mixed.gradient=population"};
+  basin_experiment *e = parse(set, 2), *exact = parse(population, 5);
   (void)unused;
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_cell *cell = &e->cell[c];
     const int64_t states = basin_states(cell->model, &cell->setting);
-    const int linear = cell->setting.gradient.dynamics == BASIN_DIRECT ? (int)states : K;
-    if (cell->variant < 2) continue;
+    const int linear = cell->setting.gradient.dynamics == BASIN_PROJECTED ? K : (int)states;
+    if (strcmp(cell->model->name, "cnn") != 0) continue;
     double want[K + 64], z_max = 0;
     basin_part part, one;
     test_run_cell(exact, c, &one);
@@ -233,7 +274,7 @@ static void approaches_population(void **unused) {
                                     "stop.max_steps=100"};
   basin_experiment *e = parse(set, 4);
   (void)unused;
-  for (int variant = 0; variant < 4; variant++) {
+  for (int variant = 0; variant < 6; variant++) {
     double deviation[3];
     basin_part exact, part;
     test_run_cell(e, cell_of(e, variant, 8, INFINITY), &exact);
@@ -310,6 +351,7 @@ int main(void) {
       cmocka_unit_test(unbiased),
       cmocka_unit_test(approaches_population),
       cmocka_unit_test(direct_is_projected),
+      cmocka_unit_test(direct_is_mixed),
       cmocka_unit_test(wrong_sampler_is_found),
       cmocka_unit_test(one_dimension),
   };

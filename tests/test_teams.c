@@ -20,6 +20,10 @@ static const char experiment_text[] =
     " gradient: {sampled: {inputs: B, sampler: direct}}}\n"
     "  cnn projected: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
     " gradient: {sampled: {inputs: B, sampler: projected}}}\n"
+    "  res mixed: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}},"
+    " gradient: {sampled: {inputs: 6 * B, sampler: direct, precision: mixed}}}\n"
+    "  cnn mixed: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
+    " gradient: {sampled: {inputs: B, sampler: direct, precision: mixed}}}\n"
     "schedule: [{steps: 13, eta: 0.02}, {eta: 0.1}]\n"
     "stop: {max_steps: 37}\n"
     "record: {trials: 300, steps: [0, 1, 2, 3, 13, 14, 16, 33, 37], parameters: true}\n";

@@ -14,6 +14,7 @@
 
 #include "../conv_fixed.h"
 #include "../conv_inputs.h"
+#include "../conv_mixed.h"
 
 #define cnn_TITLE "two-layer convolutional network with weight normalisation"
 #define cnn_SOURCE \
@@ -43,6 +44,7 @@
 CONV_FUNCTIONS(cnn, 1)
 CONV_SAMPLER(cnn, direct, 1)
 CONV_SAMPLER(cnn, projected, 1)
+CONV_SAMPLER(cnn, mixed, 1)
 CONV_FIXED(cnn, 1)
 CONV_SAMPLE(cnn)
 
@@ -81,6 +83,11 @@ static inline void cnn_direct_vectors(const cnn_cell *cell, const double *data, 
                                       double *work, const double *x, double *out) {
   (void)data, (void)trial, (void)work;
   memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
+}
+
+static inline void cnn_mixed_vectors(const cnn_cell *cell, const double *data, uint64_t trial,
+                                     double *work, const double *x, double *out) {
+  cnn_direct_vectors(cell, data, trial, work, x, out);
 }
 
 static inline void cnn_fixed_vectors(const cnn_cell *cell, const double *data, uint64_t trial,

@@ -14,6 +14,7 @@
 
 #include "../conv_fixed.h"
 #include "../conv_inputs.h"
+#include "../conv_mixed.h"
 
 #define resnet_TITLE "two-layer convolutional residual network, normalised after every step"
 #define resnet_SOURCE "Liu et al., NeurIPS 2019, equations (6)-(8) and Proposition 16"
@@ -42,6 +43,7 @@
 CONV_FUNCTIONS(resnet, 0)
 CONV_SAMPLER(resnet, direct, 0)
 CONV_SAMPLER(resnet, projected, 0)
+CONV_SAMPLER(resnet, mixed, 0)
 CONV_FIXED(resnet, 0)
 CONV_SAMPLE(resnet)
 
@@ -87,6 +89,11 @@ static inline void resnet_direct_vectors(const resnet_cell *cell, const double *
   (void)data, (void)trial, (void)work;
   memcpy(out, x, (size_t)(cell->k + cell->p) * sizeof *out);
   for (int64_t j = 0; j < cell->p; j++) out[cell->k + j] -= cell->shift; /* w = v - 1/sqrt(p) */
+}
+
+static inline void resnet_mixed_vectors(const resnet_cell *cell, const double *data, uint64_t trial,
+                                        double *work, const double *x, double *out) {
+  resnet_direct_vectors(cell, data, trial, work, x, out);
 }
 
 static inline void resnet_fixed_vectors(const resnet_cell *cell, const double *data, uint64_t trial,
