@@ -326,7 +326,7 @@ static basin_status read_precision(const basin_node *node, int offered, int *mix
              ? basin_fail_at(
                    error, node->place,
                    "gradient.sampled.precision: mixed goes with sampler direct, of models "
-                   "that have it (see basin info)")
+                   "that have it (see basin models)")
              : BASIN_OK;
 }
 

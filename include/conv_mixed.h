@@ -4,10 +4,11 @@
  * asks for `precision: mixed`.
  *
  * Single is what there is p k B of in a step: the normals Z_ij, four of each Philox block, their products u_ij and
- * t_ij with v and v*, which are rounded for that, and the sums of up to CONV_MIXED_INPUTS inputs' shares of G. Double
- * are the state, r_i and all that is made of it, grad_a, the sum of those sums, and the step. Rounding takes some 1e-7
- * of a gradient, below the noise of any mini-batch; the tails of the normals end at 6.77. Patches belong to columns and
- * sums are taken as in conv_sampled.h, so the bits do not depend on the team here, either.
+ * t_ij with v/|v| and v*, which are rounded for that, and the sums of up to CONV_MIXED_INPUTS inputs' shares of G.
+ * Double are the state, r_i and all that is made of it, grad_a, the sum of those sums, and the step. Rounding takes
+ * some 1e-7 of a gradient, below the noise of any mini-batch; the tails of the normals end at 6.77; who diverges is
+ * diverged from some 1e19 on, where r_i a_j is more than single precision holds. Patches belong to columns and sums
+ * are taken as in conv_sampled.h, so the bits do not depend on the team here, either.
  *
  * Operations of one input: p k normals, four of which take some 110 vector instructions of 8 lanes, 60 of them
  * Philox's, where the double sampler takes 150 for two; 3 fma on each.
@@ -31,8 +32,8 @@ static inline int64_t conv_mixed_states(const basin_setting *setting) {
   return conv_direct_states(setting);
 }
 
-/* scratch: sigma(u) and grad_a [k] each; the columns of the residual and of G; in pairs: v and v*, the normals of an
-   input, and G's columns of several */
+/* scratch: sigma(u) and grad_a [k] each; the columns of the residual and of G; in pairs: v/|v| and v*, the normals of
+   an input, and G's columns of several */
 static inline int64_t conv_mixed_work(const basin_setting *setting) {
   const int64_t k = setting->teacher[0].length, p = setting->teacher[1].length;
   const int64_t columns = conv_columns(k);
@@ -50,15 +51,17 @@ BASIN_HD void conv_mixed_reduce(const conv_cell *cell, const double *data, const
   conv_direct_reduce(cell, data, x, s);
 }
 
-/* v and v* as pairs, zeros behind the p entries */
+/* v/|v| and v* as pairs, zeros behind the p entries; inverse: 1/|v| */
 BASIN_HD void conv_mixed_filters(const conv_cell *cell, const double *data, basin_team team,
-                                 const real *v, single *v_pairs, single *v_star_pairs) {
+                                 const real *v, real inverse, single *v_pairs,
+                                 single *v_star_pairs) {
   const double *v_star = data + cell->teacher_v;
   const real zero = r_set(0.0);
   const int p = (int)cell->p;
   BASIN_TEAM_FOR(team, e, conv_mixed_pairs(p)) {
     const int q = 2 * e, first = q < p, second = q + 1 < p;
-    s_pair(first ? v[q] : zero, second ? v[q + 1] : zero, v_pairs + e * BASIN_HALVES);
+    s_pair(inverse * (first ? v[q] : zero), inverse * (second ? v[q + 1] : zero),
+           v_pairs + e * BASIN_HALVES);
     s_pair(first ? r_set(v_star[q]) : zero, second ? r_set(v_star[q + 1]) : zero,
            v_star_pairs + e * BASIN_HALVES);
   }
@@ -92,7 +95,7 @@ BASIN_HD void conv_mixed_draw(const conv_cell *cell, basin_team team, bits trial
   }
 }
 
-/* the products of a patch with v and v* */
+/* the products of a patch with v/|v| and v* */
 BASIN_HD void conv_mixed_products(int pairs, const single *z, const single *v, const single *v_star,
                                   real *u, real *t) {
   single along_v[BASIN_HALVES], along_v_star[BASIN_HALVES];
@@ -109,9 +112,8 @@ BASIN_HD void conv_mixed_products(int pairs, const single *z, const single *v, c
 
 /* the residual r_i of an input with the normals z; active [k]: sigma(u_ij) */
 BASIN_HD real conv_mixed_residual(const conv_cell *cell, const double *data, basin_team team,
-                                  const real *a, real inverse, const single *v,
-                                  const single *v_star, int width, const single *z, real *active,
-                                  real *residual) {
+                                  const real *a, const single *v, const single *v_star, int width,
+                                  const single *z, real *active, real *residual) {
   const int k = (int)cell->k, pairs = conv_mixed_pairs(cell->p), columns = conv_columns(k);
   BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
     real sum = r_set(0.0);
@@ -119,7 +121,7 @@ BASIN_HD real conv_mixed_residual(const conv_cell *cell, const double *data, bas
     for (int j = c; j < k; j += columns) {
       real u, t;
       conv_mixed_products(pairs, z + j * width, v, v_star, &u, &t);
-      active[j] = conv_relu(u * inverse);
+      active[j] = conv_relu(u);
       sum = r_fma(a[j], active[j], sum);
       sum = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), sum);
     }
@@ -180,7 +182,7 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, const double *data,
   for (int q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
   const real inverse = r_set(1.0) / r_sqrt(length2);
 
-  conv_mixed_filters(cell, data, team, v, v_pairs, v_star_pairs);
+  conv_mixed_filters(cell, data, team, v, inverse, v_pairs, v_star_pairs);
   conv_clear(team, grad, k);
   BASIN_TEAM_FOR(team, c, columns) {
     residual[c] = zero;
@@ -190,8 +192,8 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, const double *data,
   BASIN_ROLLED
   for (int i = 0; i < inputs; i++) {
     conv_mixed_draw(cell, team, trial, step, b_set((uint64_t)i * blocks), width, z);
-    const real r = conv_mixed_residual(cell, data, team, a, inverse, v_pairs, v_star_pairs, width,
-                                       z, active, residual);
+    const real r = conv_mixed_residual(cell, data, team, a, v_pairs, v_star_pairs, width, z, active,
+                                       residual);
     conv_mixed_add(cell, team, a, r, active, width, z, grad, sum);
     if ((i + 1) % CONV_MIXED_INPUTS == 0 || i + 1 == inputs)
       conv_mixed_settle(cell, team, columns, sum, all);
