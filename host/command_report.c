@@ -74,23 +74,75 @@ static basin_status summary_draws(basin_results *results, const basin_table *t,
   return status;
 }
 
+typedef enum style { TEXT, JSON, CSV } style;
+
+static void pair_row(style style, int first, const int64_t cell[2], int64_t trials,
+                     const int64_t only[2]) {
+  const basin_interval d = basin_paired_difference(only, trials);
+  const long long c[2] = {cell[0], cell[1]}, n = trials, o[2] = {only[0], only[1]};
+  if (style == CSV) {
+    printf("%lld,%lld,%lld,%lld,%lld,%.17g,%.17g,%.17g\n", c[0], c[1], n, o[0], o[1], d.value,
+           d.low, d.high);
+  } else if (style == JSON) {
+    printf("%s\n    {\"cells\": [%lld, %lld], \"draws\": %lld, \"only\": [%lld, %lld], ",
+           first ? "" : ",", c[0], c[1], n, o[0], o[1]);
+    printf("\"difference\": {\"value\": ");
+    basin_json_number(d.value);
+    printf(", \"low\": ");
+    basin_json_number(d.low);
+    printf(", \"high\": ");
+    basin_json_number(d.high);
+    printf("}}");
+  } else if (n) {
+    printf("%6lld  %6lld  %9lld  %10lld  %10lld     %+.4f  [%+.4f, %+.4f]\n", c[0], c[1], n, o[0],
+           o[1], d.value, d.low, d.high);
+  }
+}
+
+/* every two cells that share their draws: the difference of their success rates */
+static basin_status summary_pairs(basin_results *results, const basin_table *t, style style,
+                                  basin_error *error) {
+  basin_status status = BASIN_OK;
+  int rows = 0;
+  if (style == CSV) printf("first,second,draws,only_first,only_second,difference,low,high\n");
+  if (style == JSON) printf(",\n  \"pairs\": [");
+  for (int64_t i = 0; i < t->cells && !status; i++)
+    for (int64_t j = i + 1; j < t->cells && !status; j++) {
+      const int64_t cell[2] = {i, j};
+      int64_t trials, only[2];
+      if (basin_results_draw(results, i) != basin_results_draw(results, j)) continue;
+      status = basin_results_pair(results, cell, &trials, only, error);
+      if (!rows && style == TEXT)
+        printf("\nDifferences between the success rates of cells that share their draws\n"
+               " first  second      draws  first only second only  difference  95%% interval\n");
+      if (!status) pair_row(style, !rows++, cell, trials, only);
+    }
+  if (style == JSON) printf("%s]", rows ? "\n  " : "");
+  if (!rows && style == TEXT) printf("\nno two cells share their draws: see same_draw\n");
+  return status;
+}
+
 basin_status basin_command_summary(const basin_arguments *arguments, basin_error *error) {
   basin_results *results = NULL;
   basin_table t;
-  if (basin_argument(arguments, "json") && basin_argument(arguments, "csv"))
-    return basin_fail(error, BASIN_BAD_INPUT, "summary: --json or --csv, not both");
+  const int json = basin_argument(arguments, "json") != NULL,
+            csv = basin_argument(arguments, "csv") != NULL,
+            pairs = basin_argument(arguments, "pairs") != NULL;
+  const style style = json ? JSON : csv ? CSV : TEXT;
+  if (json && csv) return basin_fail(error, BASIN_BAD_INPUT, "summary: --json or --csv, not both");
   basin_status status = basin_table_open(arguments->positional[0], &results, &t, error);
-  if (!status && basin_argument(arguments, "json")) {
+  if (!status && style == JSON) {
     printf("{\n");
     basin_table_json(&t);
-    printf("\n}\n");
-  } else if (!status && basin_argument(arguments, "csv")) {
+  } else if (!status && style == CSV && !pairs) {
     summary_csv(&t);
-  } else if (!status) {
+  } else if (!status && style == TEXT) {
     basin_table_title(&t);
     basin_table_rates(&t);
     status = summary_draws(results, &t, error);
   }
+  if (!status && pairs) status = summary_pairs(results, &t, style, error);
+  if (!status && style == JSON) printf("\n}\n");
   basin_table_close(results, &t);
   return status;
 }

@@ -67,6 +67,9 @@ static const basin_option merge_options[] = {
 static const basin_option summary_options[] = {
     {"json", 0, NULL, "as JSON"},
     {"csv", 0, NULL, "as CSV, a row per cell"},
+    {"pairs", 0, NULL,
+     "of cells that start from the same draws (same_draw): the difference of every two success "
+     "rates, draw by draw; as CSV the pairs instead of the cells"},
     HELP,
 };
 
@@ -181,7 +184,8 @@ const basin_command basin_commands[] = {
      .meaning = "success rates with 95% intervals, and steps, of every cell",
      .description = "The interval is Wilson's score interval. Unresolved and diverged trials count "
                     "as trials that did "
-                    "not succeed, and are shown.",
+                    "not succeed, and are shown. The interval of a difference is the adjusted Wald "
+                    "interval of Bonett and Price (2012) for paired draws.",
      .least = 1,
      .most = 1,
      OPTIONS(summary_options),

@@ -441,31 +441,55 @@ basin_status basin_results_draw_group(const basin_results *r, int64_t cell, int6
   return BASIN_OK;
 }
 
-basin_status basin_results_any_global(basin_results *r, const int64_t *cell, int64_t cells,
-                                      int64_t *trials, int64_t *any, basin_error *error) {
+/* Of the draws that all of the cells ran, count[seen]: bit 0 where one of the cells is global, or, `apart`, bit i where
+   cell[i] of two is. */
+static basin_status count_draws(basin_results *r, const int64_t *cell, int64_t cells, int apart,
+                                int64_t count[4], basin_error *error) {
+  enum { MISSING = 4 };
   int64_t size[2] = {r->cells, r->trials}, end = r->trials;
   int8_t *block = malloc(BLOCK_TRIALS), *seen = malloc(BLOCK_TRIALS);
   const hid_t outcome = open_variable(r, "outcome", 2, size, H5T_INTEGER);
   int ok = block && seen && outcome >= 0;
-  *any = *trials = 0;
+  for (int s = 0; s < 4; s++) count[s] = 0;
   for (int64_t i = 0; i < cells; i++)
     if (reach(r, cell[i]) < end) end = reach(r, cell[i]);
   for (int64_t at = 0; at < end && ok; at += BLOCK_TRIALS) {
     const hsize_t n = (hsize_t)(end - at < BLOCK_TRIALS ? end - at : BLOCK_TRIALS),
-                  count[2] = {1, n};
-    memset(seen, 0, n); /* 1: global in some cell; 2: missing in some */
+                  extent[2] = {1, n};
+    memset(seen, 0, n);
     for (int64_t i = 0; i < cells && ok; i++) {
       const hsize_t start[2] = {(hsize_t)cell[i], (hsize_t)at};
-      ok = read_block(outcome, H5T_NATIVE_INT8, 2, start, count, block);
+      const int8_t global = (int8_t)(apart ? 1 << i : 1);
+      ok = read_block(outcome, H5T_NATIVE_INT8, 2, start, extent, block);
       for (hsize_t t = 0; t < n && ok; t++)
-        seen[t] |= block[t] == BASIN_GLOBAL ? 1 : block[t] < 0 ? 2 : 0;
+        seen[t] |= block[t] == BASIN_GLOBAL ? global : block[t] < 0 ? MISSING : 0;
     }
-    for (hsize_t t = 0; t < n; t++) *any += seen[t] == 1, *trials += !(seen[t] & 2);
+    for (hsize_t t = 0; t < n && ok; t++)
+      if (seen[t] < MISSING) count[seen[t]]++;
   }
   if (outcome >= 0) H5Dclose(outcome);
   free(block);
   free(seen);
   return ok ? BASIN_OK : unreadable(r, error);
+}
+
+basin_status basin_results_any_global(basin_results *r, const int64_t *cell, int64_t cells,
+                                      int64_t *trials, int64_t *any, basin_error *error) {
+  int64_t count[4];
+  const basin_status status = count_draws(r, cell, cells, 0, count, error);
+  *any = count[1];
+  *trials = count[0] + count[1];
+  return status;
+}
+
+basin_status basin_results_pair(basin_results *r, const int64_t cell[2], int64_t *trials,
+                                int64_t only[2], basin_error *error) {
+  int64_t count[4];
+  const basin_status status = count_draws(r, cell, 2, 1, count, error);
+  *trials = count[0] + count[1] + count[2] + count[3];
+  only[0] = count[1];
+  only[1] = count[2];
+  return status;
 }
 
 basin_status basin_results_records(basin_results *r, int64_t cell, const char *name, int64_t first,

@@ -39,6 +39,10 @@ basin_status basin_results_draw_group(const basin_results *results, int64_t cell
 basin_status basin_results_any_global(basin_results *results, const int64_t *cell, int64_t cells,
                                       int64_t *trials, int64_t *any, basin_error *error);
 
+/* of the `trials` draws that both cells ran: in how many only the one and only the other reached the global optimum */
+basin_status basin_results_pair(basin_results *results, const int64_t cell[2], int64_t *trials,
+                                int64_t only[2], basin_error *error);
+
 /* recorded trajectories: their size, and names of the observables */
 int64_t basin_results_times(const basin_results *results);
 int64_t basin_results_recorded(const basin_results *results);

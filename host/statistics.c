@@ -25,6 +25,15 @@ basin_rate basin_wilson(int64_t successes, int64_t trials) {
                       successes == trials ? 1 : centre + half};
 }
 
+basin_interval basin_paired_difference(const int64_t only[2], int64_t trials) {
+  if (trials <= 0) return (basin_interval){NAN, NAN, NAN};
+  const double n = (double)trials + 2, first = (double)(only[0] + 1) / n,
+               second = (double)(only[1] + 1) / n, centre = second - first;
+  const double half = Z95 * sqrt((first + second - centre * centre) / n);
+  return (basin_interval){(double)(only[1] - only[0]) / (double)trials, fmax(centre - half, -1),
+                          fmin(centre + half, 1)};
+}
+
 double basin_z_score(double p, int64_t n, double q, int64_t m, double rounding) {
   const double difference = p - q, excess = fabs(difference) - rounding;
   if (!(excess > 0)) return 0;

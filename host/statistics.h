@@ -7,6 +7,11 @@
 
 #include "basin.h"
 
+/* Difference of two success rates over the same `trials` draws, the second's less the first's, of which only[0]
+   succeeded in the first alone and only[1] in the second alone; the interval is the adjusted Wald interval of Bonett
+   and Price (2012, J. Educ. Behav. Stat. 37, 479). NaN where there are no trials. */
+basin_interval basin_paired_difference(const int64_t only[2], int64_t trials);
+
 /* Two-sample z-score of rates p (of n trials) and q (of m), pooled variance; `rounding` is half a unit of the
    last digit that q was printed with and is taken off the difference first. 0 where nothing is left. */
 double basin_z_score(double p, int64_t n, double q, int64_t m, double rounding);

@@ -66,6 +66,22 @@ holds cnn-table5-1 '[.cells[] | select(.parameters.ratio == 0)] | all(.[]; .succ
 holds cnn-figure5-2 '.cells[0].outcomes.global > 100 and .cells[0].outcomes.diverged == 0' "most trials are global"
 expect 0 'cells 0, 1, 2, 3: 5000 of 5000 draws' "$basin" summary cnn-signs.h5
 expect 0 'cells 4, 5, 6, 7: 5000 of 5000 draws' "$basin" summary cnn-signs.h5
+"$basin" summary cnn-signs.h5 --pairs --json > pairs.json
+check "signs: pairs of cells, draw by draw" /usr/bin/python3 - <<'P'
+import h5py, itertools, json
+won = h5py.File('cnn-signs.h5')['outcome'][:] == 1
+pairs = json.load(open('pairs.json'))['pairs']
+assert [p['cells'] for p in pairs] == [[*p] for g in (range(4), range(4, 8)) for p in itertools.combinations(g, 2)]
+for p in pairs:
+    a, b = (won[c] for c in p['cells'])
+    d = p['difference']
+    assert p['draws'] == 5000 and p['only'] == [(a & ~b).sum(), (~a & b).sum()]
+    assert abs(d['value'] - (b.mean() - a.mean())) < 1e-12 and d['low'] < d['value'] < d['high'] < d['low'] + 0.06
+P
+check "and as CSV" test "$("$basin" summary cnn-signs.h5 --pairs --csv | cut -d, -f1,2 | tr '\n' ' ')" = \
+  "first,second 0,1 0,2 0,3 1,2 1,3 2,3 4,5 4,6 4,7 5,6 5,7 6,7 "
+expect 0 '^     0       1       5000 .*\[[+-]0\.' "$basin" summary cnn-signs.h5 --pairs
+expect 0 'no two cells share' "$basin" summary cnn-table5-1.h5 --pairs
 check "signs: in most draws at least one start is spurious" /usr/bin/python3 - <<'P'
 import h5py
 outcome = h5py.File('cnn-signs.h5')['outcome'][:]
