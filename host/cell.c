@@ -354,15 +354,14 @@ static basin_status read_gradient(basin_scope *scope, const basin_node *gradient
   if (!size)
     return basin_fail_at(error, sampled->place,
                          "gradient.sampled.inputs is missing: how many a step");
-  if (size->kind == BASIN_MAPPING && precision)
-    return basin_fail_at(error, precision->place,
-                         "gradient.sampled.precision goes with fresh inputs, not with a fixed data "
-                         "set: leave it out");
-  if (size->kind == BASIN_MAPPING)
-    return sampler ? basin_fail_at(error, sampler->place,
-                                   "gradient.sampled.sampler goes with fresh inputs, not with a "
-                                   "fixed data set: leave it out")
-                   : read_fixed(scope, size, cell, error);
+  if (size->kind == BASIN_MAPPING) {
+    const basin_node *extra = precision ? precision : sampler;
+    return extra ? basin_fail_at(error, extra->place,
+                                 "gradient.sampled.%s goes with fresh inputs, not with a fixed "
+                                 "data set: leave it out",
+                                 precision ? "precision" : "sampler")
+                 : read_fixed(scope, size, cell, error);
+  }
   if (!sampler || sampler->kind != BASIN_SCALAR ||
       (strcmp(sampler->text, "direct") != 0 && strcmp(sampler->text, "projected") != 0))
     return basin_fail_at(error, sampler ? sampler->place : sampled->place,

@@ -21,16 +21,6 @@ static const char *law_name(basin_law law) {
 
 /* ---- JSON ---- */
 
-static void json_interval(const char *name, const basin_interval *i) {
-  printf("\"%s\": {\"value\": ", name);
-  basin_json_number(i->value);
-  printf(", \"low\": ");
-  basin_json_number(i->low);
-  printf(", \"high\": ");
-  basin_json_number(i->high);
-  printf("}");
-}
-
 static void json_cell(const basin_summary *s, const basin_rates *r, int first) {
   const char *better = law_name(r->better);
   printf("%s\n    {", first ? "" : ",");
@@ -41,11 +31,11 @@ static void json_cell(const basin_summary *s, const basin_rates *r, int first) {
   printf(", ");
   basin_json_number(r->to);
   printf("],\n     ");
-  json_interval("slope", &r->slope);
+  basin_json_interval("slope", &r->slope);
   printf(",\n     ");
-  json_interval("rate", &r->rate);
+  basin_json_interval("rate", &r->rate);
   printf(",\n     ");
-  json_interval("local_slope", &r->local);
+  basin_json_interval("local_slope", &r->local);
   printf(",\n     \"residual\": {\"power\": ");
   basin_json_number(r->power_residual);
   printf(", \"exponential\": ");

@@ -86,13 +86,8 @@ static void pair_row(style style, int first, const int64_t cell[2], int64_t tria
   } else if (style == JSON) {
     printf("%s\n    {\"cells\": [%lld, %lld], \"draws\": %lld, \"only\": [%lld, %lld], ",
            first ? "" : ",", c[0], c[1], n, o[0], o[1]);
-    printf("\"difference\": {\"value\": ");
-    basin_json_number(d.value);
-    printf(", \"low\": ");
-    basin_json_number(d.low);
-    printf(", \"high\": ");
-    basin_json_number(d.high);
-    printf("}}");
+    basin_json_interval("difference", &d);
+    printf("}");
   } else if (n) {
     printf("%6lld  %6lld  %9lld  %10lld  %10lld     %+.4f  [%+.4f, %+.4f]\n", c[0], c[1], n, o[0],
            o[1], d.value, d.low, d.high);

@@ -24,6 +24,16 @@ void basin_json_number(double x) {
   else printf("null");
 }
 
+void basin_json_interval(const char *name, const basin_interval *i) {
+  printf("\"%s\": {\"value\": ", name);
+  basin_json_number(i->value);
+  printf(", \"low\": ");
+  basin_json_number(i->low);
+  printf(", \"high\": ");
+  basin_json_number(i->high);
+  printf("}");
+}
+
 /* ---- all cells of a file ---- */
 
 basin_status basin_table_open(const char *path, basin_results **results, basin_table *t,

@@ -46,8 +46,9 @@ void basin_table_json(const basin_table *table);
 void basin_table_json_head(const basin_table *table);
 void basin_json_cell(const basin_summary *cell);
 
-/* Text and a number as JSON. */
+/* Text, a number, and a member `name` with an interval's value, low and high, as JSON. */
 void basin_json_text(const char *text);
 void basin_json_number(double number);
+void basin_json_interval(const char *name, const basin_interval *interval);
 
 #endif

@@ -57,16 +57,9 @@ BASIN_HD void conv_fixed_draw(const conv_cell *cell, const double *data, bits se
   *label = r_fma(r_set(data[cell->teacher_a + patch]), conv_relu(t), *label);
 }
 
-/* 1/|v| */
-BASIN_HD real conv_fixed_inverse(const conv_cell *cell, const real *v) {
-  real length2 = r_set(0.0);
-  for (int64_t q = 0; q < cell->p; q++) length2 = r_fma(v[q], v[q], length2);
-  return r_set(1.0) / r_sqrt(length2);
-}
-
 /* v/|v| */
 BASIN_HD void conv_fixed_filter(const conv_cell *cell, const real *x, real *f, int64_t stride) {
-  const real *v = x + cell->k, inverse = conv_fixed_inverse(cell, v);
+  const real *v = x + cell->k, inverse = conv_inverse_length(cell, v);
   for (int64_t q = 0; q < cell->p; q++) f[q * stride] = inverse * v[q];
 }
 
@@ -84,7 +77,7 @@ BASIN_HD real conv_fixed_weight(real a, real u, real r) {
 /* |grad_a|^2 + |grad_v|^2 */
 BASIN_HD real conv_fixed_gradient2(const conv_cell *cell, const real *grad_a, const real *grad_f,
                                    int64_t stride, const real *x) {
-  const real *v = x + cell->k, inverse = conv_fixed_inverse(cell, v);
+  const real *v = x + cell->k, inverse = conv_inverse_length(cell, v);
   const real scale = r_set(1.0 / (double)cell->inputs);
   real along = r_set(0.0), sum_a = r_set(0.0), sum_v = r_set(0.0);
   for (int64_t j = 0; j < cell->k; j++) {
@@ -106,7 +99,7 @@ BASIN_HD void conv_fixed_move(const conv_cell *cell, const conv_sampled_rates *r
                               int weight_norm) {
   const int64_t k = cell->k, p = cell->p;
   real *a = x, *v = x + k, along = r_set(0.0), length2 = r_set(0.0);
-  const real inverse = conv_fixed_inverse(cell, v), rate_w = rate->rate_w * inverse;
+  const real inverse = conv_inverse_length(cell, v), rate_w = rate->rate_w * inverse;
   for (int64_t q = 0; q < p; q++) along = r_fma(grad_f[q * stride], v[q], along);
   along = along * (inverse * inverse);
   for (int64_t q = 0; q < p; q++) {

@@ -178,9 +178,7 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, const double *data,
          *v_star_pairs = v_pairs + pairs * BASIN_HALVES, *z = v_star_pairs + pairs * BASIN_HALVES,
          *sum = z + k * width;
   const uint64_t blocks = (uint64_t)k * (uint64_t)conv_mixed_blocks(p);
-  real length2 = zero;
-  for (int q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
-  const real inverse = r_set(1.0) / r_sqrt(length2);
+  const real inverse = conv_inverse_length(cell, v);
 
   conv_mixed_filters(cell, data, team, v, inverse, v_pairs, v_star_pairs);
   conv_clear(team, grad, k);

@@ -69,6 +69,14 @@ BASIN_HD void conv_clear(basin_team team, real *x, int64_t count) {
 
 BASIN_HD real conv_relu(real x) { return r_max(x, r_set(0.0)); }
 
+/* 1/|v| */
+BASIN_HD real conv_inverse_length(const conv_cell *cell, const real *v) {
+  const int p = (int)cell->p;
+  real length2 = r_set(0.0);
+  for (int q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
+  return r_set(1.0) / r_sqrt(length2);
+}
+
 /* phi from its cosine and sine, without loss of accuracy at either end: 1 -+ cos phi = sin^2 phi / (1 +- cos phi) */
 BASIN_HD void conv_half_angle(real cosine, real sine, conv_state *s) {
   const real larger = r_set(1.0) + r_abs(cosine), smaller = sine * sine / larger;
@@ -132,7 +140,7 @@ static inline int64_t conv_direct_work(const basin_setting *setting) {
 
 BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, basin_team team,
                                 bits trial, real *x, int weight_norm) {
-  real *v = x + cell->k, norm2 = r_set(0.0), length2 = r_set(0.0);
+  real *v = x + cell->k, norm2 = r_set(0.0);
   conv_sampled_start_a(cell, data, team, trial, x);
   BASIN_TEAM_FOR(team, block, (cell->p + 1) / 2) {
     real z[2];
@@ -146,9 +154,8 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, basin
   team_sync(team);
   BASIN_TEAM_FOR(team, q, cell->p) v[q] = r_fma(factor, v[q], r_set(cell->shift));
   team_sync(team);
-  for (int q = 0; q < cell->p; q++) length2 = r_fma(v[q], v[q], length2);
-  const real scale = r_set(1.0) / r_sqrt(length2);
   if (weight_norm) return;
+  const real scale = conv_inverse_length(cell, v);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, cell->p) v[q] = scale * v[q];
   team_sync(team);
@@ -247,13 +254,11 @@ BASIN_HD void conv_direct_move(const conv_cell *cell, const conv_sampled_rates *
   const int p = (int)cell->p;
   const real along = conv_direct_along(cell, team, v, inverse, columns, all);
   const real rate_w = rate->rate_w * inverse;
-  real length2 = r_set(0.0);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, p) v[q] = r_fnma(rate_w, r_fnma(along, v[q], all[q]), v[q]);
   team_sync(team);
   if (weight_norm) return;
-  for (int q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
-  const real scale = r_set(1.0) / r_sqrt(length2);
+  const real scale = conv_inverse_length(cell, v);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, p) v[q] = scale * v[q];
   team_sync(team);
@@ -270,9 +275,7 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
        *input = residual + columns, *all = input + columns * stride,
        *patch = all + columns * stride;
   const uint64_t blocks = (uint64_t)conv_direct_blocks(k, p);
-  real length2 = zero;
-  for (int q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
-  const real inverse = r_set(1.0) / r_sqrt(length2);
+  const real inverse = conv_inverse_length(cell, v);
 
   conv_clear(team, grad, k);
   BASIN_TEAM_FOR(team, c, columns) {

@@ -96,8 +96,7 @@ void PASTE(dmath_singles_, BASIN_ISA)(uint64_t key, int stream, uint64_t first, 
     memcpy(&trial, number, sizeof trial);
     basin_singles_of(1, key, stream, trial, b_set(step), b_set(block), z);
     for (int e = 0; e < 4; e++) {
-      const real entry = e % 2 ? s_half(z + e / 2 * BASIN_HALVES, 1)
-                               : s_half(z + e / 2 * BASIN_HALVES, 0);
+      const real entry = s_half(z + e / 2 * BASIN_HALVES, e % 2);
       for (int l = 0; l < BASIN_LANES; l++) out[4 * (i + l) + e] = r_lane(&entry, l);
     }
   }

@@ -28,12 +28,9 @@ typedef void dmath_eval(int function, const double *x, const double *y, double *
 typedef void dmath_normals(uint64_t key, int stream, uint64_t first, uint64_t step, uint64_t block,
                            double *out, int count);
 
-/* out[4 i .. 4 i + 3]: the four singles of that block */
-typedef void dmath_singles(uint64_t key, int stream, uint64_t first, uint64_t step, uint64_t block,
-                           double *out, int count);
-
 extern dmath_eval dmath_eval_generic, dmath_eval_avx2, dmath_eval_avx512;
 extern dmath_normals dmath_normals_generic, dmath_normals_avx2, dmath_normals_avx512;
-extern dmath_singles dmath_singles_generic, dmath_singles_avx2, dmath_singles_avx512;
+/* out[4 i .. 4 i + 3]: the four singles likewise */
+extern dmath_normals dmath_singles_generic, dmath_singles_avx2, dmath_singles_avx512;
 
 #endif

@@ -26,7 +26,7 @@ static dmath_normals *const normals[] = {
 #endif
 };
 
-static dmath_singles *const singles[] = {
+static dmath_normals *const singles[] = {
     dmath_singles_generic,
 #if BASIN_X86
     dmath_singles_avx2,
@@ -213,24 +213,25 @@ static void same_bits(void **unused) {
   }
 }
 
-static void same_normals(void **unused) {
-  (void)unused;
-  normals[0](0x123456789abcdef0u, 3, ((uint64_t)1 << 48) - SAMPLES, 77, 5, got, SAMPLES / 2);
+/* of as many trials as fill the array with so many numbers each */
+static void same_draws(dmath_normals *const *draw, int numbers) {
+  const int trials = SAMPLES / numbers;
+  draw[0](0x123456789abcdef0u, 3, ((uint64_t)1 << 48) - SAMPLES, 77, 5, got, trials);
   for (int isa = 1; isa <= basin_cpu_isa(NULL); isa++) {
     memset(other, 0xff, sizeof other);
-    normals[isa](0x123456789abcdef0u, 3, ((uint64_t)1 << 48) - SAMPLES, 77, 5, other, SAMPLES / 2);
+    draw[isa](0x123456789abcdef0u, 3, ((uint64_t)1 << 48) - SAMPLES, 77, 5, other, trials);
     assert_memory_equal(got, other, sizeof got);
   }
 }
 
+static void same_normals(void **unused) {
+  (void)unused;
+  same_draws(normals, 2);
+}
+
 static void same_singles(void **unused) {
   (void)unused;
-  singles[0](0x123456789abcdef0u, 3, ((uint64_t)1 << 48) - SAMPLES, 77, 5, got, SAMPLES / 4);
-  for (int isa = 1; isa <= basin_cpu_isa(NULL); isa++) {
-    memset(other, 0xff, sizeof other);
-    singles[isa](0x123456789abcdef0u, 3, ((uint64_t)1 << 48) - SAMPLES, 77, 5, other, SAMPLES / 4);
-    assert_memory_equal(got, other, sizeof got);
-  }
+  same_draws(singles, 4);
 }
 
 int main(void) {
