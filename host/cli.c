@@ -86,7 +86,8 @@ basin_status basin_arguments_parse(const basin_command *command, int count, char
     arguments->given[arguments->givens].name = option->name;
     arguments->given[arguments->givens++].value = value;
   }
-  if (arguments->positionals < command->least && !basin_argument(arguments, "help"))
+  if (arguments->positionals < command->least && !basin_argument(arguments, "help") &&
+      !basin_argument(arguments, "version"))
     return basin_fail(error, BASIN_BAD_INPUT, "%s: an argument is missing, expected: basin %s %s",
                       command->name, command->name, command->arguments);
   return BASIN_OK;
