@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 basin_status basin_command_plot(const basin_arguments *a, basin_error *error) {
   basin_figure f = {.output = basin_argument(a, "output"),
@@ -48,9 +47,7 @@ basin_status basin_command_plot(const basin_arguments *a, basin_error *error) {
     status = rates    ? basin_plot_rates(&f, title, panels ? observable[0] : "loss", error)
              : panels ? basin_plot_trajectories(&f, title, observable, panels, error)
                       : basin_plot_success(&f, title, basin_argument(a, "x"), error);
-  if (f.pipe) pclose(f.pipe);
-  if (*f.temporary) unlink(f.temporary);
-  if (*f.messages) unlink(f.messages);
+  basin_plot_close(&f);
   basin_published_free(&f.published);
   free(f.cell);
   basin_results_close(f.results);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * plot.h: figures through gnuplot. The data and the drawing commands go to it through a pipe.
+ * plot.h: figures through gnuplot. The data and the drawing commands go to it through a pipe, the picture comes back.
  */
 #ifndef BASIN_PLOT_H
 #define BASIN_PLOT_H
@@ -8,7 +8,9 @@
 #include "files.h"
 #include "published.h"
 #include "results.h"
+#include <math.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 enum { BASIN_PANELS_MAX = 8, BASIN_SERIES_MAX = 64, BASIN_LABEL_BYTES = 160, BASIN_COLOURS = 8 };
 
@@ -25,20 +27,34 @@ typedef struct basin_figure {
   int key_lines,
       key_length; /* of the key below a panel: entries, characters of the longest; 0: not known */
   FILE *pipe;     /* to gnuplot */
-  char messages[64]; /* file that takes gnuplot's complaints */
+  pid_t gnuplot;  /* its process, 0 where it does not run */
+  int picture, messages; /* files in memory that take its output and its complaints; 0: none yet */
   basin_published published;
 } basin_figure;
 
-/* Starts gnuplot and sets the page up for so many panels; ends it and moves the figure into place. */
+/* Starts gnuplot and sets the page up for so many panels; ends it and, where it drew a whole picture, moves that into
+   place; frees what they took, in any case. */
 basin_status basin_plot_start(basin_figure *figure, const char *title, int panels,
                               basin_error *error);
 basin_status basin_plot_end(basin_figure *figure, int panels, basin_error *error);
+void basin_plot_close(basin_figure *figure);
 
 /* Notes an entry of the key, before the start, so that there is room for it. */
 void basin_plot_key(basin_figure *figure, const char *label);
 
 /* A label: text in gnuplot's single quotes, inside which it runs nothing, its mark-up taken literally. */
 void basin_plot_quote(FILE *to, const char *text);
+
+/* What an axis has to show. It grows by values that are finite and, for a logarithmic axis, above 0. */
+typedef struct basin_span {
+  double least, most;
+} basin_span;
+#define BASIN_NO_SPAN ((basin_span){INFINITY, -INFINITY})
+void basin_plot_widen(basin_span *span, double value, int logarithmic);
+
+/* Lets gnuplot choose the range of axis 'x' or 'y'; around a span without width, for which it has none, sets one and
+   returns 0. */
+int basin_plot_range(basin_figure *figure, char axis, int logarithmic, const basin_span *span);
 
 /* The parameter's value in a cell, NaN where it has none; how many different ones the cells have. */
 double basin_plot_parameter(const basin_summary *cell, const char *name);
