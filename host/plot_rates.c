@@ -19,16 +19,12 @@ typedef struct curve {
   char label[BASIN_LABEL_BYTES];
 } curve;
 
-typedef struct span {
-  double least, most;
-} span;
-
 /* both panels: their curves, and what their axes span */
 typedef struct panels {
   curve curve[BASIN_SERIES_MAX];
   int curves;
   int losses, slopes; /* curves that a line can be drawn through, in each panel */
-  span time, loss, slope;
+  basin_span time, loss, slope;
   char units[32];
 } panels;
 
@@ -76,11 +72,6 @@ static int64_t gather(const sheet *s, const curve *c, int64_t time) {
   return 2 * there >= c->trials ? n : 0;
 }
 
-static void widen(span *s, double x) {
-  s->least = fmin(s->least, x);
-  s->most = fmax(s->most, x);
-}
-
 /* Data blocks of one curve: $loss eta t, mean of ln L as a loss, 5% and 95% quantiles; $slope the same over ln(eta t),
    from eta t = e on: at eta t = 1 it has a pole. */
 static void write_curve(FILE *to, const sheet *s, const double *eta_t, curve *c, panels *p) {
@@ -99,13 +90,13 @@ static void write_curve(FILE *to, const sheet *s, const double *eta_t, curve *c,
     const double t = eta_t[i], log_t = log(t);
     fprintf(to, "%.10g %.10g %.10g %.10g\n", t, exp(mean), exp(q[0]), exp(q[1]));
     c->points++;
-    widen(&p->time, t);
-    widen(&p->loss, exp(q[0]));
-    widen(&p->loss, exp(q[1]));
+    basin_plot_widen(&p->time, t, 1);
+    basin_plot_widen(&p->loss, exp(q[0]), 1);
+    basin_plot_widen(&p->loss, exp(q[1]), 1);
     if (log_t < 1) continue;
     fprintf(aside, "%.10g %.10g %.10g %.10g\n", t, mean / log_t, q[0] / log_t, q[1] / log_t);
-    widen(&p->slope, q[0] / log_t);
-    widen(&p->slope, q[1] / log_t);
+    basin_plot_widen(&p->slope, q[0] / log_t, 0);
+    basin_plot_widen(&p->slope, q[1] / log_t, 0);
     c->slopes++;
   }
   if (aside) fclose(aside);
@@ -193,22 +184,19 @@ static void draw_curves(basin_figure *f, const panels *p, const char *block) {
   fputc('\n', f->pipe);
 }
 
-/* an axis from least to most, with powers of ten where it spans more than a few; gnuplot complains of a width of 0 */
-static void set_axis(basin_figure *f, char axis, int logarithmic, double least, double most) {
-  const int powers = logarithmic && most > 100 * least;
+/* labels in powers of ten where the axis spans more than a few */
+static int set_axis(basin_figure *f, char axis, int logarithmic, const basin_span *span) {
+  const int powers = logarithmic && span->most > 100 * span->least;
   fprintf(f->pipe, "%sset logscale %c\nset format %c '%s'\n", logarithmic ? "" : "un", axis, axis,
           powers ? "10^{%T}" : "%g");
-  if (most > least) fprintf(f->pipe, "set autoscale %c\n", axis);
-  else if (logarithmic) fprintf(f->pipe, "set %crange [%.10g:%.10g]\n", axis, least / 2, 2 * most);
-  else fprintf(f->pipe, "set %crange [%.10g:%.10g]\n", axis, least - 1, most + 1);
+  return basin_plot_range(f, axis, logarithmic, span);
 }
 
 static void draw_panels(basin_figure *f, const panels *p, const char *observable) {
   char label[BASIN_LABEL_BYTES];
-  set_axis(f, 'x', 1, p->time.least, p->time.most);
-  set_axis(f, 'y', 1, p->loss.least, p->loss.most);
+  if (set_axis(f, 'x', 1, &p->time)) fputs("set autoscale xfix\n", f->pipe);
+  set_axis(f, 'y', 1, &p->loss);
   snprintf(label, sizeof label, strcmp(p->units, "1") ? "%s [%s]" : "%s", observable, p->units);
-  if (p->time.most > p->time.least) fputs("set autoscale xfix\n", f->pipe);
   fputs("set xlabel 'η t'\nset ylabel ", f->pipe);
   basin_plot_quote(f->pipe, label);
   fputc('\n', f->pipe);
@@ -216,7 +204,7 @@ static void draw_panels(basin_figure *f, const panels *p, const char *observable
   if (!p->slopes) return;
   fputs("unset key\n", f->pipe); /* the colours are those of the left panel */
   snprintf(label, sizeof label, "ln(%.100s) / ln(η t)", observable);
-  set_axis(f, 'y', 0, p->slope.least, p->slope.most);
+  set_axis(f, 'y', 0, &p->slope);
   fputs("set ylabel ", f->pipe);
   basin_plot_quote(f->pipe, label);
   fputc('\n', f->pipe);
@@ -230,7 +218,7 @@ basin_status basin_plot_rates(basin_figure *f, const char *title, const char *ob
   size_t size;
   FILE *to = open_memstream(&data, &size);
   basin_status status = p && to ? BASIN_OK : basin_fail_memory(error);
-  if (p) p->time = p->loss = p->slope = (span){INFINITY, -INFINITY};
+  if (p) p->time = p->loss = p->slope = BASIN_NO_SPAN;
   for (int64_t i = 0; i < f->cells && !status; i++)
     status = read_cell(f, to, i, observable, p, error);
   if (to && fclose(to) && !status) status = basin_fail_memory(error);
