@@ -47,83 +47,159 @@ static basin_status find_bundles(basin_figure *f, bundle *list, int *count, basi
   return BASIN_OK;
 }
 
-/* a data block: step, quantiles 5%, 25%, 50%, 75%, 95% over the bundle's trials */
-static basin_status write_bundle(basin_figure *f, const bundle *b, int panel, int number,
-                                 const double *value, basin_error *error) {
-  static const double at[] = {0.05, 0.25, 0.5, 0.75, 0.95};
+/* What is drawn of a bundle: the median, and two bands about it, from one quantile to its opposite. */
+enum { MEDIAN, HALF, MOST, BANDS };
+static const double tail[BANDS] = {0.5, 0.25, 0.05};
+
+typedef struct panel {
+  basin_span span_x, span_y;
+  int64_t points[BASIN_SERIES_MAX][BANDS];
+  int logarithmic_x;
+  double *value; /* [recorded][times] of one bundle's cell */
+  int64_t
+      *reach; /* [recorded] index of the last record; -1: none, or the trial is not of the bundle */
+  double *last;   /* [recorded] the record read last */
+  double *sample; /* [recorded] scratch */
+} panel;
+
+static basin_status find_reach(basin_figure *f, const bundle *b, panel *p, basin_error *error) {
   const int64_t times = basin_results_times(f->results),
                 recorded = basin_results_recorded(f->results);
-  double *sample = calloc((size_t)recorded + 1, sizeof *sample),
-         *last = calloc((size_t)recorded + 1, sizeof *last);
-  char *member = calloc((size_t)recorded + 1, 1);
-  basin_status status = sample && last && member ? BASIN_OK : basin_fail_memory(error);
-  for (int64_t r = 0; r < recorded && r < f->cell[b->cell].trials && !status; r++) {
-    int outcome;
+  for (int64_t r = 0; r < recorded; r++) {
+    int outcome = -1;
     int64_t steps;
-    status = basin_results_trial(f->results, b->cell, r, &outcome, &steps, error);
-    member[r] = outcome == b->outcome;
-    last[r] = NAN;
+    basin_status status = BASIN_OK;
+    if (r < f->cell[b->cell].trials)
+      status = basin_results_trial(f->results, b->cell, r, &outcome, &steps, error);
+    if (status) return status;
+    p->reach[r] = -1;
+    p->last[r] = NAN;
+    for (int64_t t = 0; t < times && outcome == b->outcome; t++)
+      if (!isnan(p->value[r * times + t])) p->reach[r] = t;
   }
-  fprintf(f->pipe, "$bundle%d_%d << EOD\n", panel, number);
-  for (int64_t t = 0; t < times && !status; t++) {
-    int64_t n = 0, fresh = 0;
-    double q[5];
-    for (int64_t r = 0; r < recorded; r++) {
-      if (!member[r]) continue;
-      const double x = value[r * times + t];
-      fresh += !isnan(x);
-      if (!isnan(x)) last[r] = x; /* a trial that has ended keeps its last value */
-      if (!isnan(last[r])) sample[n++] = last[r];
-    }
-    if (!fresh) break;
-    basin_quantiles(sample, n, at, 5, q);
-    fprintf(f->pipe, "%lld %.10g %.10g %.10g %.10g %.10g\n",
-            (long long)basin_results_time(f->results)[t], q[0], q[1], q[2], q[3], q[4]);
-  }
-  fputs("EOD\n", f->pipe);
-  free(member);
-  free(last);
-  free(sample);
-  return status;
+  return BASIN_OK;
 }
 
-static basin_status draw_panel(basin_figure *f, const bundle *list, int bundles, int panel,
-                               const char *observable, basin_error *error) {
-  const int64_t size = basin_results_times(f->results) * basin_results_recorded(f->results);
-  double *value = calloc((size_t)size + 1, sizeof *value);
-  char units[32] = "1";
-  basin_status status = value ? BASIN_OK : basin_fail_memory(error);
-  for (int i = 0; i < bundles && !status; i++) {
-    status = basin_results_trajectory(f->results, list[i].cell, observable, value, units, error);
-    if (!status) status = write_bundle(f, &list[i], panel, i, value, error);
+/* Quantiles at one of the recorded times. A trial that has ended counts with its last value, so that they stay those of
+   all trials; the median, or a band, ends where ended trials could make it up. Whether the median is there. */
+static int write_row(basin_figure *f, panel *p, int64_t *points, int64_t time) {
+  const int64_t times = basin_results_times(f->results),
+                recorded = basin_results_recorded(f->results),
+                step = basin_results_time(f->results)[time];
+  int64_t n = 0, ended = 0;
+  for (int64_t r = 0; r < recorded; r++) {
+    const double x = p->value[r * times + time];
+    if (p->reach[r] < 0) continue;
+    if (!isnan(x)) p->last[r] = x;
+    if (isnan(p->last[r])) continue;
+    ended += p->reach[r] < time;
+    p->sample[n++] = p->last[r];
   }
-  free(value);
-  if (status) return status;
+  if ((double)ended > tail[MEDIAN] * (double)(n - 1)) return 0;
+  fprintf(f->pipe, "%lld", (long long)step);
+  for (int band = 0; band < BANDS; band++) {
+    const double at[] = {tail[band], 1 - tail[band]};
+    double q[2];
+    const int there = (double)ended <= tail[band] * (double)(n - 1);
+    basin_quantiles(p->sample, n, at, 2, q);
+    for (int i = 0; i < 2; i++) {
+      if (there && isfinite(q[i])) fprintf(f->pipe, " %.10g", q[i]);
+      else fputs(" NaN", f->pipe);
+      if (there) basin_plot_widen(&p->span_y, q[i], f->log_scale);
+    }
+    const int drawn = there && isfinite(q[0]) && isfinite(q[1]) && (!f->log_scale || q[0] > 0);
+    points[band] += drawn;
+    if (drawn) basin_plot_widen(&p->span_x, (double)step, p->logarithmic_x);
+  }
+  putc('\n', f->pipe);
+  return 1;
+}
+
+/* A data block for each bundle: the step, then two quantiles of the median, which are the same, and of each band. */
+static basin_status write_bundles(basin_figure *f, const bundle *list, int bundles, int number,
+                                  const char *observable, panel *p, char units[32],
+                                  basin_error *error) {
+  int64_t medians = 0;
+  for (int i = 0; i < bundles; i++) {
+    basin_status status = basin_results_trajectory(f->results, list[i].cell, observable, p->value,
+                                                   units, error);
+    if (!status) status = find_reach(f, &list[i], p, error);
+    if (status) return status;
+    fprintf(f->pipe, "$bundle%d_%d << EOD\n", number, i);
+    for (int64_t t = 0; t < basin_results_times(f->results); t++)
+      if (!write_row(f, p, p->points[i], t)) break;
+    fputs("EOD\n", f->pipe);
+    medians += p->points[i][MEDIAN];
+  }
+  return medians ? BASIN_OK
+                 : basin_fail(error, BASIN_BAD_INPUT, "no value of %s is %s: nothing to draw",
+                              observable, f->log_scale ? "finite and above 0" : "finite");
+}
+
+static void draw_bundle(basin_figure *f, const bundle *b, int number, int index,
+                        const int64_t *points, const char **separator) {
+  const char *colour = basin_plot_colour[index % BASIN_COLOURS];
+  char name[BASIN_LABEL_BYTES];
+  for (int band = BANDS - 1; band > MEDIAN && b->trials > 1; band--) {
+    if (points[band] < 2) continue;
+    fprintf(f->pipe,
+            "%s$bundle%d_%d using 1:%d:%d with filledcurves fs transparent solid %s noborder lc "
+            "rgb '%s' notitle",
+            *separator, number, index, 2 + 2 * band, 3 + 2 * band, band == MOST ? "0.15" : "0.3",
+            colour);
+    *separator = ", ";
+  }
+  if (!points[MEDIAN]) return;
+  fprintf(f->pipe, "%s$bundle%d_%d using 1:2 with lines lw 2 lc rgb '%s' title ", *separator,
+          number, index, colour);
+  *separator = ", ";
+  basin_plot_label_trials(f, b->cell, b->outcome, b->trials, name);
+  basin_plot_quote(f->pipe, name);
+}
+
+static basin_status draw_panel(basin_figure *f, const bundle *list, int bundles, int number,
+                               const char *observable, panel *p, basin_error *error) {
   const int64_t *time = basin_results_time(f->results), times = basin_results_times(f->results);
-  if (times > 2 && time[times - 1] > 100 * (times - 1))
-    fputs("set logscale x\nset format x '10^{%T}'\n", f->pipe);
+  const char *separator = "plot ";
+  char units[32] = "1", label[BASIN_LABEL_BYTES];
+  p->span_x = p->span_y = BASIN_NO_SPAN;
+  p->logarithmic_x = times > 2 && time[times - 1] > 100 * (times - 1);
+  memset(p->points, 0, sizeof p->points);
+  const basin_status status = write_bundles(f, list, bundles, number, observable, p, units, error);
+  if (status) return status;
+  if (p->logarithmic_x) fputs("set logscale x\nset format x '10^{%T}'\n", f->pipe);
+  if (f->log_scale) fputs("set logscale y\nset format y '10^{%T}'\n", f->pipe);
+  basin_plot_range(f, 'x', p->logarithmic_x, &p->span_x);
+  basin_plot_range(f, 'y', f->log_scale, &p->span_y);
   fputs("set xlabel 'step'\nset ylabel ", f->pipe);
-  char label[BASIN_LABEL_BYTES];
   snprintf(label, sizeof label, strcmp(units, "1") ? "%s [%s]" : "%s", observable, units);
   basin_plot_quote(f->pipe, label);
-  fputs(f->log_scale ? "\nset logscale y\nset format y '10^{%T}'\n" : "\n", f->pipe);
-  for (int i = 0; i < bundles; i++) {
-    const char *c = basin_plot_colour[i % BASIN_COLOURS];
-    char name[BASIN_LABEL_BYTES];
-    basin_plot_label_trials(f, list[i].cell, list[i].outcome, list[i].trials, name);
-    fprintf(f->pipe, "%s", i ? ", " : "plot ");
-    if (list[i].trials > 1)
-      fprintf(f->pipe,
-              "$bundle%d_%d using 1:2:6 with filledcurves fs transparent solid 0.15 noborder lc "
-              "rgb '%s' notitle, "
-              "$bundle%d_%d using 1:3:5 with filledcurves fs transparent solid 0.3 noborder lc rgb "
-              "'%s' notitle, ",
-              panel, i, c, panel, i, c);
-    fprintf(f->pipe, "$bundle%d_%d using 1:4 with lines lw 2 lc rgb '%s' title ", panel, i, c);
-    basin_plot_quote(f->pipe, name);
-  }
-  fputc('\n', f->pipe);
+  putc('\n', f->pipe);
+  for (int i = 0; i < bundles; i++) draw_bundle(f, &list[i], number, i, p->points[i], &separator);
+  putc('\n', f->pipe);
   return BASIN_OK;
+}
+
+static basin_status draw_panels(basin_figure *f, const bundle *list, int bundles,
+                                const char **observable, int panels, basin_error *error) {
+  const size_t recorded = (size_t)basin_results_recorded(f->results) + 1,
+               times = (size_t)basin_results_times(f->results) + 1;
+  panel *p = calloc(1, sizeof *p);
+  basin_status status = BASIN_OK;
+  if (!p) return basin_fail_memory(error);
+  p->value = calloc(recorded * times, sizeof *p->value);
+  p->reach = calloc(recorded, sizeof *p->reach);
+  p->last = calloc(recorded, sizeof *p->last);
+  p->sample = calloc(recorded, sizeof *p->sample);
+  if (!p->value || !p->reach || !p->last || !p->sample) status = basin_fail_memory(error);
+  for (int i = 0; i < panels && !status; i++)
+    status = draw_panel(f, list, bundles, i, observable[i], p, error);
+  free(p->sample);
+  free(p->last);
+  free(p->reach);
+  free(p->value);
+  free(p);
+  return status;
 }
 
 basin_status basin_plot_trajectories(basin_figure *f, const char *title, const char **observable,
@@ -145,7 +221,6 @@ basin_status basin_plot_trajectories(basin_figure *f, const char *title, const c
     basin_plot_key(f, label);
   }
   if (!status) status = basin_plot_start(f, title, panels, error);
-  for (int i = 0; i < panels && !status; i++)
-    status = draw_panel(f, list, bundles, i, observable[i], error);
+  if (!status) status = draw_panels(f, list, bundles, observable, panels, error);
   return status ? status : basin_plot_end(f, panels, error);
 }
