@@ -150,8 +150,8 @@ static void draw_bundle(basin_figure *f, const bundle *b, int number, int index,
     *separator = ", ";
   }
   if (!points[MEDIAN]) return;
-  fprintf(f->pipe, "%s$bundle%d_%d using 1:2 with lines lw 2 lc rgb '%s' title ", *separator,
-          number, index, colour);
+  fprintf(f->pipe, "%s$bundle%d_%d using 1:2 with %s lc rgb '%s' title ", *separator, number, index,
+          points[MEDIAN] > 1 ? "lines lw 2" : "points pt 7 ps 0.8", colour);
   *separator = ", ";
   basin_plot_label_trials(f, b->cell, b->outcome, b->trials, name);
   basin_plot_quote(f->pipe, name);
