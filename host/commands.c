@@ -226,7 +226,8 @@ const basin_command basin_commands[] = {
                     "intervals. With it: median "
                     "and the bands from 5% to 95% and from 25% to 75% of the recorded trials, "
                     "apart for each outcome. "
-                    "A trial that has ended keeps its last value. With --rates: the mean of "
+                    "The median ends, and so does a band, where trials that have ended would "
+                    "make it up. With --rates: the mean of "
                     "ln(loss) over the recorded trials and the band from 5% to 95% of them, apart "
                     "for each outcome, as far as half of those trials get; which records count, "
                     "`basin rates --help` says.",
