@@ -168,11 +168,42 @@ static basin_status check_text(basin_place place, const char *text, size_t lengt
     if (!n) return basin_fail_at(error, place, "not UTF-8 text, expected YAML");
     if ((*at < 32 && *at != '\t' && *at != '\n' && *at != '\r') || *at == 127)
       return basin_fail_at(error, place, "a control character (%d), expected YAML", *at);
-    if (*at == '%' && (i == 0 || text[i - 1] == '\n'))
+    if (*at == '%' && (i == 0 || text[i - 1] == '\n' || text[i - 1] == '\r'))
       return basin_fail_at(error, place,
                            "a directive (%%) at the beginning of a line, expected a key");
     place.column += has_lines;
     if (*at == '\n' && has_lines) place.line++, place.column = 1;
+  }
+  return BASIN_OK;
+}
+
+/* whether a line begins with a marker of documents, `---` or `...` */
+static int is_marker(const char *line, size_t length, char c) {
+  return length >= 3 && line[0] == c && line[1] == c && line[2] == c &&
+         (length == 3 || line[3] == ' ' || line[3] == '\t');
+}
+
+/* libfyaml reads the first document and leaves the others, so that half an experiment would be lost without a word:
+   a line of `---` has nothing but comments before it, and one of `...` nothing but comments behind it */
+static basin_status check_documents(basin_place place, const char *text, size_t length,
+                                    basin_error *error) {
+  const int has_lines = place.line > 0;
+  int begun = 0, ended = 0;
+  for (size_t i = 0, n; i < length; i += n + 1) {
+    for (n = 0; i + n < length && text[i + n] != '\n' && text[i + n] != '\r';) n++;
+    const char *line = text + i;
+    size_t blank = 0;
+    while (blank < n && (line[blank] == ' ' || line[blank] == '\t')) blank++;
+    const int empty = blank == n || line[blank] == '#', start = is_marker(line, n, '-');
+    if (begun && start)
+      return basin_fail_at(error, place, "another document (---), expected one alone");
+    if (is_marker(line, n, '.')) ended = 1;
+    else if (ended && !empty)
+      return basin_fail_at(error, place,
+                           "text behind the end of the document (...), expected nothing more");
+    begun |= !empty;
+    const int pair = i + n + 1 < length && text[i + n] == '\r' && text[i + n + 1] == '\n';
+    place.line += has_lines && !pair;
   }
   return BASIN_OK;
 }
@@ -182,11 +213,41 @@ static void discard(struct fy_diag *diag, void *user, const char *text, size_t l
   (void)diag, (void)user, (void)text, (void)length;
 }
 
+/* what libfyaml complains of first */
+static basin_status tell(struct fy_diag *diag, basin_place place, basin_error *error) {
+  void *iterator = NULL;
+  const struct fy_diag_error *first = fy_diag_errors_iterate(diag, &iterator);
+  if (first && place.line && first->line > 0)
+    place.line = first->line, place.column = first->column;
+  return basin_fail_at(error, place, "not YAML: %s",
+                       first && first->msg ? first->msg : "cannot be read");
+}
+
+/* the one document of a stream. The next is asked for, so that text behind a list or mapping in brackets is seen */
+static basin_status parse_stream(basin_yaml *yaml, struct fy_parser *parser, struct fy_diag *diag,
+                                 basin_place origin, basin_node **root, basin_error *error) {
+  struct fy_document *document = fy_parse_load_document(parser), *next = NULL;
+  basin_status status;
+  if (document && !fy_parser_get_stream_error(parser)) next = fy_parse_load_document(parser);
+  if (fy_parser_get_stream_error(parser)) {
+    status = tell(diag, origin, error);
+  } else if (next) {
+    status = basin_fail_at(error, origin, "another document, expected one alone");
+  } else {
+    status = convert(yaml, document ? fy_document_root(document) : NULL, origin, 0, root, error);
+  }
+  fy_parse_document_destroy(parser, next);
+  fy_parse_document_destroy(parser, document);
+  return status;
+}
+
 /* parse into a tree of ours; place.line 0 means "no lines to tell of" (--set) */
 static basin_status parse(basin_yaml *yaml, basin_place origin, const char *text, size_t length,
                           basin_node **root, basin_error *error) {
   struct fy_diag_cfg diag_config;
-  struct fy_document *document = NULL;
+  basin_status status = check_text(origin, text, length, error);
+  if (!status) status = check_documents(origin, text, length, error);
+  if (status) return status;
   fy_diag_cfg_default(&diag_config);
   diag_config.fp = NULL;
   diag_config.output_fn = discard;
@@ -194,24 +255,10 @@ static basin_status parse(basin_yaml *yaml, basin_place origin, const char *text
   if (!diag) return basin_fail_memory(error);
   fy_diag_set_collect_errors(diag, true);
   const struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag};
-  basin_status status = check_text(origin, text, length, error);
-  if (status) {
-    fy_diag_destroy(diag);
-    return status;
-  }
-  document = fy_document_build_from_string(&config, text, length);
-  if (!document) {
-    void *iterator = NULL;
-    struct fy_diag_error *first = fy_diag_errors_iterate(diag, &iterator);
-    basin_place place = origin;
-    if (first && origin.line && first->line > 0)
-      place.line = first->line, place.column = first->column;
-    status = basin_fail_at(error, place, "not YAML: %s",
-                           first && first->msg ? first->msg : "cannot be read");
-  } else {
-    status = convert(yaml, fy_document_root(document), origin, 0, root, error);
-  }
-  fy_document_destroy(document);
+  struct fy_parser *parser = fy_parser_create(&config);
+  if (!parser || fy_parser_set_string(parser, text, length)) status = basin_fail_memory(error);
+  else status = parse_stream(yaml, parser, diag, origin, root, error);
+  fy_parser_destroy(parser);
   fy_diag_destroy(diag);
   return status;
 }
