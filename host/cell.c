@@ -11,6 +11,10 @@
 
 enum { DEPTH_MAX = 32, WHAT_MAX = 160, SYMBOLS_MAX = 64 /* of one table of a model */ };
 
+/* a step larger than the squared length at which a trial counts as diverged; as the time of a gradient flow it has more
+   substeps than could ever be taken */
+static const double STEP_SIZE_MAX = 1e100;
+
 /* ---- values ---- */
 
 static basin_status look_up(void *context, const char *name, double *value, int *found,
@@ -189,9 +193,9 @@ static basin_status read_stage(basin_scope *scope, const basin_node *node, int l
                              "step size `%s` is missing (or give `eta` for all)",
                              model->step_size[i].name);
     else status = basin_scope_value(scope, eta, model->step_size[i].name, &stage->eta[i], error);
-    if (!status && stage->eta[i] < 0)
-      status = basin_fail_at(error, eta->place, "%s is %g, expected a step size of at least 0",
-                             model->step_size[i].name, stage->eta[i]);
+    if (!status && !(stage->eta[i] >= 0 && stage->eta[i] <= STEP_SIZE_MAX))
+      status = basin_fail_at(error, eta->place, "%s is %g, expected a step size from 0 to %g",
+                             model->step_size[i].name, stage->eta[i], STEP_SIZE_MAX);
   }
   scope->stage = NULL;
   return status;
@@ -336,16 +340,15 @@ static basin_status read_gradient(basin_scope *scope, const basin_node *gradient
                                   basin_error *error) {
   static const char *const group[] = {"sampled"}, *const key[] = {"inputs", "sampler", "precision"};
   static const char expected[] =
-      "gradient: expected `population`, {sampled: {inputs: B, sampler: "
-      "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or {sampled: "
-      "{inputs: {fixed: n}}}";
+      "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or "
+      "{sampled: {inputs: {fixed: n}}}";
   basin_gradient *g = &cell->setting.gradient;
   if (!gradient) return BASIN_OK;
   if (gradient->kind == BASIN_SCALAR && !strcmp(gradient->text, "population")) return BASIN_OK;
-  if (gradient->kind != BASIN_MAPPING) return basin_fail_at(error, gradient->place, expected);
+  if (gradient->kind != BASIN_MAPPING) return basin_fail_at(error, gradient->place, "%s", expected);
   basin_status status = basin_check_keys(gradient, group, 1, "gradient", error);
   const basin_node *sampled = basin_node_get(gradient, "sampled");
-  if (!status && !sampled) return basin_fail_at(error, gradient->place, expected);
+  if (!status && !sampled) return basin_fail_at(error, gradient->place, "%s", expected);
   if (!status) status = basin_check_keys(sampled, key, 3, "gradient.sampled", error);
   if (status) return status;
   const basin_node *size = basin_node_get(sampled, "inputs"),
@@ -477,6 +480,25 @@ static basin_status check_model(const basin_node *teacher, const basin_node *ini
   return basin_fail_at(error, node ? node->place : group->place, "%s: %s", where, why);
 }
 
+static basin_status find_model(const basin_node *node, const basin_model **model,
+                               basin_error *error) {
+  enum { MODELS_MAX = 64 };
+  int count;
+  char list[256] = "";
+  const char *name[MODELS_MAX] = {NULL}, *text = node->kind == BASIN_SCALAR ? node->text : "";
+  const basin_model *const *all = basin_models(&count);
+  if ((*model = basin_model_find(text))) return BASIN_OK;
+  if (count > MODELS_MAX) count = MODELS_MAX;
+  for (int i = 0; i < count; i++) {
+    name[i] = all[i]->name;
+    snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", name[i]);
+  }
+  const char *near = basin_nearest(text, name, count);
+  return near ? basin_fail_at(error, node->place, "unknown model `%s`, did you mean `%s`?", text,
+                              near)
+              : basin_fail_at(error, node->place, "unknown model, expected one of: %s", list);
+}
+
 basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_node *file,
                                 const basin_node *variant, const double *coordinate,
                                 int variant_index, char *used, basin_cell *cell,
@@ -487,15 +509,8 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
   const basin_node *model = PICK("model"), *gradient = PICK("gradient"), *teacher = PICK("teacher"),
                    *init = PICK("init"), *method = PICK("method"), *stop = PICK("stop");
   if (!model) return basin_fail_at(error, place, "key `model` is missing");
-  if (model->kind != BASIN_SCALAR || !(cell->model = basin_model_find(model->text))) {
-    int count;
-    char list[256] = "";
-    const basin_model *const *all = basin_models(&count);
-    for (int i = 0; i < count; i++)
-      snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
-               all[i]->name);
-    return basin_fail_at(error, model->place, "unknown model, expected one of: %s", list);
-  }
+  basin_status status = find_model(model, &cell->model, error);
+  if (status) return status;
   cell->variant = variant_index;
   cell->coordinate = calloc((size_t)experiment->axes + 1, sizeof *cell->coordinate);
   cell->parameter = calloc((size_t)cell->model->parameters + 1, sizeof *cell->parameter);
@@ -515,7 +530,7 @@ basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_
     if (basin_symbol_find(cell->model->parameter, cell->model->parameters, experiment->axis[i]) >=
         0)
       used[i] = 1;
-  basin_status status = read_parameters(&scope, cell, error);
+  status = read_parameters(&scope, cell, error);
   if (!status)
     status = read_vectors(&scope, teacher, place, "teacher", cell->model->teacher,
                           cell->model->teachers, cell->model->drawn_teachers, cell, cell->vector,
