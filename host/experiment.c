@@ -68,15 +68,26 @@ static basin_status read_text(reader *r, const char *key, char **value) {
   return *value ? BASIN_OK : basin_fail_memory(r->error);
 }
 
+/* decimal or 0x..., and nothing that strtoull would read in another way: neither 010 nor a blank or a sign */
+static int is_seed(const char *text) {
+  static const char decimal[] = "0123456789", hexadecimal[] = "0123456789abcdefABCDEF";
+  const int hex = text[0] == '0' && text[1] == 'x';
+  const char *digits = text + 2 * hex;
+  if (!*digits || digits[strspn(digits, hex ? hexadecimal : decimal)]) return 0;
+  return hex || text[0] != '0' || !text[1];
+}
+
 static basin_status read_seed(reader *r) {
   const basin_node *node = basin_node_get(r->file, "seed");
-  char *end = NULL;
   if (!node) return BASIN_OK;
   errno = 0;
-  if (node->kind == BASIN_SCALAR) r->experiment->seed = strtoull(node->text, &end, 0);
-  if (node->kind != BASIN_SCALAR || !*node->text || !end || *end || errno || *node->text == '-')
+  if (node->kind == BASIN_SCALAR && is_seed(node->text))
+    r->experiment->seed = strtoull(node->text, NULL, 0);
+  else errno = EINVAL;
+  if (errno)
     return basin_fail_at(r->error, node->place,
-                         "seed: expected a whole number from 0 to 18446744073709551615");
+                         "seed: expected a whole number from 0 to 18446744073709551615, without "
+                         "leading zeros, blanks or a sign");
   return BASIN_OK;
 }
 
@@ -529,6 +540,22 @@ void basin_experiment_free(basin_experiment *e) {
 const char *basin_experiment_title(const basin_experiment *e) { return e->title; }
 int64_t basin_experiment_cells(const basin_experiment *e) { return e->cells; }
 int64_t basin_experiment_trials(const basin_experiment *e) { return e->trials; }
+
+/* ---- what can be said of it before it runs ---- */
+
+/* the early rule is proved for the population gradient in registers alone */
+static int has_rule(const basin_cell *cell) {
+  const basin_stop *stop = &cell->setting.stop;
+  const enum basin_dynamics dynamics = cell->setting.gradient.dynamics;
+  return stop->tolerance > 0 || stop->tolerance_gradient > 0 ||
+         (dynamics == BASIN_POPULATION && !cell->model->arrays);
+}
+
+int64_t basin_experiment_endless(const basin_experiment *e) {
+  int64_t cells = 0;
+  for (int64_t c = 0; c < e->cells; c++) cells += !has_rule(&e->cell[c]);
+  return e->allow_unresolved < 1 ? cells : 0;
+}
 
 /* ---- what tells its cells apart ---- */
 

@@ -120,6 +120,10 @@ static inline int basin_keeps_states(const basin_experiment *experiment) {
   return experiment->keep_vectors || experiment->inputs > 0;
 }
 
+/* how many cells have no rule that could end their trials but divergence and stop.max_steps; 0 where the experiment
+   allows every trial to stay unresolved */
+int64_t basin_experiment_endless(const basin_experiment *experiment);
+
 /* the parameters that tell cells apart or that all cells have: the grid's, then those of the models that are
    not in the grid. Names into name[BASIN_COLUMNS_MAX]; returns how many. */
 enum { BASIN_COLUMNS_MAX = 128 };
