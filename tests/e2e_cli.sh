@@ -120,6 +120,16 @@ expect 3 'cell 0 has [0-9]+ of 200 trials unresolved' "$basin" run small.yaml -o
 expect 0 "unresolved" "$basin" summary three.h5
 expect 0 'wrote' "$basin" run small.yaml -o four.h5 --set stop.max_steps=20 --set allow.unresolved=1
 
+# a run that cannot resolve says so before it begins; one that may stay unresolved, or is quiet, does not
+sampled='gradient={sampled: {inputs: 4, sampler: direct}}'
+expect 0 '^note: 2 of 2 cells cannot resolve a trial: .* stop.at is not given$' "$basin" run small.yaml --dry-run --set "$sampled"
+expect 3 '^note: 2 of 2 cells cannot resolve' "$basin" run small.yaml -o five.h5 --trials 2 --set "$sampled" --set stop.max_steps=20
+notes() { "$basin" run small.yaml --dry-run "$@" 2>&1 >/dev/null | grep -c '^note'; }
+check "no note with a tolerance" test "$(notes --set "$sampled" --set stop.at=1e-3)" = 0
+check "no note where the early rule is" test "$(notes)" = 0
+check "no note where trials may stay unresolved" test "$(notes --set "$sampled" --set allow.unresolved=1)" = 0
+check "no note of a quiet run" test "$(notes --set "$sampled" -q)" = 0
+
 # no permission, no folder
 mkdir locked && chmod 500 locked
 expect 1 '/nowhere/x.h5.parts: cannot be made: No such file' "$basin" run small.yaml -o /nowhere/x.h5

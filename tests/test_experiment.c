@@ -172,6 +172,7 @@ static void faults(void **unused) {
       {1, "zzz: x", "1:1", "expected one of: title, model,"},
       {1, "title: [a]", "1:9", "expected text"},
       {2, "model: vgg", "2:8", "unknown model, expected one of: cnn, relu_sum, resnet"},
+      {2, "model: cnnn", "2:8", "unknown model `cnnn`, did you mean `cnn`?"},
       {2, "model: [cnn]", "2:9", "unknown model"},
       {2, "", "1:1", "key `model` is missing"},
       {3, "trials: -5", "3:9", "trials is -5, expected a whole number from 1"},
@@ -182,6 +183,9 @@ static void faults(void **unused) {
       {3, "trials:", "3:1", "nothing given"},
       {3, "trials: 10\ntrials: 20", "4:1", "duplicate key"},
       {4, "seed: -1", "4:7", "seed: expected a whole number"},
+      {4, "seed: 010", "4:7", "without leading zeros"},
+      {4, "seed: \" -1\"", "4:8", "without leading zeros, blanks or a sign"},
+      {4, "seed: 0x", "4:7", "seed: expected a whole number"},
       {4, "seed: 99999999999999999999", "4:7", "seed: expected a whole number"},
       {5, "grid: {k: [], ratio: [0, 1]}", "5:8", "`k` has no values"},
       {5, "grid: {}", "5:1", "empty"},
@@ -232,7 +236,8 @@ static void faults(void **unused) {
       {9, "init: {a: {ball: 1}}", "9:8", "init.v is missing"},
       {10, "schedule: []", "10:1", "at least one stage"},
       {10, "schedule: [{eta_a: 1}]", "10:13", "step size `eta_w` is missing"},
-      {10, "schedule: [{eta: -1}]", "10:18", "eta_a is -1, expected a step size of at least 0"},
+      {10, "schedule: [{eta: -1}]", "10:18", "eta_a is -1, expected a step size from 0 to 1e+100"},
+      {10, "schedule: [{eta: 1e300}]", "10:18", "eta_a is 1e+300, expected a step size from 0"},
       {10, "schedule: [{eta: 1}, {eta: 1}]", "10:13", "steps is missing"},
       {10, "schedule: [{steps: 5, eta: 1}]", "10:20", "steps of the last stage"},
       {10, "schedule: [{steps: 0, eta: 1}, {eta: 1}]", "10:20", "expected a whole number from 1"},
@@ -240,7 +245,10 @@ static void faults(void **unused) {
       {11, "stop: {at: 0}", "11:12", "expected a tolerance above 0"},
       {11, "stop: {at_spurious: 1}", "11:21", "goes with stop.at, which is missing"},
       {11, "stop: {at: 1, at_spurious: 0}", "11:28", "expected a tolerance above 0"},
-      {12, "gradient: sgd", "12:11", "expected `population`, {sampled: "},
+      {12, "gradient: sgd", "12:11",
+       ":11: gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or "
+       "{sampled: "
+       "{inputs: {fixed: n}}}"},
       {12, "gradient: {sampled: {inputs: 4}}", "12:22", "expected `direct` or `projected`"},
       {12, "gradient: {sampled: {sampler: direct}}", "12:22", "inputs is missing"},
       {12, "gradient: {sampled: {inputs: 0, sampler: direct}}", "12:30",
@@ -277,6 +285,12 @@ static void faults(void **unused) {
       {13, "x: \xed\xa0\x80", "13:4", "not UTF-8"},
       {13, "x: \x01", "13:4", "a control character (1)"},
       {13, "allow: {unresolved: [}", "13:", "not YAML"},
+      {13, "---\ntitle: y", "13:1", "another document (---), expected one alone"},
+      {13, "allow: {unresolved: 0.5}\n--- # and nothing", "14:1", "another document (---)"},
+      {13, "...\n# a comment\ntitle: y", "15:1", "text behind the end of the document (...)"},
+      {13, "...\n\n ]} :\t!", "15:1", "text behind the end of the document (...)"},
+      {13, "...\r\rtitle: y", "15:1", "text behind the end of the document (...)"},
+      {13, "...\r\n\r\ntitle: y", "15:1", "text behind the end of the document (...)"},
       {13, "allow: &x {unresolved: 1}\nuntil: *x", "14:9", "aliases"},
   };
   int wrong = 0;
@@ -295,6 +309,90 @@ static void faults(void **unused) {
     wrong++;
   }
   assert_int_equal(wrong, 0);
+}
+
+/* a file is one document: nothing of it goes unread */
+static void one_document(void **unused) {
+  static const struct {
+    const char *text, *reason;
+  } known[] = {
+      {"{model: cnn}\n{model: resnet}", "x:2:1: not YAML: missing document start"},
+      {"{model: cnn} # c\n- resnet", "x:2:1: not YAML: missing document start"},
+      {"[cnn]\nmodel: cnn", "x:2:1: not YAML"},
+      {"{model: cnn}\n]", "x:2:1: not YAML"},
+      {"---\n---\nmodel: cnn", "x:2:1: another document"},
+      {"model: cnn\n---", "x:2:1: another document"},
+      {"model: cnn\n...\n...\n# c\n", "x:1:1: key `teacher` is missing"},
+      {"# c\n\n--- \nmodel: cnn\n...\n", "x:4:1: key `teacher` is missing"},
+      {"--- {model: cnn}", "x:1:6: key `teacher` is missing"},
+      {"model: cnn\ntitle: |\n ---\n ...\n a", "x:1:1: key `teacher` is missing"},
+      {"model: cnn\ntitle: ---a", "x:1:1: key `teacher` is missing"},
+  };
+  basin_experiment *e;
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    basin_error error = {""};
+    assert_int_equal(basin_experiment_parse("x", known[i].text, (int64_t)strlen(known[i].text),
+                                            NULL, 0, &e, &error),
+                     BASIN_BAD_INPUT);
+    if (strncmp(error.text, known[i].reason, strlen(known[i].reason)) != 0)
+      fail_msg("%s\n  said     \"%s\"\n  expected \"%s\"", known[i].text, error.text,
+               known[i].reason);
+  }
+  basin_error error;
+  assert_int_equal(read_with(0, NULL, (const char *const[]){"trials=5\n---\n6"}, 1, &e, &error),
+                   BASIN_BAD_INPUT);
+  assert_non_null(strstr(error.text, ": another document"));
+}
+
+/* which cells have no rule that could end a trial but divergence and max_steps */
+static void without_a_rule(void **unused) {
+  static const struct {
+    const char *gradient;
+    int stop; /* whether line 11, with stop.at, stays */
+    int64_t cells;
+  } known[] = {
+      {"gradient: population", 0, 0},
+      {"gradient: {sampled: {inputs: 4, sampler: direct}}", 1, 0},
+      {"gradient: {sampled: {inputs: 4, sampler: direct}}", 0, 4},
+      {"gradient: {sampled: {inputs: inf, sampler: direct}}", 0, 0},
+      {"gradient: {sampled: {inputs: {fixed: 9}}}", 0, 4},
+      {"gradient: {sampled: {inputs: {fixed: 9}}}\nstop: {at_gradient: 1e-9}", 0, 0},
+      {"variants: {a: {}, b: {gradient: {sampled: {inputs: 4, sampler: projected}}}}", 0, 4},
+      {"gradient: {sampled: {inputs: 4, sampler: direct}}\nallow: {unresolved: 0.9}", 0, 4},
+      {"gradient: {sampled: {inputs: 4, sampler: direct}}\nallow: {unresolved: 1}", 0,
+       0}, /* it is known */
+  };
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    char text[4096] = "";
+    basin_experiment *e = NULL;
+    basin_error error;
+    for (int line = 1; line <= 11; line++)
+      if (line != 11 || known[i].stop) strcat(strcat(text, lines[line - 1]), "\n");
+    strcat(text, known[i].gradient);
+    assert_ok(basin_experiment_parse("t.yaml", text, (int64_t)strlen(text), NULL, 0, &e, &error),
+              error);
+    const int64_t cells = basin_experiment_endless(e);
+    if (cells != known[i].cells) fail_msg("%s: %lld cells", known[i].gradient, (long long)cells);
+    basin_experiment_free(e);
+  }
+}
+
+static void seeds(void **unused) {
+  static const struct {
+    const char *text;
+    uint64_t seed;
+  } known[] = {{"seed: 0", 0},
+               {"seed: 18446744073709551615", UINT64_MAX},
+               {"seed: 0xFf", 255},
+               {"seed: \"12\"", 12}};
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    basin_experiment *e = must_read(4, known[i].text);
+    assert_true(e->seed == known[i].seed);
+    basin_experiment_free(e);
+  }
 }
 
 static void unreadable_files(void **unused) {
@@ -317,6 +415,8 @@ int main(void) {
       cmocka_unit_test(variants),        cmocka_unit_test(zipped_grid),
       cmocka_unit_test(overrides),       cmocka_unit_test(log_spaced_steps),
       cmocka_unit_test(faults),          cmocka_unit_test(unreadable_files),
+      cmocka_unit_test(one_document),    cmocka_unit_test(seeds),
+      cmocka_unit_test(without_a_rule),
   };
   return cmocka_run_group_tests_name("experiment", tests, NULL, NULL);
 }
