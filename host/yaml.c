@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 32 };
+enum { DEPTH_MAX = 32, FEW = 8 /* keys that are looked through one by one */ };
 
 /* everything allocated for a tree, in one list */
 typedef struct block {
@@ -16,6 +16,7 @@ struct basin_yaml {
   block *blocks;
   basin_node *root;
   const char *name;
+  int nodes;
 };
 
 static void *keep(basin_yaml *yaml, size_t size) {
@@ -42,6 +43,13 @@ void basin_yaml_free(basin_yaml *yaml) {
 }
 
 basin_node *basin_yaml_root(const basin_yaml *yaml) { return yaml->root; }
+int basin_yaml_nodes(const basin_yaml *yaml) { return yaml->nodes; }
+
+static basin_node *make_node(basin_yaml *yaml) {
+  basin_node *node = keep(yaml, sizeof *node);
+  if (node) node->number = yaml->nodes++;
+  return node;
+}
 
 const char *basin_kind_name(enum basin_kind kind) {
   static const char *const name[] = {"a number or text", "a list", "a mapping"};
@@ -72,6 +80,56 @@ static struct fy_token *first_token(struct fy_node *node, int depth) {
   return fy_node_get_scalar_token(node);
 }
 
+/* ---- keys in order, for mappings of thousands ---- */
+
+typedef struct ranked {
+  const char *key;
+  int index;
+} ranked;
+
+static int by_key(const void *a, const void *b) {
+  const ranked *x = a, *y = b;
+  const int order = strcmp(x->key, y->key);
+  return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+/* 0 without memory */
+static int sort_keys(basin_yaml *yaml, basin_node *mapping) {
+  const size_t n = (size_t)mapping->count;
+  ranked *rank = malloc((n + 1) * sizeof *rank);
+  mapping->sorted = keep(yaml, (n + 1) * sizeof *mapping->sorted);
+  const int ok = rank && mapping->sorted;
+  for (size_t i = 0; i < n && ok; i++) rank[i] = (ranked){mapping->key[i], (int)i};
+  if (ok) qsort(rank, n, sizeof *rank, by_key);
+  for (size_t i = 0; i < n && ok; i++) mapping->sorted[i] = rank[i].index;
+  free(rank);
+  return ok;
+}
+
+/* the first key that has been there before, or -1 */
+static int find_twice(const basin_node *mapping) {
+  int first = -1;
+  for (int i = 1; i < mapping->count; i++) {
+    const int a = mapping->sorted[i - 1], b = mapping->sorted[i];
+    if (!strcmp(mapping->key[a], mapping->key[b]) && (first < 0 || b < first)) first = b;
+  }
+  return first;
+}
+
+/* index of a key of so many bytes, or -1 */
+static int find_key(const basin_node *mapping, const char *key, size_t length) {
+  int low = 0, high = mapping->count;
+  while (low < high) {
+    const int middle = low + (high - low) / 2, i = mapping->sorted[middle];
+    int order = strncmp(key, mapping->key[i], length);
+    if (!order && mapping->key[i][length]) order = -1;
+    if (!order) return i;
+    if (order < 0) high = middle;
+    else low = middle + 1;
+  }
+  return -1;
+}
+
 static basin_status convert_mapping(basin_yaml *yaml, struct fy_node *from, int depth,
                                     basin_node *node, basin_error *error) {
   const int count = fy_node_mapping_item_count(from);
@@ -93,20 +151,21 @@ static basin_status convert_mapping(basin_yaml *yaml, struct fy_node *from, int 
     if (!node->key[i]) return basin_fail_memory(error);
     if (strlen(node->key[i]) != length || !length)
       return basin_fail_at(error, node->key_place[i], "a key must be plain text");
-    for (int j = 0; j < i; j++)
-      if (!strcmp(node->key[j], node->key[i]))
-        return basin_fail_at(error, node->key_place[i], "key `%s` is given twice", node->key[i]);
     const basin_status status = convert(yaml, value, node->key_place[i], depth + 1, &node->child[i],
                                         error);
     if (status) return status;
     node->count++;
   }
-  return BASIN_OK;
+  if (!sort_keys(yaml, node)) return basin_fail_memory(error);
+  const int twice = find_twice(node);
+  return twice < 0 ? BASIN_OK
+                   : basin_fail_at(error, node->key_place[twice], "key `%s` is given twice",
+                                   node->key[twice]);
 }
 
 static basin_status convert(basin_yaml *yaml, struct fy_node *from, basin_place place, int depth,
                             basin_node **to, basin_error *error) {
-  basin_node *node = *to = keep(yaml, sizeof *node);
+  basin_node *node = *to = make_node(yaml);
   if (!node) return basin_fail_memory(error);
   if (depth > DEPTH_MAX)
     return basin_fail_at(error, place, "nested deeper than %d levels", DEPTH_MAX);
@@ -254,7 +313,10 @@ static basin_status parse(basin_yaml *yaml, basin_place origin, const char *text
   struct fy_diag *diag = fy_diag_create(&diag_config);
   if (!diag) return basin_fail_memory(error);
   fy_diag_set_collect_errors(diag, true);
-  const struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag};
+  const struct fy_parse_cfg config = {
+      .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG |
+               FYPCF_ALLOW_DUPLICATE_KEYS, /* find_twice() is faster */
+      .diag = diag};
   struct fy_parser *parser = fy_parser_create(&config);
   if (!parser || fy_parser_set_string(parser, text, length)) status = basin_fail_memory(error);
   else status = parse_stream(yaml, parser, diag, origin, root, error);
@@ -284,17 +346,21 @@ basin_status basin_yaml_parse(const char *name, const char *text, int64_t length
 /* ---- access and change ---- */
 
 basin_node *basin_node_get(const basin_node *mapping, const char *key) {
-  for (int i = 0; mapping && mapping->kind == BASIN_MAPPING && i < mapping->count; i++)
-    if (!strcmp(mapping->key[i], key)) return mapping->child[i];
-  return NULL;
+  if (!mapping || mapping->kind != BASIN_MAPPING) return NULL;
+  if (mapping->count <= FEW) {
+    for (int i = 0; i < mapping->count; i++)
+      if (*key == *mapping->key[i] && !strcmp(key, mapping->key[i])) return mapping->child[i];
+    return NULL;
+  }
+  const int i = find_key(mapping, key, strlen(key));
+  return i < 0 ? NULL : mapping->child[i];
 }
 
 /* the slot of a key, added at the end where it is new; NULL without memory */
 static basin_node **slot(basin_yaml *yaml, basin_node *mapping, const char *key, size_t length,
                          basin_place place) {
-  for (int i = 0; i < mapping->count; i++)
-    if (strlen(mapping->key[i]) == length && !memcmp(mapping->key[i], key, length))
-      return &mapping->child[i];
+  const int there = find_key(mapping, key, length);
+  if (there >= 0) return &mapping->child[there];
   const size_t n = (size_t)mapping->count;
   basin_node **child = keep(yaml, (n + 1) * sizeof *child);
   char **keys = keep(yaml, (n + 1) * sizeof *keys);
@@ -307,7 +373,7 @@ static basin_node **slot(basin_yaml *yaml, basin_node *mapping, const char *key,
   mapping->key = keys;
   mapping->key_place = places;
   mapping->count++;
-  return &mapping->child[n];
+  return sort_keys(yaml, mapping) ? &mapping->child[n] : NULL;
 }
 
 basin_status basin_yaml_set(basin_yaml *yaml, const char *assignment, basin_error *error) {
@@ -331,7 +397,7 @@ basin_status basin_yaml_set(basin_yaml *yaml, const char *assignment, basin_erro
     if (!child) return basin_fail_memory(error);
     if (!dot) return parse(yaml, place, equals + 1, strlen(equals + 1), child, error);
     if (!*child) {
-      *child = keep(yaml, sizeof **child);
+      *child = make_node(yaml);
       if (!*child) return basin_fail_memory(error);
       (*child)->kind = BASIN_MAPPING;
       (*child)->place = place;
