@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * experiment.h: an experiment with every cell resolved.
+ * experiment.h: an experiment with every cell resolved: what came of reading it.
  *
- * experiment.c reads the file's own keys, cell.c resolves one point of the grid for one variant, vector.c
- * its vectors, record.c the recorded steps.
+ * How it is read: experiment.c the file's own keys, grid.c the grid, cell.c one point of it for one variant, with
+ * dynamics.c and vector.c, record.c what is kept. scope.c has their values, identity.c what makes parts their own.
  */
 #ifndef BASIN_EXPERIMENT_H
 #define BASIN_EXPERIMENT_H
 
 #include "backend.h"
 #include "error.h"
-#include "yaml.h"
+#include "hash.h"
+#include "models.h"
 
 enum {
   BASIN_CELLS_MAX = 1000000,
@@ -19,16 +20,18 @@ enum {
   BASIN_TIMES_MAX = 1000000 /* recorded steps */
 };
 
-/* One point of the grid. */
+/* One point of the grid. Its numbers are read through the setting. */
 typedef struct basin_cell {
   const basin_model *model;
   int variant;       /* index into the experiment's variants, -1 where there are none */
   uint64_t identity; /* of the draws: hash of the cell's own parameters, `same_draw` left out */
   basin_setting setting;
-  double *coordinate;   /* [axes] values of the grid parameters */
-  double *parameter;    /* [model->parameters] */
-  basin_vector *vector; /* [teachers + initials] */
-  basin_stage *stage;
+  const double *coordinate; /* [axes] values of the grid parameters */
+
+  /* what it owns */
+  void *memory; /* one block: the coordinates, and the arrays of the setting */
+  double *
+      *given; /* [teachers + initials] entries of vectors that are not drawn; NULL where they are */
 } basin_cell;
 
 struct basin_experiment {
@@ -48,7 +51,6 @@ struct basin_experiment {
 
   int axes;
   char *axis[BASIN_AXES_MAX];
-  basin_place axis_place[BASIN_AXES_MAX]; /* valid while the file is read */
   int same_draw[BASIN_AXES_MAX]; /* whether cells that differ here alone share their draws */
   int variants;
   char *variant[BASIN_VARIANTS_MAX];
@@ -71,50 +73,6 @@ struct basin_experiment {
   uint64_t identity; /* of everything that decides the output but `trials`, `until` and the texts */
 };
 
-/* Where a value is looked up while a cell is resolved. */
-typedef struct basin_scope {
-  const basin_experiment *experiment;
-  const basin_model *model;
-  const double *coordinate;     /* grid values */
-  const basin_node *parameters; /* mapping `parameters`, or NULL */
-  const basin_node *define;     /* mapping `define`, or NULL */
-  const basin_node *stage;      /* the schedule's stage being read, or NULL */
-  int depth;                    /* against names defined by each other */
-  char *used;                   /* [axes] set where a grid parameter was looked up */
-} basin_scope;
-
-/* the value of a scalar node: a number or an expression in the scope */
-basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what,
-                               double *value, basin_error *error);
-/* the same for a whole number within [minimum, maximum] */
-basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, const char *what,
-                                 int64_t minimum, int64_t maximum, int64_t *value,
-                                 basin_error *error);
-
-/* whether the node is `inf`, as a number of inputs may be */
-int basin_is_infinity(const basin_node *node);
-
-/* refuse keys that are not in the list */
-basin_status basin_check_keys(const basin_node *mapping, const char *const *key, int keys,
-                              const char *what, basin_error *error);
-
-/* vector.c: a vector or matrix of the size that *vector has already, from its node; random: it may be drawn.
-   Values are allocated */
-basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
-                               int matrix, int random, basin_vector *vector, basin_error *error);
-
-/* cell.c: the model, parameters, vectors, schedule and rules of one cell, from the file's top-level keys and
-   the variant's own (or NULL), which go before them */
-basin_status basin_cell_resolve(const basin_experiment *experiment, const basin_node *file,
-                                const basin_node *variant, const double *coordinate,
-                                int variant_index, char *used, basin_cell *cell,
-                                basin_error *error);
-void basin_cell_free(basin_cell *cell);
-
-/* record.c: mapping `record`, once the cells are known */
-basin_status basin_record_read(basin_experiment *experiment, const basin_node *record,
-                               basin_error *error);
-
 /* whether parts keep the state at the recorded steps: for the full vectors, or to estimate from it */
 static inline int basin_keeps_states(const basin_experiment *experiment) {
   return experiment->keep_vectors || experiment->inputs > 0;
@@ -133,21 +91,9 @@ int basin_experiment_columns(const basin_experiment *experiment,
 double basin_experiment_column(const basin_experiment *experiment, int64_t cell, int column,
                                const char *name);
 
-/* the model of that name, or NULL; and all of them */
-const basin_model *basin_model_find(const char *name);
-const basin_model *const *basin_models(int *count);
-
-/* index of a name in a model's table, -1 where it is not there */
-int basin_symbol_find(const basin_symbol *symbol, int count, const char *name);
-
 /* observables of a cell: those of its model, then, with a fixed data set, those of BASIN_RISK_TABLE; the index of a
-   name, -1 where the cell lacks it, and back. And the latter alone, [BASIN_RISK_OBSERVABLES]. */
+   name, -1 where the cell lacks it, and back */
 int basin_observable_find(const basin_cell *cell, const char *name);
 const basin_symbol *basin_observable(const basin_cell *cell, int index);
-const basin_symbol *basin_risk_observables(void);
-
-/* 64-bit hash of bytes, continuing from another one */
-uint64_t basin_hash(uint64_t seed, const void *bytes, size_t length);
-uint64_t basin_hash_text(uint64_t seed, const char *text);
 
 #endif

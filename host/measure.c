@@ -7,10 +7,6 @@
 
 enum { N = BASIN_COLUMNS, LANES_MAX = 8 };
 
-int64_t basin_inputs_max(const basin_model *model, const basin_setting *setting) {
-  return BASIN_BLOCKS_MAX / model->sample_blocks(setting);
-}
-
 /* the columns of a row, added by halving */
 static double total(const double *row) {
   double sum[N];

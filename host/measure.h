@@ -18,8 +18,6 @@
 
 #include "experiment.h"
 
-enum { BASIN_INPUTS_MIN = 64 /* two in every column */ };
-
 /* A number and its standard error. */
 typedef struct basin_measured {
   double value, error;
@@ -31,9 +29,6 @@ typedef struct basin_moments {
   double *
       covariance; /* [size][size], of one input: divide by the number of inputs for that of the mean */
 } basin_moments;
-
-/* The largest number of inputs that the counter has blocks for, in a cell of a model with a sampled form. */
-int64_t basin_inputs_max(const basin_model *model, const basin_setting *setting);
 
 /* Measures at a state given by its full vectors; isa: a number of basin_cpu_isa(); inputs: BASIN_INPUTS_MIN to
    basin_inputs_max(). out[0] is the loss, out[1 + i] the model's norm[i]. moments may be NULL. */

@@ -12,8 +12,9 @@
  *     parameters: true            the full vectors too, at the recorded steps
  *     estimate: {inputs: 1000}    loss and gradient norms measured on so many fresh inputs there, see measure.h
  */
+#include "record.h"
 #include "dmath.h"
-#include "measure.h"
+#include "scope.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +85,13 @@ static basin_status read_steps(basin_experiment *e, basin_scope *scope, const ba
 
 /* whether any cell has it */
 static int is_observable(const basin_experiment *e, const char *name) {
-  for (int64_t c = 0; c < e->cells; c++)
-    if (basin_observable_find(&e->cell[c], name) >= 0) return 1;
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_cell *cell = &e->cell[c], *before = c ? cell - 1 : NULL;
+    if (before && before->model == cell->model &&
+        before->setting.gradient.dynamics == cell->setting.gradient.dynamics)
+      continue; /* they have the same */
+    if (basin_observable_find(cell, name) >= 0) return 1;
+  }
   return 0;
 }
 
@@ -171,8 +177,7 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
 basin_status basin_record_read(basin_experiment *e, const basin_node *record, basin_error *error) {
   static const char *const key[] = {"trials", "steps",      "observables",
                                     "final",  "parameters", "estimate"};
-  char used[BASIN_AXES_MAX] = {0};
-  basin_scope scope = {.experiment = e, .used = used};
+  basin_scope scope = {0};
   const basin_node *trials = basin_node_get(record, "trials"),
                    *parameters = basin_node_get(record, "parameters"),
                    *estimate = basin_node_get(record, "estimate");

@@ -16,7 +16,7 @@
  *   {orthonormal: x}                         x times the first unit vectors
  *   or as a vector, which stands for every row (drawn rows are independent)
  */
-#include "experiment.h"
+#include "vector.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,7 +172,8 @@ static basin_status read_matrix(basin_scope *scope, const basin_node *node, cons
 }
 
 basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
-                               int matrix, int random, basin_vector *vector, basin_error *error) {
+                               int matrix, int random, basin_vector *vector, double **given,
+                               basin_error *error) {
   const basin_node *scale = basin_node_get(node, "scale");
   const int64_t size = basin_vector_size(vector);
   double factor = 1, *value;
@@ -180,12 +181,12 @@ basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const
   basin_status status = BASIN_OK;
   vector->scale = 1;
   if (node->kind == BASIN_MAPPING) {
-    status = basin_check_keys(node, forms, matrix ? FORMS : FORMS - 1, what, error);
+    status = basin_scope_keys(scope, node, forms, matrix ? FORMS : FORMS - 1, what, error);
     if (!status && scale) status = basin_scope_value(scope, scale, what, &factor, error);
     if (!status) status = read_drawn(scope, node, what, random, factor, vector, &drawn, error);
     if (status || drawn) return status;
   }
-  value = calloc((size_t)size, sizeof *value);
+  value = *given = calloc((size_t)size, sizeof *value);
   if (!value) return basin_fail_memory(error);
   vector->source = BASIN_GIVEN;
   vector->value = value;

@@ -105,7 +105,7 @@ typedef struct problem {
 
 static void prepare(const basin_cell *c, problem *x) {
   const int residual = !strcmp(c->model->name, "resnet");
-  conv_prepare(&c->setting, residual ? 1 / sqrt(c->parameter[1]) : 0, &x->cell, x->data);
+  conv_prepare(&c->setting, residual ? 1 / sqrt(c->setting.parameter[1]) : 0, &x->cell, x->data);
 }
 
 /* the loss of one input at full vectors, from the same numbers, in long double */
@@ -324,7 +324,7 @@ static void errors_are_right(void **unused) {
     double vectors[SIZE], closed[QUANTITIES], moments[SIZE + SIZE * SIZE];
     double mean[QUANTITIES] = {0}, square[QUANTITIES] = {0}, u[QUANTITIES] = {0},
            u2[QUANTITIES] = {0};
-    const int size = 5 + (int)e->cell[c].parameter[1];
+    const int size = 5 + (int)e->cell[c].setting.parameter[1];
     state_of(e, c, 0, vectors, closed);
     for (int r = 0; r < REPEATS; r++) {
       basin_measured got[QUANTITIES];
