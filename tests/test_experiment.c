@@ -4,6 +4,7 @@
  */
 #include "test.h"
 #include "experiment.h"
+#include <time.h>
 
 /* an experiment that is right; the faults below replace one of its lines */
 static const char *const lines[] = {
@@ -26,7 +27,8 @@ enum { LINES = sizeof lines / sizeof *lines };
 /* the text with line `which` (from 1) replaced; 0: as it is */
 static basin_status read_with(int which, const char *line, const char *const *set, int sets,
                               basin_experiment **e, basin_error *error) {
-  char text[4096] = "";
+  static char text[1 << 20];
+  *text = 0;
   for (int i = 0; i < LINES; i++) {
     strcat(text, i + 1 == which ? line : lines[i]);
     strcat(text, "\n");
@@ -56,12 +58,12 @@ static void resolved_values(void **unused) {
   const basin_cell *cell = &e->cell[3];
   assert_true(e->cell[1].coordinate[0] == 4 && e->cell[1].coordinate[1] == 1);
   assert_true(cell->coordinate[0] == 9 && cell->coordinate[1] == 1);
-  assert_true(cell->parameter[0] == 9 && cell->parameter[1] == 3);
-  assert_true(cell->setting.stages == 2 && cell->stage[0].steps == 10 &&
-              cell->stage[1].steps == INT64_MAX);
-  assert_true(cell->stage[0].eta[0] == 1.0 / 81 &&
-              cell->stage[0].eta[1] == (1.0 / 81) * (1.0 / 81));
-  assert_true(cell->stage[1].eta[0] == 0.1 && cell->stage[1].eta[1] == 0.1);
+  assert_true(cell->setting.parameter[0] == 9 && cell->setting.parameter[1] == 3);
+  assert_true(cell->setting.stages == 2 && cell->setting.stage[0].steps == 10 &&
+              cell->setting.stage[1].steps == INT64_MAX);
+  assert_true(cell->setting.stage[0].eta[0] == 1.0 / 81 &&
+              cell->setting.stage[0].eta[1] == (1.0 / 81) * (1.0 / 81));
+  assert_true(cell->setting.stage[1].eta[0] == 0.1 && cell->setting.stage[1].eta[1] == 0.1);
   assert_true(cell->setting.stop.tolerance == 1e-6 && cell->setting.stop.max_steps == 100000);
   const basin_vector *a = &cell->setting.initial[0], *a_star = &cell->setting.teacher[0];
   assert_true(a->source == BASIN_BALL && a->length == 9 && a->scale == 1.0 / 3);
@@ -113,6 +115,93 @@ static void variants(void **unused) {
   assert_true(e->cell[4].setting.initial[0].source == BASIN_NORMAL &&
               e->cell[4].setting.stop.max_steps == 100000);
   assert_true(e->cell[0].setting.key != e->cell[4].setting.key);
+  basin_experiment_free(e);
+}
+
+/* a name is evaluated where it stands: at every point of the grid, in every stage, for every variant */
+static void names_in_their_place(void **unused) {
+  static const char *const set[] = {
+      "define={s: sqrt(ratio), half: s/2, twice: 2*eta_a, r: k + ratio, later: twice + r}",
+      "variants={one: {}, two: {define: {s: 1, half: s + ratio, twice: eta_a, later: k}}}",
+      "parameters={p: k + 1}",
+      "schedule=[{steps: k, eta_a: 1/k, eta_w: twice}, {steps: p, eta_a: half, eta_w: later}, "
+      "{eta: ratio + 1}]"};
+  basin_experiment *e = NULL;
+  basin_error error;
+  (void)unused;
+  assert_ok(read_with(0, NULL, set, 4, &e, &error), error);
+  assert_int_equal(e->cells, 8);
+  for (int c = 0; c < 8; c++) {
+    const basin_stage *stage = e->cell[c].setting.stage;
+    const double k = c % 4 < 2 ? 4 : 9, ratio = c % 2;
+    const int two = c >= 4;
+    const double half = two ? 1 + ratio : ratio / 2;
+    assert_true(e->cell[c].setting.parameter[1] == k + 1);
+    assert_true((double)stage[0].steps == k && (double)stage[1].steps == k + 1);
+    assert_true(stage[0].eta[0] == 1 / k && stage[0].eta[1] == (two ? 1 : 2) * (1 / k));
+    assert_true(stage[1].eta[0] == half && stage[1].eta[1] == (two ? k : 2 * half + (k + ratio)));
+    assert_true(stage[2].eta[0] == ratio + 1 && stage[2].eta[1] == ratio + 1);
+  }
+  basin_experiment_free(e);
+}
+
+/* names that nothing asks for must be right where they can be, and make nothing used */
+static void unused_names(void **unused) {
+  static const struct {
+    const char *set[2], *reason; /* NULL: it is right */
+  } known[] = {
+      {{"define={s: sqrt(ratio), half: s, x: 2*eta_a}"}, NULL}, /* in the schedule alone */
+      {{"define={s: sqrt(ratio), half: s, x: 2*eta}"}, "unknown symbol `eta`"},
+      {{"define={s: sqrt(ratio), half: s, x: y + 1, y: 1/eta_w}"}, NULL},
+      {{"define={s: sqrt(ratio), half: s, x: 1/(eta_a - 1/16)}"}, "division by zero"},
+      {{"define={s: sqrt(ratio), half: s, x: 1/(eta_a - 1/16)}",
+        "schedule=[{eta_a: 0.5, eta_w: 1}]"},
+       NULL},
+      {{"define={s: sqrt(ratio), half: s, x: n + m}"}, NULL}, /* of relu_sum */
+      {{"define={s: sqrt(ratio), half: s, x: 1/z}", "grid={z: [1, inf], k: 4, ratio: 1}"},
+       "nothing in the file uses it"},
+      {{"define={s: sqrt(ratio), half: s, x: 1/z}", "grid={z: [1, 2], k: 4, ratio: 1}"},
+       "nothing in the file uses it"},
+      {{"define={s: sqrt(ratio), half: s, x: 1/(ratio - 1)}"}, "division by zero"},
+      {{"define={s: sqrt(ratio), half: s, x: y, y: x}"}, "is defined by itself"},
+  };
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    basin_experiment *e = NULL;
+    basin_error error = {""};
+    const basin_status status = read_with(0, NULL, known[i].set, 1 + (known[i].set[1] != NULL), &e,
+                                          &error);
+    if (known[i].reason ? !status || !strstr(error.text, known[i].reason) : status)
+      fail_msg("%s: \"%s\"", known[i].set[0], error.text);
+    basin_experiment_free(e);
+  }
+}
+
+/* processor time of reading, which a busy machine does not stretch */
+static double seconds_to_read(const char *define, basin_experiment **e) {
+  basin_error error;
+  const clock_t start = clock();
+  assert_ok(read_with(7, define, NULL, 0, e, &error), error);
+  return (double)(clock() - start) / CLOCKS_PER_SEC;
+}
+
+/* names that are defined by each other, or that are many, cost as much as there are of them */
+static void many_names(void **unused) {
+  enum { DOUBLINGS = 28, KEYS = 20000, NAME = 32 };
+  static char text[KEYS * NAME];
+  basin_experiment *e;
+  char *end = text + sprintf(text, "define: {s: sqrt(ratio)*x0/2^%d, x%d: 1", DOUBLINGS, DOUBLINGS);
+  (void)unused;
+  for (int i = 0; i < DOUBLINGS; i++) end += sprintf(end, ", x%d: x%d + x%d", i, i + 1, i + 1);
+  strcpy(end, "}");
+  assert_within(seconds_to_read(text, &e), 0, 0.5 * TEST_SLOWER);
+  assert_true(e->cell[3].setting.initial[0].scale == 1.0 / 3);
+  basin_experiment_free(e);
+
+  end = text + sprintf(text, "define: {s: sqrt(ratio)");
+  for (int i = 0; i < KEYS; i++) end += sprintf(end, ", x%d: %d", i, i);
+  strcpy(end, "}");
+  assert_within(seconds_to_read(text, &e), 0, 0.5 * TEST_SLOWER);
   basin_experiment_free(e);
 }
 
@@ -181,7 +270,7 @@ static void faults(void **unused) {
       {3, "trials: 1e30", "3:9", "expected a whole number from 1 to 281474976710656"},
       {3, "trials: [1]", "3:10", "expected a number or an expression, not a list"},
       {3, "trials:", "3:1", "nothing given"},
-      {3, "trials: 10\ntrials: 20", "4:1", "duplicate key"},
+      {3, "trials: 10\ntrials: 20", "4:1", "key `trials` is given twice"},
       {4, "seed: -1", "4:7", "seed: expected a whole number"},
       {4, "seed: 010", "4:7", "without leading zeros"},
       {4, "seed: \" -1\"", "4:8", "without leading zeros, blanks or a sign"},
@@ -209,6 +298,13 @@ static void faults(void **unused) {
       {6, "parameters: [p]", "6:14", "expected a mapping"},
       {7, "define: {s: half, half: s/2}", "7", "is defined by itself"},
       {7, "define: {s: 1/ratio}", "7:14", "division by zero"},
+      {7, "define: {s: 1, unused: 1/0}", "7:25", "division by zero"},
+      {7, "define: {s: 1, unused: nothing}", "7:24", "unknown symbol `nothing`"},
+      {7, "define: {s: 1, unused: unused}", "7:24", "`unused` is defined by itself"},
+      {7, "define: {s: 1, unused: 1/(k - 9)}", "7:25", "division by zero"},
+      {7, "define: {s: 1, unused: eta_a/0}", "7:29", "division by zero"},
+      {7, "define: {s: 1, unused: text here}", "7:24", "unknown symbol `text`"},
+      {7, "define: {s: 1, unused: [1]}", "7:25", "expected a number or an expression, not a list"},
       {7, "define: {pi: 3, s: 1}", "7:10", "cannot be a name"},
       {7, "define: {p: 3, s: 1}", "7:10", "already under parameters"},
       {8, "teacher: {a: {sum: s, norm: 1}}", "8:11", "teacher.v is missing: filter v*"},
@@ -411,11 +507,19 @@ static void unreadable_files(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(resolved_values), cmocka_unit_test(identity_of_draws),
-      cmocka_unit_test(variants),        cmocka_unit_test(zipped_grid),
-      cmocka_unit_test(overrides),       cmocka_unit_test(log_spaced_steps),
-      cmocka_unit_test(faults),          cmocka_unit_test(unreadable_files),
-      cmocka_unit_test(one_document),    cmocka_unit_test(seeds),
+      cmocka_unit_test(resolved_values),
+      cmocka_unit_test(identity_of_draws),
+      cmocka_unit_test(variants),
+      cmocka_unit_test(zipped_grid),
+      cmocka_unit_test(overrides),
+      cmocka_unit_test(log_spaced_steps),
+      cmocka_unit_test(faults),
+      cmocka_unit_test(unreadable_files),
+      cmocka_unit_test(one_document),
+      cmocka_unit_test(seeds),
+      cmocka_unit_test(names_in_their_place),
+      cmocka_unit_test(unused_names),
+      cmocka_unit_test(many_names),
       cmocka_unit_test(without_a_rule),
   };
   return cmocka_run_group_tests_name("experiment", tests, NULL, NULL);
