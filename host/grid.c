@@ -149,7 +149,7 @@ static int by_values(const void *a, const void *b) {
   return 0;
 }
 
-/* groups are crossed: two points are the same where two entries of one group are. They would be the same trials twice */
+/* groups are crossed, so two points are the same where two entries of one group are: the same trials twice */
 basin_status basin_grid_check(const basin_grid *grid, const basin_node *node, basin_error *error) {
   basin_status status = BASIN_OK;
   for (int g = 0; g < grid->groups && !status; g++) {

@@ -22,7 +22,7 @@ typedef struct basin_grid {
   int64_t points;
 } basin_grid;
 
-/* Reads the key (or NULL: one point) and names the experiment's axes; `points` is at most BASIN_CELLS_MAX / variants. */
+/* Reads the key (or NULL: one point) and names the experiment's axes; points * variants is at most BASIN_CELLS_MAX. */
 basin_status basin_grid_read(basin_grid *grid, basin_experiment *experiment, const basin_node *node,
                              int variants, basin_error *error);
 void basin_grid_free(basin_grid *grid);
