@@ -5,7 +5,7 @@
 #include "files.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECORD_BYTES_MAX = 64 << 20, SETS_MAX = 128, HEARTBEAT_SECONDS = 5 };
+enum {
+  RECORD_BYTES_MAX = 64 << 20,
+  SETS_MAX = 128,
+  HEARTBEAT_SECONDS = 5,
+  HEARTBEAT_NAME = 2 * BASIN_HOST_BYTES
+};
 
 /* ---- the record DIR/campaign ---- */
 
@@ -41,7 +46,10 @@ static void record_path(const basin_campaign *c, char path[BASIN_PATH_BYTES]) {
 static basin_status read_text(const char *path, char **text, basin_error *error) {
   struct stat status;
   *text = NULL;
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  const int file = basin_open_regular(path);
+  if (file == BASIN_IRREGULAR)
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: no plain file, expected a campaign's record",
+                      path);
   if (file < 0)
     return errno == ENOENT ? BASIN_OK : basin_fail_system(error, "cannot be read", path);
   int bad = fstat(file, &status) != 0;
@@ -377,12 +385,34 @@ static void tell(void *context, const basin_progress *p) {
   if (fclose(file) || rename(t->temporary, t->path)) unlink(t->temporary);
 }
 
+/* the file in which a shard tells of itself, without its folder */
+static void heartbeat_name(const basin_heartbeat *beat, char name[HEARTBEAT_NAME]) {
+  snprintf(name, HEARTBEAT_NAME, "shard-%lld-of-%lld.%s.%lld", beat->shard, beat->shards,
+           beat->host, beat->pid);
+}
+
+/* who tells, from the name of the file; 0 where it is no such name */
 static int parse_heartbeat(const char *name, basin_heartbeat *beat) {
-  char tail[8];
-  if (strstr(name, ".tmp-")) return 0;
-  return sscanf(name, "shard-%lld-of-%lld.%64[^ ]", &beat->shard, &beat->shards, beat->host) == 3 &&
-         strrchr(beat->host, '.') &&
-         sscanf(strrchr(beat->host, '.'), ".%lld%7s", &beat->pid, tail) == 1;
+  char again[HEARTBEAT_NAME];
+  int host = 0;
+  *beat = (basin_heartbeat){0};
+  if (sscanf(name, "shard-%lld-of-%lld.%n", &beat->shard, &beat->shards, &host) != 2 || !host)
+    return 0;
+  const char *end = strrchr(name, '.');
+  if (end < name + host || end - name - host >= (ptrdiff_t)sizeof beat->host) return 0;
+  memcpy(beat->host, name + host, (size_t)(end - name - host));
+  if (sscanf(end, ".%lld", &beat->pid) != 1) return 0;
+  if (beat->shards < 1 || beat->shards > BASIN_SHARDS_MAX || beat->shard < 1 ||
+      beat->shard > beat->shards || beat->pid < 1 || beat->pid > INT_MAX)
+    return 0;
+  heartbeat_name(beat, again);
+  return !strcmp(name, again);
+}
+
+static int is_heartbeat(const char *name, const void *context) {
+  basin_heartbeat beat;
+  (void)context;
+  return parse_heartbeat(name, &beat);
 }
 
 static int by_shard(const void *a, const void *b) {
@@ -418,11 +448,10 @@ basin_status basin_campaign_heartbeats(const basin_campaign *c, basin_heartbeat 
   for (struct dirent *entry; directory && (entry = readdir(directory));) {
     char path[2 * BASIN_PATH_BYTES];
     struct stat status;
-    basin_heartbeat beat = {0};
+    basin_heartbeat beat;
     if (!parse_heartbeat(entry->d_name, &beat)) continue;
-    *strrchr(beat.host, '.') = 0;
     snprintf(path, sizeof path, "%s/%s", c->running, entry->d_name);
-    FILE *file = fopen(path, "r");
+    FILE *file = basin_open_stream(path);
     if (!file) continue; /* gone by now */
     if (fscanf(file, "%lld %lld %lf", &beat.trials, &beat.trials_total, &beat.steps_per_second) !=
         3)
@@ -551,24 +580,25 @@ basin_status basin_campaign_run(const basin_campaign *c, int64_t shard, int64_t 
   teller t = {.options = options};
   basin_run_options told = *options;
   basin_runner r;
-  char host[BASIN_HOST_BYTES] = "";
+  basin_heartbeat self = {.shard = shard, .shards = shards, .pid = getpid()};
+  char name[HEARTBEAT_NAME];
   int work = 1;
   *complete = 0;
   told.output = c->folder;
   told.progress = tell;
   told.context = &t;
-  gethostname(host, sizeof host - 1);
-  if (snprintf(t.path, sizeof t.path, "%s/shard-%lld-of-%lld.%s.%ld", c->running, (long long)shard,
-               (long long)shards, host, (long)getpid()) >= (int)sizeof t.path ||
+  gethostname(self.host, sizeof self.host - 1);
+  heartbeat_name(&self, name);
+  if (snprintf(t.path, sizeof t.path, "%s/%s", c->running, name) >= (int)sizeof t.path ||
       !basin_temporary_name(t.path, t.temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "the campaign's path is too long");
   basin_status status = basin_make_folder(c->parts, error);
   if (!status) status = basin_make_folder(c->running, error);
   if (status) return status;
   forget_earlier(c, shard, shards);
-  basin_sweep(c->folder, ".tmp-", BASIN_STALE_SECONDS);
-  basin_sweep(c->parts, ".tmp-", BASIN_STALE_SECONDS);
-  basin_sweep(c->running, ".tmp-", BASIN_STALE_SECONDS);
+  basin_sweep(c->folder, basin_is_same_name, "campaign", BASIN_STALE_SECONDS);
+  basin_sweep(c->parts, basin_is_part_name, NULL, BASIN_STALE_SECONDS);
+  basin_sweep(c->running, is_heartbeat, NULL, BASIN_STALE_SECONDS);
   status = basin_runner_open(&r, c->experiment, &told, c->parts, c->part_trials, error);
   if (status) return status;
   for (int round = 0; !status && work; round++) {

@@ -188,15 +188,28 @@ void basin_part_name(const basin_range *range, char name[BASIN_PART_NAME]) {
            (long long)range->first, (long long)range->count, PART);
 }
 
-/* the range in a part's name; 0 where it is no part's name */
-static int parse_name(const char *name, basin_range *range) {
+/* the range in a part's name, finished or saved; 0 where it is no such name */
+static int parse_name(const char *name, const char *suffix, basin_range *range) {
   long long cell, first, count;
-  char again[BASIN_PART_NAME];
+  char again[BASIN_PART_NAME + sizeof SAVE];
   *range = (basin_range){0};
   if (sscanf(name, "c%lld-t%lld-n%lld", &cell, &first, &count) != 3) return 0;
+  if (cell < 0 || first < 0 || count < 1) return 0;
   *range = (basin_range){.cell = cell, .first = first, .count = count};
   basin_part_name(range, again);
+  strcpy(again + strlen(again) - strlen(PART), suffix);
   return !strcmp(name, again);
+}
+
+static int is_saved(const char *name) {
+  basin_range range;
+  return parse_name(name, SAVE, &range);
+}
+
+int basin_is_part_name(const char *name, const void *context) {
+  basin_range range;
+  (void)context;
+  return parse_name(name, PART, &range) || is_saved(name);
 }
 
 static void part_path(char path[BASIN_PATH_BYTES], const char *folder, int64_t cell, int64_t first,
@@ -220,10 +233,11 @@ static uint64_t hash_header(const header *h) {
   return basin_hash(0, h, offsetof(header, header_hash));
 }
 
-/* a temporary file of our own, fsync, rename, fsync of the folder: only then is it acknowledged */
+/* a temporary file of our own, fsync, rename, fsync of the folder: only then is it acknowledged. A folder or a link
+   of that name, which is not ours, gets out of the way. */
 static basin_status write_file(const char *path, const header *h, void **array[ARRAYS],
                                const size_t bytes[ARRAYS], basin_error *error) {
-  char temporary[BASIN_PATH_BYTES];
+  char temporary[BASIN_PATH_BYTES], aside[BASIN_PATH_BYTES];
   if (!basin_temporary_name(path, temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "%s: the path is too long", path);
   const int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -231,7 +245,7 @@ static basin_status write_file(const char *path, const header *h, void **array[A
   for (int i = 0; i < ARRAYS && !bad; i++) bad = basin_write_all(file, *array[i], bytes[i]);
   bad = bad || fsync(file);
   if (file >= 0) bad = close(file) || bad;
-  bad = bad || rename(temporary, path);
+  bad = bad || basin_set_aside(path, aside) || rename(temporary, path);
   if (bad) {
     const int reason = errno;
     unlink(temporary);
@@ -342,14 +356,15 @@ static basin_status load(const char *path, const char magic[8], const basin_expe
   void **array[ARRAYS];
   size_t bytes[ARRAYS];
   uint64_t hash = 0;
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  const int file = basin_open_regular(path);
   int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
   basin_status status = BASIN_OK;
   *damaged = SOUND;
   if (!index) status = basin_fail_memory(error);
-  if (!status && file < 0) status = basin_fail_system(error, "cannot be read", path);
+  if (!status && file == -1) status = basin_fail_system(error, "cannot be read", path);
   memset(h, 0, sizeof *h);
-  if (!status) status = read_header(file, path, magic, e->identity, h, damaged, error);
+  if (file == BASIN_IRREGULAR) *damaged = DAMAGED;
+  else if (!status) status = read_header(file, path, magic, e->identity, h, damaged, error);
   if (!status && *damaged == SOUND && !is_of_range(h, e, range, index)) *damaged = DAMAGED;
   if (!part || status || *damaged) goto cleanup;
   status = allocate(h, part, error);
@@ -379,7 +394,7 @@ basin_status basin_part_read(const char *folder, const basin_experiment *e,
   if (damaged) *damaged = bad;
   if (!status && bad && !damaged)
     return basin_fail(error, BASIN_FAILED,
-                      "%s: damaged since it was written; run the same command again to redo it",
+                      "%s: damaged since it was written; `basin run`, given again, redoes it",
                       path);
   return status;
 }
@@ -413,11 +428,6 @@ static basin_status append(basin_range **list, int64_t *count, const basin_range
   return BASIN_OK;
 }
 
-static int is_saved(const char *name) {
-  const size_t length = strlen(name), tail = strlen(SAVE);
-  return length > tail && !strcmp(name + length - tail, SAVE);
-}
-
 /* a part half done that is another experiment's is in the way just as a finished one */
 static basin_status check_saved(const char *folder, const char *name, const basin_experiment *e,
                                 basin_error *error) {
@@ -425,8 +435,8 @@ static basin_status check_saved(const char *folder, const char *name, const basi
   header h;
   int damaged;
   if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return BASIN_OK;
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return BASIN_OK; /* finished by now */
+  const int file = basin_open_regular(path);
+  if (file < 0) return BASIN_OK; /* finished by now, or nothing to be taken up */
   const basin_status status = read_header(file, path, SAVED, e->identity, &h, &damaged, error);
   close(file);
   return status;
@@ -445,7 +455,7 @@ basin_status basin_parts_list(const char *folder, const basin_experiment *e, int
     basin_range range;
     int damaged;
     if (is_saved(entry->d_name)) status = check_saved(folder, entry->d_name, e, error);
-    if (!parse_name(entry->d_name, &range)) continue;
+    if (!parse_name(entry->d_name, PART, &range)) continue;
     part_path(path, folder, range.cell, range.first, range.count, PART);
     status = load(path, FINISHED, e, &range, &h, whole ? &part : NULL, &damaged, error);
     if (status) break;
@@ -473,14 +483,17 @@ void basin_parts_free(basin_parts *parts) {
   memset(parts, 0, sizeof *parts);
 }
 
-void basin_parts_remove(const char *folder) {
+int basin_parts_remove(const char *folder) {
+  if (basin_is_link(folder)) return -1;
   DIR *directory = opendir(folder);
   for (struct dirent *entry; directory && (entry = readdir(directory));) {
-    char path[BASIN_PATH_BYTES];
-    if (!strstr(entry->d_name, PART)) continue;
-    if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
-      unlink(path);
+    struct stat status;
+    if (basin_is_part_name(entry->d_name, NULL) &&
+        !fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) &&
+        S_ISREG(status.st_mode))
+      unlinkat(dirfd(directory), entry->d_name, 0);
   }
   if (directory) closedir(directory);
-  rmdir(folder);
+  basin_sweep(folder, basin_is_part_name, NULL, 0);
+  return rmdir(folder) && errno != ENOENT ? -1 : 0;
 }

@@ -73,7 +73,7 @@ basin_status basin_part_read(const char *folder, const basin_experiment *experim
                              const basin_range *range, basin_part *part, int *damaged,
                              basin_error *error);
 
-enum { BASIN_PART_NAME = 64 };
+enum { BASIN_PART_NAME = 80 };
 
 /* The name of a range's file, without its folder. */
 void basin_part_name(const basin_range *range, char name[BASIN_PART_NAME]);
@@ -82,7 +82,11 @@ void basin_part_name(const basin_range *range, char name[BASIN_PART_NAME]);
 int basin_range_before(const basin_range *x, const basin_range *y);
 void basin_range_sort(basin_range *range, int64_t ranges);
 
-/* Removes the part files and the folder. */
-void basin_parts_remove(const char *folder);
+/* Whether that is the name of a part, finished or saved: for basin_sweep. */
+int basin_is_part_name(const char *name, const void *context);
+
+/* Removes the part files and the folder. What else is in it stays, and so does all that a symbolic link leads to:
+   then -1. */
+int basin_parts_remove(const char *folder);
 
 #endif

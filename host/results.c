@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "results.h"
+#include "files.h"
 #include "hdf5_util.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { NAMES_MAX = 128, TEXT_BYTES_MAX = 32 << 20, BLOCK_TRIALS = 65536, RADIX_BITS = 16 };
 
@@ -66,15 +66,29 @@ static char *read_text_of(hid_t object, const char *name) {
   return text;
 }
 
+/* whether the values are in this very file: what leads to others may lead anywhere, to a pipe too */
+static int is_within(const basin_results *r, const char *name) {
+  H5L_info_t info;
+  return H5Lget_info(r->file, name, &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
+}
+
+static int keeps_its_values(hid_t id) {
+  const hid_t made = H5Dget_create_plist(id);
+  const int ok = H5Pget_external_count(made) == 0 && H5Pget_layout(made) != H5D_VIRTUAL;
+  H5Pclose(made);
+  return ok;
+}
+
 /* open a dataset if it has the rank and sizes (size < 0: any, filled in) and class */
 static hid_t open_variable(const basin_results *r, const char *name, int rank, int64_t *size,
                            H5T_class_t class) {
   hsize_t have[4] = {0};
-  if (H5Lexists(r->file, name, H5P_DEFAULT) <= 0) return H5I_INVALID_HID;
+  if (!is_within(r, name)) return H5I_INVALID_HID;
   const hid_t id = H5Dopen2(r->file, name, H5P_DEFAULT);
   if (id < 0) return id;
   const hid_t space = H5Dget_space(id), type = H5Dget_type(id);
-  int ok = H5Sget_simple_extent_ndims(space) == rank && H5Tget_class(type) == class;
+  int ok = H5Sget_simple_extent_ndims(space) == rank && H5Tget_class(type) == class &&
+           keeps_its_values(id);
   if (ok) H5Sget_simple_extent_dims(space, have, NULL);
   for (int i = 0; i < rank && ok; i++) {
     if (size[i] < 0) size[i] = (int64_t)have[i];
@@ -238,6 +252,11 @@ basin_status basin_results_open(const char *path, basin_results **out, basin_err
   if (!r || !(r->path = strdup(path))) {
     free(r);
     return basin_fail_memory(error);
+  }
+  if (basin_is_irregular(path)) { /* of a pipe HDF5 would wait for a first byte */
+    basin_results_close(r);
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: a folder, a pipe, or a link that leads nowhere, expected a file", path);
   }
   basin_hdf5_quiet();
   H5Eclear2(H5E_DEFAULT);
@@ -595,7 +614,7 @@ basin_status basin_results_check(const char *path, const basin_experiment *e, in
                                  basin_error *error) {
   basin_results *r;
   *complete = 0;
-  if (access(path, F_OK)) return BASIN_OK;
+  if (!basin_is_there(path)) return BASIN_OK;
   basin_status status = basin_results_open(path, &r, error);
   if (status) return status;
   if (!basin_results_matches(r, e))

@@ -325,12 +325,26 @@ basin_provenance basin_runner_provenance(const basin_runner *r) {
 
 /* ---- into one file ---- */
 
+/* the parts are in the output now: they go; but what is not ours stays, and is told of */
+static void remove_parts(const basin_run_options *options, const char *folder) {
+  char text[BASIN_PATH_BYTES + 128];
+  if (!basin_parts_remove(folder) || !options->warn) return;
+  snprintf(text, sizeof text,
+           basin_is_link(folder) ? "%s: a symbolic link: the parts that it leads to are left there"
+                                 : "%s: left, for there are other things in it than parts",
+           folder);
+  options->warn(text);
+}
+
 /* a run that was killed while it removed its parts has left some: the output is complete, they may go */
-static void sweep(const basin_experiment *e, const char *folder) {
+static void sweep(const basin_experiment *e, const basin_run_options *options, const char *folder) {
   basin_parts parts;
   basin_error ignored;
-  if (!basin_parts_list(folder, e, 0, &parts, &ignored)) basin_parts_remove(folder);
-  basin_parts_free(&parts);
+  const int there = basin_is_there(folder) && !basin_is_link(folder);
+  if (there && !basin_parts_list(folder, e, 0, &parts, &ignored)) {
+    remove_parts(options, folder);
+    basin_parts_free(&parts);
+  }
 }
 
 /* One run at a time. A run that ends removes the folder: then it is made again. */
@@ -387,17 +401,18 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   int complete = 0, lock = -1;
   if (!options->output || !*options->output)
     return basin_fail(error, BASIN_BAD_INPUT, "no output file given");
-  if (snprintf(folder, sizeof folder, "%s.parts", options->output) >= (int)sizeof folder)
-    return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
-  basin_status status = basin_results_check(options->output, e, &complete, error);
-  if (complete) sweep(e, folder);
+  basin_status status = basin_check_output_name(options->output, error);
+  if (status) return status;
+  snprintf(folder, sizeof folder, "%s.parts", options->output);
+  status = basin_results_check(options->output, e, &complete, error);
+  if (complete) sweep(e, options, folder);
   if (status || complete) return status;
   status = basin_runner_open(&r, e, options, folder, options->part_trials, error);
   if (status) return status;
   status = lock_folder(folder, &lock, error);
   if (!status) { /* what killed runs have left: with the folder locked, nobody writes these now */
     basin_sweep_path(options->output, 0);
-    basin_sweep(folder, ".tmp-", 0);
+    if (!basin_is_link(folder)) basin_sweep(folder, basin_is_part_name, NULL, 0);
   }
   if (!status) status = run_rounds(&r, error);
   if (!status) {
@@ -408,7 +423,7 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   }
   if (!status) {
     status = basin_store_judge(&r.store, options->output, error);
-    basin_parts_remove(folder);
+    remove_parts(options, folder);
   } else if (lock >= 0) {
     rmdir(folder); /* goes only where it is empty */
   }
@@ -461,10 +476,11 @@ basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t tr
   if (trial < 0 || trial >= BASIN_TRIALS_MAX)
     return basin_fail(error, BASIN_BAD_INPUT, "--trial %lld: expected a number from 0",
                       (long long)trial);
+  basin_status status = basin_check_output_name(alone.output, error);
+  if (status) return status;
   int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
   clock_gettime(CLOCK_REALTIME, &r.began);
-  basin_status status = index ? backend_open(e, &alone, &r.backend, error)
-                              : basin_fail_memory(error);
+  status = index ? backend_open(e, &alone, &r.backend, error) : basin_fail_memory(error);
   if (status) {
     free(index);
     return status;
