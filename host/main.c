@@ -5,6 +5,7 @@
 #include "cli.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ int main(int count, char **word) {
   basin_error error = {""};
   basin_arguments arguments;
   hold_streams();
+  signal(SIGXFSZ, SIG_IGN); /* past `ulimit -f` a write fails, with a reason */
   if (count < 2) {
     basin_help_program();
     return finish(&error, BASIN_BAD_INPUT);
