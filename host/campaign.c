@@ -614,49 +614,28 @@ basin_status basin_campaign_run(const basin_campaign *c, int64_t shard, int64_t 
 
 /* ---- merging ---- */
 
-static int64_t report_all(const basin_plan *plan, const basin_parts *parts,
-                          void (*report)(const char *name, int damaged)) {
-  char name[BASIN_PART_NAME];
-  int64_t missing = 0;
-  for (int64_t i = 0; i < parts->damageds; i++) {
-    basin_part_name(&parts->damaged[i], name);
-    report(name, 1);
-  }
-  for (int64_t i = 0; i < plan->count; i++) {
-    if (plan->done[i]) continue;
-    missing++;
-    if (basin_parts_damaged(parts, &plan->range[i])) continue;
-    basin_part_name(&plan->range[i], name);
-    report(name, 0);
-  }
-  return missing;
-}
-
 basin_status basin_campaign_merge(const basin_campaign *c, const char *output, int partial,
                                   int no_provenance, const volatile int *stop, int *there,
-                                  void (*report)(const char *name, int damaged),
-                                  basin_error *error) {
+                                  const basin_incomplete *incomplete, basin_error *error) {
   basin_store store;
   basin_plan plan = {0};
   basin_provenance provenance = {
       .began = time(NULL), .backend = "merged from parts", .seconds = -1};
   int64_t missing = 0;
-  basin_status status = basin_results_check(output, c->experiment, there, error);
+  *there = 0;
+  basin_status status = basin_check_output_name(output, error);
+  if (!status) status = basin_results_check(output, c->experiment, there, error);
   if (status || *there) return status;
   status = basin_store_open(&store, c->experiment, c->parts, c->part_trials, error);
   if (status) return status;
 
   /* every byte is checked while it is copied; a partial merge must know first what to leave out */
   status = basin_parts_list(c->parts, c->experiment, partial, &store.parts, error);
-  if (!status) status = basin_campaign_plan(c, &store, 1, &plan, error);
+  if (!status) status = basin_campaign_plan(c, &store, incomplete->shards, &plan, error);
   if (!status && !plan.complete) {
-    missing = report_all(&plan, &store.parts, report);
-    if (!partial)
-      status = basin_fail(error, BASIN_BAD_INPUT,
-                          "%s: %lld of %lld parts are missing; run their shards again, or merge "
-                          "what is there with --partial",
-                          c->folder, (long long)missing, (long long)plan.count);
-    else if (!store.parts.count)
+    for (int64_t i = 0; i < plan.count; i++) missing += !plan.done[i];
+    status = incomplete->report(incomplete->context, &plan, &store.parts, error);
+    if (!status && !store.parts.count)
       status = basin_fail(error, BASIN_BAD_INPUT, "%s: no part is there yet", c->folder);
   }
   if (!status) {
@@ -670,7 +649,8 @@ basin_status basin_campaign_merge(const basin_campaign *c, const char *output, i
     basin_parts checked;
     basin_error ignored;
     if (!basin_parts_list(c->parts, c->experiment, 1, &checked, &ignored)) {
-      if (checked.damageds) report_all(&(basin_plan){0}, &checked, report);
+      if (checked.damageds)
+        incomplete->report(incomplete->context, &(basin_plan){0}, &checked, &ignored);
       basin_parts_free(&checked);
     }
   }

@@ -58,13 +58,21 @@ basin_status basin_campaign_run(const basin_campaign *campaign, int64_t shard, i
                                 const basin_run_options *options, int *complete,
                                 basin_error *error);
 
-/* Writes the output file. Where parts are missing or damaged, `report` is called with the name of each and
-   whether it is damaged, and then BASIN_BAD_INPUT returned, or, if `partial`, a file made of what is there.
+/* Who hears of parts that are missing or damaged. The plan is for so many shards; it is empty where all parts seemed to
+   be there and the bytes of some are damaged. What it returns ends the merge; BASIN_OK: a file is made of what is
+   there. */
+typedef struct basin_incomplete {
+  int64_t shards;
+  basin_status (*report)(void *context, const basin_plan *plan, const basin_parts *parts,
+                         basin_error *error);
+  void *context;
+} basin_incomplete;
+
+/* Writes the output file. `partial`: damaged parts are known before it begins, and left out; the file may lack trials.
    *there: the file was there, and complete, and is left as it is. */
 basin_status basin_campaign_merge(const basin_campaign *campaign, const char *output, int partial,
                                   int no_provenance, const volatile int *stop, int *there,
-                                  void (*report)(const char *name, int damaged),
-                                  basin_error *error);
+                                  const basin_incomplete *incomplete, basin_error *error);
 
 /* A shard that runs, or that has stopped without a word. */
 typedef struct basin_heartbeat {

@@ -6,6 +6,7 @@
 #include "plan.h"
 #include "report.h"
 #include "request.h"
+#include "results.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static int64_t shards_of_script(const basin_campaign *c) {
   char path[BASIN_PATH_BYTES + 16], line[256];
   long long shards = 0;
   snprintf(path, sizeof path, "%s/submit.sh", c->folder);
-  FILE *file = fopen(path, "r");
+  FILE *file = basin_open_stream(path);
   while (file && !shards && fgets(line, sizeof line, file))
     if (sscanf(line, "shards=%lld", &shards) != 1) shards = 0;
   if (file) fclose(file);
@@ -105,38 +106,41 @@ static void measure(const basin_store *store, const basin_plan *plan, const basi
 }
 
 /* the idle shards as sbatch --array takes them: 2,5-7 */
-static void show_idle(const progress *p) {
+static void show_idle(FILE *to, const progress *p) {
   const char *comma = "";
   for (int64_t i = 0, end; i < p->shards; i = end + 1) {
     for (end = i; end < p->shards && p->idle[end]; end++) continue;
     if (end == i) continue;
-    printf("%s%lld", comma, (long long)i + 1);
-    if (end > i + 1) printf("-%lld", (long long)end);
+    fprintf(to, "%s%lld", comma, (long long)i + 1);
+    if (end > i + 1) fprintf(to, "-%lld", (long long)end);
     comma = ",";
   }
 }
 
 /* what to do about the shards that do not run */
-static void show_next(const basin_campaign *c, const progress *p) {
+static void show_next(FILE *to, const basin_campaign *c, const progress *p) {
   char word[WORD_BYTES];
+  int64_t first = 0;
   if (!p->idles) return;
+  while (!p->idle[first]) first++;
   basin_show_word(word, sizeof word, c->folder);
   if (p->running) {
-    printf("not running: shard%s ", p->idles == 1 ? "" : "s");
-    show_idle(p);
-    printf(" of %lld; those that do not wait in the queue either, give again with ",
-           (long long)p->shards);
+    fprintf(to, "not running: shard%s ", plural(p->idles));
+    show_idle(to, p);
+    fprintf(to, " of %lld; those that do not wait in the queue either, give again with ",
+            (long long)p->shards);
   } else {
-    printf("nothing runs that is known of; if nothing waits in the queue either, go on with ");
+    fprintf(to, "nothing runs that is known of; if nothing waits in the queue either, go on with ");
   }
   if (shards_of_script(c) == p->shards) {
-    printf("`sbatch --array=");
-    show_idle(p);
-    printf(" %s/submit.sh`\n", word);
+    fputs("`sbatch --array=", to);
+    show_idle(to, p);
+    fprintf(to, " %s/submit.sh`\n", word);
   } else if (p->shards > 1) {
-    printf("`basin run %s --shard I/%lld`\n", word, (long long)p->shards);
+    fprintf(to, "`basin run %s --shard %lld/%lld`%s\n", word, (long long)first + 1,
+            (long long)p->shards, p->idles > 1 ? ", and so for the others" : "");
   } else {
-    printf("`basin run %s`\n", word);
+    fprintf(to, "`basin run %s`\n", word);
   }
 }
 
@@ -158,11 +162,8 @@ static void show_progress(const basin_campaign *c, const progress *p, int comple
     else printf("silent for %.0f min, ended without a word\n", b->age / 60);
   }
   if (complete) {
-    char word[WORD_BYTES];
-    basin_show_word(word, sizeof word, c->folder);
-    printf("all parts are there, by their headers; merge checks every byte\nnext: basin merge %s "
-           "-o %s.h5\n",
-           word, c->experiment->name);
+    puts("all parts are there, by their headers; merge checks every byte");
+    basin_show_merge(stdout, c);
     return;
   }
   printf("missing: %lld part%s, of which %lld belong to %lld running shard%s",
@@ -174,7 +175,7 @@ static void show_progress(const basin_campaign *c, const progress *p, int comple
     printf("; %s left at %.2e trial-steps/s", left, p->rate);
   }
   putchar('\n');
-  show_next(c, p);
+  show_next(stdout, c, p);
 }
 
 static void json_progress(const progress *p, int complete) {
@@ -290,8 +291,104 @@ basin_status basin_command_status(const basin_arguments *a, basin_error *error) 
 
 /* ---- merge ---- */
 
-static void report_part(const char *name, int damaged) {
-  fprintf(stderr, "%s: %s\n", damaged ? "damaged" : "missing", name);
+/* What a merge that lacks parts is told with. */
+typedef struct lack {
+  const basin_campaign *campaign;
+  progress heard; /* of shards that run */
+  int64_t shards;
+  int partial;
+} lack;
+
+/* The missing parts of a shard: the first and the last of them, and how many. */
+typedef struct gap {
+  const basin_range *first, *last;
+  int64_t parts;
+} gap;
+
+enum { LINES_MOST = 10 };
+
+static void show_damaged(const basin_parts *parts) {
+  char name[BASIN_PART_NAME];
+  for (int64_t i = 0; i < parts->damageds && i < LINES_MOST; i++) {
+    basin_part_name(&parts->damaged[i], name);
+    fprintf(stderr, "damaged: %s\n", name);
+  }
+  if (parts->damageds > LINES_MOST)
+    fprintf(stderr, "damaged: %lld more\n", (long long)parts->damageds - LINES_MOST);
+}
+
+static void show_gap(const gap *g, int64_t shard, int64_t shards) {
+  char first[BASIN_PART_NAME], last[BASIN_PART_NAME];
+  basin_part_name(g->first, first);
+  basin_part_name(g->last, last);
+  fprintf(stderr, "missing: %s", first);
+  if (g->parts > 1) fprintf(stderr, " to %s, %lld parts", last, (long long)g->parts);
+  if (shards > 1) fprintf(stderr, ", of shard %lld of %lld", (long long)shard, (long long)shards);
+  fputc('\n', stderr);
+}
+
+/* a line for every shard that has missing parts; those that are damaged have been named. How many are not done. */
+static basin_status show_missing(const basin_plan *plan, const basin_parts *parts, int64_t shards,
+                                 int64_t *missing, basin_error *error) {
+  gap *of = calloc((size_t)shards, sizeof *of);
+  int64_t lines = 0, parts_more = 0, shards_more = 0;
+  if (!of) return basin_fail_memory(error);
+  *missing = 0;
+  for (int64_t i = 0; i < plan->count; i++) {
+    if (plan->done[i]) continue;
+    ++*missing;
+    if (basin_parts_damaged(parts, &plan->range[i])) continue;
+    gap *g = &of[plan->shard[i]];
+    if (!g->parts++) g->first = &plan->range[i];
+    g->last = &plan->range[i];
+  }
+  for (int64_t s = 0; s < shards; s++) {
+    if (!of[s].parts) continue;
+    if (lines++ < LINES_MOST) show_gap(&of[s], s + 1, shards);
+    else parts_more += of[s].parts, shards_more++;
+  }
+  if (shards_more)
+    fprintf(stderr, "missing: %lld more, of %lld more shard%s\n", (long long)parts_more,
+            (long long)shards_more, plural(shards_more));
+  free(of);
+  return BASIN_OK;
+}
+
+/* names what is not there, and the command that makes it; a partial merge goes on without it */
+static basin_status report_lack(void *context, const basin_plan *plan, const basin_parts *parts,
+                                basin_error *error) {
+  lack *l = context;
+  progress *p = &l->heard;
+  int64_t missing = 0;
+  char word[WORD_BYTES];
+  show_damaged(parts);
+  basin_show_word(word, sizeof word, l->campaign->folder);
+  if (!plan->count) fprintf(stderr, "next: basin run %s\n", word);
+  if (!plan->count) return BASIN_OK;
+  basin_status status = show_missing(plan, parts, l->shards, &missing, error);
+  if (status || l->partial) return status;
+  status = find_idle(plan, l->shards, p, error);
+  if (status) return status;
+  for (int64_t i = 0; i < p->beats; i++) p->running += is_alive(&p->beat[i]);
+  show_next(stderr, l->campaign, p);
+  return basin_fail(error, BASIN_BAD_INPUT,
+                    "%s: %lld of %lld parts are missing; %s, or merge what is there with --partial",
+                    l->campaign->folder, (long long)missing, (long long)plan->count,
+                    p->idles ? "run their shards again" : "their shards run: wait for them");
+}
+
+void basin_show_merge(FILE *to, const basin_campaign *c) {
+  char folder[WORD_BYTES], word[WORD_BYTES], output[BASIN_PATH_BYTES + 32];
+  snprintf(output, sizeof output, "%s.h5", c->experiment->name);
+  for (int i = 2, complete; i < 1000; i++) {
+    basin_error ignored;
+    const basin_status status = basin_results_check(output, c->experiment, &complete, &ignored);
+    if (!status || status == BASIN_OUTSIDE) break;
+    snprintf(output, sizeof output, "%s-%d.h5", c->experiment->name, i);
+  }
+  basin_show_word(folder, sizeof folder, c->folder);
+  basin_show_word(word, sizeof word, output);
+  fprintf(to, "next: basin merge %s -o %s\n", folder, word);
 }
 
 static void show_merged(const char *output) {
@@ -303,6 +400,7 @@ static void show_merged(const char *output) {
 basin_status basin_command_merge(const basin_arguments *a, basin_error *error) {
   basin_campaign c;
   char output[BASIN_PATH_BYTES + 8];
+  lack l = {.campaign = &c, .partial = basin_argument(a, "partial") != NULL};
   int there = 0;
   basin_status status = basin_campaign_open(a->positional[0], &c, error);
   if (status) return status;
@@ -314,15 +412,20 @@ basin_status basin_command_merge(const basin_arguments *a, basin_error *error) {
     status = basin_fail(error, BASIN_BAD_INPUT, "%s: a folder, expected the name of a file",
                         output);
   basin_catch_signals();
-  if (!status)
-    status = basin_campaign_merge(&c, output, basin_argument(a, "partial") != NULL,
-                                  basin_argument(a, "no-provenance") != NULL, &basin_stop_wish,
-                                  &there, report_part, error);
+  if (!status) status = basin_campaign_heartbeats(&c, &l.heard.beat, &l.heard.beats, error);
+  if (!status) {
+    l.shards = shards_of(&c, &l.heard);
+    const basin_incomplete incomplete = {l.shards, report_lack, &l};
+    status = basin_campaign_merge(&c, output, l.partial, basin_argument(a, "no-provenance") != NULL,
+                                  &basin_stop_wish, &there, &incomplete, error);
+  }
   if ((!status || status == BASIN_OUTSIDE) && !basin_argument(a, "quiet")) {
     if (there) fprintf(stderr, "%s is merged already; nothing to do\n", output);
     else show_merged(output);
     basin_show_wide(output);
   }
+  free(l.heard.beat);
+  free(l.heard.idle);
   basin_campaign_close(&c);
   return status;
 }

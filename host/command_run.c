@@ -140,7 +140,7 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
     snprintf(scratch, sizeof scratch, "%s/basin-trial-XXXXXX", folder && *folder ? folder : "/tmp");
     if (!mkdtemp(scratch)) return basin_fail_system(error, "cannot be made", scratch);
     snprintf(r->output, sizeof r->output, "%s/trial.h5", scratch);
-  } else if (!access(r->output, F_OK)) {
+  } else if (basin_is_there(r->output)) {
     return basin_fail(error, BASIN_BAD_INPUT, "%s: exists; give another name with -o, or remove it",
                       r->output);
   }
@@ -246,9 +246,7 @@ static basin_status run_shard(const basin_arguments *a, const basin_campaign *c,
           (long long)shard, (long long)shards, (long long)s.latest.trials,
           (double)s.latest.trial_steps, s.latest.seconds);
   basin_show_word(word, sizeof word, c->folder);
-  if (complete)
-    fprintf(stderr, "; all parts are there\nnext: basin merge %s -o %s.h5\n", word,
-            c->experiment->name);
+  if (complete) fputs("; all parts are there\n", stderr), basin_show_merge(stderr, c);
   else
     fprintf(stderr, "; other shards are not%s\nnext: basin status %s\n",
             c->experiment->halfwidth > 0

@@ -7,6 +7,7 @@
 
 #include "campaign.h"
 #include "cli.h"
+#include <stdio.h>
 
 typedef struct basin_request {
   const char *set[BASIN_VALUES_MAX]; /* what replaces keys of the experiment */
@@ -27,6 +28,9 @@ basin_status basin_request_experiment(const basin_arguments *arguments,
 
 /* Says on stderr where `until` has not got what it asks for, of a complete file. */
 void basin_show_wide(const char *path);
+
+/* `next: basin merge DIR -o NAME.h5`, with a name that merge takes: where another file has it, NAME-2.h5, and so on. */
+void basin_show_merge(FILE *to, const basin_campaign *campaign);
 
 /* Whether the path names a folder, or ends as a folder's name does. */
 int basin_is_folder(const char *path);

@@ -167,7 +167,7 @@ touch -d '2020-01-01' D5/parts/*
 rm d5.h5
 expect 2 "damaged: $other" "$basin" merge D5/ -o d5.h5
 check "the first two that are seen are gone" rm "D5/parts/$other" "D5/parts/$third"
-expect 2 "missing: $third" "$basin" merge D5/ -o d5.h5
+expect 2 "missing: $other to $third, 2 parts" "$basin" merge D5/ -o d5.h5
 check "they come back" run D5/ --shard 1/1 --isa generic
 touch -d '2020-01-01' D5/parts/*
 flip "D5/parts/$victim" 4000
