@@ -27,7 +27,8 @@ CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
             $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
 # contraction off: the same bits with and without FMA units (include/hd.h)
 CFLAGS   := -std=c17 $(OPT) -g -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
-LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -lopenblas -lm -lpthread
+# OpenBLAS is opened when it is first needed (host/blas.c): of it the header alone
+LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -ldl -lm -lpthread
 
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
 CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
@@ -259,7 +260,7 @@ bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make 
 	@.ci/setup build bench
 	@bench/sampled $(BUILD)
 
-$(BUILD)/bench/fixed: bench/fixed.c $(BUILD)/blas.o
+$(BUILD)/bench/fixed: bench/fixed.c $(BUILD)/blas.o $(BUILD)/error.o
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)

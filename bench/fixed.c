@@ -30,7 +30,8 @@ int main(int arguments, char **argument) {
   double *z = numbers(rows * width), *f = numbers(width * COLUMNS), *u = numbers(tile * COLUMNS),
          *g = numbers(width * COLUMNS);
   int64_t steps = 0;
-  if (!z || !f || !u || !g) return 1;
+  basin_error error;
+  if (!z || !f || !u || !g || basin_blas_open(&error)) return 1;
   const double begun = now();
   do {
     memset(g, 0, (size_t)(width * COLUMNS) * sizeof *g);

@@ -557,7 +557,8 @@ basin_lane_runner RUNNER;
 
 basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) {
   basin_status status = BASIN_FAILED;
-  driver *d = aligned_alloc(64, (sizeof *d + 63) / 64 * 64);
+  basin_error untold; /* the backend has asked before, and told */
+  driver *d = basin_blas_open(&untold) ? NULL : aligned_alloc(64, (sizeof *d + 63) / 64 * 64);
   if (!d) return status;
   memset(d, 0, sizeof *d);
   d->job = job;
