@@ -92,7 +92,7 @@ void batch_plan(part_run *p) {
   for (int i = 0; i < BUFFERS; i++) buffer_plan(p->w, &p->w->buffer[i], buffer_bytes(p, i));
 }
 
-basin_status batch_begin(part_run *p) {
+basin_worker_status batch_begin(part_run *p) {
   basin_cuda_worker *w = p->w;
   lane_batch *b = &p->b;
   b->first = (uint64_t)(p->part->first + p->first);
@@ -112,39 +112,39 @@ basin_status batch_begin(part_run *p) {
   b->queue = (int *)w->buffer[BUFFER_QUEUE].at;
   b->counters = (lane_counters *)w->buffer[BUFFER_COUNTERS].at;
   b->memory = (double *)w->buffer[BUFFER_MEMORY].at;
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* ---- copies ---- */
 
-basin_status batch_upload(part_run *p, void *to, const void *from, size_t bytes) {
+basin_worker_status batch_upload(part_run *p, void *to, const void *from, size_t bytes) {
   if (bytes)
     TRY(p, "copying to the device",
         cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, p->w->stream));
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 namespace {
 
 /* one array of the batch, to the device or back; where nothing has begun every bit is set, as in the part */
-basin_status move(part_run *p, int back, void *device, void *host, size_t bytes) {
-  if (!bytes) return BASIN_OK;
+basin_worker_status move(part_run *p, int back, void *device, void *host, size_t bytes) {
+  if (!bytes) return BASIN_WORKER_OK;
   if (back)
     TRY(p, "copying from the device",
         cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, p->w->stream));
   else if (p->fresh)
     TRY(p, "clearing device memory", cudaMemsetAsync(device, 0xff, bytes, p->w->stream));
   else return batch_upload(p, device, host, bytes);
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* the outputs of the batch: the part's rows go over one by one, for a batch may be a piece of them */
-basin_status move_outputs(part_run *p, int back) {
+basin_worker_status move_outputs(part_run *p, int back) {
   const basin_part *part = p->part;
   const lane_batch *b = &p->b;
   const size_t n = (size_t)b->count, rows = (size_t)b->recorded * (size_t)b->times,
                states = (size_t)p->states;
-  basin_status status = move(p, back, b->outcome, part->outcome + p->first, n);
+  basin_worker_status status = move(p, back, b->outcome, part->outcome + p->first, n);
   if (!status) status = move(p, back, b->steps, part->steps + p->first, n * sizeof(int64_t));
   for (int i = 0; i < b->finals && !status; i++)
     status = move(p, back, b->final_value + (size_t)i * n, part->final + i * part->count + p->first,
@@ -159,15 +159,16 @@ basin_status move_outputs(part_run *p, int back) {
   if (!back)
     TRY(p, "clearing device memory",
         cudaMemsetAsync(b->record_state, 0xff, rows * states * sizeof(double), p->w->stream));
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* what the kernels read beside the outputs */
-basin_status upload_constants(part_run *p) {
+basin_worker_status upload_constants(part_run *p) {
   const basin_job *job = p->job;
   const lane_batch *b = &p->b;
   const size_t finals = (size_t)b->finals * sizeof(int);
-  basin_status status = batch_upload(p, (void *)b->data, p->data, buffer_bytes(p, BUFFER_DATA));
+  basin_worker_status status = batch_upload(p, (void *)b->data, p->data,
+                                            buffer_bytes(p, BUFFER_DATA));
   if (!status) status = batch_upload(p, (void *)b->time, job->time, buffer_bytes(p, BUFFER_TIME));
   if (!status) status = batch_upload(p, (void *)b->final_of, job->final, finals);
   if (!status)
@@ -179,14 +180,14 @@ basin_status upload_constants(part_run *p) {
 /* ---- trials under way from one run to the next ---- */
 
 /* the batch's flights onto the device: they head the queue */
-basin_status upload_flights(part_run *p) {
+basin_worker_status upload_flights(part_run *p) {
   const basin_part *part = p->part;
   const lane_batch *b = &p->b;
   const int64_t n = b->count, states = p->states;
   double *state = (double *)malloc((size_t)(n * states) * sizeof *state);
   int64_t *steps = (int64_t *)malloc((size_t)n * sizeof *steps);
   int *queue = (int *)malloc((size_t)n * sizeof *queue);
-  basin_status status = state && steps && queue ? BASIN_OK : BASIN_FAILED;
+  basin_worker_status status = state && steps && queue ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
   for (int64_t t = 0; t < n && !status; t++) steps[t] = part->steps[p->first + t];
   if (!status) memset(state, 0, (size_t)(n * states) * sizeof *state);
   for (int64_t f = 0; f < part->flights && !status; f++) {
@@ -210,16 +211,16 @@ basin_status upload_flights(part_run *p) {
 
 } // namespace
 
-basin_status batch_upload_all(part_run *p) {
-  basin_status status = move_outputs(p, 0);
+basin_worker_status batch_upload_all(part_run *p) {
+  basin_worker_status status = move_outputs(p, 0);
   if (!status) status = upload_constants(p);
   if (!status && !p->fresh) status = upload_flights(p);
   return status;
 }
 
-basin_status batch_fetch(part_run *p) { return move_outputs(p, 1); }
+basin_worker_status batch_fetch(part_run *p) { return move_outputs(p, 1); }
 
-basin_status batch_hand_back(part_run *p) {
+basin_worker_status batch_hand_back(part_run *p) {
   basin_part *part = p->part;
   const lane_batch *b = &p->b;
   basin_cuda_worker *w = p->w;
@@ -230,7 +231,8 @@ basin_status batch_hand_back(part_run *p) {
   double *from = (double *)malloc((size_t)(n * states) * sizeof *from);
   basin_flight *flight = (basin_flight *)malloc((size_t)(most + 1) * sizeof *flight);
   double *state = (double *)malloc((size_t)(most * states + 1) * sizeof *state);
-  basin_status status = list && from && flight && state ? BASIN_OK : BASIN_FAILED;
+  basin_worker_status status = list && from && flight && state ? BASIN_WORKER_OK
+                                                               : BASIN_WORKER_FAILED;
   int64_t flights = 0;
   p->fresh = 0;
   if (!status)
@@ -270,5 +272,5 @@ basin_status batch_hand_back(part_run *p) {
   part->flight = flight;
   part->flight_state = state;
   part->flights = flights;
-  return BASIN_INTERRUPTED;
+  return BASIN_WORKER_PAUSED;
 }

@@ -28,12 +28,12 @@ double seconds_now() {
 }
 
 /* what the kernels have counted: the one thing the host waits for */
-basin_status read_counters(part_run *p, const char *kernel) {
+basin_worker_status read_counters(part_run *p, const char *kernel) {
   TRY(p, kernel,
       cudaMemcpyAsync(&p->w->counters->lane, p->b.counters, sizeof(lane_counters),
                       cudaMemcpyDeviceToHost, p->w->stream));
   TRY(p, kernel, worker_wait(p->w));
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* tell the watch what has been done since the last time */
@@ -49,7 +49,7 @@ int64_t outstanding(const part_run *p) {
 }
 
 /* the batch's arrays onto the device, its starts drawn, its queue filled */
-basin_status start_batch(part_run *p) {
+basin_worker_status start_batch(part_run *p) {
   lane_counters *counters = &p->w->counters->lane;
   basin_part *part = p->part;
   p->queued = p->live = p->taken = 0;
@@ -61,9 +61,9 @@ basin_status start_batch(part_run *p) {
     if (part->outcome[t] != -1) p->fresh = 0;
   }
   p->left = p->todo;
-  if (!p->todo) return BASIN_OK;
+  if (!p->todo) return BASIN_WORKER_OK;
 
-  basin_status status = batch_upload_all(p);
+  basin_worker_status status = batch_upload_all(p);
   if (status) return status;
   memset(counters, 0, sizeof *counters);
   counters->queued = p->queued;
@@ -75,7 +75,7 @@ basin_status start_batch(part_run *p) {
   p->queued = counters->queued;
   p->left = outstanding(p);
   tell(p, p->todo - p->left, 0);
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* slots of the next launch. A part's share of the device is twice what is its due among the parts under way,
@@ -98,7 +98,7 @@ void adapt(const part_run *p, double seconds) {
 }
 
 /* one launch of kernel_run: p->live and p->queued say what is left behind it */
-basin_status launch(part_run *p) {
+basin_worker_status launch(part_run *p) {
   basin_cuda_worker *w = p->w;
   const int busy = worker_busy(w->device, 0), of_warp = LANE_WARP / p->b.shape.team;
   lane_launch l = {};
@@ -118,7 +118,7 @@ basin_status launch(part_run *p) {
   counters->queued = p->queued;
   counters->taken = p->taken;
   const double begun = seconds_now();
-  basin_status status = batch_upload(p, p->b.counters, counters, sizeof *counters);
+  basin_worker_status status = batch_upload(p, p->b.counters, counters, sizeof *counters);
   if (status) return status;
   TRY(p, "kernel_run", p->model->run(&p->b, &l, p->constants, w->stream));
   status = read_counters(p, "kernel_run");
@@ -135,20 +135,20 @@ basin_status launch(part_run *p) {
   tell(p, p->left - outstanding(p), (int64_t)counters->steps);
   p->left = outstanding(p);
   adapt(p, seconds);
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* the observables of what has ended or was recorded, and all outputs back into the part */
-basin_status fetch_batch(part_run *p) {
+basin_worker_status fetch_batch(part_run *p) {
   TRY(p, "kernel_finish", p->model->finish(&p->b, p->constants, p->w->stream));
   if (p->b.recorded && p->b.times)
     TRY(p, "kernel_record", p->model->record(&p->b, p->constants, p->w->stream));
   TRY(p, "kernel_finish, kernel_record", worker_wait(p->w)); /* for what fails there has a name */
   p->fetching = 1;
-  const basin_status status = batch_fetch(p);
+  const basin_worker_status status = batch_fetch(p);
   if (status) return status;
   TRY(p, "copying from the device", worker_wait(p->w));
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 int asked_to_pause(const part_run *p) {
@@ -157,9 +157,9 @@ int asked_to_pause(const part_run *p) {
 }
 
 /* one batch to its end, or to a pause */
-basin_status run_batch(part_run *p, int *paused) {
+basin_worker_status run_batch(part_run *p, int *paused) {
   p->fetching = *paused = 0;
-  basin_status status = batch_begin(p);
+  basin_worker_status status = batch_begin(p);
   if (!status) status = start_batch(p);
   while (!status && outstanding(p) && !*paused) {
     status = launch(p);
@@ -170,10 +170,10 @@ basin_status run_batch(part_run *p, int *paused) {
 }
 
 /* the same, halved as long as the device has no memory for it: whatever was done of it is done again */
-basin_status run_fitting(part_run *p, int *paused) {
+basin_worker_status run_fitting(part_run *p, int *paused) {
   const int64_t trials = p->told_trials, steps = p->told_steps;
   for (;;) {
-    const basin_status status = run_batch(p, paused);
+    const basin_worker_status status = run_batch(p, paused);
     if (status != BASIN_WORKER_LOST || p->bad != cudaErrorMemoryAllocation || p->fetching ||
         p->b.count <= BATCH_LEAST)
       return status;
@@ -195,29 +195,29 @@ void begin_learning(part_run *p) {
 }
 
 /* how the part's trials lie on the device */
-basin_status set_shape(part_run *p) {
+basin_worker_status set_shape(part_run *p) {
   TRY(p, "selecting the device", cudaSetDevice(p->w->device));
   TRY(p, "asking for the occupancy", p->model->shape(p->job->setting, &p->b.shape));
   p->resident = p->b.shape.resident * p->w->multiprocessors;
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
-basin_status run_batches(part_run *p) {
-  const basin_status bad = set_shape(p);
+basin_worker_status run_batches(part_run *p) {
+  const basin_worker_status bad = set_shape(p);
   if (bad) return bad;
   begin_learning(p);
   for (p->first = 0; p->first < p->part->count; p->first += p->b.count) {
     int paused;
-    const basin_status status = run_fitting(p, &paused);
+    const basin_worker_status status = run_fitting(p, &paused);
     if (status) return status;
     const int last = p->first + p->b.count == p->part->count && !outstanding(p);
     if (asked_to_pause(p) && !last && p->todo) return batch_hand_back(p);
   }
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* which kernel, which part, which trials */
-basin_status lost(part_run *p, basin_error *error) {
+basin_worker_status lost(part_run *p, basin_error *error) {
   worker_wait(p->w); /* no copy may be on its way into the part any more */
   (void)cudaGetLastError();
   tell(p, -p->told_trials, -p->told_steps); /* others run the part from where it was */
@@ -230,14 +230,14 @@ basin_status lost(part_run *p, basin_error *error) {
       (long long)(p->part->first + p->first + p->b.count - 1), (long long)p->left);
 }
 
-/* what the part is, and the model's tables; BASIN_FAILED where the module has another model */
-basin_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *job, basin_part *part,
-                    basin_error *error) {
+/* what the part is, and the model's tables; BASIN_WORKER_FAILED where the module has another model */
+basin_worker_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *job,
+                           basin_part *part, basin_error *error) {
   p->model = lane_model_find(job->model->name, job->setting->gradient.dynamics);
   p->states = basin_states(job->model, job->setting);
   if (!p->model || p->model->states(job->setting) != p->states ||
       p->model->observables != job->model->observables)
-    return worker_fail(error, BASIN_FAILED,
+    return worker_fail(error, BASIN_WORKER_FAILED,
                        "libbasin_cuda.so was built with another model %s: build it again",
                        job->model->name);
   p->w = w;
@@ -247,22 +247,22 @@ basin_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *job, bas
   p->b.observables = job->observables;
   p->b.keep_states = job->keep_states;
   p->b.times = job->times;
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* the sizes of all batches */
-basin_status plan_batches(part_run *p) {
-  const basin_status status = set_shape(p);
+basin_worker_status plan_batches(part_run *p) {
+  const basin_worker_status status = set_shape(p);
   for (p->first = 0; p->first < p->part->count && !status; p->first += p->b.count) batch_plan(p);
   return status;
 }
 
 } // namespace
 
-basin_status worker_plan(basin_cuda_worker *w, const basin_job *job, int64_t *buffers,
-                         int64_t *inputs, basin_error *error) {
+basin_worker_status worker_plan(basin_cuda_worker *w, const basin_job *job, int64_t *buffers,
+                                int64_t *inputs, basin_error *error) {
   basin_part part = {};
-  basin_status status;
+  basin_worker_status status;
   part.first = job->first;
   part.count = job->count;
   part.recorded = basin_job_recorded(job);
@@ -280,24 +280,24 @@ basin_status worker_plan(basin_cuda_worker *w, const basin_job *job, int64_t *bu
   return status;
 }
 
-basin_status worker_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
-                        basin_watch *watch, basin_error *error) {
+basin_worker_status worker_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                               basin_watch *watch, basin_error *error) {
   if (job->setting->gradient.dynamics == BASIN_FIXED) return fixed_run(w, job, part, watch, error);
   part_run p = {};
-  basin_status status = set_up(&p, w, job, part, error);
+  basin_worker_status status = set_up(&p, w, job, part, error);
   if (status) return status;
   p.watch = watch;
   p.pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
   p.constants = calloc(1, p.model->constants_size);
   p.data = (double *)calloc((size_t)p.model->data_size(job->setting) + 1, sizeof *p.data);
-  status = BASIN_FAILED;
+  status = BASIN_WORKER_FAILED;
   if (p.constants && p.data) {
     p.model->prepare(job->setting, p.constants, p.data);
     worker_busy(w->device, 1);
     status = run_batches(&p);
     worker_busy(w->device, -1);
   }
-  if (status == BASIN_FAILED) worker_fail(error, BASIN_FAILED, "out of memory");
+  if (status == BASIN_WORKER_FAILED) worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
   if (status == BASIN_WORKER_LOST) status = lost(&p, error);
   free(p.constants);
   free(p.data);

@@ -33,7 +33,7 @@ double seconds_now() {
 
 /* ---- steps ---- */
 
-basin_status take_step(fixed_part *p) {
+basin_worker_status take_step(fixed_part *p) {
   const fixed_batch *b = &p->b;
   const int64_t inputs = b->batch ? b->batch : b->n;
   cudaStream_t stream = p->w->stream;
@@ -51,7 +51,7 @@ basin_status take_step(fixed_part *p) {
         blas_product_add(p->own->blas, rows, FIXED_COLUMNS, b->width, z, b->w, b->grad_f));
   }
   TRY(p, "kernel_settle", p->model->settle(b, p->constants, stream));
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 void tell(fixed_part *p, int64_t ended, int64_t steps) {
@@ -62,11 +62,11 @@ void tell(fixed_part *p, int64_t ended, int64_t steps) {
 }
 
 /* some steps, of which a look at the counters is the end */
-basin_status take_steps(fixed_part *p) {
+basin_worker_status take_steps(fixed_part *p) {
   fixed_worker *own = p->own;
   const fixed_counters *counters = &p->w->counters->fixed;
   const double begun = seconds_now();
-  basin_status status = BASIN_OK;
+  basin_worker_status status = BASIN_WORKER_OK;
   for (int64_t i = 0; i < own->steps && !status; i++) status = take_step(p);
   if (!status) status = fixed_copy(p, 1, p->b.counters, &p->w->counters->fixed, sizeof *counters);
   if (status) return status;
@@ -75,7 +75,7 @@ basin_status take_steps(fixed_part *p) {
   tell(p, (int64_t)counters->ended, (int64_t)counters->steps);
   if (seconds < SECONDS_LEAST && own->steps < STEPS_MOST) own->steps *= 2;
   if (seconds > SECONDS_MOST && own->steps > 1) own->steps /= 2;
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 int asked_to_pause(const fixed_part *p) {
@@ -86,7 +86,7 @@ int asked_to_pause(const fixed_part *p) {
 /* ---- a pause ---- */
 
 /* the trials in the columns, whose states have come back, and the flights that no column has taken up */
-basin_status keep_flights(fixed_part *p, const int64_t *column, const double *from) {
+basin_worker_status keep_flights(fixed_part *p, const int64_t *column, const double *from) {
   basin_part *part = p->part;
   const int64_t states = p->b.states, *trial = column, *step = column + FIXED_COLUMNS;
   const size_t most = FIXED_COLUMNS + (size_t)part->flights;
@@ -112,21 +112,21 @@ basin_status keep_flights(fixed_part *p, const int64_t *column, const double *fr
   if (bad) {
     free(flight);
     free(state);
-    return BASIN_FAILED;
+    return BASIN_WORKER_FAILED;
   }
   free(part->flight);
   free(part->flight_state);
   part->flight = flight;
   part->flight_state = state;
   part->flights = flights;
-  return BASIN_INTERRUPTED;
+  return BASIN_WORKER_PAUSED;
 }
 
-basin_status hand_back(fixed_part *p) {
+basin_worker_status hand_back(fixed_part *p) {
   int64_t column[2 * FIXED_COLUMNS];
   const size_t bytes = fixed_room_bytes(p, ROOM_STATE);
   double *state = (double *)malloc(bytes);
-  basin_status status = state ? BASIN_OK : BASIN_FAILED;
+  basin_worker_status status = state ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
   if (!status) status = fixed_copy(p, 1, p->b.trial, column, sizeof column);
   if (!status) status = fixed_copy(p, 1, p->b.state, state, bytes);
   if (!status) {
@@ -140,23 +140,23 @@ basin_status hand_back(fixed_part *p) {
 
 /* ---- a part ---- */
 
-basin_status open_blas(fixed_part *p) {
-  if (p->own->blas || p->b.batch) return BASIN_OK;
+basin_worker_status open_blas(fixed_part *p) {
+  if (p->own->blas || p->b.batch) return BASIN_WORKER_OK;
   p->doing = "opening cuBLAS";
   p->own->blas = blas_open(p->w->stream, &p->why);
   if (!p->own->blas) return BASIN_WORKER_LOST;
   p->why = NULL;
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
-basin_status run(fixed_part *p) {
+basin_worker_status run(fixed_part *p) {
   TRY(p, "selecting the device", cudaSetDevice(p->w->device));
   basin_part *part = p->part;
   for (int64_t f = 0; f < part->flights; f++)
     part->outcome[part->flight[f].trial] = FIXED_UNDER_WAY;
   p->todo = 0;
   for (int64_t t = 0; t < part->count; t++) p->todo += part->outcome[t] < 0;
-  basin_status status = open_blas(p);
+  basin_worker_status status = open_blas(p);
   if (!status) status = fixed_make_room(p);
   if (!status) status = fixed_upload_constants(p);
   if (!status) status = fixed_take_inputs(p);
@@ -168,13 +168,13 @@ basin_status run(fixed_part *p) {
   status = fixed_move_outputs(p, 1);
   if (status) return status;
   TRY(p, "copying from the device", worker_wait(p->w));
-  return p->ended < p->todo ? hand_back(p) : BASIN_OK;
+  return p->ended < p->todo ? hand_back(p) : BASIN_WORKER_OK;
 }
 
 /* the same, with tiles halved as long as the device has no memory: whatever was done of the part is done again */
-basin_status run_fitting(fixed_part *p) {
+basin_worker_status run_fitting(fixed_part *p) {
   for (;;) {
-    const basin_status status = run(p);
+    const basin_worker_status status = run(p);
     if (status != BASIN_WORKER_LOST || p->bad != cudaErrorMemoryAllocation || p->fetching ||
         p->b.tile <= 1)
       return status;
@@ -188,7 +188,7 @@ basin_status run_fitting(fixed_part *p) {
 }
 
 /* which kernel, which part */
-basin_status lost(fixed_part *p, basin_error *error) {
+basin_worker_status lost(fixed_part *p, basin_error *error) {
   worker_wait(p->w); /* no copy may be on its way into the part any more */
   (void)cudaGetLastError();
   tell(p, 0, 0); /* others run the part from where it was */
@@ -217,46 +217,46 @@ void fixed_worker_free(fixed_worker *own) {
 
 namespace {
 
-/* what the part is; BASIN_FAILED where the module has no such model, or there is no memory */
-basin_status set_up(fixed_part *p, basin_cuda_worker *w, const basin_job *job, basin_part *part,
-                    basin_error *error) {
+/* what the part is; BASIN_WORKER_FAILED where the module has no such model, or there is no memory */
+basin_worker_status set_up(fixed_part *p, basin_cuda_worker *w, const basin_job *job,
+                           basin_part *part, basin_error *error) {
   p->w = w;
   p->job = job;
   p->part = part;
   p->model = fixed_model_find(job->model->name);
   if (!p->model)
-    return worker_fail(error, BASIN_FAILED,
+    return worker_fail(error, BASIN_WORKER_FAILED,
                        "libbasin_cuda.so was built without this model %s: build it again",
                        job->model->name);
   if (!w->fixed) w->fixed = (fixed_worker *)calloc(1, sizeof *w->fixed);
-  if (!w->fixed) return worker_fail(error, BASIN_FAILED, "out of memory");
+  if (!w->fixed) return worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
   p->own = w->fixed;
   fixed_describe(p);
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 } // namespace
 
-basin_status fixed_plan(basin_cuda_worker *w, const basin_job *job, basin_part *part,
-                        int64_t *inputs, basin_error *error) {
+basin_worker_status fixed_plan(basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                               int64_t *inputs, basin_error *error) {
   fixed_part p = {};
-  const basin_status status = set_up(&p, w, job, part, error);
+  const basin_worker_status status = set_up(&p, w, job, part, error);
   if (status) return status;
   fixed_plan_room(&p);
   *inputs = p.b.n * (p.b.rows * p.b.width + 1) * (int64_t)sizeof(double);
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
-basin_status fixed_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
-                       basin_watch *watch, basin_error *error) {
+basin_worker_status fixed_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                              basin_watch *watch, basin_error *error) {
   fixed_part p = {};
-  basin_status status = set_up(&p, w, job, part, error);
+  basin_worker_status status = set_up(&p, w, job, part, error);
   if (status) return status;
   p.watch = watch;
   p.pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
   p.constants = calloc(1, p.model->constants_size);
   p.data = (double *)calloc((size_t)p.model->data_size(job->setting) + 1, sizeof *p.data);
-  status = BASIN_FAILED;
+  status = BASIN_WORKER_FAILED;
   if (p.constants && p.data) {
     if (!p.own->steps || p.own->steps_cell != job->cell) p.own->steps = 1;
     p.own->steps_cell = job->cell;
@@ -267,7 +267,7 @@ basin_status fixed_run(basin_cuda_worker *w, const basin_job *job, basin_part *p
     fixed_leave_inputs(&p);
     worker_busy(w->device, -1);
   }
-  if (status == BASIN_FAILED) worker_fail(error, BASIN_FAILED, "out of memory");
+  if (status == BASIN_WORKER_FAILED) worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
   free(p.constants);
   free(p.data);
   return status;

@@ -60,7 +60,7 @@ struct fixed_part {
   cudaError_t bad;
 };
 
-/* fixed_room.cu. What returns a status returns BASIN_OK, BASIN_FAILED (no memory on the host) or BASIN_WORKER_LOST,
+/* fixed_room.cu. What returns a status returns BASIN_WORKER_OK, BASIN_WORKER_FAILED (no memory on the host) or BASIN_WORKER_LOST,
    with p->bad and p->doing set. */
 
 /* the batch's sizes, from the job; with tiles as large as the worker has memory for, as far as it knows */
@@ -70,21 +70,21 @@ void fixed_describe(fixed_part *p);
 size_t fixed_room_bytes(const fixed_part *p, int room);
 
 /* rooms for the part, and the batch's pointers into them; give them back; their sizes, told to buffer_plan */
-basin_status fixed_make_room(fixed_part *p);
+basin_worker_status fixed_make_room(fixed_part *p);
 void fixed_free_rooms(fixed_worker *worker);
 void fixed_plan_room(fixed_part *p);
 
 /* The data set of the cell, which lies on the device once: drawn for the first to take it, freed by the last to leave
    it. Leaving twice does nothing. */
-basin_status fixed_take_inputs(fixed_part *p);
+basin_worker_status fixed_take_inputs(fixed_part *p);
 void fixed_leave_inputs(fixed_part *p);
 
 /* `bytes` to the device, or back; the outputs likewise */
-basin_status fixed_copy(fixed_part *p, int back, void *device, void *host, size_t bytes);
-basin_status fixed_move_outputs(fixed_part *p, int back);
+basin_worker_status fixed_copy(fixed_part *p, int back, void *device, void *host, size_t bytes);
+basin_worker_status fixed_move_outputs(fixed_part *p, int back);
 
 /* what the kernels read; idle columns, and the trials that were under way */
-basin_status fixed_upload_constants(fixed_part *p);
-basin_status fixed_upload_columns(fixed_part *p);
+basin_worker_status fixed_upload_constants(fixed_part *p);
+basin_worker_status fixed_upload_columns(fixed_part *p);
 
 #endif

@@ -13,7 +13,7 @@ enum { TILE_BYTES = 1 << 25 };
 /* the data set of a cell on a device */
 struct device_inputs {
   int device, users;
-  const basin_setting *setting;
+  basin_data_set of;
   double *z, *label;
   device_inputs *next;
 };
@@ -132,11 +132,11 @@ void point(fixed_part *p) {
 
 } // namespace
 
-basin_status fixed_make_room(fixed_part *p) {
+basin_worker_status fixed_make_room(fixed_part *p) {
   for (int i = 0; i < ROOMS; i++)
     TRY(p, "allocating device memory", buffer_grow(&p->own->room[i], fixed_room_bytes(p, i)));
   point(p);
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 void fixed_free_rooms(fixed_worker *own) {
@@ -161,7 +161,7 @@ void destroy_inputs(device_inputs *inputs) {
 }
 
 /* drawn on this worker's stream, and waited for */
-basin_status draw_inputs(fixed_part *p, device_inputs *inputs) {
+basin_worker_status draw_inputs(fixed_part *p, device_inputs *inputs) {
   fixed_batch *b = &p->b;
   const size_t n = (size_t)b->n, each = (size_t)b->rows * (size_t)b->width * sizeof(double);
   TRY(p, "allocating device memory for the data set", cudaMalloc((void **)&inputs->z, n * each));
@@ -171,24 +171,25 @@ basin_status draw_inputs(fixed_part *p, device_inputs *inputs) {
   b->label = inputs->label;
   TRY(p, "kernel_draw", p->model->draw(b, p->constants, p->w->stream));
   TRY(p, "kernel_draw", worker_wait(p->w));
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 } // namespace
 
-basin_status fixed_take_inputs(fixed_part *p) {
-  basin_status status = BASIN_OK;
+basin_worker_status fixed_take_inputs(fixed_part *p) {
+  basin_worker_status status = BASIN_WORKER_OK;
+  const basin_data_set of = basin_data_set_of(p->job->setting);
   pthread_mutex_lock(&lock);
   device_inputs *inputs = list;
-  while (inputs && (inputs->setting != p->job->setting || inputs->device != p->w->device))
+  while (inputs && (!basin_same_data_set(&inputs->of, &of) || inputs->device != p->w->device))
     inputs = inputs->next;
   if (!inputs) {
     inputs = (device_inputs *)calloc(1, sizeof *inputs);
-    status = inputs ? draw_inputs(p, inputs) : BASIN_FAILED;
+    status = inputs ? draw_inputs(p, inputs) : BASIN_WORKER_FAILED;
     if (status && inputs) destroy_inputs(inputs);
     if (!status) {
       inputs->device = p->w->device;
-      inputs->setting = p->job->setting;
+      inputs->of = of;
       inputs->next = list;
       list = inputs;
     }
@@ -218,22 +219,22 @@ void fixed_leave_inputs(fixed_part *p) {
 
 /* ---- copies ---- */
 
-basin_status fixed_copy(fixed_part *p, int back, void *device, void *host, size_t bytes) {
-  if (!bytes) return BASIN_OK;
+basin_worker_status fixed_copy(fixed_part *p, int back, void *device, void *host, size_t bytes) {
+  if (!bytes) return BASIN_WORKER_OK;
   if (back)
     TRY(p, "copying from the device",
         cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, p->w->stream));
   else
     TRY(p, "copying to the device",
         cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, p->w->stream));
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
-basin_status fixed_move_outputs(fixed_part *p, int back) {
+basin_worker_status fixed_move_outputs(fixed_part *p, int back) {
   const fixed_batch *b = &p->b;
   basin_part *part = p->part;
-  basin_status status = fixed_copy(p, back, b->outcome, part->outcome,
-                                   fixed_room_bytes(p, ROOM_OUTCOME));
+  basin_worker_status status = fixed_copy(p, back, b->outcome, part->outcome,
+                                          fixed_room_bytes(p, ROOM_OUTCOME));
   if (!status) status = fixed_copy(p, back, b->steps, part->steps, fixed_room_bytes(p, ROOM_STEPS));
   if (!status)
     status = fixed_copy(p, back, b->final_value, part->final, fixed_room_bytes(p, ROOM_FINAL));
@@ -245,10 +246,11 @@ basin_status fixed_move_outputs(fixed_part *p, int back) {
   return status;
 }
 
-basin_status fixed_upload_constants(fixed_part *p) {
+basin_worker_status fixed_upload_constants(fixed_part *p) {
   const basin_job *job = p->job;
   const fixed_batch *b = &p->b;
-  basin_status status = fixed_copy(p, 0, (void *)b->data, p->data, fixed_room_bytes(p, ROOM_DATA));
+  basin_worker_status status = fixed_copy(p, 0, (void *)b->data, p->data,
+                                          fixed_room_bytes(p, ROOM_DATA));
   if (!status)
     status = fixed_copy(p, 0, (void *)b->time, (void *)job->time, fixed_room_bytes(p, ROOM_TIME));
   if (!status)
@@ -261,7 +263,7 @@ basin_status fixed_upload_constants(fixed_part *p) {
 }
 
 /* idle columns, and the trials that were under way */
-basin_status fixed_upload_columns(fixed_part *p) {
+basin_worker_status fixed_upload_columns(fixed_part *p) {
   const basin_part *part = p->part;
   const fixed_batch *b = &p->b;
   const size_t n = (size_t)b->count, flights = (size_t)part->flights;
@@ -269,7 +271,7 @@ basin_status fixed_upload_columns(fixed_part *p) {
   int *flight_of = (int *)malloc((n + 1) * sizeof *flight_of);
   int64_t *step = (int64_t *)malloc((flights + 1) * sizeof *step);
   fixed_counters none = {};
-  basin_status status = flight_of && step ? BASIN_OK : BASIN_FAILED;
+  basin_worker_status status = flight_of && step ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
   for (int c = 0; c < FIXED_COLUMNS; c++) {
     column[c] = FIXED_IDLE;
     column[2 * FIXED_COLUMNS + c] = (c - (int64_t)(b->first % FIXED_COLUMNS) + FIXED_COLUMNS) %

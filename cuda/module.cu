@@ -42,7 +42,8 @@ const lane_model *lane_model_find(const char *name, enum basin_dynamics dynamics
   return NULL;
 }
 
-basin_status worker_fail(basin_error *error, basin_status status, const char *format, ...) {
+basin_worker_status worker_fail(basin_error *error, basin_worker_status status, const char *format,
+                                ...) {
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(error->text, sizeof error->text, format, arguments);
@@ -67,7 +68,7 @@ static int has(const char *model, enum basin_dynamics dynamics) {
 
 /* ---- devices ---- */
 
-static basin_status devices(int *count, int *driver, int *runtime, basin_error *error) {
+static basin_worker_status devices(int *count, int *driver, int *runtime, basin_error *error) {
   *count = *driver = *runtime = 0;
 
   /* as many hardware queues as streams, else streams wait for each other; read when the driver starts */
@@ -77,13 +78,13 @@ static basin_status devices(int *count, int *driver, int *runtime, basin_error *
   cudaDriverGetVersion(driver);
   cudaRuntimeGetVersion(runtime);
   if (*count > DEVICES_MAX) *count = DEVICES_MAX;
-  if (bad == cudaSuccess && *count > 0) return BASIN_OK;
+  if (bad == cudaSuccess && *count > 0) return BASIN_WORKER_OK;
   if (bad == cudaErrorInsufficientDriver && !*driver)
-    return worker_fail(error, BASIN_FAILED, "no CUDA driver is installed");
-  return worker_fail(error, BASIN_FAILED, "%s", bad ? cudaGetErrorString(bad) : "no device");
+    return worker_fail(error, BASIN_WORKER_FAILED, "no CUDA driver is installed");
+  return worker_fail(error, BASIN_WORKER_FAILED, "%s", bad ? cudaGetErrorString(bad) : "no device");
 }
 
-static basin_status describe(int device, basin_cuda_device *about, basin_error *error) {
+static basin_worker_status describe(int device, basin_cuda_device *about, basin_error *error) {
   cudaDeviceProp properties;
   const cudaError_t bad = cudaGetDeviceProperties(&properties, device);
   if (bad) {
@@ -96,7 +97,7 @@ static basin_status describe(int device, basin_cuda_device *about, basin_error *
   about->minor = properties.minor;
   about->multiprocessors = properties.multiProcessorCount;
   about->memory = (int64_t)properties.totalGlobalMem;
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* ---- workers ---- */
@@ -145,12 +146,12 @@ static void close_worker(basin_cuda_worker *w) {
   free(w);
 }
 
-static basin_status open_worker(int device, basin_cuda_worker **worker, basin_error *error) {
+static basin_worker_status open_worker(int device, basin_cuda_worker **worker, basin_error *error) {
   basin_cuda_device about;
-  basin_status status = describe(device, &about, error);
+  basin_worker_status status = describe(device, &about, error);
   if (status) return status;
   basin_cuda_worker *w = (basin_cuda_worker *)calloc(1, sizeof *w);
-  if (!w) return worker_fail(error, BASIN_FAILED, "out of memory");
+  if (!w) return worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
   w->device = device;
   w->multiprocessors = about.multiprocessors;
   w->batch_most = BATCH_MAX;
@@ -172,7 +173,7 @@ static basin_status open_worker(int device, basin_cuda_worker **worker, basin_er
     return status;
   }
   *worker = w;
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
 
 /* ---- the export ---- */
@@ -180,8 +181,8 @@ static basin_status open_worker(int device, basin_cuda_worker **worker, basin_er
 extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin_cuda_module_table(
     void) {
   static const basin_cuda_module table = {
-      BASIN_CUDA_ABI, BASIN_CUDA_LAYOUT, BASIN_VERSION, devices,      describe, has,
-      open_worker,    worker_run,        worker_plan,   close_worker,
+      BASIN_CUDA_ABI, basin_layout(), BASIN_VERSION, devices,      describe, has,
+      open_worker,    worker_run,     worker_plan,   close_worker,
   };
   return &table;
 }

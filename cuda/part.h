@@ -35,27 +35,27 @@ struct part_run {
   cudaError_t bad;
 };
 
-/* batch.cu. All return BASIN_OK, BASIN_FAILED (no memory on the host) or BASIN_WORKER_LOST, with p->bad and p->doing
+/* batch.cu. All return BASIN_WORKER_OK, BASIN_WORKER_FAILED (no memory on the host) or BASIN_WORKER_LOST, with p->bad and p->doing
    set. */
 
 /* the batch that begins at p->first, with room for it on the device */
-basin_status batch_begin(part_run *p);
+basin_worker_status batch_begin(part_run *p);
 
 /* sizes of the batch that begins at p->first, told to buffer_plan */
 void batch_plan(part_run *p);
 
 /* `bytes` from the host to the device */
-basin_status batch_upload(part_run *p, void *to, const void *from, size_t bytes);
+basin_worker_status batch_upload(part_run *p, void *to, const void *from, size_t bytes);
 
 /* constants, outputs so far and trials under way onto the device */
-basin_status batch_upload_all(part_run *p);
+basin_worker_status batch_upload_all(part_run *p);
 
 /* the outputs back into the part */
-basin_status batch_fetch(part_run *p);
+basin_worker_status batch_fetch(part_run *p);
 
 /* Hand back the trials of this batch that have taken steps, and the flights of the batches behind it:
-   BASIN_INTERRUPTED instead of BASIN_OK. The lists and the states are read from the device; live and queued are 0
+   BASIN_WORKER_PAUSED instead of BASIN_WORKER_OK. The lists and the states are read from the device; live and queued are 0
    where the batch is done. */
-basin_status batch_hand_back(part_run *p);
+basin_worker_status batch_hand_back(part_run *p);
 
 #endif

@@ -69,24 +69,24 @@ void buffer_plan(basin_cuda_worker *worker, worker_buffer *buffer, size_t bytes)
   } while (0)
 
 /* a line of reason; returns the status */
-__attribute__((format(printf, 3, 4))) basin_status worker_fail(basin_error *error,
-                                                               basin_status status,
-                                                               const char *format, ...);
+__attribute__((format(printf, 3, 4))) basin_worker_status worker_fail(basin_error *error,
+                                                                      basin_worker_status status,
+                                                                      const char *format, ...);
 
 /* module.cu: wait until the stream has done everything, asleep: there are more workers than processors */
 cudaError_t worker_wait(basin_cuda_worker *worker);
 
 /* driver.cu: basin_cuda_module.run and plan */
-basin_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
-                        basin_watch *watch, basin_error *error);
-basin_status worker_plan(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
-                         int64_t *inputs, basin_error *error);
+basin_worker_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                               basin_watch *watch, basin_error *error);
+basin_worker_status worker_plan(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
+                                int64_t *inputs, basin_error *error);
 
 /* fixed_driver.cu: the same for parts with fixed data sets */
-basin_status fixed_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
-                       basin_watch *watch, basin_error *error);
-basin_status fixed_plan(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
-                        int64_t *inputs, basin_error *error);
+basin_worker_status fixed_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                              basin_watch *watch, basin_error *error);
+basin_worker_status fixed_plan(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                               int64_t *inputs, basin_error *error);
 
 /* batch.cu: give the device memory back */
 void worker_free_buffers(basin_cuda_worker *worker);

@@ -3,6 +3,7 @@
  * backend_cpu.c: the backend that is always there. One thread per part, SIMD lanes over trials.
  */
 #include "backend_cpu.h"
+#include "blas.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,13 +37,21 @@ int basin_cpu_processors(void) {
   return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
-static basin_status cpu_run(void *self, int worker, const basin_job *job, basin_part *part,
-                            basin_watch *watch, basin_error *error) {
+static basin_worker_status cpu_run(void *self, int worker, const basin_job *job, basin_part *part,
+                                   basin_watch *watch, basin_error *error) {
+  const enum basin_dynamics dynamics = job->setting->gradient.dynamics;
   const int isa = *(const int *)self;
   (void)worker;
-  const basin_status status = job->model->lane_run[job->setting->gradient.dynamics][isa](job, part,
-                                                                                         watch);
-  return status == BASIN_FAILED ? basin_fail_memory(error) : status;
+  if (dynamics == BASIN_FIXED && basin_blas_open(error)) return BASIN_WORKER_FAILED;
+  switch (job->model->lane_run[dynamics][isa](job, part, watch)) {
+  case BASIN_OK:
+    return BASIN_WORKER_OK;
+  case BASIN_INTERRUPTED:
+    return BASIN_WORKER_PAUSED;
+  default:
+    basin_fail_memory(error);
+    return BASIN_WORKER_FAILED;
+  }
 }
 
 static void cpu_close(void *self) { free(self); }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend_cuda.h"
-#include "cuda_module.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +50,7 @@ static basin_status open_file(const char *path, const basin_cuda_module **module
   if (!symbol) return basin_fail(error, BASIN_FAILED, "%s: no module of basin", path);
   memcpy(&entry, &symbol, sizeof entry);
   const basin_cuda_module *table = entry();
-  if (table->abi != BASIN_CUDA_ABI || table->layout != BASIN_CUDA_LAYOUT ||
+  if (table->abi != BASIN_CUDA_ABI || table->layout != basin_layout() ||
       strcmp(table->version, BASIN_VERSION) != 0)
     return basin_fail(error, BASIN_FAILED,
                       "%s: of another version of basin than this program (%s); build it again",
@@ -75,10 +74,14 @@ static basin_status load(const basin_cuda_module **module, basin_error *error) {
 }
 
 /* the module and its devices */
-static basin_status find(const basin_cuda_module **module, int *devices, int *driver, int *runtime,
+static basin_status find(const basin_cuda_module **module, basin_cuda_devices *devices,
                          basin_error *error) {
+  *devices = (basin_cuda_devices){0};
   const basin_status status = load(module, error);
-  return status ? status : (*module)->devices(devices, driver, runtime, error);
+  if (status) return status;
+  return (*module)->devices(&devices->count, &devices->driver, &devices->runtime, error)
+             ? BASIN_FAILED
+             : BASIN_OK;
 }
 
 /* ---- the backend ---- */
@@ -105,8 +108,8 @@ static basin_status choose(cuda *self, const char *text, int devices, basin_erro
 
 /* The worker leaves what memory the device has to the others, which go on: the first to do so says why. The last of all
    tries again, with the device to itself, before the device is given up. */
-static basin_status starved(cuda *self, int number, int device, const basin_job *job,
-                            basin_part *part, basin_watch *watch, basin_error *error) {
+static basin_worker_status starved(cuda *self, int number, int device, const basin_job *job,
+                                   basin_part *part, basin_watch *watch, basin_error *error) {
   self->module->close(self->worker[number]);
   self->worker[number] = NULL;
   const int left = __atomic_sub_fetch(&self->fed[device], 1, __ATOMIC_RELAXED);
@@ -118,19 +121,20 @@ static basin_status starved(cuda *self, int number, int device, const basin_job 
     else *error->text = 0;
     return BASIN_WORKER_STARVED;
   }
-  basin_status status = self->module->open(self->number[device], &self->worker[number], error);
+  basin_worker_status status = self->module->open(self->number[device], &self->worker[number],
+                                                  error);
   if (!status) status = self->module->run(self->worker[number], job, part, watch, error);
   return status == BASIN_WORKER_STARVED ? BASIN_WORKER_LOST : status;
 }
 
-static basin_status cuda_run(void *context, int number, const basin_job *job, basin_part *part,
-                             basin_watch *watch, basin_error *error) {
+static basin_worker_status cuda_run(void *context, int number, const basin_job *job,
+                                    basin_part *part, basin_watch *watch, basin_error *error) {
   cuda *self = context;
   const int device = number % self->devices;
-  basin_status status = BASIN_WORKER_LOST;
+  basin_worker_status status = BASIN_WORKER_LOST;
   *error->text = 0;
   if (__atomic_load_n(&self->lost[device], __ATOMIC_RELAXED) || self->hungry[number]) return status;
-  status = BASIN_OK;
+  status = BASIN_WORKER_OK;
   if (!self->worker[number])
     status = self->module->open(self->number[device], &self->worker[number], error);
   if (!status) status = self->module->run(self->worker[number], job, part, watch, error);
@@ -147,10 +151,10 @@ static basin_status cuda_run(void *context, int number, const basin_job *job, ba
 static int cuda_plan(void *context, const basin_job *job, int64_t *buffers, int64_t *inputs) {
   cuda *self = context;
   basin_error untold;
-  basin_status status = BASIN_OK;
+  basin_worker_status status = BASIN_WORKER_OK;
   if (!self->worker[0]) status = self->module->open(self->number[0], &self->worker[0], &untold);
   if (!status) status = self->module->plan(self->worker[0], job, buffers, inputs, &untold);
-  return status != BASIN_OK;
+  return status != BASIN_WORKER_OK;
 }
 
 static void cuda_close(void *context) {
@@ -165,8 +169,7 @@ static void cuda_close(void *context) {
 /* "cuda, 2 devices (NVIDIA H200), 32 parts at once on each" */
 static basin_status describe(const cuda *self, basin_backend *backend, basin_error *error) {
   basin_cuda_device about;
-  const basin_status status = self->module->describe(self->number[0], &about, error);
-  if (status) return BASIN_FAILED;
+  if (self->module->describe(self->number[0], &about, error)) return BASIN_FAILED;
   int used = snprintf(backend->description, sizeof backend->description, "cuda, %s, device",
                       about.name);
   for (int i = 0; i < self->devices && used < (int)sizeof backend->description; i++)
@@ -181,13 +184,13 @@ static basin_status describe(const cuda *self, basin_backend *backend, basin_err
 basin_status basin_cuda_open(const char *devices, int parts, basin_backend *backend,
                              basin_error *error) {
   const basin_cuda_module *module;
-  int count, driver, runtime;
-  basin_status status = find(&module, &count, &driver, &runtime, error);
+  basin_cuda_devices there;
+  basin_status status = find(&module, &there, error);
   if (status) return BASIN_FAILED;
   cuda *self = calloc(1, sizeof *self);
   if (!self) return basin_fail_memory(error);
   self->module = module;
-  status = choose(self, devices, count < DEVICES_MAX ? count : DEVICES_MAX, error);
+  status = choose(self, devices, there.count < DEVICES_MAX ? there.count : DEVICES_MAX, error);
   self->workers = self->devices * (parts > 0 ? parts : PARTS_DEFAULT);
   for (int i = 0; i < self->devices; i++) self->fed[i] = self->workers / self->devices;
   if (!status) self->worker = calloc((size_t)self->workers, sizeof(basin_cuda_worker *));
@@ -215,26 +218,14 @@ int basin_cuda_has(const char *model, enum basin_dynamics dynamics) {
   return !load(&module, &ignored) && module->has(model, dynamics);
 }
 
-void basin_cuda_show(void) {
+basin_status basin_cuda_find(basin_cuda_devices *devices, basin_error *error) {
   const basin_cuda_module *module;
-  basin_error error;
-  int devices, driver, runtime;
-  if (find(&module, &devices, &driver, &runtime, &error)) {
-    printf("backend cuda        none: %s\n", error.text);
-    return;
-  }
-  printf("backend cuda        %d device%s; driver for CUDA %d.%d, runtime %d.%d\n", devices,
-         devices == 1 ? "" : "s", driver / 1000, driver % 1000 / 10, runtime / 1000,
-         runtime % 1000 / 10);
-  for (int i = 0; i < devices; i++) {
-    basin_cuda_device about;
-    char memory[32];
-    if (module->describe(i, &about, &error)) {
-      printf("  device %-10d %s\n", i, error.text);
-      continue;
-    }
-    basin_show_bytes(memory, sizeof memory, (double)about.memory);
-    printf("  device %-10d %s, compute capability %d.%d, %d multiprocessors, %s of memory\n", i,
-           about.name, about.major, about.minor, about.multiprocessors, memory);
-  }
+  return find(&module, devices, error);
+}
+
+basin_status basin_cuda_describe(int device, basin_cuda_device *about, basin_error *error) {
+  const basin_cuda_module *module;
+  const basin_status status = load(&module, error);
+  if (status) return status;
+  return module->describe(device, about, error) ? BASIN_FAILED : BASIN_OK;
 }

@@ -8,7 +8,7 @@
 #ifndef BASIN_BACKEND_CUDA_H
 #define BASIN_BACKEND_CUDA_H
 
-#include "backend.h"
+#include "cuda_module.h"
 #include "error.h"
 
 /* devices: their numbers, "0,2", or NULL for all; parts: how many are under way on each device at once, 0 for
@@ -20,7 +20,15 @@ basin_status basin_cuda_open(const char *devices, int parts, basin_backend *back
 /* whether there is a module, and it has the model with these dynamics */
 int basin_cuda_has(const char *model, enum basin_dynamics dynamics);
 
-/* prints what `basin info` says of the backend: the devices, or why there is none */
-void basin_cuda_show(void);
+/* What the driver knows of: devices, and the CUDA versions of driver and runtime (1000 major + 10 minor). */
+typedef struct basin_cuda_devices {
+  int count, driver, runtime;
+} basin_cuda_devices;
+
+/* BASIN_FAILED with the reason where there is no module, no driver or no device */
+basin_status basin_cuda_find(basin_cuda_devices *devices, basin_error *error);
+
+/* one of them, by its number; BASIN_FAILED where it does not answer */
+basin_status basin_cuda_describe(int device, basin_cuda_device *about, basin_error *error);
 
 #endif

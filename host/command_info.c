@@ -76,6 +76,29 @@ basin_status basin_command_models(const basin_arguments *arguments, basin_error 
   return BASIN_OK;
 }
 
+static void show_cuda(void) {
+  basin_cuda_devices there;
+  basin_error error;
+  if (basin_cuda_find(&there, &error)) {
+    printf("backend cuda        none: %s\n", error.text);
+    return;
+  }
+  printf("backend cuda        %d device%s; driver for CUDA %d.%d, runtime %d.%d\n", there.count,
+         there.count == 1 ? "" : "s", there.driver / 1000, there.driver % 1000 / 10,
+         there.runtime / 1000, there.runtime % 1000 / 10);
+  for (int i = 0; i < there.count; i++) {
+    basin_cuda_device about;
+    char memory[32];
+    if (basin_cuda_describe(i, &about, &error)) {
+      printf("  device %-10d %s\n", i, error.text);
+      continue;
+    }
+    basin_show_bytes(memory, sizeof memory, (double)about.memory);
+    printf("  device %-10d %s, compute capability %d.%d, %d multiprocessors, %s of memory\n", i,
+           about.name, about.major, about.minor, about.multiprocessors, memory);
+  }
+}
+
 basin_status basin_command_info(const basin_arguments *arguments, basin_error *error) {
   unsigned major, minor, release;
   (void)arguments;
@@ -89,7 +112,7 @@ basin_status basin_command_info(const basin_arguments *arguments, basin_error *e
     if (basin_cpu_isa(basin_cpu_isa_name(isa)) >= 0)
       printf(" %s%s", basin_cpu_isa_name(isa), isa == basin_cpu_isa(NULL) ? " (in use)" : "");
   printf("\n");
-  basin_cuda_show();
+  show_cuda();
   printf("BLAS                %s\n", basin_blas_name());
   printf("HDF5                %u.%u.%u\n", major, minor, release);
   printf("libfyaml            %s\n", fy_library_version());

@@ -4,7 +4,7 @@
  */
 #include "plan.h"
 #include "request.h"
-#include "results.h"
+#include "run.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -74,56 +74,67 @@ static basin_status show_estimate(const basin_experiment *e, const basin_request
   return status;
 }
 
-/* the trial's outcome, its last values, and its trajectory at some twenty steps */
-static basin_status show_trial(const char *path, int64_t trial, basin_error *error) {
-  basin_results *results;
-  basin_summary summary;
-  int outcome = 0, halvings = 0;
-  int8_t same_outcome;
-  int64_t steps = 0;
-  char units[32];
-  basin_status status = basin_results_open(path, &results, error);
-  if (status) return status;
-  const int64_t times = basin_results_times(results);
-  const int n = basin_results_observables(results);
-  double *value = calloc((size_t)(times * n) + 1, sizeof *value);
-  status = value ? basin_results_summary(results, 0, &summary, error) : basin_fail_memory(error);
-  if (!status) status = basin_results_trial(results, 0, 0, &outcome, &steps, error);
-  if (!status) status = basin_results_trials(results, 0, 0, 1, &same_outcome, &halvings, error);
-  for (int i = 0; i < n && !status; i++)
-    status = basin_results_trajectory(results, 0, basin_results_observable(results, i),
-                                      value + i * times, units, error);
-  if (!status) {
-    printf("%s", *summary.variant ? summary.variant : "cell");
-    for (int i = 0; i < summary.parameters; i++)
-      printf("  %s = %.10g", summary.parameter_name[i], summary.parameter[i]);
-    printf("\ntrial %lld: %s after %lld steps", (long long)trial, basin_outcome_name(outcome),
-           (long long)steps);
-    if (halvings) printf(", with step sizes halved %d times", halvings);
-    printf("\n\n%10s", "step");
-    for (int i = 0; i < n; i++) printf("  %22s", basin_results_observable(results, i));
-    putchar('\n');
-    int64_t rows = 0, shown = 0;
-    while (rows < times && !isnan(value[rows])) rows++;
-    for (int64_t t = 0; t < rows; t++) {
-      if (t != rows - 1 && t * 20 / (rows > 20 ? rows : 20) < shown) continue;
-      shown++;
-      printf("%10lld", (long long)basin_results_time(results)[t]);
-      for (int i = 0; i < n; i++) printf("  %22.15e", value[i * times + t]);
-      putchar('\n');
-    }
+enum { ROWS_SHOWN = 20 };
+
+/* the cell, by its variant and its parameters */
+static void print_cell(const basin_experiment *e, int64_t cell) {
+  const char *name[BASIN_COLUMNS_MAX];
+  const int columns = basin_experiment_columns(e, name), variant = e->cell[cell].variant;
+  printf("%s", variant >= 0 ? e->variant[variant] : "cell");
+  for (int i = 0; i < columns; i++)
+    printf("  %s = %.10g", name[i], basin_experiment_column(e, cell, i, name[i]));
+}
+
+/* the columns that a file would have: [times] of each, one after another in the part */
+static void print_headings(const basin_experiment *e) {
+  char name[80];
+  printf("\n\n%10s", "step");
+  for (int i = 0; i < e->observables; i++) printf("  %22s", e->observable[i]);
+  for (int i = 0; i < 2 * e->estimates; i++) {
+    snprintf(name, sizeof name, "estimated_%.60s%s", e->estimate[i / 2], i % 2 ? "_error" : "");
+    printf("  %22s", name);
   }
-  free(value);
-  basin_results_close(results);
-  return status;
+  putchar('\n');
+}
+
+static void print_row(const basin_experiment *e, const basin_part *part, int64_t t) {
+  printf("%10lld", (long long)e->time[t]);
+  for (int i = 0; i < e->observables; i++) printf("  %22.15e", part->record[i * e->times + t]);
+  for (int i = 0; i < 2 * e->estimates; i++) printf("  %22.15e", part->estimate[i * e->times + t]);
+  putchar('\n');
+}
+
+/* the trial's outcome, and its trajectory at some twenty of the recorded steps, the last one among them */
+static void show_trial(const basin_experiment *e, int64_t cell, const basin_part *part,
+                       const char *output) {
+  const int halvings = part->halvings ? part->halvings[0] : 0;
+  int64_t rows = 0, shown = 0;
+  print_cell(e, cell);
+  printf("\ntrial %lld: %s after %lld steps", (long long)part->first,
+         basin_outcome_name(part->outcome[0]), (long long)part->steps[0]);
+  if (halvings) printf(", with step sizes halved %d times", halvings);
+  print_headings(e);
+  while (rows < e->times && e->time[rows] <= part->steps[0] &&
+         (!e->observables || !isnan(part->record[rows])))
+    rows++;
+  for (int64_t t = 0; t < rows; t++) {
+    if (t != rows - 1 && t * ROWS_SHOWN / (rows > ROWS_SHOWN ? rows : ROWS_SHOWN) < shown) continue;
+    shown++;
+    print_row(e, part, t);
+  }
+  if (shown == rows) return;
+  printf("(%lld of %lld recorded steps; ", (long long)shown, (long long)rows);
+  if (output) printf("%s has all)\n", output);
+  else printf("-o FILE keeps all)\n");
 }
 
 /* ---- the two ways to run ---- */
 
 static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, basin_request *r,
                               basin_error *error) {
+  const int kept = basin_argument(a, "output") != NULL;
   int64_t cell = 0, trial = 0;
-  char scratch[BASIN_PATH_BYTES - 16] = "";
+  basin_part part;
   if (!basin_argument(a, "cell") || !basin_argument(a, "trial"))
     return basin_fail(error, BASIN_BAD_INPUT,
                       "--cell and --trial go together: which trial of which cell?");
@@ -133,24 +144,15 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
     status = basin_argument_integer(a, "trial", 0, ((int64_t)1 << 48) - 1, &trial, error);
   if (status) return status;
 
-  /* without -o nothing is kept: the trial is shown from a scratch file */
-  if (!basin_argument(a, "output")) {
-    basin_catch_signals(); /* the scratch file goes, whatever comes */
-    const char *folder = getenv("TMPDIR");
-    snprintf(scratch, sizeof scratch, "%s/basin-trial-XXXXXX", folder && *folder ? folder : "/tmp");
-    if (!mkdtemp(scratch)) return basin_fail_system(error, "cannot be made", scratch);
-    snprintf(r->output, sizeof r->output, "%s/trial.h5", scratch);
-  } else if (basin_is_there(r->output)) {
+  if (kept && basin_is_there(r->output))
     return basin_fail(error, BASIN_BAD_INPUT, "%s: exists; give another name with -o, or remove it",
                       r->output);
-  }
-  status = basin_run_trial(e, cell, trial, &r->options, error);
-  if (!status && !basin_argument(a, "quiet")) status = show_trial(r->output, trial, error);
-  if (*scratch) {
-    unlink(r->output);
-    rmdir(scratch);
-  }
-  return status;
+  if (!kept) r->options.output = NULL;
+  status = basin_trial_again(e, cell, trial, &r->options, &part, error);
+  if (status) return status;
+  if (!basin_argument(a, "quiet")) show_trial(e, cell, &part, r->options.output);
+  basin_part_free(&part);
+  return BASIN_OK;
 }
 
 static basin_status run_all(const basin_arguments *a, const basin_experiment *e, basin_request *r,

@@ -335,6 +335,8 @@ void basin_experiment_free(basin_experiment *e) {
   for (int i = 0; i < e->observables; i++) free(e->observable[i]);
   for (int i = 0; i < e->finals; i++) free(e->final[i]);
   for (int i = 0; i < e->estimates; i++) free(e->estimate[i]);
+  for (int i = 0; i < e->indices; i++) free(e->index[i]);
+  free(e->index);
   free(e->estimate);
   free(e->observable);
   free(e->final);
@@ -395,6 +397,11 @@ double basin_experiment_column(const basin_experiment *e, int64_t cell, int colu
   const basin_cell *c = &e->cell[cell];
   if (column < e->axes) return c->coordinate[column];
   return c->setting.parameter[basin_symbol_find(c->model->parameter, c->model->parameters, name)];
+}
+
+int basin_same_observables(const basin_cell *x, const basin_cell *y) {
+  return x->model == y->model && (x->setting.gradient.dynamics == BASIN_FIXED) ==
+                                     (y->setting.gradient.dynamics == BASIN_FIXED);
 }
 
 int basin_observable_find(const basin_cell *cell, const char *name) {

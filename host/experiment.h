@@ -32,6 +32,8 @@ typedef struct basin_cell {
   void *memory; /* one block: the coordinates, and the arrays of the setting */
   double *
       *given; /* [teachers + initials] entries of vectors that are not drawn; NULL where they are */
+
+  const int *index; /* of what is recorded: [finals], then [observables]; see basin_observable() */
 } basin_cell;
 
 struct basin_experiment {
@@ -65,6 +67,8 @@ struct basin_experiment {
   int64_t *time; /* [times] steps, ascending */
   int observables, finals;
   char **observable, **final;
+  int **index; /* [indices] cells of the same model with the same observables share one */
+  int indices;
   int keep_vectors; /* full vectors at the recorded steps */
   int64_t inputs;   /* fresh inputs of an estimate at every recorded step; 0: none are made */
   int estimates;
@@ -90,6 +94,9 @@ int basin_experiment_columns(const basin_experiment *experiment,
 /* the value of column i of those, for one cell */
 double basin_experiment_column(const basin_experiment *experiment, int64_t cell, int column,
                                const char *name);
+
+/* whether both have the same observables, and so the same indices of them */
+int basin_same_observables(const basin_cell *x, const basin_cell *y);
 
 /* observables of a cell: those of its model, then, with a fixed data set, those of BASIN_RISK_TABLE; the index of a
    name, -1 where the cell lacks it, and back */

@@ -5,16 +5,17 @@
 
 /* the backend's run, behind which no trial is under way any more: those of an earlier pause have landed, and are none
    of the next round */
-static basin_status run(const basin_backend *backend, int worker, const basin_job *job,
-                        basin_part *part, basin_watch *watch, basin_error *error) {
-  const basin_status status = backend->run(backend->self, worker, job, part, watch, error);
+static basin_worker_status run(const basin_backend *backend, int worker, const basin_job *job,
+                               basin_part *part, basin_watch *watch, basin_error *error) {
+  const basin_worker_status status = backend->run(backend->self, worker, job, part, watch, error);
   if (!status) part->flights = 0;
   return status;
 }
 
 /* the same, with the step sizes halved so often */
-static basin_status run_at(const basin_backend *backend, int worker, const basin_job *job,
-                           basin_part *part, basin_watch *watch, int halvings, basin_error *error) {
+static basin_worker_status run_at(const basin_backend *backend, int worker, const basin_job *job,
+                                  basin_part *part, basin_watch *watch, int halvings,
+                                  basin_error *error) {
   basin_setting setting = *job->setting;
   basin_stage stage[BASIN_STAGES_MAX];
   basin_job halved = *job;
@@ -59,14 +60,14 @@ static int round_of(const basin_part *part) {
   return 0;
 }
 
-basin_status basin_run_part(const basin_backend *backend, int worker, const basin_job *job,
-                            basin_part *part, basin_watch *watch, basin_error *error) {
+basin_worker_status basin_run_part(const basin_backend *backend, int worker, const basin_job *job,
+                                   basin_part *part, basin_watch *watch, basin_error *error) {
   if (!job->setting->halve) return run(backend, worker, job, part, watch, error);
   const int64_t ended = count_ended(part);
   for (;;) {
     const int64_t before = count_ended(part);
     const int halvings = round_of(part);
-    const basin_status status = run_at(backend, worker, job, part, watch, halvings, error);
+    const basin_worker_status status = run_at(backend, worker, job, part, watch, halvings, error);
     if (status == BASIN_WORKER_LOST) /* nothing that this call has told the watch counts */
       __atomic_sub_fetch(&watch->trials, before - ended, __ATOMIC_RELAXED);
     if (status) return status;
@@ -76,7 +77,7 @@ basin_status basin_run_part(const basin_backend *backend, int worker, const basi
       begin_again(job, part, i);
       again++;
     }
-    if (!again) return BASIN_OK;
+    if (!again) return BASIN_WORKER_OK;
     __atomic_sub_fetch(&watch->trials, again, __ATOMIC_RELAXED);
   }
 }

@@ -14,7 +14,7 @@
 enum { BASIN_HALVINGS_MAX = 30 };
 
 /* As basin_backend.run. A part that has paused goes on with the same call; worker: of the backend. */
-basin_status basin_run_part(const basin_backend *backend, int worker, const basin_job *job,
-                            basin_part *part, basin_watch *watch, basin_error *error);
+basin_worker_status basin_run_part(const basin_backend *backend, int worker, const basin_job *job,
+                                   basin_part *part, basin_watch *watch, basin_error *error);
 
 #endif

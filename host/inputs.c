@@ -16,7 +16,7 @@ static void destroy(basin_inputs *inputs) {
 static basin_inputs *create(const basin_setting *setting, int64_t rows, int64_t width) {
   basin_inputs *inputs = calloc(1, sizeof *inputs);
   if (!inputs) return NULL;
-  inputs->setting = setting;
+  inputs->of = basin_data_set_of(setting);
   inputs->n = setting->gradient.fixed;
   inputs->rows = rows;
   inputs->width = width;
@@ -31,9 +31,10 @@ static basin_inputs *create(const basin_setting *setting, int64_t rows, int64_t 
 
 const basin_inputs *basin_inputs_take(const basin_setting *setting, int64_t rows, int64_t width,
                                       basin_inputs_drawer *draw, void *context) {
+  const basin_data_set of = basin_data_set_of(setting);
   pthread_mutex_lock(&lock);
   basin_inputs *inputs = list;
-  while (inputs && inputs->setting != setting) inputs = inputs->next;
+  while (inputs && !basin_same_data_set(&inputs->of, &of)) inputs = inputs->next;
   if (inputs) {
     inputs->users++;
     while (!inputs->ready) pthread_cond_wait(&drawn, &lock);

@@ -8,7 +8,7 @@
 #include "backend.h"
 
 typedef struct basin_inputs {
-  const basin_setting *setting;
+  basin_data_set of;
   int64_t n, rows, width; /* inputs; rows of an input; numbers of a row */
   double *z;              /* [n][rows][width] */
   double *label;          /* [n] */
@@ -21,7 +21,8 @@ typedef struct basin_inputs {
 /* draws all of it */
 typedef void basin_inputs_drawer(void *context, basin_inputs *inputs);
 
-/* The cell's data set: drawn now, by `draw`, where no other worker holds it. NULL: out of memory. */
+/* The cell's data set, by its setting or any copy of it: drawn now, by `draw`, where no other worker holds it. NULL: out
+   of memory. */
 const basin_inputs *basin_inputs_take(const basin_setting *setting, int64_t rows, int64_t width,
                                       basin_inputs_drawer *draw, void *context);
 

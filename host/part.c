@@ -48,13 +48,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "part files are little
 
 /* ---- in memory ---- */
 
-void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int64_t count,
-                    int *final, int *observable, basin_job *job) {
-  const basin_model *model = e->cell[cell].model;
-  for (int i = 0; i < e->finals; i++) final[i] = basin_observable_find(&e->cell[cell], e->final[i]);
-  for (int i = 0; i < e->observables; i++)
-    observable[i] = basin_observable_find(&e->cell[cell], e->observable[i]);
-  *job = (basin_job){.model = model,
+basin_job basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int64_t count) {
+  return (basin_job){.model = e->cell[cell].model,
                      .setting = &e->cell[cell].setting,
                      .cell = cell,
                      .first = first,
@@ -63,9 +58,9 @@ void basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int6
                      .times = e->recorded ? e->times : 0,
                      .time = e->time,
                      .finals = e->finals,
-                     .final = final,
+                     .final = e->cell[cell].index,
                      .observables = e->observables,
-                     .observable = observable,
+                     .observable = e->cell[cell].index + e->finals,
                      .keep_states = basin_keeps_states(e),
                      .inputs = e->inputs,
                      .estimates = e->estimates};
@@ -333,13 +328,11 @@ static basin_status read_header(int file, const char *path, const char magic[8],
 }
 
 /* whether the header describes this very range of the experiment; else its sizes are not to be trusted */
-static int is_of_range(const header *h, const basin_experiment *e, const basin_range *range,
-                       int *index) {
-  basin_job job;
+static int is_of_range(const header *h, const basin_experiment *e, const basin_range *range) {
   if (range->cell < 0 || range->cell >= e->cells || range->first < 0 || range->count < 1 ||
       range->first > BASIN_TRIALS_MAX - range->count)
     return 0;
-  basin_part_job(e, range->cell, range->first, range->count, index, index + e->finals, &job);
+  const basin_job job = basin_part_job(e, range->cell, range->first, range->count);
   const header want = describe(&job);
   return h->cell == range->cell && h->first == want.first && h->count == want.count &&
          h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
@@ -357,15 +350,13 @@ static basin_status load(const char *path, const char magic[8], const basin_expe
   size_t bytes[ARRAYS];
   uint64_t hash = 0;
   const int file = basin_open_regular(path);
-  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
   basin_status status = BASIN_OK;
   *damaged = SOUND;
-  if (!index) status = basin_fail_memory(error);
-  if (!status && file == -1) status = basin_fail_system(error, "cannot be read", path);
+  if (file == -1) status = basin_fail_system(error, "cannot be read", path);
   memset(h, 0, sizeof *h);
   if (file == BASIN_IRREGULAR) *damaged = DAMAGED;
   else if (!status) status = read_header(file, path, magic, e->identity, h, damaged, error);
-  if (!status && *damaged == SOUND && !is_of_range(h, e, range, index)) *damaged = DAMAGED;
+  if (!status && *damaged == SOUND && !is_of_range(h, e, range)) *damaged = DAMAGED;
   if (!part || status || *damaged) goto cleanup;
   status = allocate(h, part, error);
   if (status) goto cleanup;
@@ -379,7 +370,6 @@ static basin_status load(const char *path, const char magic[8], const basin_expe
 
 cleanup:
   if (file >= 0) close(file);
-  free(index);
   return status;
 }
 

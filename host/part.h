@@ -30,10 +30,9 @@ typedef struct basin_parts {
   int64_t damageds;
 } basin_parts;
 
-/* The job of a range of trials; final[] and observable[] are filled with the model's indices, and hold
-   experiment->finals and experiment->observables entries (-1: the model has no such observable). */
-void basin_part_job(const basin_experiment *experiment, int64_t cell, int64_t first, int64_t count,
-                    int *final, int *observable, basin_job *job);
+/* The job of a range of trials. */
+basin_job basin_part_job(const basin_experiment *experiment, int64_t cell, int64_t first,
+                         int64_t count);
 
 /* Allocates the arrays of the part that the job asks for; no trial has ended. */
 basin_status basin_part_allocate(const basin_job *job, basin_part *part, basin_error *error);

@@ -174,6 +174,34 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
   return status;
 }
 
+static int *index_of(const basin_experiment *e, const basin_cell *cell) {
+  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
+  for (int i = 0; index && i < e->finals; i++) index[i] = basin_observable_find(cell, e->final[i]);
+  for (int i = 0; index && i < e->observables; i++)
+    index[e->finals + i] = basin_observable_find(cell, e->observable[i]);
+  return index;
+}
+
+/* what the names are to every cell; `first`: the cell that a list was made for */
+static basin_status find_names(basin_experiment *e, basin_error *error) {
+  int64_t *first = calloc((size_t)e->cells + 1, sizeof *first);
+  e->index = calloc((size_t)e->cells + 1, sizeof *e->index);
+  basin_status status = first && e->index ? BASIN_OK : basin_fail_memory(error);
+  for (int64_t c = 0; c < e->cells && !status; c++) {
+    int i = 0;
+    while (i < e->indices && !basin_same_observables(&e->cell[first[i]], &e->cell[c])) i++;
+    if (i == e->indices) {
+      first[i] = c;
+      e->index[i] = index_of(e, &e->cell[c]);
+      if (e->index[i]) e->indices++;
+      else status = basin_fail_memory(error);
+    }
+    e->cell[c].index = e->index[i];
+  }
+  free(first);
+  return status;
+}
+
 basin_status basin_record_read(basin_experiment *e, const basin_node *record, basin_error *error) {
   static const char *const key[] = {"trials", "steps",      "observables",
                                     "final",  "parameters", "estimate"};
@@ -198,6 +226,7 @@ basin_status basin_record_read(basin_experiment *e, const basin_node *record, ba
   if (!status)
     status = read_names(e, basin_node_get(record, "final"), "record.final", &e->finals, &e->final,
                         error);
+  if (!status) status = find_names(e, error);
   if (!status && estimate) status = read_estimate(e, &scope, estimate, error);
   return status;
 }

@@ -7,219 +7,18 @@
  */
 #include "run.h"
 #include "backend_cpu.h"
-#include "backend_cuda.h"
-#include "halving.h"
-#include "inputs.h"
-#include "measure.h"
+#include "choose.h"
 #include "plan.h"
 #include "results.h"
 #include "scheduler.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-
-enum { BASE_MEMORY = 24 << 20 };
-
-/* the first cell that the CUDA module cannot run, or -1 */
-static int64_t beyond_cuda(const basin_experiment *e) {
-  for (int64_t c = 0; c < e->cells; c++)
-    if (!basin_cuda_has(e->cell[c].model->name, e->cell[c].setting.gradient.dynamics)) return c;
-  return -1;
-}
-
-static basin_status backend_open(const basin_experiment *e, const basin_run_options *options,
-                                 basin_backend *backend, basin_error *error) {
-  const char *name = options->backend ? options->backend : "auto";
-  const int cuda = !strcmp(name, "cuda"), cpu = !strcmp(name, "cpu");
-  basin_error reason;
-  if (!cpu && !cuda && strcmp(name, "auto") != 0)
-    return basin_fail(error, BASIN_BAD_INPUT, "--backend %s: expected auto, cpu or cuda", name);
-  if (options->devices && cpu)
-    return basin_fail(error, BASIN_BAD_INPUT, "--devices: goes with the backend cuda, not cpu");
-  if (options->isa && (cuda || options->devices))
-    return basin_fail(error, BASIN_BAD_INPUT, "--isa: goes with the backend cpu, not cuda");
-  if (cpu || options->isa) return basin_cpu_open(options->isa, options->threads, backend, error);
-  const basin_status status = basin_cuda_open(options->devices, options->threads, backend, &reason);
-  if (status == BASIN_FAILED && !cuda && !options->devices)
-    return basin_cpu_open(NULL, options->threads, backend, error);
-  if (status == BASIN_FAILED)
-    return basin_fail(error, BASIN_BAD_INPUT, "no CUDA device to run on: %.900s", reason.text);
-  const int64_t beyond = status ? -1 : beyond_cuda(e);
-  if (beyond >= 0) {
-    backend->close(backend->self);
-    if (!cuda && !options->devices) return basin_cpu_open(NULL, options->threads, backend, error);
-    return basin_fail(
-        error, BASIN_BAD_INPUT,
-        "libbasin_cuda.so lacks the model %s with the gradient of cell %lld, expected "
-        "--backend cpu or auto",
-        e->cell[beyond].model->name, (long long)beyond);
-  }
-  *error = reason;
-  return status;
-}
-
-/* ---- what it needs ---- */
-
-static double job_bytes(const basin_experiment *e, int64_t cell, int64_t first, int64_t count) {
-  basin_job job;
-  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
-  if (!index) return 0;
-  basin_part_job(e, cell, first, count, index, index + e->finals, &job);
-  const double bytes = basin_part_bytes(&job);
-  free(index);
-  return bytes;
-}
-
-/* what a worker of the CPU simulates in: two states and the scratch, of as many trials as a vector has lanes */
-static double simulation_bytes(const basin_model *model, const basin_setting *setting) {
-  enum { LANES_MOST = 8 };
-  const double trial = 2 * (double)basin_states(model, setting) + (double)model->work(setting);
-  return 8 * (LANES_MOST * trial + (double)model->data_size(setting));
-}
-
-static int descending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* of the `most` largest; sorts them */
-static double sum_of_largest(double *bytes, int64_t count, int64_t most) {
-  double sum = 0;
-  qsort(bytes, (size_t)count, sizeof *bytes, descending);
-  for (int64_t i = 0; i < count && i < most; i++) sum += bytes[i];
-  return sum;
-}
-
-/* data sets of as many cells as can be at work at once, and what each worker needs beside them. On CUDA they are in the
-   memory of the devices. */
-static double inputs_bytes(const basin_experiment *e, const basin_backend *backend) {
-  double *bytes = calloc((size_t)e->cells + 1, sizeof *bytes), work = 0, sum = 0;
-  for (int64_t c = 0; c < e->cells && bytes && !backend->devices; c++) {
-    const basin_cell *cell = &e->cell[c];
-    const double here = basin_inputs_work_bytes(cell->model, &cell->setting);
-    bytes[c] = basin_inputs_bytes(cell->model, &cell->setting);
-    if (here > work) work = here;
-  }
-  if (bytes) sum = sum_of_largest(bytes, e->cells, backend->workers);
-  free(bytes);
-  return sum + work * backend->workers;
-}
-
-/* The next parts of a cell from `first` on that are alike: their number, and the trials of one. */
-static int64_t parts_alike(const basin_experiment *e, int64_t cell, int64_t first, int64_t target,
-                           int64_t part_trials, int64_t *size) {
-  *size = basin_plan_size(e, cell, first, target, part_trials);
-  return first >= e->recorded ? (target - first) / *size : 1;
-}
-
-static void estimate(const basin_experiment *e, int64_t part_trials, const basin_backend *backend,
-                     const int64_t *target, basin_estimate *out) {
-  const int workers = backend->workers;
-  const basin_extent extent = basin_store_extent(e, target);
-  double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0, simulating = 0;
-  *out = (basin_estimate){.cells = e->cells};
-  for (int64_t c = 0; c < e->cells; c++) {
-    const basin_setting *s = &e->cell[c].setting;
-    for (int i = 0; i < e->cell[c].model->teachers; i++)
-      vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
-    if (!backend->devices) simulating = fmax(simulating, simulation_bytes(e->cell[c].model, s));
-    if (e->inputs) measuring = fmax(measuring, basin_measure_bytes(e->cell[c].model, s));
-    out->trials += target[c];
-    for (int64_t first = 0, size; first < target[c];) {
-      const int64_t alike = parts_alike(e, c, first, target[c], part_trials, &size);
-      const double bytes = job_bytes(e, c, first, size);
-      if (bytes > largest) largest = bytes;
-      parts_bytes += bytes * (double)alike;
-      out->parts += alike;
-      first += size * alike;
-    }
-  }
-  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) +
-                      (measuring + simulating) * workers + inputs_bytes(e, backend);
-  out->disk_bytes = parts_bytes + basin_output_bytes(e, &extent);
-}
-
-/* of the memory of each device: the buffers of all its workers that can be at work, and the largest data sets of as
-   many cells. 0 where the device does not tell. */
-static double device_bytes(const basin_experiment *e, int64_t part_trials,
-                           const basin_backend *backend, const int64_t *target, int64_t parts) {
-  const int64_t workers = backend->workers / backend->devices,
-                due = (parts + backend->devices - 1) / backend->devices,
-                busy = due < workers ? due : workers;
-  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
-  double *inputs = calloc((size_t)e->cells + 1, sizeof *inputs), sum = 0;
-  int64_t buffers = 0, set = 0;
-  int bad = !index || !inputs;
-  for (int64_t c = 0; c < e->cells && !bad; c++) {
-    for (int64_t first = 0, size; first < target[c] && !bad;) {
-      const int64_t alike = parts_alike(e, c, first, target[c], part_trials, &size);
-      basin_job job;
-      basin_part_job(e, c, first, size, index, index + e->finals, &job);
-      bad = backend->plan(backend->self, &job, &buffers, &set);
-      inputs[c] = (double)set;
-      first += size * alike;
-    }
-  }
-  if (!bad) sum = sum_of_largest(inputs, e->cells, busy) + (double)buffers * (double)busy;
-  free(index);
-  free(inputs);
-  return sum;
-}
-
-basin_status basin_estimate_run(const basin_experiment *e, const basin_run_options *options,
-                                basin_estimate *out, basin_error *error) {
-  basin_store store;
-  basin_backend backend;
-  basin_status status = backend_open(e, options, &backend, error);
-  if (status) return status;
-  status = basin_store_open(&store, e, "", 0, error);
-  if (!status) estimate(e, options->part_trials, &backend, store.target, out);
-  if (!status && backend.devices)
-    out->device_bytes = device_bytes(e, options->part_trials, &backend, store.target, out->parts);
-  snprintf(out->backend, sizeof out->backend, "%s", backend.description);
-  if (!status) basin_store_close(&store);
-  backend.close(backend.self);
-  return status;
-}
-
-basin_status basin_runner_check_room(const basin_runner *r, int output, basin_error *error) {
-  const basin_extent extent = basin_store_extent(r->experiment, r->store.target);
-  basin_estimate need;
-  struct statvfs disk;
-  char needed[32], have[32];
-  estimate(r->experiment, r->store.part_trials, &r->backend, r->store.target, &need);
-  const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  if (need.memory_bytes > memory) {
-    basin_show_bytes(needed, sizeof needed, need.memory_bytes);
-    basin_show_bytes(have, sizeof have, memory);
-    return basin_fail(error, BASIN_BAD_INPUT,
-                      "needs %s of memory, this machine has %s: record fewer trials or steps, use "
-                      "fewer threads, smaller data sets, or smaller vectors",
-                      needed, have);
-  }
-  if (!output) need.disk_bytes -= basin_output_bytes(r->experiment, &extent);
-  for (int64_t i = 0; i < r->store.parts.count; i++) {
-    const basin_range *range = &r->store.parts.range[i];
-    need.disk_bytes -= job_bytes(r->experiment, range->cell, range->first, range->count);
-  }
-  const double room = statvfs(r->store.folder, &disk)
-                          ? INFINITY
-                          : (double)disk.f_bavail * (double)disk.f_frsize;
-  if (need.disk_bytes > room) {
-    basin_show_bytes(needed, sizeof needed, need.disk_bytes);
-    basin_show_bytes(have, sizeof have, room);
-    return basin_fail(error, BASIN_FAILED, "%s: needs %s of disk for the parts%s, %s are free",
-                      r->options->output, needed, output ? " and the output" : "", have);
-  }
-  return BASIN_OK;
-}
 
 /* ---- a runner ---- */
 
@@ -234,7 +33,7 @@ basin_status basin_runner_open(basin_runner *r, const basin_experiment *e,
                                int64_t part_trials, basin_error *error) {
   *r = (basin_runner){.experiment = e, .options = options};
   clock_gettime(CLOCK_REALTIME, &r->began);
-  basin_status status = backend_open(e, options, &r->backend, error);
+  basin_status status = basin_choose(e, options, &r->backend, error);
   if (status) return status;
   r->progress.backend = r->backend.description;
   status = basin_store_open(&r->store, e, folder, part_trials, error);
@@ -286,10 +85,11 @@ basin_status basin_runner_work(basin_runner *r, basin_range *range, int64_t rang
   basin_parts *parts = &r->store.parts;
   basin_status status;
   int64_t done = 0;
+  int lost;
   do {
     status = basin_schedule(r->experiment, &r->backend, r->options, r->store.folder, range + done,
-                            ranges - done, &r->watch, &r->progress, error);
-    if (status != BASIN_WORKER_LOST) break;
+                            ranges - done, &r->watch, &r->progress, &lost, error);
+    if (!lost) break;
     done += written_first(range + done, ranges - done);
     status = fall_back(r, error);
   } while (!status);
@@ -429,74 +229,5 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   }
   if (lock >= 0) close(lock);
   basin_runner_close(&r);
-  return status;
-}
-
-/* ---- one trial ---- */
-
-static basin_status write_trial(const basin_runner *r, const basin_extent *extent,
-                                const basin_part *part, basin_error *error) {
-  const int64_t count = 1;
-  const basin_provenance provenance = basin_runner_provenance(r);
-  char temporary[BASIN_PATH_BYTES];
-  basin_output *output;
-  basin_error ignored;
-  if (!basin_temporary_name(r->options->output, temporary))
-    return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
-  basin_status status = basin_output_create(temporary, r->experiment, extent, &count, 0, &output,
-                                            error);
-  if (status) return status;
-  status = basin_output_write(output, extent->first_cell, part, extent->first_trial + 1, error);
-  if (!status && !r->options->no_provenance)
-    status = basin_provenance_write(output, &provenance, error);
-  const basin_status closed = basin_output_close(output, status ? &ignored : error);
-  if (!status) status = closed;
-  if (!status) status = basin_publish(temporary, r->options->output, error);
-  if (status) unlink(temporary);
-  return status;
-}
-
-basin_status basin_run_trial(const basin_experiment *e, int64_t cell, int64_t trial,
-                             const basin_run_options *options, basin_error *error) {
-  /* the CPU has done one trial by the time a device is awake */
-  basin_run_options alone = *options;
-  if (!alone.devices && (!alone.backend || !strcmp(alone.backend, "auto"))) alone.backend = "cpu";
-  basin_runner r = {.experiment = e, .options = &alone};
-  const basin_extent extent = {.first_cell = cell,
-                               .cells = 1,
-                               .first_trial = trial,
-                               .trials = 1,
-                               .recorded = 1,
-                               .times = e->times};
-  basin_part part = {0};
-  basin_job job;
-  if (cell < 0 || cell >= e->cells)
-    return basin_fail(error, BASIN_BAD_INPUT, "--cell %lld: expected 0 to %lld", (long long)cell,
-                      (long long)e->cells - 1);
-  if (trial < 0 || trial >= BASIN_TRIALS_MAX)
-    return basin_fail(error, BASIN_BAD_INPUT, "--trial %lld: expected a number from 0",
-                      (long long)trial);
-  basin_status status = basin_check_output_name(alone.output, error);
-  if (status) return status;
-  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
-  clock_gettime(CLOCK_REALTIME, &r.began);
-  status = index ? backend_open(e, &alone, &r.backend, error) : basin_fail_memory(error);
-  if (status) {
-    free(index);
-    return status;
-  }
-  basin_part_job(e, cell, trial, 1, index, index + e->finals, &job);
-  job.recorded = trial + 1;
-  job.times = e->times;
-  status = basin_part_allocate(&job, &part, error);
-  if (!status) status = basin_run_part(&r.backend, 0, &job, &part, &r.watch, error);
-  if (!status)
-    status = basin_measure_part(e, basin_cpu_isa(alone.isa), &job, &part, &r.watch, error);
-  if (status == BASIN_WORKER_LOST) status = BASIN_FAILED;
-  r.progress.seconds = basin_runner_seconds(&r);
-  if (!status) status = write_trial(&r, &extent, &part, error);
-  basin_part_free(&part);
-  basin_runner_close(&r);
-  free(index);
   return status;
 }

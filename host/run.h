@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * run.h: what a run into one file and a shard of a campaign share.
+ * run.h: what a run into one file and a shard of a campaign share; and one trial alone.
  */
 #ifndef BASIN_RUN_H
 #define BASIN_RUN_H
@@ -25,7 +25,7 @@ basin_status basin_runner_open(basin_runner *runner, const basin_experiment *exp
                                int64_t part_trials, basin_error *error);
 void basin_runner_close(basin_runner *runner);
 
-/* Refuses what cannot fit into memory or on the disk; output: whether the output file is made there too. */
+/* room.c: refuses what cannot fit into memory or on the disk; output: whether the output file is made there too. */
 basin_status basin_runner_check_room(const basin_runner *runner, int output, basin_error *error);
 
 /* Runs the ranges and adds them to the store's parts. */
@@ -40,5 +40,11 @@ basin_status basin_runner_interrupted(basin_runner *runner, basin_error *error);
 
 /* What the run was, for /provenance. */
 basin_provenance basin_runner_provenance(const basin_runner *runner);
+
+/* one_trial.c: runs one trial again, with its whole trajectory, into a part of its own, which the caller frees, and
+   writes it to options->output where that is given. The part holds nothing to be freed where it fails. */
+basin_status basin_trial_again(const basin_experiment *experiment, int64_t cell, int64_t trial,
+                               const basin_run_options *options, basin_part *part,
+                               basin_error *error);
 
 #endif

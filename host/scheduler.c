@@ -47,11 +47,15 @@ static double now(void) {
 
 /* run the part from where it is to its end, estimates and all; saved now and then, and where it must stop */
 static basin_status run_part(pool *p, int number, int64_t cell, const basin_job *job,
-                             basin_part *part, basin_error *error) {
+                             basin_part *part, int *lost, basin_error *error) {
   const basin_experiment *e = p->experiment;
   for (;;) {
-    basin_status status = basin_run_part(p->backend, number, job, part, p->watch, error);
-    if (!status)
+    basin_status status = BASIN_INTERRUPTED;
+    const basin_worker_status worker = basin_run_part(p->backend, number, job, part, p->watch,
+                                                      error);
+    *lost = worker == BASIN_WORKER_LOST;
+    if (worker == BASIN_WORKER_LOST || worker == BASIN_WORKER_FAILED) return BASIN_FAILED;
+    if (worker == BASIN_WORKER_OK)
       status = basin_measure_part(e, basin_cpu_isa(p->options->isa), job, part, p->watch, error);
     if (status != BASIN_INTERRUPTED) return status;
     status = basin_part_save(p->folder, e->identity, cell, job, part, error);
@@ -60,13 +64,13 @@ static basin_status run_part(pool *p, int number, int64_t cell, const basin_job 
   }
 }
 
-/* run one range and acknowledge its part */
-static basin_status run_range(pool *p, int number, int *index, basin_range *range,
+/* run one range and acknowledge its part; *lost: it fails because the worker is lost */
+static basin_status run_range(pool *p, int number, basin_range *range, int *lost,
                               basin_error *error) {
   const basin_experiment *e = p->experiment;
+  const basin_job job = basin_part_job(e, range->cell, range->first, range->count);
   basin_part part;
-  basin_job job;
-  basin_part_job(e, range->cell, range->first, range->count, index, index + e->finals, &job);
+  *lost = 0;
   basin_status status = basin_part_allocate(&job, &part, error);
   if (status) return status;
   status = basin_part_resume(p->folder, e, range->cell, &job, &part, error);
@@ -76,7 +80,7 @@ static basin_status run_range(pool *p, int number, int *index, basin_range *rang
       __atomic_add_fetch(&p->watch->trials, range->outcomes[o], __ATOMIC_RELAXED);
       __atomic_add_fetch(&p->resumed, range->outcomes[o], __ATOMIC_RELAXED);
     }
-    status = run_part(p, number, range->cell, &job, &part, error);
+    status = run_part(p, number, range->cell, &job, &part, lost, error);
   }
   if (!status) status = basin_part_write(p->folder, e->identity, range->cell, &job, &part, error);
   if (!status) basin_part_count(&part, range);
@@ -121,21 +125,19 @@ static void *work(void *argument) {
   const worker *w = argument;
   pool *p = w->pool;
   basin_error error = {""};
-  int *index = calloc((size_t)(p->experiment->finals + p->experiment->observables) + 1,
-                      sizeof *index);
-  basin_status status = index ? BASIN_OK : basin_fail_memory(&error);
+  basin_status status = BASIN_OK;
+  int lost = 0;
 
   while (!status && !__atomic_load_n(&p->watch->stop, __ATOMIC_RELAXED)) {
     const int64_t mine = take(p);
     if (mine < 0) break;
-    status = run_range(p, w->number, index, &p->range[mine], &error);
-    put_back(p, mine, status == BASIN_WORKER_LOST, &error);
+    status = run_range(p, w->number, &p->range[mine], &lost, &error);
+    put_back(p, mine, lost, &error);
   }
-  free(index);
 
   /* the first failure stops everybody; an interrupted part is no failure of its own, nor is a lost worker */
   pthread_mutex_lock(&p->lock);
-  if (status && status != BASIN_INTERRUPTED && status != BASIN_WORKER_LOST && !p->status) {
+  if (status && status != BASIN_INTERRUPTED && !lost && !p->status) {
     p->status = status;
     p->error = error;
     __atomic_store_n(&p->watch->stop, 1, __ATOMIC_RELAXED);
@@ -165,7 +167,7 @@ static void report(const pool *p, const basin_run_options *options, const basin_
 basin_status basin_schedule(const basin_experiment *experiment, const basin_backend *backend,
                             const basin_run_options *options, const char *folder,
                             basin_range *range, int64_t ranges, basin_watch *watch,
-                            const basin_progress *base, basin_error *error) {
+                            const basin_progress *base, int *lost, basin_error *error) {
   pool p = {.experiment = experiment,
             .backend = backend,
             .options = options,
@@ -182,6 +184,7 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
   pthread_t *thread = calloc((size_t)workers + 1, sizeof *thread);
   worker *w = calloc((size_t)workers + 1, sizeof *w);
   int running = 0;
+  *lost = 0;
   p.returned = calloc((size_t)workers + 1, sizeof *p.returned);
   if (!thread || !w || !p.returned) {
     free(thread);
@@ -231,7 +234,7 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
   if (p.status) *error = p.error;
   if (p.status) return p.status;
   if (options->stop && *options->stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
-  if (p.returns || p.next < ranges) *error = p.error;
-  if (p.returns || p.next < ranges) return BASIN_WORKER_LOST;
-  return BASIN_OK;
+  *lost = p.returns || p.next < ranges;
+  if (*lost) *error = p.error;
+  return *lost ? BASIN_FAILED : BASIN_OK;
 }

@@ -48,44 +48,49 @@ static void draw_parameters(const basin_model *model, source *s, double *paramet
   }
 }
 
-/* a vector in a direction that is uniform; of length 1 in half of the cases, for a model may insist on that */
-static void write_row(source *s, int64_t length, FILE *to) {
+/* a vector in a direction that is uniform; of length 1 in half of the cases, for a model may insist on that; 0 where
+   memory is short */
+static int write_row(source *s, int64_t length, FILE *to) {
   double *value = malloc((size_t)length * sizeof *value), norm2 = 0, uniform;
-  for (int64_t j = 0; value && j < length; j++) {
+  if (!value) return 0;
+  for (int64_t j = 0; j < length; j++) {
     next(s, &value[j], &uniform);
     norm2 += value[j] * value[j];
   }
   const int unit = draw_uniform(s, 0, 1) < 0.5;
   const double scale = (unit ? 1 : draw_uniform(s, 0.5, 2)) / sqrt(norm2);
   fprintf(to, "[");
-  for (int64_t j = 0; value && j < length; j++)
-    fprintf(to, "%s%.17g", j ? ", " : "", scale * value[j]);
+  for (int64_t j = 0; j < length; j++) fprintf(to, "%s%.17g", j ? ", " : "", scale * value[j]);
   fprintf(to, "]");
   free(value);
+  return 1;
 }
 
-/* a teacher, vector or matrix; in half of the cases drawn for the trial, where the model has that */
-static void write_teacher(const basin_model *model, source *s, const basin_symbol *teacher,
-                          const double *parameter, FILE *to) {
+/* a teacher, vector or matrix; in half of the cases drawn for the trial, where the model has that; 0 as write_row */
+static int write_teacher(const basin_model *model, source *s, const basin_symbol *teacher,
+                         const double *parameter, FILE *to) {
   const int64_t length = (int64_t)parameter[teacher->length];
   const int matrix = teacher->rows >= 0;
   const int64_t rows = matrix ? (int64_t)parameter[teacher->rows] : 1;
   if (model->drawn_teachers && draw_uniform(s, 0, 1) < 0.5) {
     fprintf(to, "{normal: %.3f}", draw_uniform(s, 0.3, 1.5));
-    return;
+    return 1;
   }
+  int good = 1;
   if (matrix) fprintf(to, "[");
-  for (int64_t i = 0; i < rows; i++) {
+  for (int64_t i = 0; i < rows && good; i++) {
     if (i) fprintf(to, ", ");
-    write_row(s, length, to);
+    good = write_row(s, length, to);
   }
   if (matrix) fprintf(to, "]");
+  return good;
 }
 
 /* an experiment whose trial 0 takes one step; NULL where memory is short */
 static char *write_experiment(const basin_model *model, source *s, const double *parameter) {
   char *text = NULL;
   size_t size;
+  int good = 1;
   FILE *to = open_memstream(&text, &size);
   if (!to) return NULL;
   fprintf(to, "model: %s\nseed: %llu\ntrials: 1\nparameters: {", model->name,
@@ -95,7 +100,7 @@ static char *write_experiment(const basin_model *model, source *s, const double 
   fprintf(to, "}\nteacher: {");
   for (int i = 0; i < model->teachers; i++) {
     fprintf(to, "%s%s: ", i ? ", " : "", model->teacher[i].name);
-    write_teacher(model, s, &model->teacher[i], parameter, to);
+    good = good && write_teacher(model, s, &model->teacher[i], parameter, to);
   }
   fprintf(to, "}\ninit: {");
   for (int i = 0; i < model->initials; i++)
@@ -105,8 +110,8 @@ static char *write_experiment(const basin_model *model, source *s, const double 
           "}\nschedule: [{eta: %.17g}]\nstop: {at: 1e-12, max_steps: 1}\n"
           "record: {trials: 1, steps: [0, 1]}\n",
           ETA);
-  const int bad = ferror(to);
-  if (!fclose(to) && !bad) return text;
+  good = good && !ferror(to);
+  if (!fclose(to) && good) return text;
   free(text);
   return NULL;
 }
@@ -226,14 +231,11 @@ static basin_status take_step(const basin_experiment *e, double *vectors, double
   basin_backend backend = {0};
   basin_watch watch = {0};
   basin_part part = {0};
-  basin_job job;
   kept.keep_vectors = 1;
-  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
-  basin_status status = index ? basin_cpu_open(NULL, 1, &backend, error) : basin_fail_memory(error);
-  if (status) goto cleanup;
-  basin_part_job(&kept, 0, 0, 1, index, index + e->finals, &job);
-  status = basin_part_allocate(&job, &part, error);
-  if (!status) status = backend.run(backend.self, 0, &job, &part, &watch, error);
+  const basin_job job = basin_part_job(&kept, 0, 0, 1);
+  basin_status status = basin_cpu_open(NULL, 1, &backend, error);
+  if (!status) status = basin_part_allocate(&job, &part, error);
+  if (!status && backend.run(backend.self, 0, &job, &part, &watch, error)) status = BASIN_FAILED;
   if (!status && part.steps[0] != 1)
     status = basin_fail(error, BASIN_FAILED, "verify: model %s ended before its first step",
                         cell->model->name);
@@ -248,7 +250,6 @@ static basin_status take_step(const basin_experiment *e, double *vectors, double
 cleanup:
   basin_part_free(&part);
   if (backend.close) backend.close(backend.self);
-  free(index);
   return status;
 }
 

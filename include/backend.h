@@ -172,9 +172,18 @@ struct basin_watch {
   int64_t trial_steps; /* steps taken by all trials */
 };
 
-/* Internal status of basin_backend.run: this worker is gone (its device failed), and nothing that this call did
-   counts; others may run the part. error->text is the reason, "" where another worker has given it already. */
-#define BASIN_WORKER_LOST ((basin_status)100)
+/* What came of a worker's call. */
+typedef enum basin_worker_status {
+  BASIN_WORKER_OK,
+  BASIN_WORKER_PAUSED, /* the part is half done */
+  BASIN_WORKER_FAILED, /* the host has no memory, or lacks what the part needs: no worker would do better */
+  /* this worker is gone (its device failed), and nothing that this call did counts; others may run the part.
+     error->text is the reason, "" where another worker has given it already */
+  BASIN_WORKER_LOST,
+  /* from the CUDA module alone, not from a backend: as BASIN_WORKER_LOST, but all that is amiss is memory of the
+     device, which other workers may have; it is given back when the worker is closed */
+  BASIN_WORKER_STARVED
+} basin_worker_status;
 
 /* A backend. run may be called from `workers` threads at once, each with its own worker number. */
 typedef struct basin_backend {
@@ -183,8 +192,8 @@ typedef struct basin_backend {
   int devices; /* with memory of their own, worker i at device i % devices; 0: the workers use the machine's */
   char description[128]; /* one line for `basin info` and the provenance */
   void *self;
-  basin_status (*run)(void *self, int worker, const basin_job *job, basin_part *part,
-                      basin_watch *watch, basin_error *error);
+  basin_worker_status (*run)(void *self, int worker, const basin_job *job, basin_part *part,
+                             basin_watch *watch, basin_error *error);
   /* bytes that worker 0 would take of its device's memory, for this job or any asked about before, and for the data
      set of the job's cell; not 0 where the device does not tell. NULL without devices. */
   int (*plan)(void *self, const basin_job *job, int64_t *buffers, int64_t *inputs);

@@ -9,14 +9,10 @@
 #ifndef BASIN_CUDA_MODULE_H
 #define BASIN_CUDA_MODULE_H
 
-#include "backend.h"
+#include "layout.h"
 
-/* raised with every change of the table below, or of what its functions mean */
-#define BASIN_CUDA_ABI 3
-
-/* changes with the structures that cross the seam */
-#define BASIN_CUDA_LAYOUT \
-  ((uint64_t)sizeof(basin_job) << 32 | sizeof(basin_part) << 16 | sizeof(basin_setting))
+/* raised with every change of what is declared below, or of what its functions mean */
+#define BASIN_CUDA_ABI 4
 
 /* What there is to know of a device before it is used. */
 typedef struct basin_cuda_device {
@@ -26,39 +22,35 @@ typedef struct basin_cuda_device {
   int64_t memory;      /* bytes */
 } basin_cuda_device;
 
-/* A status of `run`: as BASIN_WORKER_LOST, but all that is amiss is memory of the device, which other workers may have.
-   It is given back when the worker is closed. */
-#define BASIN_WORKER_STARVED ((basin_status)101)
-
 /* What runs parts, one at a time: a stream of a device with its buffers. */
 typedef struct basin_cuda_worker basin_cuda_worker;
 
 typedef struct basin_cuda_module {
   int abi;             /* BASIN_CUDA_ABI */
-  uint64_t layout;     /* BASIN_CUDA_LAYOUT */
+  uint64_t layout;     /* basin_layout() */
   const char *version; /* BASIN_VERSION */
 
-  /* the number of devices, and the CUDA versions of driver and runtime (1000 major + 10 minor); BASIN_FAILED
+  /* the number of devices, and the CUDA versions of driver and runtime (1000 major + 10 minor); BASIN_WORKER_FAILED
      with the runtime's reason where no device answers */
-  basin_status (*devices)(int *count, int *driver, int *runtime, basin_error *error);
-  basin_status (*describe)(int device, basin_cuda_device *about, basin_error *error);
+  basin_worker_status (*devices)(int *count, int *driver, int *runtime, basin_error *error);
+  basin_worker_status (*describe)(int device, basin_cuda_device *about, basin_error *error);
 
   /* whether the module was built with the model, and with these dynamics of it */
   int (*has)(const char *model, enum basin_dynamics dynamics);
 
-  /* BASIN_FAILED (out of memory) or BASIN_WORKER_LOST (the device does not do it) */
-  basin_status (*open)(int device, basin_cuda_worker **worker, basin_error *error);
+  /* BASIN_WORKER_FAILED (out of memory) or BASIN_WORKER_LOST (the device does not do it) */
+  basin_worker_status (*open)(int device, basin_cuda_worker **worker, basin_error *error);
 
-  /* as basin_backend.run, and BASIN_WORKER_STARVED; BASIN_FAILED where the module has no such model, or the host no
-     memory */
-  basin_status (*run)(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
-                      basin_watch *watch, basin_error *error);
+  /* as basin_backend.run, and BASIN_WORKER_STARVED; BASIN_WORKER_FAILED where the module has no such model, or
+     the host no memory */
+  basin_worker_status (*run)(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                             basin_watch *watch, basin_error *error);
 
   /* Bytes that `run` would take of the device's memory; takes none. `buffers`: for this job or any that was asked about
      before, whichever needs more, until the worker is closed. `inputs`: the cell's data set, once for all workers of
-     the device. BASIN_WORKER_LOST (the device does not answer) or BASIN_FAILED, as run. */
-  basin_status (*plan)(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
-                       int64_t *inputs, basin_error *error);
+     the device. BASIN_WORKER_LOST (the device does not answer) or BASIN_WORKER_FAILED, as run. */
+  basin_worker_status (*plan)(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
+                              int64_t *inputs, basin_error *error);
   void (*close)(basin_cuda_worker *worker);
 } basin_cuda_module;
 

@@ -226,4 +226,21 @@ typedef struct basin_setting {
   uint64_t key; /* Philox key */
 } basin_setting;
 
+/* Which data set a setting has. The vectors are the cell's own, so that copies of its setting have the same one. */
+typedef struct basin_data_set {
+  const basin_vector *teacher;
+  uint64_t key;
+  int64_t inputs, set;
+} basin_data_set;
+
+static inline basin_data_set basin_data_set_of(const basin_setting *setting) {
+  const basin_data_set of = {setting->teacher, setting->key, setting->gradient.fixed,
+                             setting->gradient.set};
+  return of;
+}
+
+static inline int basin_same_data_set(const basin_data_set *x, const basin_data_set *y) {
+  return x->teacher == y->teacher && x->key == y->key && x->inputs == y->inputs && x->set == y->set;
+}
+
 #endif

@@ -55,22 +55,22 @@ static basin_experiment *experiment_of(const char *text, const char *const *set,
 }
 
 /* run a job on a fresh backend; a new one each time, so that nothing it has learnt is carried over */
-static basin_status run_on(int cuda, const basin_job *job, basin_part *part, basin_watch *watch,
-                           basin_error *error) {
+static basin_worker_status run_on(int cuda, const basin_job *job, basin_part *part,
+                                  basin_watch *watch, basin_error *error) {
   basin_backend backend;
   assert_ok(cuda ? basin_cuda_open(NULL, 1, &backend, error)
                  : basin_cpu_open(NULL, 1, &backend, error),
             *error);
-  const basin_status status = basin_run_part(&backend, 0, job, part, watch, error);
+  const basin_worker_status status = basin_run_part(&backend, 0, job, part, watch, error);
   backend.close(backend.self);
   return status;
 }
 
 /* a range of a cell's trials, all of them recorded where the experiment records any */
 static void make_job(const basin_experiment *e, int64_t cell, int64_t first, int64_t trials,
-                     int *index, basin_job *job, basin_part *part) {
+                     basin_job *job, basin_part *part) {
   basin_error error;
-  basin_part_job(e, cell, first, trials, index, index + e->finals, job);
+  *job = basin_part_job(e, cell, first, trials);
   job->recorded = e->recorded > 0 ? first + trials : 0;
   assert_ok(basin_part_allocate(job, part, &error), error);
 }
@@ -92,14 +92,13 @@ static void assert_same_part(const basin_experiment *e, int64_t cell, const basi
 
 /* a job by both backends, whole: the CPU's bytes, and the CPU's counts */
 static void compare_part(const basin_experiment *e, int64_t cell, int64_t first, int64_t trials) {
-  int index[64];
   basin_job job;
   basin_error error;
   basin_part host, device;
   basin_watch by_host = {0}, by_device = {0};
-  make_job(e, cell, first, trials, index, &job, &host);
+  make_job(e, cell, first, trials, &job, &host);
   assert_ok(run_on(0, &job, &host, &by_host, &error), error);
-  make_job(e, cell, first, trials, index, &job, &device);
+  make_job(e, cell, first, trials, &job, &device);
   assert_ok(run_on(1, &job, &device, &by_device, &error), error);
   assert_same_part(e, cell, &host, &device);
   assert_true(by_host.trials == by_device.trials && by_host.trial_steps == by_device.trial_steps);
@@ -112,17 +111,16 @@ static void compare_part(const basin_experiment *e, int64_t cell, int64_t first,
    the flights. */
 static void run_in_turns(const basin_experiment *e, int64_t cell, int64_t first, int64_t trials,
                          int halved, int *pauses, int *flights) {
-  int index[64];
   basin_job job;
   basin_error error;
   basin_part whole, part, saved;
   basin_watch undisturbed = {0}, watch = {.stop = 1};
-  make_job(e, cell, first, trials, index, &job, &whole);
+  make_job(e, cell, first, trials, &job, &whole);
   assert_ok(run_on(0, &job, &whole, &undisturbed, &error), error);
-  make_job(e, cell, first, trials, index, &job, &part);
+  make_job(e, cell, first, trials, &job, &part);
   for (;;) {
     if (halved && fail_malloc) fail_malloc(-1, 3, 1);
-    if (run_on(*pauses % 3 != 2, &job, &part, &watch, &error) != BASIN_INTERRUPTED) break;
+    if (run_on(*pauses % 3 != 2, &job, &part, &watch, &error) != BASIN_WORKER_PAUSED) break;
     ++*pauses;
     *flights += (int)part.flights;
     for (int64_t f = 0; f < part.flights; f++)

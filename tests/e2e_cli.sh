@@ -102,6 +102,24 @@ check "no figure is left half made" sh -c '! ls | grep -q "^x\|tmp"'
 
 # one trial again: the same bits, shown or written
 expect 0 'trial 17: (global|spurious) after [0-9]+ steps' "$basin" run small.yaml --cell 1 --trial 17
+few=(run small.yaml --cell 1 --trial 17)
+many=("${few[@]}" --set 'record.steps={log: 200}')
+expect 0 '^\(2[01] of [2-9][0-9] recorded steps; -o FILE keeps all\)$' "$basin" "${many[@]}"
+expect 0 '^\(2[01] of [2-9][0-9] recorded steps; many.h5 has all\)$' "$basin" "${many[@]}" -o many.h5
+expect 0 '^trial 17: ' env TMPDIR="$work/nowhere" "$basin" "${few[@]}" # it needs no file to be shown
+"$basin" "${few[@]}" -o few.h5 > few.txt
+check "what is shown of a trial is what is written, whole where the steps are few" /usr/bin/python3 - <<'P'
+import h5py, numpy
+f = h5py.File("few.h5")
+lines = open("few.txt").read().splitlines()
+at = next(i for i, line in enumerate(lines) if line.split()[:1] == ["step"])
+names, rows = lines[at].split()[1:], [[float(x) for x in line.split()] for line in lines[at + 1:]]
+assert "loss" in names and len(rows) > 5
+assert [row[0] for row in rows] == [t for t in f["time"][:] if t <= f["steps"][0, 0]]
+for column, name in enumerate(names):
+    assert [row[1 + column] for row in rows] == [float("%.15e" % x) for x in f[name][0, 0, :len(rows)]], name
+assert lines[at - 2].startswith("trial 17: ") and f"after {f['steps'][0, 0]} steps" in lines[at - 2]
+P
 check "a trial into a file" "$basin" run small.yaml --cell 1 --trial 17 -q -o one.h5
 expect 2 'one.h5: exists' "$basin" run small.yaml --cell 1 --trial 17 -o one.h5
 check "the trial is the one of the full run" /usr/bin/python3 - <<'P'

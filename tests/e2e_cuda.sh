@@ -125,7 +125,8 @@ cat > old.c <<'C'
 #include "cuda_module.h"
 const basin_cuda_module *basin_cuda_module_table(void);
 const basin_cuda_module *basin_cuda_module_table(void) {
-  static const basin_cuda_module old = {.abi = BASIN_CUDA_ABI, .layout = BASIN_CUDA_LAYOUT, .version = "0.0.0"};
+  static basin_cuda_module old = {.abi = BASIN_CUDA_ABI, .version = "0.0.0"};
+  old.layout = basin_layout();
   return &old;
 }
 C
@@ -138,25 +139,26 @@ expect 0 'backend cuda +none: .*old.so: of another version of basin' env BASIN_C
 cat > less.c <<'C'
 #include "cuda_module.h"
 #include <string.h>
-static basin_status devices(int *count, int *driver, int *runtime, basin_error *error) {
+static basin_worker_status devices(int *count, int *driver, int *runtime, basin_error *error) {
   (void)error;
   *count = 1, *driver = *runtime = 13000;
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
-static basin_status describe(int device, basin_cuda_device *about, basin_error *error) {
+static basin_worker_status describe(int device, basin_cuda_device *about, basin_error *error) {
   (void)device, (void)error;
   memset(about, 0, sizeof *about);
-  return BASIN_OK;
+  return BASIN_WORKER_OK;
 }
-static basin_status refuse(int device, basin_cuda_worker **worker, basin_error *error) {
+static basin_worker_status refuse(int device, basin_cuda_worker **worker, basin_error *error) {
   (void)device, (void)worker, (void)error;
   return BASIN_WORKER_LOST;
 }
 static int has(const char *model, enum basin_dynamics dynamics) { return !strcmp(model, "resnet") && dynamics == BASIN_POPULATION; }
 const basin_cuda_module *basin_cuda_module_table(void);
 const basin_cuda_module *basin_cuda_module_table(void) {
-  static const basin_cuda_module less = {.abi = BASIN_CUDA_ABI, .layout = BASIN_CUDA_LAYOUT, .version = BASIN_VERSION,
-                                         .devices = devices, .describe = describe, .has = has, .open = refuse};
+  static basin_cuda_module less = {.abi = BASIN_CUDA_ABI, .version = BASIN_VERSION, .devices = devices,
+                                   .describe = describe, .has = has, .open = refuse};
+  less.layout = basin_layout();
   return &less;
 }
 C

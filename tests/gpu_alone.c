@@ -161,9 +161,9 @@ static int compare(const basin_backend backend[2], const basin_job *job) {
   int64_t ended[BASIN_OUTCOMES] = {0};
   for (int way = 0; way < 3; way++) {
     basin_watch watch = {.stop = way == 2};
-    basin_status status = BASIN_INTERRUPTED;
+    basin_worker_status status = BASIN_WORKER_PAUSED;
     part[way] = make_part(job);
-    for (int turn = way == 1; status == BASIN_INTERRUPTED; turn++) {
+    for (int turn = way == 1; status == BASIN_WORKER_PAUSED; turn++) {
       const basin_backend *b = &backend[way == 2 ? turn % 2 : way];
       status = b->run(b->self, 0, job, &part[way], &watch, &error);
     }

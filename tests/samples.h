@@ -25,12 +25,11 @@ static inline basin_experiment *test_parse(const char *text, const char *const *
 /* run a range of a cell's trials; pausing: as often as can be, and gone on with */
 static inline void test_run_range(const basin_experiment *e, int64_t cell, int isa, int64_t first,
                                   int64_t count, int pausing, basin_part *part) {
-  int index[64];
   basin_job job;
   basin_error error;
   basin_watch watch = {.stop = pausing};
   basin_status status;
-  basin_part_job(e, cell, first, count, index, index + e->finals, &job);
+  job = basin_part_job(e, cell, first, count);
   assert_ok(basin_part_allocate(&job, part, &error), error);
   do status = job.model->lane_run[job.setting->gradient.dynamics][isa](&job, part, &watch);
   while (pausing && status == BASIN_INTERRUPTED);

@@ -78,16 +78,15 @@ static void paused_and_mixed(void **unused) {
 static void out_of_memory(void **unused) {
   if (!fail_malloc) skip();
   basin_experiment *e = experiment_with(NULL, 0);
-  int index[64];
   (void)unused;
   basin_job job;
   basin_error error;
   basin_part host, part;
   basin_watch watch = {0};
-  make_job(e, 1, 0, 300, index, &job, &host);
+  make_job(e, 1, 0, 300, &job, &host);
   assert_ok(run_on(0, &job, &host, &watch, &error), error);
   for (long nth = 1; nth < 30; nth += 4) {
-    make_job(e, 1, 0, 300, index, &job, &part);
+    make_job(e, 1, 0, 300, &job, &part);
     watch = (basin_watch){0};
     fail_malloc(-1, nth, 1 + nth % 3);
     assert_ok(run_on(1, &job, &part, &watch, &error), error);
@@ -96,7 +95,7 @@ static void out_of_memory(void **unused) {
     assert_int_equal(watch.trials, 300);
     basin_part_free(&part);
   }
-  make_job(e, 1, 0, 300, index, &job, &part);
+  make_job(e, 1, 0, 300, &job, &part);
   watch = (basin_watch){0};
   fail_malloc(-1, 1, 0);
   assert_int_equal(run_on(1, &job, &part, &watch, &error), BASIN_WORKER_LOST);
@@ -117,7 +116,6 @@ static void launch_fails(void **unused) {
   static const char *const kernel[] = {"kernel_start", "kernel_run", "kernel_run"};
   const int too_many_resources = 701; /* cudaErrorLaunchOutOfResources: does not ruin the context */
   basin_experiment *e = experiment_with(set, 3);
-  int index[64];
   (void)unused;
   for (int i = 0; i < 3; i++) {
     char expected[128];
@@ -125,7 +123,7 @@ static void launch_fails(void **unused) {
     basin_error error;
     basin_part part;
     basin_watch watch = {0};
-    make_job(e, 2, 64, 200, index, &job, &part);
+    make_job(e, 2, 64, 200, &job, &part);
     fail_launch(-1, i + 1, too_many_resources);
     assert_int_equal(run_on(1, &job, &part, &watch, &error), BASIN_WORKER_LOST);
     clear_faults();
@@ -143,18 +141,17 @@ static void launch_without_memory(void **unused) {
   if (!fail_launch) skip();
   const int no_memory = 2; /* cudaErrorMemoryAllocation */
   basin_experiment *e = experiment_with(NULL, 0);
-  int index[64];
   (void)unused;
   basin_job job;
   basin_error error;
   basin_part host, part;
   basin_watch by_host = {0};
-  make_job(e, 2, 0, 300, index, &job, &host);
+  make_job(e, 2, 0, 300, &job, &host);
   assert_ok(run_on(0, &job, &host, &by_host, &error), error);
   for (int nth = 1; nth <= 4; nth++) { /* kernel_start, kernel_run, kernel_finish, kernel_record */
     basin_watch watch = {0};
     const long long before = count(0, CUDASIM_LAUNCHES);
-    make_job(e, 2, 0, 300, index, &job, &part);
+    make_job(e, 2, 0, 300, &job, &part);
     fail_launch(-1, nth, no_memory);
     assert_ok(run_on(1, &job, &part, &watch, &error), error);
     clear_faults();
@@ -171,7 +168,7 @@ static void launch_without_memory(void **unused) {
    counters and gone on with, the same bits */
 static void fixed_data_sets(void **unused) {
   basin_experiment *e = experiment_of(fixed_text, NULL, 0);
-  int index[64], pauses = 0;
+  int pauses = 0;
   (void)unused;
   for (int64_t cell = 0; cell < e->cells; cell++) {
     const int whole = !e->cell[cell].setting.gradient.batch;
@@ -179,13 +176,13 @@ static void fixed_data_sets(void **unused) {
     basin_error error;
     basin_part host, device, turns;
     basin_watch watch = {0}, stopped = {.stop = 1};
-    basin_status status;
-    make_job(e, cell, 7, 150, index, &job, &host);
+    basin_worker_status status;
+    make_job(e, cell, 7, 150, &job, &host);
     assert_ok(run_on(0, &job, &host, &watch, &error), error);
-    make_job(e, cell, 7, 150, index, &job, &device);
+    make_job(e, cell, 7, 150, &job, &device);
     assert_ok(run_on(1, &job, &device, &watch, &error), error);
-    make_job(e, cell, 7, 150, index, &job, &turns);
-    while ((status = run_on(1, &job, &turns, &stopped, &error)) == BASIN_INTERRUPTED &&
+    make_job(e, cell, 7, 150, &job, &turns);
+    while ((status = run_on(1, &job, &turns, &stopped, &error)) == BASIN_WORKER_PAUSED &&
            pauses++ < 200) {
       assert_true(turns.flights <= 128);
       if (pauses % 3 == 0) stopped.stop = 0;
@@ -217,7 +214,6 @@ static void planned(void **unused) {
       "stop.max_steps=3", "record.steps=[0, 1]"};
   if (!count) skip();
   basin_experiment *e = experiment_with(set, 4);
-  int index[64];
   basin_error error;
   basin_backend backend, planner;
   int64_t sets = 0, before = 0;
@@ -231,7 +227,7 @@ static void planned(void **unused) {
     basin_part part;
     basin_watch watch = {0};
     int64_t buffers, inputs;
-    make_job(e, cell, 0, trials, index, &job, &part);
+    make_job(e, cell, 0, trials, &job, &part);
     count(0, CUDASIM_PEAK);
     assert_int_equal(planner.plan(planner.self, &job, &buffers, &inputs), 0);
     assert_int_equal(count(0, CUDASIM_PEAK), before);
@@ -255,15 +251,14 @@ static void refilled(void **unused) {
   static const char *const set[] = {"stop.max_steps=48", "record.trials=0"};
   if (!count) skip();
   basin_experiment *e = experiment_with(set, 2);
-  int index[64];
   basin_job job;
   basin_error error;
   basin_part host, device;
   basin_watch watch = {0};
   (void)unused;
-  make_job(e, 0, 0, 65536, index, &job, &host);
+  make_job(e, 0, 0, 65536, &job, &host);
   assert_ok(run_on(0, &job, &host, &watch, &error), error);
-  make_job(e, 0, 0, 65536, index, &job, &device);
+  make_job(e, 0, 0, 65536, &job, &device);
   const long long before = count(0, CUDASIM_LAUNCHES);
   assert_ok(run_on(1, &job, &device, &watch, &error), error);
   /* kernel_start, kernel_run, once more for the last few, kernel_finish */
@@ -280,7 +275,7 @@ typedef struct neighbour {
   basin_job job;
   basin_part part;
   basin_watch watch;
-  basin_status status;
+  basin_worker_status status;
 } neighbour;
 
 static void *run_neighbour(void *argument) {
@@ -297,7 +292,6 @@ static void paused_while_waiting(void **unused) {
                                     "stop.at=1e-9", "record.trials=0"};
   if (!count) skip();
   basin_experiment *e = experiment_with(set, 4);
-  int index[64];
   basin_job job;
   basin_error error;
   basin_part host, part;
@@ -306,28 +300,28 @@ static void paused_while_waiting(void **unused) {
   neighbour n = {.backend = &backend};
   pthread_t thread;
   (void)unused;
-  make_job(e, 2, 0, 20000, index, &job, &host);
+  make_job(e, 2, 0, 20000, &job, &host);
   assert_ok(run_on(0, &job, &host, &watch, &error), error);
-  make_job(e, 2, 0, 20000, index, &job, &part);
-  make_job(e, 2, 90000, 64, index, &n.job, &n.part);
+  make_job(e, 2, 0, 20000, &job, &part);
+  make_job(e, 2, 90000, 64, &n.job, &n.part);
   basin_setting endless = *n.job.setting;
   endless.stop = (basin_stop){.tolerance = 1e-300, .max_steps = BASIN_STEPS_MAX};
   n.job.setting = &endless;
   assert_ok(basin_cuda_open(NULL, 2, &backend, &error), error);
 
   watch = (basin_watch){.stop = 1};
-  assert_int_equal(backend.run(backend.self, 0, &job, &part, &watch, &error), BASIN_INTERRUPTED);
+  assert_int_equal(backend.run(backend.self, 0, &job, &part, &watch, &error), BASIN_WORKER_PAUSED);
   const int64_t alone = part.flights;
   const long long before = count(0, CUDASIM_LAUNCHES);
   assert_int_equal(pthread_create(&thread, NULL, run_neighbour, &n), 0);
   while (count(0, CUDASIM_LAUNCHES) == before) usleep(1000);
-  assert_int_equal(backend.run(backend.self, 0, &job, &part, &watch, &error), BASIN_INTERRUPTED);
+  assert_int_equal(backend.run(backend.self, 0, &job, &part, &watch, &error), BASIN_WORKER_PAUSED);
   __atomic_store_n(&n.watch.stop, 1, __ATOMIC_RELAXED);
   pthread_join(thread, NULL);
   backend.close(backend.self);
 
   /* half of the threads: fewer steps were taken than by one launch of all */
-  assert_true(alone > 10000 && n.status == BASIN_INTERRUPTED);
+  assert_true(alone > 10000 && n.status == BASIN_WORKER_PAUSED);
   int waited = 0;
   for (int64_t f = 0; f < part.flights; f++) waited += part.flight[f].step == 1024;
   assert_true(waited > 1000);
@@ -335,6 +329,56 @@ static void paused_while_waiting(void **unused) {
   assert_ok(run_on(0, &job, &part, &watch, &error), error);
   assert_same_part(e, 2, &host, &part);
   basin_part_free(&host);
+  basin_part_free(&part);
+  basin_part_free(&n.part);
+  basin_experiment_free(e);
+}
+
+/* on_divergence: halve with a fixed data set: the rounds of two workers that are at a cell have one data set between them
+   on the device, for which `plan` asks once */
+static void halvings_share_a_data_set(void **unused) {
+  static const char *const set[] = {
+      "grid={k: [5], n: [60]}", "on_divergence=halve", "schedule=[{eta: 1e4}]",
+      "stop={at: 1e-9, max_steps: 20}",
+      "variants={cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}}"};
+  if (!count) skip();
+  basin_experiment *e = experiment_of(fixed_text, set, 5);
+  basin_job job;
+  basin_error error;
+  basin_part part;
+  basin_backend backend;
+  basin_watch watch = {0};
+  neighbour n = {.backend = &backend};
+  pthread_t thread;
+  int64_t buffers, inputs, halvings = 0;
+  (void)unused;
+  make_job(e, 0, 0, 60, &job, &part);
+  make_job(e, 0, 1000, 60, &n.job, &n.part);
+  basin_setting endless = *n.job.setting;
+  basin_stage still = endless.stage[0];
+  for (int i = 0; i < BASIN_STEP_SIZES_MAX; i++) still.eta[i] = 0;
+  still.steps = INT64_MAX;
+  endless.stage = &still;
+  endless.stages = 1;
+  endless.stop = (basin_stop){.tolerance = 1e-300, .max_steps = BASIN_STEPS_MAX};
+  n.job.setting = &endless;
+  assert_ok(basin_cuda_open(NULL, 2, &backend, &error), error);
+  const long long before = count(0, CUDASIM_LAUNCHES);
+  assert_int_equal(pthread_create(&thread, NULL, run_neighbour, &n), 0);
+  while (count(0, CUDASIM_LAUNCHES) < before + 20) usleep(1000); /* all that it takes is taken */
+  const long long beside = count(0, CUDASIM_BYTES);
+  count(0, CUDASIM_PEAK);
+  assert_ok(basin_run_part(&backend, 0, &job, &part, &watch, &error), error);
+  const long long peak = count(0, CUDASIM_PEAK);
+  assert_int_equal(backend.plan(backend.self, &job, &buffers, &inputs), 0);
+  __atomic_store_n(&n.watch.stop, 1, __ATOMIC_RELAXED);
+  pthread_join(thread, NULL);
+  assert_true(n.status == BASIN_WORKER_PAUSED);
+  for (int64_t i = 0; i < part.count; i++) halvings += part.halvings[i];
+  assert_true(halvings > 60);
+  assert_int_equal(inputs, 60 * (5 * 6 + 1) * 8);
+  assert_int_equal(peak - beside, buffers);
+  backend.close(backend.self);
   basin_part_free(&part);
   basin_part_free(&n.part);
   basin_experiment_free(e);
@@ -353,6 +397,7 @@ int main(int words, char **word) {
       cmocka_unit_test(planned),
       cmocka_unit_test(refilled),
       cmocka_unit_test(paused_while_waiting),
+      cmocka_unit_test(halvings_share_a_data_set),
       cmocka_unit_test(nothing_left),
   };
   return cmocka_run_group_tests_name("cuda", tests, set_up, remove_folder);

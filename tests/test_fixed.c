@@ -7,6 +7,8 @@
 #include "test.h"
 #include "backend_cpu.h"
 #include "conv_fixed.h"
+#include "halving.h"
+#include "inputs.h"
 #include "part.h"
 #include <pthread.h>
 #include <unistd.h>
@@ -43,10 +45,9 @@ static basin_experiment *parse(const char *const *set, int sets) {
 
 static basin_status run_on(const basin_experiment *e, int isa, int64_t cell, int64_t first,
                            int64_t count, basin_watch *watch, basin_part *part) {
-  int index[64];
   basin_job job;
   basin_error error;
-  basin_part_job(e, cell, first, count, index, index + e->finals, &job);
+  job = basin_part_job(e, cell, first, count);
   if (!part->outcome) assert_ok(basin_part_allocate(&job, part, &error), error);
   return job.model->lane_run[job.setting->gradient.dynamics][isa](&job, part, watch);
 }
@@ -396,6 +397,78 @@ static void stationary_gradient(void **unused) {
   basin_experiment_free(e);
 }
 
+/* ---- one data set for all workers of a cell ---- */
+
+static void draw_zeros(void *context, basin_inputs *inputs) {
+  ++*(int *)context;
+  memset(inputs->z, 0, (size_t)(inputs->n * inputs->rows * inputs->width) * sizeof *inputs->z);
+  memset(inputs->label, 0, (size_t)inputs->n * sizeof *inputs->label);
+}
+
+/* a copy of the setting has the cell's own data set; another cell, set, size or key has another one */
+static void shared_by_copies(void **unused) {
+  static const char *const set[] = {"grid={n: [4, 6]}"};
+  basin_experiment *e = parse(set, 1);
+  const basin_setting *setting = &e->cell[0].setting;
+  basin_setting copy = *setting;
+  const basin_inputs *held[6];
+  int draws = 0;
+  (void)unused;
+  copy.stage = NULL;
+  held[0] = basin_inputs_take(setting, 5, 7, draw_zeros, &draws);
+  held[1] = basin_inputs_take(&copy, 5, 7, draw_zeros, &draws);
+  assert_non_null(held[0]);
+  assert_ptr_equal(held[0], held[1]);
+  assert_int_equal(draws, 1);
+  held[2] = basin_inputs_take(&e->cell[1].setting, 5, 7, draw_zeros, &draws);
+  copy.gradient.set++;
+  held[3] = basin_inputs_take(&copy, 5, 7, draw_zeros, &draws);
+  copy.gradient.fixed++;
+  held[4] = basin_inputs_take(&copy, 5, 7, draw_zeros, &draws);
+  copy.key++;
+  held[5] = basin_inputs_take(&copy, 5, 7, draw_zeros, &draws);
+  assert_int_equal(draws, 5);
+  for (int i = 0; i < 6; i++) basin_inputs_leave(held[i]);
+  basin_experiment_free(e);
+}
+
+/* on_divergence: halve runs every round with other step sizes, and with the same data set. It is held here, with zeros
+   in it, so that the empirical risk of whoever shares it is 0. */
+static void shared_by_halvings(void **unused) {
+  static const char *const set[] = {
+      "grid={n: [30]}", "on_divergence=halve", "schedule=[{eta: 1e6}]", "stop={max_steps: 50}",
+      "variants={cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}}"};
+  basin_experiment *e = parse(set, 5);
+  basin_backend backend;
+  basin_error error;
+  basin_part part;
+  int draws = 0;
+  (void)unused;
+  const basin_job job = basin_part_job(e, 0, 0, 40);
+  const int loss = basin_observable_find(&e->cell[0], "train_loss");
+  assert_ok(basin_cpu_open(NULL, 1, &backend, &error), error);
+  for (int held = 0; held < 2; held++) {
+    basin_watch watch = {0};
+    const basin_inputs *inputs = held ? basin_inputs_take(job.setting, 5, 7, draw_zeros, &draws)
+                                      : NULL;
+    double largest = 0;
+    int64_t halvings = 0;
+    assert_ok(basin_part_allocate(&job, &part, &error), error);
+    assert_ok(basin_run_part(&backend, 0, &job, &part, &watch, &error), error);
+    for (int64_t i = 0; i < part.count; i++) {
+      largest = fmax(largest, fabs(part.final[loss * part.count + i]));
+      halvings += part.halvings[i];
+    }
+    if (held) assert_within(largest, 0, 0);
+    else assert_within(largest, 1e-9, INFINITY);
+    if (!held) assert_true(halvings > 0); /* there were rounds */
+    basin_inputs_leave(inputs);
+    basin_part_free(&part);
+  }
+  backend.close(backend.self);
+  basin_experiment_free(e);
+}
+
 static void expect_refused(const char *set, const char *text) {
   const char *const one[] = {set};
   basin_experiment *e = NULL;
@@ -426,6 +499,8 @@ int main(void) {
       cmocka_unit_test(unbiased),
       cmocka_unit_test(stationary_points),
       cmocka_unit_test(stationary_gradient),
+      cmocka_unit_test(shared_by_copies),
+      cmocka_unit_test(shared_by_halvings),
       cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,11 +127,11 @@ static void same_bits(void **unused) {
 
 /* run a range of a cell's trials into a poisoned part */
 static void run_part(const basin_experiment *e, int isa, int64_t cell, int64_t first, int64_t count,
-                     int *index, basin_part *part) {
+                     basin_part *part) {
   basin_job job;
   basin_error error;
   basin_watch watch = {0};
-  basin_part_job(e, cell, first, count, index, index + e->finals, &job);
+  job = basin_part_job(e, cell, first, count);
   job.recorded = e->recorded > 0 ? first + count : 0; /* record every trial of the part */
   assert_ok(basin_part_allocate(&job, part, &error), error);
   assert_int_equal(job.model->lane_run[job.setting->gradient.dynamics][isa](&job, part, &watch),
@@ -142,16 +142,15 @@ static void run_part(const basin_experiment *e, int isa, int64_t cell, int64_t f
 /* any trial alone is the trial in the crowd, its trajectory and state too */
 static void replay_alone(void **unused) {
   basin_experiment *e = experiment_with(NULL, 0);
-  int index[64];
   (void)unused;
   for (int isa = 0; isa <= basin_cpu_isa(NULL); isa++)
     for (int64_t cell = 0; cell < e->cells; cell++) {
       const int64_t times = e->times,
                     states = basin_states(e->cell[cell].model, &e->cell[cell].setting);
       basin_part all, one;
-      run_part(e, isa, cell, 0, 300, index, &all);
+      run_part(e, isa, cell, 0, 300, &all);
       for (int64_t trial = cell; trial < 300; trial += 37) {
-        run_part(e, BASIN_ISA_GENERIC, cell, trial, 1, index, &one);
+        run_part(e, BASIN_ISA_GENERIC, cell, trial, 1, &one);
         assert_true(one.outcome[0] == all.outcome[trial] && one.steps[0] == all.steps[trial]);
         for (int i = 0; i < e->finals; i++)
           assert_memory_equal(&one.final[i], &all.final[i * all.count + trial], sizeof(double));
@@ -194,14 +193,14 @@ static void paused_and_resumed(void **unused) {
   (void)unused;
   for (int rule = 0; rule < 3; rule++) {
     basin_experiment *e = experiment_of(rule < 2 ? experiment_text : neuron_text, rules[rule], 3);
-    int index[64], pauses = 0, flights = 0;
+    int pauses = 0, flights = 0;
     for (int64_t cell = 0; cell < e->cells; cell++) {
       basin_job job;
       basin_error error;
       basin_part whole, part, saved;
       basin_watch watch = {.stop = 1}; /* pauses as soon as it looks */
-      run_part(e, isas - 1, cell, 50, 200, index, &whole);
-      basin_part_job(e, cell, 50, 200, index, index + e->finals, &job);
+      run_part(e, isas - 1, cell, 50, 200, &whole);
+      job = basin_part_job(e, cell, 50, 200);
       assert_ok(basin_part_allocate(&job, &part, &error), error);
       while (job.model->lane_run[job.setting->gradient.dynamics][pauses % isas](
                  &job, &part, &watch) == BASIN_INTERRUPTED) {
@@ -297,12 +296,12 @@ static void killed_after_a_save(void **unused) {
    trial, and none behind it */
 static void outputs_filled(void **unused) {
   basin_experiment *e = experiment_with(NULL, 0);
-  int index[64], ended[BASIN_OUTCOMES] = {0};
+  int ended[BASIN_OUTCOMES] = {0};
   (void)unused;
   for (int64_t cell = 0; cell < e->cells; cell++) {
     const int64_t end = e->cell[cell].setting.stop.max_steps;
     basin_part part;
-    run_part(e, basin_cpu_isa(NULL), cell, 0, 300, index, &part);
+    run_part(e, basin_cpu_isa(NULL), cell, 0, 300, &part);
     for (int64_t t = 0; t < 300; t++) {
       assert_true(part.outcome[t] >= 0 && part.outcome[t] < BASIN_OUTCOMES);
       assert_true(part.steps[t] >= 0 && part.steps[t] <= end);
@@ -355,11 +354,10 @@ static void until_rounds(void **unused) {
   assert_int_equal(basin_run(fixed, &options, &error), BASIN_OUTSIDE);
   assert_ok(basin_results_open(path, &results, &error), error);
   for (int64_t c = 0; c < e->cells; c++) {
-    int index[64];
     int64_t counted[BASIN_OUTCOMES] = {0};
     basin_part part;
     assert_ok(basin_results_summary(results, c, &less, &error), error);
-    run_part(e, basin_cpu_isa(NULL), c, 0, trials[c], index, &part);
+    run_part(e, basin_cpu_isa(NULL), c, 0, trials[c], &part);
     for (int t = 0; t < 100; t++) counted[part.outcome[t]]++;
     assert_memory_equal(counted, less.outcomes, sizeof counted);
     basin_part_free(&part);
@@ -383,12 +381,11 @@ static void summary_of_steps(void **unused) {
   assert_int_equal(basin_run(e, &options, &error), BASIN_OUTSIDE);
   assert_ok(basin_results_open(path, &results, &error), error);
   for (int64_t c = 0; c < e->cells; c++) {
-    int index[64];
     double sum = 0;
     basin_part part;
     basin_summary s;
     assert_ok(basin_results_summary(results, c, &s, &error), error);
-    run_part(e, basin_cpu_isa(NULL), c, 0, 301, index, &part);
+    run_part(e, basin_cpu_isa(NULL), c, 0, 301, &part);
     int64_t below = 0, above = 0, most = 0;
     for (int t = 0; t < 301; t++) {
       sum += (double)part.steps[t];

@@ -53,10 +53,9 @@ static basin_experiment *parse(const char *const *set, int sets) {
   return test_parse(experiment_text, set, sets);
 }
 
-static void allocate(const basin_experiment *e, int64_t cell, int *index, basin_job *job,
-                     basin_part *part) {
+static void allocate(const basin_experiment *e, int64_t cell, basin_job *job, basin_part *part) {
   basin_error error;
-  basin_part_job(e, cell, 0, e->trials, index, index + e->finals, job);
+  *job = basin_part_job(e, cell, 0, e->trials);
   assert_ok(basin_part_allocate(job, part, &error), error);
 }
 
@@ -70,10 +69,9 @@ static void run_trials(const basin_job *job, basin_part *part) {
 /* the full vectors of trial 0 of a cell at its recorded step `time`, and its closed forms: loss and norms */
 static void state_of(const basin_experiment *e, int64_t cell, int64_t time, double *vectors,
                      double closed[QUANTITIES]) {
-  int index[64];
   basin_job job;
   basin_part part;
-  allocate(e, cell, index, &job, &part);
+  allocate(e, cell, &job, &part);
   run_trials(&job, &part);
   const int64_t states = basin_states(job.model, job.setting);
   assert_int_equal(job.model->some_vectors(job.setting, 0, part.state + time * states, vectors),
@@ -450,11 +448,10 @@ static void some_sums(void **unused) {
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_model *model = e->cell[c].model;
     const basin_setting *setting = &e->cell[c].setting;
-    int index[64];
     basin_job job;
     basin_part part;
     if (setting->gradient.dynamics != BASIN_PROJECTED) continue;
-    allocate(e, c, index, &job, &part);
+    allocate(e, c, &job, &part);
     run_trials(&job, &part);
     for (int64_t row = 0; row < part.recorded * job.times; row++) {
       sum x;
@@ -499,12 +496,11 @@ static void addressed(void **unused) {
     basin_experiment *e = test_parse(texts[text], NULL, 0);
     for (int64_t c = 0; c < e->cells; c += 7) {
       const basin_setting *setting = &e->cell[c].setting;
-      int index[64];
       basin_watch calm = {0};
       basin_part part;
       basin_error error;
       basin_job job;
-      basin_part_job(e, c, FIRST, COUNT, index, index + e->finals, &job);
+      job = basin_part_job(e, c, FIRST, COUNT);
       assert_ok(basin_part_allocate(&job, &part, &error), error);
       run_trials(&job, &part);
       assert_ok(basin_measure_part(e, 0, &job, &part, &calm, &error), error);
@@ -537,15 +533,15 @@ static void interrupt(const char *text) {
   basin_experiment *e = test_parse(text, early, 1);
   assert_non_null(mkdtemp(folder));
   for (int64_t c = 0; c < e->cells; c += 5) {
-    int index[64], rounds = 0;
+    int rounds = 0;
     int64_t filled = 0;
     basin_watch calm = {0}, stop = {.stop = 1};
     basin_part whole, part;
     basin_error error;
     basin_status status;
     basin_job job;
-    allocate(e, c, index, &job, &whole);
-    allocate(e, c, index, &job, &part);
+    allocate(e, c, &job, &whole);
+    allocate(e, c, &job, &part);
     run_trials(&job, &whole);
     run_trials(&job, &part);
     assert_ok(basin_measure_part(e, 0, &job, &whole, &calm, &error), error);

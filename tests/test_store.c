@@ -66,12 +66,11 @@ static void write_file(const char *path, const char *bytes, size_t size) {
 static void make_parts(int64_t count) {
   basin_error error;
   basin_watch watch = {0};
-  int index[64];
   mkdir(parts, 0777);
   for (int64_t i = 0; i < count; i++) {
     basin_job job;
     basin_part part;
-    basin_part_job(e, i % 2, i / 2 * 16, i / 2 == 12 ? 8 : 16, index, index + e->finals, &job);
+    job = basin_part_job(e, i % 2, i / 2 * 16, i / 2 == 12 ? 8 : 16);
     assert_ok(basin_part_allocate(&job, &part, &error), error);
     assert_int_equal(job.model->lane_run[BASIN_POPULATION][0](&job, &part, &watch), BASIN_OK);
     assert_ok(basin_part_write(parts, e->identity, i % 2, &job, &part, &error), error);

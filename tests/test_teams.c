@@ -78,7 +78,6 @@ static void diverging(void **unused) {
                                     "grid={k: [1, 5, 33], p: [3], B: [2]}"};
   (void)unused;
   basin_experiment *e = experiment_with(set, 2);
-  int index[64];
   for (int64_t cell = 0; cell < e->cells; cell++) {
     basin_job job;
     basin_error error;
@@ -86,7 +85,7 @@ static void diverging(void **unused) {
     basin_watch watch = {0};
     int diverged = 0;
     compare_part(e, cell, 7, 9);
-    make_job(e, cell, 7, 9, index, &job, &part);
+    make_job(e, cell, 7, 9, &job, &part);
     assert_ok(run_on(1, &job, &part, &watch, &error), error);
     for (int64_t i = 0; i < part.count; i++) diverged += part.outcome[i] == BASIN_DIVERGED;
     assert_true(diverged > 0);
@@ -133,17 +132,16 @@ static void failures(void **unused) {
                                        "kernel_record"};
   const int no_memory = 2, too_many_resources = 701;
   basin_experiment *e = experiment_with(set, 2);
-  int index[64];
   (void)unused;
   basin_job job;
   basin_error error;
   basin_part host, part;
   basin_watch watch = {0};
-  make_job(e, 2, 0, 12, index, &job, &host);
+  make_job(e, 2, 0, 12, &job, &host);
   assert_ok(run_on(0, &job, &host, &watch, &error), error);
   for (int nth = 1; nth < 16; nth++) {
     watch = (basin_watch){0};
-    make_job(e, 2, 0, 12, index, &job, &part);
+    make_job(e, 2, 0, 12, &job, &part);
     if (nth < 12) fail_malloc(-1, nth, 1 + nth % 3);
     else fail_launch(-1, nth - 11, no_memory);
     assert_ok(run_on(1, &job, &part, &watch, &error), error);
@@ -155,7 +153,7 @@ static void failures(void **unused) {
   for (int nth = 1; nth < 3; nth++) {
     char expected[128];
     watch = (basin_watch){0};
-    make_job(e, 2, 64, 12, index, &job, &part);
+    make_job(e, 2, 64, 12, &job, &part);
     fail_launch(-1, nth, too_many_resources);
     assert_int_equal(run_on(1, &job, &part, &watch, &error), BASIN_WORKER_LOST);
     clear_faults();
