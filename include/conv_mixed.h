@@ -174,9 +174,9 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, const double *data,
   const real zero = r_set(0.0);
   real *a = x, *v = x + k, *active = work, *grad = active + k, *residual = grad + k,
        *all = residual + columns;
-  single *v_pairs = (single *)(all + columns * conv_direct_stride(p)),
-         *v_star_pairs = v_pairs + pairs * BASIN_HALVES, *z = v_star_pairs + pairs * BASIN_HALVES,
-         *sum = z + k * width;
+  void *singles = all + columns * conv_direct_stride(p); /* the rest of the scratch holds these */
+  single *v_pairs = (single *)singles, *v_star_pairs = v_pairs + pairs * BASIN_HALVES,
+         *z = v_star_pairs + pairs * BASIN_HALVES, *sum = z + k * width;
   const uint64_t blocks = (uint64_t)k * (uint64_t)conv_mixed_blocks(p);
   const real inverse = conv_inverse_length(cell, v);
 

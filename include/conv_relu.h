@@ -471,7 +471,7 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
   /* the drawn directions */
   double norm2_a = 0, norm2_v = 0;
   for (int64_t j = 0; j < cell->k; j += 2) {
-    double unused, *second = j + 1 < cell->k ? &a[j + 1] : &unused;
+    double unused = 0, *second = j + 1 < cell->k ? &a[j + 1] : &unused;
     draw_pair(&cell->initial_a, data, trial, 0, j / 2, &a[j], second);
     norm2_a = r_fma(*second * (second != &unused), *second, r_fma(a[j], a[j], norm2_a));
   }
