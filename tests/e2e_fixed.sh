@@ -21,7 +21,7 @@ for shard in 1 2 3; do check "shard $shard" "$basin" run fixed.yaml -q -o shards
 check "merged" "$basin" merge shards/ -q --no-provenance -o merged.h5
 check "shards: the same bytes" cmp one.h5 merged.h5
 
-long=(fixed.yaml --backend cpu --set 'grid={n: [1500]}' --set 'variants.bat.gradient={sampled: {inputs: {fixed: n, batch: 50}}}' --set stop.max_steps=300 --set stop.at=1e-30)
+long=(fixed.yaml --backend cpu --set 'grid={n: [1500]}' --set 'variants.bat.gradient={sampled: {inputs: {fixed: n, batch: 50}}}' --set stop.max_steps=700 --set stop.at=1e-30)
 check "an undisturbed run" run "${long[@]}" -o whole.h5
 turns=0
 for signal in TERM KILL TERM INT TERM TERM; do
