@@ -60,8 +60,8 @@ struct fixed_part {
   cudaError_t bad;
 };
 
-/* fixed_room.cu. What returns a status returns BASIN_WORKER_OK, BASIN_WORKER_FAILED (no memory on the host) or BASIN_WORKER_LOST,
-   with p->bad and p->doing set. */
+/* fixed_room.cu. What returns a status returns BASIN_WORKER_OK, BASIN_WORKER_FAILED (no memory on the host) or
+   BASIN_WORKER_LOST, with p->bad and p->doing set. */
 
 /* the batch's sizes, from the job; with tiles as large as the worker has memory for, as far as it knows */
 void fixed_describe(fixed_part *p);

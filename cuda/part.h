@@ -35,8 +35,8 @@ struct part_run {
   cudaError_t bad;
 };
 
-/* batch.cu. All return BASIN_WORKER_OK, BASIN_WORKER_FAILED (no memory on the host) or BASIN_WORKER_LOST, with p->bad and p->doing
-   set. */
+/* batch.cu. All return BASIN_WORKER_OK, BASIN_WORKER_FAILED (no memory on the host) or BASIN_WORKER_LOST, with p->bad
+   and p->doing set. */
 
 /* the batch that begins at p->first, with room for it on the device */
 basin_worker_status batch_begin(part_run *p);
@@ -54,8 +54,8 @@ basin_worker_status batch_upload_all(part_run *p);
 basin_worker_status batch_fetch(part_run *p);
 
 /* Hand back the trials of this batch that have taken steps, and the flights of the batches behind it:
-   BASIN_WORKER_PAUSED instead of BASIN_WORKER_OK. The lists and the states are read from the device; live and queued are 0
-   where the batch is done. */
+   BASIN_WORKER_PAUSED instead of BASIN_WORKER_OK. The lists and the states are read from the device; live and queued
+   are 0 where the batch is done. */
 basin_worker_status batch_hand_back(part_run *p);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * blas.c: OpenBLAS, opened when it is first needed; or plain loops with BASIN_PLAIN_PRODUCTS, for programs that link no library.
+ * blas.c: OpenBLAS, opened when it is first needed; or plain loops with BASIN_PLAIN_PRODUCTS, for programs
+ * that need no library.
  */
 #include "blas.h"
 

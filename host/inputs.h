@@ -21,8 +21,8 @@ typedef struct basin_inputs {
 /* draws all of it */
 typedef void basin_inputs_drawer(void *context, basin_inputs *inputs);
 
-/* The cell's data set, by its setting or any copy of it: drawn now, by `draw`, where no other worker holds it. NULL: out
-   of memory. */
+/* The cell's data set, by its setting or any copy of it: drawn now, by `draw`, where no other worker holds it. NULL:
+   out of memory. */
 const basin_inputs *basin_inputs_take(const basin_setting *setting, int64_t rows, int64_t width,
                                       basin_inputs_drawer *draw, void *context);
 

@@ -334,8 +334,8 @@ static void paused_while_waiting(void **unused) {
   basin_experiment_free(e);
 }
 
-/* on_divergence: halve with a fixed data set: the rounds of two workers that are at a cell have one data set between them
-   on the device, for which `plan` asks once */
+/* on_divergence: halve with a fixed data set: the rounds of two workers that are at a cell have one data set between
+   them on the device, for which `plan` asks once */
 static void halvings_share_a_data_set(void **unused) {
   static const char *const set[] = {
       "grid={k: [5], n: [60]}", "on_divergence=halve", "schedule=[{eta: 1e4}]",
