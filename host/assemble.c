@@ -111,8 +111,8 @@ basin_extent basin_store_extent(const basin_experiment *e, const int64_t *target
   return extent;
 }
 
-basin_status basin_provenance_write(basin_output *output, const basin_provenance *p,
-                                    basin_error *error) {
+static basin_status write_provenance(basin_output *output, const basin_provenance *p,
+                                     basin_error *error) {
   char text[512], host[256] = "";
   const time_t seconds = p->began;
   struct tm utc;
@@ -130,8 +130,32 @@ basin_status basin_provenance_write(basin_output *output, const basin_provenance
   return status;
 }
 
-static basin_status write_parts(const basin_store *s, basin_output *output,
-                                const volatile int *stop, basin_error *error) {
+basin_status basin_make_output(const char *path, const basin_making *m, basin_error *error) {
+  char temporary[BASIN_PATH_BYTES];
+  basin_output *output;
+  basin_error ignored;
+  if (!basin_temporary_name(path, temporary))
+    return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
+  basin_status status = basin_output_create(temporary, m->experiment, m->extent, m->count,
+                                            m->missing, &output, error);
+  if (status) return status;
+  status = m->fill(m->context, output, error);
+  if (!status && m->provenance) status = write_provenance(output, m->provenance, error);
+  const basin_status closed = basin_output_close(output, status ? &ignored : error);
+  if (!status) status = closed;
+  if (!status) status = basin_publish(temporary, path, error);
+  if (status) unlink(temporary);
+  return status;
+}
+
+typedef struct assembly {
+  const basin_store *store;
+  const volatile int *stop;
+} assembly;
+
+static basin_status write_parts(const void *context, basin_output *output, basin_error *error) {
+  const assembly *a = context;
+  const basin_store *s = a->store;
   basin_status status = BASIN_OK;
   for (int64_t i = 0, reached = 0; i < s->parts.count && !status; i++) {
     const basin_range *range = &s->parts.range[i];
@@ -139,7 +163,7 @@ static basin_status write_parts(const basin_store *s, basin_output *output,
     if (i && s->parts.range[i - 1].cell != range->cell) reached = 0;
     if (range->first + range->count <= reached || range->first >= s->target[range->cell])
       continue; /* wholly covered, or beyond */
-    if (stop && *stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
+    if (a->stop && *a->stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
     status = basin_part_read(s->folder, s->experiment, range, &part, NULL, error);
     if (status) return status;
     status = basin_output_write(output, range->cell, &part, s->target[range->cell], error);
@@ -166,25 +190,21 @@ basin_status basin_store_assemble(const basin_store *s, const char *path,
                                   const basin_provenance *provenance, int partial,
                                   const volatile int *stop, basin_error *error) {
   const basin_extent extent = basin_store_extent(s->experiment, s->target);
-  char temporary[BASIN_PATH_BYTES];
+  const assembly assembly = {s, stop};
   int64_t missing = 0;
-  basin_output *output;
-  basin_error ignored;
-  if (!basin_temporary_name(path, temporary))
-    return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   int64_t *count = calloc((size_t)s->experiment->cells, sizeof *count);
   basin_status status = count ? BASIN_OK : basin_fail_memory(error);
   if (!status && partial) status = count_cells(s, count, &missing, error);
   if (!status)
-    status = basin_output_create(temporary, s->experiment, &extent, missing ? count : s->target,
-                                 missing, &output, error);
+    status = basin_make_output(path,
+                               &(basin_making){.experiment = s->experiment,
+                                               .extent = &extent,
+                                               .count = missing ? count : s->target,
+                                               .missing = missing,
+                                               .provenance = provenance,
+                                               .fill = write_parts,
+                                               .context = &assembly},
+                               error);
   free(count);
-  if (status) return status;
-  status = write_parts(s, output, stop, error);
-  if (!status && provenance) status = basin_provenance_write(output, provenance, error);
-  const basin_status closed = basin_output_close(output, status ? &ignored : error);
-  if (!status) status = closed;
-  if (!status) status = basin_publish(temporary, path, error);
-  if (status) unlink(temporary);
   return status;
 }

@@ -41,12 +41,23 @@ typedef struct basin_provenance {
   const char *backend; /* or what stands for it */
 } basin_provenance;
 
-basin_status basin_provenance_write(basin_output *output, const basin_provenance *provenance,
-                                    basin_error *error);
+/* Makes an output file under a temporary name, has `fill` write the trials, fsyncs it and renames it to path; on
+   failure nothing is left. provenance may be NULL; the rest as in basin_output_create(). */
+typedef struct basin_making {
+  const basin_experiment *experiment;
+  const basin_extent *extent;
+  const int64_t *count;
+  int64_t missing;
+  const basin_provenance *provenance;
+  basin_status (*fill)(const void *context, basin_output *output, basin_error *error);
+  const void *context;
+} basin_making;
 
-/* Writes all parts below the targets into a temporary file, fsyncs it and renames it to path. provenance may be
-   NULL; partial: write what is there, and mark the file, where trials are missing. A damaged part is
-   BASIN_FAILED and named; *stop not 0 ends it with BASIN_INTERRUPTED. */
+basin_status basin_make_output(const char *path, const basin_making *making, basin_error *error);
+
+/* Makes the output file of all parts below the targets. provenance may be NULL; partial: write what is there, and mark
+   the file, where trials are missing. A damaged part is BASIN_FAILED and named; *stop not 0 ends it with
+   BASIN_INTERRUPTED. */
 basin_status basin_store_assemble(const basin_store *store, const char *path,
                                   const basin_provenance *provenance, int partial,
                                   const volatile int *stop, basin_error *error);

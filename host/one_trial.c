@@ -9,28 +9,31 @@
 #include "run.h"
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+typedef struct one_trial {
+  int64_t cell;
+  const basin_part *part;
+} one_trial;
+
+static basin_status fill(const void *context, basin_output *output, basin_error *error) {
+  const one_trial *one = context;
+  return basin_output_write(output, one->cell, one->part, one->part->first + 1, error);
+}
 
 static basin_status write_trial(const basin_runner *r, const basin_extent *extent,
                                 const basin_part *part, basin_error *error) {
-  const int64_t count = 1;
   const basin_provenance provenance = basin_runner_provenance(r);
-  char temporary[BASIN_PATH_BYTES];
-  basin_output *output;
-  basin_error ignored;
-  if (!basin_temporary_name(r->options->output, temporary))
-    return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
-  basin_status status = basin_output_create(temporary, r->experiment, extent, &count, 0, &output,
-                                            error);
-  if (status) return status;
-  status = basin_output_write(output, extent->first_cell, part, extent->first_trial + 1, error);
-  if (!status && !r->options->no_provenance)
-    status = basin_provenance_write(output, &provenance, error);
-  const basin_status closed = basin_output_close(output, status ? &ignored : error);
-  if (!status) status = closed;
-  if (!status) status = basin_publish(temporary, r->options->output, error);
-  if (status) unlink(temporary);
-  return status;
+  const one_trial one = {extent->first_cell, part};
+  const int64_t count = 1;
+  return basin_make_output(
+      r->options->output,
+      &(basin_making){.experiment = r->experiment,
+                      .extent = extent,
+                      .count = &count,
+                      .provenance = r->options->no_provenance ? NULL : &provenance,
+                      .fill = fill,
+                      .context = &one},
+      error);
 }
 
 /* the trial, into a part of its own */

@@ -11,6 +11,7 @@
  *             OBSERVABLE(cell, recorded, time), estimated_OBSERVABLE and estimated_OBSERVABLE_error likewise,
  *             vector_NAME(cell, recorded, time, NAME_entry),
  *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell)
+ * /checksum   a checksum of every variable, or of each of its cells (checksum.h)
  *
  * Uncompressed and contiguous; written part by part, so memory does not grow with the file. Fill values:
  * NaN, -1 for outcome and steps. Nothing but /provenance depends on where and when the run was made.
@@ -30,13 +31,14 @@ typedef struct basin_extent {
   int64_t times;
 } basin_extent;
 
-/* Makes the file anew; count[i] trials were run of the extent's cell i. missing: how many trials of all cells
-   together are not there; where not 0 it is the root attribute `trials_missing`. */
+/* Makes the file, which must not be there; count[i] trials were run of the extent's cell i. missing: how many trials of
+   all cells together are not there; where not 0 it is the root attribute `trials_missing`. On failure there is no
+   file. */
 basin_status basin_output_create(const char *path, const basin_experiment *experiment,
                                  const basin_extent *extent, const int64_t *count, int64_t missing,
                                  basin_output **output, basin_error *error);
 
-/* Writes the trials of a part that lie below `limit`. */
+/* Writes the trials of a part that lie below `limit` and are not written yet. Parts come by cell and first trial. */
 basin_status basin_output_write(basin_output *output, int64_t cell, const basin_part *part,
                                 int64_t limit, basin_error *error);
 

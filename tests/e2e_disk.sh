@@ -45,4 +45,30 @@ check "acknowledged parts are kept: $kept" test "$kept" -gt 0
 rm small/filler
 check "it goes on when there is room" "$basin" run fill.yaml -q --no-provenance --part-trials 100 -o small/fill.h5
 check "to the same file" sh -c "'$basin' run fill.yaml -q --no-provenance -o fill.h5 && cmp fill.h5 small/fill.h5"
+
+# a file that does not fit, however much of it: a line that says so, an ordered end, and nothing stays
+rm -rf small/*
+check "a campaign of one shard" "$basin" run run.yaml -q --no-provenance -o campaign/ --shard 1/1
+made() { # made NAME COMMAND...: with less and less room, NAME is made or nothing is
+  local name=$1 free=600 code refused=0
+  shift
+  while [ $free -ge 0 ]; do
+    head -c $((600 - free))k /dev/zero > small/filler 2>/dev/null
+    "$@" >said 2>&1
+    code=$?
+    if [ $code = 0 ]; then
+      check "$name with $free kB: it is there" "$basin" summary "small/$name" >/dev/null
+    else
+      refused=$((refused + 1))
+      check "$name with $free kB: exit 1, not $code" test $code = 1
+      check "$name with $free kB: the reason, not $(cat said)" grep -q "small/$name.*: No space left on device" said
+      check "$name with $free kB: nothing stays but $(ls small | tr '\n' ' ')" test "$(ls small)" = filler
+    fi
+    rm -f small/*
+    free=$((free > 40 ? free - 40 : free - 4))
+  done
+  check "$name: refused $refused times" test $refused -gt 3
+}
+made m.h5 "$basin" merge campaign/ -q --no-provenance -o small/m.h5
+made t.h5 "$basin" run run.yaml -q --no-provenance --cell 0 --trial 1 -o small/t.h5
 finish
