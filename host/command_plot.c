@@ -33,7 +33,7 @@ basin_status basin_command_plot(const basin_arguments *a, basin_error *error) {
   f.cell = calloc((size_t)f.cells, sizeof *f.cell);
   if (!f.cell) status = basin_fail_memory(error);
   for (int64_t i = 0; i < f.cells && !status; i++)
-    status = basin_results_summary(f.results, i, &f.cell[i], error);
+    status = basin_results_outcomes(f.results, i, &f.cell[i], error);
   if (!status && basin_argument(a, "published"))
     status = basin_published_read(basin_argument(a, "published"), &f.published, error);
   const char *title = basin_argument(a, "title") ? basin_argument(a, "title")
