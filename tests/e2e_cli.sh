@@ -18,7 +18,7 @@ Y
 expect 0 '^basin [0-9]+\.[0-9]+\.[0-9]+$' "$basin" --version
 expect 0 'Usage: basin COMMAND' "$basin" --help
 expect 2 'Usage: basin COMMAND' "$basin"
-for command in run summary rates compare plot verify models info help; do
+for command in run summary rates compare check plot verify models info help; do
   expect 0 "^Usage: basin $command" "$basin" "$command" --help
   expect 0 "^Usage: basin $command" "$basin" help "$command"
 done

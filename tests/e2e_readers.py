@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """e2e_readers.py BUILD: the output as h5py, xarray and netCDF4 see it, against the program's own summary."""
+import ctypes
 import json
 import os
 import subprocess
@@ -39,6 +40,32 @@ def check(what, holds):
         print("FAILED:", what)
 
 
+xxhash = ctypes.CDLL("libxxhash.so.0")
+xxhash.XXH3_64bits.restype = ctypes.c_uint64
+xxhash.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+
+
+def checksum(values):
+    """XXH3-64 of values in the order of the file, each text with a zero byte."""
+    if values.dtype == object:
+        text = b"".join(x + b"\0" for x in values)
+    else:
+        text = np.ascontiguousarray(values).tobytes()
+    return xxhash.XXH3_64bits(text, len(text))
+
+
+def checksums_hold(f):
+    """every variable has its checksums, by its cells or one"""
+    names = {n for n in f if isinstance(f[n], h5py.Dataset)}
+    for n in names:
+        v = f[n][()]
+        if v.ndim > 1 and not np.array_equal(f["checksum"][n][()], [checksum(row) for row in v]):
+            return False
+        if v.ndim == 1 and f["checksum"].attrs[n] != checksum(v):
+            return False
+    return set(f["checksum"]) | set(f["checksum"].attrs) == names
+
+
 with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
     open("r.yaml", "w").write(EXPERIMENT)
@@ -56,6 +83,8 @@ with tempfile.TemporaryDirectory() as folder:
                   for n in f if isinstance(f[n], h5py.Dataset)))
         check("h5py: the experiment is there verbatim", f.attrs["experiment_yaml"].decode() == EXPERIMENT)
         check("h5py: provenance apart", set(f["provenance"].attrs) == {"host", "date", "backend", "blas", "seconds", "trial_steps"})
+        check("h5py: checksums of all variables", checksums_hold(f))
+        check("h5py: checksums over cells", [d[0].name for d in f["checksum/loss"].dims] == ["/cell"])
         check("h5py: fill values", np.isnan(f["final_loss"].fillvalue) and f["outcome"].fillvalue == -1)
 
     with xarray.open_dataset("r.h5") as d:
@@ -83,15 +112,33 @@ with tempfile.TemporaryDirectory() as folder:
     with xarray.open_dataset("u.h5") as d:
         names = {"d": d}
         exec(line, names)
+        with h5py.File("u.h5") as f:
+            check("until: checksums with cells that end early", checksums_hold(f))
         check("until: the cells differ in their trials", len({c["trials"] for c in cells}) > 1)
         check("until: the README's success rates", np.allclose(names["success"].values, [c["success"]["rate"] for c in cells]))
 
+    # a part of a campaign, merged: trials are missing here and there
+    for shard in "25":
+        subprocess.run([basin, "run", "r.yaml", "-q", "-o", "D/", "--part-trials", "20", "--shard", shard + "/7"], check=True)
+    subprocess.run([basin, "merge", "D/", "-q", "--partial", "-o", "p.h5"], check=True, capture_output=True)
+    with h5py.File("p.h5") as f:
+        check("partial: trials are missing in between", (f["outcome"][()] == -1).any() and f.attrs["trials_missing"] > 0)
+        check("partial: checksums take fill values", checksums_hold(f))
+    check("partial: it is read", subprocess.run([basin, "summary", "p.h5"], capture_output=True).returncode == 0)
+
+    with xarray.open_dataset("r.h5", group="checksum") as d:
+        check("xarray: checksums", d["outcome"].dims == ("cell",) and d["outcome"].dtype == np.uint64 and "time" in d.attrs)
     with netCDF4.Dataset("r.h5") as n:
+        check("netCDF4: checksums", n["checksum/outcome"].dimensions == ("cell",))
         check("netCDF4: flags", n["outcome"].flag_meanings.split() == ["unresolved", "global", "spurious", "stationary", "diverged"])
         check("netCDF4: text coordinate", list(n["variant"][:]) == ["one"] * 4 + ["two"] * 4)
         check("netCDF4: seed", n.seed == 0)
+        variables = sum(v.dtype != str for v in n.variables.values())
     with netCDF4.Dataset("r.h5", "a") as n:
         n.comment = "added by a reader"
+    said = subprocess.run([basin, "check", "r.h5"], capture_output=True, text=True)
+    check("basin check: all variables of numbers", said.returncode == 0 and
+          f"all {variables} variables of numbers are as they were written" in said.stdout)
     again = subprocess.run([basin, "summary", "r.h5", "--json"], capture_output=True, check=True).stdout
     check("a file that a reader has added to is read as before", json.loads(again) == summary)
 
