@@ -13,7 +13,9 @@
  *
  * L has a kink where a student passes 0: no substep is short enough there. One of FLOW_LEAST eta is accepted whatever
  * its error, and counted (observable forced_substeps); each doubles the least length of the rest of the step, up to
- * FLOW_LEAST_MAX eta, and so do FLOW_TRIES substeps or attempts. So a step has some 45 000 of them at most.
+ * FLOW_LEAST_MAX eta, and so do FLOW_TRIES substeps or attempts. So a step has some 45 000 of them at most, for a least
+ * length is not shortened to FLOW_LENGTH_MAX. Where eta is so small that its parts are 0 in double precision even that
+ * may not end: who has time left after FLOW_TRIES_MAX of them is no number from there on, and diverges.
  *
  * The flow may also hold a student at 0, as where the network overshoots its teacher. Near 0 the gradient of student i
  * depends on its direction u alone, and w_i is drawn to 0 where F(u) = u'grad_i > 0. Where this is so on all sides the
@@ -44,7 +46,8 @@
 
 enum {
   FLOW_STAGES = 6, /* gradients of a substep */
-  FLOW_TRIES = 2048
+  FLOW_TRIES = 2048,
+  FLOW_TRIES_MAX = 1 << 16
 };
 
 /* what a state has behind that of relu_sum.h */
@@ -195,7 +198,7 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real eta
   factor = r_select(fine, factor, r_min(factor, r_set(0.5)));
   const real next = length * factor;
   const real longer = r_select(r_lt(factor, one), next, r_max(kept, next));
-  const real limited = r_min(r_max(longer, *least), r_set(FLOW_LENGTH_MAX));
+  const real limited = r_max(r_min(longer, r_set(FLOW_LENGTH_MAX)), *least);
   const mask forced = m_and(accepted, m_not(fine));
   *least = r_select(forced, r_min(*least + *least, r_set(FLOW_LEAST_MAX) * eta), *least);
   const real forced_now = more[FLOW_FORCED] + r_select(forced, one, zero);
@@ -213,12 +216,18 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real eta
 /* one step: the flow for a time eta */
 BASIN_HD void relu_flow_step(const relu_cell *cell, basin_team team, real eta, real *work,
                              real *x) {
-  const real most = r_set(FLOW_LEAST_MAX) * eta;
+  const real most = r_set(FLOW_LEAST_MAX) * eta, zero = r_set(0.0);
+  const real none = r_from_bits(b_set(0x7ff8000000000000u));
   real least = r_set(FLOW_LEAST) * eta, left = eta;
   team_sync(team);
-  for (int64_t tries = 1; m_any(r_lt(r_set(0.0), left)); tries++) {
+  for (int tries = 1; m_any(r_lt(zero, left)) && tries <= FLOW_TRIES_MAX; tries++) {
     relu_flow_substep(cell, team, eta, &least, &left, work, x);
     if (tries % FLOW_TRIES == 0) least = r_min(least + least, most);
+  }
+  if (m_any(r_lt(zero, left))) {
+    BASIN_TEAM_FOR(team, j, cell->n * cell->width)
+    x[cell->at_w + j] = r_select(r_lt(zero, left), none, x[cell->at_w + j]);
+    team_sync(team);
   }
   relu_refresh(cell, team, work, x);
 }
