@@ -52,7 +52,7 @@ struct slot {
     memcpy(&rates, &c.stage[stage], sizeof rates);
   }
   __device__ void start(const lane_batch &b, const constants &c, int trial) {
-    MODEL(start)(&c.cell, b.data, b.first + (uint64_t)trial, &x);
+    MODEL(start)(&c.cell, b.data, team_alone(), b.first + (uint64_t)trial, &x);
   }
   __device__ void step(const lane_batch &, const constants &c, int, int, int64_t) {
     MODEL(step)(&c.cell, &rates, &x);

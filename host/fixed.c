@@ -55,6 +55,7 @@ typedef struct driver {
   int64_t rows, width, states, batch, tile;
   int wants_risk;   /* whether the risk is recorded or kept */
   int knows_risk;   /* whether `loss` is of the present states */
+  int broken;       /* told to stop while the data set was drawn */
   int64_t *waiting; /* [flights] indices of the flights that no column has taken up yet */
   int64_t waitings;
   int64_t ended, steps; /* since last told to the watch */
@@ -77,6 +78,8 @@ typedef struct driver {
 
 static inline real *at(const driver *d, int v) { return d->x + v * d->states; }
 
+static int stopped(const driver *d) { return __atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED); }
+
 /* ---- the data set ---- */
 
 /* the inputs i .. i + BASIN_LANES - 1, a lane each */
@@ -89,6 +92,7 @@ static void draw_lanes(driver *d, basin_inputs *inputs, int64_t i, real *z) {
   memcpy(&input, number, sizeof input);
   const bits set = b_set((uint64_t)d->job->setting->gradient.set);
   for (int64_t row = 0; row < inputs->rows; row++) {
+    if (stopped(d)) return;
     FIXED(draw)(&d->cell, d->data, set, input, row, z, &label);
     for (int l = 0; l < BASIN_LANES && i + l < inputs->n; l++)
       for (int64_t q = 0; q < width; q++)
@@ -98,9 +102,11 @@ static void draw_lanes(driver *d, basin_inputs *inputs, int64_t i, real *z) {
     inputs->label[i + l] = r_lane(&label, l);
 }
 
-static void draw_inputs(void *context, basin_inputs *inputs) {
+static int draw_inputs(void *context, basin_inputs *inputs) {
   driver *d = context;
-  for (int64_t i = 0; i < inputs->n; i += BASIN_LANES) draw_lanes(d, inputs, i, d->u);
+  for (int64_t i = 0; i < inputs->n && !stopped(d); i += BASIN_LANES)
+    draw_lanes(d, inputs, i, d->u);
+  return d->broken = stopped(d);
 }
 
 /* ---- the gradient of the whole risk ---- */
@@ -145,7 +151,7 @@ static int whole_gradient(driver *d) {
   const basin_inputs *s = d->inputs;
   begin_gradient(d);
   for (int64_t i = 0; i < s->n; i += d->tile) {
-    if (__atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED)) return 0;
+    if (stopped(d)) return 0;
     const int64_t inputs = s->n - i < d->tile ? s->n - i : d->tile, rows = inputs * d->rows;
     const double *z = s->z + i * d->rows * d->width;
     basin_product(rows, COLUMNS, d->width, z, (const double *)d->f, (double *)d->u);
@@ -192,7 +198,7 @@ static real gather(driver *d, const int64_t number[BASIN_LANES]) {
   return label;
 }
 
-static void batch_gradient_of(driver *d, int v) {
+static void batch_gradient_of(driver *d, int v) { /* of anything, where told to stop */
   uint64_t trials[BASIN_LANES], taken[BASIN_LANES];
   int64_t number[2][BASIN_LANES];
   bits trial, step;
@@ -203,7 +209,7 @@ static void batch_gradient_of(driver *d, int v) {
   }
   memcpy(&trial, trials, sizeof trial);
   memcpy(&step, taken, sizeof step);
-  for (int64_t i = 0; i < d->batch; i++) {
+  for (int64_t i = 0; i < d->batch && !stopped(d); i++) {
     if (i % 2 == 0) choose(d, trial, step, i / 2, number);
     const real label = gather(d, number[i % 2]);
 #define GATHERED(index) d->z[index]
@@ -220,25 +226,28 @@ static void batch_gradient_of(driver *d, int v) {
   }
 }
 
-static void batch_gradient(driver *d) {
+/* 0: told to stop meanwhile, nothing is known */
+static int batch_gradient(driver *d) {
   begin_gradient(d);
   for (int v = 0; v < VECTORS; v++)
     if (d->active[v]) batch_gradient_of(d, v);
+  return !stopped(d);
 }
 
-/* the risk of the present states on the whole data set */
-static void whole_loss(driver *d) {
+/* the risk of the present states on the whole data set; 0: told to stop meanwhile, nothing is known */
+static int whole_loss(driver *d) {
   const basin_inputs *s = d->inputs;
   begin_gradient(d);
   for (int v = 0; v < VECTORS; v++) {
     for (int64_t i = 0; i < s->n && d->active[v]; i++) {
+      if (stopped(d)) return 0;
       const double *z = s->z + i * d->rows * d->width;
 #define SHARED(index) r_set(z[index])
       SEE(d, v, r_set(s->label[i]), SHARED)
       d->loss[v] = r_fma(r, r, d->loss[v]);
     }
   }
-  d->knows_risk = 1;
+  return d->knows_risk = 1;
 }
 
 /* ---- what is asked of a state ---- */
@@ -330,8 +339,8 @@ static int ends(const driver *d, int c, const answer *x, int *outcome) {
   return *outcome != BASIN_UNRESOLVED || d->step[c] == d->job->setting->stop.max_steps;
 }
 
-/* records and ends of all trials, at their present states */
-static void settle(driver *d) {
+/* records and ends of all trials, at their present states; 0: told to stop meanwhile, there are none */
+static int settle(driver *d) {
   answer x[VECTORS];
   int outcome, due = 0;
   for (int v = 0; v < VECTORS; v++)
@@ -339,7 +348,7 @@ static void settle(driver *d) {
   for (int c = 0; c < COLUMNS; c++)
     due |= d->trial[c] != IDLE &&
            (record_is_due(d, c) || ends(d, c, &x[c / BASIN_LANES], &outcome));
-  if (due && d->wants_risk && !d->knows_risk) whole_loss(d);
+  if (due && d->wants_risk && !d->knows_risk && !whole_loss(d)) return 0;
   for (int v = 0; v < VECTORS; v++) {
     for (int c = v * BASIN_LANES; c < (v + 1) * BASIN_LANES; c++) /* before the first is cleared */
       if (d->trial[c] != IDLE && record_is_due(d, c)) record(d, c, &x[v]);
@@ -348,6 +357,7 @@ static void settle(driver *d) {
         finish(d, c, outcome, &x[v]);
       }
   }
+  return 1;
 }
 
 /* ---- the life of a trial ---- */
@@ -444,8 +454,7 @@ static void tell(driver *d) {
 }
 
 static int asked_to_pause(const driver *d) {
-  return __atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED) ||
-         __atomic_load_n(&d->watch->pauses, __ATOMIC_RELAXED) != d->pauses;
+  return stopped(d) || __atomic_load_n(&d->watch->pauses, __ATOMIC_RELAXED) != d->pauses;
 }
 
 /* hand the running trials back, and those that have waited for a column all the while; one that has taken no step
@@ -508,8 +517,7 @@ static basin_status run(driver *d) {
     if (!running(d)) return BASIN_OK;
     if (asked_to_pause(d)) return pause_part(d);
     if (!d->batch && !whole_gradient(d)) continue;
-    settle(d);
-    if (d->batch) batch_gradient(d);
+    if (!settle(d) || (d->batch && !batch_gradient(d))) continue;
     move(d);
     tell(d);
   }
@@ -566,6 +574,7 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->watch = watch;
   d->pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
   if (allocate(d)) status = run(d);
+  else if (d->broken) status = BASIN_INTERRUPTED;
   basin_inputs_leave(d->inputs);
   free(d->u);
   free(d->waiting);

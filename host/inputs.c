@@ -29,15 +29,41 @@ static basin_inputs *create(const basin_setting *setting, int64_t rows, int64_t 
   return NULL;
 }
 
+/* one user less, with the lock held */
+static void drop(basin_inputs *mine) {
+  basin_inputs **at = &list;
+  if (--mine->users > 0) return;
+  while (*at && *at != mine) at = &(*at)->next;
+  if (*at) *at = mine->next;
+  destroy(mine);
+}
+
+/* with the lock held: the set that somebody has drawn or is drawing, once it is there; NULL where there is none */
+static basin_inputs *find(const basin_data_set *of) {
+  for (;;) {
+    basin_inputs *inputs = list;
+    while (inputs && !basin_same_data_set(&inputs->of, of)) inputs = inputs->next;
+    if (!inputs) return NULL;
+    inputs->users++;
+    while (inputs->ready == BASIN_INPUTS_DRAWN_NOW) pthread_cond_wait(&drawn, &lock);
+    if (inputs->ready == BASIN_INPUTS_READY) return inputs;
+    drop(inputs); /* whoever drew it was told to stop; that need not be so here */
+  }
+}
+
+/* broken off: nobody finds it any more */
+static void take_out(const basin_inputs *inputs) {
+  basin_inputs **at = &list;
+  while (*at != inputs) at = &(*at)->next;
+  *at = inputs->next;
+}
+
 const basin_inputs *basin_inputs_take(const basin_setting *setting, int64_t rows, int64_t width,
                                       basin_inputs_drawer *draw, void *context) {
   const basin_data_set of = basin_data_set_of(setting);
   pthread_mutex_lock(&lock);
-  basin_inputs *inputs = list;
-  while (inputs && !basin_same_data_set(&inputs->of, &of)) inputs = inputs->next;
+  basin_inputs *inputs = find(&of);
   if (inputs) {
-    inputs->users++;
-    while (!inputs->ready) pthread_cond_wait(&drawn, &lock);
     pthread_mutex_unlock(&lock);
     return inputs;
   }
@@ -49,24 +75,24 @@ const basin_inputs *basin_inputs_take(const basin_setting *setting, int64_t rows
   }
   pthread_mutex_unlock(&lock);
   if (!inputs) return NULL;
-  draw(context, inputs);
+  const int broken = draw(context, inputs);
   pthread_mutex_lock(&lock);
-  inputs->ready = 1;
+  inputs->ready = broken ? BASIN_INPUTS_BROKEN : BASIN_INPUTS_READY;
   pthread_cond_broadcast(&drawn);
+  if (broken) {
+    take_out(inputs);
+    drop(inputs);
+  }
   pthread_mutex_unlock(&lock);
-  return inputs;
+  return broken ? NULL : inputs;
 }
 
 void basin_inputs_leave(const basin_inputs *inputs) {
-  basin_inputs **at = &list;
+  basin_inputs *mine;
   if (!inputs) return;
   pthread_mutex_lock(&lock);
-  while (*at != inputs) at = &(*at)->next;
-  basin_inputs *mine = *at;
-  if (--mine->users == 0) {
-    *at = mine->next;
-    destroy(mine);
-  }
+  for (mine = list; mine != inputs;) mine = mine->next;
+  drop(mine);
   pthread_mutex_unlock(&lock);
 }
 

@@ -14,15 +14,16 @@ typedef struct basin_inputs {
   double *label;          /* [n] */
 
   /* under the lock of inputs.c */
-  int users, ready;
+  int users;
+  enum { BASIN_INPUTS_DRAWN_NOW, BASIN_INPUTS_READY, BASIN_INPUTS_BROKEN } ready;
   struct basin_inputs *next;
 } basin_inputs;
 
-/* draws all of it */
-typedef void basin_inputs_drawer(void *context, basin_inputs *inputs);
+/* draws all of it; not 0: broken off, for it was told to stop */
+typedef int basin_inputs_drawer(void *context, basin_inputs *inputs);
 
 /* The cell's data set, by its setting or any copy of it: drawn now, by `draw`, where no other worker holds it. NULL:
-   out of memory. */
+   out of memory, or broken off by this very call of `draw`. */
 const basin_inputs *basin_inputs_take(const basin_setting *setting, int64_t rows, int64_t width,
                                       basin_inputs_drawer *draw, void *context);
 

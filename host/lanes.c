@@ -8,9 +8,12 @@
  *
  * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, state in registers.
  * A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY
- * steps, so that every lane's own step count is a multiple of it when the early rule is asked. What a
- * trial does depends on its own number alone, never on its neighbours. Asked to pause, the driver hands the
- * states of the running trials back between two blocks.
+ * steps. What a trial does depends on its own number alone, never on its neighbours. Asked to pause, the driver hands
+ * the states of the running trials back: of states in registers between two blocks, so that every lane's own step
+ * count is a multiple of BASIN_DECIDE_EVERY, where the early rule is asked; of states in arrays between any two long steps, or where anything else than steps is due.
+ *
+ * Told to give up, it breaks a step in arrays off, with the records and ends that are due behind it, hands back the
+ * states from before it, and leaves a start that it was drawing for later.
  */
 #include "backend.h"
 #include BASIN_MODEL_HEADER
@@ -73,7 +76,10 @@ typedef struct driver {
 #if REGISTERS
   model_state x[VECTORS], drawn; /* `drawn` is what `fresh` points to */
 #else
-  model_state *x; /* the states of one vector; behind them `fresh` and the scratch of the steps */
+  /* the states of one vector; `fresh` and these, as they were at clock kept_at, lie behind them, then the scratch */
+  model_state *x, *kept;
+  int64_t kept_at; /* before the latest long step, or the latest few short ones */
+  int long_steps;  /* whether to look at the watch and to keep the states at each */
   real *work;
 #endif
   model_rates rates[VECTORS];
@@ -90,6 +96,7 @@ typedef struct driver {
   int64_t next_trial;
   int64_t next_flight;  /* of the trials that were under way when the part came */
   int pauses;           /* the watch's, when the part came */
+  int drawn_any;        /* whether starts have been drawn since then */
   int64_t ended, steps; /* trials and steps since last told to the watch */
   int blocks;           /* likewise */
 } driver;
@@ -105,6 +112,28 @@ static inline int64_t states(const driver *d) {
 static inline model_state *at(driver *d, int v) { return d->x + v * d->states; }
 static inline int64_t states(const driver *d) { return d->states; }
 #endif
+
+/* ---- what the watch says ---- */
+
+static int told_to_give_up(const driver *d) {
+  return __atomic_load_n(&d->watch->give_up, __ATOMIC_RELAXED);
+}
+
+static int asked_to_pause(const driver *d) {
+  return __atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED) || told_to_give_up(d) ||
+         __atomic_load_n(&d->watch->pauses, __ATOMIC_RELAXED) != d->pauses;
+}
+
+/* a thread alone, that breaks off when told to */
+static inline basin_team alone(const driver *d) {
+  basin_team team = basin_alone;
+  team.stop = &d->watch->give_up;
+  return team;
+}
+
+/* Whether what was computed just now from states in arrays may be broken off, and must go nowhere. Nothing takes long
+   with states in registers but the starts. */
+static inline int broken(const driver *d) { return !REGISTERS && told_to_give_up(d); }
 
 /* ---- single lanes of whole vectors ---- */
 
@@ -139,7 +168,7 @@ static inline void ask(const driver *d, const model_state *x, unsigned outcome[B
   if (d->job->setting->stop.tolerance > 0) MODEL(reached)(&d->cell, x, holds);
   else MODEL(decide)(&d->cell, x, holds);
 #else
-  DYNAMICS(reached)(&d->cell, d->data, basin_alone, d->work, x, holds);
+  DYNAMICS(reached)(&d->cell, d->data, alone(d), d->work, x, holds);
 #endif
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
 }
@@ -152,7 +181,7 @@ static void observe(const driver *d, const model_state *x, int lane, double out[
 #if REGISTERS
   MODEL(observe)(&d->cell, x, all);
 #else
-  DYNAMICS(observe)(&d->cell, d->data, basin_alone, d->work, x, all);
+  DYNAMICS(observe)(&d->cell, d->data, alone(d), d->work, x, all);
 #endif
   for (int i = 0; i < MODEL_OBSERVED; i++) out[i] = canonical(r_lane(&all[i], lane));
 }
@@ -175,11 +204,13 @@ static void record(const driver *d, int64_t trial, int64_t time, const model_sta
         r_lane((const real *)x + i, lane));
 }
 
+/* nothing comes of it where it is broken off */
 static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const model_state *x,
                    int lane) {
   const basin_part *part = d->part;
   double seen[MODEL_OBSERVED];
   observe(d, x, lane, seen);
+  if (broken(d)) return;
   part->outcome[trial] = (int8_t)outcome;
   part->steps[trial] = steps;
   for (int i = 0; i < d->job->finals; i++)
@@ -202,9 +233,12 @@ static int awaits_record(const driver *d, int lane) {
   return d->trial[lane] < d->part->recorded && d->next_time[lane] < d->job->times;
 }
 
-/* clock of the lane's next event: the end of its stage, its next record, or max_steps */
+/* clock of the lane's next event: the end of its stage, its next record, or max_steps; in arrays, where lanes may have
+   begun at any clock, also where the rule is asked */
 static void schedule(driver *d, int lane) {
   int64_t at = d->job->setting->stop.max_steps;
+  const int64_t asked = ((d->clock - d->start[lane]) / BASIN_DECIDE_EVERY + 1) * BASIN_DECIDE_EVERY;
+  if (!REGISTERS && asked < at) at = asked;
   if (d->stage_end[d->stage_of[lane]] < at) at = d->stage_end[d->stage_of[lane]];
   if (awaits_record(d, lane) && d->job->time[d->next_time[lane]] < at)
     at = d->job->time[d->next_time[lane]];
@@ -222,7 +256,7 @@ static void lane_events(driver *d, int lane) {
       unsigned outcome[BASIN_OUTCOMES];
       ask(d, at(d, v), outcome);
       finish(d, d->trial[lane], outcome_of(outcome, l), step, at(d, v), l);
-      lane_clear(d, lane);
+      if (!broken(d)) lane_clear(d, lane);
       return;
     }
     if (step == d->stage_end[d->stage_of[lane]]) lane_set_stage(d, lane, d->stage_of[lane] + 1);
@@ -237,12 +271,13 @@ static void draw(driver *d) {
   for (int l = 0; l < BASIN_LANES; l++) number[l] = (uint64_t)(d->part->first + d->next_trial + l);
   memcpy(&trial, number, sizeof trial);
 #if REGISTERS
-  MODEL(start)(&d->cell, d->data, trial, d->fresh);
+  MODEL(start)(&d->cell, d->data, alone(d), trial, d->fresh);
 #else
-  DYNAMICS(start)(&d->cell, d->data, basin_alone, trial, d->work, d->fresh);
+  DYNAMICS(start)(&d->cell, d->data, alone(d), trial, d->work, d->fresh);
 #endif
   ask(d, d->fresh, d->fresh_outcome);
-  d->fresh_used = 0;
+  d->fresh_used = told_to_give_up(d) ? BASIN_LANES : 0;
+  d->drawn_any = 1;
 }
 
 /* start the clock of a trial whose state is in the lane already, and has taken `step` steps */
@@ -277,7 +312,7 @@ static void skip_done(driver *d) {
     d->next_trial++;
 }
 
-/* give the lane the next trial that does not end at once */
+/* give the lane the next trial that does not end at once; none where the part is to pause, for drawing may take long */
 static void refill(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
   if (d->next_flight < d->part->flights) {
@@ -285,7 +320,11 @@ static void refill(driver *d, int lane) {
     return;
   }
   for (skip_done(d); d->next_trial < d->part->count; skip_done(d)) {
-    if (d->fresh_used == BASIN_LANES) draw(d);
+    if (d->fresh_used == BASIN_LANES) {
+      if (d->drawn_any && asked_to_pause(d)) return;
+      draw(d);
+      if (d->fresh_used == BASIN_LANES) return;
+    }
     const int64_t trial = d->next_trial++;
     const int from = d->fresh_used++, outcome = outcome_of(d->fresh_outcome, from);
     if (d->part->outcome[trial] != -1) continue;
@@ -302,22 +341,24 @@ static void refill(driver *d, int lane) {
   }
 }
 
-/* end the active lanes whose bit is set in one of the outcomes */
-static void retire(driver *d, int v, const unsigned outcome[BASIN_OUTCOMES]) {
+/* end the active lanes that are `asked` and whose bit is set in one of the outcomes */
+static void retire(driver *d, int v, unsigned asked, const unsigned outcome[BASIN_OUTCOMES]) {
   unsigned ending = 0;
   for (int o = 1; o < BASIN_OUTCOMES; o++) ending |= outcome[o];
-  ending &= d->active[v];
+  ending &= d->active[v] & asked;
   for (int l = 0; ending >> l; l++) {
     if (!(ending >> l & 1)) continue;
     const int lane = v * BASIN_LANES + l;
     finish(d, d->trial[lane], outcome_of(outcome, l), d->clock - d->start[lane], at(d, v), l);
+    if (broken(d)) return;
     lane_clear(d, lane);
   }
 }
 
 /* ---- the hot loop ---- */
 
-/* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit) */
+/* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit), and in arrays where
+   the part is to pause */
 #if REGISTERS
 static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
                                                              unsigned *hit) {
@@ -340,6 +381,11 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
   return i;
 }
 #else
+static void keep(driver *d, int64_t clock) {
+  memcpy(d->kept, d->x, (size_t)d->states * sizeof *d->kept);
+  d->kept_at = clock;
+}
+
 static int64_t advance(driver *d, int64_t n, int tolerance, unsigned *hit) {
   uint64_t number[BASIN_LANES], taken[BASIN_LANES];
   bits trial, step;
@@ -352,11 +398,17 @@ static int64_t advance(driver *d, int64_t n, int tolerance, unsigned *hit) {
   memcpy(&trial, number, sizeof trial);
   memcpy(&step, taken, sizeof step);
   for (; i < n && !*hit; i++, step = step + b_set(1)) {
-    DYNAMICS(step)(&d->cell, d->data, &d->rates[0], basin_alone, trial, step, d->work, d->x);
+    if (i == 0) keep(d, d->clock);
+    if (i > 0 && d->long_steps) {
+      if (asked_to_pause(d)) break;
+      keep(d, d->clock + i);
+    }
+    DYNAMICS(step)(&d->cell, d->data, &d->rates[0], alone(d), trial, step, d->work, d->x);
+    if (d->long_steps && broken(d)) return i + 1;
     if (!tolerance) continue;
     mask holds[BASIN_OUTCOMES];
     memset(holds, 0, sizeof holds);
-    DYNAMICS(reached)(&d->cell, d->data, basin_alone, d->work, d->x, holds);
+    DYNAMICS(reached)(&d->cell, d->data, alone(d), d->work, d->x, holds);
     for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[0];
   }
   return i;
@@ -369,7 +421,27 @@ static void find_next_event(driver *d) {
     if (d->event[lane] < d->next_event) d->next_event = d->event[lane];
 }
 
-/* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it */
+/* the lanes of vector v that are asked now where there is no tolerance: those whose own step count is a multiple of
+   BASIN_DECIDE_EVERY; with states in registers all of them, for that is so at the end of a block */
+static unsigned asked_now(const driver *d, int v) {
+  unsigned asked = 0;
+  if (REGISTERS) return ~0u;
+  for (int l = 0; l < BASIN_LANES; l++)
+    asked |= (unsigned)((d->clock - d->start[v * BASIN_LANES + l]) % BASIN_DECIDE_EVERY == 0) << l;
+  return asked & d->active[v];
+}
+
+/* back to the states that were kept: what came of them may be broken off, but for the trials that have ended */
+static void go_back(driver *d) {
+#if REGISTERS
+  (void)d;
+#else
+  memcpy(d->x, d->kept, (size_t)d->states * sizeof *d->kept);
+  d->clock = d->kept_at;
+#endif
+}
+
+/* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause */
 static void block(driver *d) {
   const int tolerance = d->job->setting->stop.tolerance > 0;
   unsigned outcome[BASIN_OUTCOMES];
@@ -384,10 +456,14 @@ static void block(driver *d) {
       for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
       find_next_event(d);
     }
-    for (int v = 0; v < VECTORS && (tolerance ? hit : left == 0); v++) {
+    for (int v = 0; v < VECTORS && (tolerance ? hit : !REGISTERS || left == 0); v++) {
+      const unsigned asked = tolerance ? ~0u : asked_now(d, v);
+      if (!asked) continue;
       ask(d, at(d, v), outcome);
-      retire(d, v, outcome);
+      retire(d, v, asked, outcome);
     }
+    if (broken(d) && done > 0) go_back(d);
+    if (!REGISTERS && asked_to_pause(d)) return;
   }
 }
 
@@ -417,7 +493,8 @@ static void tell(driver *d) {
 
 /* ---- a part from one run to the next ---- */
 
-/* hand the running trials back, and those that have waited for a lane all the while */
+/* hand the running trials back, and those that have waited for a lane all the while; one that has taken no step is
+   drawn again */
 static basin_status pause_part(driver *d) {
   basin_part *part = d->part;
   int64_t flights = 0, waiting = part->flights - d->next_flight;
@@ -430,7 +507,7 @@ static basin_status pause_part(driver *d) {
   }
   for (int lane = 0; lane < LANES; lane++) {
     const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
-    if (!(d->active[v] >> l & 1)) continue;
+    if (!(d->active[v] >> l & 1) || d->clock == d->start[lane]) continue;
     flight[flights] = (basin_flight){d->trial[lane], d->clock - d->start[lane]};
     for (int64_t i = 0; i < states(d); i++)
       state[flights * states(d) + i] = r_lane((const real *)at(d, v) + i, l);
@@ -464,17 +541,27 @@ static basin_status run(driver *d) {
   for (int64_t i = 0; i < d->part->flights; i++)
     d->part->outcome[d->part->flight[i].trial] = UNDER_WAY;
 
-  while (refill_all(d)) {
+  int running = refill_all(d);
+  while (running && !told_to_give_up(d)) {
     block(d);
-    if (++d->blocks < BLOCKS_UNTOLD) continue;
-    tell(d);
-    if (__atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED) ||
-        __atomic_load_n(&d->watch->pauses, __ATOMIC_RELAXED) != d->pauses)
-      return pause_part(d);
+    if (++d->blocks >= BLOCKS_UNTOLD) {
+      tell(d);
+      if (asked_to_pause(d)) break;
+    }
+    running = refill_all(d);
   }
   tell(d);
-  return BASIN_OK;
+  return running || d->next_trial < d->part->count || broken(d) ? pause_part(d) : BASIN_OK;
 }
+
+#if !REGISTERS
+/* whether a step may take longer than a millisecond: a flow takes many to make one; others do some states^2 operations,
+   with each of the inputs */
+static int are_long(const basin_setting *setting, double states) {
+  return setting->gradient.dynamics == BASIN_FLOW ||
+         states * states * (1 + (double)setting->gradient.inputs) > 0x1p16;
+}
+#endif
 
 /* the states and the scratch, with the lanes aligned */
 static int allocate(driver *d) {
@@ -484,11 +571,13 @@ static int allocate(driver *d) {
   d->fresh = &d->drawn;
 #else
   d->states = DYNAMICS(states)(setting);
-  const size_t reals = (size_t)((VECTORS + 1) * d->states + DYNAMICS(work)(setting));
+  d->long_steps = are_long(setting, (double)d->states);
+  const size_t reals = (size_t)((VECTORS + 2) * d->states + DYNAMICS(work)(setting));
   d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
   if (!d->x) return 0;
   d->fresh = at(d, VECTORS);
-  d->work = (real *)at(d, VECTORS + 1);
+  d->kept = at(d, VECTORS + 1);
+  d->work = (real *)at(d, VECTORS + 2);
 #endif
   d->data = malloc((size_t)MODEL(data_size)(setting) * sizeof *d->data);
   return d->data != NULL;

@@ -68,10 +68,13 @@ static void moments_of(const basin_columns *s, const basin_moments *out) {
     }
 }
 
-basin_status basin_measure(const basin_model *model, int isa, const basin_setting *setting,
-                           const double *vectors, int64_t trial, int64_t step, int64_t inputs,
-                           basin_measured *out, const basin_moments *moments, basin_error *error) {
+/* as basin_measure(); BASIN_INTERRUPTED where *stop is not 0 */
+static basin_status measure(const basin_model *model, int isa, const basin_setting *setting,
+                            const double *vectors, int64_t trial, int64_t step, int64_t inputs,
+                            basin_measured *out, const basin_moments *moments, const int *stop,
+                            basin_error *error) {
   basin_columns s = {.vectors = vectors,
+                     .stop = stop,
                      .trial = trial,
                      .step = step,
                      .inputs = inputs,
@@ -85,10 +88,8 @@ basin_status basin_measure(const basin_model *model, int isa, const basin_settin
   s.square = s.gradient + s.size * N;
   s.product = moments ? s.square + model->initials * N : NULL;
   basin_status status = model->sample[isa](setting, &s);
-  if (status) {
-    status = basin_fail_memory(error);
-    goto cleanup;
-  }
+  if (status == BASIN_FAILED) status = basin_fail_memory(error);
+  if (status) goto cleanup;
   out[0] = loss_of(&s);
   for (int i = 0; i < model->norms; i++) {
     const int vector = model->norm[i].initial;
@@ -104,6 +105,12 @@ cleanup:
   return status;
 }
 
+basin_status basin_measure(const basin_model *model, int isa, const basin_setting *setting,
+                           const double *vectors, int64_t trial, int64_t step, int64_t inputs,
+                           basin_measured *out, const basin_moments *moments, basin_error *error) {
+  return measure(model, isa, setting, vectors, trial, step, inputs, out, moments, NULL, error);
+}
+
 /* index of a quantity into what basin_measure() gives for the model, -1 where it has no such */
 static int quantity_of(const basin_model *model, const char *name) {
   if (!strcmp(name, "loss")) return 0;
@@ -115,15 +122,15 @@ static int quantity_of(const basin_model *model, const char *name) {
 /* one recorded state; measured [1 + norms] and vectors: scratch */
 static basin_status measure_record(const basin_experiment *e, int isa, const basin_job *job,
                                    basin_part *part, int64_t r, int64_t t, basin_measured *measured,
-                                   double *vectors, basin_error *error) {
+                                   double *vectors, const int *stop, basin_error *error) {
   const int64_t trial = part->first + r, rows = part->recorded * job->times;
   const double *state = part->state + (r * job->times + t) * basin_states(job->model, job->setting);
   basin_status status = job->model->some_vectors(job->setting, trial, state, vectors)
                             ? basin_fail_memory(error)
                             : BASIN_OK;
   if (!status)
-    status = basin_measure(job->model, isa, job->setting, vectors, trial, job->time[t], job->inputs,
-                           measured, NULL, error);
+    status = measure(job->model, isa, job->setting, vectors, trial, job->time[t], job->inputs,
+                     measured, NULL, stop, error);
   for (int i = 0; i < e->estimates && !status; i++) {
     const int quantity = quantity_of(job->model, e->estimate[i]);
     double *to = part->estimate + 2 * i * rows + r * job->times + t;
@@ -150,7 +157,8 @@ basin_status basin_measure_part(const basin_experiment *e, int isa, const basin_
       if (done++ && (__atomic_load_n(&watch->stop, __ATOMIC_RELAXED) ||
                      __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED) != pauses))
         status = BASIN_INTERRUPTED;
-      else status = measure_record(e, isa, job, part, r, t, measured, vectors, error);
+      else
+        status = measure_record(e, isa, job, part, r, t, measured, vectors, &watch->give_up, error);
     }
   }
   free(vectors);

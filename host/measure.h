@@ -38,7 +38,7 @@ basin_status basin_measure(const basin_model *model, int isa, const basin_settin
 
 /* Fills what is missing of part->estimate from part->state, once every trial has ended: quantity i of the
    experiment's `estimate` in row 2 i, its standard error in row 2 i + 1. BASIN_INTERRUPTED where the watch wants
-   it, after one recorded state at least: call again. */
+   it, after one recorded state at least where it does not want to give up: call again. */
 basin_status basin_measure_part(const basin_experiment *experiment, int isa, const basin_job *job,
                                 basin_part *part, const basin_watch *watch, basin_error *error);
 

@@ -20,10 +20,10 @@ static double part_bytes(const basin_experiment *e, int64_t cell, int64_t first,
   return basin_part_bytes(&job);
 }
 
-/* what a worker of the CPU simulates in: two states and the scratch, of as many trials as a vector has lanes */
+/* what a worker of the CPU simulates in: three states and the scratch, of as many trials as a vector has lanes */
 static double simulation_bytes(const basin_model *model, const basin_setting *setting) {
   enum { LANES_MOST = 8 };
-  const double trial = 2 * (double)basin_states(model, setting) + (double)model->work(setting);
+  const double trial = 3 * (double)basin_states(model, setting) + (double)model->work(setting);
   return 8 * (LANES_MOST * trial + (double)model->data_size(setting));
 }
 

@@ -49,6 +49,10 @@ static void add_inputs(const basin_setting *setting, const basin_columns *c, int
     for (int64_t f = 0; f <= e; f++, row++) add(c->product + row * n, vector, g[e] * g[f]);
 }
 
+static int stopped(const basin_columns *c) {
+  return c->stop && __atomic_load_n(c->stop, __ATOMIC_RELAXED);
+}
+
 static void run(const basin_setting *setting, basin_columns *c, const MODEL(cell) * cell,
                 const double *data, real *out, real *work) {
   const bits trial = b_set((uint64_t)c->trial), step = b_set((uint64_t)c->step);
@@ -56,7 +60,7 @@ static void run(const basin_setting *setting, basin_columns *c, const MODEL(cell
   uint64_t number[BASIN_LANES];
   double loss0 = 0;
   MODEL(sample_start)(cell, data, c->vectors, trial, work);
-  for (int64_t first = 0; first < c->inputs; first += BASIN_LANES) {
+  for (int64_t first = 0; first < c->inputs && !stopped(c); first += BASIN_LANES) {
     double there[BASIN_LANES];
     bits input;
     real counts;
@@ -94,7 +98,8 @@ basin_status RUNNER(const basin_setting *setting, basin_columns *c) {
     if (c->product) memset(c->product, 0, size * (size + 1) / 2 * n);
     run(setting, c, &cell, data, out, out + 1 + c->size);
   }
-  const basin_status status = data && out ? BASIN_OK : BASIN_FAILED;
+  basin_status status = data && out ? BASIN_OK : BASIN_FAILED;
+  if (!status && stopped(c)) status = BASIN_INTERRUPTED;
   free(out);
   free(data);
   return status;

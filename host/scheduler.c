@@ -140,7 +140,7 @@ static void *work(void *argument) {
   if (status && status != BASIN_INTERRUPTED && !lost && !p->status) {
     p->status = status;
     p->error = error;
-    __atomic_store_n(&p->watch->stop, 1, __ATOMIC_RELAXED);
+    basin_watch_stop(p->watch);
   }
   p->working--;
   pthread_cond_signal(&p->changed);
@@ -212,7 +212,7 @@ basin_status basin_schedule(const basin_experiment *experiment, const basin_back
     struct timespec wake = {.tv_sec = (time_t)until,
                             .tv_nsec = (long)((until - floor(until)) * 1e9)};
     pthread_cond_timedwait(&p.changed, &p.lock, &wake);
-    if (options->stop && *options->stop) __atomic_store_n(&watch->stop, 1, __ATOMIC_RELAXED);
+    if (options->stop && *options->stop) basin_watch_stop(watch);
     if (until - saved > (options->save_seconds > 0 ? options->save_seconds : SAVE_SECONDS)) {
       __atomic_add_fetch(&watch->pauses, 1, __ATOMIC_RELAXED);
       saved = until;

@@ -56,11 +56,12 @@ typedef struct basin_columns {
   double *loss; /* [2][BASIN_COLUMNS] of loss - shift, and of its square */
   double *gradient; /* [size][BASIN_COLUMNS] of g_e */
   double *square;   /* [initials][BASIN_COLUMNS] of |g|^2, g by one of the initial vectors */
+  const int *stop;  /* as basin_team.stop (hd.h) */
   double *
       product; /* [size (size + 1) / 2][BASIN_COLUMNS] of g_e g_f, f <= e; or NULL: not asked for */
 } basin_columns;
 
-/* Draws the inputs and fills the sums; BASIN_OK or BASIN_FAILED (out of memory). */
+/* Draws the inputs and fills the sums; BASIN_OK, BASIN_INTERRUPTED (broken off) or BASIN_FAILED (out of memory). */
 typedef basin_status basin_sample_runner(const basin_setting *setting, basin_columns *columns);
 
 enum { BASIN_ISA_GENERIC, BASIN_ISA_AVX2, BASIN_ISA_AVX512, BASIN_ISAS };
@@ -166,11 +167,18 @@ struct basin_part {
 
 /* Shared by all workers: the host's wishes, and how far the work is. Accessed atomically. */
 struct basin_watch {
-  int stop;            /* not 0: pause soon, for good */
+  int stop; /* not 0: pause soon, for good */
+  int give_up; /* likewise, in the midst of a step: what takes long is broken off and done again later */
   int pauses;          /* when it changes: pause soon, to be saved and called again */
   int64_t trials;      /* trials ended */
   int64_t trial_steps; /* steps taken by all trials */
 };
+
+/* all workers leave, within a fraction of a second wherever they are */
+static inline void basin_watch_stop(basin_watch *watch) {
+  __atomic_store_n(&watch->stop, 1, __ATOMIC_RELAXED);
+  __atomic_store_n(&watch->give_up, 1, __ATOMIC_RELAXED);
+}
 
 /* What came of a worker's call. */
 typedef enum basin_worker_status {

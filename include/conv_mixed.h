@@ -188,7 +188,7 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, const double *data,
     for (int s = 0; s < width; s++) sum[c * width + s] = s_set(0.0f);
   }
   BASIN_ROLLED
-  for (int i = 0; i < inputs; i++) {
+  for (int i = 0; i < inputs && !team_stopped(team); i++) {
     conv_mixed_draw(cell, team, trial, step, b_set((uint64_t)i * blocks), width, z);
     const real r = conv_mixed_residual(cell, data, team, a, v_pairs, v_star_pairs, width, z, active,
                                        residual);

@@ -338,15 +338,15 @@ BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial
   if (spanned) s->perp = r_set(0.0);
 }
 
-BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, bits trial, conv_state *s,
-                           int weight_norm) {
+BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, basin_team team, bits trial,
+                           conv_state *s, int weight_norm) {
   const double *v_star = data + cell->teacher_v;
   const real shift = r_set(cell->shift);
   real z[2], factor = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0), rest2 = r_set(0.0);
 
   /* three passes over the same numbers: the drawn length, then v and v'v*, then |v - v* v'v*| */
   for (int pass = 0; pass < 3; pass++) {
-    for (int64_t j = 0; j < cell->p; j += 2) {
+    for (int64_t j = 0; j < cell->p && !team_stopped(team); j += 2) {
       draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[0], &z[1]);
       for (int64_t i = 0; i < 2 && j + i < cell->p; i++) {
         const real v = r_fma(factor, z[i], shift), v_teacher = r_set(v_star[j + i]);
@@ -464,7 +464,7 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
                                 const conv_state *now, int weight_norm, double *out) {
   conv_state start;
   conv_start_a(cell, data, trial, &start);
-  conv_start_v(cell, data, trial, &start, weight_norm);
+  conv_start_v(cell, data, basin_alone, trial, &start, weight_norm);
   double *a = out, *v = out + cell->k;
   const double *f2 = data + cell->f2, *v_star = data + cell->teacher_v;
 
@@ -542,10 +542,10 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
                                           name##_stage *stage) {                                   \
     conv_stage_prepare(cell, eta, stage);                                                          \
   }                                                                                                \
-  BASIN_HD void name##_start(const name##_cell *cell, const double *data, bits trial,              \
-                             name##_state *s) {                                                    \
+  BASIN_HD void name##_start(const name##_cell *cell, const double *data, basin_team team,         \
+                             bits trial, name##_state *s) {                                        \
     conv_start_a(cell, data, trial, s);                                                            \
-    conv_start_v(cell, data, trial, s, weight_norm);                                               \
+    conv_start_v(cell, data, team, trial, s, weight_norm);                                         \
   }                                                                                                \
   BASIN_HD void name##_step(const name##_cell *cell, const name##_rates *rates, name##_state *s) { \
     conv_step(cell, rates, s, weight_norm);                                                        \

@@ -144,6 +144,7 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, const double *data, basin
   conv_sampled_start_a(cell, data, team, trial, x);
   BASIN_TEAM_FOR(team, block, (cell->p + 1) / 2) {
     real z[2];
+    if (team_stopped(team)) break;
     draw_pair(&cell->initial_v, data, trial, 0, block, &z[0], &z[1]);
     v[2 * block] = z[0];
     if (2 * block + 1 < cell->p) v[2 * block + 1] = z[1];
@@ -214,7 +215,7 @@ BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin
   BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
     real sum = zero, *to = input + c * stride;
     BASIN_ROLLED
-    for (int j = c; j < k; j += columns) {
+    for (int j = c; j < k && !team_stopped(team); j += columns) {
       real u, t, *z = j == c ? to : patch + c * stride;
       conv_draw_patch(cell, data, trial, step, stream, block + b_set((uint64_t)j * blocks), v, z,
                       &u, &t);
@@ -283,7 +284,7 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, const double *data,
     for (int q = 0; q < p; q++) input[c * stride + q] = all[c * stride + q] = zero;
   }
   BASIN_ROLLED
-  for (int i = 0; i < (int)cell->inputs; i++) {
+  for (int i = 0; i < (int)cell->inputs && !team_stopped(team); i++) {
     const real r = conv_direct_input(cell, data, team, BASIN_STREAM_INPUT, trial, step,
                                      b_set((uint64_t)i * blocks), a, v, inverse, active, residual,
                                      input, patch);
@@ -332,7 +333,7 @@ BASIN_HD void conv_projected_start(const conv_cell *cell, const double *data, ba
   conv_state s;
   const real two = r_set(2.0);
   conv_sampled_start_a(cell, data, team, trial, x);
-  conv_start_v(cell, data, trial, &s, weight_norm);
+  conv_start_v(cell, data, team, trial, &s, weight_norm);
   if (team.rank == 0) {
     x[cell->k] = (s.y - s.x) * (s.y + s.x);
     x[cell->k + 1] = two * s.x * s.y;
@@ -379,7 +380,7 @@ BASIN_HD void conv_projected_step(const conv_cell *cell, const double *data,
   BASIN_TEAM_FOR(team, c, columns)
   residual[c] = across[c] = square[c] = all_across[c] = all_square[c] = zero;
   BASIN_ROLLED
-  for (int i = 0; i < (int)cell->inputs; i++) {
+  for (int i = 0; i < (int)cell->inputs && !team_stopped(team); i++) {
     int together = 0; /* patches that were drawn several at a time */
     if (BASIN_TOGETHER > 1)
       for (; together + BASIN_TOGETHER <= k; together += BASIN_TOGETHER)

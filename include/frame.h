@@ -49,7 +49,7 @@ BASIN_HD void frame_add(basin_team team, basin_frame *frame, const real *vector,
   real *rest = frame->rest;
   BASIN_TEAM_FOR(team, j, d) rest[j] = vector[j];
   for (int pass = 0; pass < 2; pass++)
-    for (int64_t s = 0; s < known; s++) {
+    for (int64_t s = 0; s < known && !team_stopped(team); s++) {
       const real *axis = frame->axis + s * d;
       const real along = team_dot(team, axis, rest, d, frame->column);
       BASIN_TEAM_FOR(team, j, d) rest[j] = r_fnma(along, axis[j], rest[j]);
@@ -59,13 +59,13 @@ BASIN_HD void frame_add(basin_team team, basin_frame *frame, const real *vector,
   const mask fresh = m_and(r_lt(r_set(FRAME_NEW * FRAME_NEW) * all2, rest2),
                            r_lt(frame->used + half, r_set((double)width)));
   const real length = r_select(fresh, r_sqrt(rest2), r_set(1.0));
-  for (int64_t s = 0; s < possible; s++) {
+  for (int64_t s = 0; s < possible && !team_stopped(team); s++) {
     const mask here = m_and(fresh, r_lt(r_abs(frame->used - r_set((double)s)), half));
     real *axis = frame->axis + s * d;
     BASIN_TEAM_FOR(team, j, d) axis[j] = r_select(here, rest[j] / length, axis[j]);
   }
   team_sync(team);
-  for (int64_t s = 0; s < width; s++) {
+  for (int64_t s = 0; s < width && !team_stopped(team); s++) {
     const real along = s < possible ? team_dot(team, frame->axis + s * d, vector, d, frame->column)
                                     : zero;
     if (team.rank == 0) coordinate[s] = along;

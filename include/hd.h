@@ -176,6 +176,8 @@ BASIN_HD real r_min(real a, real b) { return r_select(r_lt(a, b), a, b); }
 typedef struct basin_team {
   int rank, size;   /* of this thread; of the team: a power of two, at most 32 */
   unsigned threads; /* the team's threads in their warp, a bit each: neighbours */
+  const int *
+      stop; /* not NULL: where it points to becomes 1 when nobody wants the result any more, and stays so */
 } basin_team;
 
 #define BASIN_TEAM_FOR(team, i, n) for (int i = (team).rank; i < (int)(n); i += (team).size)
@@ -191,13 +193,25 @@ typedef struct basin_team {
 #endif
 
 /* the team of one: on a CPU, and of the calling thread of a block of one dimension */
-static const basin_team basin_alone = {0, 1, 1};
+static const basin_team basin_alone = {0, 1, 1, NULL};
 BASIN_HD basin_team team_alone(void) {
-  basin_team team = {0, 1, 1};
+  basin_team team = {0, 1, 1, NULL};
 #if BASIN_ON_DEVICE
   team.threads = 1u << threadIdx.x % 32;
 #endif
   return team;
+}
+
+/* Whether to break off, with anything for a result: whoever called looks at the same number afterwards and throws that
+   away. Loops of which a turn is long ask at each turn, and so do the loops around them. On a device nothing is broken
+   off: threads that wait for each other in a loop would have to agree. */
+BASIN_HD int team_stopped(basin_team team) {
+#if BASIN_ON_DEVICE
+  (void)team;
+  return 0;
+#else
+  return team.stop && __atomic_load_n(team.stop, __ATOMIC_RELAXED);
+#endif
 }
 
 /* The sum of the columns x[0 .. columns), a power of two, by halving (32 to 16, ...), so that it does not depend on

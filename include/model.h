@@ -47,7 +47,7 @@
  *     void name_vectors(cell, data, trial, state, out)   full vectors from the state, one after another
  *
  *   functions of host and device, BASIN_HD, branch-free up to per-lane selects
- *     void name_start(cell, data, trial, state *)        the random initialisation
+ *     void name_start(cell, data, team, trial, state *)  the random initialisation; `team`: a thread alone
  *     void name_step(cell, rates, state *)               one step of gradient descent
  *     void name_decide(cell, state, outcome[])           early rule: masks of proved outcomes, and diverged
  *     void name_reached(cell, state, outcome[])          tolerance rule: masks of outcomes reached, and diverged
@@ -75,7 +75,9 @@
  *     name_KIND_reached(cell, data, team, work, state, outcome[])   where stop.tolerance is 0: diverged alone
  *     name_KIND_observe(cell, data, team, work, state, out[])
  *
- * An idle lane is stepped on with all rates 0. There is no early rule for dynamics in arrays.
+ * An idle lane is stepped on with all rates 0. There is no early rule for dynamics in arrays. Functions that are given a
+ * team may end early, with anything, once team_stopped(team): long loops ask, so that a run can be interrupted within
+ * two seconds.
  *
  * A fixed data set has inputs, each of them `rows` rows z of `width` normals and a label. All that a student sees of
  * a row is u = z'f, with a filter f that follows from its state, and the gradient by f is a sum of rows, each with a

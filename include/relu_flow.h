@@ -221,6 +221,7 @@ BASIN_HD void relu_flow_step(const relu_cell *cell, basin_team team, real eta, r
   real least = r_set(FLOW_LEAST) * eta, left = eta;
   team_sync(team);
   for (int tries = 1; m_any(r_lt(zero, left)) && tries <= FLOW_TRIES_MAX; tries++) {
+    if (team_stopped(team)) break;
     relu_flow_substep(cell, team, eta, &least, &left, work, x);
     if (tries % FLOW_TRIES == 0) least = r_min(least + least, most);
   }

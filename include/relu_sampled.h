@@ -121,7 +121,7 @@ BASIN_HD void relu_sample(const relu_cell *cell, basin_team team, bits trial, bi
   team_sync(team);
   BASIN_TEAM_FOR(team, e, n * width) g[e] = zero;
   BASIN_TEAM_FOR(team, e, pairs ? n * n : 0) q[e] = zero;
-  for (int64_t number = 0; number < cell->inputs; number++) {
+  for (int64_t number = 0; number < cell->inputs && !team_stopped(team); number++) {
     relu_draw_input(cell, team, trial, step, number, s, x, work);
     const real r = relu_residual(cell, s, x, work), r2 = r * r;
     int64_t lo, hi = 1;
@@ -144,7 +144,7 @@ BASIN_HD void relu_sample(const relu_cell *cell, basin_team team, bits trial, bi
 BASIN_HD void relu_factor(const relu_cell *cell, basin_team team, real *q) {
   const int64_t n = cell->n;
   const real zero = r_set(0.0), one = r_set(1.0);
-  for (int64_t j = 0; j < n; j++) {
+  for (int64_t j = 0; j < n && !team_stopped(team); j++) {
     const real diagonal = q[j * n + j];
     real pivot = diagonal;
     for (int64_t k = 0; k < j; k++) pivot = r_fnma(q[j * n + k], q[j * n + k], pivot);
@@ -189,7 +189,7 @@ BASIN_HD void relu_bartlett(const relu_cell *cell, basin_team team, bits trial, 
    onto its axis, and the rows below with it */
 BASIN_HD void relu_triangulate(basin_team team, int64_t n, int64_t columns, real *row) {
   const real zero = r_set(0.0), one = r_set(1.0);
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = 0; i < n && !team_stopped(team); i++) {
     real *u = row + i * columns, norm2 = zero;
     for (int64_t k = i; k < columns; k++) norm2 = r_fma(u[k], u[k], norm2);
     const real length = r_copysign(r_sqrt(norm2), u[i]), head = u[i] + length;
@@ -223,6 +223,7 @@ BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, b
   relu_bartlett(cell, team, trial, step, work + s->t);
   BASIN_TEAM_FOR(team, e, n * columns) {
     const int64_t i = e / columns, k = e % columns;
+    if (team_stopped(team)) break;
     real sum = r_set(0.0);
     for (int64_t j = k - n; k >= n && j <= i; j++)
       sum = r_fma(q[i * n + j], t[j * axes + k - n], sum);

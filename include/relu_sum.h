@@ -159,6 +159,7 @@ BASIN_HD void relu_measure(const relu_cell *cell, basin_team team, const real *x
                            real *work) {
   const int64_t n = cell->n, m = cell->m, width = cell->width;
   BASIN_TEAM_FOR(team, i, n) {
+    if (team_stopped(team)) break;
     work[cell->to_mass + i] = relu_unit(w + i * width, width, work + cell->to_unit + i * width);
     work[cell->to_turn + i * (m + n) + m + i] = r_set(0.0);
     work[cell->to_lift + i * (m + n) + m + i] = r_set(0.0);
@@ -181,6 +182,7 @@ BASIN_HD void relu_interact(const relu_cell *cell, basin_team team, const real *
   int64_t lo, hi = m;
   BASIN_TEAM_FOR(team, p, pairs) {
     real theta, sine;
+    if (team_stopped(team)) break;
     relu_pair(first + p, &lo, &hi);
     const int64_t b = hi - m, a = lo - m;
     const real *other = a < 0 ? x + cell->at_unit_v + lo * width : unit + a * width;
@@ -209,7 +211,7 @@ BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *x
     work[cell->to_pull + i] = pull;
   }
   team_sync(team);
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = 0; i < n && !team_stopped(team); i++) {
     const real *turn = work + cell->to_turn + i * all;
     BASIN_TEAM_FOR(team, k, width) {
       real sum = work[cell->to_pull + i] * unit[i * width + k];
@@ -318,6 +320,7 @@ BASIN_HD real relu_theta_max(const relu_cell *cell, basin_team team, const real 
   real *pull = work + cell->to_pull, largest = r_set(0.0);
   BASIN_TEAM_FOR(team, i, cell->n) {
     real nearest = r_set(BASIN_PI), theta, sine;
+    if (team_stopped(team)) break;
     for (int64_t l = 0; l < cell->m; l++) {
       relu_angle(x + cell->at_unit_v + l * width, work + cell->to_unit + i * width, width, &theta,
                  &sine);
@@ -347,6 +350,7 @@ BASIN_HD void relu_across(const relu_cell *cell, basin_team team, const real *x,
   team_sync(team);
   BASIN_TEAM_FOR(team, p, pairs) {
     real distance2 = r_set(0.0);
+    if (team_stopped(team)) break;
     relu_pair(p, &lo, &hi);
     for (int64_t k = 0; k < width; k++) {
       const real difference = z[lo * width + k] - z[hi * width + k];
@@ -358,6 +362,7 @@ BASIN_HD void relu_across(const relu_cell *cell, basin_team team, const real *x,
   hi = 1;
   BASIN_TEAM_FOR(team, p, pairs) {
     real sine;
+    if (team_stopped(team)) break;
     relu_pair(p, &lo, &hi);
     relu_angle(unit + lo * width, unit + hi * width, width, &term[p], &sine);
   }
@@ -400,6 +405,7 @@ BASIN_HD void relu_row(const relu_cell *cell, const double *data, basin_team tea
   const int64_t d = cell->d;
   BASIN_TEAM_FOR(team, block, (d + 1) / 2) {
     real z0, z1;
+    if (team_stopped(team)) break;
     draw_pair(source, data, trial, row, block, &z0, &z1);
     to[2 * block] = z0;
     if (2 * block + 1 < d) to[2 * block + 1] = z1;
@@ -415,7 +421,7 @@ BASIN_HD void relu_place(const relu_cell *cell, const double *data, basin_team t
                          real *work, real *teacher, real *student, basin_frame *frame) {
   real *column = work + cell->to_column, *row = work + cell->to_row;
   frame_open(team, cell->d, cell->spanned ? cell->width : 0, work + cell->to_axis, column, frame);
-  for (int64_t a = 0; a < cell->m + cell->n; a++) {
+  for (int64_t a = 0; a < cell->m + cell->n && !team_stopped(team); a++) {
     const int64_t i = a - cell->m;
     real *to = i < 0 ? teacher + a * cell->width : student + i * cell->width;
     relu_row(cell, data, team, i < 0 ? &cell->teacher : &cell->student, trial, i < 0 ? a : i,
@@ -444,6 +450,7 @@ BASIN_HD void relu_start(const relu_cell *cell, const double *data, basin_team t
   team_sync(team);
   BASIN_TEAM_FOR(team, p, pairs) {
     real theta, sine;
+    if (team_stopped(team)) break;
     relu_pair(p, &lo, &hi);
     relu_angle(unit + lo * width, unit + hi * width, width, &theta, &sine);
     term[p] = relu_gap(theta) * (mass[lo] * mass[hi]);

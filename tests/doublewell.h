@@ -98,10 +98,10 @@ static inline void doublewell_stage_prepare(const doublewell_cell *cell, const d
 
 /* ---- host and device ---- */
 
-BASIN_HD void doublewell_start(const doublewell_cell *cell, const double *data, bits trial,
-                               doublewell_state *s) {
+BASIN_HD void doublewell_start(const doublewell_cell *cell, const double *data, basin_team team,
+                               bits trial, doublewell_state *s) {
   real z = r_set(cell->given), unused;
-  (void)data;
+  (void)data, (void)team;
   if (cell->source != BASIN_GIVEN)
     basin_normals(cell->key, BASIN_STREAM_DIRECTION, trial, 0, 0, &z, &unused);
   if (cell->source == BASIN_NORMAL) z = r_set(cell->scale) * z;

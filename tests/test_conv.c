@@ -116,7 +116,7 @@ static void prepare(problem *x, int weight_norm, conv_cell *cell, conv_rates *ra
 static void start(const conv_cell *cell, const double *data, uint64_t trial, int weight_norm,
                   conv_state *s) {
   conv_start_a(cell, data, trial, s);
-  conv_start_v(cell, data, trial, s, weight_norm);
+  conv_start_v(cell, data, basin_alone, trial, s, weight_norm);
 }
 
 /* the full vectors of the state */
