@@ -6,8 +6,10 @@
 #include "test.h"
 #include "backend_cpu.h"
 #include "part.h"
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char experiment_text[] =
@@ -224,6 +226,57 @@ static void paused_and_resumed(void **unused) {
   }
 }
 
+/* tells a run to give up after so many microseconds */
+typedef struct impatience {
+  basin_watch *watch;
+  int64_t microseconds;
+} impatience;
+
+static void *lose_patience(void *argument) {
+  const impatience *i = argument;
+  const struct timespec wait = {i->microseconds / 1000000, i->microseconds % 1000000 * 1000};
+  nanosleep(&wait, NULL);
+  basin_watch_stop(i->watch);
+  return NULL;
+}
+
+/* A part that is broken off at any moment, in the midst of steps and starts, and gone on with: the same bits. A run that
+   was told so before it came does nothing. */
+static void broken_off(void **unused) {
+  static const char *const steps[] = {"stop.max_steps=60", "record.trials=250", "trials=250"};
+  (void)unused;
+  for (int which = 0; which < 2; which++) {
+    basin_experiment *e = experiment_of(which ? neuron_text : experiment_text, steps, 3);
+    for (int64_t cell = 0; cell < e->cells; cell++) {
+      int index[64], isa = basin_cpu_isa(NULL);
+      basin_job job;
+      basin_error error;
+      basin_part whole, part;
+      impatience i = {.microseconds = 20};
+      run_part(e, isa, cell, 50, 200, index, &whole);
+      basin_part_job(e, cell, 50, 200, index, index + e->finals, &job);
+      basin_lane_runner *run_it = job.model->lane_run[job.setting->gradient.dynamics][isa];
+      assert_ok(basin_part_allocate(&job, &part, &error), error);
+      basin_watch watch = {.stop = 1, .give_up = 1};
+      assert_int_equal(run_it(&job, &part, &watch), BASIN_INTERRUPTED);
+      assert_true(part.flights == 0 && watch.trials == 0);
+      for (basin_status status = BASIN_INTERRUPTED; status; i.microseconds += 10) {
+        pthread_t thread;
+        watch = (basin_watch){0};
+        i.watch = &watch;
+        assert_int_equal(pthread_create(&thread, NULL, lose_patience, &i), 0);
+        status = run_it(&job, &part, &watch);
+        pthread_join(thread, NULL);
+        assert_true(status == BASIN_OK || status == BASIN_INTERRUPTED);
+      }
+      assert_same_part(e, cell, &whole, &part);
+      basin_part_free(&whole);
+      basin_part_free(&part);
+    }
+    basin_experiment_free(e);
+  }
+}
+
 /* the part's saved half, where there is one */
 static void saved_path(const char *output, char path[256]) {
   snprintf(path, 256, "%s.parts/c000000-t0000000000000-n40.part.saved", output);
@@ -404,10 +457,10 @@ static void summary_of_steps(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(same_bits),          cmocka_unit_test(replay_alone),
-      cmocka_unit_test(paused_and_resumed), cmocka_unit_test(killed_after_a_save),
-      cmocka_unit_test(outputs_filled),     cmocka_unit_test(until_rounds),
-      cmocka_unit_test(summary_of_steps),
+      cmocka_unit_test(same_bits),           cmocka_unit_test(replay_alone),
+      cmocka_unit_test(paused_and_resumed),  cmocka_unit_test(broken_off),
+      cmocka_unit_test(killed_after_a_save), cmocka_unit_test(outputs_filled),
+      cmocka_unit_test(until_rounds),        cmocka_unit_test(summary_of_steps),
   };
   return cmocka_run_group_tests_name("run", tests, make_folder, remove_folder);
 }
