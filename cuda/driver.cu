@@ -14,6 +14,8 @@
 enum {
   BATCH_LEAST = 1, /* trials; a device without memory for that is given up */
   BLOCKS_MOST = 1 << 13,
+  NUMBERS_FIRST =
+      1 << 16, /* that a slot draws in the first launch of kernel_start, at most, or one trial's */
   SHARES_MOST = 32 /* a part's share of a device's slots is at least 1 in so many */
 };
 
@@ -45,7 +47,28 @@ void tell(part_run *p, int64_t ended, int64_t steps) {
 }
 
 int64_t outstanding(const part_run *p) {
-  return p->live + (p->queued > p->taken ? p->queued - p->taken : 0);
+  return p->undrawn + p->live + (p->queued > p->taken ? p->queued - p->taken : 0);
+}
+
+/* Starts, some at a time, for each may take long; the rest is not drawn where the run is to stop. A pause to save does
+   not matter here: what is drawn and has taken no step is not saved. */
+basin_status draw_starts(part_run *p) {
+  lane_batch *b = &p->b;
+  const int64_t numbers = p->model->data_size(p->job->setting) + 1;
+  int64_t some = b->slots * (1 + NUMBERS_FIRST / numbers);
+  for (b->drawn = 0; b->drawn < b->count; b->drawn = b->to_draw) {
+    if (b->drawn && __atomic_load_n(&p->watch->stop, __ATOMIC_RELAXED)) break;
+    b->to_draw = some < b->count - b->drawn ? b->drawn + (int)some : b->count;
+    const double begun = seconds_now();
+    TRY(p, "kernel_start", p->model->start(b, p->constants, p->w->stream));
+    const basin_status status = read_counters(p, "kernel_start");
+    if (status) return status;
+    if (seconds_now() - begun < LAUNCH_SECONDS_LEAST && some < b->count) some *= 2;
+    p->queued = p->w->counters->lane.queued;
+  }
+  for (int t = b->drawn; t < b->count; t++) p->undrawn += p->part->outcome[p->first + t] == -1;
+  p->left = outstanding(p);
+  return BASIN_OK;
 }
 
 /* the batch's arrays onto the device, its starts drawn, its queue filled */
@@ -53,6 +76,7 @@ basin_worker_status start_batch(part_run *p) {
   lane_counters *counters = &p->w->counters->lane;
   basin_part *part = p->part;
   p->queued = p->live = p->taken = 0;
+  p->undrawn = 0;
   for (int64_t f = 0; f < part->flights; f++) part->outcome[part->flight[f].trial] = UNDER_WAY;
   p->fresh = 1;
   p->todo = 0;
@@ -69,11 +93,8 @@ basin_worker_status start_batch(part_run *p) {
   counters->queued = p->queued;
   status = batch_upload(p, p->b.counters, counters, sizeof *counters);
   if (status) return status;
-  TRY(p, "kernel_start", p->model->start(&p->b, p->constants, p->w->stream));
-  status = read_counters(p, "kernel_start");
+  status = draw_starts(p);
   if (status) return status;
-  p->queued = counters->queued;
-  p->left = outstanding(p);
   tell(p, p->todo - p->left, 0);
   return BASIN_WORKER_OK;
 }
@@ -93,8 +114,14 @@ int share(const part_run *p, int busy) {
    take. */
 void adapt(const part_run *p, double seconds) {
   basin_cuda_worker *w = p->w;
-  if (seconds < LAUNCH_SECONDS_LEAST && p->live && w->blocks < BLOCKS_MOST) w->blocks *= 2;
-  if (seconds > LAUNCH_SECONDS_MOST && w->blocks > p->model->blocks_least) w->blocks /= 2;
+  if (seconds < LAUNCH_SECONDS_LEAST && p->live) {
+    if (w->block_steps < BASIN_DECIDE_EVERY) w->block_steps *= 2;
+    else if (w->blocks < BLOCKS_MOST) w->blocks *= 2;
+  }
+  if (seconds > LAUNCH_SECONDS_MOST) {
+    if (w->blocks > p->model->blocks_least) w->blocks /= 2;
+    else if (p->b.shape.reals && w->block_steps > 1) w->block_steps /= 2;
+  }
 }
 
 /* one launch of kernel_run: p->live and p->queued say what is left behind it */
@@ -108,6 +135,7 @@ basin_worker_status launch(part_run *p) {
   l.live_in = (const int *)w->buffer[BUFFER_LIVE_IN].at;
   l.live_out = (int *)w->buffer[BUFFER_LIVE_OUT].at;
   l.blocks = w->blocks;
+  l.block_steps = w->block_steps;
 
   /* idle slots cost nothing while the device has room for them */
   l.quorum = (int64_t)busy * l.slots > p->resident && of_warp > 1 ? of_warp / 2 : 1;
@@ -163,7 +191,7 @@ basin_worker_status run_batch(part_run *p, int *paused) {
   if (!status) status = start_batch(p);
   while (!status && outstanding(p) && !*paused) {
     status = launch(p);
-    *paused = asked_to_pause(p);
+    *paused = asked_to_pause(p) || p->undrawn;
   }
   if (!status && p->todo) status = fetch_batch(p);
   return status;
@@ -191,6 +219,7 @@ void begin_learning(part_run *p) {
   const int64_t cell = p->b.shape.reals ? p->job->cell : -1;
   if (p->w->blocks && p->w->blocks_cell == cell) return;
   p->w->blocks = p->model->blocks_first;
+  p->w->block_steps = p->b.shape.reals ? 1 : BASIN_DECIDE_EVERY;
   p->w->blocks_cell = cell;
 }
 
@@ -211,7 +240,7 @@ basin_worker_status run_batches(part_run *p) {
     const basin_worker_status status = run_fitting(p, &paused);
     if (status) return status;
     const int last = p->first + p->b.count == p->part->count && !outstanding(p);
-    if (asked_to_pause(p) && !last && p->todo) return batch_hand_back(p);
+    if ((asked_to_pause(p) || p->undrawn) && !last && p->todo) return batch_hand_back(p);
   }
   return BASIN_WORKER_OK;
 }

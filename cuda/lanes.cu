@@ -36,7 +36,8 @@ struct slot {
   enum {
     STATES = sizeof(model_state) / sizeof(double),
     /* blocks that a multiprocessor shall hold: 96 registers a thread, 5 warps a scheduler */
-    RESIDENT = 5
+    RESIDENT = 5,
+    WHOLE_BLOCKS = 1
   };
   model_state x;
   model_rates rates;
@@ -99,8 +100,10 @@ cudaError_t shape(const basin_setting *, lane_shape *out) {
 
 cudaError_t start(const lane_batch *batch, const void *given, cudaStream_t stream) {
   return ((const constants *)given)->tolerance_rule
-             ? for_each(kernel_start<slot, TOLERANCE_RULE>, batch->count, batch, given, stream)
-             : for_each(kernel_start<slot, EARLY_RULE>, batch->count, batch, given, stream);
+             ? for_each(kernel_start<slot, TOLERANCE_RULE>, batch->to_draw - batch->drawn, batch,
+                        given, stream)
+             : for_each(kernel_start<slot, EARLY_RULE>, batch->to_draw - batch->drawn, batch, given,
+                        stream);
 }
 
 cudaError_t run(const lane_batch *batch, const lane_launch *launch, const void *given,

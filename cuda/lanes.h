@@ -8,8 +8,8 @@
  * thread, with the state in registers (lanes.cu), or a team of threads, with the state in an array (teams.cu).
  *
  *   kernel_start   draws every trial that has not begun, ends those that end at step 0, queues the others
- *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps; a slot whose trial ends takes the
- *                  next one from the queue
+ *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps, or of fewer where the state is an array;
+ *                  a slot whose trial ends takes the next one from the queue
  *   kernel_finish  the observables of every trial that has ended
  *   kernel_record  the observables of every recorded state
  *
@@ -76,8 +76,9 @@ struct lane_batch {
   lane_counters *counters;
 
   lane_shape shape;
-  double *memory; /* [slots][shape.reals], or NULL where none is needed */
-  int slots;      /* of a launch, at most; a multiple of those of a block */
+  double *memory;     /* [slots][shape.reals], or NULL where none is needed */
+  int slots;          /* of a launch, at most; a multiple of those of a block */
+  int drawn, to_draw; /* kernel_start draws the trials from the first to before the second */
 };
 
 /* One launch of kernel_run. */
@@ -87,6 +88,7 @@ struct lane_launch {
   const int *live_in; /* [live] the trials under way: one each for the first slots */
   int *live_out;      /* [slots] those under way at the end of the launch */
   int blocks;         /* of steps, for every slot */
+  int block_steps;    /* a power of two; BASIN_DECIDE_EVERY where the state is in registers */
   int quorum;         /* a warp gives up its trials where fewer of its slots have one */
 };
 

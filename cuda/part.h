@@ -26,6 +26,7 @@ struct part_run {
   int fresh;       /* no trial of it has begun */
   int64_t todo;    /* trials of it that had not ended when it came */
   int64_t left;    /* those that have not ended yet, as far as is known */
+  int64_t undrawn; /* trials whose start has not been drawn, for the run is to stop */
   int queued;      /* end of the queue; 0 once all were taken */
   int live, taken; /* after the latest launch */
   int fetching;    /* whether its outputs are on their way into the part */

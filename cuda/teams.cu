@@ -50,6 +50,7 @@ template <bool SHARED> struct slot {
 #else
   enum { RESIDENT = SHARED ? 4 : 3 };
 #endif
+  enum { WHOLE_BLOCKS = 0 };
   basin_team team;
   real *x, *work;
 
@@ -57,6 +58,7 @@ template <bool SHARED> struct slot {
     CUDASIM_DYNAMIC_SHARED(real, shared);
     const int size = b.shape.team, lane = (int)threadIdx.x % LANE_WARP;
     team.size = size;
+    team.stop = NULL;
     team.rank = lane & (size - 1);
     team.threads = (0xffffffffu >> (LANE_WARP - size)) << (lane - team.rank);
     x = SHARED ? shared + (int)threadIdx.x / size * b.shape.reals
@@ -158,9 +160,9 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
 }
 
 cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
-  return b->shape.shared
-             ? for_each(kernel_start<in_shared, EITHER_RULE>, b->count, b, given, stream)
-             : for_each(kernel_start<in_global, EITHER_RULE>, b->count, b, given, stream);
+  const int n = b->to_draw - b->drawn;
+  return b->shape.shared ? for_each(kernel_start<in_shared, EITHER_RULE>, n, b, given, stream)
+                         : for_each(kernel_start<in_global, EITHER_RULE>, n, b, given, stream);
 }
 
 cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,

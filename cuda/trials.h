@@ -10,6 +10,7 @@
  *   a class Slot     one for each way in which slots hold trials:
  *     Slot(b, c)                    the slot of this thread
  *     number(), slots()             its number in the grid; how many there are
+ *     WHOLE_BLOCKS                  whether all blocks have BASIN_DECIDE_EVERY steps, a constant
  *     leader()                      whether this thread speaks for its slot
  *     before()                      the threads of the warp before those of the slot, a bit each
  *     set_stage(c, stage)           the stage of the next steps
@@ -164,13 +165,13 @@ __device__ void take_up(const lane_batch &b, const constants &c, int trial, tria
   events<RULE>(b, c, l, s);
 }
 
-/* one block: the steps up to the next multiple of BASIN_DECIDE_EVERY, with what falls due on the way */
+/* one block: the steps up to the next multiple of `steps`, with what falls due on the way */
 template <int RULE, class Slot>
-__device__ void block(const lane_batch &b, const constants &c, trial_clock &l, Slot &s) {
+__device__ void block(const lane_batch &b, const constants &c, int steps, trial_clock &l, Slot &s) {
   int outcome = BASIN_UNRESOLVED;
   do {
     const int64_t until = l.event - l.step;
-    const int left = BASIN_DECIDE_EVERY - (int)(l.step % BASIN_DECIDE_EVERY);
+    const int left = steps - (int)(l.step & (steps - 1));
     const int n = until < left ? (int)until : left;
     int i = 0;
 #pragma unroll 1
@@ -186,7 +187,7 @@ __device__ void block(const lane_batch &b, const constants &c, trial_clock &l, S
       finish(b, l.trial, outcome, l.step, s);
       l.trial = -1;
     }
-  } while (l.trial >= 0 && l.step % BASIN_DECIDE_EVERY != 0);
+  } while (l.trial >= 0 && (l.step & (steps - 1)) != 0);
 }
 
 /* ---- kernels ---- */
@@ -195,7 +196,7 @@ template <class Slot, int RULE>
 __global__ void __launch_bounds__(LANE_BLOCK, 1)
     kernel_start(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
   Slot s(b, c);
-  for (int trial = s.number(); trial < b.count; trial += s.slots()) {
+  for (int trial = b.drawn + s.number(); trial < b.to_draw; trial += s.slots()) {
     if (b.outcome[trial] != -1) continue;
     s.start(b, c, trial);
     const int outcome = ask<RULE>(b, c, s);
@@ -241,7 +242,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT)
     if (!more && !running) break;
     if (l.trial >= 0) {
       const int64_t before = l.step;
-      block<RULE>(b, c, l, s);
+      block<RULE>(b, c, Slot::WHOLE_BLOCKS ? (int)BASIN_DECIDE_EVERY : launch.block_steps, l, s);
       steps += (int)(l.step - before);
     }
   }

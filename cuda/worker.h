@@ -51,8 +51,9 @@ struct basin_cuda_worker {
   cudaEvent_t done;          /* for worker_wait */
   worker_counters *counters; /* page-locked, where kernels' counts are read */
   worker_buffer buffer[BUFFERS];
-  int batch_most;      /* trials of a batch; halved where device memory does not suffice */
-  int blocks;          /* of a launch, so that it takes a fraction of a second; 0 at first */
+  int batch_most;  /* trials of a batch; halved where device memory does not suffice */
+  int blocks;      /* of a launch, so that it takes a fraction of a second; 0 at first */
+  int block_steps; /* likewise: where even one block is too long, fewer than BASIN_DECIDE_EVERY */
   int64_t blocks_cell; /* the cell that this was learnt from; -1: any of lanes */
   fixed_worker *fixed; /* NULL until a part with a fixed data set has come */
   int64_t planned;     /* bytes of all buffers, as far as buffer_plan was asked */
