@@ -128,6 +128,7 @@ static inline uint64_t basin_layout(void) {
       O(basin_part, flight_state),
       S(basin_watch),
       O(basin_watch, stop),
+      O(basin_watch, give_up),
       O(basin_watch, pauses),
       O(basin_watch, trials),
       O(basin_watch, trial_steps),
