@@ -7,6 +7,7 @@
 #include "halving.h"
 #include "measure.h"
 #include "run.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,21 +37,73 @@ static basin_status write_trial(const basin_runner *r, const basin_extent *exten
       error);
 }
 
+/* Tells a watch what the caller wishes, beside a trial that runs on the caller's thread. */
+typedef struct sentry {
+  const volatile int *wish;
+  basin_watch *watch;
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t done;
+  int posted, dismissed;
+} sentry;
+
+static void *stand(void *argument) {
+  sentry *s = argument;
+  pthread_mutex_lock(&s->lock);
+  while (!s->dismissed) {
+    struct timespec wake;
+    clock_gettime(CLOCK_REALTIME, &wake);
+    wake.tv_nsec += 50000000;
+    wake.tv_sec += wake.tv_nsec / 1000000000;
+    wake.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&s->done, &s->lock, &wake);
+    if (*s->wish) basin_watch_stop(s->watch);
+  }
+  pthread_mutex_unlock(&s->lock);
+  return NULL;
+}
+
+static basin_status post(sentry *s, basin_error *error) {
+  if (!s->wish) return BASIN_OK;
+  if (pthread_create(&s->thread, NULL, stand, s))
+    return basin_fail(error, BASIN_FAILED, "no thread can be started");
+  s->posted = 1;
+  return BASIN_OK;
+}
+
+static void dismiss(sentry *s) {
+  if (!s->posted) return;
+  pthread_mutex_lock(&s->lock);
+  s->dismissed = 1;
+  pthread_cond_signal(&s->done);
+  pthread_mutex_unlock(&s->lock);
+  pthread_join(s->thread, NULL);
+}
+
 /* the trial, into a part of its own */
 static basin_status run_alone(basin_runner *r, const basin_job *job, basin_part *part,
                               basin_error *error) {
+  sentry s = {.wish = r->options->stop,
+              .watch = &r->watch,
+              .lock = PTHREAD_MUTEX_INITIALIZER,
+              .done = PTHREAD_COND_INITIALIZER};
   basin_status status = basin_part_allocate(job, part, error);
+  if (!status) status = post(&s, error);
   if (status) return status;
   switch (basin_run_part(&r->backend, 0, job, part, &r->watch, error)) {
   case BASIN_WORKER_OK:
+    status = basin_measure_part(r->experiment, basin_cpu_isa(r->options->isa), job, part, &r->watch,
+                                error);
     break;
   case BASIN_WORKER_PAUSED:
-    return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
+    status = BASIN_INTERRUPTED;
+    break;
   default:
-    return BASIN_FAILED;
+    status = BASIN_FAILED;
   }
-  status = basin_measure_part(r->experiment, basin_cpu_isa(r->options->isa), job, part, &r->watch,
-                              error);
+  dismiss(&s);
+  if (status == BASIN_INTERRUPTED)
+    basin_fail(error, status, "interrupted; a single trial is not kept until it has ended");
   r->progress.seconds = basin_runner_seconds(r);
   return status;
 }

@@ -123,8 +123,7 @@ static void run_in_turns(const basin_experiment *e, int64_t cell, int64_t first,
     if (run_on(*pauses % 3 != 2, &job, &part, &watch, &error) != BASIN_WORKER_PAUSED) break;
     ++*pauses;
     *flights += (int)part.flights;
-    for (int64_t f = 0; f < part.flights; f++)
-      assert_true(part.flight[f].step > 0);
+    for (int64_t f = 0; f < part.flights; f++) assert_true(part.flight[f].step > 0);
     if (e->recorded == 0 || *pauses % 8 != 1) continue; /* syncing takes its time */
     assert_ok(basin_part_save(folder, e->identity, cell, &job, &part, &error), error);
     assert_ok(basin_part_allocate(&job, &saved, &error), error);
