@@ -7,6 +7,7 @@ CC     := gcc
 OPT    := -O3
 EXTRA  :=
 PREFIX := /usr/local
+SOVERSION := 0
 
 # the CUDA compiler, empty for none, and the architectures of the module; the newest is kept as PTX too
 NVCC       := $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
@@ -25,9 +26,9 @@ WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
 # the libraries' headers are -isystem: their warnings are not ours to mend
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
             $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
-# contraction off: the same bits with and without FMA units (include/hd.h)
-CFLAGS   := -std=c17 $(OPT) -g -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
-# OpenBLAS is opened when it is first needed (host/blas.c): of it the header alone
+# contraction off: the same bits with and without FMA units (include/numeric/real.h)
+CFLAGS   := -std=c17 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
+# OpenBLAS is opened when it is first needed (host/engine/blas.c): of it the header alone
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -ldl -lm -lpthread
 
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
@@ -40,30 +41,46 @@ CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
 
 comma := ,
 MODELS := $(sort $(basename $(notdir $(wildcard include/models/*.h))))
-DYNAMICS := population flow direct projected mixed
 ISAS   := generic $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
-CPPFLAGS += $(if $(filter avx512,$(ISAS)),-DBASIN_X86=1)
+CPPFLAGS += $(foreach isa,$(ISAS),-DBASIN_HAS_$(isa)=1)
 FLAGS_generic := -DBASIN_SIMD=0
 FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
 FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
-HOST    := $(filter-out host/main.c host/lanes.c host/fixed.c host/sample.c host/model_entry.c,$(wildcard host/*.c))
-LANES   := $(foreach isa,$(ISAS),$(foreach dynamics,$(DYNAMICS),$(MODELS:%=$(BUILD)/lanes_%_$(isa)_$(dynamics).o)))
-SAMPLE  := $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/sample_%_$(isa).o))
-FIXED   := $(foreach isa,$(ISAS),$(MODELS:%=$(BUILD)/fixed_%_$(isa).o))
-PER_MODEL := $(MODELS:%=$(BUILD)/model_%.o) $(LANES) $(SAMPLE) $(FIXED)
-OBJECTS := $(HOST:host/%.c=$(BUILD)/%.o) $(PER_MODEL)
-TESTS   := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
-FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz_*.c))
-SOURCES := $(wildcard host/*.[ch] include/*.h include/models/*.h cuda/*.cu cuda/*.h tests/*.[ch] bench/*.[ch])
-CU      := $(filter-out cuda/lanes.cu cuda/teams.cu cuda/fixed.cu,$(wildcard cuda/*.cu))
+# The one list of dynamics: what the headers of the models say (MODEL_DYNAMICS), as words model:kind; `input` stands for
+# the single inputs of estimates. Everything that must know of it, here, in the module, in tests and tools, expands
+# this list or build/models.inc, which is made of it.
+hash := \#
+kinds_of = $(shell printf '%s\n' '$(hash)include "models/$(1).h"' '$(hash)define X(kind) is_a_kind_$(hash)$(hash)kind' \
+  'MODEL_DYNAMICS(X)' '$(hash)ifdef MODEL_INPUT' 'is_a_kind_input' '$(hash)endif' | $(CC) -E -P -Iinclude -x c - 2>/dev/null | \
+  grep -o 'is_a_kind_[a-zA-Z0-9_]*' | sed 's/is_a_kind_/$(1):/')
+PAIRS := $(foreach model,$(MODELS),$(call kinds_of,$(model)))
+model_of = $(firstword $(subst :, ,$(1)))
+kind_of  = $(lastword $(subst :, ,$(1)))
 
-.PHONY: all check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-fixed bench-neuron bench-sampled setup info man install clean help FORCE
+# what runs a kind: matrix products, sums over single inputs, or else lanes
+engine_of = $(if $(filter dataset,$(1)),dataset,$(if $(filter input,$(1)),input_sums,lanes))
+
+HOST    := $(filter-out host/cli/% host/model/entry.c host/engine/lanes.c host/engine/dataset.c \
+             host/engine/input_sums.c,$(wildcard host/*/*.c))
+CLI     := $(wildcard host/cli/*.c)
+OF_MODELS := $(MODELS:%=$(BUILD)/models/%/entry.o) \
+  $(foreach pair,$(PAIRS),$(ISAS:%=$(BUILD)/models/$(call model_of,$(pair))/$(call kind_of,$(pair))_%.o))
+OBJECTS := $(HOST:%.c=$(BUILD)/%.o) $(OF_MODELS)
+TESTS   := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cuda/*.cu cuda/*.h cuda/*/*.cu cuda/*/*.h \
+             tests/*/*.[ch] bench/*.[ch])
+CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
+
+.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-fixed bench-neuron bench-sampled setup info man install clean help list FORCE
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/basin module ## build the program, build/basin, and the CUDA module where there is nvcc
+all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
 
-$(BUILD)/basin: $(BUILD)/main.o $(BUILD)/libbasin.a
+program: $(BUILD)/basin $(BUILD)/libbasin.so
+
+$(BUILD)/basin: $(CLI:%.c=$(BUILD)/%.o) $(BUILD)/libbasin.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -71,44 +88,48 @@ $(BUILD)/libbasin.a: $(OBJECTS)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/%.o: host/%.c $(BUILD)/flags
+# of the same objects; what basin.h declares is all that it shows
+$(BUILD)/libbasin.so: $(OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libbasin.so.$(SOVERSION) -Wl,-z,defs -o $@ $^ $(LDLIBS)
+
+$(BUILD)/host/%.o: host/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/models.o: $(BUILD)/models.inc
+$(BUILD)/host/model/registry.o: $(BUILD)/models.inc
 
-# the models that there are: rebuilt when one comes or goes
-$(BUILD)/models.inc: $(BUILD)/flags
-	$(Q)printf 'BASIN_MODEL(%s)\n' $(MODELS) > $@
+# a number that changes with the seam: a module that was built from other headers is told by it
+$(BUILD)/layout_word.h: include/basin.h $(wildcard include/seam/*.h) | $(BUILD)
+	@printf '#define BASIN_LAYOUT_WORD 0x%sull\n' $$(cat $^ | sha256sum | cut -c1-16) > $@
+$(BUILD)/host/engine/cuda.o: $(BUILD)/layout_word.h
+
+# rewritten, and what expands it rebuilt, when a model or a kind of dynamics comes or goes
+$(BUILD)/models.inc: FORCE | $(BUILD)
+	@printf '%s\n' $(foreach model,$(MODELS),'BASIN_MODEL($(model))') \
+	  $(foreach pair,$(filter-out %:input,$(PAIRS)),'BASIN_PAIR($(call model_of,$(pair)), $(call kind_of,$(pair)))') > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 define model_rules
-$(BUILD)/model_$(1).o: host/model_entry.c $(BUILD)/flags
+$(BUILD)/models/$(1)/entry.o: host/model/entry.c $(BUILD)/flags
+	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)))
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
-define lane_rules
-$(BUILD)/lanes_$(1)_$(2)_$(3).o: host/lanes.c $(BUILD)/flags
+# 1 model, 2 kind, 3 instruction set
+define pair_rules
+$(BUILD)/models/$(1)/$(2)_$(3).o: host/engine/$(call engine_of,$(2)).c $(BUILD)/flags
+	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)$(comma) $(2)$(comma) $(3)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_DYNAMICS=$(3) \
-	  -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
-	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
-endef
-define fixed_rules
-$(BUILD)/fixed_$(1)_$(2).o: host/fixed.c $(BUILD)/flags
-	$$(call say,CC,$$< ($(1)$(comma) $(2)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
-	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
-endef
-define sample_rules
-$(BUILD)/sample_$(1)_$(2).o: host/sample.c $(BUILD)/flags
-	$$(call say,CC,$$< ($(1)$(comma) $(2)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) -DBASIN_ISA=$(2) -DBASIN_MODEL=$(1) \
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(3)) -DBASIN_KIND=$(2) -DBASIN_ISA=$(3) -DBASIN_MODEL=$(1) \
 	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
-$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call sample_rules,$(model),$(isa)))))
-$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(foreach dynamics,$(DYNAMICS),\
-  $(eval $(call lane_rules,$(model),$(isa),$(dynamics))))))
-$(foreach isa,$(ISAS),$(foreach model,$(MODELS),$(eval $(call fixed_rules,$(model),$(isa)))))
+$(foreach pair,$(PAIRS),$(foreach isa,$(ISAS),\
+  $(eval $(call pair_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)),$(isa)))))
+
+list: ## the models and their dynamics, as the build found them
+	@printf '%s\n' $(PAIRS)
 
 # ---- the CUDA module ----
 
@@ -119,32 +140,35 @@ module:
 	@echo '  SKIP  $(BUILD)/libbasin_cuda.so: no nvcc'
 endif
 
-# ptxas says what each kernel needs; tests/e2e_cuda.sh reads it in the .log files
-$(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags $(BUILD)/models.inc
+# ptxas says what each kernel needs; tests/e2e/cuda.sh reads it in the .log files
+$(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags $(BUILD)/models.inc $(BUILD)/layout_word.h
+	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
-	$(Q)$(NVCC) -Iinclude -I$(BUILD) $(CUFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)$(NVCC) -Iinclude -Icuda -I$(BUILD) $(CUFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
-define cuda_model_rules
-$(BUILD)/cuda/$(2)_$(1).o: cuda/$(firstword $(subst _, ,$(2))).cu $(BUILD)/cuda/flags
-	$$(call say,NVCC,$$< ($(1)$(if $(3),$(comma) $(3))))
-	$$(Q)$$(NVCC) -Iinclude -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' $(if $(3),-DBASIN_DYNAMICS=$(3)) \
+# 1 model, 2 kind, 3 source
+define cuda_rules
+$(BUILD)/cuda/models/$(1)/$(2).o: cuda/$(3).cu $(BUILD)/cuda/flags
+	@mkdir -p $$(@D)
+	$$(call say,NVCC,$$< ($(1)$(comma) $(2)))
+	$$(Q)$$(NVCC) -Iinclude -Icuda -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -DBASIN_KIND=$(2) \
 	  $$(CUFLAGS) -Xptxas -v -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
-$(foreach model,$(MODELS),$(eval $(call cuda_model_rules,$(model),lanes))$(eval $(call cuda_model_rules,$(model),fixed))\
-  $(foreach dynamics,$(DYNAMICS),$(eval $(call cuda_model_rules,$(model),teams_$(dynamics),$(dynamics)))))
-CUDA_MODELS := $(foreach model,$(MODELS),lanes_$(model) fixed_$(model) $(DYNAMICS:%=teams_%_$(model)))
+CUDA_PAIRS := $(filter-out %:input,$(PAIRS))
+$(foreach pair,$(CUDA_PAIRS),$(eval $(call cuda_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)),$(if \
+  $(filter dataset,$(call kind_of,$(pair))),dataset/dataset,lanes/lanes))))
 
-$(BUILD)/libbasin_cuda.so: $(CU:cuda/%.cu=$(BUILD)/cuda/%.o) $(CUDA_MODELS:%=$(BUILD)/cuda/%.o)
+$(BUILD)/libbasin_cuda.so: $(CU:%.cu=$(BUILD)/%.o) $(foreach pair,$(CUDA_PAIRS),$(BUILD)/cuda/models/$(subst :,/,$(pair)).o)
 	$(call say,LD,$@)
 	$(Q)$(NVCC) $(CUFLAGS) -shared -o $@ $^ -Xlinker --exclude-libs,ALL
 
 $(BUILD)/cuda/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(NVCC) $(CUFLAGS) $(MODELS)' | cmp -s - $@ || echo '$(NVCC) $(CUFLAGS) $(MODELS)' > $@
+	@echo '$(NVCC) $(CUFLAGS)' | cmp -s - $@ || echo '$(NVCC) $(CUFLAGS)' > $@
 
-# a change of compiler, flags or models rebuilds
+# a change of compiler or flags rebuilds
 $(BUILD)/flags: FORCE | $(BUILD)
-	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(MODELS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(MODELS)' > $@
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@
 FORCE:
 
 $(BUILD):
@@ -174,72 +198,102 @@ check: ## build everything and pass all tests
 	@$(MAKE) --no-print-directory check-run
 
 check-run: all
-	@tests/run_all
+	@tests/tools/run_all
 
 check-slurm: all ## the tests of campaigns under a private one-node Slurm alone
 	@.ci/setup build slurm
-	@tests/e2e_slurm.sh $(BUILD)
+	@tests/e2e/slurm.sh $(BUILD)
 
 # ---- tests ----
 
-$(BUILD)/tests:
-	mkdir -p $@
+TESTING := $(CPPFLAGS) -Itests/support -Itests
 
-# dmath.h per instruction set, for tests/test_dmath.c
+# dmath.h per instruction set, for tests/unit/test_dmath.c
 define dmath_rules
-$(BUILD)/tests/dmath_lanes_$(1).o: tests/dmath_lanes.c $(BUILD)/flags | $(BUILD)/tests
+$(BUILD)/tests/dmath_lanes_$(1).o: tests/support/dmath_lanes.c $(BUILD)/flags
+	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)))
-	$$(Q)$$(CC) $$(CPPFLAGS) -Itests $$(CFLAGS) $$(FLAGS_$(1)) -DBASIN_ISA=$(1) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(TESTING) $$(CFLAGS) $$(FLAGS_$(1)) -DBASIN_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call dmath_rules,$(isa))))
 
 $(BUILD)/tests/test_dmath $(BUILD)/tests/test_relu_sum: LDLIBS += -lquadmath
 $(BUILD)/tests/test_dmath: $(ISAS:%=$(BUILD)/tests/dmath_lanes_%.o)
-$(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
+$(BUILD)/tests/test_%: tests/unit/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
+	$(Q)$(CC) $(TESTING) $(CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
 	  $(LDLIBS) -lcmocka
 
-# the CUDA module as the simulator executes it, where the toolkit's headers are; SIM is plain, asan or tsan
+# the CUDA module from the very sources that nvcc compiles, as the simulator executes it, where the toolkit's headers
+# are; SIM is plain, asan or tsan. On the machine's own FMA instructions: contraction stays off
 SIM     := plain
-CUDASIM := $(if $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_toolkit'),$(BUILD)/tests/cudasim/libbasin_cuda.so)
-$(BUILD)/tests/cudasim/libbasin_cuda.so: tests/build_cudasim $(wildcard tests/cudasim/* cuda/* include/*.h include/models/*.h)
+SIMDIR  := $(BUILD)/tests/cudasim
+TOOLKIT := $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_toolkit' 2>/dev/null)
+CUDASIM := $(if $(TOOLKIT),$(SIMDIR)/libbasin_cuda.so)
+ifneq ($(TOOLKIT),)
+SIMFLAGS := $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_flags $(SIM)') -march=native -DBASIN_CURAND -Iinclude -Icuda \
+  -Itests/cudasim -I$(BUILD) -Wall -Wextra -Werror -Wno-unknown-pragmas
+SIMLIB   := $(SIMDIR)/lib/libcudasim.a
+$(SIMLIB): $(filter-out tests/cudasim/test_%,$(wildcard tests/cudasim/*))
 	$(call say,SIM,$@)
-	$(Q)tests/build_cudasim $(SIM) $(@D)
-cudasim: $(CUDASIM)
+	$(Q)bash -c '. tests/cudasim/cudasim.sh; cudasim_library $(SIM) $(@D)'
+$(SIMDIR)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SIMFLAGS)' | cmp -s - $@ || echo '$(SIMFLAGS)' > $@
+$(SIMDIR)/cuda/%.o: cuda/%.cu $(SIMDIR)/flags $(BUILD)/models.inc $(BUILD)/layout_word.h
+	@mkdir -p $(@D)
+	$(call say,SIM,$<)
+	$(Q)g++ $(SIMFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+define sim_rules
+$(SIMDIR)/models/$(1)/$(2).o: cuda/$(3).cu $(SIMDIR)/flags
+	@mkdir -p $$(@D)
+	$$(call say,SIM,$$< ($(1)$(comma) $(2)))
+	$$(Q)g++ $$(SIMFLAGS) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER=\"models/$(1).h\" -DBASIN_KIND=$(2) \
+	  -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
+endef
+$(foreach pair,$(CUDA_PAIRS),$(eval $(call sim_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)),$(if \
+  $(filter dataset,$(call kind_of,$(pair))),dataset/dataset,lanes/lanes))))
+$(SIMDIR)/libbasin_cuda.so: $(CU:%.cu=$(SIMDIR)/%.o) $(foreach pair,$(CUDA_PAIRS),$(SIMDIR)/models/$(subst :,/,$(pair)).o) $(SIMLIB)
+	$(call say,SIM,$@)
+	$(Q)g++ $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_link $(SIM)') -shared -o $@ $^
+endif
+cudasim: $(CUDASIM) ## build the CUDA module as the simulator executes it
 $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(PER_MODEL) $(BUILD)/backend_cpu.o $(BUILD)/backend_cuda.o $(BUILD)/error.o $(BUILD)/inputs.o \
-         $(BUILD)/blas_plain.o
-$(BUILD)/blas_plain.o: host/blas.c $(BUILD)/flags
+ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/engine/%.o,cpu cuda inputs) $(BUILD)/host/base/error.o \
+         $(BUILD)/host/base/text.o $(BUILD)/host/engine/blas_plain.o
+$(BUILD)/host/engine/blas_plain.o: host/engine/blas.c $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(call say,CC,$< (plain))
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DBASIN_PLAIN_PRODUCTS -MMD -MP -c -o $@ $<
-$(BUILD)/gpu_alone: tests/gpu_alone.c $(ALONE) $(BUILD)/models.inc
+$(BUILD)/gpu_alone: tests/tools/gpu_alone.c $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread
+	$(Q)$(CC) $(TESTING) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread -ldl
 gpu-alone: $(BUILD)/gpu_alone module ## build/gpu_alone: bits and rate of the module, built without the libraries
 
 unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone ## build the unit tests: build/tests/test_*
 
 # fuzzers are a build of their own, with clang and its sanitizers
-$(BUILD)/tests/fuzz_%: tests/fuzz_%.c $(BUILD)/libbasin.a $(BUILD)/flags | $(BUILD)/tests
+$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libbasin.a $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -fsanitize=fuzzer -MMD -MP -MT $@ -MF $@.d -o $@ $< $(BUILD)/libbasin.a $(LDLIBS)
+	$(Q)$(CC) $(TESTING) $(CFLAGS) -fsanitize=fuzzer -MMD -MP -MT $@ -MF $@.d -o $@ $< $(BUILD)/libbasin.a $(LDLIBS)
 
 fuzzers: $(FUZZERS:%=$(BUILD)/tests/%)
 
 FUZZ_SECONDS := 600
 fuzz: ## fuzz the readers for FUZZ_SECONDS each (default 600)
 	@.ci/setup build check
-	@tests/fuzz $(FUZZ_SECONDS)
+	@tests/fuzz/fuzz $(FUZZ_SECONDS)
 
 soak: all ## the long versions of the tests that do harm
 	@.ci/setup build plot check slurm
-	@BASIN_SOAK=1 tests/run_all
+	@BASIN_SOAK=1 tests/tools/run_all
 
 lint: ## formatting and static analysis
-	@tests/lint
+	@tests/tools/lint
 
 format: ## put the sources into the project's format
 	clang-format -i $(SOURCES)
@@ -260,7 +314,7 @@ bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make 
 	@.ci/setup build bench
 	@bench/sampled $(BUILD)
 
-$(BUILD)/bench/fixed: bench/fixed.c $(BUILD)/blas.o $(BUILD)/error.o
+$(BUILD)/bench/fixed: bench/fixed.c $(BUILD)/blas.o
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
@@ -274,7 +328,7 @@ bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of
 
 check-gpu: all unit ## on a machine with an NVIDIA GPU: bit identity with the CPU, compute-sanitizer
 	@.ci/setup build check
-	@tests/check_gpu $(BUILD)
+	@tests/tools/check_gpu $(BUILD)
 
 bench-gpu: all $(BUILD)/gpu_alone ## on a machine with an NVIDIA GPU: measure the CUDA backend beside JAX and PyTorch
 	@.ci/setup build bench
@@ -304,4 +358,4 @@ clean: ## remove build/ and what `make demo` wrote
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/cuda/*.d $(BUILD)/tests/*.d)
+-include $(shell find $(BUILD) -maxdepth 6 -name '*.d' 2>/dev/null)

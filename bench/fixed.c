@@ -3,8 +3,8 @@
  * fixed.c ROWS WIDTH PER_INPUT: the rate of the two matrix products of a step on a fixed data set alone, in the tiles
  * of host/fixed.c, in trial-steps a second.
  */
-#include "blas.h"
-#include "inputs.h"
+#include "engine/blas.h"
+#include "engine/inputs.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

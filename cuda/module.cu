@@ -2,6 +2,7 @@
  *
  * module.cu: the table that libbasin_cuda.so exports; devices, workers and models.
  */
+#include "layout_word.h"
 #include "worker.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,35 +11,24 @@
 
 enum { DEVICES_MAX = 64, BATCH_MAX = 1 << 18 };
 
-/* the models, as in host/models.c: a line BASIN_MODEL(name) each; what the module lacks of one has no table */
-#define BASIN_TABLE(name, dynamics) \
-  extern const lane_model lane_model_##name##_##dynamics __attribute__((weak));
-#define BASIN_MODEL(name)       \
-  BASIN_TABLE(name, population) \
-  BASIN_TABLE(name, flow)       \
-  BASIN_TABLE(name, direct)     \
-  BASIN_TABLE(name, projected)  \
-  BASIN_TABLE(name, mixed)
+/* models.inc has a line BASIN_MODEL(model) each, and a line BASIN_PAIR(model, kind) for each of its dynamics. Those that
+   are data sets have tables of their own (dataset/dataset_driver.cu). */
+#define BASIN_MODEL(model)
+#define BASIN_PAIR(model, kind) \
+  extern const lane_model lane_model_##model##_##kind __attribute__((weak));
 #include "models.inc"
-#undef BASIN_MODEL
-#undef BASIN_TABLE
+#undef BASIN_PAIR
 
-/* in the order of basin_dynamics; fixed data sets have tables of their own */
-static const lane_model *const models[][BASIN_DYNAMICS_COUNT] = {
-#define BASIN_MODEL(name)           \
-  {&lane_model_##name##_population, \
-   &lane_model_##name##_flow,       \
-   &lane_model_##name##_direct,     \
-   &lane_model_##name##_projected,  \
-   NULL,                            \
-   &lane_model_##name##_mixed},
+static const lane_model *const models[] = {
+#define BASIN_PAIR(model, kind) &lane_model_##model##_##kind,
 #include "models.inc"
+#undef BASIN_PAIR
 #undef BASIN_MODEL
 };
 
-const lane_model *lane_model_find(const char *name, enum basin_dynamics dynamics) {
-  for (const auto &model : models)
-    if (model[dynamics] && !strcmp(model[dynamics]->name, name)) return model[dynamics];
+const lane_model *lane_model_find(const char *name, const char *kind) {
+  for (const lane_model *model : models)
+    if (model && !strcmp(model->name, name) && !strcmp(model->kind, kind)) return model;
   return NULL;
 }
 
@@ -61,9 +51,8 @@ int worker_busy(int device, int change) {
   return __atomic_add_fetch(&busy[device], change, __ATOMIC_RELAXED);
 }
 
-static int has(const char *model, enum basin_dynamics dynamics) {
-  return dynamics == BASIN_FIXED ? fixed_model_find(model) != NULL
-                                 : lane_model_find(model, dynamics) != NULL;
+static int has(const char *model, const char *kind) {
+  return lane_model_find(model, kind) || fixed_model_find(model, kind);
 }
 
 /* ---- devices ---- */
@@ -181,8 +170,8 @@ static basin_worker_status open_worker(int device, basin_cuda_worker **worker, b
 extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin_cuda_module_table(
     void) {
   static const basin_cuda_module table = {
-      BASIN_CUDA_ABI, basin_layout(), BASIN_VERSION, devices,      describe, has,
-      open_worker,    worker_run,     worker_plan,   close_worker,
+      BASIN_CUDA_ABI, BASIN_LAYOUT_WORD, BASIN_VERSION, devices,      describe, has,
+      open_worker,    worker_run,          worker_plan,   close_worker,
   };
   return &table;
 }

@@ -5,9 +5,9 @@
 #ifndef BASIN_CUDA_WORKER_H
 #define BASIN_CUDA_WORKER_H
 
-#include "cuda_module.h"
-#include "fixed.h"
-#include "lanes.h"
+#include "seam/cuda_module.h"
+#include "dataset/dataset.h"
+#include "lanes/lanes.h"
 
 /* Device memory that grows to what the largest batch so far needed. */
 struct worker_buffer {
@@ -77,19 +77,19 @@ __attribute__((format(printf, 3, 4))) basin_worker_status worker_fail(basin_erro
 /* module.cu: wait until the stream has done everything, asleep: there are more workers than processors */
 cudaError_t worker_wait(basin_cuda_worker *worker);
 
-/* driver.cu: basin_cuda_module.run and plan */
+/* lanes/driver.cu: basin_cuda_module.run and plan */
 basin_worker_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                                basin_watch *watch, basin_error *error);
 basin_worker_status worker_plan(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
                                 int64_t *inputs, basin_error *error);
 
-/* fixed_driver.cu: the same for parts with fixed data sets */
+/* dataset/dataset_driver.cu: the same for parts with data sets */
 basin_worker_status fixed_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                               basin_watch *watch, basin_error *error);
 basin_worker_status fixed_plan(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                                int64_t *inputs, basin_error *error);
 
-/* batch.cu: give the device memory back */
+/* lanes/batch.cu: give the device memory back */
 void worker_free_buffers(basin_cuda_worker *worker);
 
 /* module.cu: parts under way on a device, counted up (+1) and down (-1) by worker_run; how many there are */

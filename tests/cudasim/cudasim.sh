@@ -39,7 +39,7 @@ cudasim_library() {
   if [ -f "$2/libcudasim.a" ] &&
     [ -z "$(find "$cudasim_home" -newer "$2/libcudasim.a" -name '*.[chs]*')" ]; then return; fi
   local files
-  files=$(cd "$cudasim_home" && ls -- *.cpp) || return
+  files=$(cd "$cudasim_home" && ls -- *.cpp | grep -v '^test_') || return
   xargs -P "$(nproc)" -I{} g++ $flags -c "$cudasim_home/{}.cpp" -o "$2/{}.o" <<<"${files//.cpp/}" || return
   rm -f "$2/libcudasim.a"
   ar rcs "$2/libcudasim.a" $(sed "s|.*|$2/&|; s|cpp$|o|" <<<"$files")

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernels.h: the kernels for trials that go each their own way. Included once, by lanes.cu, behind the slot that the
+ * dynamics want: registers.h or teams.h. When a trial is recorded, goes on to the next stage and ends is said in
+ * seam/clock.h, for the CPU's lanes and these kernels alike, so what a trial does at which step is the same, to the bit.
+ *
+ * A slot is what holds one trial at a time, a class with
+ *
+ *     Slot(b, c)                    the slot of this thread
+ *     number(), slots()             its number in the grid; how many there are
+ *     WHOLE_BLOCKS                  whether all blocks have BASIN_DECIDE_EVERY steps, a constant
+ *     leader()                      whether this thread speaks for its slot
+ *     before()                      the threads of the warp before those of the slot, a bit each
+ *     set_stage(c, stage)           the stage of the next steps
+ *     start(b, c, trial), step(b, c, stage, trial, step), observe(b, c, seen)     as the model has them
+ *     states(c)                     reals of a state
+ *     ask<TOLERANCE>(b, c, holds)   the rule of that kind
+ *     get(from, stride), put(to, stride)   the state from memory and into it, real i at i * stride
+ *
+ * All threads of a slot go the same way and hold the same numbers.
+ */
+#ifndef BASIN_CUDA_KERNELS_H
+#define BASIN_CUDA_KERNELS_H
+
+#include "lanes/lanes.h"
+#include "seam/clock.h"
+#include "seam/expand.h"
+
+namespace {
+
+/* When the rule is asked. */
+enum rule {
+  EARLY_RULE,     /* at multiples of BASIN_DECIDE_EVERY */
+  TOLERANCE_RULE, /* at every step */
+  EITHER_RULE     /* the constants say which */
+};
+
+/* What is the same for all trials of a part: a kernel argument, so it is read through the constant cache. */
+struct constants {
+  model_cell cell;
+  basin_course course; /* `time` is the device's */
+  double stage_rate[BASIN_STAGES_MAX][BASIN_RATES_MAX];
+  int tolerance_rule;
+  int64_t states; /* reals of a state */
+};
+static_assert(sizeof(constants) + sizeof(lane_batch) + sizeof(lane_launch) <= 4096,
+              "more than a kernel's arguments may take");
+
+/* A slot's trial. */
+struct slot_trial {
+  int trial;    /* in the batch; -1: none */
+  int64_t step; /* taken so far */
+  basin_clock clock;
+};
+
+/* ---- what is asked of a state ---- */
+
+/* whether the rule is asked at every step */
+template <int RULE> __device__ bool asks_always(const constants &c) {
+  return RULE == EITHER_RULE ? c.tolerance_rule != 0 : RULE == TOLERANCE_RULE;
+}
+
+/* the outcome that holds for the state by the rule of this run, or UNRESOLVED */
+template <int RULE, class Slot>
+__device__ int ask(const lane_batch &b, const constants &c, const Slot &s) {
+  mask holds[BASIN_OUTCOMES] = {};
+  s.template ask<RULE != EARLY_RULE>(b, c, holds);
+  int outcome = BASIN_UNRESOLVED;
+#pragma unroll
+  for (int o = BASIN_OUTCOMES - 1; o > 0; o--)
+    if (holds[o]) outcome = o;
+  return outcome;
+}
+
+/* ---- the life of a trial ---- */
+
+template <class Slot>
+__device__ void store(const lane_batch &b, int trial, int64_t step, const Slot &s) {
+  s.put(b.state + trial, b.count);
+  if (s.leader()) b.steps[trial] = step;
+}
+
+/* keep the state of a recorded trial; kernel_record makes the observables of it */
+template <class Slot>
+__device__ void record(const lane_batch &b, const constants &c, int trial, int time,
+                       const Slot &s) {
+  s.put(b.record_state + (trial * b.times + time) * s.states(c), 1);
+}
+
+/* end a trial; kernel_finish makes the observables of its last state */
+template <class Slot>
+__device__ void finish(const lane_batch &b, int trial, int outcome, int64_t step, const Slot &s) {
+  if (s.leader()) b.outcome[trial] = (int8_t)(LANE_ENDED | outcome);
+  store(b, trial, step, s);
+}
+
+/* what is due at the trial's present step: a record, its end, the next stage */
+template <int RULE, class Slot>
+__device__ void events(const lane_batch &b, const constants &c, slot_trial &l, Slot &s) {
+  const unsigned due = clock_due(&c.course, l.trial < b.recorded, l.step, &l.clock);
+  if (due & CLOCK_RECORD) record(b, c, l.trial, l.clock.next_time - 1, s);
+  if (due & CLOCK_END) {
+    finish(b, l.trial, ask<RULE>(b, c, s), l.step, s);
+    l.trial = -1;
+    return;
+  }
+  if (due & CLOCK_STAGE) s.set_stage(c, l.clock.stage);
+}
+
+/* take up a trial whose state is in memory */
+template <int RULE, class Slot>
+__device__ void take_up(const lane_batch &b, const constants &c, int trial, slot_trial &l,
+                        Slot &s) {
+  s.get(b.state + trial, b.count);
+  l.trial = trial;
+  l.step = b.steps[trial];
+  clock_set(&c.course, trial < b.recorded, l.step, &l.clock);
+  s.set_stage(c, l.clock.stage);
+  events<RULE>(b, c, l, s);
+}
+
+/* one block: the steps up to the next multiple of `steps`, with what falls due on the way */
+template <int RULE, class Slot>
+__device__ void block(const lane_batch &b, const constants &c, int steps, slot_trial &l, Slot &s) {
+  int outcome = BASIN_UNRESOLVED;
+  do {
+    const int64_t until = l.clock.event - l.step;
+    const int left = steps - (int)(l.step & (steps - 1));
+    const int n = until < left ? (int)until : left;
+    int i = 0;
+#pragma unroll 1
+    for (; i < n && outcome == BASIN_UNRESOLVED; i++) {
+      s.step(b, c, l.clock.stage, l.trial, l.step + i);
+      if (asks_always<RULE>(c)) outcome = ask<RULE>(b, c, s);
+    }
+    l.step += i;
+    events<RULE>(b, c, l, s);
+    if (!asks_always<RULE>(c) && l.trial >= 0 && l.step % BASIN_DECIDE_EVERY == 0)
+      outcome = ask<RULE>(b, c, s);
+    if (l.trial >= 0 && outcome != BASIN_UNRESOLVED) {
+      finish(b, l.trial, outcome, l.step, s);
+      l.trial = -1;
+    }
+  } while (l.trial >= 0 && (l.step & (steps - 1)) != 0);
+}
+
+/* ---- kernels ---- */
+
+template <class Slot, int RULE>
+__global__ void __launch_bounds__(LANE_BLOCK, 1)
+    kernel_start(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
+  Slot s(b, c);
+  for (int trial = b.drawn + s.number(); trial < b.to_draw; trial += s.slots()) {
+    if (b.outcome[trial] != -1) continue;
+    s.start(b, c, trial);
+    const int outcome = ask<RULE>(b, c, s);
+    store(b, trial, 0, s);
+    if (outcome == BASIN_UNRESOLVED) {
+      if (s.leader()) b.queue[atomicAdd(&b.counters->queued, 1)] = trial;
+    } else {
+      if (trial < b.recorded && b.times > 0 && b.time[0] == 0) record(b, c, trial, 0, s);
+      if (s.leader()) b.outcome[trial] = (int8_t)(LANE_ENDED | outcome);
+    }
+  }
+}
+
+/* every thread of a warp comes to every vote, whether its slot has a trial or not */
+template <class Slot, int RULE>
+__global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT)
+    kernel_run(const __grid_constant__ lane_batch b, const __grid_constant__ constants c,
+               const __grid_constant__ lane_launch launch) {
+  const unsigned all = 0xffffffffu;
+  int steps = 0; /* at most BASIN_DECIDE_EVERY a block */
+  int more = launch.queued > 0, quorum = launch.quorum;
+  Slot s(b, c);
+  slot_trial l;
+  l.trial = -1;
+  if (s.number() < launch.live) take_up<RULE>(b, c, launch.live_in[s.number()], l, s);
+
+  for (int left = launch.blocks; left > 0; left--) {
+    /* the idle slots of the warp take the next trials of the queue, in one go */
+    const unsigned idle = __ballot_sync(all, s.leader() && l.trial < 0);
+    if (idle && more) {
+      int next = 0;
+      if (threadIdx.x % LANE_WARP == 0) next = atomicAdd(&b.counters->taken, __popc(idle));
+      next = __shfl_sync(all, next, 0);
+      more = next + __popc(idle) < launch.queued;
+      next += __popc(idle & s.before());
+      if (l.trial < 0 && next < launch.queued) take_up<RULE>(b, c, b.queue[next], l, s);
+    }
+
+    /* a warp with too few trials hands them back, to be packed with others by the next launch */
+    const int running = __popc(__ballot_sync(all, s.leader() && l.trial >= 0));
+    if (left == launch.blocks && running / 2 < quorum) quorum = (running + 1) / 2;
+    if (!more && running < quorum) break;
+    if (!more && !running) break;
+    if (l.trial >= 0) {
+      const int64_t before = l.step;
+      block<RULE>(b, c, Slot::WHOLE_BLOCKS ? (int)BASIN_DECIDE_EVERY : launch.block_steps, l, s);
+      steps += (int)(l.step - before);
+    }
+  }
+  if (l.trial >= 0) {
+    store(b, l.trial, l.step, s);
+    if (s.leader()) launch.live_out[atomicAdd(&b.counters->live, 1)] = l.trial;
+  }
+  if (steps && s.leader()) atomicAdd(&b.counters->steps, (unsigned long long)steps);
+}
+
+/* the observables of the trials that ended since the last call */
+template <class Slot>
+__global__ void __launch_bounds__(LANE_BLOCK, 1)
+    kernel_finish(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
+  Slot s(b, c);
+  for (int trial = s.number(); trial < b.count; trial += s.slots()) {
+    if (b.outcome[trial] < LANE_ENDED) continue;
+    const int outcome = b.outcome[trial] & ~LANE_ENDED;
+    double seen[MODEL_OBSERVED];
+    s.get(b.state + trial, b.count);
+    s.observe(b, c, seen);
+    if (!s.leader()) continue;
+    for (int i = 0; i < b.finals; i++)
+      b.final_value[(int64_t)i * b.count + trial] = observable_of(
+          seen, MODEL_OBSERVED, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
+    b.outcome[trial] = (int8_t)outcome;
+  }
+}
+
+/* the observables of the recorded states; a state that was not recorded is all ones */
+template <class Slot>
+__global__ void __launch_bounds__(LANE_BLOCK, 1)
+    kernel_record(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
+  Slot s(b, c);
+  for (int64_t at = s.number(); at < b.recorded * b.times; at += s.slots()) {
+    const double *state = b.record_state + at * s.states(c);
+    if (r_bits(state[0]) == ~(uint64_t)0) continue;
+    double seen[MODEL_OBSERVED];
+    s.get(state, 1);
+    s.observe(b, c, seen);
+    for (int i = 0; i < b.observables && s.leader(); i++)
+      b.record[i * b.recorded * b.times + at] = observable_of(seen, MODEL_OBSERVED,
+                                                              b.observable_of[i]);
+  }
+}
+
+/* ---- launches ---- */
+
+/* the sizes of the cell, as this build of the model has them; 0: the setting is wrong */
+int sizes(const basin_setting *setting, basin_size *size) {
+  basin_room room = {NULL, 0};
+  const char *where;
+  model_cell cell;
+  if (model_prepare(setting, &room, &cell, &where)) return 0;
+  basin_layout (*own)(const basin_setting *, const model_cell *) = KIND_layout;
+  const basin_layout layout = own ? own(setting, &cell) : basin_layout_in_registers(KIND_states);
+  *size = setting->size;
+  size->data = room.used;
+  size->states = layout.states;
+  size->work = layout.work;
+  size->team = layout.team;
+  return 1;
+}
+
+int prepare(const basin_setting *setting, void *out, double *data) {
+  constants *c = (constants *)out;
+  basin_room room = {data, 0};
+  const char *where;
+  memset(out, 0, sizeof *c);
+  if (model_prepare(setting, &room, &c->cell, &where)) return 0;
+  clock_course(setting, 0, NULL, &c->course);
+  c->tolerance_rule = setting->stop.tolerance > 0;
+  c->states = setting->size.states;
+  for (int s = 0; s < setting->stages; s++)
+    KIND_rates(&c->cell, setting->stage[s].eta, c->stage_rate[s]);
+  return 1;
+}
+
+/* the constants of a launch: where the recorded steps lie is known by now */
+constants of_launch(const lane_batch *b, const void *given) {
+  constants c = *(const constants *)given;
+  c.course.times = b->times;
+  c.course.time = b->time;
+  return c;
+}
+
+/* bytes of shared memory of a block */
+size_t shared_bytes(const lane_shape &shape) {
+  return shape.shared ? (size_t)(lane_slots_of_block(&shape) * shape.reals) * sizeof(double) : 0;
+}
+
+/* a slot for each of n, or as many as there is memory for: they go on to others */
+template <class Kernel>
+cudaError_t for_each(Kernel kernel, int64_t n, const lane_batch *batch, const void *given,
+                     cudaStream_t stream) {
+  lane_batch b = *batch;
+  constants c = of_launch(batch, given);
+  void *argument[] = {&b, &c};
+  const int of_block = lane_slots_of_block(&b.shape);
+  int64_t blocks = (n + of_block - 1) / of_block;
+  if (lane_slot_bytes(&b.shape) && blocks > b.slots / of_block) blocks = b.slots / of_block;
+  return cudaLaunchKernel(kernel, dim3((unsigned)blocks), dim3((unsigned)b.shape.block), argument,
+                          shared_bytes(b.shape), stream);
+}
+
+template <class Kernel>
+cudaError_t run_with(Kernel kernel, const lane_batch *batch, const lane_launch *launch,
+                     const void *given, cudaStream_t stream) {
+  lane_batch b = *batch;
+  lane_launch l = *launch;
+  constants c = of_launch(batch, given);
+  void *argument[] = {&b, &c, &l};
+  return cudaLaunchKernel(kernel, dim3((unsigned)(l.slots / lane_slots_of_block(&b.shape))),
+                          dim3((unsigned)b.shape.block), argument, shared_bytes(b.shape), stream);
+}
+
+} // namespace
+
+#endif

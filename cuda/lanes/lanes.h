@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lanes.h: the seam between the driver of a part (driver.cu) and the kernels of a model (lanes.cu).
+ *
+ * A batch is a run of trials of a part whose arrays lie on the device. Its trials are counted from the batch's
+ * first; arrays over trials are [count], several of them [row][count]. A slot is what holds one trial at a time: a
+ * thread, with the state in registers (registers.h), or a team of threads, with the state in an array (teams.h).
+ *
+ *   kernel_start   draws every trial that has not begun, ends those that end at step 0, queues the others
+ *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps, or of fewer where the state is an array;
+ *                  a slot whose trial ends takes the next one from the queue
+ *   kernel_finish  the observables of every trial that has ended
+ *   kernel_record  the observables of every recorded state
+ *
+ * Which slot runs a trial, and in how many launches, does not enter its result.
+ */
+#ifndef BASIN_CUDA_LANES_H
+#define BASIN_CUDA_LANES_H
+
+#include "seam/backend.h"
+#include "seam/flights.h"
+#include <cuda_runtime.h>
+
+enum {
+  LANE_WARP = 32,
+  LANE_BLOCK = 128, /* threads of a block, at most */
+  LANE_ENDED = 64   /* or-ed to the outcome of a trial whose observables are not made yet */
+};
+
+/* What kernels count for the driver. */
+struct lane_counters {
+  int queued;               /* trials in the queue, from its beginning */
+  int taken;                /* of those, taken by slots; may run past the end of the queue */
+  int live;                 /* trials put back under way by this launch */
+  unsigned long long steps; /* steps taken by this launch */
+};
+
+/* How the slots of a part lie on the device. */
+struct lane_shape {
+  int team;      /* threads of a slot: a power of two, at most LANE_WARP */
+  int block;     /* threads of a block: a multiple of LANE_WARP */
+  int resident;  /* slots of kernel_run that a multiprocessor holds at once */
+  int shared;    /* whether the slots' memory is shared memory; else it is lane_batch.memory */
+  int64_t reals; /* doubles of a slot's memory; 0 where all is in registers */
+};
+
+static inline int lane_slots_of_block(const lane_shape *shape) {
+  return shape->block / shape->team;
+}
+
+/* bytes of device memory that a slot needs */
+static inline int64_t lane_slot_bytes(const lane_shape *shape) {
+  return shape->shared ? 0 : shape->reals * (int64_t)sizeof(double);
+}
+
+/* The arrays of a batch. All pointers are to device memory. */
+struct lane_batch {
+  uint64_t first; /* number of the first trial */
+  int count, recorded;
+  int finals, observables, keep_states;
+  int64_t times;
+
+  const double *data;  /* constants of the cell, see model.h */
+  const int64_t *time; /* [times] recorded steps */
+  const int *final_of,
+      *observable_of; /* [finals], [observables] indices in the model's table, or -1 */
+
+  int8_t *outcome;
+  int64_t *steps;       /* taken so far */
+  double *final_value;  /* [finals][count] */
+  double *record;       /* [observables][recorded][times] */
+  double *record_state; /* [recorded][times][states]; all ones where nothing is recorded yet */
+  double *state;        /* [states][count] of the trials under way */
+  int *queue;           /* [count] trials that no slot has taken yet */
+  lane_counters *counters;
+
+  lane_shape shape;
+  double *memory;     /* [slots][shape.reals], or NULL where none is needed */
+  int slots;          /* of a launch, at most; a multiple of those of a block */
+  int drawn, to_draw; /* kernel_start draws the trials from the first to before the second */
+};
+
+/* One launch of kernel_run. */
+struct lane_launch {
+  int slots;          /* a multiple of those of a block, at least `live` */
+  int live, queued;   /* trials under way; end of the queue */
+  const int *live_in; /* [live] the trials under way: one each for the first slots */
+  int *live_out;      /* [slots] those under way at the end of the launch */
+  int blocks;         /* of steps, for every slot */
+  int block_steps;    /* a power of two; BASIN_DECIDE_EVERY where the state is in registers */
+  int quorum;         /* a warp gives up its trials where fewer of its slots have one */
+};
+
+/* The kernels of one model and kind of dynamics. */
+struct lane_model {
+  const char *name, *kind;
+  int observables;
+  int blocks_first, blocks_least; /* of the first launch, and of the shortest */
+  size_t constants_size;          /* bytes of the constants that every launch is given */
+
+  /* the sizes of the cell by this build of the model; its constants; 0: the setting is wrong */
+  int (*sizes)(const basin_setting *setting, basin_size *size);
+  int (*prepare)(const basin_setting *setting, void *constants, double *data);
+  cudaError_t (*shape)(const basin_setting *setting, lane_shape *shape); /* on the current device */
+  cudaError_t (*start)(const lane_batch *batch, const void *constants, cudaStream_t stream);
+  cudaError_t (*run)(const lane_batch *batch, const lane_launch *launch, const void *constants,
+                     cudaStream_t stream);
+  cudaError_t (*finish)(const lane_batch *batch, const void *constants, cudaStream_t stream);
+  cudaError_t (*record)(const lane_batch *batch, const void *constants, cudaStream_t stream);
+};
+
+/* the model of that name, or NULL where the module lacks it or the dynamics (module.cu) */
+const lane_model *lane_model_find(const char *name, const char *kind);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * registers.h: slots of one thread each, for dynamics whose state is a few numbers: it stays in registers.
+ *
+ * The bound. A step of resnet is 43 double-precision instructions, 25 of them fma (include/conv_relu.h), and some
+ * 6 comparisons and minima, which take the same pipe. A multiprocessor of an A100, H100 or H200 starts 2 (A100: 1)
+ * warps of them a cycle counted over its four schedulers, that is 64 (32) threads' instructions, so a step costs
+ * at least 43/64 cycles per trial and multiprocessor: with fma counted twice, 68 flop of the 86 that 43 fma would
+ * be, 79% of the fma peak. State, step sizes and clocks stay in registers; memory is touched where a trial
+ * begins, ends or is recorded, and once per launch. So what is left to lose is idle threads: hence the refill
+ * inside the launch, and the quorum that ends a launch for a warp of which most have nothing to do.
+ */
+#ifndef BASIN_CUDA_REGISTERS_H
+#define BASIN_CUDA_REGISTERS_H
+
+#include "lanes/kernels.h"
+
+namespace {
+
+enum {
+  BLOCKS_FIRST = 64,
+  BLOCKS_LEAST = 4
+}; /* of steps, of the first launch and of the shortest */
+
+/* a thread */
+struct slot {
+  enum {
+    STATES = KIND_states,
+    /* blocks that a multiprocessor shall hold: 96 registers a thread, 5 warps a scheduler */
+    RESIDENT = 5,
+    WHOLE_BLOCKS = 1
+  };
+  real x[STATES], rate[BASIN_RATES_MAX];
+
+  __device__ slot(const lane_batch &, const constants &) {}
+  __device__ int number() const { return (int)(blockIdx.x * blockDim.x + threadIdx.x); }
+  __device__ int slots() const { return (int)(gridDim.x * blockDim.x); }
+  __device__ bool leader() const { return true; }
+  __device__ unsigned before() const { return (1u << threadIdx.x % LANE_WARP) - 1; }
+  __device__ int64_t states(const constants &) const { return STATES; }
+
+  __device__ basin_turn turn(const lane_batch &b, int trial, int64_t step) const {
+    basin_turn t = {};
+    t.data = b.data;
+    t.rate = rate;
+    t.team = team_alone();
+    t.trial = b.first + (uint64_t)trial;
+    t.step = (uint64_t)step;
+    return t;
+  }
+  __device__ void set_stage(const constants &c, int stage) {
+#pragma unroll
+    for (int i = 0; i < BASIN_RATES_MAX; i++) rate[i] = c.stage_rate[stage][i];
+  }
+  __device__ void start(const lane_batch &b, const constants &c, int trial) {
+    KIND_start(&c.cell, turn(b, trial, 0), x);
+  }
+  __device__ void step(const lane_batch &b, const constants &c, int, int trial, int64_t step) {
+    KIND_step(&c.cell, turn(b, trial, step), x);
+  }
+  template <bool TOLERANCE>
+  __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
+    if (TOLERANCE) KIND_reached(&c.cell, turn(b, 0, 0), x, holds);
+    else KIND_decide(&c.cell, turn(b, 0, 0), x, holds);
+  }
+  __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
+    KIND_observe(&c.cell, turn(b, 0, 0), x, seen);
+  }
+
+  __device__ void get(const double *from, int64_t stride) {
+#pragma unroll
+    for (int i = 0; i < STATES; i++) x[i] = from[i * stride];
+  }
+  __device__ void put(double *to, int64_t stride) const {
+#pragma unroll
+    for (int i = 0; i < STATES; i++) to[i * stride] = canonical(x[i]);
+  }
+};
+
+cudaError_t shape(const basin_setting *, lane_shape *out) {
+  int blocks = 0;
+  const cudaError_t bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+      &blocks, kernel_run<slot, EARLY_RULE>, LANE_BLOCK, 0);
+  *out = lane_shape{};
+  out->team = 1;
+  out->block = LANE_BLOCK;
+  out->resident = blocks * LANE_BLOCK;
+  return bad;
+}
+
+cudaError_t start(const lane_batch *batch, const void *given, cudaStream_t stream) {
+  return ((const constants *)given)->tolerance_rule
+             ? for_each(kernel_start<slot, TOLERANCE_RULE>, batch->to_draw - batch->drawn, batch,
+                        given, stream)
+             : for_each(kernel_start<slot, EARLY_RULE>, batch->to_draw - batch->drawn, batch, given,
+                        stream);
+}
+
+cudaError_t run(const lane_batch *batch, const lane_launch *launch, const void *given,
+                cudaStream_t stream) {
+  return ((const constants *)given)->tolerance_rule
+             ? run_with(kernel_run<slot, TOLERANCE_RULE>, batch, launch, given, stream)
+             : run_with(kernel_run<slot, EARLY_RULE>, batch, launch, given, stream);
+}
+
+cudaError_t finish_all(const lane_batch *batch, const void *given, cudaStream_t stream) {
+  return for_each(kernel_finish<slot>, batch->count, batch, given, stream);
+}
+
+cudaError_t record_all(const lane_batch *batch, const void *given, cudaStream_t stream) {
+  return for_each(kernel_record<slot>, batch->recorded * batch->times, batch, given, stream);
+}
+
+} // namespace
+
+#endif

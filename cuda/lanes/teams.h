@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * teams.h: slots of a team of threads of a warp each (numeric/team.h), for dynamics whose state is an array: that and the
+ * scratch of the steps lie in shared memory where they fit, else in the device's.
+ *
+ * The bound, for sampled gradients, which are made of normals (include/philox.h). Two of them cost 47 double-precision
+ * instructions as nvcc 13 writes them in PTX (24 fma), a square root and a division, some 8 more each, and about 100
+ * of integers, 40 of them the halves of Philox's products. `direct` spends 4 fma on a normal. So that is some 36
+ * double-precision instructions a normal; a multiprocessor of an H100 or H200 starts 64 threads' a cycle, 132 of them
+ * at 1.98 GHz 1.7e13 a second: at most 4.6e11 normals/s. All instructions together are about 100 a normal, of which
+ * 128 threads' start a cycle: at most 3.3e11. The aim is 1e11, which leaves two thirds for waiting: a warp's chain
+ * of dependent operations is long, and 16 warps are all that the registers allow a multiprocessor. `mixed` has some
+ * 62 instructions a normal, none of them of double precision: 50 of a quarter of a block, 12 for the products and sums;
+ * at most 5.4e11 normals/s, and on devices that have little double precision many times what `direct` does there.
+ * (Counted, not measured.)
+ */
+#ifndef BASIN_CUDA_TEAMS_H
+#define BASIN_CUDA_TEAMS_H
+
+#include "lanes/kernels.h"
+
+/* tests/cudasim has its own */
+#ifndef CUDASIM_DYNAMIC_SHARED
+#define CUDASIM_DYNAMIC_SHARED(type, name) extern __shared__ type name[]
+#endif
+
+namespace {
+
+enum { BLOCKS_FIRST = 1, BLOCKS_LEAST = 1 }; /* of steps, of the first launch and of the shortest */
+
+/* a team */
+template <bool SHARED> struct slot {
+  /* blocks that a multiprocessor shall hold: 128, or 168 registers a thread, where the model says nothing */
+#ifdef MODEL_TEAM_RESIDENT
+  enum { RESIDENT = MODEL_TEAM_RESIDENT };
+#else
+  enum { RESIDENT = SHARED ? 4 : 3 };
+#endif
+  enum { WHOLE_BLOCKS = 0 };
+  basin_team team;
+  real *x, *work;
+
+  __device__ slot(const lane_batch &b, const constants &c) {
+    CUDASIM_DYNAMIC_SHARED(real, shared);
+    const int size = b.shape.team, lane = (int)threadIdx.x % LANE_WARP;
+    team.stop = NULL;
+    team.size = size;
+    team.stop = NULL;
+    team.rank = lane & (size - 1);
+    team.threads = (0xffffffffu >> (LANE_WARP - size)) << (lane - team.rank);
+    x = SHARED ? shared + (int)threadIdx.x / size * b.shape.reals
+               : b.memory + number() * b.shape.reals;
+    work = x + c.states;
+  }
+  __device__ int number() const { return (int)(blockIdx.x * blockDim.x + threadIdx.x) / team.size; }
+  __device__ int slots() const { return (int)(gridDim.x * blockDim.x) / team.size; }
+  __device__ bool leader() const { return team.rank == 0; }
+  __device__ unsigned before() const { return (team.threads & -team.threads) - 1; }
+  __device__ int64_t states(const constants &c) const { return c.states; }
+
+  /* rate: of the stage; the constants are read where they are */
+  __device__ basin_turn turn(const lane_batch &b, const real *rate, int trial, int64_t step) const {
+    basin_turn t = {};
+    t.data = b.data;
+    t.rate = rate;
+    t.work = work;
+    t.team = team;
+    t.trial = b.first + (uint64_t)trial;
+    t.step = (uint64_t)step;
+    return t;
+  }
+  __device__ void set_stage(const constants &, int) {}
+  __device__ void start(const lane_batch &b, const constants &c, int trial) {
+    team_sync(team);
+    KIND_start(&c.cell, turn(b, NULL, trial, 0), x);
+  }
+  __device__ void step(const lane_batch &b, const constants &c, int stage, int trial,
+                       int64_t step) {
+    KIND_step(&c.cell, turn(b, c.stage_rate[stage], trial, step), x);
+  }
+  template <bool TOLERANCE>
+  __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
+    if (TOLERANCE) KIND_reached(&c.cell, turn(b, NULL, 0, 0), x, holds);
+    else KIND_decide(&c.cell, turn(b, NULL, 0, 0), x, holds);
+  }
+  __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
+    KIND_observe(&c.cell, turn(b, NULL, 0, 0), x, seen);
+  }
+
+  __device__ void get(const double *from, int64_t stride) {
+    team_sync(team);
+    BASIN_TEAM_FOR(team, i, work - x) x[i] = from[i * stride];
+    team_sync(team);
+  }
+  __device__ void put(double *to, int64_t stride) const {
+    BASIN_TEAM_FOR(team, i, work - x) to[i * stride] = canonical(x[i]);
+  }
+};
+
+enum { BLOCK_BYTES = 1 << 26 }; /* of a block's slots in the device's memory */
+
+typedef slot<true> in_shared;
+typedef slot<false> in_global;
+
+/* the kernel may take as much shared memory as a block of the device can have; all kernels want the same share of what
+   caches leave, for a multiprocessor must be empty to change it */
+template <class Kernel> cudaError_t allow_shared(Kernel kernel, int bytes) {
+  const cudaError_t bad = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                               bytes);
+  return bad ? bad
+             : cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                    cudaSharedmemCarveoutMaxShared);
+}
+
+/* Shared memory where a multiprocessor has it for LANE_BLOCK threads at least, a warp for each scheduler; the blocks
+   such that most threads find room, for smaller ones fill it better. */
+cudaError_t shape(const basin_setting *setting, lane_shape *out) {
+  int device = 0, limit = 0, blocks = 0;
+  lane_shape s = {};
+  s.team = (int)setting->size.team;
+  /* odd: slots begin in different banks */
+  s.reals = (setting->size.states + setting->size.work) | 1;
+  *out = s;
+  cudaError_t bad = cudaGetDevice(&device);
+  if (!bad) bad = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (!bad) bad = allow_shared(kernel_start<in_shared, EITHER_RULE>, limit);
+  if (!bad) bad = allow_shared(kernel_run<in_shared, EITHER_RULE>, limit);
+  if (!bad) bad = allow_shared(kernel_finish<in_shared>, limit);
+  if (!bad) bad = allow_shared(kernel_record<in_shared>, limit);
+  s.shared = 1;
+  for (s.block = LANE_BLOCK; !bad && s.block >= LANE_WARP; s.block /= 2) {
+    if (shared_bytes(s) > (size_t)limit) continue;
+    bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_shared, EITHER_RULE>,
+                                                        s.block, shared_bytes(s));
+    s.resident = blocks * lane_slots_of_block(&s);
+    if (!bad && s.resident > out->resident) *out = s;
+  }
+  if (bad || out->resident * s.team >= LANE_BLOCK) return bad;
+  s.shared = 0;
+  s.block = LANE_BLOCK;
+  while (s.block > LANE_WARP && lane_slots_of_block(&s) * lane_slot_bytes(&s) > BLOCK_BYTES)
+    s.block /= 2;
+  bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_global, EITHER_RULE>,
+                                                      s.block, 0);
+  s.resident = blocks * lane_slots_of_block(&s);
+  *out = s;
+  return bad;
+}
+
+cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
+  const int n = b->to_draw - b->drawn;
+  return b->shape.shared ? for_each(kernel_start<in_shared, EITHER_RULE>, n, b, given, stream)
+                         : for_each(kernel_start<in_global, EITHER_RULE>, n, b, given, stream);
+}
+
+cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
+                cudaStream_t stream) {
+  return b->shape.shared ? run_with(kernel_run<in_shared, EITHER_RULE>, b, launch, given, stream)
+                         : run_with(kernel_run<in_global, EITHER_RULE>, b, launch, given, stream);
+}
+
+cudaError_t finish_all(const lane_batch *b, const void *given, cudaStream_t stream) {
+  return b->shape.shared ? for_each(kernel_finish<in_shared>, b->count, b, given, stream)
+                         : for_each(kernel_finish<in_global>, b->count, b, given, stream);
+}
+
+cudaError_t record_all(const lane_batch *b, const void *given, cudaStream_t stream) {
+  const int64_t n = b->recorded * b->times;
+  return b->shape.shared ? for_each(kernel_record<in_shared>, n, b, given, stream)
+                         : for_each(kernel_record<in_global>, n, b, given, stream);
+}
+
+} // namespace
+
+#endif

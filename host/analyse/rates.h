@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rates.h: the records of a cell as a function of the flow time; basin.h has the rates fitted to them.
+ */
+#ifndef BASIN_RATES_H
+#define BASIN_RATES_H
+
+#include "store/results.h"
+
+enum {
+  BASIN_POINTS_MIN = 3, /* of a trial to be fitted: any line goes through two */
+  BASIN_WINDOW_POINTS =
+      5 /* recorded steps in a window that is not given, where there are so many */
+};
+
+/* One cell, read trial by trial. */
+typedef struct basin_records {
+  basin_results *results;
+  int64_t cell;
+  const char *observable;
+  int outcome;    /* only trials that ended so; -1: all but diverged ones */
+  int64_t trials; /* recorded ones of the file */
+  int64_t times;
+  double *eta_t; /* [times] of a trial whose step sizes were not halved */
+  char units[32];
+
+  /* of the trial read last */
+  int ended;         /* how, as the output has it; -1: there is no such trial */
+  int asked;         /* whether that is what was asked for */
+  int halvings;      /* its step sizes were 2^-halvings of the cell's */
+  int64_t points;    /* records that count, as basin.h says of basin_rates */
+  double *t, *log_l; /* [points] eta t, ascending, and ln L */
+
+  int64_t block, first, count; /* trials read at once; the ones in memory */
+  double *value;               /* [block][times] */
+  int8_t *outcomes;            /* [block] */
+  int *halved;                 /* [block] */
+} basin_records;
+
+/* BASIN_BAD_INPUT where the file has no such observable, or does not know eta t. Close it in any case. */
+basin_status basin_records_open(basin_results *results, int64_t cell, const char *observable,
+                                int outcome, basin_records *records, basin_error *error);
+basin_status basin_records_read(basin_records *records, int64_t trial, basin_error *error);
+void basin_records_close(basin_records *records);
+
+#endif

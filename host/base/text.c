@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Levenshtein distance, for words below 32 characters */
+static int distance(const char *a, const char *b) {
+  int row[33];
+  const int n = (int)strlen(b);
+  for (int j = 0; j <= n; j++) row[j] = j;
+  for (int i = 1; a[i - 1]; i++) {
+    int diagonal = row[0];
+    row[0] = i;
+    for (int j = 1; j <= n; j++) {
+      const int change = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      if (row[j - 1] < row[j]) row[j] = row[j - 1];
+      row[j] = row[j] + 1 < change ? row[j] + 1 : change;
+    }
+  }
+  return row[n];
+}
+
+const char *basin_nearest(const char *word, const char *const *candidate, int candidates) {
+  const char *best = NULL;
+  int least = 3;
+  if (strlen(word) > 31) return NULL;
+  for (int i = 0; i < candidates; i++) {
+    if (strlen(candidate[i]) > 31) continue;
+    const int d = distance(word, candidate[i]);
+    if (d < least && d < (int)strlen(candidate[i])) {
+      least = d;
+      best = candidate[i];
+    }
+  }
+  return best;
+}
+
+void basin_show_bytes(char *text, size_t size, double bytes) {
+  static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+  int i = 0;
+  while (bytes >= 999.5 && i < 5) bytes /= 1000, i++;
+  snprintf(text, size, "%.3g %s", bytes, unit[i]);
+}
+
+void basin_show_time(char *text, size_t size, double seconds) {
+  if (!(seconds >= 0)) snprintf(text, size, "?");
+  else if (seconds < 60) snprintf(text, size, "%.0f s", ceil(seconds));
+  else if (seconds < 3600) snprintf(text, size, "%.0f min", ceil(seconds / 60));
+  else snprintf(text, size, "%.1f h", seconds / 3600);
+}
+
+void basin_show_word(char *text, size_t size, const char *word) {
+  static const char plain[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+  if (*word && !word[strspn(word, plain)]) {
+    snprintf(text, size, "%s", word);
+    return;
+  }
+  size_t used = 0;
+  if (size < 3) return;
+  text[used++] = '\'';
+  for (; *word && used + 6 < size; word++) { /* a quote takes four, the last one and the NUL two */
+    if (*word == '\'') used = (size_t)(stpcpy(text + used, "'\\''") - text);
+    else text[used++] = *word;
+  }
+  text[used++] = '\'';
+  text[used] = 0;
+}

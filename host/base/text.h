@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * text.h: numbers and words as a person, or a shell, reads them.
+ */
+#ifndef BASIN_BASE_TEXT_H
+#define BASIN_BASE_TEXT_H
+
+#include <stddef.h>
+
+/* the candidate nearest to a mistyped word, or NULL where none is near: for "did you mean" */
+const char *basin_nearest(const char *word, const char *const *candidate, int candidates);
+
+/* 1234567 as "1.23 MB" */
+void basin_show_bytes(char *text, size_t size, double bytes);
+
+/* 150 as "3 min"; "?" for NaN */
+void basin_show_time(char *text, size_t size, double seconds);
+
+/* a word to be pasted into a shell: as it is, or in single quotes where it needs them */
+void basin_show_word(char *text, size_t size, const char *word);
+
+#endif

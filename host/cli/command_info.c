@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * command_info.c: basin models, basin info.
+ */
+#include "engine/cpu.h"
+#include "base/text.h"
+#include "engine/cuda.h"
+#include "engine/blas.h"
+#include "cli/cli.h"
+#include "read/experiment.h"
+#include <hdf5.h>
+#include <libfyaml.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+static void show_symbols(const char *heading, const basin_symbol *symbol, int count, int units) {
+  printf("  %s\n", heading);
+  for (int i = 0; i < count; i++)
+    printf("    %-14s %s%s%s%s\n", symbol[i].name, symbol[i].meaning, units ? " [" : "",
+           units ? symbol[i].unit : "", units ? "]" : "");
+}
+
+static void show_vectors(const char *heading, const basin_model *m, const basin_symbol *vector,
+                         int count) {
+  printf("  %s\n", heading);
+  for (int i = 0; i < count; i++) {
+    const char *length = vector[i].length < 0 ? "1" : m->parameter[vector[i].length].name;
+    printf("    %-14s %s, ", vector[i].name, vector[i].meaning);
+    if (vector[i].rows < 0) printf("of length %s\n", length);
+    else printf("%s rows of length %s\n", m->parameter[vector[i].rows].name, length);
+  }
+}
+
+/* how the keys `gradient` and `method` choose each kind */
+static const struct {
+  const char *kind, *key, *words;
+} chosen[] = {{"population", "gradient", "population"},
+              {"direct", "gradient", "sampled direct"},
+              {"mixed", "gradient", "sampled direct with precision mixed"},
+              {"projected", "gradient", "sampled projected"},
+              {"dataset", "gradient", "fixed data set"},
+              {"flow", "method", "gradient_flow"}};
+
+static void show_dynamics(const basin_model *m) {
+  static const char *const key[] = {"gradient", "method"};
+  for (int k = 0; k < 2; k++) {
+    printf("  %s:%s", key[k], k ? " gradient_descent" : "");
+    for (int i = 0, shown = k; i < m->kinds; i++) {
+      size_t c = 0, known = sizeof chosen / sizeof *chosen;
+      while (c < known && strcmp(chosen[c].kind, m->kind[i].name) != 0) c++;
+      if (strcmp(c < known ? chosen[c].key : "method", key[k]) != 0) continue;
+      printf("%s %s", shown++ ? "," : "", c < known ? chosen[c].words : m->kind[i].name);
+      for (int o = 0; o < m->options; o++)
+        if (!strcmp(m->option[o].of, m->kind[i].name))
+          printf(" {%s: %g, from %g to %g: %s}", m->option[o].name, m->option[o].initial,
+                 m->option[o].minimum, m->option[o].maximum, m->option[o].meaning);
+    }
+    printf("\n");
+  }
+}
+
+static void show_model(const basin_model *m) {
+  printf("%s: %s\n  source: %s\n", m->name, m->title, m->source);
+  printf("  parameters\n");
+  for (int i = 0; i < m->parameters; i++) {
+    const basin_symbol *p = &m->parameter[i];
+    printf("    %-14s %s [%s], default %g, %s from %g to %g\n", p->name, p->meaning, p->unit,
+           p->initial, p->integer ? "whole number" : "number", p->minimum, p->maximum);
+  }
+  show_vectors(m->drawn_teachers ? "teacher (given or drawn)" : "teacher (given)", m, m->teacher,
+               m->teachers);
+  show_vectors("init (given or drawn)", m, m->initial, m->initials);
+  show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
+  show_dynamics(m);
+  show_symbols("observables", m->observable, m->observables, 1);
+  if (basin_dynamics_find(m, "dataset"))
+    show_symbols("observables of fixed data sets", basin_risk_observables(), BASIN_RISK_OBSERVABLES,
+                 1);
+  printf("  outcomes      ");
+  for (int o = 0; o < BASIN_OUTCOMES; o++)
+    if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));
+  printf("\n  stop.at is for %s\n  stop.at_spurious is for %s\n", m->at, m->at_spurious);
+}
+
+basin_status basin_command_models(const basin_arguments *arguments, basin_error *error) {
+  int count;
+  const basin_model *const *all = basin_models(&count);
+  if (arguments->positionals) {
+    const basin_model *one = basin_model_find(arguments->positional[0]);
+    if (!one)
+      return basin_fail(error, BASIN_BAD_INPUT, "models: no model `%s`, see basin models",
+                        arguments->positional[0]);
+    show_model(one);
+    return BASIN_OK;
+  }
+  for (int i = 0; i < count; i++) {
+    if (i) putchar('\n');
+    show_model(all[i]);
+  }
+  return BASIN_OK;
+}
+
+static void show_cuda(void) {
+  basin_cuda_devices there;
+  basin_error error;
+  if (basin_cuda_find(&there, &error)) {
+    printf("backend cuda        none: %s\n", error.text);
+    return;
+  }
+  printf("backend cuda        %d device%s; driver for CUDA %d.%d, runtime %d.%d\n", there.count,
+         there.count == 1 ? "" : "s", there.driver / 1000, there.driver % 1000 / 10,
+         there.runtime / 1000, there.runtime % 1000 / 10);
+  for (int i = 0; i < there.count; i++) {
+    basin_cuda_device about;
+    char memory[32];
+    if (basin_cuda_describe(i, &about, &error)) {
+      printf("  device %-10d %s\n", i, error.text);
+      continue;
+    }
+    basin_show_bytes(memory, sizeof memory, (double)about.memory);
+    printf("  device %-10d %s, compute capability %d.%d, %d multiprocessors, %s of memory\n", i,
+           about.name, about.major, about.minor, about.multiprocessors, memory);
+  }
+}
+
+basin_status basin_command_info(const basin_arguments *arguments, basin_error *error) {
+  unsigned major, minor, release;
+  (void)arguments;
+  (void)error;
+  H5get_libversion(&major, &minor, &release);
+  printf("basin %s\n", BASIN_VERSION);
+  printf("compiler            %s\n", __VERSION__);
+  printf("backend cpu         %d processors\n", basin_cpu_processors());
+  printf("instruction sets   ");
+  for (int isa = 0; isa < BASIN_ISAS; isa++)
+    if (basin_cpu_isa(basin_cpu_isa_name(isa)) >= 0)
+      printf(" %s%s", basin_cpu_isa_name(isa), isa == basin_cpu_isa(NULL) ? " (in use)" : "");
+  printf("\n");
+  show_cuda();
+  printf("BLAS                %s\n", basin_blas_name());
+  printf("HDF5                %u.%u.%u\n", major, minor, release);
+  printf("libfyaml            %s\n", fy_library_version());
+  printf("xxHash              %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
+         XXH_VERSION_RELEASE);
+  return BASIN_OK;
+}

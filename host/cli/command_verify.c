@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * command_verify.c: basin verify.
+ */
+#include "cli/cli.h"
+#include "cli/report.h"
+#include "analyse/verify.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const double FALSE_ALARM = 1e-6; /* of a whole run */
+
+/* What was found of one model. */
+typedef struct finding {
+  const basin_model *model;
+  basin_verified *state; /* [states]; NULL where the model has no sampled form */
+  basin_comparison together[2];
+} finding;
+
+/* All of them. */
+typedef struct findings {
+  int64_t seed, states, inputs;
+  int models;
+  finding *model; /* [models] */
+  int64_t judged, beyond;
+  double limit; /* of a single comparison: FALSE_ALARM over their number */
+} findings;
+
+/* ---- what is beyond chance ---- */
+
+static void judge_one(findings *f, const basin_comparison *c, int count) {
+  if (isnan(c->p)) return;
+  if (count) f->judged++;
+  else f->beyond += c->p < f->limit;
+}
+
+/* count the comparisons, then those beyond the limit that follows from their number (Bonferroni) */
+static void judge(findings *f) {
+  for (int count = 1; count >= 0; count--) {
+    for (int m = 0; m < f->models; m++) {
+      const finding *found = &f->model[m];
+      if (!found->state) continue;
+      for (int64_t s = 0; s < f->states; s++)
+        for (int i = 0; i < found->state[s].comparisons; i++)
+          judge_one(f, &found->state[s].comparison[i], count);
+      for (int i = 0; i < 2; i++) judge_one(f, &found->together[i], count);
+    }
+    if (count && f->judged) f->limit = FALSE_ALARM / (double)f->judged;
+  }
+}
+
+/* ---- tables ---- */
+
+static void show_comparison(const findings *f, const basin_comparison *c, const char *of) {
+  char text[128];
+  printf("  %s%-*s", of, 16 - (int)(of[0] ? 4 : 0), c->name);
+  if (isnan(c->chi_square)) {
+    printf("  %14.8f  %14.8f  %14.2e  %+7.2f", c->closed, c->measured, c->error, c->z);
+  } else {
+    if (c->entries)
+      snprintf(text, sizeof text, "%lld entries, largest |z| %.2f; chi-square %.2f of %lld",
+               (long long)c->entries, c->largest, c->chi_square, (long long)c->freedom);
+    else
+      snprintf(text, sizeof text, "chi-square %.2f of %lld", c->chi_square, (long long)c->freedom);
+    printf("  %55s", text);
+  }
+  if (isnan(c->p)) printf("  %9s\n", "in noise");
+  else printf("  %9.2g%s\n", c->p, c->p < f->limit ? "  WRONG" : "");
+}
+
+/* whether an observable is among the comparisons */
+static int is_compared(const basin_verified *v, int observable) {
+  for (int i = 0; i < v->comparisons; i++)
+    if (basin_symbol_find(v->model->observable, v->model->observables, v->comparison[i].name) ==
+        observable)
+      return 1;
+  return 0;
+}
+
+static void show_state(const findings *f, const basin_verified *v, int64_t number) {
+  const basin_model *m = v->model;
+  printf("\n%s, state %lld:", m->name, (long long)number);
+  for (int i = 0; i < m->parameters; i++)
+    printf("%s %s = %.6g", i ? "," : "", m->parameter[i].name, v->parameter[i]);
+  for (int i = 0; i < m->observables; i++)
+    if (!is_compared(v, i) && !isnan(v->observed[i]))
+      printf(", %s = %.4g", m->observable[i].name, v->observed[i]);
+  printf("\n  %-16s  %14s  %14s  %14s  %7s  %9s\n", "quantity", "closed form", "measured",
+         "standard error", "z", "p");
+  for (int i = 0; i < v->comparisons; i++) show_comparison(f, &v->comparison[i], "");
+}
+
+static void show(const findings *f) {
+  for (int m = 0; m < f->models; m++) {
+    const finding *found = &f->model[m];
+    printf("%s%s: %s\n", m ? "\n" : "", found->model->name, found->model->title);
+    if (!found->state) printf("  no sampled form to compare with\n");
+    if (!found->state) continue;
+    for (int64_t s = 0; s < f->states; s++) show_state(f, &found->state[s], s);
+    printf("\n%s, all states together\n", found->model->name);
+    for (int i = 0; i < 2; i++) show_comparison(f, &found->together[i], "all ");
+  }
+  if (f->judged)
+    printf("\n%lld comparisons, %lld inputs at a state, seed %lld; beyond p = %.2g, a false alarm "
+           "in %.0e runs: %lld\n",
+           (long long)f->judged, (long long)f->inputs, (long long)f->seed, f->limit,
+           1 / FALSE_ALARM, (long long)f->beyond);
+}
+
+/* ---- JSON ---- */
+
+static void json_member(const char *name, double value) {
+  printf(", \"%s\": ", name);
+  basin_json_number(value);
+}
+
+static void json_comparison(const findings *f, const basin_comparison *c) {
+  printf("{\"quantity\": \"%s\"", c->name);
+  if (isnan(c->chi_square)) {
+    json_member("closed", c->closed);
+    json_member("measured", c->measured);
+    json_member("error", c->error);
+    json_member("z", c->z);
+  } else {
+    if (c->entries) printf(", \"entries\": %lld", (long long)c->entries);
+    if (c->entries) json_member("largest_z", c->largest);
+    json_member("chi_square", c->chi_square);
+    printf(", \"freedom\": %lld", (long long)c->freedom);
+  }
+  json_member("p", c->p);
+  printf(", \"wrong\": %s}", c->p < f->limit ? "true" : "false");
+}
+
+static void json_comparisons(const findings *f, const basin_comparison *c, int count) {
+  printf("[");
+  for (int i = 0; i < count; i++) {
+    printf("%s\n      ", i ? "," : "");
+    json_comparison(f, &c[i]);
+  }
+  printf("]");
+}
+
+static void json_state(const findings *f, const basin_verified *v) {
+  const basin_model *m = v->model;
+  printf("{\"parameters\": {");
+  for (int i = 0; i < m->parameters; i++) {
+    printf("%s\"%s\": ", i ? ", " : "", m->parameter[i].name);
+    basin_json_number(v->parameter[i]);
+  }
+  printf("}, \"observables\": {");
+  for (int i = 0; i < m->observables; i++) {
+    printf("%s\"%s\": ", i ? ", " : "", m->observable[i].name);
+    basin_json_number(v->observed[i]);
+  }
+  printf("},\n     \"experiment\": ");
+  basin_json_text(v->experiment);
+  printf(",\n     \"comparisons\": ");
+  json_comparisons(f, v->comparison, v->comparisons);
+  printf("}");
+}
+
+static void show_json(const findings *f) {
+  printf("{\"version\": \"%s\", \"seed\": %lld, \"states\": %lld, \"inputs\": %lld,\n"
+         " \"false_alarm\": %g, \"comparisons\": %lld, \"limit\": %.17g, \"wrong\": %lld,\n"
+         " \"models\": [",
+         BASIN_VERSION, (long long)f->seed, (long long)f->states, (long long)f->inputs, FALSE_ALARM,
+         (long long)f->judged, f->limit, (long long)f->beyond);
+  for (int m = 0; m < f->models; m++) {
+    const finding *found = &f->model[m];
+    printf("%s\n  {\"model\": \"%s\", \"sampled\": %s, \"states\": [", m ? "," : "",
+           found->model->name, found->state ? "true" : "false");
+    for (int64_t s = 0; found->state && s < f->states; s++) {
+      printf("%s\n    ", s ? "," : "");
+      json_state(f, &found->state[s]);
+    }
+    printf("], \"together\": ");
+    json_comparisons(f, found->together, found->state ? 2 : 0);
+    printf("}");
+  }
+  printf("]}\n");
+}
+
+/* ---- the command ---- */
+
+/* the models that are named, or all */
+static basin_status choose(const basin_arguments *a, findings *f, basin_error *error) {
+  int count;
+  const basin_model *const *all = basin_models(&count);
+  f->models = a->positionals ? a->positionals : count;
+  f->model = calloc((size_t)f->models + 1, sizeof *f->model);
+  if (!f->model) return basin_fail_memory(error);
+  for (int m = 0; m < f->models; m++) {
+    f->model[m].model = a->positionals ? basin_model_find(a->positional[m]) : all[m];
+    if (!f->model[m].model)
+      return basin_fail(error, BASIN_BAD_INPUT, "verify: no model `%s`, see basin models",
+                        a->positional[m]);
+  }
+  return BASIN_OK;
+}
+
+static basin_status find(const findings *f, finding *found, basin_error *error) {
+  basin_status status = BASIN_OK;
+  if (!found->model->norms) return BASIN_OK;
+  found->state = calloc((size_t)f->states, sizeof *found->state);
+  if (!found->state) return basin_fail_memory(error);
+  for (int64_t s = 0; s < f->states && !status; s++)
+    status = basin_verify_state(found->model, (uint64_t)f->seed, s, f->inputs, &found->state[s],
+                                error);
+  if (!status) basin_verify_together(found->state, f->states, found->together);
+  return status;
+}
+
+basin_status basin_command_verify(const basin_arguments *a, basin_error *error) {
+  findings f = {.states = 16, .inputs = 1 << 20};
+  basin_status status = basin_argument_integer(a, "states", 1, 10000, &f.states, error);
+  if (!status) status = basin_argument_integer(a, "inputs", 1024, 1 << 24, &f.inputs, error);
+  if (!status) status = basin_argument_integer(a, "seed", 0, INT64_MAX, &f.seed, error);
+  if (!status) status = choose(a, &f, error);
+  for (int m = 0; m < f.models && !status; m++) status = find(&f, &f.model[m], error);
+  if (!status) {
+    judge(&f);
+    if (basin_argument(a, "json")) show_json(&f);
+    else show(&f);
+    if (f.beyond)
+      status = basin_fail(error, BASIN_OUTSIDE,
+                          "verify: %lld of %lld comparisons are beyond chance: the closed form or "
+                          "the sampled form is wrong",
+                          (long long)f.beyond, (long long)f.judged);
+  }
+  for (int m = 0; f.model && m < f.models; m++) {
+    for (int64_t s = 0; f.model[m].state && s < f.states; s++)
+      basin_verified_free(&f.model[m].state[s]);
+    free(f.model[m].state);
+  }
+  free(f.model);
+  return status;
+}

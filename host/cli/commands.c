@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commands.c: the table of commands and options.
+ */
+#include "cli/cli.h"
+
+#define HELP \
+  {"help", 'h', NULL, "show this and exit"}, { "version", 'V', NULL, "show the version and exit" }
+
+#define SETTINGS                                                                              \
+  {"set", 0, "KEY=VALUE",                                                                     \
+   "replace one key of the file, dots between levels (stop.max_steps=1e5); may be repeated"}, \
+      {"trials", 0, "N", "the same as --set trials=N"}, {                                     \
+    "seed", 0, "S", "the same as --set seed=S"                                                \
+  }
+
+static const basin_option run_options[] = {
+    {"output", 'o', "OUT.h5",
+     "the file to make; default: the experiment's name with .h5, in this folder. DIR/ with a "
+     "slash: "
+     "a campaign's folder"},
+    SETTINGS,
+    {"threads", 0, "N",
+     "worker threads; default: all processors this process may use. With cuda: parts under way at "
+     "once on each device; default 32"},
+    {"backend", 0, "NAME",
+     "auto, cpu or cuda; default auto: cuda where a device answers and --isa is not given, else "
+     "cpu. The results do not depend on it, but for the last bits with fixed data sets"},
+    {"devices", 0, "LIST", "numbers of the CUDA devices to use, as in 0,2; default: all"},
+    {"isa", 0, "NAME",
+     "generic, avx2 or avx512; default: the best of this machine. The results do not depend on it"},
+    {"shard", 0, "I/N",
+     "with -o DIR/: run shard I of N of a campaign; `slurm`: the place of this job in its array"},
+    {"cell", 0, "I", "with --trial: run only this cell's trial, and show it"},
+    {"trial", 0, "J", "with --cell: the trial's number, from 0"},
+    {"part-trials", 0, "N",
+     "trials of a part; default: chosen from the experiment. The results do not depend on it"},
+    {"dry-run", 0, NULL, "show cells, parts, memory, disk and backend, and start nothing"},
+    {"no-provenance", 0, NULL,
+     "leave host, date and speed out of the file, so that equal runs make equal files"},
+    {"quiet", 'q', NULL, "no progress and no closing lines"},
+    HELP,
+};
+
+static const basin_option submit_options[] = {
+    {"output", 'o', "DIR/", "the campaign's folder, which all nodes must see"},
+    {"shards", 0, "N", "jobs of the array, each with a share of the parts"},
+    SETTINGS,
+    {"dry-run", 0, NULL, "write and show the batch script, and submit nothing"},
+    HELP,
+};
+
+static const basin_option status_options[] = {
+    {"json", 0, NULL, "as JSON"},
+    HELP,
+};
+
+static const basin_option merge_options[] = {
+    {"output", 'o', "OUT.h5", "the file to make; default: the experiment's name with .h5"},
+    {"partial", 0, NULL, "merge what is there; the file, and every table of it, is marked partial"},
+    {"no-provenance", 0, NULL,
+     "leave host, date and speed out of the file, so that equal campaigns make equal files"},
+    {"quiet", 'q', NULL, "no closing line"},
+    HELP,
+};
+
+static const basin_option summary_options[] = {
+    {"json", 0, NULL, "as JSON"},
+    {"csv", 0, NULL, "as CSV, a row per cell"},
+    {"pairs", 0, NULL,
+     "of cells that start from the same draws (same_draw): the difference of every two success "
+     "rates, draw by draw; as CSV the pairs instead of the cells"},
+    HELP,
+};
+
+static const basin_option rates_options[] = {
+    {"from", 0, "X",
+     "where the window begins, in eta t; default: a tenth of its end, or less where fewer than 5 "
+     "recorded steps lie between"},
+    {"to", 0, "X",
+     "where it ends; default: the last record that at least half of the cell's trials reach"},
+    {"observable", 0, "NAME", "the recorded observable to fit; default: loss"},
+    {"outcome", 0, "NAME", "only trials that ended so, as in global; default: all but diverged"},
+    {"cell", 0, "I", "only this cell"},
+    {"json", 0, NULL, "as JSON"},
+    HELP,
+};
+
+static const basin_option compare_options[] = {
+    {"csv", 0, NULL, "as CSV, a row per cell"},
+    HELP,
+};
+
+static const basin_option plot_options[] = {
+    {"output", 'o', "FIG.svg", "the figure to make: .svg or .png"},
+    {"observable", 0, "NAME",
+     "draw this observable along the trajectories; repeat it for a panel each"},
+    {"rates", 0, NULL,
+     "draw the loss, or the one --observable, against eta t on logarithmic axes, and beside it its "
+     "local slope ln(loss) / ln(eta t)"},
+    {"x", 0, "PARAMETER",
+     "grid parameter on the horizontal axis; default: the one with most values"},
+    {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
+    {"log", 0, NULL, "logarithmic vertical axis"},
+    {"title", 0, "TEXT", "title of the figure; default: the experiment's"},
+    HELP,
+};
+
+static const basin_option verify_options[] = {
+    {"states", 0, "N", "random states of every model; default 16"},
+    {"inputs", 0, "M", "fresh inputs at every state; default 1048576. More see finer"},
+    {"seed", 0, "S", "other states and other inputs; default 0"},
+    {"json", 0, NULL, "as JSON, with the experiment of every state"},
+    HELP,
+};
+
+static const basin_option help_options[] = {
+    {"man", 0, NULL, "the whole manual page, in roff"},
+    HELP,
+};
+
+static const basin_option plain_options[] = {HELP};
+
+#define OPTIONS(table) .option = (table), .options = (int)(sizeof(table) / sizeof *(table))
+
+const basin_command basin_commands[] = {
+    {.name = "run",
+     .arguments = "EXPERIMENT.yaml | DIR/",
+     .meaning = "run the trials of an experiment and write the output file",
+     .description =
+         "Finished parts are kept in OUT.h5.parts while the run goes on. After an interruption "
+         "(Ctrl-C, a "
+         "signal, a crash) the same command goes on where it stopped, and the file it makes is the "
+         "same as "
+         "that of an uninterrupted run. An output that is complete already is left as it is.\n"
+         "With -o DIR/ the parts stay in that folder, a campaign: many processes, on one machine "
+         "or "
+         "on many, each run a shard of it, and `basin merge` makes the file. The same command may "
+         "be "
+         "given again at any time. `basin run DIR/` goes on with the experiment that the folder "
+         "has.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(run_options),
+     .run = basin_command_run},
+    {.name = "submit",
+     .arguments = "EXPERIMENT.yaml -o DIR/ --shards N",
+     .meaning = "write the batch script of a campaign and hand it to Slurm",
+     .description =
+         "Makes the campaign's folder, writes DIR/submit.sh, shows it and submits it with sbatch: "
+         "an array of N jobs, a shard each. What stands behind `--` goes into the script as it is "
+         "(-- --time=1:00:00 --cpus-per-task=16 --gpus=1). A job that reaches its time limit saves "
+         "what it has, and is queued again. Give some jobs again with sbatch --array=3,7 "
+         "DIR/submit.sh.",
+     .least = 1,
+     .most = 1,
+     .takes_rest = 1,
+     OPTIONS(submit_options),
+     .run = basin_command_submit},
+    {.name = "status",
+     .arguments = "DIR/",
+     .meaning = "how far a campaign is, and its success rates so far",
+     .description =
+         "Reads the folder alone, so it works while jobs run, from any node. Parts that end early "
+         "come first: rates so far may lean towards short trials.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(status_options),
+     .run = basin_command_status},
+    {.name = "merge",
+     .arguments = "DIR/",
+     .meaning = "make the output file of a campaign from its parts",
+     .description = "Every part is checked against the experiment, and its checksums. Missing and "
+                    "damaged ones "
+                    "are listed, and nothing is merged unless --partial is given. The file is the "
+                    "same, byte by "
+                    "byte, as that of a run on one machine, but for /provenance.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(merge_options),
+     .run = basin_command_merge},
+    {.name = "summary",
+     .arguments = "OUT.h5",
+     .meaning = "success rates with 95% intervals, and steps, of every cell",
+     .description = "The interval is Wilson's score interval. Unresolved and diverged trials count "
+                    "as trials that did "
+                    "not succeed, and are shown. The interval of a difference is the adjusted Wald "
+                    "interval of Bonett and Price (2012) for paired draws.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(summary_options),
+     .run = basin_command_summary},
+    {.name = "rates",
+     .arguments = "OUT.h5",
+     .meaning = "how fast the loss falls: power law or exponential, of every cell",
+     .description =
+         "Time is eta t, the sum of the step sizes. In each recorded trial ln(loss) is fitted by a "
+         "line in ln(eta t), whose slope is printed, and by a line in eta t, whose slope with its "
+         "sign turned is the exponential rate, over the records within the window. Both are means "
+         "over trials, with the 2.5% and 97.5% quantiles of the mean over 2000 resamples of the "
+         "trials (percentile bootstrap; of few trials, ten say, it is too narrow). Better is the "
+         "law with the smaller sum of squared residuals of ln(loss) over all trials. The last "
+         "column is ln(loss) / ln(eta t) at the last record in the window. A trial's records count "
+         "up to the first that is 0 or at most 2^-88 of its largest, where a loss is the rounding "
+         "of the weights; a trial needs three in the window.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(rates_options),
+     .run = basin_command_rates},
+    {.name = "compare",
+     .arguments = "OUT.h5 PUBLISHED.csv",
+     .meaning = "success rates beside published ones, with a z-score per cell",
+     .description = "A row of the CSV names a cell by its columns (variant, grid parameters), and "
+                    "gives `success` and "
+                    "`trials`. z is the two-sample score with pooled variance, after half a unit "
+                    "of the printed "
+                    "value's last digit is taken off the difference. A cell differs where |z| > 3.",
+     .least = 2,
+     .most = 2,
+     OPTIONS(compare_options),
+     .run = basin_command_compare},
+    {.name = "check",
+     .arguments = "OUT.h5",
+     .meaning = "whether everything in an output file is as it was written",
+     .description = "Every number is read and compared with the checksums in the file. The other "
+                    "commands compare what they read themselves; this one finds damage elsewhere.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(help_options),
+     .run = basin_command_check},
+    {.name = "plot",
+     .arguments = "OUT.h5",
+     .meaning = "draw success rates, trajectories or rates of convergence, through gnuplot",
+     .description = "Without --observable: the success rate against a grid parameter, with "
+                    "intervals. With it: median "
+                    "and the bands from 5% to 95% and from 25% to 75% of the recorded trials, "
+                    "apart for each outcome. "
+                    "The median ends, and so does a band, where trials that have ended would "
+                    "make it up. With --rates: the mean of "
+                    "ln(loss) over the recorded trials and the band from 5% to 95% of them, apart "
+                    "for each outcome, as far as half of those trials get; which records count, "
+                    "`basin rates --help` says.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(plot_options),
+     .run = basin_command_plot},
+    {.name = "verify",
+     .arguments = "[MODEL...]",
+     .meaning = "check the closed forms of models by Monte Carlo, at random states",
+     .description =
+         "At every state the loss, the gradient norms and the gradient itself, as one step of "
+         "the population gradient takes it, stand beside their means over fresh inputs, which know "
+         "nothing of the closed forms. The gradient is compared in all entries at once "
+         "(chi-square, "
+         "by the covariance of its entries), and the states of a model once more together. Exit "
+         "code 3 where a comparison is less likely than 1e-6 over the number of comparisons: a "
+         "right model is blamed in one of 10^6 runs.",
+     .least = 0,
+     .most = 4,
+     OPTIONS(verify_options),
+     .run = basin_command_verify},
+    {.name = "models",
+     .arguments = "[NAME]",
+     .meaning = "every model with its parameters, vectors, observables and source",
+     .description = "",
+     .least = 0,
+     .most = 1,
+     OPTIONS(plain_options),
+     .run = basin_command_models},
+    {.name = "info",
+     .arguments = "",
+     .meaning = "version, backends, instruction sets and libraries",
+     .description = "",
+     .least = 0,
+     .most = 0,
+     OPTIONS(plain_options),
+     .run = basin_command_info},
+    {.name = "help",
+     .arguments = "[COMMAND]",
+     .meaning = "this, or a command's options",
+     .description = "",
+     .least = 0,
+     .most = 1,
+     OPTIONS(help_options),
+     .run = basin_command_help},
+};
+
+const int basin_commands_count = (int)(sizeof basin_commands / sizeof *basin_commands);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plot_rates.c: the loss against eta t, and its local slope log_(eta t) L = ln L / ln(eta t): the two panels of
+ * xu-du-2023, Figure 1.
+ */
+#include "seam/setting.h"
+#include "cli/plot.h"
+#include "analyse/rates.h"
+#include "base/statistics.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The trials of a cell that ended alike. */
+typedef struct curve {
+  int64_t cell, trials; /* trials: that have records */
+  int outcome;
+  int64_t points, slopes; /* of the left and of the right panel */
+  char label[BASIN_LABEL_BYTES];
+} curve;
+
+/* both panels: their curves, and what their axes span */
+typedef struct panels {
+  curve curve[BASIN_SERIES_MAX];
+  int curves;
+  int losses, slopes; /* curves that a line can be drawn through, in each panel */
+  basin_span time, loss, slope;
+  char units[32];
+} panels;
+
+/* the trials of one cell at its own eta t */
+typedef struct sheet {
+  int64_t trials, times;
+  double *y;      /* [trials][times] ln L, NaN where there is none */
+  int64_t *reach; /* [trials] index of the last record */
+  int8_t *ended;  /* [trials] -1: no records */
+  double *sample; /* [trials] scratch */
+} sheet;
+
+/* A trial's row: its records, or, where its step sizes were halved, between them on a straight line in ln t. A trial
+   that has ended keeps its last value; an unresolved one has none beyond its last step. */
+static void fill_row(sheet *s, int64_t trial, const basin_records *r) {
+  double *y = s->y + trial * s->times;
+  const double last = r->points && r->ended != BASIN_UNRESOLVED ? r->log_l[r->points - 1] : NAN;
+  int64_t next = 0;
+  s->ended[trial] = (int8_t)(r->points ? r->ended : -1);
+  for (int64_t i = 0; i < r->times; i++) {
+    const double at = r->eta_t[i];
+    while (next < r->points && r->t[next] < at) next++;
+    y[i] = next == r->points ? last : NAN;
+    if (next == r->points) continue;
+    if (r->t[next] == at) {
+      y[i] = r->log_l[next];
+    } else if (next > 0 && r->halvings) {
+      const double share = log(at / r->t[next - 1]) / log(r->t[next] / r->t[next - 1]);
+      y[i] = r->log_l[next - 1] + share * (r->log_l[next] - r->log_l[next - 1]);
+    }
+    if (!isnan(y[i])) s->reach[trial] = i;
+  }
+}
+
+/* the values at one time of the trials that ended so, into s->sample; 0 where fewer than half of them, c->trials,
+   have got so far */
+static int64_t gather(const sheet *s, const curve *c, int64_t time) {
+  int64_t n = 0, there = 0;
+  for (int64_t i = 0; i < s->trials; i++) {
+    const double y = s->y[i * s->times + time];
+    if (s->ended[i] != c->outcome || isnan(y)) continue;
+    s->sample[n++] = y;
+    there += time <= s->reach[i];
+  }
+  return 2 * there >= c->trials ? n : 0;
+}
+
+/* Data blocks of one curve: $loss eta t, mean of ln L as a loss, 5% and 95% quantiles; $slope the same over ln(eta t),
+   from eta t = e on: at eta t = 1 it has a pole. */
+static void write_curve(FILE *to, const sheet *s, const double *eta_t, curve *c, panels *p) {
+  static const double tails[] = {0.05, 0.95};
+  const int number = (int)(c - p->curve);
+  char *slopes = NULL;
+  size_t size;
+  FILE *aside = open_memstream(&slopes, &size);
+  fprintf(to, "$loss%d << EOD\n", number);
+  for (int64_t i = 0; i < s->times && aside; i++) {
+    const int64_t n = gather(s, c, i);
+    double mean = 0, q[2];
+    if (!n) continue;
+    for (int64_t j = 0; j < n; j++) mean += s->sample[j] / (double)n;
+    basin_quantiles(s->sample, n, tails, 2, q);
+    const double t = eta_t[i], log_t = log(t);
+    fprintf(to, "%.10g %.10g %.10g %.10g\n", t, exp(mean), exp(q[0]), exp(q[1]));
+    c->points++;
+    basin_plot_widen(&p->time, t, 1);
+    basin_plot_widen(&p->loss, exp(q[0]), 1);
+    basin_plot_widen(&p->loss, exp(q[1]), 1);
+    if (log_t < 1) continue;
+    fprintf(aside, "%.10g %.10g %.10g %.10g\n", t, mean / log_t, q[0] / log_t, q[1] / log_t);
+    basin_plot_widen(&p->slope, q[0] / log_t, 0);
+    basin_plot_widen(&p->slope, q[1] / log_t, 0);
+    c->slopes++;
+  }
+  if (aside) fclose(aside);
+  fprintf(to, "EOD\n$slope%d << EOD\n%sEOD\n", number, slopes ? slopes : "");
+  free(slopes);
+  p->losses += c->points > 1;
+  p->slopes += c->slopes > 1;
+}
+
+/* a curve for each outcome: global first, unresolved last */
+static basin_status write_curves(FILE *to, const sheet *s, const double *eta_t, int64_t cell,
+                                 panels *p, basin_error *error) {
+  for (int i = 0; i < BASIN_OUTCOMES; i++) {
+    curve c = {.cell = cell, .outcome = (i + BASIN_GLOBAL) % BASIN_OUTCOMES};
+    for (int64_t j = 0; j < s->trials; j++) c.trials += s->ended[j] == c.outcome;
+    if (!c.trials) continue;
+    if (p->curves == BASIN_SERIES_MAX)
+      return basin_fail(error, BASIN_BAD_INPUT, "more than %d curves to draw; narrow the grid",
+                        BASIN_SERIES_MAX);
+    p->curve[p->curves] = c;
+    write_curve(to, s, eta_t, &p->curve[p->curves], p);
+    p->curves++;
+  }
+  return BASIN_OK;
+}
+
+static basin_status read_cell(basin_figure *f, FILE *to, int64_t cell, const char *observable,
+                              panels *p, basin_error *error) {
+  basin_records r = {0};
+  sheet s = {0};
+  basin_status status = basin_records_open(f->results, cell, observable, -1, &r, error);
+  if (status) goto cleanup;
+  s = (sheet){.trials = r.trials,
+              .times = r.times,
+              .y = calloc((size_t)(r.trials * r.times), sizeof *s.y),
+              .reach = calloc((size_t)r.trials, sizeof *s.reach),
+              .ended = calloc((size_t)r.trials, sizeof *s.ended),
+              .sample = calloc((size_t)r.trials, sizeof *s.sample)};
+  if (!s.y || !s.reach || !s.ended || !s.sample) status = basin_fail_memory(error);
+  for (int64_t i = 0; i < r.trials && !status; i++) {
+    status = basin_records_read(&r, i, error);
+    if (!status) fill_row(&s, i, &r);
+  }
+  if (!status) status = write_curves(to, &s, r.eta_t, cell, p, error);
+  memcpy(p->units, r.units, sizeof p->units);
+cleanup:
+  free(s.sample);
+  free(s.ended);
+  free(s.reach);
+  free(s.y);
+  basin_records_close(&r);
+  return status;
+}
+
+/* an outcome is named where they differ */
+static void name_curves(basin_figure *f, panels *p) {
+  int differ = 0;
+  for (int i = 0; i < p->curves; i++) differ |= p->curve[i].outcome != p->curve[0].outcome;
+  for (int i = 0; i < p->curves; i++) {
+    curve *c = &p->curve[i];
+    basin_plot_label_trials(f, c->cell, differ ? c->outcome : -1, c->trials, c->label);
+    basin_plot_key(f, c->label);
+  }
+}
+
+/* a panel's lines, each with its band where it has more than one trial */
+static void draw_curves(basin_figure *f, const panels *p, const char *block) {
+  const char *separator = "plot ";
+  for (int i = 0; i < p->curves; i++) {
+    const curve *c = &p->curve[i];
+    const char *colour = basin_plot_colour[i % BASIN_COLOURS];
+    if ((strcmp(block, "slope") ? c->points : c->slopes) < 2) continue;
+    if (c->trials > 1) {
+      fprintf(f->pipe,
+              "%s$%s%d using 1:3:4 with filledcurves fs transparent solid 0.2 noborder lc rgb "
+              "'%s' notitle",
+              separator, block, i, colour);
+      separator = ", ";
+    }
+    fprintf(f->pipe, "%s$%s%d using 1:2 with lines lw 2 lc rgb '%s' title ", separator, block, i,
+            colour);
+    basin_plot_quote(f->pipe, c->label);
+    separator = ", ";
+  }
+  fputc('\n', f->pipe);
+}
+
+/* labels in powers of ten where the axis spans more than a few */
+static int set_axis(basin_figure *f, char axis, int logarithmic, const basin_span *span) {
+  const int powers = logarithmic && span->most > 100 * span->least;
+  fprintf(f->pipe, "%sset logscale %c\nset format %c '%s'\n", logarithmic ? "" : "un", axis, axis,
+          powers ? "10^{%T}" : "%g");
+  return basin_plot_range(f, axis, logarithmic, span);
+}
+
+static void draw_panels(basin_figure *f, const panels *p, const char *observable) {
+  char label[BASIN_LABEL_BYTES];
+  if (set_axis(f, 'x', 1, &p->time)) fputs("set autoscale xfix\n", f->pipe);
+  set_axis(f, 'y', 1, &p->loss);
+  snprintf(label, sizeof label, strcmp(p->units, "1") ? "%s [%s]" : "%s", observable, p->units);
+  fputs("set xlabel 'η t'\nset ylabel ", f->pipe);
+  basin_plot_quote(f->pipe, label);
+  fputc('\n', f->pipe);
+  draw_curves(f, p, "loss");
+  if (!p->slopes) return;
+  fputs("unset key\n", f->pipe); /* the colours are those of the left panel */
+  snprintf(label, sizeof label, "ln(%.100s) / ln(η t)", observable);
+  set_axis(f, 'y', 0, &p->slope);
+  fputs("set ylabel ", f->pipe);
+  basin_plot_quote(f->pipe, label);
+  fputc('\n', f->pipe);
+  draw_curves(f, p, "slope");
+}
+
+basin_status basin_plot_rates(basin_figure *f, const char *title, const char *observable,
+                              basin_error *error) {
+  panels *p = calloc(1, sizeof *p);
+  char *data = NULL;
+  size_t size;
+  FILE *to = open_memstream(&data, &size);
+  basin_status status = p && to ? BASIN_OK : basin_fail_memory(error);
+  if (p) p->time = p->loss = p->slope = BASIN_NO_SPAN;
+  for (int64_t i = 0; i < f->cells && !status; i++)
+    status = read_cell(f, to, i, observable, p, error);
+  if (to && fclose(to) && !status) status = basin_fail_memory(error);
+  if (!status && !p->losses)
+    status = basin_fail(error, BASIN_BAD_INPUT, "no trial has two records of %s above 0 to draw",
+                        observable);
+  if (!status) name_curves(f, p);
+  const int drawn = p && p->slopes ? 2 : 1;
+  if (!status) status = basin_plot_start(f, title, drawn, error);
+  if (!status) {
+    fputs(data, f->pipe);
+    draw_panels(f, p, observable);
+    status = basin_plot_end(f, drawn, error);
+  }
+  free(data);
+  free(p);
+  return status;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/report.h"
+#include "seam/setting.h"
+#include "store/results.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- JSON ---- */
+
+void basin_json_text(const char *text) {
+  putchar('"');
+  for (; *text; text++) {
+    if (*text == '"' || *text == '\\') printf("\\%c", *text);
+    else if ((unsigned char)*text < 32) printf("\\u%04x", *text);
+    else putchar(*text);
+  }
+  putchar('"');
+}
+
+void basin_json_number(double x) {
+  if (isfinite(x)) printf("%.17g", x);
+  else printf("null");
+}
+
+void basin_json_interval(const char *name, const basin_interval *i) {
+  printf("\"%s\": {\"value\": ", name);
+  basin_json_number(i->value);
+  printf(", \"low\": ");
+  basin_json_number(i->low);
+  printf(", \"high\": ");
+  basin_json_number(i->high);
+  printf("}");
+}
+
+/* ---- all cells of a file ---- */
+
+basin_status basin_table_open(const char *path, basin_results **results, basin_table *t,
+                              basin_error *error) {
+  memset(t, 0, sizeof *t);
+  basin_status status = basin_results_open(path, results, error);
+  if (status) return status;
+  t->experiment = basin_results_experiment(*results);
+  t->title = basin_results_title(*results);
+  t->version = basin_results_version(*results);
+  t->seed = basin_results_seed(*results);
+  t->missing = basin_results_missing(*results);
+  t->cells = basin_results_cells(*results);
+  t->cell = calloc((size_t)t->cells, sizeof *t->cell);
+  if (!t->cell) status = basin_fail_memory(error);
+  for (int64_t i = 0; i < t->cells && !status; i++)
+    status = basin_results_summary(*results, i, &t->cell[i], error);
+  if (!status) basin_table_columns(t);
+  return status;
+}
+
+void basin_table_close(basin_results *results, basin_table *t) {
+  free(t->cell);
+  basin_results_close(results);
+}
+
+/* ---- columns ---- */
+
+/* whether the parameter is constant, or the columns shown so far tell its value */
+static int is_told(const basin_table *t, int parameter) {
+  for (int64_t i = 0; i < t->cells; i++)
+    for (int64_t j = 0; j < i && j < 4096; j++) {
+      int alike = t->cell[i].parameter[parameter] != t->cell[j].parameter[parameter];
+      for (int p = 0; p < parameter && alike; p++)
+        if (t->show[p]) alike = t->cell[i].parameter[p] == t->cell[j].parameter[p];
+      if (alike) return 0;
+    }
+  return 1;
+}
+
+void basin_table_columns(basin_table *t) {
+  t->has_variants = 0;
+  for (int64_t i = 0; i < t->cells; i++) t->has_variants |= *t->cell[i].variant != 0;
+  for (int p = 0; p < t->cell[0].parameters && p < (int)sizeof t->show; p++)
+    t->show[p] = (char)!is_told(t, p);
+}
+
+/* the columns that name a cell: as wide as they need to be */
+static int variant_width(const basin_table *t) {
+  int width = 7;
+  for (int64_t i = 0; i < t->cells; i++)
+    if ((int)strlen(t->cell[i].variant) > width) width = (int)strlen(t->cell[i].variant);
+  return width;
+}
+
+void basin_table_name_heading(const basin_table *t) {
+  printf("%4s", "cell");
+  if (t->has_variants) printf("  %-*s", variant_width(t), "variant");
+  for (int p = 0; p < t->cell[0].parameters; p++)
+    if (t->show[p]) printf("  %8s", t->cell[0].parameter_name[p]);
+}
+
+void basin_table_name_cell(const basin_table *t, const basin_summary *s) {
+  printf("%4lld", (long long)s->index);
+  if (t->has_variants) printf("  %-*s", variant_width(t), s->variant);
+  for (int p = 0; p < s->parameters; p++)
+    if (t->show[p]) {
+      const int wide = (int)strlen(s->parameter_name[p]);
+      printf("  %*.6g", wide > 8 ? wide : 8, s->parameter[p]);
+    }
+}
+
+void basin_table_title(const basin_table *t) {
+  printf("%s\n", t->title);
+  for (int p = 0; p < t->cell[0].parameters; p++) {
+    int constant = !t->show[p];
+    for (int64_t i = 1; i < t->cells; i++)
+      constant &= t->cell[i].parameter[p] == t->cell[0].parameter[p];
+    if (constant) printf("%s = %.10g, ", t->cell[0].parameter_name[p], t->cell[0].parameter[p]);
+  }
+  printf("seed %llu\n", (unsigned long long)t->seed);
+  if (t->missing)
+    printf("PARTIAL: %lld trials are missing; the rates are those of the trials that are there\n",
+           (long long)t->missing);
+  putchar('\n');
+}
+
+/* ---- rates ---- */
+
+void basin_table_rates(const basin_table *t) {
+  int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0, stationary = 0;
+  int median = 0;
+  for (int64_t i = 0; i < t->cells; i++) {
+    median |= !isnan(t->cell[i].steps_median);
+    stationary += t->cell[i].outcomes[BASIN_STATIONARY];
+  }
+  basin_table_name_heading(t);
+  printf("    trials  success  95%% interval       spurious%s  unresolved  diverged  steps: %s   "
+         "     max\n",
+         stationary ? "  stationary" : "", median ? "median" : "  mean");
+  for (int64_t i = 0; i < t->cells; i++) {
+    const basin_summary *s = &t->cell[i];
+    basin_table_name_cell(t, s);
+    if (!s->trials) {
+      printf("  %8d        -  [0.0000, 1.0000]\n", 0);
+      continue;
+    }
+    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld", (long long)s->trials, s->success.rate,
+           s->success.low, s->success.high, (long long)s->outcomes[BASIN_SPURIOUS]);
+    if (stationary) printf("  %10lld", (long long)s->outcomes[BASIN_STATIONARY]);
+    printf("  %10lld  %8lld  %13.6g", (long long)s->outcomes[BASIN_UNRESOLVED],
+           (long long)s->outcomes[BASIN_DIVERGED], median ? s->steps_median : s->steps_mean);
+    if (s->steps_max >= 0) printf("  %9lld\n", (long long)s->steps_max);
+    else printf("          -\n");
+    unresolved += s->outcomes[BASIN_UNRESOLVED];
+    diverged += s->outcomes[BASIN_DIVERGED];
+    if (s->halved > 0) halved += s->halved;
+    trials += s->trials;
+  }
+  if (unresolved || diverged)
+    printf("\n%lld of %lld trials are unresolved and %lld diverged: they count as not global\n",
+           (long long)unresolved, (long long)trials, (long long)diverged);
+  if (halved)
+    printf("%s%lld of %lld trials diverged at first and began again with half the step sizes, or "
+           "less\n",
+           unresolved || diverged ? "" : "\n", (long long)halved, (long long)trials);
+}
+
+void basin_table_json_head(const basin_table *t) {
+  printf("  \"experiment\": ");
+  basin_json_text(t->experiment);
+  printf(",\n  \"title\": ");
+  basin_json_text(t->title);
+  printf(",\n  \"seed\": %llu,\n  \"version\": ", (unsigned long long)t->seed);
+  basin_json_text(t->version);
+  if (t->missing) printf(",\n  \"missing\": %lld", (long long)t->missing);
+}
+
+void basin_json_cell(const basin_summary *s) {
+  printf("\"index\": %lld, \"variant\": ", (long long)s->index);
+  basin_json_text(s->variant);
+  printf(", \"parameters\": {");
+  for (int p = 0; p < s->parameters; p++) {
+    printf("%s", p ? ", " : "");
+    basin_json_text(s->parameter_name[p]);
+    printf(": ");
+    basin_json_number(s->parameter[p]);
+  }
+  printf("}");
+}
+
+void basin_table_json(const basin_table *t) {
+  basin_table_json_head(t);
+  printf(",\n  \"cells\": [");
+  for (int64_t i = 0; i < t->cells; i++) {
+    const basin_summary *s = &t->cell[i];
+    printf("%s\n    {", i ? "," : "");
+    basin_json_cell(s);
+    printf(",\n     \"trials\": %lld, \"outcomes\": {", (long long)s->trials);
+    for (int o = 0; o < BASIN_OUTCOMES; o++)
+      printf("%s\"%s\": %lld", o ? ", " : "", basin_outcome_name(o), (long long)s->outcomes[o]);
+    printf("}");
+    if (s->halved >= 0) printf(", \"halved\": %lld", (long long)s->halved);
+    printf(",\n     \"success\": {\"rate\": ");
+    basin_json_number(s->success.rate);
+    printf(", \"low\": ");
+    basin_json_number(s->success.low);
+    printf(", \"high\": ");
+    basin_json_number(s->success.high);
+    printf("}, \"steps\": {\"median\": ");
+    basin_json_number(s->steps_median);
+    printf(", \"mean\": ");
+    basin_json_number(s->steps_mean);
+    printf(", \"max\": ");
+    basin_json_number(s->steps_max < 0 ? NAN : (double)s->steps_max);
+    printf("}}");
+  }
+  printf("\n  ]");
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend_cpu.c: the backend that is always there. One thread per part, SIMD lanes over trials.
+ */
+#include "engine/cpu.h"
+#include "engine/blas.h"
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const isa_name[BASIN_ISAS] = {"generic", "avx2", "avx512"};
+
+/* whether this machine can execute what was compiled for the instruction set */
+static int isa_runs(int isa) {
+#if BASIN_HAS_avx512
+  __builtin_cpu_init();
+  if (isa == BASIN_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == BASIN_ISA_AVX512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+#endif
+  return isa == BASIN_ISA_GENERIC;
+}
+
+int basin_cpu_isa(const char *name) {
+  int best = -1;
+  for (int isa = 0; isa < BASIN_ISAS; isa++)
+    if (isa_runs(isa) && (!name || !strcmp(name, isa_name[isa]))) best = isa;
+  return best;
+}
+
+const char *basin_cpu_isa_name(int isa) { return isa_name[isa]; }
+
+int basin_cpu_processors(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set)) return 1;
+  return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+}
+
+static basin_worker_status cpu_run(void *self, int worker, const basin_job *job, basin_part *part,
+                                   basin_watch *watch, basin_error *error) {
+  const int isa = *(const int *)self;
+  (void)worker;
+  if (job->setting->gradient.set_size > 0 && basin_blas_open(error)) return BASIN_WORKER_FAILED;
+  switch (basin_dynamics_of(job->model, job->setting)->run[isa](job, part, watch)) {
+  case BASIN_OK:
+    return BASIN_WORKER_OK;
+  case BASIN_INTERRUPTED:
+    return BASIN_WORKER_PAUSED;
+  default:
+    basin_fail_memory(error);
+    return BASIN_WORKER_FAILED;
+  }
+}
+
+static void cpu_close(void *self) { free(self); }
+
+basin_status basin_cpu_open(const char *isa, int threads, basin_backend *backend,
+                            basin_error *error) {
+  const int chosen = basin_cpu_isa(isa);
+  if (chosen < 0) {
+    for (int i = 0; i < BASIN_ISAS; i++)
+      if (!strcmp(isa, isa_name[i]))
+        return basin_fail(error, BASIN_BAD_INPUT,
+                          "--isa %s: this machine cannot execute it, expected %s at most", isa,
+                          isa_name[basin_cpu_isa(NULL)]);
+    return basin_fail(error, BASIN_BAD_INPUT, "--isa %s: expected generic, avx2 or avx512", isa);
+  }
+  int *self = malloc(sizeof *self);
+  if (!self) return basin_fail_memory(error);
+  *self = chosen;
+  *backend = (basin_backend){.name = "cpu",
+                             .workers = threads > 0 ? threads : basin_cpu_processors(),
+                             .self = self,
+                             .run = cpu_run,
+                             .close = cpu_close};
+  snprintf(backend->description, sizeof backend->description, "cpu, %s, %d thread%s",
+           isa_name[chosen], backend->workers, backend->workers == 1 ? "" : "s");
+  return BASIN_OK;
+}

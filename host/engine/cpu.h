@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend_cpu.h: the CPU backend.
+ */
+#ifndef BASIN_BACKEND_CPU_H
+#define BASIN_BACKEND_CPU_H
+
+#include "seam/backend.h"
+#include "base/error.h"
+
+/* isa: "generic", "avx2", "avx512", or NULL for the best; threads: 0 for all processors */
+basin_status basin_cpu_open(const char *isa, int threads, basin_backend *backend,
+                            basin_error *error);
+
+/* number of the named instruction set (NULL: the best) that this machine can execute, -1 where it cannot */
+int basin_cpu_isa(const char *name);
+const char *basin_cpu_isa_name(int isa);
+
+/* processors this process may use */
+int basin_cpu_processors(void);
+
+#endif

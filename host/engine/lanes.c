@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lanes.c: the CPU engine for dynamics whose trials go each their own way. Compiled once per model, kind of dynamics and
+ * instruction set, with
+ *   BASIN_MODEL         the model's name
+ *   BASIN_MODEL_HEADER  its header
+ *   BASIN_KIND          one of its MODEL_DYNAMICS
+ *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
+ *
+ * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, with the state in registers where it is
+ * small. A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY steps, so
+ * that every lane's own step count is a multiple of it when the early rule is asked. What a trial does depends on its
+ * own number alone, never on its neighbours. Asked to pause, the driver hands the states of the running trials back: of
+ * states in registers between two blocks, of states in arrays between any two long steps, or where anything else than
+ * steps is due.
+ *
+ * Told to give up, it breaks a step in arrays off, with the records and ends that are due behind it, hands back the
+ * states from before it, and leaves a start that it was drawing for later.
+ */
+#include BASIN_MODEL_HEADER
+#include "seam/clock.h"
+#include "seam/entry.h"
+#include "seam/expand.h"
+#include "seam/flights.h"
+
+#define REGISTERS (KIND_states > 0)
+#define RUNNER BASIN_PASTE(BASIN_PASTE(BASIN_OF_KIND(basin_run), _), BASIN_ISA)
+
+enum {
+#if REGISTERS
+  STATES = KIND_states,
+  VECTORS =
+      4, /* independent vectors in flight hide the latency of one step's chain of operations */
+  BLOCKS_UNTOLD = 64, /* blocks of steps from one look at the watch to the next */
+#else
+  VECTORS = 1,       /* a step has enough operations that are independent of each other */
+  BLOCKS_UNTOLD = 1, /* a step takes long */
+#endif
+  LANES = BASIN_LANES * VECTORS
+};
+
+/* Everything of one call. The group's clock counts its steps; a lane's own step is clock - start. */
+typedef struct driver {
+  const basin_job *job;
+  basin_part *part;
+  basin_watch *watch;
+  model_cell cell;
+  double *data;
+  basin_course course;
+  double stage_rate[BASIN_STAGES_MAX][BASIN_RATES_MAX];
+  basin_team team;
+  int64_t states; /* reals of a state */
+#if REGISTERS
+  real x[VECTORS * STATES], fresh_state[STATES];
+#else
+  /* the states of one vector; behind them the fresh ones, these as they were at clock kept_at, and the scratch */
+  real *x, *kept;
+  int64_t kept_at; /* before the latest long step, or the latest few short ones */
+  int long_steps;  /* whether to look at the watch and to keep the states at each */
+#endif
+  real *work;
+  real rate[VECTORS][BASIN_RATES_MAX];
+  unsigned active[VECTORS];  /* bit per lane with a running trial */
+  int64_t trial[LANES];      /* index in the part */
+  int64_t start[LANES];      /* the group's clock at the trial's step 0 */
+  int64_t event[LANES];      /* the group's clock when something is due; INT64_MAX where idle */
+  basin_clock of[LANES];     /* the trial's own */
+  int64_t clock, next_event; /* now, and the earliest event of any lane */
+  real *fresh;               /* starts waiting for a lane: trials next_trial .. of the part */
+  int fresh_used;            /* lanes of `fresh` already handed out */
+  unsigned fresh_outcome[BASIN_OUTCOMES];
+  int64_t next_trial;
+  int64_t next_flight;  /* of the trials that were under way when the part came */
+  int pauses;           /* the watch's, when the part came */
+  int drawn_any;        /* whether starts have been drawn since then */
+  int64_t ended, steps; /* trials and steps since last told to the watch */
+  int blocks;           /* likewise */
+} driver;
+
+/* how many reals a state has, known beforehand in registers; the state of vector v */
+static inline int64_t states(const driver *d) {
+#if REGISTERS
+  (void)d;
+  return STATES;
+#else
+  return d->states;
+#endif
+}
+static inline real *at(driver *d, int v) { return d->x + v * states(d); }
+
+static inline basin_turn turn_of(const driver *d, const real *rate, bits trial, bits step) {
+  return (basin_turn){d->data, rate, d->work, d->team, trial, step};
+}
+
+/* a turn for what knows neither trial nor step */
+static inline basin_turn no_turn(const driver *d) { return turn_of(d, NULL, b_set(0), b_set(0)); }
+
+/* ---- what the watch says ---- */
+
+static int told_to_give_up(const driver *d) {
+  return __atomic_load_n(&d->watch->give_up, __ATOMIC_RELAXED);
+}
+
+/* Whether what was computed just now from states in arrays may be broken off, and must go nowhere. Nothing takes long
+   with states in registers but the starts. */
+static inline int broken(const driver *d) { return !REGISTERS && told_to_give_up(d); }
+
+/* ---- single lanes of whole vectors ---- */
+
+static void lane_copy(const driver *d, real *to, int to_lane, const real *from, int from_lane) {
+  for (int64_t i = 0; i < states(d); i++) r_lane_set(to + i, to_lane, r_lane(from + i, from_lane));
+}
+
+/* an idle lane goes on with rates 0 from wherever its trial ended: nothing changes there, and nobody looks */
+static void lane_clear(driver *d, int lane) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  for (int i = 0; i < BASIN_RATES_MAX; i++) r_lane_set(&d->rate[v][i], l, 0.0);
+  d->active[v] &= ~(1u << l);
+  d->event[lane] = INT64_MAX;
+}
+
+static void lane_set_stage(driver *d, int lane, int stage) {
+  for (int i = 0; i < BASIN_RATES_MAX; i++)
+    r_lane_set(&d->rate[lane / BASIN_LANES][i], lane % BASIN_LANES, d->stage_rate[stage][i]);
+}
+
+/* ---- what is asked of a state ---- */
+
+/* the outcomes that hold for x by the rule of this run, as bits per lane */
+static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
+  mask holds[BASIN_OUTCOMES];
+  memset(holds, 0, sizeof holds);
+  if (d->job->setting->stop.tolerance > 0) KIND_reached(&d->cell, no_turn(d), x, holds);
+  else KIND_decide(&d->cell, no_turn(d), x, holds);
+  for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
+}
+
+static void observe(const driver *d, const real *x, int lane, double out[MODEL_OBSERVED]) {
+  real all[MODEL_OBSERVED];
+  KIND_observe(&d->cell, no_turn(d), x, all);
+  for (int i = 0; i < MODEL_OBSERVED; i++) out[i] = r_lane(&all[i], lane);
+}
+
+/* keep the observables (and the state) of a recorded trial */
+static void record(const driver *d, int64_t trial, int64_t time, const real *x, int lane) {
+  const basin_job *job = d->job;
+  const basin_part *part = d->part;
+  double seen[MODEL_OBSERVED];
+  observe(d, x, lane, seen);
+  for (int i = 0; i < job->observables; i++)
+    part->record[(i * part->recorded + trial) * job->times + time] = observable_of(
+        seen, MODEL_OBSERVED, job->observable[i]);
+  for (int64_t i = 0; job->keep_states && i < states(d); i++)
+    part->state[(trial * job->times + time) * states(d) + i] = canonical(r_lane(x + i, lane));
+}
+
+/* nothing comes of it where it is broken off */
+static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const real *x, int lane) {
+  const basin_part *part = d->part;
+  double seen[MODEL_OBSERVED];
+  observe(d, x, lane, seen);
+  if (broken(d)) return;
+  part->outcome[trial] = (int8_t)outcome;
+  part->steps[trial] = steps;
+  for (int i = 0; i < d->job->finals; i++)
+    part->final[i * part->count + trial] = observable_of(
+        seen, MODEL_OBSERVED, outcome == BASIN_DIVERGED ? -1 : d->job->final[i]);
+  d->ended++;
+}
+
+/* the outcome whose bit is set for a lane, or UNRESOLVED */
+static int outcome_of(const unsigned outcome[BASIN_OUTCOMES], int lane) {
+  for (int o = 1; o < BASIN_OUTCOMES; o++)
+    if (outcome[o] >> lane & 1) return o;
+  return BASIN_UNRESOLVED;
+}
+
+/* ---- the life of a trial ---- */
+
+/* the group's clock at which something is due to the lane; with states in arrays, where lanes may have begun at any
+   clock, also where the early rule is asked */
+static void schedule(driver *d, int lane) {
+  int64_t at = d->of[lane].event;
+  const int64_t step = d->clock - d->start[lane],
+                asked = (step / BASIN_DECIDE_EVERY + 1) * BASIN_DECIDE_EVERY;
+  if (!REGISTERS && asked < at) at = asked;
+  d->event[lane] = d->start[lane] + at;
+}
+
+/* the trial at the present step of a lane is recorded, ends, goes on to the next stage: whatever is due */
+static void lane_events(driver *d, int lane) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  const int recorded = d->trial[lane] < d->part->recorded;
+  const int64_t step = d->clock - d->start[lane];
+  basin_clock *clock = &d->of[lane];
+  if (d->event[lane] != d->clock) return;
+  const unsigned due = clock_due(&d->course, recorded, step, clock);
+  if (due & CLOCK_RECORD) record(d, d->trial[lane], clock->next_time - 1, at(d, v), l);
+  if (due & CLOCK_END) {
+    unsigned outcome[BASIN_OUTCOMES];
+    ask(d, at(d, v), outcome);
+    finish(d, d->trial[lane], outcome_of(outcome, l), step, at(d, v), l);
+    if (!broken(d)) lane_clear(d, lane);
+    return;
+  }
+  if (due & CLOCK_STAGE) lane_set_stage(d, lane, clock->stage);
+  schedule(d, lane);
+}
+
+/* draw the starts of the next BASIN_LANES trials */
+static void draw(driver *d) {
+  uint64_t number[BASIN_LANES];
+  bits trial;
+  for (int l = 0; l < BASIN_LANES; l++) number[l] = (uint64_t)(d->part->first + d->next_trial + l);
+  memcpy(&trial, number, sizeof trial);
+  KIND_start(&d->cell, turn_of(d, NULL, trial, b_set(0)), d->fresh);
+  ask(d, d->fresh, d->fresh_outcome);
+  d->fresh_used = told_to_give_up(d) ? BASIN_LANES : 0;
+  d->drawn_any = 1;
+}
+
+/* start the clock of a trial whose state is in the lane already, and has taken `step` steps */
+static void launch(driver *d, int lane, int64_t trial, int64_t step) {
+  clock_set(&d->course, trial < d->part->recorded, step, &d->of[lane]);
+  lane_set_stage(d, lane, d->of[lane].stage);
+  d->active[lane / BASIN_LANES] |= 1u << lane % BASIN_LANES;
+  d->trial[lane] = trial;
+  d->start[lane] = d->clock - step;
+  d->event[lane] = d->start[lane] + d->of[lane].event;
+  lane_events(d, lane);
+  schedule(d, lane);
+}
+
+/* a trial that was under way goes on */
+static void resume(driver *d, int lane) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  const basin_flight *flight = &d->part->flight[d->next_flight];
+  const double *state = d->part->flight_state + d->next_flight * states(d);
+  for (int64_t i = 0; i < states(d); i++) r_lane_set(at(d, v) + i, l, state[i]);
+  d->part->outcome[flight->trial] = FLIGHT_TAKEN;
+  d->next_flight++;
+  launch(d, lane, flight->trial, flight->step);
+}
+
+/* skip what a part that came half done need not draw again */
+static void skip_done(driver *d) {
+  const int8_t *outcome = d->part->outcome;
+  while (d->fresh_used == BASIN_LANES && d->next_trial < d->part->count &&
+         outcome[d->next_trial] != TRIAL_FRESH)
+    d->next_trial++;
+}
+
+/* give the lane the next trial that does not end at once; none where the part is to pause, for drawing may take long */
+static void refill(driver *d, int lane) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  if (d->next_flight < d->part->flights) {
+    resume(d, lane);
+    return;
+  }
+  for (skip_done(d); d->next_trial < d->part->count; skip_done(d)) {
+    if (d->fresh_used == BASIN_LANES) {
+      if (d->drawn_any && watch_asks(d->watch, d->pauses)) return;
+      draw(d);
+      if (d->fresh_used == BASIN_LANES) return;
+    }
+    const int64_t trial = d->next_trial++;
+    const int from = d->fresh_used++, outcome = outcome_of(d->fresh_outcome, from);
+    if (d->part->outcome[trial] != TRIAL_FRESH) continue;
+    if (outcome != BASIN_UNRESOLVED) {
+      if (trial < d->part->recorded && d->job->times > 0 && d->job->time[0] == 0)
+        record(d, trial, 0, d->fresh, from);
+      finish(d, trial, outcome, 0, d->fresh, from);
+      continue;
+    }
+    lane_copy(d, at(d, v), l, d->fresh, from);
+    launch(d, lane, trial, 0);
+    return;
+  }
+}
+
+/* end the active lanes that are `asked` and whose bit is set in one of the outcomes */
+static void retire(driver *d, int v, unsigned asked, const unsigned outcome[BASIN_OUTCOMES]) {
+  unsigned ending = 0;
+  for (int o = 1; o < BASIN_OUTCOMES; o++) ending |= outcome[o];
+  ending &= d->active[v] & asked;
+  for (int l = 0; ending >> l; l++) {
+    if (!(ending >> l & 1)) continue;
+    const int lane = v * BASIN_LANES + l;
+    finish(d, d->trial[lane], outcome_of(outcome, l), d->clock - d->start[lane], at(d, v), l);
+    if (broken(d)) return;
+    lane_clear(d, lane);
+  }
+}
+
+/* ---- the hot loop ---- */
+
+/* the lanes' trials of vector v, and their steps so far */
+static inline void numbers(const driver *d, int v, bits *trial, bits *step) {
+  uint64_t number[BASIN_LANES], taken[BASIN_LANES];
+  for (int l = 0; l < BASIN_LANES; l++) {
+    const int lane = v * BASIN_LANES + l, active = d->active[v] >> l & 1;
+    number[l] = active ? (uint64_t)(d->part->first + d->trial[lane]) : 0;
+    taken[l] = active ? (uint64_t)(d->clock - d->start[lane]) : 0;
+  }
+  memcpy(trial, number, sizeof *trial);
+  memcpy(step, taken, sizeof *step);
+}
+
+#if !REGISTERS
+static void keep(driver *d, int64_t clock) {
+  memcpy(d->kept, d->x, (size_t)d->states * sizeof *d->kept);
+  d->kept_at = clock;
+}
+#endif
+
+/* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit), and in arrays where
+   the part is to pause */
+static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
+                                                             unsigned *hit) {
+  bits trial[VECTORS], step[VECTORS];
+  int64_t i = 0;
+  for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
+#if REGISTERS
+  real x[VECTORS * STATES];
+  for (int j = 0; j < VECTORS * STATES; j++) x[j] = d->x[j];
+#else
+  real *x = d->x;
+#endif
+  for (; i < n && !*hit; i++) {
+#if !REGISTERS
+    if (i == 0) keep(d, d->clock);
+    if (i > 0 && d->long_steps) {
+      if (watch_asks(d->watch, d->pauses)) break;
+      keep(d, d->clock + i);
+    }
+#endif
+    BASIN_UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+      KIND_step(&d->cell, turn_of(d, d->rate[v], trial[v], step[v]), x + v * states(d));
+      step[v] = step[v] + b_set(1);
+    }
+#if !REGISTERS
+    if (d->long_steps && broken(d)) return i + 1;
+#endif
+    if (!tolerance) continue;
+    BASIN_UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+      mask holds[BASIN_OUTCOMES];
+      memset(holds, 0, sizeof holds);
+      KIND_reached(&d->cell, no_turn(d), x + v * states(d), holds);
+      for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[v];
+    }
+  }
+#if REGISTERS
+  for (int j = 0; j < VECTORS * STATES; j++) d->x[j] = x[j];
+#endif
+  return i;
+}
+
+static void find_next_event(driver *d) {
+  d->next_event = INT64_MAX;
+  for (int lane = 0; lane < LANES; lane++)
+    if (d->event[lane] < d->next_event) d->next_event = d->event[lane];
+}
+
+/* the lanes of vector v that are asked now where there is no tolerance: those whose own step count is a multiple of
+   BASIN_DECIDE_EVERY; with states in registers all of them, for that is so at the end of a block */
+static unsigned asked_now(const driver *d, int v) {
+  unsigned asked = 0;
+  if (REGISTERS) return ~0u;
+  for (int l = 0; l < BASIN_LANES; l++)
+    asked |= (unsigned)((d->clock - d->start[v * BASIN_LANES + l]) % BASIN_DECIDE_EVERY == 0) << l;
+  return asked & d->active[v];
+}
+
+/* back to the states that were kept: what came of them may be broken off, but for the trials that have ended */
+static void go_back(driver *d) {
+#if REGISTERS
+  (void)d;
+#else
+  memcpy(d->x, d->kept, (size_t)d->states * sizeof *d->kept);
+  d->clock = d->kept_at;
+#endif
+}
+
+/* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause */
+static void block(driver *d) {
+  const int tolerance = d->job->setting->stop.tolerance > 0;
+  unsigned outcome[BASIN_OUTCOMES];
+  for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
+    const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
+    unsigned hit = 0;
+    const int64_t done = tolerance ? advance(d, n, 1, &hit) : advance(d, n, 0, &hit);
+    if (broken(d)) { /* before anything is made of these states: a rule may have held on the way */
+      if (done > 0) go_back(d);
+      return;
+    }
+    for (int v = 0; v < VECTORS; v++) d->steps += done * __builtin_popcount(d->active[v]);
+    d->clock += done;
+    left -= done;
+    if (d->clock == d->next_event) {
+      for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
+      find_next_event(d);
+    }
+    for (int v = 0; v < VECTORS && (tolerance ? hit : !REGISTERS || left == 0); v++) {
+      const unsigned asked = tolerance ? ~0u : asked_now(d, v);
+      if (!asked) continue;
+      ask(d, at(d, v), outcome);
+      retire(d, v, asked, outcome);
+    }
+    if (broken(d) && done > 0) go_back(d);
+    if (!REGISTERS && watch_asks(d->watch, d->pauses)) return;
+  }
+}
+
+/* fill the idle lanes while there are trials; whether any lane runs */
+static int refill_all(driver *d) {
+  unsigned running = 0, idle = 0;
+  for (int v = 0; v < VECTORS; v++) {
+    idle |= ~d->active[v] & ((1u << BASIN_LANES) - 1);
+    running |= d->active[v];
+  }
+  if (!idle || (running && d->next_trial == d->part->count && d->next_flight == d->part->flights))
+    return 1;
+  for (int lane = 0; lane < LANES; lane++)
+    if (!(d->active[lane / BASIN_LANES] >> lane % BASIN_LANES & 1)) refill(d, lane);
+  find_next_event(d);
+  for (int v = 0; v < VECTORS; v++) running |= d->active[v];
+  return running != 0;
+}
+
+/* tell the watch how far the work is, not at every block: the counters are shared by all workers */
+static void tell(driver *d) {
+  watch_tell(d->watch, d->ended, d->steps);
+  d->ended = d->steps = 0;
+  d->blocks = 0;
+}
+
+/* ---- a part from one run to the next ---- */
+
+static basin_status hand_back(driver *d) {
+  basin_hand_back back;
+  if (!flights_open(&back, d->part, LANES, states(d))) return BASIN_FAILED;
+  for (int lane = 0; lane < LANES; lane++) {
+    const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+    if (!(d->active[v] >> l & 1)) continue;
+    double *to = flights_add(&back, d->trial[lane], d->clock - d->start[lane]);
+    for (int64_t i = 0; to && i < states(d); i++) to[i] = r_lane(at(d, v) + i, l);
+  }
+  flights_close(&back, d->part);
+  return BASIN_INTERRUPTED;
+}
+
+static basin_status run(driver *d) {
+  const basin_setting *setting = d->job->setting;
+  clock_course(setting, d->job->times, d->job->time, &d->course);
+  for (int s = 0; s < setting->stages; s++)
+    KIND_rates(&d->cell, setting->stage[s].eta, d->stage_rate[s]);
+  for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
+  for (int64_t i = 0; i < VECTORS * states(d); i++) d->x[i] = r_set(1.0);
+  d->fresh_used = BASIN_LANES;
+  flights_mark(d->part);
+
+  int running = refill_all(d);
+  while (running && !told_to_give_up(d)) {
+    block(d);
+    if (++d->blocks >= BLOCKS_UNTOLD) {
+      tell(d);
+      if (watch_asks(d->watch, d->pauses)) break;
+    }
+    running = refill_all(d);
+  }
+  tell(d);
+  return running || d->next_trial < d->part->count || broken(d) ? hand_back(d) : BASIN_OK;
+}
+
+#if !REGISTERS
+/* whether a step may take longer than a millisecond: a flow takes many to make one; others do some states^2 operations,
+   with each of the inputs */
+static int are_long(const basin_setting *setting) {
+  const double states = (double)setting->size.states, inputs = (double)setting->gradient.inputs;
+  return setting->gradient.error > 0 || states * states * (1 + inputs) > 0x1p16;
+}
+#endif
+
+/* the cell's constants; the states and the scratch, with the lanes aligned */
+static int allocate(driver *d) {
+  const basin_size *size = &d->job->setting->size;
+  const char *where;
+  d->states = size->states;
+#if REGISTERS
+  d->fresh = d->fresh_state;
+#else
+  d->long_steps = are_long(d->job->setting);
+  const size_t reals = (size_t)((VECTORS + 2) * size->states + size->work);
+  d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
+  if (!d->x) return 0;
+  d->fresh = at(d, VECTORS);
+  d->kept = at(d, VECTORS + 1);
+  d->work = at(d, VECTORS + 2);
+#endif
+  d->data = malloc((size_t)(size->data + 1) * sizeof *d->data);
+  basin_room room = {d->data, 0};
+  return d->data && !model_prepare(d->job->setting, &room, &d->cell, &where);
+}
+
+basin_engine RUNNER;
+
+basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) {
+  basin_status status = BASIN_FAILED;
+  driver *d = aligned_alloc(64, (sizeof *d + 63) / 64 * 64);
+  if (!d) return status;
+  memset(d, 0, sizeof *d);
+  d->job = job;
+  d->part = part;
+  d->watch = watch;
+  d->pauses = watch_pauses(watch);
+  d->team = basin_alone;
+  d->team.stop = &watch->give_up;
+  if (allocate(d)) status = run(d);
+#if !REGISTERS
+  free(d->x);
+#endif
+  free(d->data);
+  free(d);
+  return status;
+}

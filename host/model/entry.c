@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * entry.c: what the host knows of a model, expanded from its header. Compiled once per model, for one lane, with
+ * BASIN_MODEL and BASIN_MODEL_HEADER as engine/lanes.c.
+ */
+#include BASIN_MODEL_HEADER
+#include "seam/entry.h"
+#include "seam/expand.h"
+#include "seam/products.h"
+#include <stdlib.h>
+
+/* rows of a table that ends with an empty one */
+#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]) - 1)
+
+enum {
+  PARAMETER_one = -1,
+#define PARAMETER_INDEX(name, initial, minimum, maximum, integer, unit, meaning) PARAMETER_##name,
+  MODEL_PARAMETERS(PARAMETER_INDEX)
+#undef PARAMETER_INDEX
+};
+
+/* each table ends with an empty row, for a table may have no other */
+static const basin_symbol parameters[] = {
+#define PARAMETER(name_, initial_, minimum_, maximum_, integer_, unit_, meaning_) \
+  {.name = #name_,                                                                \
+   .unit = unit_,                                                                 \
+   .meaning = meaning_,                                                           \
+   .initial = (initial_),                                                         \
+   .minimum = (minimum_),                                                         \
+   .maximum = (maximum_),                                                         \
+   .integer = (integer_)},
+    MODEL_PARAMETERS(PARAMETER){0}};
+
+#define VECTOR(name_, rows_, length_, meaning_) \
+  {.name = #name_,                              \
+   .unit = "1",                                 \
+   .meaning = meaning_,                         \
+   .rows = PARAMETER_##rows_,                   \
+   .length = PARAMETER_##length_},
+static const basin_symbol teachers[] = {MODEL_TEACHER(VECTOR){0}};
+static const basin_symbol initials[] = {MODEL_INITIAL(VECTOR){0}};
+
+#define STEP_SIZE(name_, meaning_) {.name = #name_, .unit = "1", .meaning = meaning_},
+static const basin_symbol step_sizes[] = {MODEL_STEP_SIZES(STEP_SIZE){0}};
+
+#define OBSERVABLE(name_, unit_, meaning_) {.name = #name_, .unit = unit_, .meaning = meaning_},
+static const basin_symbol observables[] = {MODEL_OBSERVABLES(OBSERVABLE){0}};
+
+_Static_assert(ROWS(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES_MAX");
+
+#ifndef MODEL_OPTIONS
+#define MODEL_OPTIONS(X)
+#endif
+#define OPTION(kind_, name_, initial_, minimum_, maximum_, meaning_) \
+  {.name = #name_,                                                   \
+   .unit = "1",                                                      \
+   .meaning = meaning_,                                              \
+   .of = #kind_,                                                     \
+   .initial = (initial_),                                            \
+   .minimum = (minimum_),                                            \
+   .maximum = (maximum_)},
+static const basin_symbol options[] = {MODEL_OPTIONS(OPTION){0}};
+
+/* ---- the kinds of dynamics ---- */
+
+#define RUNNER(kind, isa) \
+  BASIN_PASTE(BASIN_PASTE(BASIN_OF_MODEL(basin_run), _), BASIN_PASTE(kind, BASIN_PASTE(_, isa)))
+#define SUMMER(isa) BASIN_PASTE(BASIN_PASTE(BASIN_OF_MODEL(basin_sum_inputs), _), isa)
+
+#if BASIN_HAS_avx512
+#define DECLARE(kind) basin_engine RUNNER(kind, generic), RUNNER(kind, avx2), RUNNER(kind, avx512);
+#define RUNNERS(kind)                                                                   \
+  {                                                                                     \
+    [BASIN_ISA_GENERIC] = RUNNER(kind, generic), [BASIN_ISA_AVX2] = RUNNER(kind, avx2), \
+    [BASIN_ISA_AVX512] = RUNNER(kind, avx512)                                           \
+  }
+#else
+#define DECLARE(kind) basin_engine RUNNER(kind, generic);
+#define RUNNERS(kind) \
+  { [BASIN_ISA_GENERIC] = RUNNER(kind, generic) }
+#endif
+MODEL_DYNAMICS(DECLARE)
+
+#define KIND(kind_)                                          \
+  {.name = #kind_,                                           \
+   .registers = MODEL_##kind_(ROW_states) > 0,               \
+   .early_rule = BASIN_TEXT(MODEL_##kind_(ROW_decide)),      \
+   .tolerance_rule = BASIN_TEXT(MODEL_##kind_(ROW_reached)), \
+   .run = RUNNERS(kind_)},
+static const basin_dynamics kinds[] = {MODEL_DYNAMICS(KIND){0}};
+
+#define IS(kind) (!strcmp(setting->gradient.dynamics, #kind))
+
+/* what a row may leave out, as NULL */
+typedef basin_layout layout_function(const basin_setting *setting, const model_cell *cell);
+typedef void vectors_function(const model_cell *cell, basin_turn turn, const real *x, int any,
+                              double *out);
+
+static int layout_of(const basin_setting *setting, const model_cell *cell, basin_layout *layout) {
+#define LAYOUT(kind)                                                              \
+  if (IS(kind)) {                                                                 \
+    layout_function *own = MODEL_##kind(ROW_layout);                              \
+    *layout = own ? own(setting, cell)                                            \
+                  : basin_layout_in_registers((int64_t)MODEL_##kind(ROW_states)); \
+    return 1;                                                                     \
+  }
+  MODEL_DYNAMICS(LAYOUT)
+  return 0;
+}
+
+static const char *check(basin_setting *setting, const char **where) {
+  basin_size *size = &setting->size;
+  basin_layout layout;
+  model_cell cell;
+  basin_room room = {NULL, 0};
+  const char *why = model_prepare(setting, &room, &cell, where);
+  if (why) return why;
+  *where = "gradient";
+  if (!layout_of(setting, &cell, &layout)) return "the model has no such dynamics";
+  *size = (basin_size){
+      .data = room.used, .states = layout.states, .work = layout.work, .team = layout.team};
+  for (int i = 0; i < ROWS(initials); i++) size->vectors += basin_vector_size(&setting->initial[i]);
+#ifdef MODEL_PRODUCTS
+  const basin_input_shape shape = SET_shape(&cell);
+  size->rows = shape.rows;
+  size->width = shape.width;
+#endif
+#ifdef MODEL_INPUT
+  const basin_input_layout input = INPUT_layout(&cell);
+  size->input_blocks = input.blocks;
+  size->input_work = input.work;
+#endif
+  return NULL;
+}
+
+static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t n,
+                            const double *state, int any, double *out) {
+  const basin_size *size = &setting->size;
+  const char *where;
+  model_cell cell;
+  double *data = malloc((size_t)(size->data + size->work + 1) * sizeof *data);
+  if (!data) return BASIN_FAILED;
+  basin_room room = {data, 0};
+  if (model_prepare(setting, &room, &cell, &where)) n = 0;
+  const basin_turn turn = {
+      .data = data, .work = data + size->data, .team = basin_alone, .trial = (uint64_t)trial};
+  for (int64_t i = 0; i < n; i++, state += size->states, out += size->vectors) {
+#define VECTORS(kind)                                             \
+  if (IS(kind)) {                                                 \
+    vectors_function *own = MODEL_##kind(ROW_vectors);            \
+    if (own) own(&cell, turn, state, any, out);                   \
+    else memcpy(out, state, (size_t)size->vectors * sizeof *out); \
+  }
+    MODEL_DYNAMICS(VECTORS)
+  }
+  free(data);
+  return BASIN_OK;
+}
+
+/* ---- what is measured on fresh inputs ---- */
+
+#ifdef MODEL_INPUT
+#define NORM(observable_, vector_) \
+  {.observable = OBSERVABLE_##observable_, .initial = INITIAL_##vector_},
+static const basin_norm norms[] = {MODEL_NORMS(NORM){0}};
+#if BASIN_HAS_avx512
+basin_input_summer SUMMER(generic), SUMMER(avx2), SUMMER(avx512);
+#define SUMMERS                                                             \
+  {                                                                         \
+    [BASIN_ISA_GENERIC] = SUMMER(generic), [BASIN_ISA_AVX2] = SUMMER(avx2), \
+    [BASIN_ISA_AVX512] = SUMMER(avx512)                                     \
+  }
+#else
+basin_input_summer SUMMER(generic);
+#define SUMMERS \
+  { [BASIN_ISA_GENERIC] = SUMMER(generic) }
+#endif
+#endif
+
+extern const basin_model BASIN_OF_MODEL(basin_model);
+const basin_model BASIN_OF_MODEL(basin_model) = {
+    .name = BASIN_TEXT(BASIN_MODEL),
+    .title = MODEL_TITLE,
+    .source = MODEL_SOURCE,
+    .parameter = parameters,
+    .parameters = ROWS(parameters),
+    .teacher = teachers,
+    .teachers = ROWS(teachers),
+    .initial = initials,
+    .initials = ROWS(initials),
+    .step_size = step_sizes,
+    .step_sizes = ROWS(step_sizes),
+    .observable = observables,
+    .observables = ROWS(observables),
+    .option = options,
+    .options = ROWS(options),
+    .kind = kinds,
+    .kinds = ROWS(kinds),
+#ifdef MODEL_DRAWN_TEACHERS
+    .drawn_teachers = 1,
+#endif
+    .outcomes = MODEL_OUTCOMES,
+    .at = MODEL_AT,
+    .at_spurious = MODEL_AT_SPURIOUS,
+    .check = check,
+    .vectors = vectors,
+#ifdef MODEL_INPUT
+    .norms = ROWS(norms),
+    .norm = norms,
+    .sum_inputs = SUMMERS,
+#endif
+};

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+#include "read/cell.h"
+#include "base/text.h"
+#include "read/identity.h"
+#include "read/vector.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* a step larger than the squared length at which a trial counts as diverged; as the time of a gradient flow it has more
+   substeps than could ever be taken */
+static const double STEP_SIZE_MAX = 1e100;
+
+/* ---- what the file says of a variant ---- */
+
+static basin_status find_model(const basin_node *node, const basin_model **model,
+                               basin_error *error) {
+  enum { MODELS_MAX = 64 };
+  int count;
+  char list[256] = "";
+  const char *name[MODELS_MAX] = {NULL}, *text = node->kind == BASIN_SCALAR ? node->text : "";
+  const basin_model *const *all = basin_models(&count);
+  if ((*model = basin_model_find(text))) return BASIN_OK;
+  if (count > MODELS_MAX) count = MODELS_MAX;
+  for (int i = 0; i < count; i++) {
+    name[i] = all[i]->name;
+    snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", name[i]);
+  }
+  const char *near = basin_nearest(text, name, count);
+  return near ? basin_fail_at(error, node->place, "unknown model `%s`, did you mean `%s`?", text,
+                              near)
+              : basin_fail_at(error, node->place, "unknown model, expected one of: %s", list);
+}
+
+static basin_status find_parameters(basin_sheet *sheet, basin_scope *scope, basin_error *error) {
+  const basin_model *model = sheet->model;
+  basin_status status = BASIN_OK;
+  if (sheet->parameters)
+    status = basin_scope_symbols(scope, sheet->parameters, model->parameter, model->parameters,
+                                 "parameters", error);
+  for (int i = 0; i < model->parameters; i++) {
+    sheet->parameter[i] = basin_node_get(sheet->parameters, model->parameter[i].name);
+    sheet->axis[i] = -1;
+    for (int a = 0; a < scope->axes; a++)
+      if (!strcmp(scope->axis[a], model->parameter[i].name)) scope->used[sheet->axis[i] = a] = 1;
+  }
+  return status;
+}
+
+/* the nodes of a mapping of vectors, from number `first` of the sheet's on */
+static basin_status find_vectors(basin_sheet *sheet, basin_scope *scope, const basin_node *mapping,
+                                 const char *what, const basin_symbol *symbol, int symbols,
+                                 int first, basin_error *error) {
+  if (!mapping && !symbols) return BASIN_OK;
+  if (!mapping) return basin_fail_at(error, sheet->place, "key `%s` is missing", what);
+  const basin_status status = basin_scope_symbols(scope, mapping, symbol, symbols, what, error);
+  if (status) return status;
+  for (int i = 0; i < symbols; i++) {
+    char *name = sheet->what[first + i];
+    snprintf(name, sizeof sheet->what[0], "%s.%s", what, symbol[i].name);
+    if (!(sheet->vector[first + i] = basin_node_get(mapping, symbol[i].name)))
+      return basin_fail_at(error, mapping->place, "%s is missing: %s", name, symbol[i].meaning);
+  }
+  return BASIN_OK;
+}
+
+static basin_status check_schedule(const basin_sheet *sheet, basin_error *error) {
+  const basin_node *schedule = sheet->schedule;
+  if (!schedule) return basin_fail_at(error, sheet->place, "key `schedule` is missing");
+  if (schedule->kind != BASIN_SEQUENCE || !schedule->count)
+    return basin_fail_at(error, schedule->place, "schedule: expected a list of at least one stage");
+  if (schedule->count > BASIN_STAGES_MAX)
+    return basin_fail_at(error, schedule->place, "schedule: %d stages, expected at most %d",
+                         schedule->count, BASIN_STAGES_MAX);
+  return BASIN_OK;
+}
+
+/* of the variant, or else of the file */
+static const basin_node *pick(const basin_node *file, const basin_node *variant, const char *key) {
+  const basin_node *node = basin_node_get(variant, key);
+  return node ? node : basin_node_get(file, key);
+}
+
+basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basin_node *file,
+                              const basin_node *variant, int index, basin_error *error) {
+  const basin_node *model = pick(file, variant, "model");
+  *sheet = (basin_sheet){.variant = index,
+                         .place = variant ? variant->place : file->place,
+                         .parameters = pick(file, variant, "parameters"),
+                         .teacher = pick(file, variant, "teacher"),
+                         .init = pick(file, variant, "init"),
+                         .schedule = pick(file, variant, "schedule"),
+                         .stop = pick(file, variant, "stop"),
+                         .dynamics = {.gradient = pick(file, variant, "gradient"),
+                                      .method = pick(file, variant, "method"),
+                                      .on_divergence = pick(file, variant, "on_divergence")}};
+  if (!model) return basin_fail_at(error, sheet->place, "key `model` is missing");
+  basin_status status = find_model(model, &sheet->model, error);
+  if (status) return status;
+  const basin_model *m = sheet->model;
+  if (m->parameters > BASIN_SYMBOLS_MAX || m->teachers + m->initials > BASIN_SYMBOLS_MAX)
+    return basin_fail_at(error, model->place, "model %s has over %d parameters or vectors", m->name,
+                         BASIN_SYMBOLS_MAX);
+  basin_scope_enter(scope, m, sheet->parameters, pick(file, variant, "define"));
+  status = find_parameters(sheet, scope, error);
+  if (!status)
+    status = find_vectors(sheet, scope, sheet->teacher, "teacher", m->teacher, m->teachers, 0,
+                          error);
+  if (!status)
+    status = find_vectors(sheet, scope, sheet->init, "init", m->initial, m->initials, m->teachers,
+                          error);
+  return status ? status : check_schedule(sheet, error);
+}
+
+/* ---- one point of the grid ---- */
+
+/* A cell while it is read: what everybody else sees through the setting. */
+typedef struct draft {
+  const basin_sheet *sheet;
+  basin_scope *scope;
+  basin_cell *cell;
+  double *coordinate, *parameter;
+  basin_vector *vector; /* teachers, then initials */
+  basin_stage *stage;
+} draft;
+
+/* all that a cell has but the entries of its vectors, in one block: 10^6 cells are read in a second */
+static basin_status allocate(draft *d, basin_error *error) {
+  const basin_model *model = d->sheet->model;
+  const size_t axes = (size_t)d->scope->axes, parameters = (size_t)model->parameters,
+               vectors = (size_t)(model->teachers + model->initials),
+               stages = (size_t)d->sheet->schedule->count;
+  basin_cell *cell = d->cell;
+  cell->memory = calloc(1, vectors * (sizeof *d->vector + sizeof *cell->given) +
+                               stages * sizeof *d->stage +
+                               (axes + parameters) * sizeof *d->parameter);
+  if (!cell->memory) return basin_fail_memory(error);
+  d->vector = cell->memory;
+  d->stage = (basin_stage *)(d->vector + vectors);
+  cell->given = (double **)(d->stage + stages);
+  d->coordinate = (double *)(cell->given + vectors);
+  d->parameter = d->coordinate + axes;
+  cell->coordinate = d->coordinate;
+  cell->setting.parameter = d->parameter;
+  cell->setting.teacher = d->vector;
+  cell->setting.initial = d->vector + model->teachers;
+  cell->setting.stage = d->stage;
+  cell->setting.stages = d->sheet->schedule->count;
+  return BASIN_OK;
+}
+
+static basin_status read_parameters(draft *d, const basin_place *axis_place, basin_error *error) {
+  const basin_sheet *sheet = d->sheet;
+  for (int i = 0; i < sheet->model->parameters; i++) {
+    const basin_symbol *symbol = &sheet->model->parameter[i];
+    const basin_node *node = sheet->parameter[i];
+    const int axis = sheet->axis[i];
+    double *value = &d->parameter[i];
+    basin_status status = BASIN_OK;
+    if (axis >= 0) *value = d->coordinate[axis];
+    else if (node) status = basin_scope_value(d->scope, node, symbol->name, value, error);
+    else *value = symbol->initial;
+    if (status) return status;
+    if (*value >= symbol->minimum && *value <= symbol->maximum &&
+        !(symbol->integer && *value != floor(*value)))
+      continue;
+    const basin_place place = axis >= 0 ? axis_place[axis] : node ? node->place : sheet->place;
+    return basin_fail_at(error, place, "%s is %.17g, expected a %s from %.17g to %.17g",
+                         symbol->name, *value, symbol->integer ? "whole number" : "number",
+                         symbol->minimum, symbol->maximum);
+  }
+  return BASIN_OK;
+}
+
+static basin_status read_vectors(draft *d, basin_error *error) {
+  const basin_model *model = d->sheet->model;
+  basin_status status = BASIN_OK;
+  for (int i = 0; i < model->teachers + model->initials && !status; i++) {
+    const int teacher = i < model->teachers;
+    const basin_symbol *symbol = teacher ? &model->teacher[i]
+                                         : &model->initial[i - model->teachers];
+    d->vector[i].rows = symbol->rows >= 0 ? (int64_t)d->parameter[symbol->rows] : 1;
+    d->vector[i].length = symbol->length >= 0 ? (int64_t)d->parameter[symbol->length] : 1;
+    status = basin_vector_read(d->scope, d->sheet->vector[i], d->sheet->what[i], symbol->rows >= 0,
+                               !teacher || model->drawn_teachers, &d->vector[i], &d->cell->given[i],
+                               error);
+  }
+  return status;
+}
+
+static basin_status read_stage(basin_scope *scope, const basin_node *node, int last,
+                               basin_stage *stage, basin_error *error) {
+  const basin_model *model = scope->model;
+  const char *key[BASIN_STEP_SIZES_MAX + 2] = {"steps", "eta"};
+  for (int i = 0; i < model->step_sizes; i++) key[i + 2] = model->step_size[i].name;
+  basin_status status = basin_scope_keys(scope, node, key, model->step_sizes + 2, "schedule",
+                                         error);
+  if (status) return status;
+
+  const basin_node *steps = basin_node_get(node, "steps");
+  stage->steps = INT64_MAX;
+  if (last && steps)
+    return basin_fail_at(
+        error, steps->place,
+        "steps of the last stage: it lasts until stop.max_steps, leave `steps` out here");
+  if (!last && !steps)
+    return basin_fail_at(error, node->place,
+                         "steps is missing: every stage but the last one needs a length");
+  if (steps)
+    status = basin_scope_integer(scope, steps, "steps", 1, BASIN_STEPS_MAX, &stage->steps, error);
+
+  scope->stage = node;
+  for (int i = 0; i < model->step_sizes && !status; i++) {
+    const char *name = model->step_size[i].name;
+    const basin_node *eta = basin_node_get(node, name);
+    if (!eta) eta = basin_node_get(node, "eta");
+    if (!eta)
+      status = basin_fail_at(error, node->place,
+                             "step size `%s` is missing (or give `eta` for all)", name);
+    else status = basin_scope_value(scope, eta, name, &stage->eta[i], error);
+    if (!status && !(stage->eta[i] >= 0 && stage->eta[i] <= STEP_SIZE_MAX))
+      status = basin_fail_at(error, eta->place, "%s is %g, expected a step size from 0 to %g", name,
+                             stage->eta[i], STEP_SIZE_MAX);
+  }
+  scope->stage = NULL;
+  return status;
+}
+
+static basin_status read_schedule(draft *d, basin_error *error) {
+  const basin_node *schedule = d->sheet->schedule;
+  basin_status status = BASIN_OK;
+  for (int i = 0; i < schedule->count && !status; i++)
+    status = read_stage(d->scope, schedule->child[i], i == schedule->count - 1, &d->stage[i],
+                        error);
+  return status;
+}
+
+/* a tolerance, which stays as it is where it is not given */
+static basin_status read_tolerance(basin_scope *scope, const basin_node *node, const char *what,
+                                   double *tolerance, basin_error *error) {
+  if (!node) return BASIN_OK;
+  const basin_status status = basin_scope_value(scope, node, what, tolerance, error);
+  if (status || *tolerance > 0) return status;
+  return basin_fail_at(error, node->place, "%s is %g, expected a tolerance above 0", what,
+                       *tolerance);
+}
+
+static basin_status read_stop(basin_scope *scope, const basin_node *node, basin_stop *stop,
+                              basin_error *error) {
+  static const char *const key[] = {"at", "at_spurious", "at_gradient", "max_steps"};
+  *stop = (basin_stop){.max_steps = 1000000};
+  if (!node) return BASIN_OK;
+  basin_status status = basin_scope_keys(scope, node, key, 4, "stop", error);
+  const basin_node *at = basin_node_get(node, "at"), *max_steps = basin_node_get(node, "max_steps"),
+                   *spurious = basin_node_get(node, "at_spurious"),
+                   *gradient = basin_node_get(node, "at_gradient");
+  if (!status && spurious && !at)
+    return basin_fail_at(error, spurious->place,
+                         "stop.at_spurious goes with stop.at, which is missing");
+  if (!status) status = read_tolerance(scope, at, "stop.at", &stop->tolerance, error);
+  if (!status)
+    status = read_tolerance(scope, spurious, "stop.at_spurious", &stop->tolerance_spurious, error);
+  if (!status)
+    status = read_tolerance(scope, gradient, "stop.at_gradient", &stop->tolerance_gradient, error);
+  if (!status && max_steps)
+    status = basin_scope_integer(scope, max_steps, "stop.max_steps", 1, BASIN_STEPS_MAX,
+                                 &stop->max_steps, error);
+  return status;
+}
+
+/* what the model says of it, and the sizes; its check points to a key like "teacher.v" */
+static basin_status check_model(const basin_sheet *sheet, basin_cell *cell, basin_error *error) {
+  const char *where = NULL, *why = cell->model->check(&cell->setting, &where);
+  if (!why) return BASIN_OK;
+  if (!strcmp(where, "gradient")) {
+    const basin_node *gradient = sheet->dynamics.gradient;
+    return basin_fail_at(error, gradient ? gradient->place : sheet->place, "gradient: %s", why);
+  }
+  const basin_node *group = !strncmp(where, "teacher.", 8) ? sheet->teacher
+                            : !strncmp(where, "stop.", 5)  ? sheet->stop
+                                                           : sheet->init;
+  const basin_node *node = basin_node_get(group, strchr(where, '.') + 1);
+  return basin_fail_at(error, node ? node->place : group->place, "%s: %s", where, why);
+}
+
+basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet,
+                             basin_scope *scope, const double *coordinate,
+                             const basin_place *axis_place, basin_cell *cell, basin_error *error) {
+  draft d = {.sheet = sheet, .scope = scope, .cell = cell};
+  cell->model = sheet->model;
+  cell->variant = sheet->variant;
+  basin_status status = allocate(&d, error);
+  if (status) return status;
+  for (int a = 0; a < scope->axes; a++) d.coordinate[a] = coordinate[a];
+  basin_scope_move(scope, coordinate);
+  status = read_parameters(&d, axis_place, error);
+  if (!status) status = read_vectors(&d, error);
+  if (!status) status = read_schedule(&d, error);
+  if (!status) status = read_stop(scope, sheet->stop, &cell->setting.stop, error);
+  if (!status)
+    status = basin_dynamics_read(scope, &sheet->dynamics, sheet->stop, &cell->setting, error);
+  if (!status) status = basin_scope_check(scope, sheet->schedule, error);
+  if (status) return status;
+  cell->identity = basin_identity_draws(e, cell);
+  cell->setting.key = basin_key(e->seed, cell->identity);
+  return check_model(sheet, cell, error);
+}
+
+void basin_cell_free(basin_cell *cell) {
+  if (cell->memory)
+    for (int i = 0; i < cell->model->teachers + cell->model->initials; i++) free(cell->given[i]);
+  free(cell->memory);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dynamics.c: what a step does, in tables of forms: a key is a word, or a mapping of one word to its own keys.
+ *
+ *   gradient: population
+ *   gradient: {sampled: {inputs: B, sampler: direct or projected, precision: double or mixed}}
+ *   gradient: {sampled: {inputs: {fixed: n, batch: B, set: s}}}
+ *   method: gradient_descent, gradient_flow, or {gradient_flow: {error: 1e-9}}
+ *   method: NAME, or {NAME: {option: value}}: any other dynamics that the model's header has
+ *   on_divergence: stop, or halve
+ *
+ * Infinitely many inputs are the population.
+ */
+#include "read/dynamics.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct reading {
+  basin_scope *scope;
+  basin_setting *setting;
+  basin_place place; /* of the key's value */
+  basin_error *error;
+} reading;
+
+/* One way to write a key. */
+typedef struct form {
+  const char *word;
+  int alone;          /* whether the word may stand alone */
+  const char *key[3]; /* of the mapping that may stand behind it; none: it has none */
+  basin_status (*read)(reading *r, const basin_node *body); /* body: that mapping, or NULL */
+} form;
+
+enum { KEYS_MAX = sizeof((form *)NULL)->key / sizeof(char *), FORMS_MAX = 8 };
+#define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
+
+static int keys_of(const form *f) {
+  int keys = 0;
+  while (keys < KEYS_MAX && f->key[keys]) keys++;
+  return keys;
+}
+
+/* reads a key in whichever form it is written; `expected` tells of all of them */
+static basin_status read_form(basin_scope *scope, basin_setting *setting, const basin_node *node,
+                              const char *what, const char *expected, const form *f, int forms,
+                              basin_error *error) {
+  reading r = {scope, setting, {0}, error};
+  const char *word[FORMS_MAX];
+  char name[64];
+  int words = 0;
+  if (!node) return BASIN_OK;
+  r.place = node->place;
+  for (int i = 0; i < forms && node->kind == BASIN_SCALAR; i++)
+    if (f[i].alone && !strcmp(node->text, f[i].word)) return f[i].read(&r, NULL);
+  for (int i = 0; i < forms; i++)
+    if (keys_of(&f[i])) word[words++] = f[i].word;
+  if (node->kind != BASIN_MAPPING || !words)
+    return basin_fail_at(error, node->place, "%s: expected %s", what, expected);
+  basin_status status = basin_scope_keys(scope, node, word, words, what, error);
+  if (status) return status;
+  if (node->count != 1) return basin_fail_at(error, node->place, "%s: expected %s", what, expected);
+  while (strcmp(node->key[0], f->word) != 0) f++;
+  snprintf(name, sizeof name, "%s.%s", what, f->word);
+  status = basin_scope_keys(scope, node->child[0], f->key, keys_of(f), name, error);
+  return status ? status : f->read(&r, node->child[0]);
+}
+
+/* ---- gradient ---- */
+
+/* how fresh inputs are drawn */
+static const struct {
+  const char *sampler, *precision;
+  const char *dynamics;
+} fresh[] = {
+    {"direct", "double", "direct"},
+    {"direct", "mixed", "mixed"},
+    {"projected", "double", "projected"},
+};
+
+static int has(const basin_model *model, const char *dynamics) {
+  return basin_dynamics_find(model, dynamics) != NULL;
+}
+
+static basin_status read_population(reading *r, const basin_node *body) {
+  (void)body;
+  if (!has(r->scope->model, "population"))
+    return basin_fail_at(r->error, r->place, "model %s has no population gradient",
+                         r->scope->model->name);
+  r->setting->gradient.dynamics = "population";
+  return BASIN_OK;
+}
+
+/* {fixed: n, batch: B, set: s}; n = inf is the population, B = inf all n inputs */
+static basin_status read_fixed(reading *r, const basin_node *inputs) {
+  static const char *const key[] = {"fixed", "batch", "set"};
+  basin_gradient *g = &r->setting->gradient;
+  basin_scope *scope = r->scope;
+  basin_status status = basin_scope_keys(scope, inputs, key, LENGTH(key), "gradient.sampled.inputs",
+                                         r->error);
+  const basin_node *fixed = basin_node_get(inputs, "fixed"),
+                   *batch = basin_node_get(inputs, "batch"), *set = basin_node_get(inputs, "set");
+  if (status) return status;
+  if (!fixed)
+    return basin_fail_at(r->error, inputs->place,
+                         "gradient.sampled.inputs.fixed is missing: the size of the data set");
+  if (!has(scope->model, "dataset"))
+    return basin_fail_at(r->error, fixed->place, "model %s has no fixed data sets",
+                         scope->model->name);
+  if (set)
+    status = basin_scope_integer(scope, set, "gradient.sampled.inputs.set", 0, BASIN_TRIALS_MAX - 1,
+                                 &g->set, r->error);
+  const int whole = !batch || basin_scope_infinite(scope, batch);
+  if (status) return status;
+  if (basin_scope_infinite(scope, fixed))
+    return whole ? BASIN_OK
+                 : basin_fail_at(r->error, batch->place,
+                                 "gradient.sampled.inputs.batch: a mini-batch of infinitely many "
+                                 "inputs is `inputs: B` with a sampler");
+  status = basin_scope_integer(scope, fixed, "gradient.sampled.inputs.fixed", 1, BASIN_DATA_SET_MAX,
+                               &g->set_size, r->error);
+  if (!status && !whole)
+    status = basin_scope_integer(scope, batch, "gradient.sampled.inputs.batch", 1, g->set_size,
+                                 &g->batch, r->error);
+  g->inputs = g->batch ? g->batch : g->set_size;
+  g->dynamics = "dataset";
+  return status;
+}
+
+static const char *text_of(const basin_node *node, const char *otherwise) {
+  return !node ? otherwise : node->kind == BASIN_SCALAR ? node->text : "";
+}
+
+/* the dynamics of a sampler and a precision */
+static basin_status find_fresh(reading *r, const basin_node *sampled, const char **found) {
+  const basin_node *sampler = basin_node_get(sampled, "sampler"),
+                   *precision = basin_node_get(sampled, "precision");
+  const char *how = text_of(sampler, ""), *with = text_of(precision, "double");
+  const basin_model *model = r->scope->model;
+  int samplers = 0, precisions = 0, row = -1;
+  for (int i = 0; i < LENGTH(fresh); i++) {
+    const int same_sampler = !strcmp(how, fresh[i].sampler),
+              same_precision = !strcmp(with, fresh[i].precision);
+    samplers += same_sampler;
+    precisions += same_precision;
+    if (same_sampler && same_precision) row = i;
+  }
+  if (!samplers)
+    return basin_fail_at(r->error, sampler ? sampler->place : sampled->place,
+                         "gradient.sampled.sampler: expected `direct` or `projected`");
+  if (!precisions)
+    return basin_fail_at(r->error, precision->place,
+                         "gradient.sampled.precision: expected `double` or `mixed`");
+  if (row < 0 || (precision && strcmp(with, "double") != 0 && !has(model, fresh[row].dynamics)))
+    return basin_fail_at(r->error, precision ? precision->place : sampled->place,
+                         "gradient.sampled.precision: %s goes with sampler direct, of models that "
+                         "have it (see basin models)",
+                         with);
+  if (!has(model, fresh[row].dynamics))
+    return basin_fail_at(r->error, r->place, "model %s has no gradient sampled so", model->name);
+  *found = fresh[row].dynamics;
+  return BASIN_OK;
+}
+
+static basin_status read_sampled(reading *r, const basin_node *sampled) {
+  basin_gradient *g = &r->setting->gradient;
+  const basin_node *inputs = basin_node_get(sampled, "inputs");
+  if (!inputs)
+    return basin_fail_at(r->error, sampled->place,
+                         "gradient.sampled.inputs is missing: how many a step");
+  if (inputs->kind == BASIN_MAPPING) {
+    static const char *const of_fresh[] = {"precision", "sampler"};
+    for (int i = 0; i < LENGTH(of_fresh); i++) {
+      const basin_node *extra = basin_node_get(sampled, of_fresh[i]);
+      if (extra)
+        return basin_fail_at(r->error, extra->place,
+                             "gradient.sampled.%s goes with fresh inputs, not with a fixed data "
+                             "set: leave it out",
+                             of_fresh[i]);
+    }
+    return read_fixed(r, inputs);
+  }
+  const char *dynamics = NULL;
+  const basin_status status = find_fresh(r, sampled, &dynamics);
+  if (status || basin_scope_infinite(r->scope, inputs)) return status;
+  g->dynamics = dynamics;
+  return basin_scope_integer(r->scope, inputs, "gradient.sampled.inputs", 1, BASIN_VECTOR_MAX,
+                             &g->inputs, r->error);
+}
+
+static const form gradients[] = {
+    {"population", 1, {NULL}, read_population},
+    {"sampled", 0, {"inputs", "sampler", "precision"}, read_sampled},
+};
+
+/* the rule for stationary points asks for the gradient of the whole risk */
+static basin_status check_stop(const basin_node *stop, const basin_node *gradient,
+                               const basin_setting *setting, basin_error *error) {
+  const basin_node *inputs = basin_node_get(basin_node_get(gradient, "sampled"), "inputs");
+  const int fixed = inputs && inputs->kind == BASIN_MAPPING; /* of infinitely many inputs, too */
+  if (!(setting->stop.tolerance_gradient > 0) || (fixed && !setting->gradient.batch))
+    return BASIN_OK;
+  return basin_fail_at(error, basin_node_get(stop, "at_gradient")->place,
+                       "stop.at_gradient goes with a fixed data set, all of it at every step");
+}
+
+/* ---- method ---- */
+
+static basin_status read_descent(reading *r, const basin_node *body) {
+  (void)r, (void)body;
+  return BASIN_OK;
+}
+
+static basin_status read_flow(reading *r, const basin_node *body) {
+  static const double error_default = 1e-9, error_least = 1e-14, error_most = 1e-2;
+  const basin_model *model = r->scope->model;
+  const basin_node *wrong = basin_node_get(body, "error");
+  basin_gradient *g = &r->setting->gradient;
+  if (!has(model, "flow"))
+    return basin_fail_at(r->error, r->place, "model %s has no gradient flow", model->name);
+  if (strcmp(g->dynamics, "population") != 0)
+    return basin_fail_at(r->error, r->place,
+                         "gradient flow follows the expectation, not a sampled gradient");
+  g->dynamics = "flow";
+  g->error = error_default;
+  return wrong ? basin_scope_number(r->scope, wrong, "method.gradient_flow.error", error_least,
+                                    error_most, &g->error, r->error)
+               : BASIN_OK;
+}
+
+/* the options of dynamics of the model's own, as its header has them */
+static basin_status read_options(basin_scope *scope, const basin_node *body, const char *what,
+                                 basin_gradient *g, basin_error *error) {
+  const basin_model *model = scope->model;
+  const char *name[BASIN_OPTIONS_MAX];
+  char full[128];
+  int options = 0;
+  basin_status status = BASIN_OK;
+  for (int i = 0; i < model->options && options < BASIN_OPTIONS_MAX; i++)
+    if (!strcmp(model->option[i].of, g->dynamics)) name[options++] = model->option[i].name;
+  if (body) status = basin_scope_keys(scope, body, name, options, what, error);
+  for (int i = 0, n = 0; i < model->options && n < options && !status; i++) {
+    const basin_symbol *option = &model->option[i];
+    if (strcmp(option->of, g->dynamics) != 0) continue;
+    const basin_node *node = basin_node_get(body, option->name);
+    snprintf(full, sizeof full, "%s.%s", what, option->name);
+    g->option[n] = option->initial;
+    if (node)
+      status = basin_scope_number(scope, node, full, option->minimum, option->maximum,
+                                  &g->option[n], error);
+    n++;
+  }
+  return status;
+}
+
+/* whether keys of their own choose these dynamics; every other kind that a model has is a method */
+static int is_keyed(const char *dynamics) {
+  static const char *const keyed[] = {"population", "flow",  "direct",
+                                      "projected",  "mixed", "dataset"};
+  for (int i = 0; i < LENGTH(keyed); i++)
+    if (!strcmp(dynamics, keyed[i])) return 1;
+  return 0;
+}
+
+/* the method is dynamics of the model's own: read (*own), or left to the others */
+static basin_status read_own(basin_scope *scope, const basin_node *node, int *own,
+                             basin_setting *setting, basin_error *error) {
+  basin_gradient *g = &setting->gradient;
+  const int mapping = node && node->kind == BASIN_MAPPING && node->count == 1;
+  const char *word = mapping ? node->key[0] : node && node->kind == BASIN_SCALAR ? node->text : "";
+  const basin_dynamics *kind = is_keyed(word) ? NULL : basin_dynamics_find(scope->model, word);
+  char what[64];
+  *own = kind != NULL;
+  if (!kind) return BASIN_OK;
+  if (g->inputs)
+    return basin_fail_at(error, node->place, "method %s does not go with a sampled gradient", word);
+  snprintf(what, sizeof what, "method.%s", word);
+  g->dynamics = kind->name;
+  return read_options(scope, mapping ? node->child[0] : NULL, what, g, error);
+}
+
+/* what a method can be, in words */
+static void tell_methods(const basin_model *model, char *text, size_t size) {
+  int used = snprintf(text, size, "`gradient_descent` or `gradient_flow`");
+  for (int i = 0; i < model->kinds && used < (int)size; i++)
+    if (!is_keyed(model->kind[i].name))
+      used += snprintf(text + used, size - (size_t)used, ", or `%s`", model->kind[i].name);
+}
+
+static const form methods[] = {
+    {"gradient_descent", 1, {NULL}, read_descent},
+    {"gradient_flow", 1, {"error"}, read_flow},
+};
+
+/* ---- on_divergence ---- */
+
+static basin_status read_stop(reading *r, const basin_node *body) {
+  (void)body;
+  r->setting->halve = 0;
+  return BASIN_OK;
+}
+
+static basin_status read_halve(reading *r, const basin_node *body) {
+  (void)body;
+  r->setting->halve = 1;
+  return BASIN_OK;
+}
+
+static const form divergences[] = {
+    {"stop", 1, {NULL}, read_stop},
+    {"halve", 1, {NULL}, read_halve},
+};
+
+basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *keys,
+                                 const basin_node *stop, basin_setting *setting,
+                                 basin_error *error) {
+  setting->gradient.dynamics = scope->model->kind[0].name;
+  basin_status status = read_form(scope, setting, keys->gradient, "gradient",
+                                  "`population`, or {sampled: {inputs: B, sampler: direct}}, or "
+                                  "{sampled: {inputs: {fixed: n}}}",
+                                  gradients, LENGTH(gradients), error);
+  if (!status) status = check_stop(stop, keys->gradient, setting, error);
+  char expected[256];
+  int own = 0;
+  tell_methods(scope->model, expected, sizeof expected);
+  if (!status) status = read_own(scope, keys->method, &own, setting, error);
+  if (!status && !own)
+    status = read_form(scope, setting, keys->method, "method", expected, methods, LENGTH(methods),
+                       error);
+  if (!status)
+    status = read_form(scope, setting, keys->on_divergence, "on_divergence", "`stop` or `halve`",
+                       divergences, LENGTH(divergences), error);
+  return status;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * experiment.h: an experiment with every cell resolved: what came of reading it.
+ *
+ * How it is read: experiment.c the file's own keys, grid.c the grid, cell.c one point of it for one variant, with
+ * dynamics.c and vector.c, record.c what is kept. scope.c has their values, identity.c what makes parts their own.
+ */
+#ifndef BASIN_EXPERIMENT_H
+#define BASIN_EXPERIMENT_H
+
+#include "seam/backend.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "model/registry.h"
+
+enum {
+  BASIN_CELLS_MAX = 1000000,
+  BASIN_AXES_MAX = 32,      /* grid parameters */
+  BASIN_VARIANTS_MAX = 64,  /* alternative settings */
+  BASIN_TIMES_MAX = 1000000 /* recorded steps */
+};
+
+/* One point of the grid. Its numbers are read through the setting. */
+typedef struct basin_cell {
+  const basin_model *model;
+  int variant;       /* index into the experiment's variants, -1 where there are none */
+  uint64_t identity; /* of the draws: hash of the cell's own parameters, `same_draw` left out */
+  basin_setting setting;
+  const double *coordinate; /* [axes] values of the grid parameters */
+
+  /* what it owns */
+  void *memory; /* one block: the coordinates, and the arrays of the setting */
+  double *
+      *given; /* [teachers + initials] entries of vectors that are not drawn; NULL where they are */
+
+  const int *index; /* of what is recorded: [finals], then [observables]; see basin_observable() */
+} basin_cell;
+
+struct basin_experiment {
+  char *name;      /* base name of the file, without .yaml */
+  char *text;      /* the file, verbatim */
+  char *overrides; /* the --set assignments, a line each; "" where there are none */
+  char *title;
+  uint64_t seed;
+  int64_t trials; /* per cell */
+
+  /* keep adding trials until every interval's half width is at most this; 0: do not */
+  double halfwidth;
+  int64_t max_trials;
+
+  /* largest share of trials that may stay unresolved, or diverge, in a cell: else BASIN_OUTSIDE */
+  double allow_unresolved, allow_diverged;
+
+  int axes;
+  char *axis[BASIN_AXES_MAX];
+  int same_draw[BASIN_AXES_MAX]; /* whether cells that differ here alone share their draws */
+  int variants;
+  char *variant[BASIN_VARIANTS_MAX];
+  int same_draw_variant; /* likewise for the variants */
+
+  int64_t cells;
+  basin_cell *cell;
+
+  /* what is recorded; an observable is named, for models may differ in their tables */
+  int64_t recorded; /* trials of each cell that keep their trajectory */
+  int64_t times;
+  int64_t *time; /* [times] steps, ascending */
+  int observables, finals;
+  char **observable, **final;
+  int **index; /* [indices] cells of the same model with the same observables share one */
+  int indices;
+  int keep_vectors; /* full vectors at the recorded steps */
+  int64_t inputs;   /* fresh inputs of an estimate at every recorded step; 0: none are made */
+  int estimates;
+  char **estimate; /* [estimates] the observables that are estimated, see measure.h */
+
+  uint64_t identity; /* of everything that decides the output but `trials`, `until` and the texts */
+};
+
+/* whether parts keep the state at the recorded steps: for the full vectors, or to estimate from it */
+static inline int basin_keeps_states(const basin_experiment *experiment) {
+  return experiment->keep_vectors || experiment->inputs > 0;
+}
+
+/* how many cells have no rule that could end their trials but divergence and stop.max_steps; 0 where the experiment
+   allows every trial to stay unresolved */
+int64_t basin_experiment_endless(const basin_experiment *experiment);
+
+/* the parameters that tell cells apart or that all cells have: the grid's, then those of the models that are
+   not in the grid. Names into name[BASIN_COLUMNS_MAX]; returns how many. */
+enum { BASIN_COLUMNS_MAX = 128 };
+int basin_experiment_columns(const basin_experiment *experiment,
+                             const char *name[BASIN_COLUMNS_MAX]);
+/* the value of column i of those, for one cell */
+double basin_experiment_column(const basin_experiment *experiment, int64_t cell, int column,
+                               const char *name);
+
+/* whether both have the same observables, and so the same indices of them */
+int basin_same_observables(const basin_cell *x, const basin_cell *y);
+
+/* observables of a cell: those of its model, then, with a fixed data set, those of BASIN_RISK_TABLE; the index of a
+   name, -1 where the cell lacks it, and back */
+int basin_observable_find(const basin_cell *cell, const char *name);
+const basin_symbol *basin_observable(const basin_cell *cell, int index);
+
+#endif

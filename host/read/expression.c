@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+#include "read/expression.h"
+#include "numeric/dmath.h"
+#include <ctype.h>
+#include <stdlib.h>
+
+enum { NESTING_MAX = 64, NAME_MAX_LENGTH = 63 };
+
+typedef struct parser {
+  const char *text, *at;
+  basin_place place;
+  basin_lookup *lookup;
+  void *context;
+  basin_error *error;
+  int depth;
+} parser;
+
+static basin_status sum(parser *p, double *value);
+
+/* the place of a character of the text, for messages */
+static basin_place here(const parser *p, const char *at) {
+  basin_place place = p->place;
+  if (place.line > 0) place.column += (int)(at - p->text);
+  return place;
+}
+
+static void skip_space(parser *p) {
+  while (isspace((unsigned char)*p->at)) p->at++;
+}
+
+/* take the character if it is next */
+static int take(parser *p, char c) {
+  skip_space(p);
+  if (*p->at != c) return 0;
+  p->at++;
+  return 1;
+}
+
+static basin_status finite_value(parser *p, const char *at, double value) {
+  if (isfinite(value)) return BASIN_OK;
+  return basin_fail_at(p->error, here(p, at), "the result is not a finite number");
+}
+
+/* ---- functions ---- */
+
+/* x^y */
+static double power(double x, double y) {
+  if (y == 0.5) return sqrt(x);
+  if (y == floor(y) && fabs(y) <= 1024) {
+    double result = 1, base = x;
+    for (int n = (int)fabs(y); n; n >>= 1, base *= base)
+      if (n & 1) result *= base;
+    return y < 0 ? 1 / result : result;
+  }
+  if (x == 0) return y > 0 ? 0 : INFINITY;
+  const double exponent = y * r_log(x);
+  return exponent < -708 ? 0 : exponent > 709 ? INFINITY : r_exp(exponent);
+}
+
+/* 0 where the function is not defined there, with what it expects in *expected */
+static int sine(double x, double *y, const char **expected) {
+  double unused;
+  *expected = "an argument between -1e5 and 1e5";
+  r_sincos(x, y, &unused);
+  return fabs(x) <= 1e5;
+}
+static int cosine(double x, double *y, const char **expected) {
+  double unused;
+  *expected = "an argument between -1e5 and 1e5";
+  r_sincos(x, &unused, y);
+  return fabs(x) <= 1e5;
+}
+static int tangent(double x, double *y, const char **expected) {
+  double s, c;
+  *expected = "an argument between -1e5 and 1e5, not a multiple of pi/2";
+  r_sincos(x, &s, &c);
+  *y = s / c;
+  return fabs(x) <= 1e5 && c != 0;
+}
+static int logarithm(double x, double *y, const char **expected) {
+  *expected = "a positive argument";
+  *y = r_log(x < 0x1p-1022 ? x * 0x1p60 : x) - (x < 0x1p-1022 ? 60 * 0.69314718055994530942 : 0);
+  return x > 0;
+}
+static int logarithm2(double x, double *y, const char **expected) {
+  const int ok = logarithm(x, y, expected);
+  *y = *y / 0.69314718055994530942;
+  if (ok && *y == nearbyint(*y)) return ok;
+  if (ok && power(2, nearbyint(*y)) == x) *y = nearbyint(*y);
+  return ok;
+}
+static int logarithm10(double x, double *y, const char **expected) {
+  const int ok = logarithm(x, y, expected);
+  *y = *y / 2.30258509299404568402;
+  if (ok && fabs(*y) < 300 && power(10, nearbyint(*y)) == x) *y = nearbyint(*y);
+  return ok;
+}
+static int exponential(double x, double *y, const char **expected) {
+  *expected = "an argument of at most 709";
+  *y = x < -708 ? 0 : r_exp(x > 709 ? 709 : x);
+  return x <= 709;
+}
+static int root(double x, double *y, const char **expected) {
+  *expected = "an argument of at least 0";
+  *y = sqrt(x);
+  return x >= 0;
+}
+static int arctangent(double x, double *y, const char **expected) {
+  *expected = "a number";
+  *y = r_atan(x);
+  return 1;
+}
+static int magnitude(double x, double *y, const char **expected) {
+  *expected = "a number";
+  *y = fabs(x);
+  return 1;
+}
+static int down(double x, double *y, const char **expected) {
+  *expected = "a number";
+  *y = floor(x);
+  return 1;
+}
+static int up(double x, double *y, const char **expected) {
+  *expected = "a number";
+  *y = ceil(x);
+  return 1;
+}
+static int nearest(double x, double *y, const char **expected) {
+  *expected = "a number";
+  *y = round(x);
+  return 1;
+}
+
+static const struct {
+  const char *name;
+  int (*of)(double x, double *y, const char **expected);
+} functions[] = {
+    {"sqrt", root},       {"abs", magnitude},   {"exp", exponential},   {"log", logarithm},
+    {"log2", logarithm2}, {"sin", sine},        {"log10", logarithm10}, {"cos", cosine},
+    {"tan", tangent},     {"atan", arctangent}, {"floor", down},        {"ceil", up},
+    {"round", nearest},
+};
+
+/* remainder with the sign of the divisor, as in mathematics */
+static double modulo(double x, double y) { return x - y * floor(x / y); }
+
+/* ---- grammar: sum > product > sign > power > atom ---- */
+
+static basin_status call(parser *p, const char *name, const char *at, double *value) {
+  double argument[2] = {0, 0};
+  const char *expected = NULL;
+  const int two = !strcmp(name, "min") || !strcmp(name, "max") || !strcmp(name, "mod");
+  basin_status status = sum(p, &argument[0]);
+  if (!status && two && !take(p, ','))
+    return basin_fail_at(p->error, here(p, p->at), "%s takes two arguments, expected a comma",
+                         name);
+  if (!status && two) status = sum(p, &argument[1]);
+  if (status) return status;
+  if (!take(p, ')'))
+    return basin_fail_at(p->error, here(p, p->at), "expected `)` to close %s(", name);
+
+  if (two && !strcmp(name, "mod")) {
+    if (argument[1] == 0) return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
+    *value = modulo(argument[0], argument[1]);
+    return finite_value(p, at, *value);
+  }
+  if (two) {
+    const int first = (argument[0] < argument[1]) == !strcmp(name, "min");
+    *value = first ? argument[0] : argument[1];
+    return BASIN_OK;
+  }
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+    if (strcmp(name, functions[i].name) != 0) continue;
+    if (!functions[i].of(argument[0], value, &expected))
+      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name,
+                           argument[0], expected);
+    return finite_value(p, at, *value);
+  }
+  return basin_fail_at(
+      p->error, here(p, at),
+      "unknown function `%s`, expected sqrt abs exp log log2 log10 sin cos tan atan floor ceil "
+      "round min max mod",
+      name);
+}
+
+static basin_status named(parser *p, double *value) {
+  char name[NAME_MAX_LENGTH + 1];
+  const char *at = p->at;
+  int length = 0, found = 0;
+  while (isalnum((unsigned char)*p->at) || *p->at == '_') {
+    if (length == NAME_MAX_LENGTH)
+      return basin_fail_at(p->error, here(p, at), "a name of over 63 characters");
+    name[length++] = *p->at++;
+  }
+  name[length] = 0;
+  if (take(p, '(')) return call(p, name, at, value);
+  if (!strcmp(name, "pi")) {
+    *value = BASIN_PI;
+    return BASIN_OK;
+  }
+  const basin_status status = p->lookup ? p->lookup(p->context, name, value, &found, p->error)
+                                        : BASIN_OK;
+  if (status) return status;
+  if (!found)
+    return basin_fail_at(
+        p->error, here(p, at),
+        "unknown symbol `%s`, expected a grid parameter, a parameter of the model or a name "
+        "under `define`",
+        name);
+  return finite_value(p, at, *value);
+}
+
+static basin_status number(parser *p, double *value) {
+  /* strtod also reads hexadecimal, infinity and NaN: let digits, a point and an exponent through only */
+  const char *start = p->at, *end = start;
+  char copy[64], *stop;
+  while (isdigit((unsigned char)*end) || *end == '.') end++;
+  if (*end == 'e' || *end == 'E') {
+    const char *exponent = end + 1;
+    if (*exponent == '+' || *exponent == '-') exponent++;
+    if (isdigit((unsigned char)*exponent)) {
+      while (isdigit((unsigned char)*exponent)) exponent++;
+      end = exponent;
+    }
+  }
+  if (end - start >= (int)sizeof copy)
+    return basin_fail_at(p->error, here(p, start), "a number of over 63 characters");
+  memcpy(copy, start, (size_t)(end - start));
+  copy[end - start] = 0;
+  *value = strtod(copy, &stop);
+  if (*stop) return basin_fail_at(p->error, here(p, start), "`%s` is not a number", copy);
+  p->at = end;
+  return finite_value(p, start, *value);
+}
+
+static basin_status atom(parser *p, double *value) {
+  skip_space(p);
+  if (isdigit((unsigned char)*p->at) || (*p->at == '.' && isdigit((unsigned char)p->at[1])))
+    return number(p, value);
+  if (isalpha((unsigned char)*p->at) || *p->at == '_') return named(p, value);
+  if (take(p, '(')) {
+    const basin_status status = sum(p, value);
+    if (status) return status;
+    return take(p, ')') ? BASIN_OK : basin_fail_at(p->error, here(p, p->at), "expected `)`");
+  }
+  if (!*p->at)
+    return basin_fail_at(p->error, here(p, p->at),
+                         "the expression ends too early, expected a value");
+  return basin_fail_at(p->error, here(p, p->at), "unexpected `%c`, expected a value", *p->at);
+}
+
+static basin_status sign(parser *p, double *value);
+
+static basin_status exponent(parser *p, double *value) {
+  basin_status status = atom(p, value);
+  skip_space(p);
+  const char *at = p->at;
+  if (status || !take(p, '^')) return status;
+  double y;
+  status = sign(p, &y); /* to the right: 2^3^2 = 2^9, and 2^-1 */
+  if (status) return status;
+  if (*value == 0 && y < 0)
+    return basin_fail_at(p->error, here(p, at), "division by zero: 0 to a negative power");
+  if (*value < 0 && y != floor(y))
+    return basin_fail_at(p->error, here(p, at), "a negative number to a power that is not whole");
+  *value = power(*value, y);
+  return finite_value(p, at, *value);
+}
+
+static basin_status sign(parser *p, double *value) {
+  basin_status status;
+  if (++p->depth > NESTING_MAX)
+    return basin_fail_at(p->error, here(p, p->at), "nested deeper than %d levels", NESTING_MAX);
+  if (take(p, '-')) {
+    status = sign(p, value);
+    *value = -*value;
+  } else if (take(p, '+')) {
+    status = sign(p, value);
+  } else {
+    status = exponent(p, value);
+  }
+  p->depth--;
+  return status;
+}
+
+static basin_status product(parser *p, double *value) {
+  basin_status status = sign(p, value);
+  while (!status) {
+    skip_space(p);
+    const char op = *p->at, *at = p->at;
+    double y;
+    if (op != '*' && op != '/' && op != '%') break;
+    p->at++;
+    status = sign(p, &y);
+    if (status) break;
+    if (op != '*' && y == 0) return basin_fail_at(p->error, here(p, at), "division by zero");
+    *value = op == '*' ? *value * y : op == '/' ? *value / y : modulo(*value, y);
+    status = finite_value(p, at, *value);
+  }
+  return status;
+}
+
+static basin_status sum(parser *p, double *value) {
+  *value = 0;
+  basin_status status = product(p, value);
+  while (!status) {
+    skip_space(p);
+    const char op = *p->at, *at = p->at;
+    double y;
+    if (op != '+' && op != '-') break;
+    p->at++;
+    status = product(p, &y);
+    if (status) break;
+    *value = op == '+' ? *value + y : *value - y;
+    status = finite_value(p, at, *value);
+  }
+  return status;
+}
+
+basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
+                            void *context, double *value, basin_error *error) {
+  parser p = {.text = text,
+              .at = text,
+              .place = place,
+              .lookup = lookup,
+              .context = context,
+              .error = error};
+  const basin_status status = sum(&p, value);
+  if (status) return status;
+  skip_space(&p);
+  if (*p.at)
+    return basin_fail_at(error, here(&p, p.at), "unexpected `%c`, expected an operator or the end",
+                         *p.at);
+  return BASIN_OK;
+}
+
+int basin_is_name(const char *text) {
+  if (!isalpha((unsigned char)*text) && *text != '_') return 0;
+  for (const char *c = text; *c; c++)
+    if (!isalnum((unsigned char)*c) && *c != '_') return 0;
+  return strlen(text) <= NAME_MAX_LENGTH;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * expression.h: the arithmetic a scientist writes into an experiment file.
+ *
+ *   numbers       12  0.05  1e-6
+ *   constants     pi
+ *   operators     + - * / % ^   with the usual precedence; ^ binds tightest and to the right; -2^2 = -4
+ *   functions     sqrt abs exp log log2 log10 sin cos tan atan floor ceil round min(x, y) max(x, y) mod(x, y)
+ *   symbols       grid parameters, the model's parameters, `define`d names, step sizes of the stage
+ *
+ * Evaluated with dmath.h, so that a value has the same bits on every machine. Integer powers are repeated
+ * products, x^0.5 is sqrt(x), any other power is exp(y log x).
+ */
+#ifndef BASIN_EXPRESSION_H
+#define BASIN_EXPRESSION_H
+
+#include "base/error.h"
+
+/* The value of a symbol. BASIN_OK, or a failure already written into `error`; sets *found to 0 where
+   there is no such symbol. */
+typedef basin_status basin_lookup(void *context, const char *name, double *value, int *found,
+                                  basin_error *error);
+
+/* Evaluates `text`, which stands at `place` (the column counts on from there). The result is finite. */
+basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
+                            void *context, double *value, basin_error *error);
+
+/* Whether `text` may name a symbol: a letter or _, then letters, digits and _. */
+int basin_is_name(const char *text);
+
+#endif

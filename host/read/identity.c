@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "read/identity.h"
+#include "base/hash.h"
+#include "model/registry.h"
+#include <string.h>
+
+/* ---- of the draws ---- */
+
+static uint64_t hash_value(const char *name, double value) {
+  const double canonical = value + 0.0; /* -0 is 0 */
+  return basin_hash(basin_hash_text(0, name), &canonical, sizeof canonical);
+}
+
+/* a sum of hashes, so that the order of the parameters does not matter */
+uint64_t basin_identity_draws(const basin_experiment *e, const basin_cell *cell) {
+  const basin_model *model = cell->model;
+  uint64_t sum = basin_hash_text(1, model->name);
+  if (cell->variant >= 0 && !e->same_draw_variant)
+    sum += basin_hash_text(2, e->variant[cell->variant]);
+  for (int i = 0; i < model->parameters; i++) {
+    const char *name = model->parameter[i].name;
+    int shared = 0;
+    for (int a = 0; a < e->axes; a++) shared |= e->same_draw[a] && !strcmp(e->axis[a], name);
+    if (!shared) sum += hash_value(name, cell->setting.parameter[i]);
+  }
+  for (int a = 0; a < e->axes; a++)
+    if (!e->same_draw[a] && basin_symbol_find(model->parameter, model->parameters, e->axis[a]) < 0)
+      sum += hash_value(e->axis[a], cell->coordinate[a]);
+  return basin_mix(sum);
+}
+
+/* ---- of a setting ---- */
+
+/* Numbers that are hashed: an enumeration may grow, and keeps those that it has. */
+_Static_assert(BASIN_GIVEN == 0 && BASIN_BALL == 1 && BASIN_SPHERE == 2 && BASIN_NORMAL == 3,
+               "never renumbered");
+
+/* Kinds of dynamics have names; the first ones had numbers, and are hashed as those for ever. */
+static int64_t number_of(const char *dynamics) {
+  static const char *const numbered[] = {"population", "flow",    "direct",
+                                         "projected",  "dataset", "mixed"};
+  const int count = (int)(sizeof numbered / sizeof *numbered);
+  for (int i = 0; i < count; i++)
+    if (!strcmp(dynamics, numbered[i])) return i;
+  return (int64_t)basin_hash_text(3, dynamics);
+}
+
+typedef struct hasher {
+  const basin_experiment *experiment;
+  const basin_cell *cell;
+  uint64_t hash;
+  int64_t word[4]; /* whole numbers that are hashed together */
+  int words;
+  size_t entries; /* of the vector being hashed */
+} hasher;
+
+static void hash_bytes(hasher *h, const void *bytes, size_t size) {
+  h->hash = basin_hash(h->hash, bytes, size);
+}
+static void hash_real(hasher *h, double x) { hash_bytes(h, &x, sizeof x); }
+static void hash_flag(hasher *h, int x) { hash_bytes(h, &x, sizeof x); }
+static void hash_whole(hasher *h, int64_t x) { hash_bytes(h, &x, sizeof x); }
+
+/* one of several whole numbers, hashed with the last of them */
+static void hash_more(hasher *h, int64_t x) { h->word[h->words++] = x; }
+static void hash_last(hasher *h, int64_t x) {
+  hash_more(h, x);
+  hash_bytes(h, h->word, (size_t)h->words * sizeof *h->word);
+  h->words = 0;
+}
+
+/* of fixed data sets alone: added when they came, so that what was there before keeps its identity */
+static int is_fixed(const hasher *h) { return h->cell->setting.gradient.set_size > 0; }
+
+/* of dynamics that have options alone, likewise */
+static void hash_options(hasher *h, const double *option) {
+  const basin_setting *setting = &h->cell->setting;
+  int options = 0;
+  for (int i = 0; i < h->cell->model->options; i++)
+    options += !strcmp(h->cell->model->option[i].of, setting->gradient.dynamics);
+  if (options) hash_bytes(h, option, (size_t)options * sizeof *option);
+}
+static void hash_dynamics(hasher *h, const char *dynamics) { hash_more(h, number_of(dynamics)); }
+static void hash_fixed_more(hasher *h, int64_t x) {
+  if (is_fixed(h)) hash_more(h, x);
+}
+static void hash_fixed_last(hasher *h, int64_t x) {
+  if (is_fixed(h)) hash_last(h, x);
+}
+static void hash_fixed_real(hasher *h, double x) {
+  if (is_fixed(h)) hash_real(h, x);
+}
+
+static void hash_key(hasher *h, uint64_t key) {
+  hash_bytes(h, &key, sizeof key);
+  hash_bytes(h, h->cell->coordinate, (size_t)h->experiment->axes * sizeof(double));
+}
+static void hash_parameters(hasher *h, const double *parameter) {
+  hash_bytes(h, parameter, (size_t)h->cell->model->parameters * sizeof *parameter);
+}
+
+/* ROW(structure, field, how): every field of a cell's setting, in the order in which they are hashed. What a field is
+   hashed as, or that it is not, stands here and nowhere else. */
+#define VECTOR_FIELDS(ROW)  \
+  ROW(vector, source, more) \
+  ROW(vector, rows, more)   \
+  ROW(vector, length, last) \
+  ROW(vector, scale, real)  \
+  ROW(vector, value, entries)
+#define STAGE_FIELDS(ROW)  \
+  ROW(stage, steps, whole) \
+  ROW(stage, eta, step_sizes)
+#define SETTING_FIELDS(ROW)                 \
+  ROW(setting, key, key)                    \
+  ROW(setting, parameter, parameters)       \
+  ROW(setting, teacher, teachers)           \
+  ROW(setting, initial, initials)           \
+  ROW(setting, stages, nothing)             \
+  ROW(setting, stage, stages)               \
+  ROW(setting, stop, nothing)               \
+  ROW(stop, tolerance, real)                \
+  ROW(stop, tolerance_spurious, real)       \
+  ROW(setting, gradient, nothing)           \
+  ROW(gradient, dynamics, dynamics)         \
+  ROW(gradient, inputs, last)               \
+  ROW(gradient, error, real)                \
+  ROW(gradient, option, options)            \
+  ROW(gradient, set_size, fixed_more)       \
+  ROW(gradient, batch, fixed_more)          \
+  ROW(gradient, set, fixed_last)            \
+  ROW(stop, tolerance_gradient, fixed_real) \
+  ROW(setting, halve, flag)                 \
+  ROW(stop, max_steps, whole)               \
+  ROW(setting, size, nothing) /* follows from the rest */
+
+/* The compiler complains of a field that is missing in these lists, and of one that is in them and not in a table. */
+#define NAME(structure, field, how) HAS_##structure##_##field,
+enum { VECTOR_FIELDS(NAME) STAGE_FIELDS(NAME) SETTING_FIELDS(NAME) };
+#define NUMBER(name) (0 * HAS_##name)
+#define POINTER(name) (HAS_##name ? NULL : NULL)
+#define COMPLETE(type, ...) _Static_assert(sizeof((type){__VA_ARGS__}) == sizeof(type), #type)
+COMPLETE(basin_vector, NUMBER(vector_source), NUMBER(vector_rows), NUMBER(vector_length),
+         NUMBER(vector_scale), POINTER(vector_value));
+COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)});
+#define STOP                                                                                \
+  NUMBER(stop_tolerance), NUMBER(stop_tolerance_spurious), NUMBER(stop_tolerance_gradient), \
+      NUMBER(stop_max_steps)
+#define GRADIENT                                                                  \
+  POINTER(gradient_dynamics), NUMBER(gradient_inputs), NUMBER(gradient_set_size), \
+      NUMBER(gradient_batch), NUMBER(gradient_set), NUMBER(gradient_error), {     \
+    NUMBER(gradient_option)                                                       \
+  }
+COMPLETE(basin_stop, STOP);
+COMPLETE(basin_gradient, GRADIENT);
+COMPLETE(basin_setting, POINTER(setting_parameter), POINTER(setting_teacher),
+         POINTER(setting_initial), POINTER(setting_stage), NUMBER(setting_stages), {STOP},
+         {GRADIENT}, NUMBER(setting_halve), NUMBER(setting_key), {NUMBER(setting_size)});
+
+/* ---- the rows, hashed ---- */
+
+#define HASH(structure, field, how) hash_##how(h, structure->field);
+#define hash_nothing(h, x) \
+  ((void)(x)) /* its own fields are, or its number is that of what is hashed */
+
+static void hash_entries(hasher *h, const double *value) {
+  if (value) hash_bytes(h, value, h->entries * sizeof *value);
+}
+
+static void hash_vectors(hasher *h, const basin_vector *vector, int vectors) {
+  for (const basin_vector *end = vector + vectors; vector < end; vector++) {
+    h->entries = (size_t)basin_vector_size(vector);
+    VECTOR_FIELDS(HASH)
+  }
+}
+static void hash_teachers(hasher *h, const basin_vector *vector) {
+  hash_vectors(h, vector, h->cell->model->teachers);
+}
+static void hash_initials(hasher *h, const basin_vector *vector) {
+  hash_vectors(h, vector, h->cell->model->initials);
+}
+
+static void hash_step_sizes(hasher *h, const double *eta) {
+  hash_bytes(h, eta, (size_t)h->cell->model->step_sizes * sizeof *eta);
+}
+static void hash_stages(hasher *h, const basin_stage *stage) {
+  for (const basin_stage *end = stage + h->cell->setting.stages; stage < end; stage++) {
+    STAGE_FIELDS(HASH)
+  }
+}
+
+static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_cell *cell) {
+  const basin_setting *setting = &cell->setting;
+  const basin_stop *stop = &setting->stop;
+  const basin_gradient *gradient = &setting->gradient;
+  hasher hashing = {.experiment = e, .cell = cell}, *h = &hashing;
+  h->hash = basin_hash_text(hash, cell->model->name);
+  SETTING_FIELDS(HASH)
+  return h->hash;
+}
+
+/* ---- of the whole ---- */
+
+static uint64_t hash_names(uint64_t hash, char *const *name, int names) {
+  for (int i = 0; i < names; i++) hash = basin_hash_text(hash, name[i]);
+  return hash;
+}
+
+uint64_t basin_identity(const basin_experiment *e) {
+  uint64_t hash = basin_hash_text(0, "basin experiment 1");
+  hash = hash_names(hash, e->axis, e->axes);
+  hash = hash_names(hash, e->variant, e->variants);
+  for (int64_t i = 0; i < e->cells; i++) hash = hash_cell(hash, e, &e->cell[i]);
+  hash = basin_hash(hash, &(int64_t[3]){e->recorded, e->times, e->keep_vectors},
+                    3 * sizeof(int64_t));
+  hash = basin_hash(hash, e->time, (size_t)e->times * sizeof *e->time);
+  hash = hash_names(hash, e->observable, e->observables);
+  hash = basin_hash_text(hash, "final");
+  hash = hash_names(hash, e->final, e->finals);
+  if (e->inputs) hash = basin_hash(basin_hash_text(hash, "estimate"), &e->inputs, sizeof e->inputs);
+  return hash;
+}

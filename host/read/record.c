@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * record.c: what an experiment keeps.
+ *
+ *   record:
+ *     trials: 100                 trials of each cell that keep their trajectory (default 0)
+ *     steps: {log: 200}           0 and about so many steps, evenly spaced in the logarithm (default 100)
+ *            {every: 10}          every tenth step
+ *            [0, 1, 10, 100]      these
+ *     observables: [phi, loss]    along the trajectory (default: all of the model)
+ *     final: [loss]               at the end of every trial (default: all of the model)
+ *     parameters: true            the full vectors too, at the recorded steps
+ *     estimate: {inputs: 1000}    loss and gradient norms measured on so many fresh inputs there, see measure.h
+ */
+#include "read/record.h"
+#include "numeric/dmath.h"
+#include "read/scope.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t longest(const basin_experiment *e) {
+  int64_t steps = 0;
+  for (int64_t i = 0; i < e->cells; i++)
+    if (e->cell[i].setting.stop.max_steps > steps) steps = e->cell[i].setting.stop.max_steps;
+  return steps;
+}
+
+static basin_status reserve(basin_experiment *e, int64_t times, basin_place place,
+                            basin_error *error) {
+  if (times > BASIN_TIMES_MAX)
+    return basin_fail_at(error, place, "record.steps: %lld steps, expected at most %d",
+                         (long long)times, BASIN_TIMES_MAX);
+  e->time = calloc((size_t)times + 1, sizeof *e->time);
+  return e->time ? BASIN_OK : basin_fail_memory(error);
+}
+
+/* 0, 1, ..., last: about n of them, evenly spaced in the logarithm, duplicates left out */
+static basin_status log_spaced(basin_experiment *e, int64_t n, basin_place place,
+                               basin_error *error) {
+  const int64_t last = longest(e);
+  const basin_status status = reserve(e, n + 2, place, error);
+  if (status) return status;
+  e->time[e->times++] = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const double x = n > 1 ? (double)i / (double)(n - 1) : 1;
+    const int64_t step = i == n - 1 ? last : (int64_t)nearbyint(r_exp(x * r_log((double)last)));
+    if (step > e->time[e->times - 1]) e->time[e->times++] = step;
+  }
+  return BASIN_OK;
+}
+
+static basin_status read_steps(basin_experiment *e, basin_scope *scope, const basin_node *node,
+                               basin_error *error) {
+  static const char *const key[] = {"log", "every"};
+  basin_status status;
+  int64_t n = 100;
+  if (!node) return log_spaced(e, n, (basin_place){0}, error);
+  if (node->kind == BASIN_SEQUENCE) {
+    status = reserve(e, node->count, node->place, error);
+    for (int i = 0; i < node->count && !status; i++) {
+      const int64_t before = i ? e->time[i - 1] + 1 : 0;
+      status = basin_scope_integer(scope, node->child[i], "record.steps (in ascending order)",
+                                   before, BASIN_STEPS_MAX, &e->time[i], error);
+      e->times++;
+    }
+    return status;
+  }
+  status = basin_check_keys(node, key, 2, "record.steps", error);
+  if (status) return status;
+  if (node->count != 1)
+    return basin_fail_at(error, node->place,
+                         "record.steps: expected {log: n}, {every: n} or a list of steps");
+  status = basin_scope_integer(scope, node->child[0], "record.steps", 1, BASIN_STEPS_MAX, &n,
+                               error);
+  if (status) return status;
+  if (basin_node_get(node, "log"))
+    return n <= BASIN_TIMES_MAX ? log_spaced(e, n, node->place, error)
+                                : reserve(e, n, node->place, error);
+  const int64_t times = longest(e) / n + 1;
+  status = reserve(e, times, node->place, error);
+  for (int64_t i = 0; i < times && !status; i++) e->time[e->times++] = i * n;
+  return status;
+}
+
+/* whether any cell has it */
+static int is_observable(const basin_experiment *e, const char *name) {
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_cell *cell = &e->cell[c], *before = c ? cell - 1 : NULL;
+    if (before && before->model == cell->model &&
+        (before->setting.gradient.set_size > 0) == (cell->setting.gradient.set_size > 0))
+      continue; /* they have the same */
+    if (basin_observable_find(cell, name) >= 0) return 1;
+  }
+  return 0;
+}
+
+/* number i of those that are kept where none are named: the first model's, then those of fixed data sets */
+static const char *by_default(const basin_experiment *e, int i) {
+  const basin_model *model = e->cell[0].model;
+  if (i < model->observables) return model->observable[i].name;
+  const int risk = i - model->observables;
+  if (risk >= BASIN_RISK_OBSERVABLES) return NULL;
+  const char *name = basin_risk_observables()[risk].name;
+  return is_observable(e, name) ? name : NULL;
+}
+
+/* names of observables; all of them, in the order of the first cell's, where none are given */
+static basin_status read_names(const basin_experiment *e, const basin_node *node, const char *what,
+                               int *count, char ***name, basin_error *error) {
+  int n = node ? node->count : 0;
+  while (!node && by_default(e, n)) n++;
+  if (node && node->kind != BASIN_SEQUENCE)
+    return basin_fail_at(error, node->place, "%s: expected a list of observables", what);
+  *name = calloc((size_t)n + 1, sizeof **name);
+  if (!*name) return basin_fail_memory(error);
+  for (int i = 0; i < n; i++) {
+    const basin_node *item = node ? node->child[i] : NULL;
+    const char *text = !item ? by_default(e, i) : item->kind == BASIN_SCALAR ? item->text : "";
+    if (!is_observable(e, text))
+      return basin_fail_at(error, item->place, "%s: no observable `%s`, see `basin models`", what,
+                           text);
+    for (int j = 0; j < i; j++)
+      if (!strcmp((*name)[j], text))
+        return basin_fail_at(error, item->place, "%s: `%s` is given twice", what, text);
+    if (!((*name)[i] = strdup(text))) return basin_fail_memory(error);
+    ++*count;
+  }
+  return BASIN_OK;
+}
+
+/* the name of a quantity that is estimated, once */
+static basin_status add_estimate(basin_experiment *e, const char *name, basin_error *error) {
+  for (int i = 0; i < e->estimates; i++)
+    if (!strcmp(e->estimate[i], name)) return BASIN_OK;
+  char **more = realloc(e->estimate, (size_t)(e->estimates + 1) * sizeof *more);
+  if (!more) return basin_fail_memory(error);
+  e->estimate = more;
+  if (!(e->estimate[e->estimates] = strdup(name))) return basin_fail_memory(error);
+  e->estimates++;
+  return BASIN_OK;
+}
+
+/* estimate: {inputs: M}: the loss, and every gradient norm that a model of the experiment has */
+static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const basin_node *node,
+                                  basin_error *error) {
+  static const char *const key[] = {"inputs"};
+  basin_status status = basin_check_keys(node, key, 1, "record.estimate", error);
+  const basin_node *inputs = basin_node_get(node, "inputs");
+  if (!status && !inputs)
+    return basin_fail_at(error, node->place,
+                         "record.estimate.inputs is missing: how many at every recorded step");
+  if (!status)
+    status = basin_scope_integer(scope, inputs, "record.estimate.inputs", BASIN_INPUTS_MIN,
+                                 BASIN_BLOCKS_MAX, &e->inputs, error);
+  if (!status) status = add_estimate(e, "loss", error);
+  for (int64_t c = 0; c < e->cells && !status; c++) {
+    const basin_model *model = e->cell[c].model;
+    if (!model->norms)
+      return basin_fail_at(error, node->place,
+                           "record.estimate: model %s has no sampled form to estimate from",
+                           model->name);
+    const int64_t most = basin_inputs_max(&e->cell[c].setting);
+    if (e->inputs > most)
+      return basin_fail_at(error, inputs->place,
+                           "record.estimate.inputs is %lld, expected at most %lld: an input of "
+                           "cell %lld takes %lld blocks of random numbers, of %lld at a step",
+                           (long long)e->inputs, (long long)most, (long long)c,
+                           (long long)e->cell[c].setting.size.input_blocks,
+                           (long long)BASIN_BLOCKS_MAX);
+    for (int i = 0; i < model->norms && !status; i++)
+      status = add_estimate(e, model->observable[model->norm[i].observable].name, error);
+  }
+  return status;
+}
+
+static int *index_of(const basin_experiment *e, const basin_cell *cell) {
+  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
+  for (int i = 0; index && i < e->finals; i++) index[i] = basin_observable_find(cell, e->final[i]);
+  for (int i = 0; index && i < e->observables; i++)
+    index[e->finals + i] = basin_observable_find(cell, e->observable[i]);
+  return index;
+}
+
+/* what the names are to every cell; `first`: the cell that a list was made for */
+static basin_status find_names(basin_experiment *e, basin_error *error) {
+  int64_t *first = calloc((size_t)e->cells + 1, sizeof *first);
+  e->index = calloc((size_t)e->cells + 1, sizeof *e->index);
+  basin_status status = first && e->index ? BASIN_OK : basin_fail_memory(error);
+  for (int64_t c = 0; c < e->cells && !status; c++) {
+    int i = 0;
+    while (i < e->indices && !basin_same_observables(&e->cell[first[i]], &e->cell[c])) i++;
+    if (i == e->indices) {
+      first[i] = c;
+      e->index[i] = index_of(e, &e->cell[c]);
+      if (e->index[i]) e->indices++;
+      else status = basin_fail_memory(error);
+    }
+    e->cell[c].index = e->index[i];
+  }
+  free(first);
+  return status;
+}
+
+basin_status basin_record_read(basin_experiment *e, const basin_node *record, basin_error *error) {
+  static const char *const key[] = {"trials", "steps",      "observables",
+                                    "final",  "parameters", "estimate"};
+  basin_scope scope = {0};
+  const basin_node *trials = basin_node_get(record, "trials"),
+                   *parameters = basin_node_get(record, "parameters"),
+                   *estimate = basin_node_get(record, "estimate");
+  basin_status status = record ? basin_check_keys(record, key, 6, "record", error) : BASIN_OK;
+  if (!status && trials)
+    status = basin_scope_integer(&scope, trials, "record.trials", 0, BASIN_TRIALS_MAX, &e->recorded,
+                                 error);
+  if (!status && parameters) {
+    const char *text = parameters->kind == BASIN_SCALAR ? parameters->text : "";
+    e->keep_vectors = !strcmp(text, "true");
+    if (!e->keep_vectors && strcmp(text, "false") != 0)
+      status = basin_fail_at(error, parameters->place, "record.parameters: expected true or false");
+  }
+  if (!status) status = read_steps(e, &scope, basin_node_get(record, "steps"), error);
+  if (!status)
+    status = read_names(e, basin_node_get(record, "observables"), "record.observables",
+                        &e->observables, &e->observable, error);
+  if (!status)
+    status = read_names(e, basin_node_get(record, "final"), "record.final", &e->finals, &e->final,
+                        error);
+  if (!status) status = find_names(e, error);
+  if (!status && estimate) status = read_estimate(e, &scope, estimate, error);
+  return status;
+}

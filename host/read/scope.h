@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scope.h: values of an experiment file, each where it stands: at one point of the grid, for one model and variant,
+ * in one stage of the schedule or in none.
+ *
+ * A scalar is evaluated once for what it depends on: which grid parameters and whether the stage is noted on the way,
+ * and its value is asked for again without reading the text as long as none of them has changed. So names that are
+ * defined by each other cost as much as there are of them, and what is the same in all cells is read once.
+ */
+#ifndef BASIN_SCOPE_H
+#define BASIN_SCOPE_H
+
+#include "read/experiment.h"
+#include "read/yaml.h"
+
+/* What is known of the node of one number. */
+typedef struct basin_memo {
+  double value;
+  uint64_t since;          /* the scope's clock when it was evaluated; 0: it was not */
+  uint64_t depends;        /* bit a: on grid parameter a; bit BASIN_AXES_MAX: on the stage */
+  uint64_t cell;           /* the cell where it was asked for by its name last */
+  const basin_node *stage; /* the stage where it was evaluated */
+  int height;              /* names below it, one defined through the other */
+} basin_memo;
+
+/* All zero is a scope too: there are no names in it, and nothing to free. */
+typedef struct basin_scope {
+  int axes;
+  char *const *axis; /* [axes] the grid parameters' names */
+  double coordinate[BASIN_AXES_MAX];
+  char *used;                            /* [axes] set where a grid parameter was asked for */
+  const basin_model *model;              /* or NULL */
+  const basin_node *parameters, *define; /* mappings, or NULL */
+  const basin_node *stage;               /* of the schedule, while it is read, or NULL */
+  basin_memo *memo;                      /* [memos] by number of the node */
+  int memos;
+  uint64_t clock, cell, changed[BASIN_AXES_MAX]; /* changed: the clock when a coordinate did */
+  uint64_t depends;                              /* of what is being evaluated, so far */
+  int depth, height;
+  int checking, elsewhere; /* see basin_scope_check() */
+} basin_scope;
+
+/* A scope for a tree of so many nodes; used[axes] is the caller's. */
+basin_status basin_scope_open(basin_scope *scope, int nodes, int axes, char *const *axis,
+                              char *used, basin_error *error);
+void basin_scope_close(basin_scope *scope);
+
+/* Another model, with other parameters and names: nothing is known any more. */
+void basin_scope_enter(basin_scope *scope, const basin_model *model, const basin_node *parameters,
+                       const basin_node *define);
+
+/* Another point of the grid: coordinate[axes]. */
+void basin_scope_move(basin_scope *scope, const double *coordinate);
+
+/* the value of a scalar node: a number or an expression in the scope */
+basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what,
+                               double *value, basin_error *error);
+/* the same for a whole number within [minimum, maximum], and for a number */
+basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, const char *what,
+                                 int64_t minimum, int64_t maximum, int64_t *value,
+                                 basin_error *error);
+basin_status basin_scope_number(basin_scope *scope, const basin_node *node, const char *what,
+                                double minimum, double maximum, double *value, basin_error *error);
+
+/* Evaluates the names under `define` that nothing in this cell has asked for, so that a fault in one is told. What a
+   name cannot be here is no fault of it: a step size outside of the schedule, a parameter of another model, a grid
+   parameter that is infinite. Names of step sizes are tried in every stage of the schedule. */
+basin_status basin_scope_check(basin_scope *scope, const basin_node *schedule, basin_error *error);
+
+/* whether the node is `inf`, as a number of inputs may be; and the same, or a grid parameter that is */
+int basin_is_infinity(const basin_node *node);
+int basin_scope_infinite(basin_scope *scope, const basin_node *node);
+
+/* refuse keys that are not in the list; in a scope: keys that were right are not looked at again before another
+   model is entered */
+basin_status basin_check_keys(const basin_node *mapping, const char *const *key, int keys,
+                              const char *what, basin_error *error);
+basin_status basin_scope_keys(basin_scope *scope, const basin_node *mapping, const char *const *key,
+                              int keys, const char *what, basin_error *error);
+/* the keys are names of a model's table */
+basin_status basin_scope_symbols(basin_scope *scope, const basin_node *mapping,
+                                 const basin_symbol *symbol, int symbols, const char *what,
+                                 basin_error *error);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vector.c: how a vector is written in an experiment file.
+ *
+ *   0                                        every entry is that number
+ *   [1, -1, 1/2]                             its entries, as many as it is long
+ *   {head: [cos(7*pi/10), sin(7*pi/10)]}     its first entries; the rest is 0
+ *   {blocks: [[1, plus], [-1, minus]]}       runs of equal entries [value, how many], together its length
+ *   {sum: s, norm: n}                        the vector of that sum and Euclidean norm in span{1, e_1 - e_2}
+ *   {ball: r}, {sphere: r}, {normal: sigma}  drawn afresh for every trial (under init, and where the model takes
+ *                                            drawn teachers)
+ *
+ * A mapping may have `scale: x`: the whole vector times x. A matrix is written
+ *
+ *   [row, row, ...]                          its rows, each a vector as above, not drawn
+ *   {orthonormal: x}                         x times the first unit vectors
+ *   or as a vector, which stands for every row (drawn rows are independent)
+ */
+#include "read/vector.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const forms[] = {"head", "blocks", "sum",    "norm",       "scale",
+                                    "ball", "sphere", "normal", "orthonormal"};
+enum {
+  FORMS = sizeof forms / sizeof *forms,
+  BEFORE_LAWS = 4
+}; /* forms[BEFORE_LAWS + enum basin_source] */
+
+static basin_status read_list(basin_scope *scope, const basin_node *list, const char *what,
+                              int64_t length, int exact, double *value, basin_error *error) {
+  if (list->kind != BASIN_SEQUENCE)
+    return basin_fail_at(error, list->place, "%s: expected a list of entries", what);
+  if (list->count > length || (exact && list->count != length))
+    return basin_fail_at(error, list->place, "%s: %d entries, expected %s%lld", what, list->count,
+                         exact ? "" : "at most ", (long long)length);
+  for (int i = 0; i < list->count; i++) {
+    const basin_status status = basin_scope_value(scope, list->child[i], what, &value[i], error);
+    if (status) return status;
+  }
+  return BASIN_OK;
+}
+
+static basin_status read_blocks(basin_scope *scope, const basin_node *list, const char *what,
+                                int64_t length, double *value, basin_error *error) {
+  int64_t used = 0;
+  if (list->kind != BASIN_SEQUENCE)
+    return basin_fail_at(error, list->place, "%s: expected a list of [value, how many]", what);
+  for (int i = 0; i < list->count; i++) {
+    const basin_node *block = list->child[i];
+    double x;
+    int64_t many;
+    if (block->kind != BASIN_SEQUENCE || block->count != 2)
+      return basin_fail_at(error, block->place, "%s: expected [value, how many]", what);
+    basin_status status = basin_scope_value(scope, block->child[0], what, &x, error);
+    if (!status)
+      status = basin_scope_integer(scope, block->child[1], what, 0, length, &many, error);
+    if (status) return status;
+    if (many > length - used)
+      return basin_fail_at(error, block->place,
+                           "%s: the blocks are longer than the vector, which has %lld entries",
+                           what, (long long)length);
+    while (many-- > 0) value[used++] = x;
+  }
+  if (used != length)
+    return basin_fail_at(error, list->place, "%s: the blocks have %lld entries, expected %lld",
+                         what, (long long)used, (long long)length);
+  return BASIN_OK;
+}
+
+/* s/k 1 + b (e_1 - e_2)/sqrt(2), with b^2 = n^2 - s^2/k */
+static basin_status read_sum_norm(basin_scope *scope, const basin_node *node, const char *what,
+                                  int64_t length, double *value, basin_error *error) {
+  const basin_node *sum_node = basin_node_get(node, "sum"),
+                   *norm_node = basin_node_get(node, "norm");
+  double sum, norm;
+  basin_status status = basin_scope_value(scope, sum_node, what, &sum, error);
+  if (!status) status = basin_scope_value(scope, norm_node, what, &norm, error);
+  if (status) return status;
+  const double rest2 = norm * norm - sum * sum / (double)length;
+  if (norm < 0 || rest2 < -1e-12 * norm * norm || (length == 1 && rest2 > 1e-12 * norm * norm))
+    return basin_fail_at(
+        error, sum_node->place,
+        "%s: no vector of %lld entries has sum %g and norm %g, expected |sum| <= sqrt(length) norm",
+        what, (long long)length, sum, norm);
+  for (int64_t j = 0; j < length; j++) value[j] = sum / (double)length;
+  if (length > 1 && rest2 > 1e-15 * norm * norm) {
+    value[0] += sqrt(rest2 / 2);
+    value[1] -= sqrt(rest2 / 2);
+  }
+  return BASIN_OK;
+}
+
+/* whether the mapping's keys are this one (and the second, where there is one), and at most `scale` besides */
+static int has_form(const basin_node *node, const char *key, const char *second) {
+  const int wanted = 1 + (second != NULL) + (basin_node_get(node, "scale") != NULL);
+  return basin_node_get(node, key) && (!second || basin_node_get(node, second)) &&
+         node->count == wanted;
+}
+
+/* a drawn vector: its law and scale are all there is to it; *drawn is 0 where the node is none */
+static basin_status read_drawn(basin_scope *scope, const basin_node *node, const char *what,
+                               int random, double factor, basin_vector *vector, int *drawn,
+                               basin_error *error) {
+  *drawn = 0;
+  for (int law = BASIN_BALL; law <= BASIN_NORMAL; law++) {
+    const basin_node *radius = basin_node_get(node, forms[BEFORE_LAWS + law]);
+    if (!radius) continue;
+    *drawn = 1;
+    if (!random)
+      return basin_fail_at(error, node->place,
+                           "%s: a teacher is not drawn here, expected given entries", what);
+    if (!has_form(node, forms[BEFORE_LAWS + law], NULL))
+      return basin_fail_at(error, node->place,
+                           "%s: expected one of ball, sphere, normal, and no other key but `scale`",
+                           what);
+    const basin_status status = basin_scope_value(scope, radius, what, &vector->scale, error);
+    if (!status && vector->scale < 0)
+      return basin_fail_at(error, radius->place, "%s: %g is negative, expected at least 0", what,
+                           vector->scale);
+    vector->scale *= factor;
+    vector->source = (enum basin_source)law;
+    return status;
+  }
+  return BASIN_OK;
+}
+
+static basin_status read_given(basin_scope *scope, const basin_node *node, const char *what,
+                               int64_t length, double *value, basin_error *error) {
+  if (node->kind == BASIN_SEQUENCE) return read_list(scope, node, what, length, 1, value, error);
+  if (node->kind == BASIN_SCALAR) {
+    const basin_status status = basin_scope_value(scope, node, what, value, error);
+    for (int64_t j = 1; j < length; j++) value[j] = value[0];
+    return status;
+  }
+  if (has_form(node, "head", NULL))
+    return read_list(scope, basin_node_get(node, "head"), what, length, 0, value, error);
+  if (has_form(node, "blocks", NULL))
+    return read_blocks(scope, basin_node_get(node, "blocks"), what, length, value, error);
+  if (has_form(node, "sum", "norm")) return read_sum_norm(scope, node, what, length, value, error);
+  return basin_fail_at(error, node->place,
+                       "%s: expected one of head, blocks, sum with norm, ball, sphere, normal",
+                       what);
+}
+
+/* a matrix: row by row, or one vector for all rows */
+static basin_status read_matrix(basin_scope *scope, const basin_node *node, const char *what,
+                                int64_t rows, int64_t length, double *value, basin_error *error) {
+  basin_status status = BASIN_OK;
+  double x;
+  if (node->kind == BASIN_SEQUENCE) {
+    if (node->count != rows)
+      return basin_fail_at(error, node->place, "%s: %d rows, expected a list of %lld", what,
+                           node->count, (long long)rows);
+    for (int64_t i = 0; i < rows && !status; i++)
+      status = read_given(scope, node->child[i], what, length, value + i * length, error);
+    return status;
+  }
+  if (!has_form(node, "orthonormal", NULL)) {
+    status = read_given(scope, node, what, length, value, error);
+    for (int64_t i = 1; i < rows; i++)
+      memcpy(value + i * length, value, (size_t)length * sizeof *value);
+    return status;
+  }
+  if (rows > length)
+    return basin_fail_at(error, node->place, "%s: %lld rows of %lld entries cannot be orthonormal",
+                         what, (long long)rows, (long long)length);
+  status = basin_scope_value(scope, basin_node_get(node, "orthonormal"), what, &x, error);
+  for (int64_t i = 0; i < rows; i++) value[i * length + i] = x;
+  return status;
+}
+
+basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
+                               int matrix, int random, basin_vector *vector, double **given,
+                               basin_error *error) {
+  const basin_node *scale = basin_node_get(node, "scale");
+  const int64_t size = basin_vector_size(vector);
+  double factor = 1, *value;
+  int drawn = 0;
+  basin_status status = BASIN_OK;
+  vector->scale = 1;
+  if (node->kind == BASIN_MAPPING) {
+    status = basin_scope_keys(scope, node, forms, matrix ? FORMS : FORMS - 1, what, error);
+    if (!status && scale) status = basin_scope_value(scope, scale, what, &factor, error);
+    if (!status) status = read_drawn(scope, node, what, random, factor, vector, &drawn, error);
+    if (status || drawn) return status;
+  }
+  value = *given = calloc((size_t)size, sizeof *value);
+  if (!value) return basin_fail_memory(error);
+  vector->source = BASIN_GIVEN;
+  vector->value = value;
+  status = matrix ? read_matrix(scope, node, what, vector->rows, vector->length, value, error)
+                  : read_given(scope, node, what, vector->length, value, error);
+  for (int64_t j = 0; j < size; j++) value[j] *= factor;
+  return status;
+}

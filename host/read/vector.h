@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vector.h: how a vector is written in an experiment file: see vector.c.
+ */
+#ifndef BASIN_VECTOR_H
+#define BASIN_VECTOR_H
+
+#include "read/scope.h"
+
+/* A vector or matrix of the size that *vector has already, from its node; random: it may be drawn. The entries of one
+   that is not are allocated into *given, and the vector shows them. */
+basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
+                               int matrix, int random, basin_vector *vector, double **given,
+                               basin_error *error);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/cut.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { PART_TRIALS_MIN = 64, PART_TRIALS_MAX = 65536, PARTS_PER_CELL = 8, PARTS_PER_SHARD = 16 };
+static const double PART_BYTES = 67108864; /* of trajectories in one part */
+static const double START_STEPS = 400;
+
+int64_t basin_plan_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
+                        int64_t part_trials) {
+  int64_t size = part_trials;
+  if (!size)
+    for (size = PART_TRIALS_MIN; size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
+      size *= 2;
+  if (size > limit - first) size = limit - first;
+  if (first < e->recorded) {
+    const double each = (double)e->times *
+                        (double)(e->observables + 2 * e->estimates +
+                                 (basin_keeps_states(e) ? e->cell[cell].setting.size.states : 0)) *
+                        8;
+    const int64_t most = each > 0 ? (int64_t)(PART_BYTES / each) : size;
+    if (size > most) size = most > 1 ? most : 1;
+  }
+  return size;
+}
+
+static basin_status append(basin_range **list, int64_t *count, int64_t *room, basin_range range,
+                           basin_error *error) {
+  if (*count == *room) {
+    *room = 2 * *room + 64;
+    basin_range *more = realloc(*list, (size_t)*room * sizeof **list);
+    if (!more) return basin_fail_memory(error);
+    *list = more;
+  }
+  (*list)[(*count)++] = range;
+  return BASIN_OK;
+}
+
+static int by_turn(const void *a, const void *b) {
+  const basin_range *x = a, *y = b;
+  if (x->first != y->first) return x->first < y->first ? -1 : 1;
+  return x->cell < y->cell ? -1 : x->cell > y->cell;
+}
+
+void basin_plan_in_turns(basin_range *range, int64_t ranges) {
+  if (ranges > 0) qsort(range, (size_t)ranges, sizeof *range, by_turn);
+}
+
+basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target,
+                                int64_t part_trials, const basin_range *kept, int64_t kepts,
+                                basin_range **missing, int64_t *missings, basin_error *error) {
+  basin_status status = BASIN_OK;
+  int64_t room = 0, at = 0;
+  *missing = NULL;
+  *missings = 0;
+  for (int64_t cell = 0; cell < e->cells && !status; cell++) {
+    for (int64_t first = 0; first < target[cell] && !status;) {
+      /* the next kept part of this cell that reaches beyond `first` */
+      while (at < kepts && (kept[at].cell < cell ||
+                            (kept[at].cell == cell && kept[at].first + kept[at].count <= first)))
+        at++;
+      const int here = at < kepts && kept[at].cell == cell;
+      if (here && kept[at].first <= first) {
+        first = kept[at].first + kept[at].count;
+        continue;
+      }
+      const int64_t limit = here && kept[at].first < target[cell] ? kept[at].first : target[cell];
+      int64_t size = basin_plan_size(e, cell, first, target[cell], part_trials);
+      if (size > limit - first) size = limit - first;
+      status = append(missing, missings, &room,
+                      (basin_range){.cell = cell, .first = first, .count = size}, error);
+      first += size;
+    }
+  }
+  if (status) {
+    free(*missing);
+    *missing = NULL;
+    return status;
+  }
+  basin_plan_in_turns(*missing, *missings);
+  return BASIN_OK;
+}
+
+/* ---- shards ---- */
+
+int64_t basin_plan_campaign_part(const basin_experiment *e, int64_t shards) {
+  const double trials = (double)e->cells * (double)e->trials;
+  int64_t size = PART_TRIALS_MIN;
+  while (size < PART_TRIALS_MAX && size * PARTS_PER_CELL < e->trials &&
+         trials / (double)(2 * size) >= (double)PARTS_PER_SHARD * (double)shards)
+    size *= 2;
+  return size;
+}
+
+/* What a trial of the cell is expected to cost, in steps. Gradient descent takes a number of steps that goes
+   as one over its step size, and starting a trial costs about as much as START_STEPS steps. */
+static double expected_steps(const basin_cell *cell) {
+  const basin_setting *s = &cell->setting;
+  double steps = 0, eta = 0;
+  for (int i = 0; i < s->stages - 1; i++) steps += (double)s->stage[i].steps;
+  for (int i = 0; i < cell->model->step_sizes; i++) {
+    const double here = s->stage[s->stages - 1].eta[i];
+    if (here > 0 && (eta <= 0 || here < eta)) eta = here;
+  }
+  const double most = (double)s->stop.max_steps;
+  steps = eta > 0 ? steps + 1 / eta : most;
+  return START_STEPS + (steps < most ? steps : most);
+}
+
+typedef struct load {
+  double cost;
+  int64_t index; /* of the range, or of the shard */
+} load;
+
+static int dearest_first(const void *a, const void *b) {
+  const load *x = a, *y = b;
+  if (x->cost != y->cost) return x->cost > y->cost ? -1 : 1;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int is_lighter(const load *x, const load *y) {
+  return x->cost < y->cost || (x->cost == y->cost && x->index < y->index);
+}
+
+/* put the heap's root, which has become heavier, in its place */
+static void sink(load *heap, int64_t count) {
+  for (int64_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
+    if (child + 1 < count && is_lighter(&heap[child + 1], &heap[child])) child++;
+    if (!is_lighter(&heap[child], &heap[at])) return;
+    const load swap = heap[at];
+    heap[at] = heap[child];
+    heap[child] = swap;
+  }
+}
+
+basin_status basin_plan_shards(const basin_experiment *e, const basin_range *range, int64_t ranges,
+                               int64_t shards, int64_t *shard, basin_error *error) {
+  load *cost = calloc((size_t)ranges + 1, sizeof *cost);
+  load *heap = calloc((size_t)shards + 1, sizeof *heap);
+  if (!cost || !heap) {
+    free(cost);
+    free(heap);
+    return basin_fail_memory(error);
+  }
+  for (int64_t i = 0; i < ranges; i++)
+    cost[i] = (load){(double)range[i].count * expected_steps(&e->cell[range[i].cell]), i};
+  for (int64_t i = 0; i < shards; i++) heap[i] = (load){0, i};
+  qsort(cost, (size_t)ranges, sizeof *cost, dearest_first);
+  for (int64_t i = 0; i < ranges; i++) {
+    shard[cost[i].index] = heap[0].index;
+    heap[0].cost += cost[i].cost;
+    sink(heap, shards);
+  }
+  free(cost);
+  free(heap);
+  return BASIN_OK;
+}
+
+/* ---- until ---- */
+
+static double halfwidth(int64_t trials, double share) {
+  const basin_rate rate = basin_wilson((int64_t)nearbyint(share * (double)trials), trials);
+  return (rate.high - rate.low) / 2;
+}
+
+int64_t basin_plan_enough(const basin_experiment *e, int64_t trials, int64_t successes) {
+  const double share = (double)successes / (double)trials;
+  if (!(e->halfwidth > 0) || halfwidth(trials, share) <= e->halfwidth) return trials;
+
+  /* the least number that would do at the same share, in steps of 2%; at least a tenth more */
+  int64_t enough = trials + trials / 10 + 1;
+  while (enough < e->max_trials && halfwidth(enough, share) > e->halfwidth)
+    enough += enough / 50 + 1;
+  enough = (enough + PART_TRIALS_MIN - 1) / PART_TRIALS_MIN * PART_TRIALS_MIN;
+  return enough < e->max_trials ? enough : e->max_trials;
+}

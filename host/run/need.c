@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * need.c: what a run needs of memory and disk, and whether it is there.
+ */
+#include "run/choose.h"
+#include "base/text.h"
+#include "engine/inputs.h"
+#include "engine/measure.h"
+#include "run/cut.h"
+#include "run/run.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { BASE_MEMORY = 24 << 20 };
+
+static double part_bytes(const basin_experiment *e, int64_t cell, int64_t first, int64_t count) {
+  const basin_job job = basin_part_job(e, cell, first, count);
+  return basin_part_bytes(&job);
+}
+
+/* what a worker of the CPU simulates in: three states and the scratch, of as many trials as a vector has lanes */
+static double simulation_bytes(const basin_setting *setting) {
+  enum { LANES_MOST = 8 };
+  const double trial = 3 * (double)setting->size.states + (double)setting->size.work;
+  return 8 * (LANES_MOST * trial + (double)setting->size.data);
+}
+
+static int descending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* of the `most` largest; sorts them */
+static double sum_of_largest(double *bytes, int64_t count, int64_t most) {
+  double sum = 0;
+  qsort(bytes, (size_t)count, sizeof *bytes, descending);
+  for (int64_t i = 0; i < count && i < most; i++) sum += bytes[i];
+  return sum;
+}
+
+/* data sets of as many cells as can be at work at once, and what each worker needs beside them. On CUDA they are in the
+   memory of the devices. */
+static basin_status inputs_bytes(const basin_experiment *e, const basin_backend *backend,
+                                 double *all, basin_error *error) {
+  double *bytes = calloc((size_t)e->cells + 1, sizeof *bytes), work = 0;
+  if (!bytes) return basin_fail_memory(error);
+  for (int64_t c = 0; c < e->cells && !backend->devices; c++) {
+    const basin_cell *cell = &e->cell[c];
+    const double here = basin_inputs_work_bytes(&cell->setting);
+    bytes[c] = basin_inputs_bytes(&cell->setting);
+    if (here > work) work = here;
+  }
+  *all = sum_of_largest(bytes, e->cells, backend->workers) + work * backend->workers;
+  free(bytes);
+  return BASIN_OK;
+}
+
+/* The next parts of a cell from `first` on that are alike: their number, and the trials of one. */
+static int64_t parts_alike(const basin_experiment *e, int64_t cell, int64_t first, int64_t target,
+                           int64_t part_trials, int64_t *size) {
+  *size = basin_plan_size(e, cell, first, target, part_trials);
+  return first >= e->recorded ? (target - first) / *size : 1;
+}
+
+static basin_status estimate(const basin_experiment *e, int64_t part_trials,
+                             const basin_backend *backend, const int64_t *target,
+                             basin_estimate *out, basin_error *error) {
+  const int workers = backend->workers;
+  const basin_extent extent = basin_store_extent(e, target);
+  double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0, simulating = 0, inputs = 0;
+  const basin_status status = inputs_bytes(e, backend, &inputs, error);
+  *out = (basin_estimate){.cells = e->cells};
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_setting *s = &e->cell[c].setting;
+    for (int i = 0; i < e->cell[c].model->teachers; i++)
+      vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
+    if (!backend->devices) simulating = fmax(simulating, simulation_bytes(s));
+    if (e->inputs) measuring = fmax(measuring, basin_measure_bytes(e->cell[c].model, s));
+    out->trials += target[c];
+    for (int64_t first = 0, size; first < target[c];) {
+      const int64_t alike = parts_alike(e, c, first, target[c], part_trials, &size);
+      const double bytes = part_bytes(e, c, first, size);
+      if (bytes > largest) largest = bytes;
+      parts_bytes += bytes * (double)alike;
+      out->parts += alike;
+      first += size * alike;
+    }
+  }
+  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) +
+                      (measuring + simulating) * workers + inputs;
+  out->disk_bytes = parts_bytes + basin_output_bytes(e, &extent);
+  return status;
+}
+
+/* of the memory of each device: the buffers of all its workers that can be at work, and the largest data sets of as
+   many cells. 0 where the device does not tell. */
+static basin_status device_bytes(const basin_experiment *e, int64_t part_trials,
+                                 const basin_backend *backend, const int64_t *target, int64_t parts,
+                                 double *bytes, basin_error *error) {
+  const int64_t workers = backend->workers / backend->devices,
+                due = (parts + backend->devices - 1) / backend->devices,
+                busy = due < workers ? due : workers;
+  double *inputs = calloc((size_t)e->cells + 1, sizeof *inputs);
+  int64_t buffers = 0, set = 0;
+  int untold = 0;
+  *bytes = 0;
+  if (!inputs) return basin_fail_memory(error);
+  for (int64_t c = 0; c < e->cells && !untold; c++) {
+    for (int64_t first = 0, size; first < target[c] && !untold;) {
+      const int64_t alike = parts_alike(e, c, first, target[c], part_trials, &size);
+      const basin_job job = basin_part_job(e, c, first, size);
+      untold = backend->plan(backend->self, &job, &buffers, &set);
+      inputs[c] = (double)set;
+      first += size * alike;
+    }
+  }
+  if (!untold) *bytes = sum_of_largest(inputs, e->cells, busy) + (double)buffers * (double)busy;
+  free(inputs);
+  return BASIN_OK;
+}
+
+basin_status basin_estimate_run(const basin_experiment *e, const basin_run_options *options,
+                                basin_estimate *out, basin_error *error) {
+  basin_store store;
+  basin_backend backend;
+  basin_status status = basin_choose(e, options, &backend, error);
+  if (status) return status;
+  status = basin_store_open(&store, e, "", 0, error);
+  if (status) goto cleanup;
+  status = estimate(e, options->part_trials, &backend, store.target, out, error);
+  if (!status && backend.devices)
+    status = device_bytes(e, options->part_trials, &backend, store.target, out->parts,
+                          &out->device_bytes, error);
+  snprintf(out->backend, sizeof out->backend, "%s", backend.description);
+  basin_store_close(&store);
+
+cleanup:
+  backend.close(backend.self);
+  return status;
+}
+
+basin_status basin_runner_check_room(const basin_runner *r, int output, basin_error *error) {
+  const basin_extent extent = basin_store_extent(r->experiment, r->store.target);
+  basin_estimate need;
+  struct statvfs disk;
+  char needed[32], have[32];
+  const basin_status status = estimate(r->experiment, r->store.part_trials, &r->backend,
+                                       r->store.target, &need, error);
+  if (status) return status;
+  const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  if (need.memory_bytes > memory) {
+    basin_show_bytes(needed, sizeof needed, need.memory_bytes);
+    basin_show_bytes(have, sizeof have, memory);
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "needs %s of memory, this machine has %s: record fewer trials or steps, use "
+                      "fewer threads, smaller data sets, or smaller vectors",
+                      needed, have);
+  }
+  if (!output) need.disk_bytes -= basin_output_bytes(r->experiment, &extent);
+  for (int64_t i = 0; i < r->store.parts.count; i++) {
+    const basin_range *range = &r->store.parts.range[i];
+    need.disk_bytes -= part_bytes(r->experiment, range->cell, range->first, range->count);
+  }
+  const double room = statvfs(r->store.folder, &disk)
+                          ? INFINITY
+                          : (double)disk.f_bavail * (double)disk.f_frsize;
+  if (need.disk_bytes > room) {
+    basin_show_bytes(needed, sizeof needed, need.disk_bytes);
+    basin_show_bytes(have, sizeof have, room);
+    return basin_fail(error, BASIN_FAILED, "%s: needs %s of disk for the parts%s, %s are free",
+                      r->options->output, needed, output ? " and the output" : "", have);
+  }
+  return BASIN_OK;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * run.h: what a run into one file and a shard of a campaign share; and one trial alone.
+ */
+#ifndef BASIN_RUN_H
+#define BASIN_RUN_H
+
+#include "store/store.h"
+#include "base/files.h"
+#include <time.h>
+
+typedef struct basin_runner {
+  const basin_experiment *experiment;
+  const basin_run_options *options;
+  basin_backend backend;
+  basin_watch watch;
+  basin_progress progress; /* before the present round */
+  basin_store store;
+  struct timespec began;
+} basin_runner;
+
+/* Opens the backend and the store of the folder, which must be there by the time work begins; reads no part yet. */
+basin_status basin_runner_open(basin_runner *runner, const basin_experiment *experiment,
+                               const basin_run_options *options, const char *folder,
+                               int64_t part_trials, basin_error *error);
+void basin_runner_close(basin_runner *runner);
+
+/* need.c: refuses what cannot fit into memory or on the disk; output: whether the output file is made there too. */
+basin_status basin_runner_check_room(const basin_runner *runner, int output, basin_error *error);
+
+/* Runs the ranges and adds them to the store's parts. */
+basin_status basin_runner_work(basin_runner *runner, basin_range *range, int64_t ranges,
+                               basin_error *error);
+
+/* Seconds since the runner was opened. */
+double basin_runner_seconds(const basin_runner *runner);
+
+/* For BASIN_INTERRUPTED: says what is kept. */
+basin_status basin_runner_interrupted(basin_runner *runner, basin_error *error);
+
+/* What the run was, for /provenance. */
+basin_provenance basin_runner_provenance(const basin_runner *runner);
+
+/* one_trial.c: runs one trial again, with its whole trajectory, into a part of its own, which the caller frees, and
+   writes it to options->output where that is given. The part holds nothing to be freed where it fails. */
+basin_status basin_trial_again(const basin_experiment *experiment, int64_t cell, int64_t trial,
+                               const basin_run_options *options, basin_part *part,
+                               basin_error *error);
+
+#endif

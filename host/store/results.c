@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/results_file.h"
+#include "base/files.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_BYTES_MAX = 32 << 20 };
+
+/* ---- pieces of a file ---- */
+
+/* a scalar attribute converted to the type; 0 where it is not there or of another class */
+static int read_attribute(const basin_results *r, const char *name, hid_t type, void *value) {
+  const hid_t id = H5Aexists(r->file, name) > 0 ? H5Aopen(r->file, name, H5P_DEFAULT)
+                                                : H5I_INVALID_HID;
+  if (id < 0) return 0;
+  const hid_t space = H5Aget_space(id), stored = H5Aget_type(id);
+  const int ok = H5Sget_simple_extent_npoints(space) == 1 &&
+                 H5Tget_class(stored) == H5Tget_class(type) && H5Aread(id, type, value) >= 0;
+  H5Tclose(stored);
+  H5Sclose(space);
+  H5Aclose(id);
+  return ok;
+}
+
+/* text of fixed length of a scalar attribute, allocated; NULL where it is not there */
+static char *read_text_of(hid_t object, const char *name) {
+  char *text = NULL;
+  if (H5Aexists(object, name) <= 0) return NULL;
+  const hid_t id = H5Aopen(object, name, H5P_DEFAULT);
+  if (id < 0) return NULL;
+  const hid_t stored = H5Aget_type(id), space = H5Aget_space(id);
+  const size_t size = H5Tget_size(stored);
+  if (H5Tget_class(stored) == H5T_STRING && H5Tis_variable_str(stored) == 0 &&
+      H5Sget_simple_extent_npoints(space) == 1 && size < TEXT_BYTES_MAX &&
+      (text = calloc(1, size + 1)) && H5Aread(id, stored, text) < 0) {
+    free(text);
+    text = NULL;
+  }
+  H5Sclose(space);
+  H5Tclose(stored);
+  H5Aclose(id);
+  return text;
+}
+
+hid_t basin_results_variable(const basin_results *r, const char *name, int rank, int64_t *size,
+                             H5T_class_t class) {
+  hsize_t have[4] = {0};
+  const hid_t id = basin_hdf5_open(r->file, name);
+  if (id < 0) return id;
+  const hid_t space = H5Dget_space(id), type = H5Dget_type(id);
+  int ok = H5Sget_simple_extent_ndims(space) == rank && H5Tget_class(type) == class;
+  if (ok) H5Sget_simple_extent_dims(space, have, NULL);
+  for (int i = 0; i < rank && ok; i++) {
+    if (size[i] < 0) size[i] = (int64_t)have[i];
+    ok = size[i] == (int64_t)have[i];
+  }
+  H5Tclose(type);
+  H5Sclose(space);
+  if (ok) return id;
+  H5Dclose(id);
+  return H5I_INVALID_HID;
+}
+
+int basin_results_intact(const basin_results *r, const char *name, int64_t cell) {
+  return basin_checks_intact(r->checks, name, cell);
+}
+
+/* a whole one-dimensional variable of the known length; 0 on failure */
+static int read_variable(const basin_results *r, const char *name, int64_t length,
+                         H5T_class_t class, hid_t type, void *value) {
+  const hid_t id = basin_results_variable(r, name, 1, &length, class);
+  if (id < 0) return 0;
+  const int ok = basin_results_intact(r, name, 0) &&
+                 H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0;
+  H5Dclose(id);
+  return ok;
+}
+
+/* ---- opening ---- */
+
+/* names of the variants from `variant_number`: the text variable beside it has no checksum in HDF5 */
+static int read_variants(basin_results *r) {
+  int64_t length = r->cells;
+  if (H5Lexists(r->file, "variant_number", H5P_DEFAULT) <= 0) return 1;
+  const hid_t id = basin_results_variable(r, "variant_number", 1, &length, H5T_INTEGER);
+  if (id < 0) return 0;
+  r->variant_names = read_text_of(id, "names");
+  r->variant = calloc((size_t)r->cells, sizeof *r->variant);
+  int8_t *number = calloc((size_t)r->cells, sizeof *number);
+  int ok = r->variant_names && r->variant && number &&
+           basin_results_intact(r, "variant_number", 0) &&
+           H5Dread(id, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, number) >= 0;
+  H5Dclose(id);
+
+  /* cut the list at its line ends */
+  const char *name[BASIN_VARIANTS_MAX];
+  int names = 0;
+  for (char *at = ok ? r->variant_names : NULL, *end;
+       at && (end = strchr(at, '\n')) && names < BASIN_VARIANTS_MAX; at = end + 1) {
+    *end = 0;
+    name[names++] = at;
+  }
+  for (int64_t c = 0; c < r->cells && ok; c++) {
+    ok = number[c] >= 0 && number[c] < names;
+    if (ok) r->variant[c] = name[number[c]];
+  }
+  free(number);
+  return ok;
+}
+
+/* the variables on (cell) and (cell, recorded, time), in the order of the file: parameters and observables */
+static herr_t see_variable(hid_t group, const char *name, const H5L_info_t *info, void *context) {
+  static const char *const not_a_parameter[] = {"cell",  "variant", "variant_number",
+                                                "model", "trials",  "draw"};
+  basin_results *r = context;
+  int64_t one[1] = {r->cells}, three[3] = {r->cells, r->recorded, r->times};
+  (void)group;
+  if (info->type != H5L_TYPE_HARD) return 0;
+  for (size_t i = 0; i < sizeof not_a_parameter / sizeof *not_a_parameter; i++)
+    if (!strcmp(name, not_a_parameter[i])) return 0;
+  hid_t id = basin_results_variable(r, name, 1, one, H5T_FLOAT);
+  if (id < 0) id = basin_results_variable(r, name, 1, one, H5T_INTEGER);
+  if (id >= 0) {
+    /* a dimension whose length happens to be the number of cells is a scale: leave it out */
+    const int scale = H5Aexists(id, "CLASS") > 0;
+    if (!scale && r->parameters < BASIN_NAMES_MAX)
+      r->parameter_name[r->parameters++] = strdup(name);
+    H5Dclose(id);
+    return 0;
+  }
+  if (!r->times) return 0;
+  id = basin_results_variable(r, name, 3, three, H5T_FLOAT);
+  if (id < 0) return 0;
+  H5Dclose(id);
+  if (r->observables < BASIN_NAMES_MAX) r->observable[r->observables++] = strdup(name);
+  return 0;
+}
+
+static int read_parameters(basin_results *r) {
+  hsize_t at = 0;
+  double *column = calloc((size_t)r->cells, sizeof *column);
+  int ok = column &&
+           H5Literate(r->file, H5_INDEX_CRT_ORDER, H5_ITER_INC, &at, see_variable, r) >= 0;
+  r->parameter = ok ? calloc((size_t)(r->cells * (r->parameters + 1)), sizeof *r->parameter) : NULL;
+  ok = ok && r->parameter;
+  for (int p = 0; p < r->parameters && ok; p++) {
+    ok = r->parameter_name[p] &&
+         (read_variable(r, r->parameter_name[p], r->cells, H5T_INTEGER, H5T_NATIVE_DOUBLE,
+                        column) ||
+          read_variable(r, r->parameter_name[p], r->cells, H5T_FLOAT, H5T_NATIVE_DOUBLE, column));
+    for (int64_t c = 0; c < r->cells && ok; c++) r->parameter[c * r->parameters + p] = column[c];
+  }
+  free(column);
+  return ok;
+}
+
+/* A damaged header must not count as a variable that is not there. Before all else: HDF5 1.10 refuses such an object
+   the first time it is opened, and opens it the second time. */
+static herr_t open_object(hid_t group, const char *name, const H5L_info_t *info, void *context) {
+  (void)context;
+  if (info->type != H5L_TYPE_HARD) return 0;
+  const hid_t id = H5Oopen(group, name, H5P_DEFAULT);
+  if (id >= 0) H5Oclose(id);
+  return id < 0 ? -1 : 0;
+}
+
+static int read_all(basin_results *r) {
+  hsize_t at = 0;
+  int64_t any[3] = {-1, -1, -1}, axes = 0;
+  double unused;
+  if (H5Literate(r->file, H5_INDEX_NAME, H5_ITER_INC, &at, open_object, NULL) < 0) return 0;
+  r->title = read_text_of(r->file, "title");
+  r->experiment = read_text_of(r->file, "experiment");
+  r->version = read_text_of(r->file, "basin_version");
+  if (!r->title || !r->experiment || !r->version) return 0;
+  if (!read_attribute(r, "seed", H5T_NATIVE_UINT64, &r->seed) ||
+      !read_attribute(r, "identity", H5T_NATIVE_UINT64, &r->identity) ||
+      !read_attribute(r, "trials", H5T_NATIVE_INT64, &r->trials_asked) ||
+      !read_attribute(r, "grid_parameters", H5T_NATIVE_INT64, &axes) ||
+      !read_attribute(r, "until_max_trials", H5T_NATIVE_INT64, &r->max_trials) ||
+      !read_attribute(r, "until_halfwidth", H5T_NATIVE_DOUBLE, &r->halfwidth) ||
+      !read_attribute(r, "allow_unresolved", H5T_NATIVE_DOUBLE, &unused))
+    return 0;
+  if (!read_attribute(r, "trials_missing", H5T_NATIVE_INT64, &r->missing)) r->missing = 0;
+  const hid_t outcome = basin_results_variable(r, "outcome", 2, any, H5T_INTEGER);
+  if (outcome < 0) return 0;
+  H5Dclose(outcome);
+  r->cells = any[0];
+  r->trials = any[1];
+  if (r->cells < 1 || r->cells > BASIN_CELLS_MAX || r->trials < 1) return 0;
+  const hid_t steps = basin_results_variable(r, "steps", 2, any, H5T_INTEGER);
+  if (steps < 0) return 0;
+  H5Dclose(steps);
+
+  int64_t recorded = -1, times = -1;
+  const hid_t recorded_id = basin_results_variable(r, "recorded", 1, &recorded, H5T_INTEGER);
+  const hid_t time_id = basin_results_variable(r, "time", 1, &times, H5T_INTEGER);
+  if (recorded_id >= 0 && time_id >= 0 && times <= BASIN_TIMES_MAX)
+    r->recorded = recorded, r->times = times;
+  if (recorded_id >= 0) H5Dclose(recorded_id);
+  if (time_id >= 0) H5Dclose(time_id);
+  if (r->recorded > r->trials || !(r->checks = basin_checks_open(r->file, r->cells))) return 0;
+  r->time = calloc((size_t)r->times + 1, sizeof *r->time);
+  r->count = calloc((size_t)r->cells, sizeof *r->count);
+  r->draw = calloc((size_t)r->cells, sizeof *r->draw);
+  if (!r->time || !r->count || !r->draw) return 0;
+  if (r->times && !read_variable(r, "time", r->times, H5T_INTEGER, H5T_NATIVE_INT64, r->time))
+    return 0;
+  if (!read_variable(r, "trials", r->cells, H5T_INTEGER, H5T_NATIVE_INT64, r->count)) return 0;
+  if (!read_variable(r, "draw", r->cells, H5T_INTEGER, H5T_NATIVE_UINT64, r->draw)) return 0;
+  for (int64_t c = 0; c < r->cells; c++)
+    if (r->count[c] < 0 || r->count[c] > r->trials) return 0;
+  if (!read_variants(r) || !read_parameters(r)) return 0;
+  r->axes = axes >= 0 && axes <= r->parameters ? (int)axes : r->parameters;
+  return 1;
+}
+
+static basin_status open_file(basin_results *r, basin_error *error) {
+  if (basin_is_irregular(r->path)) /* of a pipe HDF5 would wait for a first byte */
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: a folder, a pipe, or a link that leads nowhere, expected a file",
+                      r->path);
+  r->file = H5Fopen(r->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (r->file < 0)
+    return basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path, "cannot be read as HDF5");
+  if (read_all(r)) return BASIN_OK;
+  if (*basin_checks_damage(r->checks)) return basin_results_unreadable(r, error);
+  return basin_fail(error, BASIN_BAD_INPUT, "%s: not an output file of basin, or damaged", r->path);
+}
+
+basin_status basin_results_open(const char *path, basin_results **out, basin_error *error) {
+  basin_results *r = calloc(1, sizeof *r);
+  *out = NULL;
+  if (!r || !(r->path = strdup(path))) {
+    free(r);
+    return basin_fail_memory(error);
+  }
+  basin_hdf5_quiet();
+  H5Eclear2(H5E_DEFAULT);
+  const basin_status status = open_file(r, error);
+  if (status) basin_results_close(r);
+  else *out = r;
+  return status;
+}
+
+void basin_results_close(basin_results *r) {
+  if (!r) return;
+  for (int i = 0; i < r->parameters; i++) free(r->parameter_name[i]);
+  for (int i = 0; i < r->observables; i++) free(r->observable[i]);
+  free(r->variant_names);
+  basin_checks_close(r->checks);
+  if (r->file > 0) H5Fclose(r->file);
+  free(r->variant);
+  free(r->parameter);
+  free(r->draw);
+  free(r->count);
+  free(r->time);
+  free(r->version);
+  free(r->experiment);
+  free(r->title);
+  free(r->path);
+  free(r);
+}
+
+/* ---- what it holds ---- */
+
+const char *basin_results_title(const basin_results *r) { return r->title; }
+const char *basin_results_experiment(const basin_results *r) { return r->experiment; }
+const char *basin_results_version(const basin_results *r) { return r->version; }
+uint64_t basin_results_seed(const basin_results *r) { return r->seed; }
+int64_t basin_results_cells(const basin_results *r) { return r->cells; }
+int basin_results_axes(const basin_results *r) { return r->axes; }
+int64_t basin_results_times(const basin_results *r) { return r->times; }
+int64_t basin_results_recorded(const basin_results *r) { return r->recorded; }
+const int64_t *basin_results_time(const basin_results *r) { return r->time; }
+int basin_results_observables(const basin_results *r) { return r->observables; }
+const char *basin_results_observable(const basin_results *r, int index) {
+  return r->observable[index];
+}
+
+int64_t basin_results_missing(const basin_results *r) { return r->missing; }
+
+uint64_t basin_results_draw(const basin_results *r, int64_t cell) { return r->draw[cell]; }
+
+/* ---- trajectories and trials ---- */
+
+int64_t basin_results_reach(const basin_results *r, int64_t cell) {
+  return r->missing ? r->trials : r->count[cell];
+}
+
+basin_status basin_results_unreadable(const basin_results *r, basin_error *error) {
+  const char *damage = basin_checks_damage(r->checks);
+  if (*damage)
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: %s; run it again, or fetch a sound copy",
+                      r->path, damage);
+  return basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path, "cannot be read, the file is damaged");
+}
+
+basin_status basin_results_verify(basin_results *r, int64_t *variables, basin_error *error) {
+  if (basin_checks_all_intact(r->checks, variables)) return BASIN_OK;
+  if (*basin_checks_damage(r->checks)) return basin_results_unreadable(r, error);
+  return basin_fail(error, BASIN_BAD_INPUT,
+                    "%s: has no checksums: basin %s made it; run the experiment again", r->path,
+                    r->version);
+}
+
+basin_status basin_results_records(basin_results *r, int64_t cell, const char *name, int64_t first,
+                                   int64_t count, double *value, char units[32],
+                                   basin_error *error) {
+  int64_t size[3] = {r->cells, r->recorded, r->times};
+  int known = 0;
+  for (int i = 0; i < r->observables; i++) known |= !strcmp(r->observable[i], name);
+  if (!known) {
+    char list[512] = "";
+    for (int i = 0; i < r->observables; i++)
+      snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+               r->observable[i]);
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: no recorded observable `%s`, expected %s",
+                      r->path, name, *list ? list : "none: the experiment records no trajectories");
+  }
+  const hsize_t start[3] = {(hsize_t)cell, (hsize_t)first, 0},
+                block[3] = {1, (hsize_t)count, (hsize_t)r->times};
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t id = basin_results_variable(r, name, 3, size, H5T_FLOAT);
+  const int ok = id >= 0 && (!count || basin_results_intact(r, name, cell)) &&
+                 basin_hdf5_read(id, H5T_NATIVE_DOUBLE, 3, start, block, value);
+  if (ok) {
+    char *text = read_text_of(id, "units");
+    snprintf(units, 32, "%s", text ? text : "1");
+    free(text);
+  }
+  if (id >= 0) H5Dclose(id);
+  return ok ? BASIN_OK : basin_results_unreadable(r, error);
+}
+
+basin_status basin_results_trajectory(basin_results *r, int64_t cell, const char *name,
+                                      double *value, char units[32], basin_error *error) {
+  return basin_results_records(r, cell, name, 0, r->recorded, value, units, error);
+}
+
+basin_status basin_results_flow_time(basin_results *r, int64_t cell, double *eta_t,
+                                     basin_error *error) {
+  int64_t size[2] = {r->cells, r->times};
+  if (H5Lexists(r->file, "eta_t", H5P_DEFAULT) <= 0)
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: has no flow time `eta_t`: basin %s made it; run the experiment again",
+                      r->path, r->version);
+  const hsize_t start[2] = {(hsize_t)cell, 0}, block[2] = {1, (hsize_t)r->times};
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t id = basin_results_variable(r, "eta_t", 2, size, H5T_FLOAT);
+  const int ok = id >= 0 && basin_results_intact(r, "eta_t", cell) &&
+                 basin_hdf5_read(id, H5T_NATIVE_DOUBLE, 2, start, block, eta_t);
+  if (id >= 0) H5Dclose(id);
+  return ok ? BASIN_OK : basin_results_unreadable(r, error);
+}
+
+basin_status basin_results_trials(basin_results *r, int64_t cell, int64_t first, int64_t count,
+                                  int8_t *outcome, int *halvings, basin_error *error) {
+  int64_t size[2] = {r->cells, r->trials};
+  const hsize_t start[2] = {(hsize_t)cell, (hsize_t)first}, block[2] = {1, (hsize_t)count};
+  const int halved = H5Lexists(r->file, "halvings", H5P_DEFAULT) > 0;
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t outcome_id = basin_results_variable(r, "outcome", 2, size, H5T_INTEGER);
+  const hid_t halvings_id = halved ? basin_results_variable(r, "halvings", 2, size, H5T_INTEGER)
+                                   : -1;
+  memset(halvings, 0, (size_t)count * sizeof *halvings);
+  const int ok = outcome_id >= 0 && basin_results_intact(r, "outcome", cell) &&
+                 (!halved || basin_results_intact(r, "halvings", cell)) &&
+                 basin_hdf5_read(outcome_id, H5T_NATIVE_INT8, 2, start, block, outcome) &&
+                 (!halved || (halvings_id >= 0 && basin_hdf5_read(halvings_id, H5T_NATIVE_INT, 2,
+                                                                  start, block, halvings)));
+  if (outcome_id >= 0) H5Dclose(outcome_id);
+  if (halvings_id >= 0) H5Dclose(halvings_id);
+  for (int64_t i = 0; i < count; i++)
+    if (halvings[i] < 0) halvings[i] = 0; /* the fill value */
+  return ok ? BASIN_OK : basin_results_unreadable(r, error);
+}
+
+basin_status basin_results_trial(basin_results *r, int64_t cell, int64_t trial, int *outcome,
+                                 int64_t *steps, basin_error *error) {
+  int64_t size[2] = {r->cells, r->trials};
+  const hsize_t start[2] = {(hsize_t)cell, (hsize_t)trial}, one[2] = {1, 1};
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t outcome_id = basin_results_variable(r, "outcome", 2, size, H5T_INTEGER);
+  const hid_t steps_id = basin_results_variable(r, "steps", 2, size, H5T_INTEGER);
+  const int ok = outcome_id >= 0 && steps_id >= 0 && basin_results_intact(r, "outcome", cell) &&
+                 basin_results_intact(r, "steps", cell) &&
+                 basin_hdf5_read(outcome_id, H5T_NATIVE_INT, 2, start, one, outcome) &&
+                 basin_hdf5_read(steps_id, H5T_NATIVE_INT64, 2, start, one, steps) &&
+                 *outcome >= (r->missing ? -1 : 0) && *outcome < BASIN_OUTCOMES;
+  if (outcome_id >= 0) H5Dclose(outcome_id);
+  if (steps_id >= 0) H5Dclose(steps_id);
+  return ok ? BASIN_OK : basin_results_unreadable(r, error);
+}

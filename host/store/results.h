@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * results.h: reading output files, beyond what basin.h offers.
+ */
+#ifndef BASIN_RESULTS_H
+#define BASIN_RESULTS_H
+
+#include "read/experiment.h"
+
+/* whether the file holds this experiment: the same cells, records, trials and `until` */
+int basin_results_matches(const basin_results *results, const basin_experiment *experiment);
+
+/* trials that a partial file lacks: made of parts of which some were missing; 0: it is complete */
+int64_t basin_results_missing(const basin_results *results);
+
+/* What stands at an output's path: nothing, or this experiment's file, which is *complete where no trial is missing.
+   Outcomes are counted, nothing else is read of the trials. BASIN_OUTSIDE where it is complete and more trials are
+   unresolved or diverged than the experiment allows, BASIN_BAD_INPUT where it is something else. */
+basin_status basin_results_check(const char *path, const basin_experiment *experiment,
+                                 int *complete, basin_error *error);
+
+/* Compares everything in the file that has a checksum with it, but for text: how many variables these are.
+   BASIN_BAD_INPUT where something is damaged, or the file has no checksums: it comes from an older version. */
+basin_status basin_results_verify(basin_results *results, int64_t *variables, basin_error *error);
+
+/* As basin_results_summary(), but nothing of the steps is read: median and mean are NaN, steps_max 0. */
+basin_status basin_results_outcomes(basin_results *results, int64_t cell, basin_summary *summary,
+                                    basin_error *error);
+
+/* BASIN_OUTSIDE where more trials of a cell are unresolved or diverged than the experiment allows; `path` is the
+   output that the reason names. */
+basin_status basin_judge_cell(const basin_experiment *experiment, const char *path, int64_t cell,
+                              int64_t trials, const int64_t *outcomes, basin_error *error);
+
+/* cells whose interval is wider than `until` asks for: they have reached its max_trials */
+int64_t basin_results_wide(basin_results *results, double *halfwidth, int64_t *max_trials);
+
+/* numbers of the grid parameters among the parameters of a summary: the first so many */
+int basin_results_axes(const basin_results *results);
+
+/* cells that share their draws with cell `cell`: *count of them in *group, ascending, with the cell itself;
+   the caller frees *group */
+basin_status basin_results_draw_group(const basin_results *results, int64_t cell, int64_t **group,
+                                      int64_t *count, basin_error *error);
+
+/* of the `trials` draws that all of the cells ran: in how many at least one reached the global optimum */
+basin_status basin_results_any_global(basin_results *results, const int64_t *cell, int64_t cells,
+                                      int64_t *trials, int64_t *any, basin_error *error);
+
+/* of the `trials` draws that both cells ran: in how many only the one and only the other reached the global optimum */
+basin_status basin_results_pair(basin_results *results, const int64_t cell[2], int64_t *trials,
+                                int64_t only[2], basin_error *error);
+
+/* recorded trajectories: their size, and names of the observables */
+int64_t basin_results_times(const basin_results *results);
+int64_t basin_results_recorded(const basin_results *results);
+const int64_t *basin_results_time(const basin_results *results);
+int basin_results_observables(const basin_results *results);
+const char *basin_results_observable(const basin_results *results, int index);
+
+/* value[recorded][times] of one cell; NaN where a trial has ended; *units as in the model's table */
+basin_status basin_results_trajectory(basin_results *results, int64_t cell, const char *observable,
+                                      double *value, char units[32], basin_error *error);
+
+/* value[count][times] of the cell's recorded trials from `first` on; the same otherwise */
+basin_status basin_results_records(basin_results *results, int64_t cell, const char *observable,
+                                   int64_t first, int64_t count, double *value, char units[32],
+                                   basin_error *error);
+
+/* eta_t[times] of one cell: the sum of the step sizes up to every recorded step, as the cell gives them.
+   BASIN_BAD_INPUT where the file has none: it comes from an older version. */
+basin_status basin_results_flow_time(basin_results *results, int64_t cell, double *eta_t,
+                                     basin_error *error);
+
+/* Of trials first .. first + count - 1 by their place in the file: the outcome, -1 where there is none, and how often
+   the step sizes were halved, 0 where the file does not say. */
+basin_status basin_results_trials(basin_results *results, int64_t cell, int64_t first,
+                                  int64_t count, int8_t *outcome, int *halvings,
+                                  basin_error *error);
+
+/* identity of the random draws of a cell */
+uint64_t basin_results_draw(const basin_results *results, int64_t cell);
+
+/* one trial by its place in the file; outcome -1 where a partial file lacks it */
+basin_status basin_results_trial(basin_results *results, int64_t cell, int64_t trial, int *outcome,
+                                 int64_t *steps, basin_error *error);
+
+#endif

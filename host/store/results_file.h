@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * results_file.h: an open output file, for the files that read it: results.c and summary.c.
+ */
+#ifndef BASIN_RESULTS_FILE_H
+#define BASIN_RESULTS_FILE_H
+
+#include "store/checksum.h"
+#include "store/hdf5_util.h"
+#include "store/results.h"
+
+enum { BASIN_NAMES_MAX = 128 };
+
+struct basin_results {
+  char *path;
+  hid_t file;
+  basin_checks *checks; /* what has been compared with its checksum */
+  char *title, *experiment, *version;
+  uint64_t seed, identity;
+  int64_t trials_asked, max_trials;
+  double halfwidth;
+  int64_t cells, trials; /* sizes of the dimensions */
+  int64_t recorded, times, *time;
+  int64_t *count;       /* [cells] trials run */
+  int64_t missing;      /* trials of a partial file that are not there: anywhere, as outcome -1 */
+  uint64_t *draw;       /* [cells] */
+  char *variant_names;  /* a line each */
+  const char **variant; /* [cells] into variant_names, or NULL */
+  int parameters, axes;
+  char *parameter_name[BASIN_NAMES_MAX];
+  double *parameter; /* [cells][parameters] */
+  int observables;
+  char *observable[BASIN_NAMES_MAX];
+};
+
+/* Opens a variable if it has the rank, sizes (size < 0: any, filled in) and class; a negative number otherwise. */
+hid_t basin_results_variable(const basin_results *results, const char *name, int rank,
+                             int64_t *size, H5T_class_t class);
+
+/* Whether the variable is as it was written, in this cell; the first to ask reads it whole. */
+int basin_results_intact(const basin_results *results, const char *name, int64_t cell);
+
+/* Where the cell's trials end in the file: its first trials are there, or any in a partial one. */
+int64_t basin_results_reach(const basin_results *results, int64_t cell);
+
+/* BASIN_BAD_INPUT: what cannot be read, or is damaged. */
+basin_status basin_results_unreadable(const basin_results *results, basin_error *error);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store.h"
+#include "engine/blas.h"
+#include "base/files.h"
+#include "run/cut.h"
+#include "store/results.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+basin_status basin_store_open(basin_store *s, const basin_experiment *e, const char *folder,
+                              int64_t part_trials, basin_error *error) {
+  *s = (basin_store){.experiment = e, .folder = folder, .part_trials = part_trials};
+  s->target = calloc((size_t)e->cells, sizeof *s->target);
+  if (!s->target) return basin_fail_memory(error);
+  for (int64_t c = 0; c < e->cells; c++) s->target[c] = e->trials;
+  return BASIN_OK;
+}
+
+void basin_store_close(basin_store *s) {
+  basin_parts_free(&s->parts);
+  free(s->target);
+  s->target = NULL;
+}
+
+/* ---- counting ---- */
+
+static void add(basin_range *sum, const basin_range *range) {
+  sum->count += range->count;
+  sum->steps += range->steps;
+  for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) sum->outcomes[o] += range->outcomes[o];
+}
+
+/* index of the cell's first part; parts.count where there is none */
+static int64_t first_of_cell(const basin_parts *parts, int64_t cell) {
+  int64_t low = 0, high = parts->count;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (parts->range[middle].cell < cell) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+basin_status basin_store_count(const basin_store *s, int64_t cell, int64_t limit, basin_range *sum,
+                               basin_error *error) {
+  int64_t reached = 0;
+  *sum = (basin_range){.cell = cell};
+  for (int64_t i = first_of_cell(&s->parts, cell);
+       i < s->parts.count && s->parts.range[i].cell == cell; i++) {
+    const basin_range *range = &s->parts.range[i];
+    const int64_t end = range->first + range->count,
+                  from = reached > range->first ? reached : range->first,
+                  to = end < limit ? end : limit;
+    if (from >= to) continue;
+    reached = to;
+    if (from == range->first && to == end) {
+      add(sum, range);
+      continue;
+    }
+    basin_part part, piece;
+    basin_range counted;
+    const basin_status status = basin_part_read(s->folder, s->experiment, range, &part, NULL,
+                                                error);
+    if (status) return status;
+    piece = part;
+    piece.outcome += from - range->first;
+    piece.steps += from - range->first;
+    piece.count = counted.count = to - from;
+    basin_part_count(&piece, &counted);
+    add(sum, &counted);
+    basin_part_free(&part);
+  }
+  return BASIN_OK;
+}
+
+basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) {
+  *raised = 0;
+  if (!(s->experiment->halfwidth > 0)) return BASIN_OK;
+  for (int64_t c = 0; c < s->experiment->cells; c++) {
+    basin_range sum;
+    const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
+    if (status) return status;
+    const int64_t enough = basin_plan_enough(s->experiment, s->target[c],
+                                             sum.outcomes[BASIN_GLOBAL]);
+    if (enough > s->target[c]) *raised = 1;
+    s->target[c] = enough;
+  }
+  return BASIN_OK;
+}
+
+basin_status basin_store_judge(const basin_store *s, const char *path, basin_error *error) {
+  basin_status status = BASIN_OK;
+  for (int64_t c = 0; c < s->experiment->cells && !status; c++) {
+    basin_range sum;
+    status = basin_store_count(s, c, s->target[c], &sum, error);
+    if (!status) status = basin_judge_cell(s->experiment, path, c, sum.count, sum.outcomes, error);
+  }
+  return status;
+}
+
+/* ---- the output ---- */
+
+basin_extent basin_store_extent(const basin_experiment *e, const int64_t *target) {
+  basin_extent extent = {.cells = e->cells, .recorded = e->recorded, .times = e->times};
+  for (int64_t c = 0; c < e->cells; c++)
+    if (target[c] > extent.trials) extent.trials = target[c];
+  if (extent.recorded > extent.trials) extent.recorded = extent.trials;
+  return extent;
+}
+
+static basin_status write_provenance(basin_output *output, const basin_provenance *p,
+                                     basin_error *error) {
+  char text[512], host[256] = "";
+  const time_t seconds = p->began;
+  struct tm utc;
+  gethostname(host, sizeof host - 1);
+  gmtime_r(&seconds, &utc);
+  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  basin_status status = basin_output_provenance(output, "host", host, error);
+  if (!status) status = basin_output_provenance(output, "date", text, error);
+  if (!status) status = basin_output_provenance(output, "backend", p->backend, error);
+  if (!status) status = basin_output_provenance(output, "blas", basin_blas_name(), error);
+  snprintf(text, sizeof text, "%.3f", p->seconds);
+  if (!status && p->seconds >= 0) status = basin_output_provenance(output, "seconds", text, error);
+  snprintf(text, sizeof text, "%lld", (long long)p->trial_steps);
+  if (!status) status = basin_output_provenance(output, "trial_steps", text, error);
+  return status;
+}
+
+basin_status basin_make_output(const char *path, const basin_making *m, basin_error *error) {
+  char temporary[BASIN_PATH_BYTES];
+  basin_output *output;
+  basin_error ignored;
+  if (!basin_temporary_name(path, temporary))
+    return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
+  basin_status status = basin_output_create(temporary, m->experiment, m->extent, m->count,
+                                            m->missing, &output, error);
+  if (status) return status;
+  status = m->fill(m->context, output, error);
+  if (!status && m->provenance) status = write_provenance(output, m->provenance, error);
+  const basin_status closed = basin_output_close(output, status ? &ignored : error);
+  if (!status) status = closed;
+  if (!status) status = basin_publish(temporary, path, error);
+  if (status) unlink(temporary);
+  return status;
+}
+
+typedef struct assembly {
+  const basin_store *store;
+  const volatile int *stop;
+} assembly;
+
+static basin_status write_parts(const void *context, basin_output *output, basin_error *error) {
+  const assembly *a = context;
+  const basin_store *s = a->store;
+  basin_status status = BASIN_OK;
+  for (int64_t i = 0, reached = 0; i < s->parts.count && !status; i++) {
+    const basin_range *range = &s->parts.range[i];
+    basin_part part;
+    if (i && s->parts.range[i - 1].cell != range->cell) reached = 0;
+    if (range->first + range->count <= reached || range->first >= s->target[range->cell])
+      continue; /* wholly covered, or beyond */
+    if (a->stop && *a->stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
+    status = basin_part_read(s->folder, s->experiment, range, &part, NULL, error);
+    if (status) return status;
+    status = basin_output_write(output, range->cell, &part, s->target[range->cell], error);
+    basin_part_free(&part);
+    reached = range->first + range->count;
+  }
+  return status;
+}
+
+static basin_status count_cells(const basin_store *s, int64_t *count, int64_t *missing,
+                                basin_error *error) {
+  *missing = 0;
+  for (int64_t c = 0; c < s->experiment->cells; c++) {
+    basin_range sum;
+    const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
+    if (status) return status;
+    count[c] = sum.count;
+    *missing += s->target[c] - sum.count;
+  }
+  return BASIN_OK;
+}
+
+basin_status basin_store_assemble(const basin_store *s, const char *path,
+                                  const basin_provenance *provenance, int partial,
+                                  const volatile int *stop, basin_error *error) {
+  const basin_extent extent = basin_store_extent(s->experiment, s->target);
+  const assembly assembly = {s, stop};
+  int64_t missing = 0;
+  int64_t *count = calloc((size_t)s->experiment->cells, sizeof *count);
+  basin_status status = count ? BASIN_OK : basin_fail_memory(error);
+  if (!status && partial) status = count_cells(s, count, &missing, error);
+  if (!status)
+    status = basin_make_output(path,
+                               &(basin_making){.experiment = s->experiment,
+                                               .extent = &extent,
+                                               .count = missing ? count : s->target,
+                                               .missing = missing,
+                                               .provenance = provenance,
+                                               .fill = write_parts,
+                                               .context = &assembly},
+                               error);
+  free(count);
+  return status;
+}

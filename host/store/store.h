@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * assemble.h: from finished parts to counts, to what is still missing, and to the output file.
+ */
+#ifndef BASIN_ASSEMBLE_H
+#define BASIN_ASSEMBLE_H
+
+#include "store/output.h"
+#include "store/part.h"
+
+/* A folder of parts and what it is to become. */
+typedef struct basin_store {
+  const basin_experiment *experiment;
+  const char *folder;
+  basin_parts parts;   /* what is there */
+  int64_t *target;     /* [cells] trials that each cell should have */
+  int64_t part_trials; /* trials of a part; 0: chosen from the experiment alone */
+} basin_store;
+
+/* Targets: experiment->trials for every cell. */
+basin_status basin_store_open(basin_store *store, const basin_experiment *experiment,
+                              const char *folder, int64_t part_trials, basin_error *error);
+void basin_store_close(basin_store *store);
+
+/* Counts the trials of a cell below `limit`, each once: sum->count, ->steps and ->outcomes. */
+basin_status basin_store_count(const basin_store *store, int64_t cell, int64_t limit,
+                               basin_range *sum, basin_error *error);
+
+/* `until`: raises the targets of the cells whose interval is too wide; *raised: whether any was. All trials
+   below the targets must be there. */
+basin_status basin_store_raise(basin_store *store, int *raised, basin_error *error);
+
+/* The block of the output file that the targets make. */
+basin_extent basin_store_extent(const basin_experiment *experiment, const int64_t *target);
+
+/* Where and when a run was made: what goes to /provenance. */
+typedef struct basin_provenance {
+  int64_t began;  /* seconds since 1970 */
+  double seconds; /* negative: not known */
+  int64_t trial_steps;
+  const char *backend; /* or what stands for it */
+} basin_provenance;
+
+/* Makes an output file under a temporary name, has `fill` write the trials, fsyncs it and renames it to path; on
+   failure nothing is left. provenance may be NULL; the rest as in basin_output_create(). */
+typedef struct basin_making {
+  const basin_experiment *experiment;
+  const basin_extent *extent;
+  const int64_t *count;
+  int64_t missing;
+  const basin_provenance *provenance;
+  basin_status (*fill)(const void *context, basin_output *output, basin_error *error);
+  const void *context;
+} basin_making;
+
+basin_status basin_make_output(const char *path, const basin_making *making, basin_error *error);
+
+/* Makes the output file of all parts below the targets. provenance may be NULL; partial: write what is there, and mark
+   the file, where trials are missing. A damaged part is BASIN_FAILED and named; *stop not 0 ends it with
+   BASIN_INTERRUPTED. */
+basin_status basin_store_assemble(const basin_store *store, const char *path,
+                                  const basin_provenance *provenance, int partial,
+                                  const volatile int *stop, basin_error *error);
+
+/* BASIN_OUTSIDE where more trials are unresolved or diverged than the experiment allows. */
+basin_status basin_store_judge(const basin_store *store, const char *path, basin_error *error);
+
+#endif

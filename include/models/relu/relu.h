@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * relu.h: a sum of ReLU neurons that learns another one; its loss and gradient over Gaussian inputs.
+ *
+ * n students w_i, m teachers v_l in R^d. Count teachers and students as one list of N = m + n vectors u_a of which
+ * the teachers, a < m, have the sign c_a = -1, the students c_a = 1. With r = sum_a c_a u_a, the angles theta_ab and
+ * the signed lengths M_a = c_a |u_a|, (23) and (4) of Xu and Du (2023), for any m, are
+ *
+ *   L        = 1/2 E [ (sum_a c_a max(0, u_a'x))^2 ]
+ *            = 1/4 |r|^2 + 1/(2 pi) sum_{a<b} (sin theta_ab - theta_ab cos theta_ab) M_a M_b
+ *   grad_a L = 1/2 r + 1/(2 pi) [ (sum_{b!=a} M_b sin theta_ab) u_a/|u_a| - sum_{b!=a} M_b theta_ab u_b/|u_b| ]
+ *
+ * The gradient lies in the span of students and teachers, so they never leave it, and a trial is carried in
+ * D = min(d, n + m) coordinates of that span (frame.h; the first axis points along v_1): what a step costs does not
+ * depend on d. With `span` 0 the coordinates are the d entries themselves.
+ *
+ * Angles are Kahan's: with q = |u - u'|, p = |u + u'| of the normalised vectors, theta = 2 atan(q/p) and sin theta =
+ * 2 (q/p) / (1 + (q/p)^2), with q and p in turned roles beyond pi/2. Nothing is lost as theta -> 0 or pi but what
+ * the coordinates themselves have lost: a coordinate of relative accuracy e makes an error e |coordinate| / theta.
+ * sin theta - theta cos theta is a Taylor series in theta^2 on all of [0, pi]: its terms have both signs, but their
+ * sizes add up to 8 times the sum at most (at pi), to 1.2 times below 1.
+ *
+ * How accurate the loss is. |error| <= 1e-16 (n + m) |v| |r| + 2e-15 S, |v| the longest teacher and S the sum of the
+ * sizes of the terms of L, of which those of two teachers do not fall. For one teacher S falls with L: as theta^3
+ * for n >= 2, where r ~ theta^2. So a loss of 1e-20 (theta ~ 1e-7) is right to 1e-11 of itself where it comes from
+ * the angles, to about 1e-6 where it comes from r (n = 1, or students parallel to v), and the first digits are lost
+ * at 1e-30 alone. With span 0, or for students near other teachers than the first, a small angle lies between
+ * coordinates of size 1, and is right to about 1e-16 absolutely: at a loss of 1e-20 the error is 1e-8 of it. For
+ * m >= 2 terms of size |v|^2 cancel, and the loss is right to about 1e-15 m^2 |v|^2, absolutely: it may even come out
+ * negative so far. tests/test_relu_sum.c measures all this against binary128.
+ *
+ * Where w_i = 0 the loss has no gradient by w_i. Taken is E[ (...) 1{w_i'x >= 0} x ], as Appendix B has it, which is
+ * r / 2: angles with a vector of length 0 count as 0. Lengths below 1e-145 are 0, coordinates below 1e-100 are set to
+ * 0 (so that decay ends there, and not among subnormal numbers, which cost a hundred times as much).
+ *
+ * Operations of one step, with P = n (n-1)/2 + n m pairs: n units of 2 D multiplications and fma, 1 square root and
+ * 1 division; P angles of 4 D additions and fma and 36 more, 23 of them fma, 1 square root and 1 division; n rows of
+ * D (N + 3) + N. With `stop.at` 20 more a pair for the loss. n = 2, m = 1: about 200. n = 20, m = 1: about 40 000.
+ */
+#ifndef BASIN_MODELS_RELU_H
+#define BASIN_MODELS_RELU_H
+
+#include "numeric/frame.h"
+#include "seam/draw.h"
+
+#define RELU_TINY 1e-100
+#define RELU_ZERO2 1e-290 /* squared lengths below are 0 */
+
+/* the head of a state */
+enum {
+  RELU_LOSS,     /* of the present state, where stop.at is given */
+  RELU_GRAD2,    /* squared length of its gradient, likewise */
+  RELU_NORM2,    /* sum of |w_i|^2 */
+  RELU_TEACHERS, /* sum over pairs of teachers in the loss */
+  RELU_HEAD
+};
+
+typedef struct relu_cell {
+  int64_t n, m, d;
+  int64_t width; /* D: coordinates of a vector */
+  int spanned;   /* whether they are those of a frame, else the d entries */
+  int with_loss; /* whether a step ends with the loss and the length of the gradient */
+  double tolerance, tolerance_gradient2;
+  double error;   /* of gradient flow */
+  int64_t inputs; /* B, of a sampled gradient */
+  draw_source teacher, student;
+
+  /* offsets into a state, in reals, and its length */
+  int64_t at_w;      /* [n][D] students */
+  int64_t at_g;      /* [n][D] their gradient */
+  int64_t at_unit_v; /* [m][D] teachers, of length 1 */
+  int64_t at_mass_v; /* [m] -|v_l| */
+  int64_t at_sum_v;  /* [D] sum of the teachers */
+  int64_t states;
+
+  /* offsets into the scratch, and its length */
+  int64_t to_column;                   /* [32] */
+  int64_t to_unit;                     /* [n][D] students, of length 1 */
+  int64_t to_mass;                     /* [n] |w_i| */
+  int64_t to_residual;                 /* [D] r */
+  int64_t to_turn, to_lift;            /* [n][N] M_b theta_ab, M_b sin theta_ab */
+  int64_t to_pull;                     /* [n] */
+  int64_t to_term;                     /* [N (N-1)/2] */
+  int64_t to_gradient;                 /* [n][D] */
+  int64_t to_own;                      /* that of the dynamics: relu_flow.h, relu_sampled.h */
+  int64_t to_row, to_teacher, to_axis; /* at the start: [d]; [m][D]; the frame */
+  int64_t work;
+} relu_cell;
+
+/* ---------------------------------------------------------------- angles */
+
+/* angle and its sine between two vectors of length 1; 0 where one is a zero vector */
+BASIN_HD void relu_angle(const real *a, const real *b, int64_t width, real *theta, real *sine) {
+  real q2 = r_set(0.0), p2 = r_set(0.0);
+  for (int64_t k = 0; k < width; k++) {
+    const real difference = a[k] - b[k], sum = a[k] + b[k];
+    q2 = r_fma(difference, difference, q2);
+    p2 = r_fma(sum, sum, p2);
+  }
+  const mask zero = r_lt(q2 + p2, r_set(3.0)); /* 4, but 1 and 0 with one and two zero vectors */
+  q2 = r_select(zero, r_set(0.0), q2);
+  p2 = r_select(zero, r_set(4.0), p2);
+  const mask obtuse = r_lt(p2, q2);
+  const real t2 = r_select(obtuse, p2, q2) / r_select(obtuse, q2, p2), t = r_sqrt(t2);
+  const real half = r_atan_unit(t, r_set(0.0)), angle = half + half;
+  *theta = r_select(obtuse, r_set(BASIN_PI) - (angle - r_set(BASIN_PI_LOW)), angle);
+  *sine = r_set(0.5) * (r_select(obtuse, q2, p2) * t); /* q p / 2 */
+}
+
+/* sin theta - theta cos theta on [0, pi]: sum of (-1)^(k+1) 2k/(2k+1)! theta^(2k+1), relative error < 4e-15 */
+BASIN_HD real relu_gap(real theta) {
+  const real z = theta * theta;
+  real p = r_set(0x1.2f185b90bb660p-108);
+  p = BASIN_HORNER(p, z, -0x1.00eba59daed98p-98);
+  p = BASIN_HORNER(p, z, 0x1.7a5b06e5367e5p-89);
+  p = BASIN_HORNER(p, z, -0x1.dedb34ba18f7dp-80);
+  p = BASIN_HORNER(p, z, 0x1.0132bcd1f4692p-70);
+  p = BASIN_HORNER(p, z, -0x1.ce272b49432cep-62);
+  p = BASIN_HORNER(p, z, 0x1.5532eaf516982p-53);
+  p = BASIN_HORNER(p, z, -0x1.952c77030ad4ap-45);
+  p = BASIN_HORNER(p, z, 0x1.78af56a4d411bp-37);
+  p = BASIN_HORNER(p, z, -0x1.08db48ebe51c7p-29);
+  p = BASIN_HORNER(p, z, 0x1.0cfeb60f94b0ep-22);
+  p = BASIN_HORNER(p, z, -0x1.71de3a556c734p-16);
+  p = BASIN_HORNER(p, z, 0x1.3813813813814p-10);
+  p = BASIN_HORNER(p, z, -0x1.1111111111111p-5);
+  p = BASIN_HORNER(p, z, 0x1.5555555555555p-2);
+  return (theta * z) * p;
+}
+
+/* The vector brought to length 1, and its length; both 0 for a zero vector. Quotients by Markstein's correction of a
+   product with the reciprocal: a vector along an axis becomes the unit vector itself. */
+BASIN_HD real relu_unit(const real *vector, int64_t width, real *unit) {
+  const real zero = r_set(0.0);
+  real norm2 = zero;
+  for (int64_t k = 0; k < width; k++) norm2 = r_fma(vector[k], vector[k], norm2);
+  norm2 = r_select(r_lt(norm2, r_set(RELU_ZERO2)), zero, norm2);
+  const real length = r_sqrt(norm2);
+  const real inverse = r_select(r_le(length, zero), zero, r_set(1.0) / length);
+  for (int64_t k = 0; k < width; k++) {
+    const real quotient = inverse * vector[k];
+    unit[k] = r_fma(inverse, r_fnma(quotient, length, vector[k]), quotient);
+  }
+  return length;
+}
+
+/* The pairs (lo, hi), lo < hi, in the order (0,1) (0,2) (1,2) (0,3) ...: number p belongs to the hi with
+   hi (hi-1)/2 <= p. A loop over ascending p finds it by going on from the last one. */
+BASIN_HD void relu_pair(int64_t p, int64_t *lo, int64_t *hi) {
+  while (p - *hi * (*hi - 1) / 2 >= *hi) ++*hi;
+  *lo = p - *hi * (*hi - 1) / 2;
+}
+BASIN_HD int64_t relu_pairs(int64_t count) { return count * (count - 1) / 2; }
+
+/* ---------------------------------------------------------------- loss and gradient */
+
+/* lengths and directions of the students w [n][D], and r */
+BASIN_HD void relu_measure(const relu_cell *cell, basin_team team, const real *x, const real *w,
+                           real *work) {
+  const int64_t n = cell->n, m = cell->m, width = cell->width;
+  BASIN_TEAM_FOR(team, i, n) {
+    if (team_stopped(team)) break;
+    work[cell->to_mass + i] = relu_unit(w + i * width, width, work + cell->to_unit + i * width);
+    work[cell->to_turn + i * (m + n) + m + i] = r_set(0.0);
+    work[cell->to_lift + i * (m + n) + m + i] = r_set(0.0);
+  }
+  BASIN_TEAM_FOR(team, k, width) {
+    real sum = r_set(0.0) - x[cell->at_sum_v + k];
+    for (int64_t i = 0; i < n; i++) sum = sum + w[i * width + k];
+    work[cell->to_residual + k] = sum;
+  }
+  team_sync(team);
+}
+
+/* every pair with a student in it: what each does to the gradient of the other, and its term in the loss */
+BASIN_HD void relu_interact(const relu_cell *cell, basin_team team, const real *x, int with_loss,
+                            real *work) {
+  const int64_t m = cell->m, width = cell->width, all = m + cell->n;
+  const real *mass = work + cell->to_mass, *unit = work + cell->to_unit;
+  real *turn = work + cell->to_turn, *lift = work + cell->to_lift;
+  const int64_t first = relu_pairs(m), pairs = relu_pairs(all) - first;
+  int64_t lo, hi = m;
+  BASIN_TEAM_FOR(team, p, pairs) {
+    real theta, sine;
+    if (team_stopped(team)) break;
+    relu_pair(first + p, &lo, &hi);
+    const int64_t b = hi - m, a = lo - m;
+    const real *other = a < 0 ? x + cell->at_unit_v + lo * width : unit + a * width;
+    const real mass_lo = a < 0 ? x[cell->at_mass_v + lo] : mass[a], mass_hi = mass[b];
+    relu_angle(other, unit + b * width, width, &theta, &sine);
+    turn[b * all + lo] = mass_lo * theta;
+    lift[b * all + lo] = mass_lo * sine;
+    if (a >= 0) {
+      turn[a * all + hi] = mass_hi * theta;
+      lift[a * all + hi] = mass_hi * sine;
+    }
+    if (with_loss) work[cell->to_term + p] = relu_gap(theta) * (mass_lo * mass_hi);
+  }
+  team_sync(team);
+}
+
+/* the gradient g [n][D] from what the pairs do */
+BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *x, real *work,
+                           real *g) {
+  const int64_t n = cell->n, m = cell->m, width = cell->width, all = m + n;
+  const real *unit = work + cell->to_unit, *unit_v = x + cell->at_unit_v;
+  BASIN_TEAM_FOR(team, i, n) {
+    const real *lift = work + cell->to_lift + i * all;
+    real pull = r_set(0.0);
+    for (int64_t b = 0; b < all; b++) pull = pull + lift[b];
+    work[cell->to_pull + i] = pull;
+  }
+  team_sync(team);
+  for (int64_t i = 0; i < n && !team_stopped(team); i++) {
+    const real *turn = work + cell->to_turn + i * all;
+    BASIN_TEAM_FOR(team, k, width) {
+      real sum = work[cell->to_pull + i] * unit[i * width + k];
+      for (int64_t b = 0; b < m; b++) sum = r_fnma(turn[b], unit_v[b * width + k], sum);
+      for (int64_t b = 0; b < n; b++) sum = r_fnma(turn[m + b], unit[b * width + k], sum);
+      g[i * width + k] = r_fma(r_set(1 / (2 * BASIN_PI)), sum,
+                               r_set(0.5) * work[cell->to_residual + k]);
+    }
+  }
+  team_sync(team);
+}
+
+/* Gradient g [n][D] at students w [n][D]; loss, squared length of the gradient (both where with_loss) and sum of
+   |w_i|^2 into head. x: the state, for the teachers. */
+BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *x, const real *w,
+                            int with_loss, real *work, real *g, real head[RELU_HEAD]) {
+  const int64_t n = cell->n, width = cell->width, pairs = relu_pairs(cell->m + n);
+  real *column = work + cell->to_column;
+  relu_measure(cell, team, x, w, work);
+  relu_interact(cell, team, x, with_loss, work);
+  relu_collect(cell, team, x, work, g);
+  head[RELU_NORM2] = r_set(0.0);
+  for (int64_t i = 0; i < n; i++) {
+    const real mass = work[cell->to_mass + i];
+    head[RELU_NORM2] = r_fma(mass, mass, head[RELU_NORM2]);
+  }
+  head[RELU_LOSS] = head[RELU_GRAD2] = r_set(0.0);
+  if (!with_loss) return;
+  const real *residual = work + cell->to_residual;
+  const real r2 = team_dot(team, residual, residual, width, column);
+  const real terms = team_total(team, work + cell->to_term, pairs - relu_pairs(cell->m), column);
+  head[RELU_LOSS] = r_fma(r_set(1 / (2 * BASIN_PI)), terms + x[RELU_TEACHERS], r_set(0.25) * r2);
+  head[RELU_GRAD2] = team_dot(team, g, g, n * width, column);
+}
+
+/* the same for the state's own students, kept in it */
+BASIN_HD void relu_refresh(const relu_cell *cell, basin_team team, real *work, real *x) {
+  real head[RELU_HEAD];
+  team_sync(team);
+  relu_gradient(cell, team, x, x + cell->at_w, cell->with_loss, work, x + cell->at_g, head);
+  if (team.rank == 0)
+    for (int i = 0; i < RELU_TEACHERS; i++) x[i] = head[i];
+  team_sync(team);
+}
+
+/* of that, sum |w_i|^2 alone: what tells whether a trial has diverged */
+BASIN_HD void relu_bound(const relu_cell *cell, basin_team team, real *work, real *x) {
+  const real *w = x + cell->at_w;
+  const real norm2 = team_dot(team, w, w, cell->n * cell->width, work + cell->to_column);
+  if (team.rank == 0) x[RELU_NORM2] = norm2;
+  team_sync(team);
+}
+
+/* a coordinate, set to 0 below RELU_TINY */
+BASIN_HD real relu_floor(real x) {
+  return r_select(r_lt(r_abs(x), r_set(RELU_TINY)), r_set(0.0), x);
+}
+
+/* one step of gradient descent; the only rate is eta */
+BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
+  real *w = x + cell->at_w;
+  const real *g = x + cell->at_g;
+  team_sync(t.team);
+  BASIN_TEAM_FOR(t.team, i, cell->n * cell->width)
+  w[i] = relu_floor(r_fnma(t.rate[0], g[i], w[i]));
+  relu_refresh(cell, t.team, t.work, x);
+}
+
+/* ---------------------------------------------------------------- outcomes */
+
+/* global: the loss is at most stop.at; spurious: the gradient's length is at most stop.at_spurious, and the loss is
+   larger. The bound on sum |w_i|^2 also catches every NaN. */
+BASIN_HD void relu_reached(const relu_cell *cell, basin_turn t, const real *x,
+                           mask outcome[BASIN_OUTCOMES]) {
+  (void)t;
+  outcome[BASIN_DIVERGED] = m_not(r_le(x[RELU_NORM2], r_set(1e100)));
+  if (!cell->with_loss) return;
+  outcome[BASIN_GLOBAL] = r_le(x[RELU_LOSS], r_set(cell->tolerance));
+  outcome[BASIN_SPURIOUS] = m_and(r_lt(r_set(cell->tolerance), x[RELU_LOSS]),
+                                  r_le(x[RELU_GRAD2], r_set(cell->tolerance_gradient2)));
+}
+
+/* ---------------------------------------------------------------- initialisation */
+
+/* a row as it is given or drawn [d] */
+BASIN_HD void relu_row(const relu_cell *cell, const double *data, basin_team team,
+                       const draw_source *source, bits trial, int64_t row, real *column, real *to) {
+  const int64_t d = cell->d;
+  BASIN_TEAM_FOR(team, block, (d + 1) / 2) {
+    real z0, z1;
+    if (team_stopped(team)) break;
+    draw_pair(source, data, trial, row, block, &z0, &z1);
+    to[2 * block] = z0;
+    if (2 * block + 1 < d) to[2 * block + 1] = z1;
+  }
+  const real norm2 = team_dot(team, to, to, d, column);
+  const real factor = draw_factor(source, trial, row, norm2);
+  BASIN_TEAM_FOR(team, j, d) to[j] = factor * to[j];
+  team_sync(team);
+}
+
+/* teachers [m][D] and students [n][D] in their coordinates; *frame, where they have one, stays in the scratch */
+BASIN_HD void relu_place(const relu_cell *cell, const double *data, basin_team team, bits trial,
+                         real *work, real *teacher, real *student, basin_frame *frame) {
+  real *column = work + cell->to_column, *row = work + cell->to_row;
+  frame_open(team, cell->d, cell->spanned ? cell->width : 0, work + cell->to_axis, column, frame);
+  for (int64_t a = 0; a < cell->m + cell->n && !team_stopped(team); a++) {
+    const int64_t i = a - cell->m;
+    real *to = i < 0 ? teacher + a * cell->width : student + i * cell->width;
+    relu_row(cell, data, team, i < 0 ? &cell->teacher : &cell->student, trial, i < 0 ? a : i,
+             column, cell->spanned ? row : to);
+    if (cell->spanned) frame_add(team, frame, row, to);
+  }
+}
+
+BASIN_HD void relu_start(const relu_cell *cell, basin_turn t, real *x) {
+  const basin_team team = t.team;
+  real *work = t.work;
+  const int64_t m = cell->m, width = cell->width, pairs = relu_pairs(m);
+  real *teacher = work + cell->to_teacher, *unit = x + cell->at_unit_v, *mass = x + cell->at_mass_v;
+  real *term = work + cell->to_term;
+  int64_t lo, hi = 1;
+  basin_frame frame;
+  team_sync(team);
+  relu_place(cell, t.data, team, t.trial, work, teacher, x + cell->at_w, &frame);
+  BASIN_TEAM_FOR(team, l, m) {
+    mass[l] = r_set(0.0) - relu_unit(teacher + l * width, width, unit + l * width);
+  }
+  BASIN_TEAM_FOR(team, k, width) {
+    real sum = r_set(0.0);
+    for (int64_t l = 0; l < m; l++) sum = sum + teacher[l * width + k];
+    x[cell->at_sum_v + k] = sum;
+  }
+  team_sync(team);
+  BASIN_TEAM_FOR(team, p, pairs) {
+    real theta, sine;
+    if (team_stopped(team)) break;
+    relu_pair(p, &lo, &hi);
+    relu_angle(unit + lo * width, unit + hi * width, width, &theta, &sine);
+    term[p] = relu_gap(theta) * (mass[lo] * mass[hi]);
+  }
+  const real teachers = team_total(team, term, pairs, work + cell->to_column);
+  if (team.rank == 0) x[RELU_TEACHERS] = teachers;
+  relu_refresh(cell, team, work, x);
+}
+
+/* ---------------------------------------------------------------- host: constants of a cell */
+
+/* sizes and offsets; spanned: coordinates in the span, else all entries */
+static inline void relu_sizes(const basin_setting *setting, int spanned, relu_cell *cell) {
+  const int64_t n = setting->initial[0].rows, m = setting->teacher[0].rows,
+                d = setting->initial[0].length, all = n + m;
+  memset(cell, 0, sizeof *cell);
+  cell->n = n;
+  cell->m = m;
+  cell->d = d;
+  cell->spanned = spanned;
+  cell->width = spanned && all < d ? all : d;
+
+  int64_t at = RELU_HEAD;
+  cell->at_w = at;
+  cell->at_g = at += n * cell->width;
+  cell->at_unit_v = at += n * cell->width;
+  cell->at_mass_v = at += m * cell->width;
+  cell->at_sum_v = at += m;
+  cell->states = at += cell->width;
+
+  at = 32;
+  cell->to_term = at;
+  cell->to_teacher = cell->to_unit = at += relu_pairs(all);
+  cell->to_mass = at += n * cell->width;
+  cell->to_residual = at += n;
+  cell->to_turn = at += cell->width;
+  cell->to_lift = at += n * all;
+  cell->to_pull = at += n * all;
+  cell->to_gradient = at += n;
+  cell->to_own = cell->work = at += n * cell->width;
+
+  /* the start comes before all this, but for columns and terms */
+  cell->to_row = cell->to_teacher + m * cell->width;
+  cell->to_axis = cell->to_row + d;
+  at = cell->to_axis + (spanned ? frame_size(d, cell->width) : 0);
+  if (at > cell->work) cell->work = at;
+}
+
+/* threads that find work in a step: the pairs are most of it */
+static inline int relu_team(const relu_cell *cell) {
+  return team_columns(relu_pairs(cell->n + cell->m) - relu_pairs(cell->m));
+}
+
+static inline basin_layout relu_layout(const basin_setting *setting, const relu_cell *cell) {
+  const basin_layout layout = {cell->states, cell->work, relu_team(cell)};
+  (void)setting;
+  return layout;
+}
+
+static inline void relu_rates(const relu_cell *cell, const double *eta, double *rate) {
+  (void)cell;
+  rate[0] = eta[0];
+}
+
+static inline const char *relu_check(const basin_setting *setting, const char **where) {
+  const basin_vector *v = &setting->teacher[0], *w = &setting->initial[0];
+  *where = "teacher.v";
+  if (!draw_fits(v)) return "more than 2^25 numbers: fewer rows or a smaller d";
+  double lengths = (double)v->rows * fabs(v->scale);
+  if (v->source == BASIN_NORMAL) lengths *= sqrt((double)v->length);
+  if (v->source == BASIN_GIVEN) lengths = 0;
+  for (int64_t l = 0; l < v->rows && v->source == BASIN_GIVEN; l++) {
+    double norm2 = 0;
+    for (int64_t j = 0; j < v->length; j++)
+      norm2 += v->value[l * v->length + j] * v->value[l * v->length + j];
+    if (!(norm2 > RELU_ZERO2)) return "a teacher must not be zero: it has no direction";
+    lengths += sqrt(norm2);
+  }
+  if (v->source != BASIN_GIVEN && v->scale == 0)
+    return "a teacher must not be zero: it has no direction";
+  if (!(lengths < 1e50)) return "the teachers are too long: 1e50 together, or more";
+  *where = "stop.at";
+  if (v->rows > 1 && setting->stop.tolerance > 0 &&
+      setting->stop.tolerance < 0x1p-53 * lengths * lengths)
+    return "smaller than the rounding errors of the loss with several teachers, 1.1e-16 (sum "
+           "|v_l|)^2";
+  *where = "init.w";
+  return draw_fits(w) ? NULL : "more than 2^25 numbers: fewer rows or a smaller d";
+}
+
+/* NULL, or what is wrong with vectors and tolerances */
+static inline const char *relu_prepare(const basin_setting *setting, int spanned, basin_room *room,
+                                       relu_cell *cell, const char **where) {
+  relu_sizes(setting, spanned, cell);
+  cell->teacher = draw_put(room, &setting->teacher[0], setting->key, BASIN_STREAM_TEACHER_DIRECTION,
+                           BASIN_STREAM_TEACHER_RADIUS);
+  cell->student = draw_put(room, &setting->initial[0], setting->key, BASIN_STREAM_DIRECTION,
+                           BASIN_STREAM_RADIUS);
+  const double spurious = basin_tolerance_spurious(&setting->stop);
+  cell->tolerance = setting->stop.tolerance;
+  cell->tolerance_gradient2 = spurious * spurious;
+  cell->with_loss = cell->tolerance > 0;
+  cell->error = setting->gradient.error;
+  cell->inputs = setting->gradient.inputs;
+  return relu_check(setting, where);
+}
+
+#if BASIN_ONE_LANE
+/* the axes that a frame lacks once every vector is in: each from the unit vector that the others hold least of;
+   scratch: unit [d], coordinate [D] */
+static inline void relu_complete(basin_frame *frame, double *unit, double *coordinate) {
+  const int64_t d = frame->length;
+  while (frame->used < (double)frame->width) {
+    double least = INFINITY;
+    int64_t best = 0;
+    for (int64_t j = 0; j < d; j++) {
+      double held2 = 0;
+      for (int64_t s = 0; s < frame->width; s++)
+        held2 += frame->axis[s * d + j] * frame->axis[s * d + j];
+      if (held2 < least) least = held2, best = j;
+    }
+    for (int64_t j = 0; j < d; j++) unit[j] = j == best;
+    frame_add(basin_alone, frame, unit, coordinate);
+  }
+}
+
+/* the students in full [n][d] */
+static inline void relu_vectors(const relu_cell *cell, basin_turn t, const real *x, int any,
+                                double *out) {
+  double *work = t.work;
+  basin_frame frame;
+  const double *w = x + cell->at_w;
+  (void)any;
+  if (!cell->spanned) {
+    memcpy(out, w, (size_t)(cell->n * cell->d) * sizeof *out);
+    return;
+  }
+  relu_place(cell, t.data, basin_alone, t.trial, work, work + cell->to_teacher, out, &frame);
+  relu_complete(&frame, work + cell->to_row, work + cell->to_teacher);
+  for (int64_t i = 0; i < cell->n; i++)
+    frame_vector(basin_alone, &frame, w + i * cell->width, out + i * cell->d);
+}
+#endif
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * real.h: one body, several compilers.
+ *
+ * Every formula of basin is written once, on the type `real`, and compiled
+ *   - by a C compiler for SIMD lanes: `real` holds BASIN_LANES doubles, one trial per lane;
+ *   - by a C compiler for one lane, on any machine: `real` is a double;
+ *   - by nvcc for a CUDA thread: `real` is a double.
+ *
+ * The result must not depend on which one it was. So only operations that IEEE 754 rounds correctly
+ * are offered (+ - * / sqrt fma, comparisons, bit operations), and every translation unit that
+ * includes this header is compiled with contraction off (-ffp-contract=off, nvcc -fmad=false).
+ *
+ *   real   BASIN_LANES doubles       + - * / work on it as they are
+ *   bits   BASIN_LANES uint64_t      + - & | ^ << >> (by a scalar) work on it as they are
+ *   mask   BASIN_LANES truth values  m_and, m_or, m_not, m_any, and r_select
+ */
+#ifndef BASIN_NUMERIC_REAL_H
+#define BASIN_NUMERIC_REAL_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__CUDACC__)
+#define BASIN_HD static __host__ __device__ __forceinline__
+#else
+#define BASIN_HD static inline __attribute__((always_inline, unused))
+#endif
+
+/* before a loop of few iterations over independent values: keep them all in flight */
+#if defined(__clang__)
+#define BASIN_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__) && !defined(__CUDACC__)
+#define BASIN_UNROLL _Pragma("GCC unroll 8")
+#else
+#define BASIN_UNROLL
+#endif
+
+/* before the rounds of a cipher */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define BASIN_UNROLL_ROUNDS _Pragma("GCC unroll 10")
+#else
+#define BASIN_UNROLL_ROUNDS BASIN_UNROLL
+#endif
+
+/* before a loop of long iterations: one at a time, where the registers would not do for several */
+#if defined(__CUDA_ARCH__)
+#define BASIN_ROLLED _Pragma("unroll 1")
+#else
+#define BASIN_ROLLED
+#endif
+
+/* before a short loop with constant bounds over an array that shall stay in a device's registers */
+#if defined(__CUDA_ARCH__)
+#define BASIN_UNROLLED _Pragma("unroll")
+#else
+#define BASIN_UNROLLED
+#endif
+
+#define BASIN_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* The instruction set is chosen by the build, once per object file: 0 any machine, 2 AVX2, 5 AVX-512. */
+#ifndef BASIN_SIMD
+#define BASIN_SIMD 0
+#endif
+
+/* independent blocks of random words that are worked on in turn, as many as the vector registers hold */
+enum {
+#if BASIN_SIMD == 5
+  BASIN_TOGETHER = 4
+#elif BASIN_SIMD == 2
+  BASIN_TOGETHER = 2
+#else
+  BASIN_TOGETHER = 1
+#endif
+};
+
+#if BASIN_SIMD == 5
+/* ---- AVX-512: eight lanes ---- */
+#include <immintrin.h>
+#define BASIN_LANES 8
+typedef __m512d real;
+typedef uint64_t bits __attribute__((vector_size(64)));
+typedef __mmask8 mask;
+
+BASIN_HD real r_set(double x) { return _mm512_set1_pd(x); }
+BASIN_HD bits b_set(uint64_t x) { return (bits)_mm512_set1_epi64((long long)x); }
+/* the product of the low halves */
+BASIN_HD bits b_mul32(bits a, bits b) { return (bits)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
+BASIN_HD bits r_bits(real x) { return (bits)_mm512_castpd_si512(x); }
+BASIN_HD real r_from_bits(bits x) { return _mm512_castsi512_pd((__m512i)x); }
+BASIN_HD real r_fma(real a, real b, real c) { return _mm512_fmadd_pd(a, b, c); }
+BASIN_HD real r_fnma(real a, real b, real c) { return _mm512_fnmadd_pd(a, b, c); }
+BASIN_HD real r_sqrt(real x) { return _mm512_sqrt_pd(x); }
+BASIN_HD mask r_lt(real a, real b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+BASIN_HD mask r_le(real a, real b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
+BASIN_HD mask m_and(mask a, mask b) { return (mask)(a & b); }
+BASIN_HD mask m_or(mask a, mask b) { return (mask)(a | b); }
+BASIN_HD mask m_not(mask a) { return (mask)~a; }
+BASIN_HD unsigned m_bits(mask a) { return a; }
+BASIN_HD real r_select(mask m, real yes, real no) { return _mm512_mask_blend_pd(m, no, yes); }
+
+#elif BASIN_SIMD == 2
+/* ---- AVX2 with FMA: four lanes ---- */
+#include <immintrin.h>
+#define BASIN_LANES 4
+typedef __m256d real;
+typedef uint64_t bits __attribute__((vector_size(32)));
+typedef __m256d mask;
+
+BASIN_HD real r_set(double x) { return _mm256_set1_pd(x); }
+BASIN_HD bits b_set(uint64_t x) { return (bits)_mm256_set1_epi64x((long long)x); }
+BASIN_HD bits b_mul32(bits a, bits b) { return (bits)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
+BASIN_HD bits r_bits(real x) { return (bits)_mm256_castpd_si256(x); }
+BASIN_HD real r_from_bits(bits x) { return _mm256_castsi256_pd((__m256i)x); }
+BASIN_HD real r_fma(real a, real b, real c) { return _mm256_fmadd_pd(a, b, c); }
+BASIN_HD real r_fnma(real a, real b, real c) { return _mm256_fnmadd_pd(a, b, c); }
+BASIN_HD real r_sqrt(real x) { return _mm256_sqrt_pd(x); }
+BASIN_HD mask r_lt(real a, real b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
+BASIN_HD mask r_le(real a, real b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
+BASIN_HD mask m_and(mask a, mask b) { return _mm256_and_pd(a, b); }
+BASIN_HD mask m_or(mask a, mask b) { return _mm256_or_pd(a, b); }
+BASIN_HD mask m_not(mask a) {
+  return _mm256_xor_pd(a, _mm256_castsi256_pd(_mm256_set1_epi64x(-1)));
+}
+BASIN_HD unsigned m_bits(mask a) { return (unsigned)_mm256_movemask_pd(a); }
+BASIN_HD real r_select(mask m, real yes, real no) { return _mm256_blendv_pd(no, yes, m); }
+
+#else
+/* ---- one lane: any C compiler, and a CUDA thread ---- */
+#define BASIN_LANES 1
+typedef double real;
+typedef uint64_t bits;
+typedef int mask;
+
+BASIN_HD real r_set(double x) { return x; }
+BASIN_HD bits b_set(uint64_t x) { return x; }
+BASIN_HD bits b_mul32(bits a, bits b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
+BASIN_HD bits r_bits(real x) {
+  bits b;
+  memcpy(&b, &x, sizeof b);
+  return b;
+}
+BASIN_HD real r_from_bits(bits b) {
+  real x;
+  memcpy(&x, &b, sizeof x);
+  return x;
+}
+/* without the FMA instructions libm's fma is exact all the same, and slow: the price of running anywhere */
+BASIN_HD real r_fma(real a, real b, real c) { return fma(a, b, c); }
+BASIN_HD real r_fnma(real a, real b, real c) { return fma(-a, b, c); }
+BASIN_HD real r_sqrt(real x) { return sqrt(x); }
+BASIN_HD mask r_lt(real a, real b) { return a < b; }
+BASIN_HD mask r_le(real a, real b) { return a <= b; }
+BASIN_HD mask m_and(mask a, mask b) { return a & b; }
+BASIN_HD mask m_or(mask a, mask b) { return a | b; }
+BASIN_HD mask m_not(mask a) { return !a; }
+BASIN_HD unsigned m_bits(mask a) { return (unsigned)a; }
+BASIN_HD real r_select(mask m, real yes, real no) { return m ? yes : no; }
+#endif
+
+/* plain C with one lane: where the host's own functions of a model are compiled */
+#if BASIN_SIMD == 0 && !defined(__CUDACC__) && !defined(CUDASIM)
+#define BASIN_ONE_LANE 1
+#else
+#define BASIN_ONE_LANE 0
+#endif
+
+/* ---- what follows from the above ---- */
+
+BASIN_HD int m_any(mask m) { return m_bits(m) != 0; }
+
+/* |x|, and x with the sign of s; s must be +-finite or +-0 */
+BASIN_HD real r_abs(real x) { return r_from_bits(r_bits(x) & b_set(0x7fffffffffffffffu)); }
+BASIN_HD real r_copysign(real x, real s) {
+  return r_from_bits((r_bits(x) & b_set(0x7fffffffffffffffu)) |
+                     (r_bits(s) & b_set(0x8000000000000000u)));
+}
+
+/* the larger and the smaller of two; the second where either is NaN */
+BASIN_HD real r_max(real a, real b) { return r_select(r_lt(b, a), a, b); }
+BASIN_HD real r_min(real a, real b) { return r_select(r_lt(a, b), a, b); }
+
+/* lane i of a value in memory: how the drivers move single trials in and out */
+BASIN_HD double r_lane(const real *x, int i) {
+  double y;
+  memcpy(&y, (const char *)x + sizeof y * (size_t)i, sizeof y);
+  return y;
+}
+BASIN_HD void r_lane_set(real *x, int i, double y) {
+  memcpy((char *)x + sizeof y * (size_t)i, &y, sizeof y);
+}
+
+#endif

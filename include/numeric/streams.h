@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * streams.h: the one table of random streams. Every random word of the program belongs to a stream, and no stream has
+ * two uses: so the draw of a start, say, never repeats in an input of a later step.
+ */
+#ifndef BASIN_NUMERIC_STREAMS_H
+#define BASIN_NUMERIC_STREAMS_H
+
+/* The random streams. A stream is never reused for a second purpose. */
+#define BASIN_STREAMS(X)                                                                         \
+  X(BASIN_STREAM_DIRECTION, 0, "initial vector i: its normals, stream 0 + i, see draw.h")        \
+  X(BASIN_STREAM_RADIUS, 16,                                                                     \
+    "initial vector i: one uniform a row for the radius in a ball, stream 16 + i")               \
+  X(BASIN_STREAM_INPUT, 32, "sampled gradient: the normals of the step's inputs")                \
+  X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square numbers")         \
+  X(BASIN_STREAM_WISHART, 34, "sampled gradient: the step's Wishart matrix, see relu_sampled.h") \
+  X(BASIN_STREAM_DATA, 40,                                                                       \
+    "fixed data set number `trial`: the normals of input number `step`, see conv_dataset.h")     \
+  X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")  \
+  X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")    \
+  X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")       \
+  X(BASIN_STREAM_ESTIMATE, 128,                                                                  \
+    "estimates: the normals of fresh inputs at the trial's recorded step, see host/measure.h")   \
+  X(BASIN_STREAM_VERIFY, 129, "basin verify: the sizes and the teacher of a random state")       \
+  X(BASIN_STREAM_BOOTSTRAP, 256, "statistics.h: which trials a resample has")
+
+enum basin_stream {
+#define BASIN_STREAM(name, number, use) name = (number),
+  BASIN_STREAMS(BASIN_STREAM)
+#undef BASIN_STREAM
+};
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * team.h: threads that share one trial, and sums whose bits do not depend on how many they are.
+ *
+ * A function that is called by all threads of a team writes
+ *
+ *   BASIN_TEAM_FOR(team, i, n) x[i] = ...;   each thread takes its share of the i
+ *   team_sync(team);                         and waits before it reads what others have written
+ *   sum = team_total(team, x, n, scratch);   the same number for all of them, whatever the size of the team
+ *
+ * On a CPU a team is one thread, and all this is a plain loop.
+ */
+#ifndef BASIN_NUMERIC_TEAM_H
+#define BASIN_NUMERIC_TEAM_H
+
+#include "numeric/real.h"
+
+/* Threads that share one trial, where its state is an array: each takes its share of every BASIN_TEAM_FOR loop, the
+   i whose remainder by the team's size is its rank, and they wait for each other with team_sync where one reads what
+   another has written, or writes what another has read. On a CPU a lane is alone, and a loop is a plain one. */
+typedef struct basin_team {
+  int rank, size;   /* of this thread; of the team: a power of two, at most 32 */
+  unsigned threads; /* the team's threads in their warp, a bit each: neighbours */
+
+  /* not NULL: where it points to becomes 1 when nobody wants the result any more, and stays so */
+  const int *stop;
+} basin_team;
+
+#define BASIN_TEAM_FOR(team, i, n) for (int i = (team).rank; i < (int)(n); i += (team).size)
+
+/* Macros, so that tests/cudasim sees where each thread waits. With a whole warp the mask is a constant: any other must
+   be compared among the threads at every wait, which are some ten instructions. */
+#if defined(__CUDA_ARCH__) || defined(CUDASIM)
+#define BASIN_ON_DEVICE 1
+#define team_sync(team) ((team).size == 32 ? __syncwarp() : __syncwarp((team).threads))
+#else
+#define BASIN_ON_DEVICE 0
+#define team_sync(team) ((void)(team))
+#endif
+
+/* the team of one: on a CPU, and of the calling thread of a block of one dimension */
+static const basin_team basin_alone = {0, 1, 1, NULL};
+BASIN_HD basin_team team_alone(void) {
+  basin_team team = {0, 1, 1, NULL};
+#if BASIN_ON_DEVICE
+  team.threads = 1u << threadIdx.x % 32;
+#endif
+  return team;
+}
+
+/* Whether to break off, with anything for a result: whoever called throws that away, for he looks at the same number
+   afterwards. A loop that may take longer than some milliseconds asks at each turn, and again in the loops around it;
+   threads may see the number at different times, so where they wait for each other inside the loop they must agree. */
+BASIN_HD int team_stopped(basin_team team) {
+#if BASIN_ON_DEVICE
+  (void)team;
+  return 0;
+#else
+  return team.stop && __atomic_load_n(team.stop, __ATOMIC_RELAXED);
+#endif
+}
+
+/* The sum of the columns x[0 .. columns), a power of two, by halving (32 to 16, ...), so that it does not depend on
+   the size of the team. Begins with a team_sync; the columns are used up; all threads of the team get the sum. */
+BASIN_HD real team_sum(basin_team team, real *x, int columns) {
+  team_sync(team);
+#if BASIN_ON_DEVICE
+  /* a thread a column: exchanged among registers, every thread adds the two halves of its own pair */
+  if (team.size == 32 && columns == 32) {
+    real sum = x[team.rank];
+    for (int half = 16; half > 0; half /= 2) sum = sum + __shfl_xor_sync(0xffffffffu, sum, half);
+    return sum;
+  }
+  if (team.size == columns) {
+    real sum = x[team.rank];
+    for (int half = columns / 2; half > 0; half /= 2)
+      sum = sum + __shfl_xor_sync(team.threads, sum, half);
+    return sum;
+  }
+#endif
+  for (int half = columns / 2; half > 0; half /= 2) {
+    BASIN_TEAM_FOR(team, c, half) x[c] = x[c] + x[c + half];
+    team_sync(team);
+  }
+  const real sum = x[0];
+  team_sync(team);
+  return sum;
+}
+
+/* columns that so many terms fill, a power of two */
+BASIN_HD int team_columns(int64_t count) {
+  int columns = 1;
+  while (columns < count && columns < 32) columns *= 2;
+  return columns;
+}
+
+/* The sums of x[i] and of x[i] y[i], i < count: term i belongs to column i modulo team_columns(count), and a column
+   adds up in the order of i. column: scratch for 32. What other threads have written is waited for. */
+BASIN_HD real team_total(basin_team team, const real *x, int64_t count, real *column) {
+  const int columns = team_columns(count);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, c, columns) {
+    real sum = r_set(0.0);
+    for (int64_t i = c; i < count; i += columns) sum = sum + x[i];
+    column[c] = sum;
+  }
+  return team_sum(team, column, columns);
+}
+BASIN_HD real team_dot(basin_team team, const real *x, const real *y, int64_t count, real *column) {
+  const int columns = team_columns(count);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, c, columns) {
+    real sum = r_set(0.0);
+    for (int64_t i = c; i < count; i += columns) sum = r_fma(x[i], y[i], sum);
+    column[c] = sum;
+  }
+  return team_sum(team, column, columns);
+}
+
+#endif

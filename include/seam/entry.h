@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * entry.h: what the host knows of a model: plain data and functions, expanded from the tables of its header by
+ * host/model/entry.c. host/model/registry.h finds the entry of a name:
+ *
+ *   const basin_model *model = basin_model_find("cnn");
+ *   model->check(&setting, &where);                             NULL, or what is wrong with setting->...
+ *   basin_dynamics_of(model, &setting)->run[isa](&job, &part, &watch);
+ */
+#ifndef BASIN_SEAM_ENTRY_H
+#define BASIN_SEAM_ENTRY_H
+
+#include "seam/job.h"
+#include <string.h>
+
+/* Name, unit and meaning of a parameter, vector, step size, option or observable. */
+typedef struct basin_symbol {
+  const char *name, *unit, *meaning;
+  const char *of;                   /* of options: the dynamics that has it */
+  double initial, minimum, maximum; /* of parameters and options: the default and the range */
+  int integer;                      /* whether a parameter must be a whole number */
+  int rows, length; /* of vectors: indices of the parameters that are their sizes; -1: one */
+} basin_symbol;
+
+/* Observables that every model has beside those of its own table, in cells with a data set. */
+#define BASIN_RISK_TABLE(X) \
+  X(train_loss, "1", "empirical risk: half the mean of r^2 over the data set")
+
+enum {
+#define BASIN_RISK(name, unit, meaning) BASIN_RISK_##name,
+  BASIN_RISK_TABLE(BASIN_RISK)
+#undef BASIN_RISK
+      BASIN_RISK_OBSERVABLES
+};
+
+/* Runs a part on the calling thread; BASIN_OK, BASIN_INTERRUPTED (paused, half done) or BASIN_FAILED (out of
+   memory). */
+typedef basin_status basin_engine(const basin_job *job, basin_part *part, basin_watch *watch);
+
+/* Sums over the fresh inputs 0 .. inputs - 1 of one state, in BASIN_SUMS partial sums: input i counts in partial sum
+   i mod BASIN_SUMS, which adds up in the order of its inputs, so that the bits do not depend on the number of lanes. g_e
+   is the derivative of an input's loss by entry e of the full vectors. */
+enum { BASIN_SUMS = 32 };
+typedef struct basin_input_sums {
+  const double *vectors; /* the state: [size] */
+  int64_t trial, step;   /* which inputs these are: a stretch of BASIN_STREAM_ESTIMATE */
+  const int *stop;       /* not NULL: BASIN_INTERRUPTED as soon as this is not 0 */
+  int64_t inputs;
+  int64_t size; /* entries of the full vectors */
+  double shift; /* the loss of input 0: near the mean, so that sums of loss - shift cancel little */
+  double *loss; /* [2][BASIN_SUMS] of loss - shift, and of its square */
+  double *gradient; /* [size][BASIN_SUMS] of g_e */
+  double *square;   /* [initials][BASIN_SUMS] of |g|^2, g by one of the initial vectors */
+
+  /* [size (size + 1) / 2][BASIN_SUMS] of g_e g_f, f <= e; or NULL: not asked for */
+  double *product;
+} basin_input_sums;
+
+/* Draws the inputs and fills the sums; BASIN_OK, BASIN_INTERRUPTED or BASIN_FAILED (out of memory). */
+typedef basin_status basin_input_summer(const basin_setting *setting, basin_input_sums *sums);
+
+enum { BASIN_ISA_GENERIC, BASIN_ISA_AVX2, BASIN_ISA_AVX512, BASIN_ISAS };
+
+/* An observable that is the norm of the gradient by an initial vector: indices into the model's tables. */
+typedef struct basin_norm {
+  int observable, initial;
+} basin_norm;
+
+/* One kind of dynamics of a model. */
+typedef struct basin_dynamics {
+  const char *name;
+  int registers;                 /* whether the state is a few numbers, kept in registers */
+
+  /* names of the functions of the two rules: the same where there is no early one */
+  const char *early_rule, *tolerance_rule;
+  basin_engine *run[BASIN_ISAS]; /* NULL where not compiled for this machine */
+} basin_dynamics;
+
+typedef struct basin_model {
+  const char *name, *title, *source;
+  const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
+  int parameters, teachers, initials, step_sizes, observables;
+  int drawn_teachers;           /* whether a teacher may be drawn for every trial */
+  unsigned outcomes;            /* or-ed BASIN_CAN() */
+  const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
+
+  const basin_symbol
+      *option; /* [options] of all dynamics; those of one in the order of gradient.option */
+  int options;
+  const basin_dynamics *kind; /* [kinds]; the first is the default */
+  int kinds;
+
+  /* NULL, and setting->size filled in; or what is wrong, *where being the key: "teacher.v", "stop.at", "gradient" */
+  const char *(*check)(basin_setting *setting, const char **where);
+
+  /* full vectors [n][size.vectors], each in the order of `initial`, from n states of a trial [n][size.states]; any: see
+     model.h. BASIN_OK or BASIN_FAILED (out of memory) */
+  basin_status (*vectors)(const basin_setting *setting, int64_t trial, int64_t n,
+                          const double *state, int any, double *out);
+
+  /* what is measured on fresh inputs; 0 and NULL where the model has no such inputs */
+  int norms;              /* observables that are norms of the gradient by an initial vector */
+  const basin_norm *norm; /* [norms] */
+  basin_input_summer *sum_inputs[BASIN_ISAS];
+} basin_model;
+
+/* the model's dynamics of that name, or NULL */
+static inline const basin_dynamics *basin_dynamics_find(const basin_model *model, const char *name) {
+  for (int i = 0; i < model->kinds; i++)
+    if (!strcmp(model->kind[i].name, name)) return &model->kind[i];
+  return NULL;
+}
+
+/* the dynamics of a setting that was checked */
+static inline const basin_dynamics *basin_dynamics_of(const basin_model *model,
+                                              const basin_setting *setting) {
+  return basin_dynamics_find(model, setting->gradient.dynamics);
+}
+
+#endif

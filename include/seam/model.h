@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model.h: what a model is.
+ *
+ * A model is one header, include/models/NAME.h. The build finds it there; YAML keys, --help, HDF5 attributes and
+ * observables all expand from its tables. A translation unit has one model, so names need no prefix of the model's:
+ *
+ *   MODEL_TITLE, MODEL_SOURCE             one line each
+ *   MODEL_PARAMETERS(X)                   X(name, default, minimum, maximum, integer?, unit, meaning)
+ *   MODEL_TEACHER(X), MODEL_INITIAL(X)    X(name, rows, length, meaning): a vector (rows: one) or a matrix; rows and
+ *                                         length are names of parameters, or `one`
+ *   MODEL_STEP_SIZES(X)                   X(name, meaning)
+ *   MODEL_OBSERVABLES(X)                  X(name, unit, meaning)
+ *   MODEL_OUTCOMES                        the outcomes a trial can have, or-ed BASIN_CAN(outcome)
+ *   MODEL_AT, MODEL_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
+ *   MODEL_DRAWN_TEACHERS                  where teachers may be drawn for every trial, as initial vectors are
+ *
+ *   model_cell                            constants of one cell, plain data; arrays are offsets into `data`
+ *   model_prepare(setting, room, cell, where)
+ *                                         check the setting and fill in the cell: NULL, or what is wrong, *where being
+ *                                         the key (like "teacher.v"). Arrays are put into the room (room.h), which
+ *                                         counts where it has no memory yet: so their size is said nowhere else
+ *
+ * and its dynamics, which are what a step can be:
+ *
+ *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name: `population`
+ *                                         `flow`, `direct`, `projected`, `mixed` and `dataset` are chosen by the keys
+ *                                         `gradient` and `method`, any other one by `method: NAME`
+ *   MODEL_kind(F)                         F(states, layout, rates, start, step, reached, decide, observe, vectors):
+ *                                         a number, then the names of eight functions, which rows may share;
+ *                                         they begin with a word of the model's, for drivers have names of their own
+ *   MODEL_OPTIONS(X)                      X(kind, name, default, minimum, maximum, meaning), where a kind has any:
+ *                                         method: {NAME: {name: value}}; they come as setting->gradient.option[], in
+ *                                         the order of the kind's rows
+ *
+ * For a landscape that is
+ *
+ *   #define MODEL_DYNAMICS(X) X(population) X(heavy_ball)
+ *   #define MODEL_population(F) F(1, NULL, well_rates, well_start, well_step, ...)
+ *   #define MODEL_heavy_ball(F) F(2, NULL, well_friction, well_rest, well_roll, ...)
+ *
+ * The functions are the same for every kind (c: the cell, t: the turn, below; x: the state, an array of `real`):
+ *
+ *   host
+ *     basin_layout layout(const basin_setting *, const model_cell *c)
+ *                                         reals of a state and of a scratch array, threads that can share a trial;
+ *                                         NULL in registers
+ *     void rates(const model_cell *c, const double *eta, double *rate)
+ *                                         constants of a stage, at most BASIN_RATES_MAX; with all of them 0 a step
+ *                                         must keep a state finite where it is: lanes that idle are stepped on so
+ *     void vectors(const model_cell *c, basin_turn t, const real *x, int any, double *out)
+ *                                         full vectors, one after another in the order of MODEL_INITIAL. What the state
+ *                                         does not know is NaN, or with `any` made up such that loss and gradient norms
+ *                                         are the state's. For one lane, inside `#if BASIN_ONE_LANE`; NULL where the
+ *                                         state is the full vectors
+ *
+ *   host and device, BASIN_HD, branch-free up to per-lane selects
+ *     void start(const model_cell *c, basin_turn t, real *x)            the random initialisation
+ *     void step(const model_cell *c, basin_turn t, real *x)             one step
+ *     void reached(const model_cell *c, basin_turn t, const real *x, mask *outcome)
+ *                                         tolerance rule, asked at every step where stop.at is given: masks of
+ *                                         outcomes reached, and diverged
+ *     void decide(const model_cell *c, basin_turn t, const real *x, mask *outcome)
+ *                                         early rule, asked every BASIN_DECIDE_EVERY steps else: masks of proved outcomes,
+ *                                         and diverged. Must be proved or conservative: a lane it names must end there
+ *                                         if run for ever. Dynamics without such a rule give `reached` once more
+ *     void observe(const model_cell *c, basin_turn t, const real *x, real *out)   every observable
+ *
+ * The rules find outcome[BASIN_OUTCOMES] zeroed and set a mask each; a lane in none of them runs on.
+ *
+ * `states` is how many reals a state has where that is a small constant: then it is kept in registers, alone in its
+ * thread, and only constant indices may be used on x. With 0 it is an array of layout.states reals, and the threads of a
+ * team (team.h) may share a trial: all of them call a function with the same arguments but t.team, after a team_sync.
+ * Who writes to the state does so behind a team_sync, for others may still be reading it, and ends with one; all threads
+ * return the same outcomes and observables. Where such a function can take longer than a second it asks
+ * team_stopped(t.team) now and then, and returns early, leaving garbage, where that is so.
+ *
+ *   MODEL_TEAM_RESIDENT    where 128 registers a thread do not do on a device: blocks of 128 threads that a
+ *                          multiprocessor shall hold; 2 leave 255 registers
+ *
+ * The kind `dataset` is driven by matrix products instead of steps: products.h. A model whose closed forms can be
+ * measured against its own inputs (record.estimate, basin verify) has a further row:
+ *
+ *   MODEL_NORMS(X)         X(observable, vector): the observable is the norm of the gradient by that initial vector;
+ *                          the observable `loss` is the mean of 1/2 r^2
+ *   MODEL_INPUT(F)         F(layout, begin, draw)
+ *     basin_input_layout layout(const model_cell *c)      Philox blocks that one input takes, reals of a scratch array
+ *     void begin(const model_cell *c, basin_turn t, const double *vectors)
+ *                          what all inputs of a state share, into t.work: full vectors as `vectors` writes them, and
+ *                          the teachers of that trial, which all lanes have in common
+ *     void draw(const model_cell *c, basin_turn t, bits input, real *out)
+ *                          one fresh input a lane, of number `input`: its blocks, input * blocks and on, of
+ *                          BASIN_STREAM_ESTIMATE. out[0] is its loss 1/2 r^2, out[1 + i] the derivative by entry i of
+ *                          the full vectors
+ */
+#ifndef BASIN_SEAM_MODEL_H
+#define BASIN_SEAM_MODEL_H
+
+#include "numeric/philox.h"
+#include "seam/room.h"
+#include "seam/setting.h"
+
+enum { BASIN_RATES_MAX = 8 }; /* constants of a stage */
+
+/* What a function is told beside the cell and the state. */
+typedef struct basin_turn {
+  const double *data; /* the cell's arrays */
+  const real *rate;   /* [BASIN_RATES_MAX] the constants of the stage, a lane each */
+  real *work;         /* [layout.work] scratch; NULL in registers */
+  basin_team team;
+  bits trial, step; /* number of the trial; steps taken so far, by lane */
+} basin_turn;
+
+/* Sizes of a kind of dynamics, for one trial. */
+typedef struct basin_layout {
+  int64_t states, work; /* reals of the state; of the scratch array */
+  int team;             /* threads that can share a trial: a power of two, at most 32 */
+} basin_layout;
+
+typedef struct basin_input_layout {
+  int64_t blocks, work; /* Philox blocks of an input; reals of a scratch array */
+} basin_input_layout;
+
+/* the layout of a row that has NULL for it: a state in registers */
+static inline basin_layout basin_layout_in_registers(int64_t states) {
+  const basin_layout layout = {states, 0, 1};
+  return layout;
+}
+
+#endif

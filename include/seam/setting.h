@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * setting.h: what is to be run of one cell: numbers, vectors, step sizes, and when to stop.
+ *
+ * host/read makes a setting of a cell of the experiment, models and engines read it. For the cell k = 25 of
+ *
+ *   model: resnet
+ *   schedule: [{eta_a: 0.01, eta_w: 0}, {eta: 0.01, steps: ...}]
+ *   stop: {at: 1e-6}
+ *
+ * parameter[] is {25, 8}, stage[0].eta is {0.01, 0}, stop.tolerance is 1e-6 and gradient.dynamics "population".
+ */
+#ifndef BASIN_SEAM_SETTING_H
+#define BASIN_SEAM_SETTING_H
+
+#include "numeric/philox.h"
+#include <stdint.h>
+
+/* How a trial ended. Never merged, never renumbered: these are the values in the output file. */
+#define BASIN_OUTCOME_TABLE(X)                                               \
+  X(UNRESOLVED, "unresolved", "neither proved nor reached before max_steps") \
+  X(GLOBAL, "global", "the global optimum")                                  \
+  X(SPURIOUS, "spurious", "a spurious stationary point with a larger loss")  \
+  X(STATIONARY, "stationary", "some other stationary point")                 \
+  X(DIVERGED, "diverged",                                                    \
+    "the state left every bound: not a number, or a squared length above 1e100")
+
+enum basin_outcome {
+#define BASIN_OUTCOME(name, word, meaning) BASIN_##name,
+  BASIN_OUTCOME_TABLE(BASIN_OUTCOME)
+#undef BASIN_OUTCOME
+      BASIN_OUTCOMES
+};
+
+#define BASIN_CAN(outcome) (1u << (outcome))
+
+enum {
+  BASIN_STEP_SIZES_MAX = 4, /* step sizes of a model */
+  BASIN_STAGES_MAX = 16,    /* stages of a schedule */
+  BASIN_OPTIONS_MAX = 4,    /* options of a kind of dynamics */
+  BASIN_DECIDE_EVERY = 16   /* the early rule is asked at every multiple of so many steps */
+};
+
+/* Where a vector comes from. */
+enum basin_source {
+  BASIN_GIVEN,  /* value[length] */
+  BASIN_BALL,   /* uniform in the ball of radius `scale` */
+  BASIN_SPHERE, /* uniform on the sphere of radius `scale` */
+  BASIN_NORMAL  /* independent N(0, scale^2) entries */
+};
+
+/* or a matrix: what is said of the vector holds for each of its rows */
+typedef struct basin_vector {
+  enum basin_source source;
+  int64_t rows, length; /* length: of a row */
+  double scale; /* radius or standard deviation; may be negative: the draw with its sign turned */
+  const double *value; /* [rows][length] where given, else NULL */
+} basin_vector;
+
+static inline int64_t basin_vector_size(const basin_vector *vector) {
+  return vector->rows * vector->length;
+}
+
+/* One stage of the schedule. */
+typedef struct basin_stage {
+  int64_t steps; /* its length; INT64_MAX for the last one */
+  double eta[BASIN_STEP_SIZES_MAX];
+} basin_stage;
+
+typedef struct basin_stop {
+  double tolerance;          /* stop.at: stop where name_AT is at most this; 0: the early rule */
+  double tolerance_spurious; /* the same for name_AT_SPURIOUS; 0: the same number */
+  /* data sets: stationary where the squared norm of the risk's gradient is at most this; 0: no such rule */
+  double tolerance_gradient;
+  int64_t max_steps; /* the trial is unresolved after so many steps */
+} basin_stop;
+
+static inline double basin_tolerance_spurious(const basin_stop *stop) {
+  return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;
+}
+
+/* What a step does. `dynamics` is the name of one of the model's kinds, as its header has it:
+
+     "population"  the gradient of the expectation over the inputs     "flow"       the same, gradient flow
+     "direct"      the mean over fresh inputs, all of them drawn        "projected"  equal in distribution
+     "mixed"       as direct, in single precision with double sums      "dataset"    inputs that are drawn once
+
+   and whatever else a header defines (method: NAME). */
+typedef struct basin_gradient {
+  const char *dynamics;
+
+  /* B of a step: fresh inputs, or what a step takes of a data set; 0 for the expectation */
+  int64_t inputs;
+
+  /* a data set: n, its size (0: there is none); B where every step draws a mini-batch of it (0: all n); which of the
+     cell's data sets it is */
+  int64_t set_size, batch, set;
+
+  /* gradient flow: what one step of the integrator may be wrong by, relative to the state */
+  double error;
+
+  /* other dynamics: the numbers of method: {NAME: {...}}, in the order of the header's table */
+  double option[BASIN_OPTIONS_MAX];
+} basin_gradient;
+
+/* What a trial of the cell takes, in doubles: filled in by basin_model.check (entry.h) from the model's own layout, and
+   read by everybody else. */
+typedef struct basin_size {
+  int64_t data;         /* the cell's constant arrays */
+  int64_t states, work; /* a trial's state; the scratch of its steps */
+  int64_t vectors;      /* its full vectors */
+  int64_t rows, width;  /* of an input of a data set: rows, and numbers of a row; else 0 */
+
+  /* what is measured on fresh inputs: Philox blocks of one, scratch; 0 where the model has no such inputs */
+  int64_t input_blocks, input_work;
+
+  int64_t team; /* threads that can share a trial */
+} basin_size;
+
+/* One cell, as the experiment file resolves it. Arrays follow the order of the model's tables. */
+typedef struct basin_setting {
+  const double *parameter;
+  const basin_vector *teacher;
+  const basin_vector *initial;
+  const basin_stage *stage;
+  int stages;
+  basin_stop stop;
+  basin_gradient gradient;
+  int halve;    /* whether a trial that diverges begins again with half the step sizes */
+  uint64_t key; /* Philox key */
+  basin_size size;
+} basin_setting;
+
+/* Which data set a setting has. The vectors are the cell's own, so that copies of its setting have the same one. */
+typedef struct basin_data_set {
+  const basin_vector *teacher;
+  uint64_t key;
+  int64_t inputs, set;
+} basin_data_set;
+
+static inline basin_data_set basin_data_set_of(const basin_setting *setting) {
+  const basin_data_set of = {setting->teacher, setting->key, setting->gradient.set_size,
+                             setting->gradient.set};
+  return of;
+}
+
+static inline int basin_same_data_set(const basin_data_set *x, const basin_data_set *y) {
+  return x->teacher == y->teacher && x->key == y->key && x->inputs == y->inputs && x->set == y->set;
+}
+
+#endif

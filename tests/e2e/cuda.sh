@@ -1,0 +1,379 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# cuda.sh BUILD [quick]: the CUDA backend from the command line, its kernels executed by the simulator of
+# tests/cudasim: the same files as the CPU's, byte by byte; devices that fail; what is said where there is none.
+# quick: the files alone, for builds with sanitizers.
+. "$(dirname "$0")/../support/shell.sh"
+module=$build/tests/cudasim/libbasin_cuda.so
+if [ ! -f "$module" ]; then
+  echo "skipped: the CUDA toolkit's headers are missing, so the kernels cannot be simulated"
+  finish
+  exit
+fi
+export BASIN_CUDA_MODULE=$module
+quick=${2:-}
+options=(-q --no-provenance --set allow.unresolved=1 --set allow.diverged=1)
+run() { "$basin" run "${options[@]}" "$@"; }
+# same WHAT OPTIONS...: one experiment by both backends
+same() {
+  local what=$1
+  shift
+  rm -f cpu.h5 cuda.h5
+  check "$what by the CPU" run "$@" -o cpu.h5 --backend cpu
+  check "$what by CUDA" run "$@" -o cuda.h5 --backend cuda
+  check "$what: the same bytes" cmp cpu.h5 cuda.h5
+}
+
+# ---- every shipped experiment, smaller, by both rules; all records and states; several orders, devices, part sizes ----
+
+steps=3000
+[ -z "$quick" ] || steps=400
+everything='record={trials: 20, steps: {log: 30}, parameters: true}'
+for file in "$here"/data/experiments/*.yaml; do
+  name=$(basename "$file" .yaml)
+  grep -q fixed: "$file" && continue # not the same bits: tests/e2e/fixed.sh
+  # fibers take their time over the sum of a team: fewer inputs and steps
+  if grep -q sampled "$file"; then
+    samplers=(direct projected 'direct, precision: mixed')
+    [ $name = resnet-precision ] && samplers=() # its variants say how they sample
+    for order in 0 1 2; do
+      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+      same "$name, order $order" "$file" --trials 20 --set stop.max_steps=60 --set 'grid={B: [1, 4, 16, inf]}'
+      for sampler in "${samplers[@]}"; do
+        same "$name, $sampler, order $order, all recorded" "$file" --trials 6 --set stop.max_steps=40 \
+          --set 'grid={k: [1, 5, 16, 33], B: [2]}' --set 'parameters={p: 8}' --set teacher.a=0.4 --set "$everything" \
+          --set "gradient={sampled: {inputs: B, sampler: $sampler}}" --set stop.at=0.5 --threads 3 --part-trials 4
+      done
+      [ -z "$quick" ] || break
+    done
+    continue
+  fi
+  if grep -q 'model: relu_sum' "$file"; then
+    smaller=(--trials 3 --set stop.max_steps=40 --set "$everything" --part-trials 2)
+    case $name in
+    neuron-figure1) smaller+=(--set 'grid={n: [1, 2, 4]}') ;;
+    neuron-width) smaller+=(--set 'grid={n: [1, 3], sigma: [0.1, 1]}') ;;
+    teachers-orthonormal) smaller+=(--set 'grid={m: [2, 3], extra: [0, 1]}') ;;
+    esac
+    for order in 0 1 2; do
+      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+      same "$name, order $order" "$file" "${smaller[@]}"
+      same "$name, order $order, every entry" "$file" "${smaller[@]}" --set parameters.span=0
+      [ $name = neuron-figure1 ] || continue
+      same "$name, order $order, flow" "$file" "${smaller[@]}" --set method=gradient_flow
+      for sampler in direct projected; do
+        same "$name, order $order, $sampler" "$file" "${smaller[@]}" --set "gradient={sampled: {inputs: 3, sampler: $sampler}}"
+      done
+      [ -z "$quick" ] || break
+    done
+    continue
+  fi
+  for order in 0 1 2; do
+    export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+    same "$name, order $order" "$file" --trials 150 --set stop.max_steps=$steps
+    same "$name, order $order, all recorded" "$file" --trials 50 --set stop.max_steps=500 --set "$everything" --threads 3
+    same "$name, order $order, to a tolerance" "$file" --trials 70 --set stop.max_steps=700 --set stop.at=0.5 --part-trials 33
+    [ -z "$quick" ] || break
+  done
+done
+# more trials than threads, so that threads take up one trial after another
+for order in 0 1 2; do
+  export CUDASIM_ORDER=$order CUDASIM_DEVICES=1
+  same "refill, order $order" "$here/data/experiments/cnn-table5-1.yaml" --trials 3000 --part-trials 3000 --set stop.max_steps=$((steps / 15))
+  [ -z "$quick" ] || break
+done
+# what the host measures at the recorded states, which are the device's
+same "estimates" "$here/data/experiments/resnet-table1.yaml" --trials 12 --set stop.max_steps=400 \
+  --set 'record={trials: 3, steps: {log: 5}, estimate: {inputs: 64}}'
+if [ -n "$quick" ]; then
+  finish
+  exit
+fi
+unset CUDASIM_ORDER CUDASIM_DEVICES
+
+# ---- the choice of a backend, and what is said of it ----
+
+table=$here/data/experiments/resnet-table1.yaml
+none=(env BASIN_CUDA_MODULE="$work/none.so")
+expect 0 '^backend cuda +1 device; driver for CUDA [0-9.]+, runtime [0-9.]+$' "$basin" info
+expect 0 '^  device 0 .*, compute capability [0-9.]+, [0-9]+ multiprocessors, .*B of memory$' "$basin" info
+expect 0 '^backend cuda +none: there is no module .*none.so$' "${none[@]}" "$basin" info
+expect 0 '^backend cuda +none: no CUDA-capable device is detected$' env CUDASIM_DEVICES=0 "$basin" info
+expect 0 'at most .*B of memory, .*B of each device.s and .*B of disk; cuda, .*, device 0, 32 parts at once$' "$basin" run "$table" --dry-run
+expect 0 '; cuda, .*, device 0,2, 8 parts at once$' env CUDASIM_DEVICES=3 "$basin" run "$table" --dry-run --devices 0,2 --threads 4
+expect 0 'at most [0-9.]+ .B of memory and .*; cuda, ' env CUDASIM_FAIL=device:0:3 CUDASIM_LEAKS=0 "$basin" run "$table" --dry-run
+expect 0 '; cpu, ' "${none[@]}" "$basin" run "$table" --dry-run
+expect 0 '; cpu, ' env CUDASIM_DEVICES=0 "$basin" run "$table" --dry-run
+expect 0 '; cpu, generic' "$basin" run "$table" --dry-run --isa generic
+expect 2 'no CUDA device to run on: there is no module' "${none[@]}" "$basin" run "$table" --dry-run --backend cuda
+expect 2 'no CUDA device to run on: no CUDA-capable device' env CUDASIM_DEVICES=0 "$basin" run "$table" --backend cuda
+expect 2 'no CUDA device to run on' "${none[@]}" "$basin" run "$table" --devices 0
+expect 2 '--devices 0,3: there is no device 3, only 0 to 1' env CUDASIM_DEVICES=2 "$basin" run "$table" --devices 0,3
+expect 2 '--devices 1: there is no device 1, only 0' "$basin" run "$table" --devices 1
+expect 2 '--devices 0,0: 0 is there twice' "$basin" run "$table" --devices 0,0
+for list in '' , 0, -1 0x 1e1; do
+  expect 2 'devices .*: expected numbers like 0,2' "$basin" run "$table" --devices "$list"
+done
+expect 2 '--devices: goes with the backend cuda' "$basin" run "$table" --backend cpu --devices 0
+expect 2 '--isa: goes with the backend cpu' "$basin" run "$table" --backend cuda --isa avx2
+expect 2 '--backend gpu: expected auto, cpu or cuda' "$basin" run "$table" --backend gpu
+
+# files that are no module, or one of another version
+echo text > text.so
+printf 'int basin_other;\n' | gcc -shared -fPIC -x c -o other.so -
+cat > old.c <<'C'
+#include "layout_word.h"
+#include "seam/cuda_module.h"
+const basin_cuda_module *basin_cuda_module_table(void);
+const basin_cuda_module *basin_cuda_module_table(void) {
+  static basin_cuda_module old = {.abi = BASIN_CUDA_ABI, .layout = BASIN_LAYOUT_WORD, .version = "0.0.0"};
+  return &old;
+}
+C
+gcc -shared -fPIC -I"$here/include" -I"$build" -o old.so old.c
+expect 0 'backend cuda +none: .*text.so: (file too short|invalid ELF header)' env BASIN_CUDA_MODULE="$work/text.so" "$basin" info
+expect 0 'backend cuda +none: .*other.so: no module of basin' env BASIN_CUDA_MODULE="$work/other.so" "$basin" info
+expect 0 'backend cuda +none: .*old.so: of another version of basin' env BASIN_CUDA_MODULE="$work/old.so" "$basin" info
+
+# a module that lacks a model, or dynamics of it
+cat > less.c <<'C'
+#include "layout_word.h"
+#include "seam/cuda_module.h"
+#include <string.h>
+static basin_worker_status devices(int *count, int *driver, int *runtime, basin_error *error) {
+  (void)error;
+  *count = 1, *driver = *runtime = 13000;
+  return BASIN_WORKER_OK;
+}
+static basin_worker_status describe(int device, basin_cuda_device *about, basin_error *error) {
+  (void)device, (void)error;
+  memset(about, 0, sizeof *about);
+  return BASIN_WORKER_OK;
+}
+static basin_worker_status refuse(int device, basin_cuda_worker **worker, basin_error *error) {
+  (void)device, (void)worker, (void)error;
+  return BASIN_WORKER_LOST;
+}
+static int has(const char *model, const char *kind) { return !strcmp(model, "resnet") && !strcmp(kind, "population"); }
+const basin_cuda_module *basin_cuda_module_table(void);
+const basin_cuda_module *basin_cuda_module_table(void) {
+  static basin_cuda_module less = {.abi = BASIN_CUDA_ABI, .layout = BASIN_LAYOUT_WORD, .version = BASIN_VERSION,
+                                   .devices = devices, .describe = describe, .has = has, .open = refuse};
+  return &less;
+}
+C
+gcc -shared -fPIC -I"$here/include" -I"$build" -o less.so less.c
+less=(env BASIN_CUDA_MODULE="$work/less.so" "$basin" run "$here/data/experiments/resnet-sgd.yaml" --dry-run)
+expect 0 '; cpu, ' "${less[@]}"
+expect 2 'lacks the model resnet with the gradient of cell 0, expected --backend cpu or auto' "${less[@]}" --backend cuda
+expect 2 'lacks the model resnet with the gradient of cell 0' "${less[@]}" --devices 0
+expect 0 '; cuda, ' "${less[@]}" --set 'grid={B: [inf]}'
+expect 2 'lacks the model cnn ' "${less[@]}" --set 'grid={B: [inf]}' --set model=cnn --set 'init={v: {sphere: 1}, a: {ball: 1}}' --backend cuda
+
+# beside the program, and in ../lib/basin from it
+mkdir -p at/bin at/lib/basin
+cp "$basin" at/bin/basin
+expect 0 "none: there is no module $work/at/bin/libbasin_cuda.so" env -u BASIN_CUDA_MODULE at/bin/basin info
+cp "$module" at/lib/basin/
+expect 0 'backend cuda +1 device' env -u BASIN_CUDA_MODULE at/bin/basin info
+mv at/lib/basin/libbasin_cuda.so at/bin/
+expect 0 'backend cuda +1 device' env -u BASIN_CUDA_MODULE at/bin/basin info
+
+# ---- one trial ----
+
+"$basin" run "$table" --no-provenance --cell 3 --trial 4711 --backend cpu > cpu.txt
+check "one trial by CUDA" sh -c "'$basin' run '$table' --no-provenance --cell 3 --trial 4711 --backend cuda > cuda.txt"
+check "one trial: the same numbers" cmp cpu.txt cuda.txt
+
+# ---- interrupted, and continued by the other backend ----
+
+cat > long.yaml <<'Y'
+model: resnet
+trials: 2000
+grid: {k: [16, 25]}
+parameters: {p: 8}
+teacher: {a: {sum: 2, norm: sqrt(k)}, v: {head: [0.6, 0.8]}}
+init: {w: {normal: 0.1}, a: {ball: 1}}
+schedule: [{eta: 0.00005}]
+stop: {at: 1e-5, max_steps: 100000}
+allow: {unresolved: 1}
+record: {trials: 3, steps: {log: 30}, parameters: true}
+Y
+long=(long.yaml --part-trials 64)
+check "an undisturbed run by the CPU" run "${long[@]}" --backend cpu -o whole.h5
+turns=0
+for backend in cuda cpu cuda cuda cpu cuda cuda cuda; do
+  "$basin" run "${options[@]}" "${long[@]}" --backend $backend --threads 4 -o turns.h5 2> err.txt &
+  pid=$!
+  if [ $backend = cpu ]; then sleep 0.1; else sleep 0.5; fi
+  begun=$(date +%s%N)
+  kill -TERM $pid 2>/dev/null
+  wait $pid
+  code=$?
+  [ $code = 75 ] || break
+  turns=$((turns + 1))
+  check "$backend answers within a second" test $((($(date +%s%N) - begun) / 1000000)) -lt 1000
+done
+check "it was interrupted: $turns times" test $turns -ge 2
+check "and goes on" run "${long[@]}" --backend cuda -o turns.h5
+check "to the same bytes" cmp whole.h5 turns.h5
+
+# the neuron, whose states are arrays, by every dynamics; each part is a whole cell
+cat > neuron.yaml <<'Y'
+model: relu_sum
+trials: 20
+parameters: {d: 5, n: 3}
+teacher: {v: {head: [0.6, 0.8]}}
+init: {w: {normal: 0.3}}
+schedule: [{eta: 0.001}]
+variants:
+  span: {}
+  every entry: {parameters: {d: 5, n: 3, span: 0}}
+  flow: {method: gradient_flow}
+  direct: {gradient: {sampled: {inputs: 5, sampler: direct}}}
+  projected: {gradient: {sampled: {inputs: 5, sampler: projected}}}
+  halved: {schedule: [{eta: 3}], on_divergence: halve}
+stop: {at: 1e-30, max_steps: 1500}
+allow: {unresolved: 1, diverged: 1}
+record: {trials: 7, steps: {log: 30}, parameters: true}
+Y
+check "the neuron, undisturbed" run neuron.yaml --backend cpu -o neuron.h5
+turns=0
+for ((i = 0; i < 40; i++)); do
+  backend=cuda ms=400
+  [ $((i % 3)) = 2 ] && backend=cpu ms=20
+  interrupt TERM $ms "$basin" run "${options[@]}" neuron.yaml --backend $backend --threads 2 -o neuron_turns.h5 2> /dev/null
+  [ $? = 75 ] || break
+  turns=$((turns + 1))
+done
+check "the neuron was interrupted: $turns times" test $turns -ge 2
+check "and goes on" run neuron.yaml --backend cuda -o neuron_turns.h5
+check "to the same bytes" cmp neuron.h5 neuron_turns.h5
+
+# ---- failures ----
+
+# expect_same FAULT CODE PATTERN OPTIONS...: the run survives the fault, says so, and writes the same bytes
+small=(long.yaml --trials 130 --part-trials 10 --set stop.max_steps=3000)
+check "the run without faults" run "${small[@]}" --backend cpu -o sound.h5
+expect_same() {
+  local fault=$1 pattern=$2
+  shift 2
+  rm -f fault.h5
+  expect 0 "$pattern" env CUDASIM_FAIL="$fault" "$basin" run "${options[@]}" "${small[@]}" "$@" -o fault.h5
+  check "$fault: the same bytes" cmp sound.h5 fault.h5
+}
+export CUDASIM_LEAKS=0 # of a device that has failed nothing can be given back
+
+# the first two allocations of memory fail: nothing is said, smaller batches run
+expect_same 'malloc:*:3:2' '^$' --backend cuda
+
+# memory for a few parts at once, in pieces: the device is not given up, and one line says that parts wait for one another
+rm -f fault.h5
+hungry=$(env CUDASIM_LEAKS=1 CUDASIM_MEMORY=500000 "$basin" run "${options[@]}" "${small[@]}" --backend cuda -o fault.h5 2>&1)
+check "little memory: exit $?" test $? = 0
+check "little memory: one line: $hungry" test "$(grep -c '; fewer parts at once go on$' <<< "$hungry")/$(wc -l <<< "$hungry")" = 1/1
+check "little memory: the same bytes" cmp sound.h5 fault.h5
+
+# one of two devices fails in a kernel, or falls off: a warning, the other does the work
+export CUDASIM_DEVICES=2
+lost='^basin: warning: cuda 1 \(.*\): kernel_[a-z_, ]+: .*; model resnet, cell [01], trials [0-9]+ to [0-9]+, of which [0-9]+ have not ended$'
+expect_same 'launch:1:5:700' "$lost" --backend cuda --threads 1 # with two, the other may be the first to see it
+expect_same 'device:1:40' '^basin: warning: cuda 1 ' --backend auto --threads 2
+expect_same 'device:0:1' '^basin: warning: cuda 0 .*cannot be opened' --backend cuda --threads 2
+check "a device that fails is named once" test "$(env CUDASIM_FAIL=device:1:40 "$basin" run "${options[@]}" "${small[@]}" -o once.h5 2>&1 | grep -c warning)" = 1
+
+# the only one, or all: the CPU goes on, unless devices were asked for
+expect_same 'launch:*:9:700' '^basin: warning: no CUDA device is left, going on with cpu' --threads 3
+unset CUDASIM_DEVICES
+expect_same 'device:0:100' '^basin: warning: no CUDA device is left, going on with cpu'
+rm -f fault.h5
+expect 1 'no CUDA device is left to run on; finished parts are kept in fault.h5.parts, the same command goes on. The last one: cuda 0 .*: kernel_' \
+  env CUDASIM_FAIL=launch:0:30:700 "$basin" run "${options[@]}" "${small[@]}" --backend cuda --threads 2 -o fault.h5
+kept=$(ls fault.h5.parts 2>/dev/null | grep -c 'part$')
+check "finished parts are kept: $kept" test "$kept" -gt 0
+check "the same command goes on" run "${small[@]}" --backend cuda -o fault.h5
+check "and writes the same bytes" cmp sound.h5 fault.h5
+
+# ---- shards of a campaign on different backends ----
+
+less=(--trials 200 --set stop.max_steps=2000 --set allow.unresolved=1)
+rm -f cpu.h5
+check "one run by the CPU" "$basin" run "$table" -q --no-provenance "${less[@]}" --backend cpu -o cpu.h5
+check "a shard by CUDA" "$basin" run "$table" -q "${less[@]}" -o mixed/ --shard 1/2 --backend cuda
+check "a shard by the CPU" "$basin" run "$table" -q "${less[@]}" -o mixed/ --shard 2/2 --backend cpu
+check "merged" "$basin" merge mixed/ -q --no-provenance -o mixed.h5
+check "mixed: the same bytes" cmp cpu.h5 mixed.h5
+
+# ---- random words: cuRAND's for the kernels, those of the lanes, and what curand4 gives ----
+
+cat > words.c <<'C'
+#include "philox.h"
+#include <stdio.h>
+#ifdef BASIN_CURAND
+#include <curand_kernel.h>
+#endif
+int main(void) {
+  uint64_t x = 1;
+  for (int i = 0; i < 100000; i++) {
+    bits low, high;
+    x = basin_mix(x);
+    const uint64_t key = x, trial = basin_mix(x + 1) >> 16, step = basin_mix(x + 2) >> 24, block = basin_mix(x + 3) >> 40;
+    basin_words(key, i % 65536, trial, step, block, &low, &high);
+#ifdef BASIN_CURAND
+    curandStatePhilox4_32_10_t state; /* its offset counts words in 64 bits: 2^62 of the 2^64 counters can be named */
+    curand_init(key, trial | (uint64_t)(i % 65536) << 48, (step << 24 | block) << 2, &state);
+    const uint4 w = curand4(&state);
+    if (step >> 38 == 0 && (low != ((uint64_t)w.y << 32 | w.x) || high != ((uint64_t)w.w << 32 | w.z))) return 1;
+#endif
+    printf("%016llx %016llx\n", (unsigned long long)low, (unsigned long long)high);
+  }
+  return 0;
+}
+C
+toolkit=$(. "$here/tests/cudasim/cudasim.sh" && cudasim_toolkit)
+check "words of the lanes" sh -c "gcc -O1 -ffp-contract=off -I'$here/include' words.c -lm -o by123 && ./by123 > by123.txt"
+check "words by cuRAND, also by its curand4" sh -c "g++ -O1 -ffp-contract=off -DBASIN_CURAND -I'$here/include' \
+  -isystem '$toolkit' -x c++ words.c -lm -o bycurand && ./bycurand > bycurand.txt"
+check "the same words" cmp by123.txt bycurand.txt
+
+# ---- the program for machines that have next to nothing ----
+
+check "gpu_alone: bits" sh -c "'$build/gpu_alone' bits > alone.txt || { cat alone.txt; false; }"
+expect 0 '^resnet 5000 trials 128 steps .* trial-steps/s$' env TRIAL_STEPS=1 "$build/gpu_alone" rate resnet 5000
+expect 1 'rate: which model' "$build/gpu_alone" rate
+
+# ---- what the real compiler says of the kernels ----
+
+if [ -f "$build/libbasin_cuda.so" ]; then
+  awk -F"'" '
+    /Compiling entry function/ { kernel = $2; arch = $4; sub(/.*kernel_/, "kernel_", kernel); kind = ""
+                                 if (kernel ~ /4slotILb1E/) kind = " (shared)"; else if (kernel ~ /4slotILb0E/) kind = " (global)"
+                                 else if (kernel ~ /Li0E/) kind = " (early rule)"; else if (kernel ~ /Li1E/) kind = " (tolerance)"
+                                 sub(/I.*/, kind, kernel); model = FILENAME; sub(/.*\/models\//, "", model); sub(/\.log$/, "", model) }
+    /bytes stack frame/ { split($0, n, /[^0-9]+/); spilt = n[2] + n[3] + n[4]; seen++; bad += spilt > 0 }
+    /Used [0-9]+ registers/ { match($0, /Used [0-9]+/); used = substr($0, RSTART + 5, RLENGTH - 5)
+                              printf "%-22s %s %-26s %3d registers, %d bytes of stack and spills\n", model, arch, kernel, used, spilt }
+    END { exit bad || !seen }' "$build"/cuda/models/*/*.log > kernels.txt
+  check "no kernel has a stack, or spills registers" test $? = 0
+  cat kernels.txt
+  # every pair of the build's list, for two architectures: in registers kernel_start and kernel_run come for either rule,
+  # in arrays all four in shared memory and in the device's; a data set has seven
+  kernels=0
+  for pair in $(make -s -C "$here" list); do
+    case $pair in
+    *:input) continue ;;
+    *:dataset) kernels=$((kernels + 2 * 7)) ;;
+    *) states=$(printf '#include "models/%s.h"\n#define F(states, ...) states\nMODEL_%s(F)\n' "${pair%:*}" "${pair#*:}" |
+         gcc -E -P -I"$here/include" -x c - | tail -1)
+       kernels=$((kernels + 2 * (states > 0 ? 6 : 8))) ;;
+    esac
+  done
+  check "every kernel is in the report: $kernels" test "$(grep -c registers, kernels.txt)" = $kernels
+  check "the program needs no CUDA library" sh -c "! ldd '$basin' | grep -iE 'cuda|nvidia'"
+  check "the module needs no CUDA library" sh -c "! ldd '$build/libbasin_cuda.so' | grep -iE 'cuda|nvidia'"
+  check "the module exports its table alone" test "$(nm -D --defined-only "$build/libbasin_cuda.so" | cut -d' ' -f3)" = basin_cuda_module_table
+  expect 0 '^backend cuda ' env -u BASIN_CUDA_MODULE "$basin" info
+else
+  echo "skipped: no nvcc, so the module for real devices is not built"
+fi
+finish

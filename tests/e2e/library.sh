@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# e2e_library.sh: what the library promises its callers: it prints nothing and does not exit; OpenBLAS is opened by who
+# needs it alone; a module that was compiled from other headers is told by its layout.
+. "$(dirname "$0")/../support/shell.sh"
+
+# ---- it prints nothing ----
+
+mkdir objects
+(cd objects && ar x "$build/libbasin.a")
+prints='^(printf|vprintf|puts|putchar|perror|__printf_chk|__vprintf_chk|stdout|stderr|exit|_exit|abort)(@.*)?$'
+objects=0
+for object in objects/*.o; do
+  objects=$((objects + 1))
+  calls=$(nm -u "$object" | awk '{ print $NF }' | grep -E "$prints")
+  check "$(basename "$object") prints nothing and does not exit, but calls $(echo $calls)" test -z "$calls"
+done
+check "there are objects to look at: $objects" test $objects -gt 50
+check "the program does print" sh -c "nm -u '$build/host/cli/command_info.o' | grep -qE ' (printf|puts)(@.*)?$'"
+
+# ---- OpenBLAS ----
+
+# the library takes memory and threads when it is opened, and asks for ever where there is none
+for room in 60000 200000; do
+  expect 0 '^basin [0-9]' sh -c "ulimit -v $room; exec timeout 60 '$basin' --version"
+done
+cp "$here/tests/support/fixed.yaml" .
+cat > small.yaml <<'Y'
+model: cnn
+trials: 20
+parameters: {k: 4, p: 3}
+teacher: {a: {sum: 1, norm: 2}, v: {head: [1]}}
+init: {v: {sphere: 1}, a: {ball: 1}}
+schedule: [{eta: 0.1}]
+Y
+mkdir without
+echo text > without/libopenblas.so.0
+without=(env LD_LIBRARY_PATH="$work/without" "$basin")
+missing='fixed data sets need the library OpenBLAS, which cannot be opened: .*libopenblas.so.0: (file too short|invalid ELF header)'
+expect 0 '^next: basin summary small.h5' "${without[@]}" run small.yaml --backend cpu
+expect 1 "$missing" "${without[@]}" run fixed.yaml -q --backend cpu
+check "nothing is left of it" test ! -e fixed.h5 -a ! -e fixed.h5.parts
+expect 1 "$missing" "${without[@]}" run fixed.yaml --cell 0 --trial 0
+expect 0 '^BLAS +none: .*libopenblas.so.0' "${without[@]}" info
+expect 0 '^trial 0: ' "$basin" run fixed.yaml --cell 0 --trial 0
+check "the program starts without it" sh -c "! LD_TRACE_LOADED_OBJECTS=1 '$basin' | grep openblas"
+
+# ---- the seam ----
+
+# a module that was compiled from headers of another seam: the build makes a number of them
+cp -r "$here"/{Makefile,include} .
+sed -i -E 's/^  BASIN_BALL,(.*)/  BASIN_SPHERE,\1/; t; s/^  BASIN_SPHERE,(.*)/  BASIN_BALL,\1/' include/seam/setting.h
+check "the seam is another" sh -c "! cmp -s include/seam/setting.h '$here/include/seam/setting.h'"
+make -s NVCC= BUILD=other other/layout_word.h
+cat > stale.c <<'C'
+#include "layout_word.h"
+#include "seam/cuda_module.h"
+static basin_worker_status devices(int *count, int *driver, int *runtime, basin_error *error) {
+  (void)error;
+  *count = 1, *driver = *runtime = 13000;
+  return BASIN_WORKER_OK;
+}
+static basin_worker_status describe(int device, basin_cuda_device *about, basin_error *error) {
+  (void)device, (void)error;
+  *about = (basin_cuda_device){.name = "none"};
+  return BASIN_WORKER_OK;
+}
+const basin_cuda_module *basin_cuda_module_table(void);
+const basin_cuda_module *basin_cuda_module_table(void) {
+  static basin_cuda_module stale = {.abi = BASIN_CUDA_ABI, .layout = BASIN_LAYOUT_WORD, .version = BASIN_VERSION,
+                                    .devices = devices, .describe = describe};
+  return &stale;
+}
+C
+for word in other "$build"; do
+  headers=$([ "$word" = other ] && echo include || echo "$here/include")
+  gcc -shared -fPIC -I"$headers" -I"$word" -o stale.so stale.c || failed=$((failed + 1))
+  [ "$word" = other ] && said='backend cuda +none: .*stale.so: of another version of basin' || said='backend cuda +1 device;'
+  expect 0 "$said" env BASIN_CUDA_MODULE="$work/stale.so" "$basin" info
+done
+finish

@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# model.sh: a model is added by one header, and taken away with it. The example of README.md, in a copy of the sources.
+. "$(dirname "$0")/../support/shell.sh"
+cp -r "$here"/{Makefile,host,include,cuda} .
+mkdir tests && cp -r "$here"/tests/cudasim tests/
+cp "$here"/tests/support/{doublewell,rolling}.h include/models/
+rm include/models/{cnn,relu_sum,resnet}.h
+check "it builds" sh -c "make -s -j$(nproc) program module > log 2>&1 || { tail log; false; }"
+basin=$work/build/basin
+cat > well.yaml <<'Y'
+title: A double well
+model: doublewell
+trials: 20000
+grid: {tilt: [0.1, 0.3]}
+init: {x: {normal: 1}}
+schedule: [{eta: 0.05}]
+record: {trials: 5, steps: {log: 20}, parameters: true}
+Y
+expect 0 '^doublewell: a tilted double well' "$basin" models
+expect 2 'resnet' "$basin" models resnet
+expect 0 'tilt .*default 0.1' "$basin" models doublewell
+expect 0 'no sampled form to compare with' "$basin" verify doublewell
+expect 2 'record.estimate: model doublewell has no sampled form' \
+  "$basin" run well.yaml --set record.estimate.inputs=100 -o none.h5
+check "it runs" "$basin" run well.yaml -q
+check "and on to the tolerance" "$basin" run well.yaml -q -o late.h5 --set stop.at=1e-8
+check "the basin divides at the maximum: P(x_0 < x_max), and both rules agree" /usr/bin/python3 - <<'P'
+import h5py, math
+f, late = h5py.File('well.h5'), h5py.File('late.h5')
+for cell, tilt in enumerate((0.1, 0.3)):
+    x = 0.0
+    for _ in range(60):
+        x -= (x**3 - x + tilt) / (3 * x * x - 1)
+    p = 0.5 * math.erfc(-x / math.sqrt(2))
+    outcome = f['outcome'][cell]
+    assert abs((outcome == 1).mean() - p) < 4 * math.sqrt(p * (1 - p) / 20000), ((outcome == 1).mean(), p)
+    assert ((outcome == 1) | (outcome == 2)).all() and (outcome == late['outcome'][cell]).all()
+    assert (f['vector_x'][cell, :, 0, 0] == f['position'][cell, :, 0]).all()
+P
+for isa in generic avx2; do
+  check "the same bits, $isa" sh -c "'$basin' run well.yaml -q --no-provenance -o a.h5 --isa $isa && '$basin' run well.yaml -q --no-provenance -o b.h5 && cmp a.h5 b.h5 && rm a.h5 b.h5"
+done
+
+# one more kind of dynamics: its header alone knows of it, and the build finds it
+expect 0 'method: gradient_descent, heavy_ball .momentum: 0.9, from 0 to 1' "$basin" models rolling
+sed 's/doublewell/rolling/; s/^schedule.*/&\nmethod: {heavy_ball: {momentum: 0.5}}\nstop: {at: 1e-10, max_steps: 5000}/' well.yaml > ball.yaml
+check "a heavy ball rolls" "$basin" run ball.yaml -q
+check "as Polyak's formula says, in plain loops" /usr/bin/python3 - <<'P'
+import h5py
+f = h5py.File('ball.h5')
+steps = f['time'][:]
+for cell, tilt in enumerate((0.1, 0.3)):
+    for trial in range(5):
+        x, u, seen = f['position'][cell, trial, 0], 0.0, 0
+        for step in range(200):
+            if step in steps:
+                want = f['position'][cell, trial, list(steps).index(step)]
+                assert want != want or abs(x - want) < 1e-12, (step, x, want)
+                seen += want == want
+            u = 0.5 * u - 0.05 * (x**3 - x + tilt)
+            x += u
+        assert seen > 5
+P
+expect 2 'holds another experiment' "$basin" run ball.yaml -q --set method.heavy_ball.momentum=0.6
+expect 2 'method.heavy_ball.momentum is 2, expected a number from 0 to 1' "$basin" run ball.yaml --set method.heavy_ball.momentum=2 -o none.h5
+expect 2 'did you mean .momentum' "$basin" run ball.yaml --set 'method={heavy_ball: {momentun: 0.5}}' -o none.h5
+expect 2 'expected .gradient_descent. or .gradient_flow., or .heavy_ball.' "$basin" run ball.yaml --set method=light_ball -o none.h5
+expect 2 'expected .gradient_descent. or .gradient_flow.$' "$basin" run well.yaml --set method=heavy_ball -o none.h5
+check "a method by its name alone" "$basin" run ball.yaml -q --set method=heavy_ball --set stop.max_steps=20000 --set allow.unresolved=1 -o named.h5
+check "generic and avx2: the same bits" sh -c "for isa in generic avx2; do '$basin' run ball.yaml -q --no-provenance --isa \$isa -o \$isa.h5 || exit; done; cmp generic.h5 avx2.h5"
+
+# the header that gcc took is taken by nvcc too (above, where it is), and its kernels give the same bits
+if (. "$here/tests/cudasim/cudasim.sh" && [ -n "$(cudasim_toolkit)" ]); then
+  check "the simulated module builds" sh -c "make -s -j$(nproc) NVCC= cudasim > log 2>&1 || { tail log; false; }"
+  export BASIN_CUDA_MODULE=$work/build/tests/cudasim/libbasin_cuda.so
+  for rule in well.yaml "well.yaml --set stop.at=1e-8" ball.yaml; do
+    check "the same bits, cuda: $rule" sh -c "for b in cpu cuda; do '$basin' run -q --no-provenance --trials 3000 \\
+      $rule --backend \$b -o \$b.h5 || exit; done; cmp cpu.h5 cuda.h5 && rm cpu.h5 cuda.h5"
+  done
+else
+  echo "skipped: the CUDA toolkit's headers are missing, so the new model's kernels cannot be simulated"
+fi
+finish

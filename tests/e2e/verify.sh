@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# verify.sh BUILD: `basin verify` passes the closed forms that are right, and finds wrong ones: the loss as
+# equation (5.3) of the thesis prints it, and others, put into a copy of the sources.
+. "$(dirname "$0")/../support/shell.sh"
+
+# ---- what is there is right ----
+
+expect 0 'comparisons, 1048576 inputs at a state, seed 0; .* in 1e\+06 runs: 0$' "$basin" verify
+expect 0 'seed 5; beyond' "$basin" verify cnn resnet --seed 5 --states 2 --inputs 5000
+# students that are nearly parallel at some state, with gradients that differ on hardly any input
+expect 0 'seed 2; .*: 0$' "$basin" verify relu_sum --seed 2 --states 300 --inputs 4096
+expect 2 'verify: no model `cn`' "$basin" verify cn
+expect 2 '--states 0: expected a whole number from 1' "$basin" verify --states 0
+expect 2 '--inputs 1e6: expected a whole number from 1024 to 16777216' "$basin" verify --inputs 1e6
+"$basin" verify --json --states 3 --inputs 20000 --seed 7 > verify.json
+check "JSON has what it promises" jq -e '
+  .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "relu_sum", "resnet"] and
+  .limit == .false_alarm / .comparisons and
+  ([.models[] | (.states[].comparisons[], .together[]) | select(.p != null)] | length) == .comparisons and
+  ([.models[].states[].comparisons[] | select(.z != null and .error > 1e-5) | ((.measured - .closed) / .error - .z) | fabs] | max) < 0.01 and
+  ([.models[0].states[].observables.norm_v | . > 1.1 or . < 0.9] | all)' verify.json
+check "the same seed, the same numbers" sh -c "'$basin' verify --json --states 3 --inputs 20000 --seed 7 | cmp - verify.json"
+
+# sums of neurons: several teachers, given and drawn; all entries, and coordinates of the span
+"$basin" verify relu_sum --json --states 60 --inputs 5000 --seed 3 > sums.json
+check "states of every kind" jq -e '
+  [.models[0].states[] | {n: .parameters.n, m: .parameters.m, d: .parameters.d, span: .parameters.span,
+    drawn: (.experiment | test("v: {normal"))}] |
+  all(.[]; .n >= 1 and .n <= 6 and .m >= 1 and .m <= 6 and .d >= 1 and .d <= 6) and
+  ([.[] | select(.m > 1)] | length) > 30 and ([.[] | select(.span == 1 and .n + .m < .d)] | length) > 0 and
+  ([.[] | select(.drawn)] | length) > 15 and ([.[] | select(.drawn | not)] | length) > 15 and
+  ([.[] | select(.span == 0)] | length) > 15 and ([.[] | select(.span == 1)] | length) > 15' sums.json
+
+# the p of every kind of comparison is uniform, degrees of freedom are neither too few nor too many, and hardly a norm is
+# left out as noise: what is judged too mildly would find nothing. False alarms below 1e-6 each, and the seed is fixed.
+"$basin" verify --json --states 600 --inputs 16384 --seed 12 > many.json
+check "as many p as there should be are small, and large" /usr/bin/python3 - <<'P'
+import json, math
+for model in json.load(open('many.json'))['models']:
+    compared = [c for state in model['states'] for c in state['comparisons']]
+    gradients = [c for c in compared if c['quantity'] == 'gradient']
+    for quantity in {c['quantity'] for c in compared}:
+        p = sorted(c['p'] for c in compared if c['quantity'] == quantity and c['p'] is not None)
+        n = len(p)
+        assert n > (150 if quantity == 'norm_grad_v' else 580), (model['model'], quantity, n)
+        distance = max(max((i + 1) / n - x, x - i / n) for i, x in enumerate(p))
+        assert distance * math.sqrt(n) < 2.7, (model['model'], quantity, distance)
+    freedom = sum(c['freedom'] for c in gradients)
+    total = sum(c['chi_square'] for c in gradients)
+    assert abs(total - freedom) < 5 * math.sqrt(2 * freedom), (model['model'], total, freedom)
+    loss, gradient = model['together']
+    assert loss['freedom'] == 600 and gradient['freedom'] == freedom and abs(gradient['chi_square'] / total - 1) < 1e-9
+    assert abs(loss['chi_square'] / sum(c['z'] ** 2 for c in compared if c['quantity'] == 'loss') - 1) < 1e-9
+P
+
+# the experiment of a state starts there
+for model in 0 1; do
+  jq -r ".models[$model].states[2].experiment" verify.json > state.yaml
+  check "a state is an experiment" "$basin" run state.yaml -q -o "state$model.h5" --set allow.unresolved=1
+  check "its start is the state" /usr/bin/python3 - $model <<'P'
+import h5py, json, sys
+f, state = h5py.File(f"state{sys.argv[1]}.h5"), json.load(open('verify.json'))['models'][int(sys.argv[1])]['states'][2]
+for name, value in state['observables'].items():
+    got = f[name][0, 0, 0]
+    assert got == value or (value is None and got != got), name
+P
+done
+
+# ---- estimates of a run: an interrupted one ends with the same file ----
+
+cat > estimates.yaml <<'Y'
+model: cnn
+trials: 64
+parameters: {k: 40, p: 7}
+teacher: {a: 1, v: {head: [0.6, 0.8]}}
+init: {v: {sphere: 1}, a: {normal: 0.3}}
+schedule: [{eta: 0.01}]
+stop: {at: 1e-4, max_steps: 20}
+allow: {unresolved: 1}
+record: {trials: 64, steps: {every: 1}, observables: [loss], estimate: {inputs: 1000}}
+Y
+options=(run estimates.yaml -q --no-provenance --part-trials 32)
+work_ms=$(cpu_of "$basin" "${options[@]}" -o whole.h5)
+interrupt INT $((work_ms / 3)) "$basin" "${options[@]}" -o stopped.h5 2> said
+code=$?
+check "stopped between two estimates: exit 75, not $code" test $code = 75
+check "a part is kept whose trials have ended" test "$(ls stopped.h5.parts | wc -l)" -gt 0
+check "goes on" "$basin" "${options[@]}" -o stopped.h5 --threads 1
+check "the same file" cmp whole.h5 stopped.h5
+check "one trial again: the same estimates" "$basin" run estimates.yaml -q --cell 0 --trial 37 -o one.h5
+check "as variables of the output" /usr/bin/python3 - <<'P'
+import h5py, numpy
+whole, one = h5py.File('whole.h5'), h5py.File('one.h5')
+assert 'vector_a' not in whole
+for name in ('loss', 'norm_grad_a', 'norm_grad_v'):
+    for suffix in ('', '_error'):
+        x = whole['estimated_' + name + suffix]
+        assert x.shape == (1, 64, 21) and x.attrs['inputs'] == 1000 and numpy.isfinite(x[:]).all(), name
+        assert x[0, 37].tobytes() == one['estimated_' + name + suffix][0, 0].tobytes(), name
+z = (whole['estimated_loss'][:] - whole['loss'][:]) / whole['estimated_loss_error'][:]
+assert abs(z).max() < 6 and 0.8 < z.std() < 1.2, (abs(z).max(), z.std())
+P
+
+# ---- what is wrong is found ----
+
+cp -r "$here"/{Makefile,host,include,cuda} .
+mkdir tests && cp -r "$here"/tests/cudasim tests/
+# with the machine's fused multiply-add, where the compiler has to be told of it: else fma() is slow
+extra=$(grep -qw fma /proc/cpuinfo && echo -mfma)
+
+# formulas MODEL HEADER: where the next changes are made
+formulas() {
+  header=include/$2 right=$(cat "include/$2")
+  make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="$extra")
+}
+
+# mutate WHAT CODE SED: change the formulas, build, and let verify look
+mutate() {
+  echo "$right" | sed -E "$3" > "$header"
+  check "$1: the change is made" test "$right" != "$(cat "$header")"
+  check "$1: it builds" sh -c "${make[*]} > log 2>&1 || { tail log; false; }"
+  expect "$2" 'in 1e\+06 runs: [0-9]+$' build/basin verify --states 8 --inputs 262144
+}
+
+# the loss written out as in (5.3): a factor 1/(2 pi) stands before the last term or, as printed, does not
+printed() {
+  cat <<C
+/  out\[CONV_OBSERVE_phi\] =/i\\
+  const real n = r_set(cell->norm2_a), one_star = r_set(cell->root_k * cell->a1), pi = r_set(BASIN_PI);\\
+  const real one_a = one_star + r_set(cell->root_k) * s->e1;\\
+  const real a2 = n + error2 + r_set(2.0) * (terms.q - n), g1_ = pi - terms.h - r_set(1.0);\\
+  out[CONV_OBSERVE_loss] = r_set(0.25 \/ BASIN_PI) * ((pi - r_set(1.0)) * (n + a2) - r_set(2.0) * g1_ * terms.q +\\
+    one_star * one_star + one_a * one_a - r_set(2.0 $1) * one_a * one_star);
+C
+}
+formulas cnn models/conv/conv.h
+mutate "(5.3) with the factor" 0 "$(printed '')"
+mutate "(5.3) as it is printed" 3 "$(printed '* (2 * BASIN_PI)')"
+mutate "pi for pi - 1 in the loss" 3 '/out\[CONV_OBSERVE_loss\]/,/terms.q\)/s/BASIN_PI - 1/BASIN_PI/'
+mutate "h larger by 1%" 3 's/terms\.h = r_fma\(/terms.h = r_set(1.01) * r_fma(/'
+mutate "the turn of v without 1/|v|^2" 3 's/if \(grows\) pull = pull \* s->shrink;//'
+
+# (23) and (4) of Xu and Du
+formulas relu_sum models/relu/relu.h
+mutate "1/pi for 1/(2 pi) in (23)" 3 's/(head\[RELU_LOSS\] = r_fma\(r_set\()1 \/ \(2 \* BASIN_PI\)/\11 \/ BASIN_PI/'
+mutate "(4) without the pull along w_i" 3 's/real sum = work\[cell->to_pull \+ i\]/real sum = r_set(0.0) * work[cell->to_pull + i]/'
+mutate "angles between students larger by 1% in (4)" 3 's/^( +)turn\[a \* all \+ hi\] = /&r_set(1.01) * /'
+finish

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fuzz_expression.c: any text into the expression reader. It returns a finite number or one line of reason.
+ */
+#include "read/expression.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static basin_status lookup(void *context, const char *name, double *value, int *found,
+                           basin_error *error) {
+  (void)context, (void)error;
+  *found = !strcmp(name, "k");
+  *value = 16;
+  return BASIN_OK;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  char *text = malloc(size + 1);
+  basin_error error = {""};
+  double value = NAN;
+  if (!text) return 0;
+  memcpy(text, data, size);
+  text[size] = 0;
+  const basin_status status = basin_evaluate(text, (basin_place){"f", 1, 1}, lookup, NULL, &value,
+                                             &error);
+  if (status == BASIN_OK ? !isfinite(value) : !*error.text || strchr(error.text, '\n')) abort();
+  free(text);
+  return 0;
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_cuda.c: the CUDA backend part by part, in the simulator of tests/cudasim: the same bits as the CPU backend,
+ * pauses in the middle of parts that the other backend goes on with, and devices that fail. With the module for real
+ * devices all but the failures is tested.
+ */
+#include "backends.h"
+#include <pthread.h>
+
+static const char experiment_text[] =
+    "grid: {k: [5, 16]}\n"
+    "trials: 300\n"
+    "parameters: {p: 6}\n"
+    "teacher: {a: {sum: 1, norm: 1}, v: {head: [0.6, 0.8]}}\n"
+    "variants:\n"
+    "  res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, schedule: [{steps: 13, eta: "
+    "0.02}, {eta: 0.05}]}\n"
+    "  cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, schedule: [{eta: 0.2}]}\n"
+    "  big: {model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta_a: 0.2, eta_w: "
+    "4}]}\n"
+    "  bad: {model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 9}]}\n"
+    "stop: {max_steps: 700}\n"
+    "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
+
+/* more trials than columns */
+static const char fixed_text[] = "grid: {k: [1, 5], n: [30]}\n"
+                                 "trials: 150\n"
+                                 "parameters: {p: 6}\n"
+                                 "teacher: {a: 0.4, v: {head: [0.6, 0.8]}}\n"
+                                 "variants:\n"
+                                 "  res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}\n"
+                                 "  cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}\n"
+                                 "  mini: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
+                                 " gradient: {sampled: {inputs: {fixed: n, batch: 7}}}}\n"
+                                 "gradient: {sampled: {inputs: {fixed: n}}}\n"
+                                 "schedule: [{steps: 2, eta: 0.02}, {eta: 0.1}]\n"
+                                 "stop: {at: 0.2, max_steps: 5}\n"
+                                 "record: {trials: 150, steps: [0, 1, 3], parameters: true}\n";
+
+static basin_experiment *experiment_with(const char *const *set, int sets) {
+  return experiment_of(experiment_text, set, sets);
+}
+
+/* a part at a high trial number, of any size, by both rules: the CPU's bytes, and the CPU's counts */
+static void same_part(void **unused) {
+  static const char *const rules[][2] = {{"stop.at=1e-4", "trials=300"},
+                                         {"record.parameters=false", "trials=300"}};
+  static const int64_t sizes[] = {1, 31, 128, 300};
+  (void)unused;
+  for (int rule = 0; rule < 2; rule++) {
+    basin_experiment *e = experiment_with(rules[rule], 2);
+    for (int64_t cell = 0; cell < e->cells; cell++)
+      for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        compare_part(e, cell, i % 2 ? 1000000000007 : 0, sizes[i]);
+    basin_experiment_free(e);
+  }
+}
+
+/* paused as soon as may be, saved, taken up from the file by the other backend, again and again: the same bits */
+static void paused_and_mixed(void **unused) {
+  static const char *const rules[][3] = {
+      {"stop.max_steps=9000", "record.trials=250", "stop.at=1e-9"},
+      {"stop.max_steps=9000", "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"},
+      {"stop.max_steps=9000", "record.trials=0", "variants.cnn.schedule=[{eta: 0.0005}]"}};
+  (void)unused;
+  for (int rule = 0; rule < 3; rule++) {
+    basin_experiment *e = experiment_with(rules[rule], 3);
+    int pauses = 0, flights = 0;
+    for (int64_t cell = 0; cell < e->cells; cell++)
+      run_in_turns(e, cell, 50, 200, rule == 0, &pauses, &flights);
+    if (pauses < 15 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
+    basin_experiment_free(e);
+  }
+}
+
+/* the n-th allocation fails, whichever it is: the batch is halved, the bits stay; without any memory the worker is
+   lost, and nothing counts */
+static void out_of_memory(void **unused) {
+  if (!fail_malloc) skip();
+  basin_experiment *e = experiment_with(NULL, 0);
+  (void)unused;
+  basin_job job;
+  basin_error error;
+  basin_part host, part;
+  basin_watch watch = {0};
+  make_job(e, 1, 0, 300, &job, &host);
+  assert_ok(run_on(0, &job, &host, &watch, &error), error);
+  for (long nth = 1; nth < 30; nth += 4) {
+    make_job(e, 1, 0, 300, &job, &part);
+    watch = (basin_watch){0};
+    fail_malloc(-1, nth, 1 + nth % 3);
+    assert_ok(run_on(1, &job, &part, &watch, &error), error);
+    clear_faults();
+    assert_same_part(e, 1, &host, &part);
+    assert_int_equal(watch.trials, 300);
+    basin_part_free(&part);
+  }
+  make_job(e, 1, 0, 300, &job, &part);
+  watch = (basin_watch){0};
+  fail_malloc(-1, 1, 0);
+  assert_int_equal(run_on(1, &job, &part, &watch, &error), BASIN_WORKER_LOST);
+  clear_faults();
+  assert_non_null(strstr(error.text, "allocating device memory"));
+  assert_true(watch.trials == 0 && watch.trial_steps == 0);
+  basin_part_free(&part);
+  basin_part_free(&host);
+  basin_experiment_free(e);
+}
+
+/* a launch that fails, at any place: the message says what and where, and what this call has told the watch is
+   taken back */
+static void launch_fails(void **unused) {
+  if (!fail_launch) skip();
+  static const char *const set[] = {"variants.cnn.schedule=[{eta: 0.0005}]", "stop.max_steps=5000",
+                                    "record.trials=0"};
+  static const char *const kernel[] = {"kernel_start", "kernel_run", "kernel_run"};
+  const int too_many_resources = 701; /* cudaErrorLaunchOutOfResources: does not ruin the context */
+  basin_experiment *e = experiment_with(set, 3);
+  (void)unused;
+  for (int i = 0; i < 3; i++) {
+    char expected[128];
+    basin_job job;
+    basin_error error;
+    basin_part part;
+    basin_watch watch = {0};
+    make_job(e, 2, 64, 200, &job, &part);
+    fail_launch(-1, i + 1, too_many_resources);
+    assert_int_equal(run_on(1, &job, &part, &watch, &error), BASIN_WORKER_LOST);
+    clear_faults();
+    if (!strstr(error.text, kernel[i])) fail_msg("%s: no %s", error.text, kernel[i]);
+    snprintf(expected, sizeof expected, "%s, cell 2, trials 64 to 263", e->cell[2].model->name);
+    if (!strstr(error.text, expected)) fail_msg("%s: no `%s`", error.text, expected);
+    assert_true(watch.trials == 0 && watch.trial_steps == 0);
+    basin_part_free(&part);
+  }
+  basin_experiment_free(e);
+}
+
+/* a launch for which there is no memory: the batch is halved and done again, the bits and the counts stay */
+static void launch_without_memory(void **unused) {
+  if (!fail_launch) skip();
+  const int no_memory = 2; /* cudaErrorMemoryAllocation */
+  basin_experiment *e = experiment_with(NULL, 0);
+  (void)unused;
+  basin_job job;
+  basin_error error;
+  basin_part host, part;
+  basin_watch by_host = {0};
+  make_job(e, 2, 0, 300, &job, &host);
+  assert_ok(run_on(0, &job, &host, &by_host, &error), error);
+  for (int nth = 1; nth <= 4; nth++) { /* kernel_start, kernel_run, kernel_finish, kernel_record */
+    basin_watch watch = {0};
+    const long long before = count(0, CUDASIM_LAUNCHES);
+    make_job(e, 2, 0, 300, &job, &part);
+    fail_launch(-1, nth, no_memory);
+    assert_ok(run_on(1, &job, &part, &watch, &error), error);
+    clear_faults();
+    assert_same_part(e, 2, &host, &part);
+    assert_true(watch.trials == by_host.trials && watch.trial_steps == by_host.trial_steps);
+    assert_true(count(0, CUDASIM_LAUNCHES) - before >= nth - 1 + 8); /* two batches */
+    basin_part_free(&part);
+  }
+  basin_part_free(&host);
+  basin_experiment_free(e);
+}
+
+/* fixed data sets: with mini-batches the CPU's bits, else the CPU's numbers; paused at every look at the device's
+   counters and gone on with, the same bits */
+static void fixed_data_sets(void **unused) {
+  basin_experiment *e = experiment_of(fixed_text, NULL, 0);
+  int pauses = 0;
+  (void)unused;
+  for (int64_t cell = 0; cell < e->cells; cell++) {
+    const int whole = !e->cell[cell].setting.gradient.batch;
+    basin_job job;
+    basin_error error;
+    basin_part host, device, turns;
+    basin_watch watch = {0}, stopped = {.stop = 1};
+    basin_worker_status status;
+    make_job(e, cell, 7, 150, &job, &host);
+    assert_ok(run_on(0, &job, &host, &watch, &error), error);
+    make_job(e, cell, 7, 150, &job, &device);
+    assert_ok(run_on(1, &job, &device, &watch, &error), error);
+    make_job(e, cell, 7, 150, &job, &turns);
+    while ((status = run_on(1, &job, &turns, &stopped, &error)) == BASIN_WORKER_PAUSED &&
+           pauses++ < 200) {
+      assert_true(turns.flights <= 128);
+      if (pauses % 3 == 0) stopped.stop = 0;
+    }
+    assert_ok(status, error);
+    assert_same_part(e, cell, &device, &turns);
+    if (!whole) assert_same_part(e, cell, &host, &device);
+    assert_memory_equal(host.outcome, device.outcome, 150);
+    assert_memory_equal(host.steps, device.steps, 150 * sizeof(int64_t));
+    for (int64_t i = 0; i < 150 * e->finals; i++)
+      assert_within(device.final[i], host.final[i] - 1e-12 * fmax(1, fabs(host.final[i])),
+                    host.final[i] + 1e-12 * fmax(1, fabs(host.final[i])));
+    assert_true(stopped.trials == 150 && watch.trials == 300);
+    basin_part_free(&host);
+    basin_part_free(&device);
+    basin_part_free(&turns);
+  }
+  basin_experiment_free(e);
+}
+
+/* what `plan` says a worker takes is what it then has, cell after cell, for lanes, teams and fixed data sets; it takes
+   nothing itself */
+static void planned(void **unused) {
+  static const char *const set[] = {
+      "variants.fix={model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 0.1}], "
+      "gradient: {sampled: {inputs: {fixed: 300}}}}",
+      "variants.dir={model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, schedule: [{eta: 0.1}],"
+      " gradient: {sampled: {inputs: 2, sampler: direct}}}",
+      "stop.max_steps=3", "record.steps=[0, 1]"};
+  if (!count) skip();
+  basin_experiment *e = experiment_with(set, 4);
+  basin_error error;
+  basin_backend backend, planner;
+  int64_t sets = 0, before = 0;
+  (void)unused;
+  assert_ok(basin_cuda_open(NULL, 1, &backend, &error), error);
+  assert_ok(basin_cuda_open(NULL, 1, &planner, &error), error);
+  assert_int_equal(planner.devices, 1);
+  for (int64_t cell = e->cells - 1; cell >= 0; cell--) {
+    const int64_t trials = 200 - 10 * cell;
+    basin_job job;
+    basin_part part;
+    basin_watch watch = {0};
+    int64_t buffers, inputs;
+    make_job(e, cell, 0, trials, &job, &part);
+    count(0, CUDASIM_PEAK);
+    assert_int_equal(planner.plan(planner.self, &job, &buffers, &inputs), 0);
+    assert_int_equal(count(0, CUDASIM_PEAK), before);
+    assert_ok(backend.run(backend.self, 0, &job, &part, &watch, &error), error);
+    assert_int_equal(count(0, CUDASIM_BYTES), buffers);
+    assert_true(buffers >= before && buffers > 1000);
+    assert_true((inputs > 0) == (job.setting->gradient.set_size > 0));
+    assert_true(count(0, CUDASIM_PEAK) == buffers + inputs || !inputs);
+    sets += inputs;
+    before = buffers;
+    basin_part_free(&part);
+  }
+  assert_int_equal(sets, 300 * (5 * 6 + 1 + 16 * 6 + 1) * 8);
+  backend.close(backend.self);
+  planner.close(planner.self);
+  basin_experiment_free(e);
+}
+
+/* four times as many trials as threads: those that are done take the next ones inside one launch */
+static void refilled(void **unused) {
+  static const char *const set[] = {"stop.max_steps=48", "record.trials=0"};
+  if (!count) skip();
+  basin_experiment *e = experiment_with(set, 2);
+  basin_job job;
+  basin_error error;
+  basin_part host, device;
+  basin_watch watch = {0};
+  (void)unused;
+  make_job(e, 0, 0, 65536, &job, &host);
+  assert_ok(run_on(0, &job, &host, &watch, &error), error);
+  make_job(e, 0, 0, 65536, &job, &device);
+  const long long before = count(0, CUDASIM_LAUNCHES);
+  assert_ok(run_on(1, &job, &device, &watch, &error), error);
+  /* kernel_start, kernel_run, once more for the last few, kernel_finish */
+  assert_in_range(count(0, CUDASIM_LAUNCHES) - before, 3, 4);
+  assert_same_part(e, 0, &host, &device);
+  basin_part_free(&host);
+  basin_part_free(&device);
+  basin_experiment_free(e);
+}
+
+/* a part that runs on another thread until it is told to stop */
+typedef struct neighbour {
+  basin_backend *backend;
+  basin_job job;
+  basin_part part;
+  basin_watch watch;
+  basin_worker_status status;
+} neighbour;
+
+static void *run_neighbour(void *argument) {
+  neighbour *n = argument;
+  basin_error error;
+  n->status = n->backend->run(n->backend->self, 1, &n->job, &n->part, &n->watch, &error);
+  return NULL;
+}
+
+/* paused with the device to itself, taken up and paused again beside a neighbour, when its share of the threads is
+   too small for all that were under way: those that wait for a thread are kept */
+static void paused_while_waiting(void **unused) {
+  static const char *const set[] = {"variants.cnn.schedule=[{eta: 0.0005}]", "stop.max_steps=6000",
+                                    "stop.at=1e-9", "record.trials=0"};
+  if (!count) skip();
+  basin_experiment *e = experiment_with(set, 4);
+  basin_job job;
+  basin_error error;
+  basin_part host, part;
+  basin_backend backend;
+  basin_watch watch = {0};
+  neighbour n = {.backend = &backend};
+  pthread_t thread;
+  (void)unused;
+  make_job(e, 2, 0, 20000, &job, &host);
+  assert_ok(run_on(0, &job, &host, &watch, &error), error);
+  make_job(e, 2, 0, 20000, &job, &part);
+  make_job(e, 2, 90000, 64, &n.job, &n.part);
+  basin_setting endless = *n.job.setting;
+  endless.stop = (basin_stop){.tolerance = 1e-300, .max_steps = BASIN_STEPS_MAX};
+  n.job.setting = &endless;
+  assert_ok(basin_cuda_open(NULL, 2, &backend, &error), error);
+
+  watch = (basin_watch){.stop = 1};
+  assert_int_equal(backend.run(backend.self, 0, &job, &part, &watch, &error), BASIN_WORKER_PAUSED);
+  const int64_t alone = part.flights;
+  const long long before = count(0, CUDASIM_LAUNCHES);
+  assert_int_equal(pthread_create(&thread, NULL, run_neighbour, &n), 0);
+  while (count(0, CUDASIM_LAUNCHES) == before) usleep(1000);
+  assert_int_equal(backend.run(backend.self, 0, &job, &part, &watch, &error), BASIN_WORKER_PAUSED);
+  __atomic_store_n(&n.watch.stop, 1, __ATOMIC_RELAXED);
+  pthread_join(thread, NULL);
+  backend.close(backend.self);
+
+  /* half of the threads: fewer steps were taken than by one launch of all */
+  assert_true(alone > 10000 && n.status == BASIN_WORKER_PAUSED);
+  int waited = 0;
+  for (int64_t f = 0; f < part.flights; f++) waited += part.flight[f].step == 1024;
+  assert_true(waited > 1000);
+  watch.stop = 0;
+  assert_ok(run_on(0, &job, &part, &watch, &error), error);
+  assert_same_part(e, 2, &host, &part);
+  basin_part_free(&host);
+  basin_part_free(&part);
+  basin_part_free(&n.part);
+  basin_experiment_free(e);
+}
+
+/* on_divergence: halve with a fixed data set: the rounds of two workers that are at a cell have one data set between
+   them on the device, for which `plan` asks once */
+static void halvings_share_a_data_set(void **unused) {
+  static const char *const set[] = {
+      "grid={k: [5], n: [60]}", "on_divergence=halve", "schedule=[{eta: 1e4}]",
+      "stop={at: 1e-9, max_steps: 20}",
+      "variants={cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}}"};
+  if (!count) skip();
+  basin_experiment *e = experiment_of(fixed_text, set, 5);
+  basin_job job;
+  basin_error error;
+  basin_part part;
+  basin_backend backend;
+  basin_watch watch = {0};
+  neighbour n = {.backend = &backend};
+  pthread_t thread;
+  int64_t buffers, inputs, halvings = 0;
+  (void)unused;
+  make_job(e, 0, 0, 60, &job, &part);
+  make_job(e, 0, 1000, 60, &n.job, &n.part);
+  basin_setting endless = *n.job.setting;
+  basin_stage still = endless.stage[0];
+  for (int i = 0; i < BASIN_STEP_SIZES_MAX; i++) still.eta[i] = 0;
+  still.steps = INT64_MAX;
+  endless.stage = &still;
+  endless.stages = 1;
+  endless.stop = (basin_stop){.tolerance = 1e-300, .max_steps = BASIN_STEPS_MAX};
+  n.job.setting = &endless;
+  assert_ok(basin_cuda_open(NULL, 2, &backend, &error), error);
+  const long long before = count(0, CUDASIM_LAUNCHES);
+  assert_int_equal(pthread_create(&thread, NULL, run_neighbour, &n), 0);
+  while (count(0, CUDASIM_LAUNCHES) < before + 20) usleep(1000); /* all that it takes is taken */
+  const long long beside = count(0, CUDASIM_BYTES);
+  count(0, CUDASIM_PEAK);
+  assert_ok(basin_run_part(&backend, 0, &job, &part, &watch, &error), error);
+  const long long peak = count(0, CUDASIM_PEAK);
+  assert_int_equal(backend.plan(backend.self, &job, &buffers, &inputs), 0);
+  __atomic_store_n(&n.watch.stop, 1, __ATOMIC_RELAXED);
+  pthread_join(thread, NULL);
+  assert_true(n.status == BASIN_WORKER_PAUSED);
+  for (int64_t i = 0; i < part.count; i++) halvings += part.halvings[i];
+  assert_true(halvings > 60);
+  assert_int_equal(inputs, 60 * (5 * 6 + 1) * 8);
+  assert_int_equal(peak - beside, buffers);
+  backend.close(backend.self);
+  basin_part_free(&part);
+  basin_part_free(&n.part);
+  basin_experiment_free(e);
+}
+
+int main(int words, char **word) {
+  (void)words;
+  if (!find_module(word[0])) return 0;
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(same_part),
+      cmocka_unit_test(paused_and_mixed),
+      cmocka_unit_test(out_of_memory),
+      cmocka_unit_test(launch_fails),
+      cmocka_unit_test(launch_without_memory),
+      cmocka_unit_test(fixed_data_sets),
+      cmocka_unit_test(planned),
+      cmocka_unit_test(refilled),
+      cmocka_unit_test(paused_while_waiting),
+      cmocka_unit_test(halvings_share_a_data_set),
+      cmocka_unit_test(nothing_left),
+  };
+  return cmocka_run_group_tests_name("cuda", tests, set_up, remove_folder);
+}

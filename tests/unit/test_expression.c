@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_expression.c: values, and the place and reason of every fault.
+ */
+#include "test.h"
+#include "read/expression.h"
+
+static basin_status lookup(void *context, const char *name, double *value, int *found,
+                           basin_error *error) {
+  (void)context;
+  (void)error;
+  *found = !strcmp(name, "k") || !strcmp(name, "eta_a");
+  *value = !strcmp(name, "k") ? 16 : 0.25;
+  return BASIN_OK;
+}
+
+static void values(void **unused) {
+  static const struct {
+    const char *text;
+    double value;
+  } known[] = {
+      {"1", 1},
+      {" 12.5e-1 ", 1.25},
+      {".5", 0.5},
+      {"1/k^2", 0x1p-8},
+      {"eta_a^2", 0.0625},
+      {"-2^2", -4},
+      {"2^3^2", 512},
+      {"2^-1", 0.5},
+      {"(1+2)*3-4/2", 7},
+      {"10-2-3", 5},
+      {"2*-3", -6},
+      {"--3", 3},
+      {"+k", 16},
+      {"7%4", 3},
+      {"mod(-1, 4)", 3},
+      {"min(k, 3)", 3},
+      {"max(k, 3)", 16},
+      {"abs(-3)", 3},
+      {"sqrt(k)", 4},
+      {"k^0.5", 4},
+      {"floor(-1.5)", -2},
+      {"ceil(1.2)", 2},
+      {"round(2.5)", 3},
+      {"log(1)", 0},
+      {"log2(8)", 3},
+      {"log10(1e5)", 5},
+      {"exp(0)", 1},
+      {"cos(0)", 1},
+      {"2 * pi", 6.283185307179586},
+      {"cos(7*pi/10)", -0.58778525229247303},
+      {"sin(7*pi/10)", 0.80901699437494745},
+      {"atan(1)*4", 3.1415926535897931},
+      {"abs(9 - 7)/sqrt(k)", 0.5},
+      {"exp(log(3))", 3},
+  };
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    basin_error error;
+    double value = NAN;
+    assert_ok(basin_evaluate(known[i].text, (basin_place){"f", 1, 1}, lookup, NULL, &value, &error),
+              error);
+    if (fabs(value - known[i].value) > 4e-16 * fabs(known[i].value))
+      fail_msg("%s is %.17g, expected %.17g", known[i].text, value, known[i].value);
+  }
+}
+
+static void faults(void **unused) {
+  static const struct {
+    const char *text;
+    int column; /* of the message, the text beginning at column 10 */
+    const char *reason;
+  } known[] = {
+      {"", 10, "ends too early"},
+      {"1/0", 11, "division by zero"},
+      {"1/(k-16)", 11, "division by zero"},
+      {"5 % 0", 12, "division by zero"},
+      {"mod(1, 0)", 10, "division by zero"},
+      {"0^-1", 11, "division by zero"},
+      {"kk", 10, "unknown symbol `kk`"},
+      {"1 + eta", 14, "unknown symbol `eta`"},
+      {"sine(1)", 10, "unknown function `sine`"},
+      {"sqrt(-1)", 10, "sqrt(-1) is not defined"},
+      {"log(0)", 10, "log(0) is not defined"},
+      {"tan(1e6)", 10, "not defined"},
+      {"(-8)^(1/3)", 14, "negative number"},
+      {"1e308*10", 15, "not a finite number"},
+      {"exp(1000)", 10, "not defined"},
+      {"1 2", 12, "unexpected `2`"},
+      {"1)", 11, "unexpected `)`"},
+      {"(1", 12, "expected `)`"},
+      {"min(1)", 15, "two arguments"},
+      {"sqrt 4", 10, "unknown symbol"},
+      {"1..2", 10, "not a number"},
+      {"0x10", 11, "unexpected `x`"},
+      {"1e", 11, "unexpected `e`"},
+      {"inf", 10, "unknown symbol"},
+      {"nan", 10, "unknown symbol"},
+      {"$", 10, "unexpected `$`"},
+      {"1e999", 10, "not a finite number"},
+  };
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    basin_error error = {""};
+    char place[32];
+    double value;
+    snprintf(place, sizeof place, "f:3:%d: ", known[i].column);
+    assert_int_equal(
+        basin_evaluate(known[i].text, (basin_place){"f", 3, 10}, lookup, NULL, &value, &error),
+        BASIN_BAD_INPUT);
+    if (strncmp(error.text, place, strlen(place)) != 0 || !strstr(error.text, known[i].reason))
+      fail_msg("%s: \"%s\", expected \"%s...%s\"", known[i].text, error.text, place,
+               known[i].reason);
+  }
+}
+
+/* nesting is bounded, so that no text can exhaust the stack */
+static void deep_nesting(void **unused) {
+  static char text[200001];
+  static const char open[] = {'(', '-', '^'};
+  (void)unused;
+  for (size_t i = 0; i < sizeof open; i++) {
+    basin_error error;
+    double value;
+    memset(text, open[i], sizeof text - 1);
+    if (open[i] == '^')
+      for (size_t j = 0; j < sizeof text - 1; j += 2) text[j] = '1';
+    assert_int_equal(basin_evaluate(text, (basin_place){"f", 1, 1}, NULL, NULL, &value, &error),
+                     BASIN_BAD_INPUT);
+    assert_non_null(strstr(error.text, "nested deeper"));
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(values),
+      cmocka_unit_test(faults),
+      cmocka_unit_test(deep_nesting),
+  };
+  return cmocka_run_group_tests_name("expression", tests, NULL, NULL);
+}
