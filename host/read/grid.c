@@ -3,25 +3,39 @@
 #include "read/expression.h"
 #include "model/registry.h"
 #include "read/scope.h"
+#include "read/variables.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* whether the output file has a variable of that name */
-static int is_taken(const char *name) {
-  static const char *const fixed[] = {"cell",           "trial",    "recorded",   "time", "variant",
-                                      "variant_number", "model",    "trials",     "draw", "outcome",
-                                      "steps",          "halvings", "provenance", "eta_t"};
+/* whether the name is the pattern's, %s standing for anything */
+static int fits(const char *name, const char *pattern) {
+  const char *of = strstr(pattern, "%s");
+  if (!of) return !strcmp(name, pattern);
+  const size_t length = strlen(name), head = (size_t)(of - pattern), tail = strlen(of + 2);
+  return length >= head + tail && !strncmp(name, pattern, head) &&
+         !strcmp(name + length - tail, of + 2);
+}
+
+/* whether any model has an observable of that name */
+static int is_observable(const char *name) {
   int models;
   const basin_model *const *model = basin_models(&models);
-  const size_t length = strlen(name);
-  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-    if (!strcmp(name, fixed[i])) return 1;
   for (int m = 0; m < models; m++)
     if (basin_symbol_find(model[m]->observable, model[m]->observables, name) >= 0) return 1;
-  if (basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name) >= 0) return 1;
-  return !strncmp(name, "final_", 6) || !strncmp(name, "vector_", 7) ||
-         !strncmp(name, "estimated_", 10) || (length > 6 && !strcmp(name + length - 6, "_entry"));
+  return basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name) >= 0;
+}
+
+/* whether the output file has a variable or a group of that name: with `%s` alone one of each observable */
+static int is_taken(const char *name) {
+#define NAME(id, name, type, dimensions, fill, there, long_name) name,
+#define GROUP(name) name,
+  static const char *const pattern[] = {BASIN_OUTPUT_VARIABLES(NAME) BASIN_OUTPUT_GROUPS(GROUP)};
+#undef GROUP
+#undef NAME
+  for (size_t i = 0; i < sizeof pattern / sizeof *pattern; i++)
+    if (!strcmp(pattern[i], "%s") ? is_observable(name) : fits(name, pattern[i])) return 1;
+  return 0;
 }
 
 static int values_of(const basin_node *list) {

@@ -47,4 +47,19 @@ basin_status basin_trial_again(const basin_experiment *experiment, int64_t cell,
                                const basin_run_options *options, basin_part *part,
                                basin_error *error);
 
+/* ---- judge.c: what has been run beside what the experiment asks for ---- */
+
+/* `until`: raises the targets of the cells whose interval is too wide; *raised: whether any was. All trials
+   below the targets must be there. */
+basin_status basin_store_raise(basin_store *store, int *raised, basin_error *error);
+
+/* BASIN_OUTSIDE where more trials are unresolved or diverged than the experiment allows. */
+basin_status basin_store_judge(const basin_store *store, const char *path, basin_error *error);
+
+/* What stands at an output's path: nothing, or this experiment's file, which is *complete where no trial is missing.
+   Outcomes are counted, nothing else is read of the trials. BASIN_OUTSIDE where it is complete and more trials are
+   unresolved or diverged than the experiment allows, BASIN_BAD_INPUT where it is something else. */
+basin_status basin_results_check(const char *path, const basin_experiment *experiment,
+                                 int *complete, basin_error *error);
+
 #endif

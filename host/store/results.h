@@ -13,12 +13,6 @@ int basin_results_matches(const basin_results *results, const basin_experiment *
 /* trials that a partial file lacks: made of parts of which some were missing; 0: it is complete */
 int64_t basin_results_missing(const basin_results *results);
 
-/* What stands at an output's path: nothing, or this experiment's file, which is *complete where no trial is missing.
-   Outcomes are counted, nothing else is read of the trials. BASIN_OUTSIDE where it is complete and more trials are
-   unresolved or diverged than the experiment allows, BASIN_BAD_INPUT where it is something else. */
-basin_status basin_results_check(const char *path, const basin_experiment *experiment,
-                                 int *complete, basin_error *error);
-
 /* Compares everything in the file that has a checksum with it, but for text: how many variables these are.
    BASIN_BAD_INPUT where something is damaged, or the file has no checksums: it comes from an older version. */
 basin_status basin_results_verify(basin_results *results, int64_t *variables, basin_error *error);
@@ -26,11 +20,6 @@ basin_status basin_results_verify(basin_results *results, int64_t *variables, ba
 /* As basin_results_summary(), but nothing of the steps is read: median and mean are NaN, steps_max 0. */
 basin_status basin_results_outcomes(basin_results *results, int64_t cell, basin_summary *summary,
                                     basin_error *error);
-
-/* BASIN_OUTSIDE where more trials of a cell are unresolved or diverged than the experiment allows; `path` is the
-   output that the reason names. */
-basin_status basin_judge_cell(const basin_experiment *experiment, const char *path, int64_t cell,
-                              int64_t trials, const int64_t *outcomes, basin_error *error);
 
 /* cells whose interval is wider than `until` asks for: they have reached its max_trials */
 int64_t basin_results_wide(basin_results *results, double *halfwidth, int64_t *max_trials);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * results_file.h: an open output file, for the files that read it: results.c and summary.c.
+ * results_file.h: an open output file, for the files that read it: results.c opens it, summary.c counts, records.c reads
+ * trajectories and single trials.
  */
 #ifndef BASIN_RESULTS_FILE_H
 #define BASIN_RESULTS_FILE_H
@@ -32,6 +33,9 @@ struct basin_results {
   int observables;
   char *observable[BASIN_NAMES_MAX];
 };
+
+/* Text of fixed length of a scalar attribute, which the caller frees; NULL where it is not there. */
+char *basin_results_text_of(hid_t object, const char *name);
 
 /* Opens a variable if it has the rank, sizes (size < 0: any, filled in) and class; a negative number otherwise. */
 hid_t basin_results_variable(const basin_results *results, const char *name, int rank,

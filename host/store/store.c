@@ -2,8 +2,6 @@
 #include "store/store.h"
 #include "engine/blas.h"
 #include "base/files.h"
-#include "run/cut.h"
-#include "store/results.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,31 +72,6 @@ basin_status basin_store_count(const basin_store *s, int64_t cell, int64_t limit
     basin_part_free(&part);
   }
   return BASIN_OK;
-}
-
-basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) {
-  *raised = 0;
-  if (!(s->experiment->halfwidth > 0)) return BASIN_OK;
-  for (int64_t c = 0; c < s->experiment->cells; c++) {
-    basin_range sum;
-    const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
-    if (status) return status;
-    const int64_t enough = basin_plan_enough(s->experiment, s->target[c],
-                                             sum.outcomes[BASIN_GLOBAL]);
-    if (enough > s->target[c]) *raised = 1;
-    s->target[c] = enough;
-  }
-  return BASIN_OK;
-}
-
-basin_status basin_store_judge(const basin_store *s, const char *path, basin_error *error) {
-  basin_status status = BASIN_OK;
-  for (int64_t c = 0; c < s->experiment->cells && !status; c++) {
-    basin_range sum;
-    status = basin_store_count(s, c, s->target[c], &sum, error);
-    if (!status) status = basin_judge_cell(s->experiment, path, c, sum.count, sum.outcomes, error);
-  }
-  return status;
 }
 
 /* ---- the output ---- */

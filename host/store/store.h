@@ -26,10 +26,6 @@ void basin_store_close(basin_store *store);
 basin_status basin_store_count(const basin_store *store, int64_t cell, int64_t limit,
                                basin_range *sum, basin_error *error);
 
-/* `until`: raises the targets of the cells whose interval is too wide; *raised: whether any was. All trials
-   below the targets must be there. */
-basin_status basin_store_raise(basin_store *store, int *raised, basin_error *error);
-
 /* The block of the output file that the targets make. */
 basin_extent basin_store_extent(const basin_experiment *experiment, const int64_t *target);
 
@@ -61,8 +57,5 @@ basin_status basin_make_output(const char *path, const basin_making *making, bas
 basin_status basin_store_assemble(const basin_store *store, const char *path,
                                   const basin_provenance *provenance, int partial,
                                   const volatile int *stop, basin_error *error);
-
-/* BASIN_OUTSIDE where more trials are unresolved or diverged than the experiment allows. */
-basin_status basin_store_judge(const basin_store *store, const char *path, basin_error *error);
 
 #endif

@@ -202,3 +202,16 @@ basin_status basin_results_pair(basin_results *r, const int64_t cell[2], int64_t
   only[1] = count[2];
   return status;
 }
+
+int64_t basin_results_wide(basin_results *r, double *halfwidth, int64_t *max_trials) {
+  int64_t wide = 0;
+  *halfwidth = r->halfwidth;
+  *max_trials = r->max_trials;
+  for (int64_t c = 0; c < r->cells && r->halfwidth > 0; c++) {
+    basin_summary s;
+    basin_error ignored = {""};
+    if (!basin_results_outcomes(r, c, &s, &ignored))
+      wide += (s.success.high - s.success.low) / 2 > r->halfwidth;
+  }
+  return wide;
+}

@@ -5,7 +5,9 @@
  * a disk that is full at any write is an error, and nothing stays.
  */
 #include "test.h"
-#include "store/part.h"
+#include "base/hash.h"
+#include "run/run.h"
+#include "store/hdf5_util.h"
 #include "store/results.h"
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +35,9 @@ int ftruncate(int file, off_t size) {
   return disk_is_full() ? -1 : (int)syscall(SYS_ftruncate, file, size);
 }
 
-ssize_t pread(int file, void *bytes, size_t count, off_t at) {
+/* HDF5, a library of its own, is to find it too: it is exported */
+__attribute__((visibility("default"))) ssize_t pread(int file, void *bytes, size_t count,
+                                                     off_t at) {
   bytes_read += (int64_t)count;
   return syscall(SYS_pread64, file, bytes, count, at);
 }
@@ -152,6 +156,74 @@ static void part_round_trip(void **unused) {
   basin_parts_free(&list);
   basin_parts_remove(parts);
   assert_int_equal(access(parts, F_OK), -1);
+}
+
+/* every array of a part with numbers of its own, so that no two can change places unseen */
+static void number_arrays(const basin_job *job, basin_part *part) {
+  unsigned char next = 1;
+  const struct { int64_t count, recorded; } trials_of = {job->count, basin_job_recorded(job)};
+  memset(part->outcome, BASIN_GLOBAL, (size_t)job->count);
+  for (int64_t i = 0; i < job->count; i++) part->steps[i] = 100 + i;
+#define FILL(name, type, outer, trials, inner)                                                    \
+  if ((void *)part->name != (void *)part->outcome && (void *)part->name != (void *)part->steps) { \
+    const int64_t n = (int64_t)(outer)*trials_of.trials * (int64_t)(inner);                       \
+    assert_true(n > 0);                                                                           \
+    for (int64_t i = 0; i < n; i++) part->name[i] = (type)next++;                                 \
+  }
+  BASIN_PART_ARRAYS(FILL, job)
+#undef FILL
+}
+
+/* what the file of a part holds beside the version of the program, which its header names and has a checksum of */
+static uint64_t hash_part_file(const char *suffix) {
+  char path[512];
+  size_t size;
+  int64_t format;
+  snprintf(path, sizeof path, "%s/c000003-t0000000000002-n4.part%s", parts, suffix);
+  char *bytes = test_read_file(path, &size);
+  assert_true(size > 256 && !memcmp(bytes, *suffix ? "basinsav" : "basinprt", 8));
+  memcpy(&format, bytes + 8, sizeof format);
+  assert_int_equal(format, 3);
+  const uint64_t hash = basin_hash(basin_hash(0, bytes + 48, 200), bytes + 256, size - 256);
+  free(bytes);
+  return hash;
+}
+
+/* The bytes on disk are those of earlier builds, whose parts half done go on. Whoever changes them needs another FORMAT:
+   these hashes are no others' to change. */
+static void part_bytes_stay(void **unused) {
+  static const char *const set[] = {"grid={k: [5, 6, 7, 9]}", "on_divergence=halve",
+                                    "record.estimate={inputs: 1000}",
+                                    "record.observables=[loss, phi]", "record.final=[phi]"};
+  basin_error error;
+  basin_experiment *other;
+  basin_part part;
+  (void)unused;
+  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
+                                   5, &other, &error),
+            error);
+  mkdir(parts, 0777);
+  const basin_job job = basin_part_job(other, 3, 2, 4);
+  assert_ok(basin_part_allocate(&job, &part, &error), error);
+  number_arrays(&job, &part);
+  assert_ok(basin_part_write(parts, 12345, 3, &job, &part, &error), error);
+  const uint64_t finished = hash_part_file("");
+
+  /* two under way */
+  const int64_t states = 2 * job.setting->size.states;
+  part.flights = 2;
+  part.flight = calloc(2, sizeof *part.flight);
+  part.flight_state = calloc((size_t)states, sizeof *part.flight_state);
+  part.outcome[1] = part.outcome[3] = -1;
+  for (int i = 0; i < 2; i++) part.flight[i] = (basin_flight){2 * i + 1, 7 + i};
+  for (int64_t i = 0; i < states; i++) part.flight_state[i] = 0.5 + (double)i;
+  assert_ok(basin_part_save(parts, 12345, 3, &job, &part, &error), error);
+  const uint64_t saved = hash_part_file(".saved");
+  basin_part_free(&part);
+  basin_experiment_free(other);
+  basin_parts_remove(parts);
+  assert_int_equal(finished, 0x36e73df69430fed8);
+  assert_int_equal(saved, 0x8b64b0b522e0be2d);
 }
 
 /* flip one bit of every byte of a part in turn, and cut it at every length: never accepted, never a crash */
@@ -510,6 +582,121 @@ static void damaged_checksums(void **unused) {
   unlink(output);
 }
 
+/* ---- what is in an output ---- */
+
+static basin_experiment *with(const char *const *set, int sets) {
+  basin_error error;
+  basin_experiment *other;
+  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
+                                   sets, &other, &error),
+            error);
+  return other;
+}
+
+/* no grid parameter may have the name of what the file has beside the parameters */
+static herr_t refuse_name(hid_t file, const char *name, const H5L_info_t *info, void *names) {
+  char text[128];
+  const char *const set[] = {text};
+  basin_error error = {""};
+  basin_experiment *other;
+  (void)file;
+  (void)info;
+  if (!strcmp(name, "k") || !strcmp(name, "p")) return 0;
+  snprintf(text, sizeof text, "grid={k: 5, %s: [1, 2]}", name);
+  assert_int_equal(basin_experiment_parse("t.yaml", experiment_text,
+                                          (int64_t)strlen(experiment_text), set, 1, &other, &error),
+                   BASIN_BAD_INPUT);
+  if (!strstr(error.text, "is taken by the output file")) fail_msg("%s: %s", name, error.text);
+  ++*(int *)names;
+  return 0;
+}
+
+static void names_are_taken(void **unused) {
+  static const char *const set[] = {"record.estimate={inputs: 1000}", "on_divergence=halve",
+                                    "variants={one: {}, two: {schedule: [{eta: 0.1}]}}",
+                                    "trials=4"};
+  basin_error error;
+  basin_experiment *other = with(set, 4);
+  basin_run_options o = options();
+  hsize_t at = 0;
+  int names = 0;
+  (void)unused;
+  o.no_provenance = 0;
+  assert_ok(basin_run(other, &o, &error), error);
+  const hid_t file = H5Fopen(output, H5F_ACC_RDONLY, H5P_DEFAULT);
+  assert_true(file >= 0);
+  assert_true(H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, &at, refuse_name, &names) >= 0);
+  assert_true(names > 12 + 2 + 4); /* once, groups, and two vectors with their entries */
+  H5Fclose(file);
+  unlink(output);
+  basin_experiment_free(other);
+}
+
+/* one vector of a recorded trial against the file's: its rows are as long as those of the longest cell */
+static void assert_vector(const double *file, int64_t longest, const double *expected,
+                          int64_t length) {
+  assert_memory_equal(file, expected, (size_t)length * sizeof *file);
+  for (int64_t i = length; i < longest; i++) assert_true(isnan(file[i]));
+}
+
+/* Full vectors are written in blocks, here several for each trial of the wide cell: they are those of every recorded
+   state alone. */
+static void vectors_in_blocks(void **unused) {
+  enum { LONGEST = 700, TIMES = 251, TRIALS = 3 };
+  static const char *const set[] = {"grid={k: [5, 700]}",
+                                    "trials=3",
+                                    "stop={max_steps: 250, at: 1e-9}",
+                                    "schedule=[{eta: 1/k^2}]",
+                                    "allow={unresolved: 1}",
+                                    "record={trials: 3, steps: {every: 1}, parameters: true}"};
+  basin_error error;
+  basin_experiment *other = with(set, 6);
+  basin_run_options o = options();
+  basin_watch watch = {0};
+  double *a = calloc(TIMES * LONGEST, sizeof *a), *v = calloc(TIMES * 3, sizeof *v);
+  int64_t compared = 0;
+  (void)unused;
+  assert_true(a && v);
+  assert_ok(basin_run(other, &o, &error), error);
+  const hid_t file = H5Fopen(output, H5F_ACC_RDONLY, H5P_DEFAULT),
+              id_a = H5Dopen2(file, "vector_a", H5P_DEFAULT),
+              id_v = H5Dopen2(file, "vector_v", H5P_DEFAULT);
+  for (int64_t c = 0; c < 2; c++) {
+    const basin_job job = basin_part_job(other, c, 0, TRIALS);
+    const basin_size *size = &job.setting->size;
+    double one[LONGEST + 3];
+    basin_part part;
+    assert_true(job.times == TIMES && size->vectors <= LONGEST + 3);
+    assert_ok(basin_part_allocate(&job, &part, &error), error);
+    assert_int_equal(basin_dynamics_find(job.model, "population")->run[0](&job, &part, &watch),
+                     BASIN_OK);
+    for (int64_t i = 0; i < TRIALS; i++) {
+      const hsize_t start[4] = {(hsize_t)c, (hsize_t)i, 0, 0}, of_a[4] = {1, 1, TIMES, LONGEST},
+                    of_v[4] = {1, 1, TIMES, 3};
+      assert_true(basin_hdf5_read(id_a, H5T_NATIVE_DOUBLE, 4, start, of_a, a));
+      assert_true(basin_hdf5_read(id_v, H5T_NATIVE_DOUBLE, 4, start, of_v, v));
+      for (int64_t t = 0; t < TIMES; t++) {
+        const double *state = part.state + (i * TIMES + t) * size->states;
+        const int there = !isnan(state[0]);
+        if (there) assert_int_equal(job.model->vectors(job.setting, i, 1, state, 0, one), BASIN_OK);
+        const int64_t k = size->vectors - 3;
+        assert_vector(a + t * LONGEST, LONGEST, one, there ? k : 0);
+        assert_vector(v + t * 3, 3, one + k, there ? 3 : 0);
+        compared += there && c;
+      }
+    }
+    basin_part_free(&part);
+  }
+  assert_true(compared > TRIALS * (1 << 17) / (2 * LONGEST + 3)); /* else one block would do */
+  H5Dclose(id_a);
+  H5Dclose(id_v);
+  H5Fclose(file);
+  free(a);
+  free(v);
+  unlink(output);
+  basin_experiment_free(other);
+}
+
 /* ---- foreign outputs ---- */
 
 /* files that are something else */
@@ -570,7 +757,7 @@ static void leads_elsewhere(void **unused) {
   snprintf(fifo, sizeof fifo, "%s/fifo", folder);
   assert_int_equal(mkfifo(fifo, 0600), 0);
   assert_int_equal(basin_results_open(fifo, &results, &error), BASIN_BAD_INPUT);
-  assert_non_null(strstr(error.text, "not a regular file"));
+  assert_non_null(strstr(error.text, "a folder, a pipe, or a link that leads nowhere"));
 
   assert_ok(basin_run(e, &o, &error), error);
   char *bytes = test_read_file(output, &size);
@@ -669,12 +856,15 @@ static void complete_reads_outcomes(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(part_round_trip),
+      cmocka_unit_test(part_bytes_stay),
       cmocka_unit_test(damaged_part),
       cmocka_unit_test(foreign_part),
       cmocka_unit_test(resume_to_same_bytes),
       cmocka_unit_test(other_version),
       cmocka_unit_test(damaged_output),
       cmocka_unit_test(foreign_output),
+      cmocka_unit_test(names_are_taken),
+      cmocka_unit_test(vectors_in_blocks),
       cmocka_unit_test(checksums),
       cmocka_unit_test(damaged_checksums),
       cmocka_unit_test(crafted_size),

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * variables.h: the variables of the output file, in the order in which they are made there. It stands here because an
+ * experiment is refused whose grid parameter, which is a variable too, has the name of another one.
+ *
+ * X(id, name, type, dimensions, fill, there, long_name)
+ *   name       %s: the name of what it is of
+ *   type       int8, int64, uint64, real or text
+ *   dimensions or-ed BASIN_BY_; a variable of the one dimension that bears its name is the dimension's scale
+ *   fill       value of what is not written: minus_one, nan, or none
+ *   there      always; where there are variants, trajectories, halvings; or one for each of finals, observables, estimates,
+ *              vectors
+ *   long_name  %s: the meaning of what it is of, of errors and vectors the name
+ *
+ * Beside these: one on cell for every grid parameter and parameter of the model.
+ */
+#ifndef BASIN_VARIABLES_H
+#define BASIN_VARIABLES_H
+
+/* the dimensions of a variable come in this order */
+enum {
+  BASIN_BY_CELL = 1,
+  BASIN_BY_TRIAL = 2,
+  BASIN_BY_RECORDED = 4,
+  BASIN_BY_TIME = 8,
+  BASIN_BY_ENTRY = 16,
+  BASIN_DIMENSIONS = 5
+};
+
+#define BASIN_OUTPUT_VARIABLES(X)                                                                  \
+  X(cell, "cell", int64, BASIN_BY_CELL, none, always, "point of the grid")                         \
+  X(trial, "trial", int64, BASIN_BY_TRIAL, none, always, "number of the random initialisation")    \
+  X(recorded, "recorded", int64, BASIN_BY_RECORDED, none, trajectories,                            \
+    "number of the recorded trial")                                                                \
+  X(time, "time", int64, BASIN_BY_TIME, none, trajectories, "step of gradient descent")            \
+  X(variant, "variant", text, BASIN_BY_CELL, none, variants,                                       \
+    "alternative setting of the experiment")                                                       \
+  X(variant_number, "variant_number", int8, BASIN_BY_CELL, none, variants,                         \
+    "number of the variant, a line of the attribute `names`")                                      \
+  X(model, "model", text, BASIN_BY_CELL, none, always, "model")                                    \
+  X(trials, "trials", int64, BASIN_BY_CELL, none, always, "number of trials run")                  \
+  X(draw, "draw", uint64, BASIN_BY_CELL, none, always,                                             \
+    "identity of the random draws: cells with the same value share them")                          \
+  X(outcome, "outcome", int8, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, always,                   \
+    "how the trial ended")                                                                         \
+  X(steps, "steps", int64, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, always,                      \
+    "steps taken until the outcome")                                                               \
+  X(halvings, "halvings", int8, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, halvings,               \
+    "how often the trial diverged and began again with half the step sizes")                       \
+  X(final, "final_%s", real, BASIN_BY_CELL | BASIN_BY_TRIAL, nan, finals,                          \
+    "%s, at the end of the trial")                                                                 \
+  X(eta_t, "eta_t", real, BASIN_BY_CELL | BASIN_BY_TIME, nan, trajectories,                        \
+    "flow time: sum of the step sizes up to the step, of the model's first where it has several; " \
+    "of a trial with halvings h the 2^h-th part")                                                  \
+  X(record, "%s", real, BASIN_BY_CELL | BASIN_BY_RECORDED | BASIN_BY_TIME, nan, observables, "%s") \
+  X(estimate, "estimated_%s", real, BASIN_BY_CELL | BASIN_BY_RECORDED | BASIN_BY_TIME, nan,        \
+    estimates, "%s, on fresh inputs")                                                              \
+  X(error, "estimated_%s_error", real, BASIN_BY_CELL | BASIN_BY_RECORDED | BASIN_BY_TIME, nan,     \
+    estimates, "standard error of estimated_%s")                                                   \
+  X(entry, "%s_entry", int64, BASIN_BY_ENTRY, none, vectors, "index of the entry, from 0")         \
+  X(vector, "vector_%s", real, BASIN_BY_CELL | BASIN_BY_RECORDED | BASIN_BY_TIME | BASIN_BY_ENTRY, \
+    nan, vectors, "entries of %s")
+
+/* Groups beside them. */
+#define BASIN_OUTPUT_GROUPS(X) X("provenance") X("checksum")
+
+#endif
