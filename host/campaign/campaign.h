@@ -4,14 +4,14 @@
  *
  * A campaign is a folder that all of them see:
  *
- *   DIR/campaign      the experiment as it was given: its text, its settings, the size of its parts
+ *   DIR/campaign      its charter: the experiment as it was given, with its settings, and the size of its parts
  *   DIR/parts/        finished parts, and saved ones that are half done
  *   DIR/running/      a line from every running shard, for `basin status` alone
  *   DIR/submit.sh     the batch script, where `basin submit` wrote one
  *   DIR/logs/         what the batch jobs print
  *
  * The parts are the state: nothing else is needed to go on, or to merge. Every process derives the same list
- * of parts and the same owner of each from DIR/campaign alone, and so they need not talk to each other. Under
+ * of parts and the same owner of each from the charter alone, and so they need not talk to each other. Under
  * `until` the parts come in rounds, the next of which follows from the results of the last.
  */
 #ifndef BASIN_CAMPAIGN_H
@@ -30,7 +30,7 @@ typedef struct basin_campaign {
 /* Opens the campaign in the folder. BASIN_BAD_INPUT where there is none. */
 basin_status basin_campaign_open(const char *folder, basin_campaign *campaign, basin_error *error);
 
-/* The same for this experiment: makes the folder and its record where there is none; `shards` and part_trials
+/* The same for this experiment: makes the folder and its charter where there is none; `shards` and part_trials
    (0: chosen) decide the size of its parts. A campaign of another experiment is BASIN_BAD_INPUT. More trials
    than the campaign has so far, and new texts, become the campaign's; fewer are BASIN_BAD_INPUT. */
 basin_status basin_campaign_make(const basin_experiment *experiment, const char *folder,
@@ -38,19 +38,19 @@ basin_status basin_campaign_make(const basin_experiment *experiment, const char 
                                  basin_error *error);
 void basin_campaign_close(basin_campaign *campaign);
 
-/* How far a campaign is. */
-typedef struct basin_plan {
+/* The rounds of a campaign so far: its parts, and which of them are done. */
+typedef struct basin_rounds {
   basin_range *range; /* [count] the parts of all rounds so far, by cell and first trial */
   int64_t count;
   char *done;     /* [count] whether every trial of the part is there */
   int64_t *shard; /* [count] its shard, from 0 */
   int complete;   /* nothing is missing, and no more is asked for */
-} basin_plan;
+} basin_rounds;
 
-/* The plan, given the parts that store->parts lists; raises store->target to that of the present round. */
-basin_status basin_campaign_plan(const basin_campaign *campaign, basin_store *store, int64_t shards,
-                                 basin_plan *plan, basin_error *error);
-void basin_plan_free(basin_plan *plan);
+/* The rounds, given the parts that store->parts lists; raises store->target to that of the present round. */
+basin_status basin_campaign_rounds(const basin_campaign *campaign, basin_store *store,
+                                   int64_t shards, basin_rounds *rounds, basin_error *error);
+void basin_rounds_free(basin_rounds *rounds);
 
 /* Runs what shard `shard` (from 1) of `shards` has to do. options->output is not used. *complete: whether all
    parts of all shards are there now. */
@@ -58,12 +58,12 @@ basin_status basin_campaign_run(const basin_campaign *campaign, int64_t shard, i
                                 const basin_run_options *options, int *complete,
                                 basin_error *error);
 
-/* Who hears of parts that are missing or damaged. The plan is for so many shards; it is empty where all parts seemed to
+/* Who hears of parts that are missing or damaged. The rounds are for so many shards; they are empty where all parts seemed to
    be there and the bytes of some are damaged. What it returns ends the merge; BASIN_OK: a file is made of what is
    there. */
 typedef struct basin_incomplete {
   int64_t shards;
-  basin_status (*report)(void *context, const basin_plan *plan, const basin_parts *parts,
+  basin_status (*report)(void *context, const basin_rounds *rounds, const basin_parts *parts,
                          basin_error *error);
   void *context;
 } basin_incomplete;

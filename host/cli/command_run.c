@@ -283,7 +283,7 @@ static basin_status run_campaign(const basin_arguments *a, basin_request *r, bas
   if (!status && basin_argument(a, "dry-run")) {
     const basin_experiment *planned = e ? e : c.experiment;
     if (c.experiment) r->options.part_trials = c.part_trials;
-    else if (!r->options.part_trials) r->options.part_trials = basin_plan_campaign_part(e, shards);
+    else if (!r->options.part_trials) r->options.part_trials = basin_cut_campaign_part(e, shards);
     status = show_estimate(planned, r, stdout, error);
   } else if (!status) status = run_shard(a, &c, shard, shards, r, error);
   basin_campaign_close(&c);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/cut.h"
-#include <math.h>
 #include <stdlib.h>
 
 enum { PART_TRIALS_MIN = 64, PART_TRIALS_MAX = 65536, PARTS_PER_CELL = 8, PARTS_PER_SHARD = 16 };
 static const double PART_BYTES = 67108864; /* of trajectories in one part */
 static const double START_STEPS = 400;
 
-int64_t basin_plan_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
-                        int64_t part_trials) {
+int64_t basin_cut_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
+                       int64_t part_trials) {
   int64_t size = part_trials;
   if (!size)
     for (size = PART_TRIALS_MIN; size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
@@ -43,13 +42,13 @@ static int by_turn(const void *a, const void *b) {
   return x->cell < y->cell ? -1 : x->cell > y->cell;
 }
 
-void basin_plan_in_turns(basin_range *range, int64_t ranges) {
+void basin_cut_in_turns(basin_range *range, int64_t ranges) {
   if (ranges > 0) qsort(range, (size_t)ranges, sizeof *range, by_turn);
 }
 
-basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target,
-                                int64_t part_trials, const basin_range *kept, int64_t kepts,
-                                basin_range **missing, int64_t *missings, basin_error *error) {
+basin_status basin_cut_missing(const basin_experiment *e, const int64_t *target,
+                               int64_t part_trials, const basin_range *kept, int64_t kepts,
+                               basin_range **missing, int64_t *missings, basin_error *error) {
   basin_status status = BASIN_OK;
   int64_t room = 0, at = 0;
   *missing = NULL;
@@ -66,7 +65,7 @@ basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target
         continue;
       }
       const int64_t limit = here && kept[at].first < target[cell] ? kept[at].first : target[cell];
-      int64_t size = basin_plan_size(e, cell, first, target[cell], part_trials);
+      int64_t size = basin_cut_size(e, cell, first, target[cell], part_trials);
       if (size > limit - first) size = limit - first;
       status = append(missing, missings, &room,
                       (basin_range){.cell = cell, .first = first, .count = size}, error);
@@ -78,13 +77,13 @@ basin_status basin_plan_missing(const basin_experiment *e, const int64_t *target
     *missing = NULL;
     return status;
   }
-  basin_plan_in_turns(*missing, *missings);
+  basin_cut_in_turns(*missing, *missings);
   return BASIN_OK;
 }
 
 /* ---- shards ---- */
 
-int64_t basin_plan_campaign_part(const basin_experiment *e, int64_t shards) {
+int64_t basin_cut_campaign_part(const basin_experiment *e, int64_t shards) {
   const double trials = (double)e->cells * (double)e->trials;
   int64_t size = PART_TRIALS_MIN;
   while (size < PART_TRIALS_MAX && size * PARTS_PER_CELL < e->trials &&
@@ -134,8 +133,8 @@ static void sink(load *heap, int64_t count) {
   }
 }
 
-basin_status basin_plan_shards(const basin_experiment *e, const basin_range *range, int64_t ranges,
-                               int64_t shards, int64_t *shard, basin_error *error) {
+basin_status basin_cut_shards(const basin_experiment *e, const basin_range *range, int64_t ranges,
+                              int64_t shards, int64_t *shard, basin_error *error) {
   load *cost = calloc((size_t)ranges + 1, sizeof *cost);
   load *heap = calloc((size_t)shards + 1, sizeof *heap);
   if (!cost || !heap) {
@@ -155,23 +154,4 @@ basin_status basin_plan_shards(const basin_experiment *e, const basin_range *ran
   free(cost);
   free(heap);
   return BASIN_OK;
-}
-
-/* ---- until ---- */
-
-static double halfwidth(int64_t trials, double share) {
-  const basin_rate rate = basin_wilson((int64_t)nearbyint(share * (double)trials), trials);
-  return (rate.high - rate.low) / 2;
-}
-
-int64_t basin_plan_enough(const basin_experiment *e, int64_t trials, int64_t successes) {
-  const double share = (double)successes / (double)trials;
-  if (!(e->halfwidth > 0) || halfwidth(trials, share) <= e->halfwidth) return trials;
-
-  /* the least number that would do at the same share, in steps of 2%; at least a tenth more */
-  int64_t enough = trials + trials / 10 + 1;
-  while (enough < e->max_trials && halfwidth(enough, share) > e->halfwidth)
-    enough += enough / 50 + 1;
-  enough = (enough + PART_TRIALS_MIN - 1) / PART_TRIALS_MIN * PART_TRIALS_MIN;
-  return enough < e->max_trials ? enough : e->max_trials;
 }

@@ -3,7 +3,7 @@
  * judge.c: what has been run beside what the experiment asks for: more trials, or fewer that end nowhere.
  */
 #include "run/run.h"
-#include "run/cut.h"
+#include "store/until.h"
 #include "store/results.h"
 
 static basin_status judge_cell(const basin_experiment *e, const char *path, int64_t cell,
@@ -26,7 +26,7 @@ basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) 
     basin_range sum;
     const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
     if (status) return status;
-    const int64_t enough = basin_plan_enough(s->experiment, s->target[c],
+    const int64_t enough = basin_until_enough(s->experiment, s->target[c],
                                              sum.outcomes[BASIN_GLOBAL]);
     if (enough > s->target[c]) *raised = 1;
     s->target[c] = enough;

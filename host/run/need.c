@@ -61,7 +61,7 @@ static basin_status inputs_bytes(const basin_experiment *e, const basin_backend 
 /* The next parts of a cell from `first` on that are alike: their number, and the trials of one. */
 static int64_t parts_alike(const basin_experiment *e, int64_t cell, int64_t first, int64_t target,
                            int64_t part_trials, int64_t *size) {
-  *size = basin_plan_size(e, cell, first, target, part_trials);
+  *size = basin_cut_size(e, cell, first, target, part_trials);
   return first >= e->recorded ? (target - first) / *size : 1;
 }
 

@@ -170,9 +170,9 @@ static basin_status run_round(basin_runner *r, basin_error *error) {
   const basin_store *store = &r->store;
   basin_range *missing = NULL;
   int64_t missings = 0;
-  basin_status status = basin_plan_missing(r->experiment, store->target, store->part_trials,
-                                           store->parts.range, store->parts.count, &missing,
-                                           &missings, error);
+  basin_status status = basin_cut_missing(r->experiment, store->target, store->part_trials,
+                                          store->parts.range, store->parts.count, &missing,
+                                          &missings, error);
   if (status || !missings) return status;
   r->progress.trials_total = 0;
   for (int64_t c = 0; c < r->experiment->cells; c++) r->progress.trials_total += store->target[c];

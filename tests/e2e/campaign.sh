@@ -112,7 +112,7 @@ for ((i = 0; i < 8; i++)); do
 done
 unset HDF5_USE_FILE_LOCKING
 
-# nothing is written by a dry run; a folder with other things in it is left alone; nor a name that a record cannot keep
+# nothing is written by a dry run; a folder with other things in it is left alone; nor a name that a charter cannot keep
 expect 0 'in [0-9]+ parts' "$basin" run many.yaml -o dry/ --shard 1/4 --dry-run
 check "a dry run makes nothing" test ! -e dry
 mkdir other && touch other/thing
@@ -190,7 +190,7 @@ expect 2 'holds another experiment' eval 'run other.yaml -o o.h5; "$basin" merge
 expect 2 'no campaign there' "$basin" status nowhere/
 expect 2 'no campaign there' "$basin" merge . -o x.h5
 echo garbage > D1/campaign
-expect 2 'D1/campaign: not the record of a campaign' "$basin" status D1
+expect 2 'D1/campaign: not a campaign.s charter' "$basin" status D1
 for bad in 0/3 4/3 1 a/b 1/2x -1/2 ''; do expect 2 'expected I/N' "$basin" run many.yaml -o bad/ --shard "$bad"; done
 expect 2 'expected -o DIR/' "$basin" run many.yaml -o bad.h5 --shard 1/2
 expect 2 'this is no job of a Slurm array' "$basin" run many.yaml -o bad/ --shard slurm
@@ -284,14 +284,14 @@ expect 0 '^missing: [0-9]+ part|^all parts are there' "$basin" status slow/
 check "both shards go on" eval 'run slow/ --shard 1/2 && run slow/ --shard 2/2'
 check "the same file after kill -9" eval 'merge slow/ -o slow.h5 && cmp slow1.h5 slow.h5'
 
-# ---- a part is acknowledged only after it and its folder are synced; and so are the record and the merged file ----
+# ---- a part is acknowledged only after it and its folder are synced; and so are the charter and the merged file ----
 strace -f -e trace=fsync,rename,renameat,renameat2,link,openat,close -o trace "$basin" run many.yaml -q --trials 64 \
   --threads 1 -o traced/ 2>/dev/null
 check "fsync before rename, fsync of the folder after" awk '
   /openat.*part\.tmp/ { open = 1 } /fsync/ && open { synced = 1 }
   /rename.*part"/ { if (!synced) bad = 1; renamed = 1; open = synced = 0; parts++; next }
   renamed && /fsync/ { folder++; renamed = 0 } END { exit bad || !parts || folder != parts }' trace
-check "the record is synced before it is linked" awk '
+check "the charter is synced before it is linked" awk '
   /openat.*campaign\.tmp/ { open = 1 } /fsync/ && open { synced = 1 } /link.*campaign"/ { exit !synced }
   END { exit !synced }' trace
 strace -f -e trace=fsync,rename,renameat,renameat2 -o trace "$basin" merge traced/ -q -o traced.h5

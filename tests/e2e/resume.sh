@@ -71,8 +71,10 @@ check "no temporary file left" test -z "$(ls | grep -E 'tmp|parts')"
 # two at once on one output: the second is told so
 "$basin" "${options[@]}" -o twice.h5 &
 pid=$!
-while [ ! -e twice.h5.parts ]; do sleep 0.01; done
+until compgen -G 'twice.h5.parts/*.part' >/dev/null || ! kill -0 $pid; do sleep 0.01; done
+kill -STOP $pid # it holds the output, and does not end meanwhile
 expect 1 'another basin is running on it' run -o twice.h5
+kill -CONT $pid
 wait $pid
 check "the first of two is not disturbed" cmp whole.h5 twice.h5
 

@@ -31,17 +31,18 @@ expect() {
   fi
 }
 
-# processor time, in ms: of a command, which is run; of a process until it has used so much, or has ended. A busy
-# machine stretches the clock, not this.
+# processor time, in ms: of a command, which is run; that a process has used; until it has used so much, or has ended. A
+# busy machine stretches the clock, not this.
 cpu_of() {
   local TIMEFORMAT='%U %S'
   { time "$@" >/dev/null 2>&1; } 2>&1 | awk '{ print int(1000 * ($1 + $2)) }'
 }
+used_by() { awk '{ print 10 * ($14 + $15) }' "/proc/$1/stat" 2>/dev/null; }
 await_cpu() { # await_cpu PID MS
   local used=0
   while [ "$used" -lt "$2" ] && kill -0 "$1" 2>/dev/null; do
     sleep 0.005
-    used=$(awk '{ print 10 * ($14 + $15) }' "/proc/$1/stat" 2>/dev/null) || return
+    used=$(used_by "$1")
     [ -n "$used" ] || return
   done
 }

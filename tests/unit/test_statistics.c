@@ -3,7 +3,7 @@
  * test_statistics.c: intervals against known values and against their promise, scores, quantiles, `until`.
  */
 #include "test.h"
-#include "run/cut.h"
+#include "store/until.h"
 #include "base/statistics.h"
 
 static void wilson_known(void **unused) {
@@ -127,7 +127,7 @@ static void until_halfwidth(void **unused) {
     int64_t trials = 100;
     int rounds = 0;
     for (;;) {
-      const int64_t more = basin_plan_enough(&e, trials, (int64_t)(p * (double)trials));
+      const int64_t more = basin_until_enough(&e, trials, (int64_t)(p * (double)trials));
       if (more == trials) break;
       assert_true(more > trials && ++rounds < 30);
       trials = more;
@@ -137,10 +137,10 @@ static void until_halfwidth(void **unused) {
     assert_within((double)trials, 0, 1.2 * 1.96 * 1.96 * 0.25 / 1e-4);
   }
   e.max_trials = 200;
-  assert_int_equal(basin_plan_enough(&e, 100, 50), 200);
-  assert_int_equal(basin_plan_enough(&e, 200, 100), 200);
+  assert_int_equal(basin_until_enough(&e, 100, 50), 200);
+  assert_int_equal(basin_until_enough(&e, 200, 100), 200);
   e.halfwidth = 0;
-  assert_int_equal(basin_plan_enough(&e, 100, 50), 100);
+  assert_int_equal(basin_until_enough(&e, 100, 50), 100);
 }
 
 int main(void) {

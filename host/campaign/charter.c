@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "campaign/campaign_files.h"
+#include "base/files.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHARTER_BYTES_MAX = 64 << 20, SETS_MAX = 128 };
+
+static const char HEADING[] = "basin campaign 1\n";
+
+static void charter_path(const basin_campaign *c, char path[BASIN_PATH_BYTES]) {
+  strcpy(stpcpy(path, c->folder), "/campaign");
+}
+
+/* the file's bytes with a NUL behind them; NULL in *text where there is no such file */
+static basin_status read_text(const char *path, char **text, basin_error *error) {
+  struct stat status;
+  *text = NULL;
+  const int file = basin_open_regular(path);
+  if (file == BASIN_IRREGULAR)
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: no plain file, expected a campaign's charter",
+                      path);
+  if (file < 0)
+    return errno == ENOENT ? BASIN_OK : basin_fail_system(error, "cannot be read", path);
+  int bad = fstat(file, &status) != 0;
+  if (!bad && status.st_size > CHARTER_BYTES_MAX) {
+    close(file);
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: not a campaign's charter: too long", path);
+  }
+  const size_t size = bad ? 0 : (size_t)status.st_size;
+  *text = calloc(1, size + 1);
+  errno = *text ? 0 : ENOMEM;
+  bad = bad || !*text || basin_read_all(file, *text, size);
+  const int reason = errno ? errno : EIO; /* shorter than it said */
+  close(file);
+  if (!bad) return BASIN_OK;
+  free(*text);
+  *text = NULL;
+  errno = reason;
+  return basin_fail_system(error, "cannot be read", path);
+}
+
+/* the line that begins with `key `, cut off from *text; NULL where the next line is another */
+static char *take_line(char **text, const char *key) {
+  const size_t length = strlen(key);
+  char *line = *text, *end = strchr(line, '\n');
+  if (!end || strncmp(line, key, length) != 0) return NULL;
+  *end = 0;
+  *text = end + 1;
+  return line + length;
+}
+
+/* cuts the text up */
+static basin_status parse_charter(const char *path, char *text, basin_campaign *c,
+                                  basin_error *error) {
+  const char *set[SETS_MAX];
+  char file[BASIN_PATH_BYTES], *name = NULL, *size = NULL, *end = NULL;
+  int sets = 0;
+  if (!strncmp(text, HEADING, strlen(HEADING))) {
+    text += strlen(HEADING);
+    name = take_line(&text, "name ");
+    if (name) size = take_line(&text, "part-trials ");
+  }
+  if (size)
+    while (sets < SETS_MAX && (set[sets] = take_line(&text, "set ")) != NULL) sets++;
+  c->part_trials = size ? strtoll(size, &end, 10) : 0;
+  const char *rest = size ? take_line(&text, "experiment") : NULL;
+  if (c->part_trials < 1 || *end || !rest || *rest)
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: not a campaign's charter, or damaged", path);
+  if (snprintf(file, sizeof file, "%s.yaml", name) >= (int)sizeof file)
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: the experiment's name is too long", path);
+  return basin_experiment_parse(file, text, (int64_t)strlen(text), set, sets, &c->experiment,
+                                error);
+}
+
+static basin_status read_charter_at(const char *path, basin_campaign *c, int *found,
+                                    basin_error *error) {
+  char *text;
+  basin_status status = read_text(path, &text, error);
+  *found = text != NULL;
+  if (text) status = parse_charter(path, text, c, error);
+  free(text);
+  return status;
+}
+
+basin_status basin_charter_read(basin_campaign *c, int *found, basin_error *error) {
+  char path[BASIN_PATH_BYTES];
+  charter_path(c, path);
+  return read_charter_at(path, c, found, error);
+}
+
+/* the charter's text to a file of our own, fsynced */
+static int write_charter(const char *path, const basin_experiment *e, int64_t part_trials) {
+  FILE *file = fopen(path, "wbx");
+  if (!file) return -1;
+  fprintf(file, "%sname %s\npart-trials %lld\n", HEADING, e->name, (long long)part_trials);
+  for (const char *line = e->overrides; *line;) {
+    const char *end = strchrnul(line, '\n');
+    fprintf(file, "set %.*s\n", (int)(end - line), line);
+    line = *end ? end + 1 : end;
+  }
+  fputs("experiment\n", file);
+  fputs(e->text, file);
+  int bad = ferror(file) || fflush(file) || fsync(fileno(file));
+  return fclose(file) || bad ? -1 : 0;
+}
+
+/* whether the charter reads back as what it was made of: a new line in a name or a setting breaks it */
+static basin_status check_charter(const char *path, const basin_experiment *e, basin_error *error) {
+  basin_campaign again = {0};
+  basin_error ignored;
+  int found;
+  const basin_status status = read_charter_at(path, &again, &found, &ignored);
+  const int same = !status && again.experiment->identity == e->identity &&
+                   !strcmp(again.experiment->name, e->name) &&
+                   !strcmp(again.experiment->overrides, e->overrides);
+  basin_campaign_close(&again);
+  if (same) return BASIN_OK;
+  return basin_fail(
+      error, BASIN_BAD_INPUT,
+      "%s: its name, or a setting, has a new line in it, which a campaign cannot keep", e->name);
+}
+
+basin_status basin_charter_place(const basin_campaign *c, const basin_experiment *e,
+                                 int64_t part_trials, int replace, basin_error *error) {
+  char path[BASIN_PATH_BYTES], temporary[BASIN_PATH_BYTES];
+  charter_path(c, path);
+  if (!basin_temporary_name(path, temporary))
+    return basin_fail(error, BASIN_BAD_INPUT, "the campaign's path is too long");
+  int bad = write_charter(temporary, e, part_trials);
+  int reason = errno;
+  if (!bad) {
+    const basin_status status = check_charter(temporary, e, error);
+    if (status) unlink(temporary);
+    if (status) return status;
+    /* a link fails where another process was faster; some file systems have no links */
+    const int linked = !replace && !link(temporary, path);
+    const int there = !replace && !linked && errno == EEXIST;
+    if (!linked && !there) bad = rename(temporary, path);
+    reason = errno;
+  }
+  unlink(temporary);
+  errno = reason;
+  return bad ? basin_fail_system(error, "cannot be written", path)
+             : basin_sync_folder(c->folder, error);
+}
