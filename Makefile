@@ -7,6 +7,7 @@ CC     := gcc
 OPT    := -O3
 EXTRA  :=
 PREFIX := /usr/local
+VERSION   := $(shell sed -n 's/^.define BASIN_VERSION "\(.*\)"/\1/p' include/basin.h)
 SOVERSION := 0
 
 # the CUDA compiler, empty for none, and the architectures of the module; the newest is kept as PTX too
@@ -91,7 +92,8 @@ $(BUILD)/libbasin.a: $(OBJECTS)
 # of the same objects; what basin.h declares is all that it shows
 $(BUILD)/libbasin.so: $(OBJECTS)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libbasin.so.$(SOVERSION) -Wl,-z,defs -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(@F).$(SOVERSION) -Wl,-z,defs -o $@ $^ $(LDLIBS)
+	@ln -sf $(@F) $@.$(SOVERSION)
 
 $(BUILD)/host/%.o: host/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -178,10 +180,11 @@ $(BUILD):
 
 demo: ## build, run Table 1 of the ResNet paper, show it beside the published numbers and draw it
 	@.ci/setup build plot
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) program
 	@$(MAKE) --no-print-directory demo-run
 
-demo-run: all
+# the kernels take minutes to build: not before the table, and not where there is nothing to run them
+demo-run: program
 	@rm -f table1.h5
 	@$(BUILD)/basin run data/experiments/resnet-table1.yaml -o table1.h5
 	@echo
@@ -191,6 +194,11 @@ demo-run: all
 	@echo
 	@echo 'wrote table1.h5, table1.svg and table1.png'
 	@echo 'next: $(BUILD)/basin run data/experiments/cnn-table5-1.yaml, or copy an experiment and change it'
+ifneq ($(NVCC),)
+	@if nvidia-smi -L 2>/dev/null | grep -q ^GPU; then \
+	  echo 'and now the CUDA module, for the device here (minutes):'; $(MAKE) --no-print-directory -j$$(nproc) module; \
+	else echo 'no CUDA device is here; `make` builds the module too, $(BUILD)/libbasin_cuda.so (minutes)'; fi
+endif
 
 check: ## build everything and pass all tests
 	@.ci/setup build plot check slurm
@@ -314,7 +322,7 @@ bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make 
 	@.ci/setup build bench
 	@bench/sampled $(BUILD)
 
-$(BUILD)/bench/fixed: bench/fixed.c $(BUILD)/blas.o
+$(BUILD)/bench/fixed: bench/fixed.c $(patsubst %,$(BUILD)/host/%.o,engine/blas base/error)
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
@@ -345,12 +353,45 @@ info: all ## what this build has
 
 man: $(BUILD)/basin.1 ## the manual page: build/basin.1
 $(BUILD)/basin.1: $(BUILD)/basin
-	$(BUILD)/basin help --man > $@
+	$(Q)$< help --man > $@
 
-install: all man ## install the program, the CUDA module and the manual page under PREFIX (default /usr/local)
-	install -D -m 755 $(BUILD)/basin $(DESTDIR)$(PREFIX)/bin/basin
-	$(if $(NVCC),install -D -m 755 $(BUILD)/libbasin_cuda.so $(DESTDIR)$(PREFIX)/lib/basin/libbasin_cuda.so)
-	install -D -m 644 $(BUILD)/basin.1 $(DESTDIR)$(PREFIX)/share/man/man1/basin.1
+# ---- installing ----
+
+# the program finds the module in ../lib/basin, so the folders below PREFIX are fixed
+DEST  = $(DESTDIR)$(PREFIX)
+SHARE = $(DEST)/share/basin
+
+# what pkg-config tells: `library` can be set to :libbasin.a, and then --static has what that one needs
+define PC
+prefix=$(abspath $(PREFIX))
+includedir=$${prefix}/include
+libdir=$${prefix}/lib
+library=basin
+
+Name: basin
+Description: very many independent gradient-descent trials, their outcomes and trajectories
+Version: $(VERSION)
+Cflags: -I$${includedir}
+Libs: -L$${libdir} -l$${library}
+Libs.private: $(LDLIBS)
+endef
+export PC
+
+install: all man ## install program, library, header, manual page, CUDA module and experiments under PREFIX (/usr/local)
+	$(call say,INST,$(DEST))
+	$(Q)install -D -m 755 $(BUILD)/basin $(DEST)/bin/basin
+	$(Q)install -D -m 755 $(BUILD)/libbasin.so $(DEST)/lib/libbasin.so.$(VERSION)
+	$(Q)ln -sf libbasin.so.$(VERSION) $(DEST)/lib/libbasin.so.$(SOVERSION)
+	$(Q)ln -sf libbasin.so.$(SOVERSION) $(DEST)/lib/libbasin.so
+	$(Q)install -m 644 $(BUILD)/libbasin.a $(DEST)/lib
+	$(Q)if [ -e $(BUILD)/libbasin_cuda.so ]; then \
+	  install -D -m 755 $(BUILD)/libbasin_cuda.so $(DEST)/lib/basin/libbasin_cuda.so; fi
+	$(Q)install -D -m 644 include/basin.h $(DEST)/include/basin.h
+	$(Q)install -d $(DEST)/lib/pkgconfig && printf '%s\n' "$$PC" > $(DEST)/lib/pkgconfig/basin.pc
+	$(Q)install -D -m 644 $(BUILD)/basin.1 $(DEST)/share/man/man1/basin.1
+	$(Q)install -D -m 644 -t $(SHARE)/experiments data/experiments/*.yaml
+	$(Q)install -D -m 644 -t $(SHARE)/published data/published/*.csv
+	$(Q)install -D -m 644 -t $(DEST)/share/doc/basin README.md LICENSE CITATION.cff
 
 clean: ## remove build/ and what `make demo` wrote
 	rm -rf $(BUILD) table1.h5 table1.h5.parts table1.h5.tmp table1.svg table1.png

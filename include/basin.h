@@ -5,6 +5,7 @@
  * Reads an experiment, runs its trials, reads the results. Handles are opaque; every function that can
  * fail returns a status and writes one line of reason into `error`; nothing here prints or exits.
  * Strings are UTF-8 and, unless said otherwise, belong to the handle they came from.
+ * One thread at a time: HDF5, which is behind it, is not safe for several. A run takes threads of its own.
  *
  *   basin_experiment *experiment;
  *   basin_error error;
@@ -12,12 +13,22 @@
  *   basin_run_options options = {.output = "table1.h5"};
  *   if (basin_run(experiment, &options, &error)) puts(error.text);
  *   basin_experiment_free(experiment);
+ *
+ * For C (from C99 on) and C++. `pkg-config --cflags --libs basin` says how to build with it.
  */
 #ifndef BASIN_H
 #define BASIN_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* what stands here is all that libbasin.so shows */
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define BASIN_VERSION "0.1.0"
 
@@ -135,7 +146,7 @@ typedef struct basin_summary {
   int64_t index;       /* of the cell */
   const char *variant; /* "" where the experiment has none */
   int parameters;
-  const char *const *parameter_name; /* [parameters] grid parameters, then the model's */
+  const char *const *parameter_name; /* [parameters] the grid's, then the model's */
   const double *parameter;           /* [parameters] */
   int64_t trials;
   int64_t outcomes[BASIN_OUTCOMES_MAX]; /* trials per outcome, see basin_outcome_name() */
@@ -149,6 +160,60 @@ typedef struct basin_summary {
 /* Counts one cell; memory does not grow with the number of trials. Valid until the results are closed. */
 basin_status basin_results_summary(basin_results *results, int64_t cell, basin_summary *summary,
                                    basin_error *error);
+
+/* ---- numbers of single trials ---- */
+
+/* How many trials a partial file lacks, any of them: what `basin merge --partial` makes. 0: the file is complete. */
+int64_t basin_results_missing(const basin_results *results);
+
+/* The recorded trials of a cell are its first ones: so many; 0 where the experiment records none. */
+int64_t basin_results_recorded(const basin_results *results);
+
+/* The recorded steps: how many, and which, ascending. */
+int64_t basin_results_times(const basin_results *results);
+const int64_t *basin_results_time(const basin_results *results);
+
+/* An array that the file has for each of its cells. Of one cell:
+
+     outcome                      [trial]                see basin_outcome_name()
+     steps                        [trial]                taken until the outcome
+     halvings                     [trial]                where any cell asks for it: on_divergence: halve
+     final_NAME                   [trial]                an observable at the end of the trial
+     eta_t                        [time]                 sum of the step sizes up to a recorded step
+     NAME                         [recorded][time]       an observable along the trajectory
+     estimated_NAME, ..._error    [recorded][time]       measured on fresh inputs, with its standard error
+     vector_NAME                  [recorded][time][entry]   a full vector
+
+   `trial` has the size of the cell with the most trials: behind a cell's own trials, as where a partial file lacks one,
+   whole numbers are -1 and others NaN. NaN, too, is what a trial does not know, and what lies behind its end. */
+typedef struct basin_array {
+  char name[96];
+  char meaning[256];
+  char units[32]; /* "1": none */
+  int rank;
+  int64_t size[3]; /* [rank] */
+} basin_array;
+
+/* How many arrays there are, and one of them, index from 0, in the order of the file. */
+int basin_results_arrays(const basin_results *results);
+basin_status basin_results_array(const basin_results *results, int index, basin_array *array,
+                                 basin_error *error);
+
+/* The same by name. BASIN_BAD_INPUT where the file has none of this name: the reason lists those it has. */
+basin_status basin_results_array_find(const basin_results *results, const char *name,
+                                      basin_array *array, basin_error *error);
+
+/* Reads entries first .. first + count - 1 along the first dimension of a cell's array, with all that they hold, into
+   value[count][size[1]][size[2]] (of as many dimensions as it has), for which the caller has the room. Whole numbers
+   are exact: they are below 2^53. The first reading of a cell's array compares all of it with its checksum.
+   BASIN_BAD_INPUT where there is no such array, cell or range, or the file is damaged. */
+basin_status basin_results_read(basin_results *results, const char *name, int64_t cell,
+                                int64_t first, int64_t count, double *value, basin_error *error);
+
+/* Compares everything in the file that has a checksum with it, but for text: how many variables these are.
+   BASIN_BAD_INPUT where something is damaged, or the file has no checksums: it comes from an older version, or
+   somebody took them away. */
+basin_status basin_results_verify(basin_results *results, int64_t *variables, basin_error *error);
 
 /* ---- rates of convergence ---- */
 
@@ -205,4 +270,10 @@ const char *basin_outcome_name(int outcome);
 /* Wilson's score interval for `successes` out of `trials` at 95% (Wilson 1927). */
 basin_rate basin_wilson(int64_t successes, int64_t trials);
 
+#ifdef __cplusplus
+}
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #endif

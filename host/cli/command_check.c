@@ -3,7 +3,6 @@
  * command_check.c: basin check.
  */
 #include "cli/cli.h"
-#include "store/results.h"
 #include <stdio.h>
 
 basin_status basin_command_check(const basin_arguments *a, basin_error *error) {

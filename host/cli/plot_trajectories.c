@@ -16,31 +16,37 @@ typedef struct bundle {
   int64_t trials;
 } bundle;
 
+/* Each recorded trial's outcome; -1: there is none, or a partial file lacks it. outcome[recorded] */
+static basin_status read_outcomes(const basin_figure *f, int64_t cell, double *outcome,
+                                  basin_error *error) {
+  const int64_t recorded = basin_results_recorded(f->results), trials = f->cell[cell].trials;
+  const int64_t end = basin_results_missing(f->results) || trials > recorded ? recorded : trials;
+  for (int64_t r = end; r < recorded; r++) outcome[r] = -1;
+  return basin_results_read(f->results, "outcome", cell, 0, end, outcome, error);
+}
+
 static basin_status find_bundles(basin_figure *f, bundle *list, int *count, basin_error *error) {
+  const int64_t recorded = basin_results_recorded(f->results);
+  double *outcome = calloc((size_t)recorded + 1, sizeof *outcome);
+  basin_status status = outcome ? BASIN_OK : basin_fail_memory(error);
   *count = 0;
-  for (int64_t c = 0; c < f->cells; c++) {
+  for (int64_t c = 0; c < f->cells && !status; c++) {
     int64_t ended[BASIN_OUTCOMES] = {0};
-    const int64_t recorded = basin_results_recorded(f->results);
-    const int64_t end = basin_results_missing(f->results) || f->cell[c].trials > recorded
-                            ? recorded
-                            : f->cell[c].trials;
-    for (int64_t r = 0; r < end; r++) {
-      int outcome;
-      int64_t steps;
-      const basin_status status = basin_results_trial(f->results, c, r, &outcome, &steps, error);
-      if (status) return status;
-      if (outcome >= 0) ended[outcome]++;
-    }
-    for (int i = 0; i < BASIN_OUTCOMES; i++) {
+    status = read_outcomes(f, c, outcome, error);
+    for (int64_t r = 0; r < recorded && !status; r++)
+      if (outcome[r] >= 0 && outcome[r] < BASIN_OUTCOMES) ended[(int)outcome[r]]++;
+    for (int i = 0; i < BASIN_OUTCOMES && !status; i++) {
       const int o = (i + BASIN_GLOBAL) % BASIN_OUTCOMES; /* global first, unresolved last */
       if (!ended[o]) continue;
       if (*count == BASIN_SERIES_MAX)
-        return basin_fail(error, BASIN_BAD_INPUT,
-                          "more than %d bundles of trajectories to draw; narrow the grid",
-                          BASIN_SERIES_MAX);
-      list[(*count)++] = (bundle){c, o, ended[o]};
+        status = basin_fail(error, BASIN_BAD_INPUT,
+                            "more than %d bundles of trajectories to draw; narrow the grid",
+                            BASIN_SERIES_MAX);
+      else list[(*count)++] = (bundle){c, o, ended[o]};
     }
   }
+  free(outcome);
+  if (status) return status;
   if (!*count)
     return basin_fail(error, BASIN_BAD_INPUT,
                       "the output has no recorded trajectories; see `record` in the experiment");
@@ -58,26 +64,22 @@ typedef struct panel {
   double *value; /* [recorded][times] of one bundle's cell */
   int64_t
       *reach; /* [recorded] index of the last record; -1: none, or the trial is not of the bundle */
-  double *last;   /* [recorded] the record read last */
-  double *sample; /* [recorded] scratch */
+  double *last;    /* [recorded] the record read last */
+  double *sample;  /* [recorded] scratch */
+  double *outcome; /* [recorded] of the bundle's cell */
 } panel;
 
 static basin_status find_reach(basin_figure *f, const bundle *b, panel *p, basin_error *error) {
   const int64_t times = basin_results_times(f->results),
                 recorded = basin_results_recorded(f->results);
-  for (int64_t r = 0; r < recorded; r++) {
-    int outcome = -1;
-    int64_t steps;
-    basin_status status = BASIN_OK;
-    if (r < f->cell[b->cell].trials)
-      status = basin_results_trial(f->results, b->cell, r, &outcome, &steps, error);
-    if (status) return status;
+  const basin_status status = read_outcomes(f, b->cell, p->outcome, error);
+  for (int64_t r = 0; r < recorded && !status; r++) {
     p->reach[r] = -1;
     p->last[r] = NAN;
-    for (int64_t t = 0; t < times && outcome == b->outcome; t++)
+    for (int64_t t = 0; t < times && p->outcome[r] == b->outcome; t++)
       if (!isnan(p->value[r * times + t])) p->reach[r] = t;
   }
-  return BASIN_OK;
+  return status;
 }
 
 /* Quantiles at one of the recorded times. A trial that has ended counts with its last value, so that they stay those of
@@ -117,12 +119,11 @@ static int write_row(basin_figure *f, panel *p, int64_t *points, int64_t time) {
 
 /* A data block for each bundle: the step, then two quantiles of the median, which are the same, and of each band. */
 static basin_status write_bundles(basin_figure *f, const bundle *list, int bundles, int number,
-                                  const char *observable, panel *p, char units[32],
-                                  basin_error *error) {
+                                  const char *observable, panel *p, basin_error *error) {
   int64_t medians = 0;
   for (int i = 0; i < bundles; i++) {
-    basin_status status = basin_results_trajectory(f->results, list[i].cell, observable, p->value,
-                                                   units, error);
+    basin_status status = basin_results_read(f->results, observable, list[i].cell, 0,
+                                             basin_results_recorded(f->results), p->value, error);
     if (!status) status = find_reach(f, &list[i], p, error);
     if (status) return status;
     fprintf(f->pipe, "$bundle%d_%d << EOD\n", number, i);
@@ -161,18 +162,21 @@ static basin_status draw_panel(basin_figure *f, const bundle *list, int bundles,
                                const char *observable, panel *p, basin_error *error) {
   const int64_t *time = basin_results_time(f->results), times = basin_results_times(f->results);
   const char *separator = "plot ";
-  char units[32] = "1", label[BASIN_LABEL_BYTES];
+  char label[BASIN_LABEL_BYTES];
+  basin_array array;
   p->span_x = p->span_y = BASIN_NO_SPAN;
   p->logarithmic_x = times > 2 && time[times - 1] > 100 * (times - 1);
   memset(p->points, 0, sizeof p->points);
-  const basin_status status = write_bundles(f, list, bundles, number, observable, p, units, error);
+  basin_status status = basin_results_array_find(f->results, observable, &array, error);
+  if (!status) status = write_bundles(f, list, bundles, number, observable, p, error);
   if (status) return status;
   if (p->logarithmic_x) fputs("set logscale x\nset format x '10^{%T}'\n", f->pipe);
   if (f->log_scale) fputs("set logscale y\nset format y '10^{%T}'\n", f->pipe);
   basin_plot_range(f, 'x', p->logarithmic_x, &p->span_x);
   basin_plot_range(f, 'y', f->log_scale, &p->span_y);
   fputs("set xlabel 'step'\nset ylabel ", f->pipe);
-  snprintf(label, sizeof label, strcmp(units, "1") ? "%s [%s]" : "%s", observable, units);
+  snprintf(label, sizeof label, strcmp(array.units, "1") ? "%s [%s]" : "%s", observable,
+           array.units);
   basin_plot_quote(f->pipe, label);
   putc('\n', f->pipe);
   for (int i = 0; i < bundles; i++) draw_bundle(f, &list[i], number, i, p->points[i], &separator);
@@ -191,9 +195,12 @@ static basin_status draw_panels(basin_figure *f, const bundle *list, int bundles
   p->reach = calloc(recorded, sizeof *p->reach);
   p->last = calloc(recorded, sizeof *p->last);
   p->sample = calloc(recorded, sizeof *p->sample);
-  if (!p->value || !p->reach || !p->last || !p->sample) status = basin_fail_memory(error);
+  p->outcome = calloc(recorded, sizeof *p->outcome);
+  if (!p->value || !p->reach || !p->last || !p->sample || !p->outcome)
+    status = basin_fail_memory(error);
   for (int i = 0; i < panels && !status; i++)
     status = draw_panel(f, list, bundles, i, observable[i], p, error);
+  free(p->outcome);
   free(p->sample);
   free(p->last);
   free(p->reach);

@@ -28,18 +28,27 @@ typedef struct cuda {
 
 /* ---- the module ---- */
 
-/* the n-th place to look, 0 where there are no more */
+/* the folder, with its slash, of the program, or of the library that this is in; 0 where it is not known */
+static int folder_of(int library, char path[PATH_BYTES]) {
+  Dl_info info = {0};
+  ssize_t length = -1;
+  if (!library) length = readlink("/proc/self/exe", path, PATH_BYTES - 1);
+  else if (dladdr(MODULE, &info) && info.dli_fname)
+    length = snprintf(path, PATH_BYTES, "%s", info.dli_fname);
+  if (length < 0 || length >= PATH_BYTES || *path != '/') return 0;
+  path[length] = 0;
+  strrchr(path, '/')[1] = 0;
+  return 1;
+}
+
+/* the n-th place to look, 0 where there are no more: of a program with the library, beside that too */
 static int candidate(int n, char path[PATH_BYTES]) {
-  static const char *const relative[] = {"", "../lib/basin/"};
+  static const char *const relative[] = {"", "../lib/basin/", "", "basin/"};
   const char *given = getenv("BASIN_CUDA_MODULE");
-  char program[PATH_BYTES];
+  char folder[PATH_BYTES];
   if (given && *given) return n == 0 && snprintf(path, PATH_BYTES, "%s", given) < PATH_BYTES;
-  const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (length < 0 || n >= (int)(sizeof relative / sizeof *relative)) return 0;
-  program[length] = 0;
-  char *slash = strrchr(program, '/');
-  if (slash) slash[1] = 0;
-  return snprintf(path, PATH_BYTES, "%s%s%s", program, relative[n], MODULE) < PATH_BYTES;
+  return n < (int)(sizeof relative / sizeof *relative) && folder_of(n > 1, folder) &&
+         snprintf(path, PATH_BYTES, "%s%s%s", folder, relative[n], MODULE) < PATH_BYTES;
 }
 
 static basin_status open_file(const char *path, const basin_cuda_module **module,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * backend_cuda.h: the CUDA backend, in the module libbasin_cuda.so.
+ * cuda.h: the CUDA backend, in the module libbasin_cuda.so.
  *
- * The module is looked for where $BASIN_CUDA_MODULE says, else beside the program, else in ../lib/basin from
- * there. Once opened it stays open, and so do the devices' contexts.
+ * The module is looked for where $BASIN_CUDA_MODULE says, else beside the program, in ../lib/basin from there, beside
+ * libbasin.so and in basin/ from there. Once opened it stays open, and so do the devices' contexts.
  */
 #ifndef BASIN_BACKEND_CUDA_H
 #define BASIN_BACKEND_CUDA_H

@@ -10,13 +10,6 @@
 /* whether the file holds this experiment: the same cells, records, trials and `until` */
 int basin_results_matches(const basin_results *results, const basin_experiment *experiment);
 
-/* trials that a partial file lacks: made of parts of which some were missing; 0: it is complete */
-int64_t basin_results_missing(const basin_results *results);
-
-/* Compares everything in the file that has a checksum with it, but for text: how many variables these are.
-   BASIN_BAD_INPUT where something is damaged, or the file has no checksums: it comes from an older version. */
-basin_status basin_results_verify(basin_results *results, int64_t *variables, basin_error *error);
-
 /* As basin_results_summary(), but nothing of the steps is read: median and mean are NaN, steps_max 0. */
 basin_status basin_results_outcomes(basin_results *results, int64_t cell, basin_summary *summary,
                                     basin_error *error);
@@ -40,10 +33,7 @@ basin_status basin_results_any_global(basin_results *results, const int64_t *cel
 basin_status basin_results_pair(basin_results *results, const int64_t cell[2], int64_t *trials,
                                 int64_t only[2], basin_error *error);
 
-/* recorded trajectories: their size, and names of the observables */
-int64_t basin_results_times(const basin_results *results);
-int64_t basin_results_recorded(const basin_results *results);
-const int64_t *basin_results_time(const basin_results *results);
+/* names of the recorded observables */
 int basin_results_observables(const basin_results *results);
 const char *basin_results_observable(const basin_results *results, int index);
 
@@ -69,9 +59,5 @@ basin_status basin_results_trials(basin_results *results, int64_t cell, int64_t 
 
 /* identity of the random draws of a cell */
 uint64_t basin_results_draw(const basin_results *results, int64_t cell);
-
-/* one trial by its place in the file; outcome -1 where a partial file lacks it */
-basin_status basin_results_trial(basin_results *results, int64_t cell, int64_t trial, int *outcome,
-                                 int64_t *steps, basin_error *error);
 
 #endif
