@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * fixed.c ROWS WIDTH PER_INPUT: the rate of the two matrix products of a step on a fixed data set alone, in the tiles
- * of host/fixed.c, in trial-steps a second.
+ * of host/engine/dataset.c, in trial-steps a second.
  */
 #include "engine/blas.h"
 #include "engine/inputs.h"

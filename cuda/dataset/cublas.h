@@ -14,7 +14,7 @@ struct blas_handle;
 blas_handle *blas_open(cudaStream_t stream, const char **why);
 void blas_close(blas_handle *handle);
 
-/* As in host/blas.h, of device memory. */
+/* As in host/engine/blas.h, of device memory. */
 cudaError_t blas_product(blas_handle *handle, int64_t rows, int64_t columns, int64_t width,
                          const double *z, const double *f, double *u);
 cudaError_t blas_product_add(blas_handle *handle, int64_t rows, int64_t columns, int64_t width,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * backend_cpu.c: the backend that is always there. One thread per part, SIMD lanes over trials.
+ * cpu.c: the backend that is always there. One thread per part, SIMD lanes over trials.
  */
 #include "engine/cpu.h"
 #include "engine/blas.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * backend_cpu.h: the CPU backend.
+ * cpu.h: the CPU backend.
  */
 #ifndef BASIN_BACKEND_CPU_H
 #define BASIN_BACKEND_CPU_H

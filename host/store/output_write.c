@@ -9,8 +9,8 @@
 
 enum { BLOCK_VALUES = 1 << 17 }; /* of full vectors at a time: 1 MiB */
 
-/* Full vectors of one recorded trial. A block of its recorded steps at a time: memory stays small however many there are.
-   Rows shorter than the variable's end in the fill value, so that a block is one piece of the file. */
+/* Full vectors of one recorded trial, a block of its recorded steps at a time: memory stays small however many there
+   are. Rows shorter than the variable's end in the fill value, so that a block is one piece of the file. */
 static basin_status write_vectors(basin_output *o, int64_t cell, const basin_part *part, int64_t r,
                                   double *room, int64_t block, basin_error *error) {
   const basin_cell *c = &o->experiment->cell[cell];

@@ -39,7 +39,7 @@ int basin_part_parse_name(const char *name, const char *suffix, basin_range *ran
 basin_status basin_part_look(const char *folder, const basin_experiment *experiment, int whole,
                              basin_range *range, int *damaged, basin_error *error);
 
-/* Refuses a file of a part half done that is of another experiment or version: it is in the way as a finished one is. */
+/* Refuses a file of a part half done that is of another experiment or version: it is in the way as a finished one. */
 basin_status basin_part_check_saved(const char *path, const basin_experiment *experiment,
                                     basin_error *error);
 

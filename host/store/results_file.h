@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * results_file.h: an open output file, for the files that read it: results.c opens it, summary.c counts, records.c reads
- * trajectories and single trials.
+ * results_file.h: an open output file, for the files that read it: results.c opens it, summary.c counts, records.c
+ * reads trajectories and single trials.
  */
 #ifndef BASIN_RESULTS_FILE_H
 #define BASIN_RESULTS_FILE_H

@@ -15,7 +15,7 @@
  *   r_angle(y, x)        1.40 ulp   the angle of (x, y), y >= 0, both finite: in [0, pi]
  *
  * Outside the stated domain the result is finite garbage or NaN, never a trap. Callers that face
- * users (host/expression.c) check the domain first.
+ * users (host/read/expression.c) check the domain first.
  */
 #ifndef BASIN_NUMERIC_DMATH_H
 #define BASIN_NUMERIC_DMATH_H

@@ -2,7 +2,7 @@
  *
  * cuda_module.h: the seam between the program and libbasin_cuda.so, the module with the CUDA backend.
  *
- * The program links no CUDA library: it opens the module with dlopen (host/backend_cuda.c) and calls through
+ * The program links no CUDA library: it opens the module with dlopen (host/engine/cuda.c) and calls through
  * the table that the one exported function returns. Both sides are compiled from the headers of this folder;
  * `abi`, `layout` and `version` tell a module that was not.
  */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# e2e_files.sh: what is not basin's stays, whatever its name; what is no plain file is told at once; names and files
+# files.sh: what is not basin's stays, whatever its name; what is no plain file is told at once; names and files
 # that are too long; what to do about missing parts.
 . "$(dirname "$0")/../support/shell.sh"
 cat > e.yaml <<'Y'

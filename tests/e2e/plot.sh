@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# e2e_plot.sh: figures. Whatever the name and the texts, a whole picture replaces the old one or nothing does; and what
+# plot.sh: figures. Whatever the name and the texts, a whole picture replaces the old one or nothing does; and what
 # is printed arrives, or the exit code says so.
 . "$(dirname "$0")/../support/shell.sh"
 trap 'umount "$work/tiny" 2>/dev/null; chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT

@@ -107,7 +107,7 @@ with tempfile.TemporaryDirectory() as folder:
     subprocess.run([basin, "run", "r.yaml", "-q", "--set", "until={halfwidth: 0.06}", "-o", "u.h5"], check=True)
     text = subprocess.run([basin, "summary", "u.h5", "--json"], capture_output=True, check=True).stdout
     cells = json.loads(text)["cells"]
-    readme = open(os.path.join(here, "../README.md")).read()
+    readme = open(os.path.join(here, "../../README.md")).read()
     line = next(x for x in readme.splitlines() if x.startswith("success = (d.outcome == 1)"))
     with xarray.open_dataset("u.h5") as d:
         names = {"d": d}

@@ -31,18 +31,17 @@ expect() {
   fi
 }
 
-# processor time, in ms: of a command, which is run; that a process has used; until it has used so much, or has ended. A
-# busy machine stretches the clock, not this.
+# processor time, in ms: of a command, which is run; of a process until it has used so much, or has ended. A busy
+# machine stretches the clock, not this.
 cpu_of() {
   local TIMEFORMAT='%U %S'
   { time "$@" >/dev/null 2>&1; } 2>&1 | awk '{ print int(1000 * ($1 + $2)) }'
 }
-used_by() { awk '{ print 10 * ($14 + $15) }' "/proc/$1/stat" 2>/dev/null; }
 await_cpu() { # await_cpu PID MS
   local used=0
   while [ "$used" -lt "$2" ] && kill -0 "$1" 2>/dev/null; do
     sleep 0.005
-    used=$(used_by "$1")
+    used=$(awk '{ print 10 * ($14 + $15) }' "/proc/$1/stat" 2>/dev/null)
     [ -n "$used" ] || return
   done
 }
@@ -56,6 +55,34 @@ interrupt() {
   await_cpu $pid "$ms"
   kill -"$signal" $pid 2>/dev/null
   wait $pid
+}
+
+# stop_with PID SIGNAL...: send them to a child of this shell and wait for it; its exit code, and in `took` the ms of
+# processor time that it has used after that
+children_cpu() { # of all children that have ended, into `cpu`
+  local user system one
+  times > "$work/.times"
+  { read -r _ && read -r user system; } < "$work/.times"
+  cpu=0
+  for one in "$user" "$system"; do # 1m2.345s
+    one=${one%s}
+    cpu=$((cpu + 60000 * ${one%m*}))
+    one=${one#*m}
+    cpu=$((cpu + 10#${one/./}))
+  done
+}
+stop_with() {
+  local pid=$1 before code signal stat=()
+  shift
+  children_cpu
+  before=$cpu
+  read -r -a stat 2>/dev/null < "/proc/$pid/stat" && before=$((cpu + 10 * (stat[13] + stat[14])))
+  for signal; do kill -"$signal" "$pid" 2>/dev/null; done
+  wait "$pid"
+  code=$?
+  children_cpu
+  took=$((cpu - before))
+  return $code
 }
 
 finish() {

@@ -189,8 +189,7 @@ static uint64_t hash_part_file(const char *suffix) {
   return hash;
 }
 
-/* The bytes on disk are those of earlier builds, whose parts half done go on. Whoever changes them needs another FORMAT:
-   these hashes are no others' to change. */
+/* The bytes on disk are those of earlier builds, whose parts half done go on. Other bytes need another FORMAT. */
 static void part_bytes_stay(void **unused) {
   static const char *const set[] = {"grid={k: [5, 6, 7, 9]}", "on_divergence=halve",
                                     "record.estimate={inputs: 1000}",
