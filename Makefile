@@ -74,7 +74,7 @@ SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cu
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-fixed bench-neuron bench-sampled setup info man install clean help list FORCE
+.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-neuron bench-sampled setup info man install clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -270,7 +270,7 @@ cudasim: $(CUDASIM) ## build the CUDA module as the simulator executes it
 $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/engine/%.o,cpu cuda inputs) $(BUILD)/host/base/error.o \
+ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/engine/%.o,cpu cuda data) $(BUILD)/host/base/error.o \
          $(BUILD)/host/base/text.o $(BUILD)/host/engine/blas_plain.o
 $(BUILD)/host/engine/blas_plain.o: host/engine/blas.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -322,14 +322,14 @@ bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make 
 	@.ci/setup build bench
 	@bench/sampled $(BUILD)
 
-$(BUILD)/bench/fixed: bench/fixed.c $(patsubst %,$(BUILD)/host/%.o,engine/blas base/error)
+$(BUILD)/bench/dataset: bench/dataset.c $(patsubst %,$(BUILD)/host/%.o,engine/blas base/error)
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
-bench-fixed: all $(BUILD)/bench/fixed ## measure fixed data sets beside NumPy and the matrix products alone
+bench-dataset: all $(BUILD)/bench/dataset ## measure fixed data sets beside NumPy and the matrix products alone
 	@.ci/setup build bench
-	@bench/fixed $(BUILD)
+	@bench/dataset $(BUILD)
 
 bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of disk)
 	@bench/campaign $(BUILD)

@@ -11,8 +11,8 @@
 
 enum { DEVICES_MAX = 64, BATCH_MAX = 1 << 18 };
 
-/* models.inc has a line BASIN_MODEL(model) each, and a line BASIN_PAIR(model, kind) for each of its dynamics. Those that
-   are data sets have tables of their own (dataset/dataset_driver.cu). */
+/* models.inc has a line BASIN_MODEL(model) each, and a line BASIN_PAIR(model, kind) for each of its dynamics. Those
+   that are data sets have tables of their own (dataset/dataset_driver.cu). */
 #define BASIN_MODEL(model)
 #define BASIN_PAIR(model, kind) \
   extern const lane_model lane_model_##model##_##kind __attribute__((weak));
@@ -52,7 +52,7 @@ int worker_busy(int device, int change) {
 }
 
 static int has(const char *model, const char *kind) {
-  return lane_model_find(model, kind) || fixed_model_find(model, kind);
+  return lane_model_find(model, kind) || dataset_model_find(model, kind);
 }
 
 /* ---- devices ---- */
@@ -127,7 +127,7 @@ static void close_worker(basin_cuda_worker *w) {
   cudaSetDevice(w->device);
   if (w->done) worker_wait(w);
   worker_free_buffers(w);
-  fixed_worker_free(w->fixed);
+  dataset_worker_free(w->fixed);
   if (w->counters) cudaFreeHost(w->counters);
   if (w->done) cudaEventDestroy(w->done);
   if (w->stream) cudaStreamDestroy(w->stream);
@@ -171,7 +171,7 @@ extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin
     void) {
   static const basin_cuda_module table = {
       BASIN_CUDA_ABI, BASIN_LAYOUT_WORD, BASIN_VERSION, devices,      describe, has,
-      open_worker,    worker_run,          worker_plan,   close_worker,
+      open_worker,    worker_run,        worker_plan,   close_worker,
   };
   return &table;
 }

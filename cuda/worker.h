@@ -40,7 +40,7 @@ enum {
 
 union worker_counters {
   lane_counters lane;
-  fixed_counters fixed;
+  dataset_counters fixed;
 };
 
 struct basin_cuda_worker {
@@ -54,9 +54,9 @@ struct basin_cuda_worker {
   int batch_most;  /* trials of a batch; halved where device memory does not suffice */
   int blocks;      /* of a launch, so that it takes a fraction of a second; 0 at first */
   int block_steps; /* likewise: where even one block is too long, fewer than BASIN_DECIDE_EVERY */
-  int64_t blocks_cell; /* the cell that this was learnt from; -1: any of lanes */
-  fixed_worker *fixed; /* NULL until a part with a fixed data set has come */
-  int64_t planned;     /* bytes of all buffers, as far as buffer_plan was asked */
+  int64_t blocks_cell;   /* the cell that this was learnt from; -1: any of lanes */
+  dataset_worker *fixed; /* NULL until a part with a fixed data set has come */
+  int64_t planned;       /* bytes of all buffers, as far as buffer_plan was asked */
 };
 
 /* module.cu: some part needs so many bytes of this buffer */
@@ -84,10 +84,10 @@ basin_worker_status worker_plan(basin_cuda_worker *worker, const basin_job *job,
                                 int64_t *inputs, basin_error *error);
 
 /* dataset/dataset_driver.cu: the same for parts with data sets */
-basin_worker_status fixed_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
-                              basin_watch *watch, basin_error *error);
-basin_worker_status fixed_plan(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
-                               int64_t *inputs, basin_error *error);
+basin_worker_status dataset_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                                basin_watch *watch, basin_error *error);
+basin_worker_status dataset_plan(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+                                 int64_t *inputs, basin_error *error);
 
 /* lanes/batch.cu: give the device memory back */
 void worker_free_buffers(basin_cuda_worker *worker);

@@ -99,17 +99,16 @@ typedef struct basin_run_options {
 } basin_run_options;
 
 /* What a run needs, before it starts. */
-typedef struct basin_estimate {
+typedef struct basin_need {
   int64_t cells, trials, parts; /* trials of all cells together */
   double memory_bytes;          /* largest resident memory, estimated */
   double device_bytes;          /* of each device, but for the driver's and cuBLAS's; 0: unknown */
   double disk_bytes;            /* of the output and, while running, the parts beside it */
   char backend[128]; /* what the options and the experiment choose, e.g. "cpu, avx512, 2 threads" */
-} basin_estimate;
+} basin_need;
 
-basin_status basin_estimate_run(const basin_experiment *experiment,
-                                const basin_run_options *options, basin_estimate *estimate,
-                                basin_error *error);
+basin_status basin_need_run(const basin_experiment *experiment, const basin_run_options *options,
+                            basin_need *estimate, basin_error *error);
 
 /* Runs every trial that is not kept yet and writes the output. Parts already finished by an interrupted
    run of the same experiment are taken over. An output that exists and is complete is left as it is. */
@@ -136,9 +135,9 @@ uint64_t basin_results_seed(const basin_results *results);
 int64_t basin_results_cells(const basin_results *results);
 
 /* A probability with its 95% Wilson interval. */
-typedef struct basin_rate {
+typedef struct basin_proportion {
   double rate, low, high; /* NaN where there are no trials */
-} basin_rate;
+} basin_proportion;
 
 enum { BASIN_OUTCOMES_MAX = 8 };
 
@@ -152,7 +151,7 @@ typedef struct basin_summary {
   int64_t outcomes[BASIN_OUTCOMES_MAX]; /* trials per outcome, see basin_outcome_name() */
   int64_t
       halved; /* trials that began again with smaller steps; -1 where the experiment does not ask for it */
-  basin_rate success;              /* of the outcome "global" */
+  basin_proportion success;        /* of the outcome "global" */
   double steps_median, steps_mean; /* NaN where there are no trials */
   int64_t steps_max;
 } basin_summary;
@@ -268,7 +267,7 @@ basin_status basin_results_rates(basin_results *results, int64_t cell,
 const char *basin_outcome_name(int outcome);
 
 /* Wilson's score interval for `successes` out of `trials` at 95% (Wilson 1927). */
-basin_rate basin_wilson(int64_t successes, int64_t trials);
+basin_proportion basin_wilson(int64_t successes, int64_t trials);
 
 #ifdef __cplusplus
 }

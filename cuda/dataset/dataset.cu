@@ -19,12 +19,12 @@ enum { OBSERVED = MODEL_OBSERVED + BASIN_RISK_OBSERVABLES };
 struct constants {
   model_cell cell;
   basin_course course; /* `time` is the device's */
-  double stage_rate[BASIN_STAGES_MAX][BASIN_RATES_MAX];
+  double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
 };
-static_assert(sizeof(constants) + sizeof(fixed_batch) + 2 * sizeof(int64_t) <= 4096,
+static_assert(sizeof(constants) + sizeof(dataset_batch) + 2 * sizeof(int64_t) <= 4096,
               "more than a kernel's arguments may take");
 
-__device__ basin_turn turn_of(const fixed_batch &b, int64_t trial) {
+__device__ basin_turn turn_of(const dataset_batch &b, int64_t trial) {
   basin_turn t = {};
   t.data = b.data;
   t.team = team_alone();
@@ -36,7 +36,7 @@ __device__ int64_t this_thread() { return (int64_t)blockIdx.x * blockDim.x + thr
 
 /* ---- the data set: a thread an input ---- */
 
-__global__ void kernel_draw(fixed_batch b, constants c) {
+__global__ void kernel_draw(dataset_batch b, constants c) {
   const int64_t i = this_thread();
   double label = 0;
   if (i >= b.n) return;
@@ -46,17 +46,17 @@ __global__ void kernel_draw(fixed_batch b, constants c) {
   b.label[i] = label;
 }
 
-/* ---- columns: a thread each ---- */
+/* ---- seats: a thread each ---- */
 
-/* the column's next trial, drawn or as it was when the part was paused */
-__device__ void refill(const fixed_batch &b, const constants &c, int column) {
-  double *x = b.state + column * b.states;
-  int64_t next = b.next[column], step = 0;
+/* the seat's next trial, drawn or as it was when the part was paused */
+__device__ void refill(const dataset_batch &b, const constants &c, int seat) {
+  double *x = b.state + seat * b.states;
+  int64_t next = b.next[seat], step = 0;
   while (next < b.count && b.outcome[next] != TRIAL_FRESH && b.outcome[next] != FLIGHT_WAITS)
-    next += FIXED_COLUMNS;
-  b.next[column] = next + FIXED_COLUMNS;
+    next += SEATS;
+  b.next[seat] = next + SEATS;
   if (next >= b.count) {
-    b.next[column] = next;
+    b.next[seat] = next;
     return;
   }
   if (b.outcome[next] == FLIGHT_WAITS) {
@@ -66,129 +66,122 @@ __device__ void refill(const fixed_batch &b, const constants &c, int column) {
   } else {
     KIND_start(&c.cell, turn_of(b, next), x);
   }
-  b.trial[column] = next;
-  b.step[column] = step;
-  clock_set(&c.course, next < b.recorded, step, &b.clock[column]);
+  b.trial[seat] = next;
+  b.step[seat] = step;
+  clock_set(&c.course, next < b.recorded, step, &b.clock[seat]);
 }
 
-__global__ void kernel_begin(fixed_batch b, constants c) {
-  const int column = (int)this_thread();
-  if (column >= FIXED_COLUMNS) return;
-  if (column == 0) b.counters->live = 0;
-  if (b.trial[column] == FIXED_IDLE) refill(b, c, column);
-  b.loss[column] = 0;
-  for (int64_t q = 0; q < b.width; q++)
-    b.f[q * FIXED_COLUMNS + column] = b.grad_f[q * FIXED_COLUMNS + column] = 0;
-  for (int64_t j = 0; j < b.rows; j++)
-    b.a[j * FIXED_COLUMNS + column] = b.grad_a[j * FIXED_COLUMNS + column] = 0;
-  if (b.trial[column] == FIXED_IDLE) return;
-  const double *x = b.state + column * b.states;
-  SET_filter(&c.cell, x, b.f + column, FIXED_COLUMNS);
-  SET_coefficients(&c.cell, x, b.a + column, FIXED_COLUMNS);
+__global__ void kernel_begin(dataset_batch b, constants c) {
+  const int seat = (int)this_thread();
+  if (seat >= SEATS) return;
+  if (seat == 0) b.counters->live = 0;
+  if (b.trial[seat] == DATASET_IDLE) refill(b, c, seat);
+  b.loss[seat] = 0;
+  for (int64_t q = 0; q < b.width; q++) b.f[q * SEATS + seat] = b.grad_f[q * SEATS + seat] = 0;
+  for (int64_t j = 0; j < b.rows; j++) b.a[j * SEATS + seat] = b.grad_a[j * SEATS + seat] = 0;
+  if (b.trial[seat] == DATASET_IDLE) return;
+  const double *x = b.state + seat * b.states;
+  SET_filter(&c.cell, x, b.f + seat, SEATS);
+  SET_coefficients(&c.cell, x, b.a + seat, SEATS);
 }
 
-/* ---- a tile: a thread an input and column, then one a coefficient and column ---- */
+/* ---- a tile: a thread an input and seat, then one a coefficient and seat ---- */
 
-__device__ void weigh_input(const fixed_batch &b, int64_t i, int column, double r) {
-  const int64_t from = i * b.rows * FIXED_COLUMNS + column;
+__device__ void weigh_input(const dataset_batch &b, int64_t i, int seat, double r) {
+  const int64_t from = i * b.rows * SEATS + seat;
   for (int64_t j = 0; j < b.rows; j++)
-    r = SET_residual(b.a[j * FIXED_COLUMNS + column], b.u[from + j * FIXED_COLUMNS], r);
+    r = SET_residual(b.a[j * SEATS + seat], b.u[from + j * SEATS], r);
   for (int64_t j = 0; j < b.rows; j++)
-    b.w[from + j * FIXED_COLUMNS] = SET_weight(b.a[j * FIXED_COLUMNS + column],
-                                               b.u[from + j * FIXED_COLUMNS], r);
-  b.r[i * FIXED_COLUMNS + column] = r;
+    b.w[from + j * SEATS] = SET_weight(b.a[j * SEATS + seat], b.u[from + j * SEATS], r);
+  b.r[i * SEATS + seat] = r;
 }
 
-__global__ void kernel_residual(fixed_batch b, constants c, int64_t first, int64_t inputs) {
-  const int64_t i = this_thread() / FIXED_COLUMNS;
-  const int column = (int)(this_thread() % FIXED_COLUMNS);
+__global__ void kernel_residual(dataset_batch b, constants c, int64_t first, int64_t inputs) {
+  const int64_t i = this_thread() / SEATS;
+  const int seat = (int)(this_thread() % SEATS);
   (void)c;
-  if (i < inputs) weigh_input(b, i, column, 0.0 - b.label[first + i]);
+  if (i < inputs) weigh_input(b, i, seat, 0.0 - b.label[first + i]);
 }
 
-__global__ void kernel_slope(fixed_batch b, constants c, int64_t first, int64_t inputs) {
-  const int64_t j = this_thread() / FIXED_COLUMNS;
-  const int column = (int)(this_thread() % FIXED_COLUMNS);
+__global__ void kernel_slope(dataset_batch b, constants c, int64_t first, int64_t inputs) {
+  const int64_t j = this_thread() / SEATS;
+  const int seat = (int)(this_thread() % SEATS);
   (void)c, (void)first;
   if (j >= b.rows) return;
-  double g = b.grad_a[j * FIXED_COLUMNS + column], loss = j == 0 ? b.loss[column] : 0;
+  double g = b.grad_a[j * SEATS + seat], loss = j == 0 ? b.loss[seat] : 0;
   for (int64_t i = 0; i < inputs; i++) {
-    const double r = b.r[i * FIXED_COLUMNS + column];
-    g = SET_slope(b.u[(i * b.rows + j) * FIXED_COLUMNS + column], r, g);
+    const double r = b.r[i * SEATS + seat];
+    g = SET_slope(b.u[(i * b.rows + j) * SEATS + seat], r, g);
     loss = r_fma(r, r, loss);
   }
-  b.grad_a[j * FIXED_COLUMNS + column] = g;
-  if (j == 0) b.loss[column] = loss;
+  b.grad_a[j * SEATS + seat] = g;
+  if (j == 0) b.loss[seat] = loss;
 }
 
 /* ---- mini-batches ---- */
 
-/* row j of an input, as the column's trial sees it */
-__device__ double see(const fixed_batch &b, const double *z, int64_t j, int column) {
+/* row j of an input, as the seat's trial sees it */
+__device__ double see(const dataset_batch &b, const double *z, int64_t j, int seat) {
   double sum = 0;
-  for (int64_t q = 0; q < b.width; q++)
-    sum = r_fma(z[j * b.width + q], b.f[q * FIXED_COLUMNS + column], sum);
+  for (int64_t q = 0; q < b.width; q++) sum = r_fma(z[j * b.width + q], b.f[q * SEATS + seat], sum);
   return sum;
 }
 
-__global__ void kernel_see(fixed_batch b, constants c, int64_t first, int64_t inputs) {
-  const int64_t i = this_thread() / FIXED_COLUMNS;
-  const int column = (int)(this_thread() % FIXED_COLUMNS);
-  bits word[2];
-  if (i >= inputs || b.trial[column] == FIXED_IDLE) return;
-  basin_words_at(c.cell.key, BASIN_STREAM_BATCH, b.first + (uint64_t)b.trial[column],
-                 (uint64_t)b.step[column], (uint64_t)((first + i) / 2), &word[0], &word[1]);
-  const int64_t number = (int64_t)(r_uniform(word[(first + i) % 2]) * (double)b.n);
+__global__ void kernel_see(dataset_batch b, constants c, int64_t first, int64_t inputs) {
+  const int64_t i = this_thread() / SEATS;
+  const int seat = (int)(this_thread() % SEATS);
+  bits low, high; /* for inputs of even and of odd numbers */
+  if (i >= inputs || b.trial[seat] == DATASET_IDLE) return;
+  basin_words_at(c.cell.key, BASIN_STREAM_BATCH, b.first + (uint64_t)b.trial[seat],
+                 (uint64_t)b.step[seat], (uint64_t)((first + i) / 2), &low, &high);
+  const int64_t number = (int64_t)(r_uniform((first + i) % 2 ? high : low) * (double)b.n);
   const double *z = b.z + number * b.rows * b.width;
-  for (int64_t j = 0; j < b.rows; j++)
-    b.u[(i * b.rows + j) * FIXED_COLUMNS + column] = see(b, z, j, column);
-  b.chosen[i * FIXED_COLUMNS + column] = number;
-  weigh_input(b, i, column, 0.0 - b.label[number]);
+  for (int64_t j = 0; j < b.rows; j++) b.u[(i * b.rows + j) * SEATS + seat] = see(b, z, j, seat);
+  b.chosen[i * SEATS + seat] = number;
+  weigh_input(b, i, seat, 0.0 - b.label[number]);
 }
 
-__global__ void kernel_pull(fixed_batch b, constants c, int64_t first, int64_t inputs) {
-  const int64_t q = this_thread() / FIXED_COLUMNS;
-  const int column = (int)(this_thread() % FIXED_COLUMNS);
+__global__ void kernel_pull(dataset_batch b, constants c, int64_t first, int64_t inputs) {
+  const int64_t q = this_thread() / SEATS;
+  const int seat = (int)(this_thread() % SEATS);
   (void)c, (void)first;
-  if (q >= b.width || b.trial[column] == FIXED_IDLE) return;
-  double sum = b.grad_f[q * FIXED_COLUMNS + column];
+  if (q >= b.width || b.trial[seat] == DATASET_IDLE) return;
+  double sum = b.grad_f[q * SEATS + seat];
   for (int64_t i = 0; i < inputs; i++) {
-    const double *z = b.z + b.chosen[i * FIXED_COLUMNS + column] * b.rows * b.width;
+    const double *z = b.z + b.chosen[i * SEATS + seat] * b.rows * b.width;
     for (int64_t j = 0; j < b.rows; j++)
-      sum = r_fma(b.w[(i * b.rows + j) * FIXED_COLUMNS + column], z[j * b.width + q], sum);
+      sum = r_fma(b.w[(i * b.rows + j) * SEATS + seat], z[j * b.width + q], sum);
   }
-  b.grad_f[q * FIXED_COLUMNS + column] = sum;
+  b.grad_f[q * SEATS + seat] = sum;
 }
 
 /* the sum of r^2 over the whole data set, where the steps do not give it */
-__device__ double whole_loss(const fixed_batch &b, int column) {
+__device__ double whole_loss(const dataset_batch &b, int seat) {
   double loss = 0;
   for (int64_t i = 0; i < b.n; i++) {
     double r = 0.0 - b.label[i];
     for (int64_t j = 0; j < b.rows; j++)
-      r = SET_residual(b.a[j * FIXED_COLUMNS + column],
-                       see(b, b.z + i * b.rows * b.width, j, column), r);
+      r = SET_residual(b.a[j * SEATS + seat], see(b, b.z + i * b.rows * b.width, j, seat), r);
     loss = r_fma(r, r, loss);
   }
   return loss;
 }
 
-/* ---- records, ends, steps: a thread a column ---- */
+/* ---- records, ends, steps: a thread a seat ---- */
 
-__device__ int ask(const fixed_batch &b, const constants &c, int column, const double *x) {
+__device__ int ask(const dataset_batch &b, const constants &c, int seat, const double *x) {
   mask holds[BASIN_OUTCOMES] = {};
   KIND_reached(&c.cell, turn_of(b, 0), x, holds);
   if (b.tolerance_gradient > 0)
     holds[BASIN_STATIONARY] = r_le(
-        SET_gradient2(&c.cell, b.grad_a + column, b.grad_f + column, FIXED_COLUMNS, x),
-        b.tolerance_gradient);
+        SET_gradient2(&c.cell, b.grad_a + seat, b.grad_f + seat, SEATS, x), b.tolerance_gradient);
   int outcome = BASIN_UNRESOLVED;
   for (int o = BASIN_OUTCOMES - 1; o > 0; o--)
     if (holds[o]) outcome = o;
   return outcome;
 }
 
-__device__ void record(const fixed_batch &b, int64_t trial, int64_t time, const double *seen,
+__device__ void record(const dataset_batch &b, int64_t trial, int64_t time, const double *seen,
                        const double *x) {
   for (int i = 0; i < b.observables; i++)
     b.record[(i * b.recorded + trial) * b.times + time] = observable_of(seen, OBSERVED,
@@ -197,30 +190,29 @@ __device__ void record(const fixed_batch &b, int64_t trial, int64_t time, const 
     b.record_state[(trial * b.times + time) * b.states + i] = canonical(x[i]);
 }
 
-__device__ void move(const fixed_batch &b, const constants &c, int column, double *x) {
-  SET_move(&c.cell, c.stage_rate[b.clock[column].stage], b.grad_a + column, b.grad_f + column,
-           FIXED_COLUMNS, x);
-  b.step[column]++;
+__device__ void move(const dataset_batch &b, const constants &c, int seat, double *x) {
+  SET_move(&c.cell, c.stage_pace[b.clock[seat].stage], b.grad_a + seat, b.grad_f + seat, SEATS, x);
+  b.step[seat]++;
   atomicAdd(&b.counters->steps, 1ull);
   atomicAdd(&b.counters->live, 1);
 }
 
-__global__ void kernel_settle(fixed_batch b, constants c) {
-  const int column = (int)this_thread();
-  if (column >= FIXED_COLUMNS || b.trial[column] == FIXED_IDLE) return;
-  double *x = b.state + column * b.states, seen[OBSERVED];
-  const int64_t trial = b.trial[column], step = b.step[column];
-  const int outcome = ask(b, c, column, x);
-  unsigned due = clock_due(&c.course, trial < b.recorded, step, &b.clock[column]);
+__global__ void kernel_settle(dataset_batch b, constants c) {
+  const int seat = (int)this_thread();
+  if (seat >= SEATS || b.trial[seat] == DATASET_IDLE) return;
+  double *x = b.state + seat * b.states, seen[OBSERVED];
+  const int64_t trial = b.trial[seat], step = b.step[seat];
+  const int outcome = ask(b, c, seat, x);
+  unsigned due = clock_due(&c.course, trial < b.recorded, step, &b.clock[seat]);
   if (outcome != BASIN_UNRESOLVED) due |= CLOCK_END;
   if (due & (CLOCK_RECORD | CLOCK_END)) {
     KIND_observe(&c.cell, turn_of(b, trial), x, seen);
-    const double loss = b.batch && b.wants_risk ? whole_loss(b, column) : b.loss[column];
+    const double loss = b.batch && b.wants_risk ? whole_loss(b, seat) : b.loss[seat];
     seen[MODEL_OBSERVED + BASIN_RISK_train_loss] = loss / (2 * (double)b.n);
   }
-  if (due & CLOCK_RECORD) record(b, trial, b.clock[column].next_time - 1, seen, x);
+  if (due & CLOCK_RECORD) record(b, trial, b.clock[seat].next_time - 1, seen, x);
   if (!(due & CLOCK_END)) {
-    move(b, c, column, x);
+    move(b, c, seat, x);
     return;
   }
   b.outcome[trial] = (int8_t)outcome;
@@ -228,7 +220,7 @@ __global__ void kernel_settle(fixed_batch b, constants c) {
   for (int i = 0; i < b.finals; i++)
     b.final_value[i * b.count + trial] = observable_of(
         seen, OBSERVED, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
-  b.trial[column] = FIXED_IDLE;
+  b.trial[seat] = DATASET_IDLE;
   atomicAdd(&b.counters->ended, 1ull);
 }
 
@@ -241,12 +233,12 @@ int prepare(const basin_setting *setting, void *given, double *data) {
   if (model_prepare(setting, &room, &c->cell, &where)) return 0;
   clock_course(setting, 0, NULL, &c->course);
   for (int s = 0; s < setting->stages; s++)
-    KIND_rates(&c->cell, setting->stage[s].eta, c->stage_rate[s]);
+    KIND_paces(&c->cell, setting->stage[s].eta, c->stage_pace[s]);
   return 1;
 }
 
 /* the constants of a launch: where the recorded steps lie is known by now */
-constants of_launch(const fixed_batch *b, const void *given) {
+constants of_launch(const dataset_batch *b, const void *given) {
   constants c = *(const constants *)given;
   c.course.times = b->times;
   c.course.time = b->time;
@@ -255,60 +247,60 @@ constants of_launch(const fixed_batch *b, const void *given) {
 
 /* a thread for each of n */
 template <class Kernel>
-cudaError_t for_each(Kernel kernel, int64_t n, const fixed_batch *batch, const void *given,
+cudaError_t for_each(Kernel kernel, int64_t n, const dataset_batch *batch, const void *given,
                      cudaStream_t stream) {
-  fixed_batch b = *batch;
+  dataset_batch b = *batch;
   constants c = of_launch(batch, given);
   void *argument[] = {&b, &c};
-  return cudaLaunchKernel(kernel, dim3((unsigned)((n + FIXED_BLOCK - 1) / FIXED_BLOCK)),
-                          dim3(FIXED_BLOCK), argument, 0, stream);
+  return cudaLaunchKernel(kernel, dim3((unsigned)((n + DATASET_BLOCK - 1) / DATASET_BLOCK)),
+                          dim3(DATASET_BLOCK), argument, 0, stream);
 }
 
-/* a thread for each of n and every column */
+/* a thread for each of n and every seat */
 template <class Kernel>
-cudaError_t for_columns(Kernel kernel, int64_t n, const fixed_batch *batch, int64_t first,
-                        int64_t inputs, const void *given, cudaStream_t stream) {
-  fixed_batch b = *batch;
+cudaError_t for_seats(Kernel kernel, int64_t n, const dataset_batch *batch, int64_t first,
+                      int64_t inputs, const void *given, cudaStream_t stream) {
+  dataset_batch b = *batch;
   constants c = of_launch(batch, given);
   void *argument[] = {&b, &c, &first, &inputs};
-  const int64_t blocks = (n * FIXED_COLUMNS + FIXED_BLOCK - 1) / FIXED_BLOCK;
-  return cudaLaunchKernel(kernel, dim3((unsigned)blocks), dim3(FIXED_BLOCK), argument, 0, stream);
+  const int64_t blocks = (n * SEATS + DATASET_BLOCK - 1) / DATASET_BLOCK;
+  return cudaLaunchKernel(kernel, dim3((unsigned)blocks), dim3(DATASET_BLOCK), argument, 0, stream);
 }
 
-cudaError_t draw(const fixed_batch *b, const void *given, cudaStream_t stream) {
+cudaError_t draw(const dataset_batch *b, const void *given, cudaStream_t stream) {
   return for_each(kernel_draw, b->n, b, given, stream);
 }
 
-cudaError_t begin(const fixed_batch *b, const void *given, cudaStream_t stream) {
-  return for_each(kernel_begin, FIXED_COLUMNS, b, given, stream);
+cudaError_t begin(const dataset_batch *b, const void *given, cudaStream_t stream) {
+  return for_each(kernel_begin, SEATS, b, given, stream);
 }
 
-cudaError_t weigh(const fixed_batch *b, int64_t first, int64_t inputs, const void *given,
+cudaError_t weigh(const dataset_batch *b, int64_t first, int64_t inputs, const void *given,
                   cudaStream_t stream) {
-  const cudaError_t bad = for_columns(kernel_residual, inputs, b, first, inputs, given, stream);
-  return bad ? bad : for_columns(kernel_slope, b->rows, b, first, inputs, given, stream);
+  const cudaError_t bad = for_seats(kernel_residual, inputs, b, first, inputs, given, stream);
+  return bad ? bad : for_seats(kernel_slope, b->rows, b, first, inputs, given, stream);
 }
 
-cudaError_t choose(const fixed_batch *b, int64_t first, int64_t inputs, const void *given,
+cudaError_t choose(const dataset_batch *b, int64_t first, int64_t inputs, const void *given,
                    cudaStream_t stream) {
-  cudaError_t bad = for_columns(kernel_see, inputs, b, first, inputs, given, stream);
-  if (!bad) bad = for_columns(kernel_slope, b->rows, b, first, inputs, given, stream);
-  return bad ? bad : for_columns(kernel_pull, b->width, b, first, inputs, given, stream);
+  cudaError_t bad = for_seats(kernel_see, inputs, b, first, inputs, given, stream);
+  if (!bad) bad = for_seats(kernel_slope, b->rows, b, first, inputs, given, stream);
+  return bad ? bad : for_seats(kernel_pull, b->width, b, first, inputs, given, stream);
 }
 
-cudaError_t settle(const fixed_batch *b, const void *given, cudaStream_t stream) {
-  return for_each(kernel_settle, FIXED_COLUMNS, b, given, stream);
+cudaError_t settle(const dataset_batch *b, const void *given, cudaStream_t stream) {
+  return for_each(kernel_settle, SEATS, b, given, stream);
 }
 
 } // namespace
 
-extern const fixed_model BASIN_OF_KIND(fixed_model);
-const fixed_model BASIN_OF_KIND(fixed_model) = {BASIN_TEXT(BASIN_MODEL),
-                                                BASIN_TEXT(BASIN_KIND),
-                                                sizeof(constants),
-                                                prepare,
-                                                draw,
-                                                begin,
-                                                weigh,
-                                                choose,
-                                                settle};
+extern const dataset_model BASIN_JOIN3(dataset_model, BASIN_MODEL, BASIN_KIND);
+const dataset_model BASIN_JOIN3(dataset_model, BASIN_MODEL, BASIN_KIND) = {BASIN_TEXT(BASIN_MODEL),
+                                                                           BASIN_TEXT(BASIN_KIND),
+                                                                           sizeof(constants),
+                                                                           prepare,
+                                                                           draw,
+                                                                           begin,
+                                                                           weigh,
+                                                                           choose,
+                                                                           settle};

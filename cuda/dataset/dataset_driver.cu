@@ -2,7 +2,7 @@
  *
  * dataset_driver.cu: a part with a data set, from beginning to end on a device, or to a pause.
  *
- * The part's arrays go over, columns take up its trials (dataset.h), the arrays come back. The host asks now and then how
+ * The part's arrays go over, seats take up its trials (dataset.h), the arrays come back. The host asks now and then how
  * many trials have ended. The data set of a cell lies on a device once, for all workers that are at it.
  */
 #include "dataset/dataset_call.h"
@@ -12,14 +12,14 @@
 
 #define BASIN_MODEL(model)
 #define BASIN_PAIR(model, kind) \
-  extern const fixed_model fixed_model_##model##_##kind __attribute__((weak));
+  extern const dataset_model dataset_model_##model##_##kind __attribute__((weak));
 #include "models.inc"
 #undef BASIN_PAIR
 
 namespace {
 
-const fixed_model *const models[] = {
-#define BASIN_PAIR(model, kind) &fixed_model_##model##_##kind,
+const dataset_model *const models[] = {
+#define BASIN_PAIR(model, kind) &dataset_model_##model##_##kind,
 #include "models.inc"
 #undef BASIN_PAIR
 #undef BASIN_MODEL
@@ -36,8 +36,8 @@ double seconds_now() {
 
 /* ---- steps ---- */
 
-basin_worker_status take_step(fixed_part *p) {
-  const fixed_batch *b = &p->b;
+basin_worker_status take_step(dataset_part *p) {
+  const dataset_batch *b = &p->b;
   const int64_t inputs = b->batch ? b->batch : b->n;
   cudaStream_t stream = p->w->stream;
   TRY(p, "kernel_begin", p->model->begin(b, p->constants, stream));
@@ -48,29 +48,29 @@ basin_worker_status take_step(fixed_part *p) {
       TRY(p, "kernel_see, kernel_pull", p->model->choose(b, i, here, p->constants, stream));
       continue;
     }
-    TRY(p, "cublasDgemm", blas_product(p->own->blas, rows, FIXED_COLUMNS, b->width, z, b->f, b->u));
+    TRY(p, "cublasDgemm", blas_product(p->own->blas, rows, SEATS, b->width, z, b->f, b->u));
     TRY(p, "kernel_residual, kernel_slope", p->model->weigh(b, i, here, p->constants, stream));
     TRY(p, "cublasDgemm",
-        blas_product_add(p->own->blas, rows, FIXED_COLUMNS, b->width, z, b->w, b->grad_f));
+        blas_product_add(p->own->blas, rows, SEATS, b->width, z, b->w, b->grad_f));
   }
   TRY(p, "kernel_settle", p->model->settle(b, p->constants, stream));
   return BASIN_WORKER_OK;
 }
 
-void tell(fixed_part *p, int64_t ended, int64_t steps) {
+void tell(dataset_part *p, int64_t ended, int64_t steps) {
   watch_tell(p->watch, ended - p->ended, steps - p->steps);
   p->ended = ended;
   p->steps = steps;
 }
 
 /* some steps, of which a look at the counters is the end */
-basin_worker_status take_steps(fixed_part *p) {
-  fixed_worker *own = p->own;
-  const fixed_counters *counters = &p->w->counters->fixed;
+basin_worker_status take_steps(dataset_part *p) {
+  dataset_worker *own = p->own;
+  const dataset_counters *counters = &p->w->counters->fixed;
   const double begun = seconds_now();
   basin_worker_status status = BASIN_WORKER_OK;
   for (int64_t i = 0; i < own->steps && !status; i++) status = take_step(p);
-  if (!status) status = fixed_copy(p, 1, p->b.counters, &p->w->counters->fixed, sizeof *counters);
+  if (!status) status = dataset_copy(p, 1, p->b.counters, &p->w->counters->fixed, sizeof *counters);
   if (status) return status;
   TRY(p, "kernel_settle", worker_wait(p->w));
   const double seconds = seconds_now() - begun;
@@ -82,24 +82,24 @@ basin_worker_status take_steps(fixed_part *p) {
 
 /* ---- a pause ---- */
 
-basin_worker_status hand_back(fixed_part *p) {
+basin_worker_status hand_back(dataset_part *p) {
   const int64_t states = p->b.states;
-  int64_t column[2 * FIXED_COLUMNS], *trial = column, *step = column + FIXED_COLUMNS;
-  const size_t bytes = fixed_room_bytes(p, ROOM_STATE);
+  int64_t seat[2 * SEATS], *trial = seat, *step = seat + SEATS;
+  const size_t bytes = dataset_room_bytes(p, ROOM_STATE);
   basin_hand_back back;
   double *state = (double *)malloc(bytes);
   basin_worker_status status = state ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
-  if (!status) status = fixed_copy(p, 1, p->b.trial, column, sizeof column);
-  if (!status) status = fixed_copy(p, 1, p->b.state, state, bytes);
+  if (!status) status = dataset_copy(p, 1, p->b.trial, seat, sizeof seat);
+  if (!status) status = dataset_copy(p, 1, p->b.state, state, bytes);
   if (!status) {
     p->doing = "copying from the device";
     p->bad = worker_wait(p->w);
     if (p->bad) status = BASIN_WORKER_LOST;
   }
-  if (!status && !flights_open(&back, p->part, FIXED_COLUMNS, states)) status = BASIN_WORKER_FAILED;
+  if (!status && !flights_open(&back, p->part, SEATS, states)) status = BASIN_WORKER_FAILED;
   if (!status) {
-    for (int c = 0; c < FIXED_COLUMNS; c++) {
-      double *to = trial[c] == FIXED_IDLE ? NULL : flights_add(&back, trial[c], step[c]);
+    for (int c = 0; c < SEATS; c++) {
+      double *to = trial[c] == DATASET_IDLE ? NULL : flights_add(&back, trial[c], step[c]);
       if (to) memcpy(to, state + c * states, (size_t)states * sizeof *to);
     }
     flights_close(&back, p->part);
@@ -111,7 +111,7 @@ basin_worker_status hand_back(fixed_part *p) {
 
 /* ---- a part ---- */
 
-basin_worker_status open_blas(fixed_part *p) {
+basin_worker_status open_blas(dataset_part *p) {
   if (p->own->blas || p->b.batch) return BASIN_WORKER_OK;
   p->doing = "opening cuBLAS";
   p->own->blas = blas_open(p->w->stream, &p->why);
@@ -120,29 +120,29 @@ basin_worker_status open_blas(fixed_part *p) {
   return BASIN_WORKER_OK;
 }
 
-basin_worker_status run(fixed_part *p) {
+basin_worker_status run(dataset_part *p) {
   TRY(p, "selecting the device", cudaSetDevice(p->w->device));
   basin_part *part = p->part;
   flights_mark(part);
   p->todo = 0;
   for (int64_t t = 0; t < part->count; t++) p->todo += part->outcome[t] < 0;
   basin_worker_status status = open_blas(p);
-  if (!status) status = fixed_make_room(p);
-  if (!status) status = fixed_upload_constants(p);
-  if (!status) status = fixed_take_inputs(p);
-  if (!status) status = fixed_move_outputs(p, 0);
-  if (!status) status = fixed_upload_columns(p);
+  if (!status) status = dataset_make_room(p);
+  if (!status) status = dataset_upload_constants(p);
+  if (!status) status = dataset_take_data(p);
+  if (!status) status = dataset_move_outputs(p, 0);
+  if (!status) status = dataset_upload_seats(p);
   while (!status && p->ended < p->todo && !watch_asks(p->watch, p->pauses)) status = take_steps(p);
   if (status) return status;
   p->fetching = 1;
-  status = fixed_move_outputs(p, 1);
+  status = dataset_move_outputs(p, 1);
   if (status) return status;
   TRY(p, "copying from the device", worker_wait(p->w));
   return p->ended < p->todo ? hand_back(p) : BASIN_WORKER_OK;
 }
 
 /* the same, with tiles halved as long as the device has no memory: whatever was done of the part is done again */
-basin_worker_status run_fitting(fixed_part *p) {
+basin_worker_status run_fitting(dataset_part *p) {
   for (;;) {
     const basin_worker_status status = run(p);
     if (status != BASIN_WORKER_LOST || p->bad != cudaErrorMemoryAllocation || p->fetching ||
@@ -150,15 +150,15 @@ basin_worker_status run_fitting(fixed_part *p) {
       return status;
     (void)cudaGetLastError();
     TRY(p, p->doing, worker_wait(p->w)); /* nothing may be on its way into the rooms any more */
-    fixed_leave_inputs(p);
-    fixed_free_rooms(p->own);
+    dataset_leave_data(p);
+    dataset_free_rooms(p->own);
     p->own->tile_most = p->b.tile /= 2;
     tell(p, 0, 0);
   }
 }
 
 /* which kernel, which part */
-basin_worker_status lost(fixed_part *p, basin_error *error) {
+basin_worker_status lost(dataset_part *p, basin_error *error) {
   worker_wait(p->w); /* no copy may be on its way into the part any more */
   (void)cudaGetLastError();
   tell(p, 0, 0); /* others run the part from where it was */
@@ -172,15 +172,15 @@ basin_worker_status lost(fixed_part *p, basin_error *error) {
 
 } // namespace
 
-const fixed_model *fixed_model_find(const char *name, const char *kind) {
-  for (const fixed_model *model : models)
+const dataset_model *dataset_model_find(const char *name, const char *kind) {
+  for (const dataset_model *model : models)
     if (model && !strcmp(model->name, name) && !strcmp(model->kind, kind)) return model;
   return NULL;
 }
 
-void fixed_worker_free(fixed_worker *own) {
+void dataset_worker_free(dataset_worker *own) {
   if (!own) return;
-  fixed_free_rooms(own);
+  dataset_free_rooms(own);
   blas_close(own->blas);
   free(own);
 }
@@ -188,38 +188,38 @@ void fixed_worker_free(fixed_worker *own) {
 namespace {
 
 /* what the part is; BASIN_WORKER_FAILED where the module has no such model, or there is no memory */
-basin_worker_status set_up(fixed_part *p, basin_cuda_worker *w, const basin_job *job,
+basin_worker_status set_up(dataset_part *p, basin_cuda_worker *w, const basin_job *job,
                            basin_part *part, basin_error *error) {
   p->w = w;
   p->job = job;
   p->part = part;
-  p->model = fixed_model_find(job->model->name, job->setting->gradient.dynamics);
+  p->model = dataset_model_find(job->model->name, job->setting->gradient.dynamics);
   if (!p->model)
     return worker_fail(error, BASIN_WORKER_FAILED,
                        "libbasin_cuda.so was built without this model %s: build it again",
                        job->model->name);
-  if (!w->fixed) w->fixed = (fixed_worker *)calloc(1, sizeof *w->fixed);
+  if (!w->fixed) w->fixed = (dataset_worker *)calloc(1, sizeof *w->fixed);
   if (!w->fixed) return worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
   p->own = w->fixed;
-  fixed_describe(p);
+  dataset_describe(p);
   return BASIN_WORKER_OK;
 }
 
 } // namespace
 
-basin_worker_status fixed_plan(basin_cuda_worker *w, const basin_job *job, basin_part *part,
-                               int64_t *inputs, basin_error *error) {
-  fixed_part p = {};
+basin_worker_status dataset_plan(basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                                 int64_t *inputs, basin_error *error) {
+  dataset_part p = {};
   const basin_worker_status status = set_up(&p, w, job, part, error);
   if (status) return status;
-  fixed_plan_room(&p);
+  dataset_plan_room(&p);
   *inputs = p.b.n * (p.b.rows * p.b.width + 1) * (int64_t)sizeof(double);
   return BASIN_WORKER_OK;
 }
 
-basin_worker_status fixed_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
-                              basin_watch *watch, basin_error *error) {
-  fixed_part p = {};
+basin_worker_status dataset_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
+                                basin_watch *watch, basin_error *error) {
+  dataset_part p = {};
   basin_worker_status status = set_up(&p, w, job, part, error);
   if (status) return status;
   p.watch = watch;
@@ -233,7 +233,7 @@ basin_worker_status fixed_run(basin_cuda_worker *w, const basin_job *job, basin_
     worker_busy(w->device, 1);
     status = run_fitting(&p);
     if (status == BASIN_WORKER_LOST) status = lost(&p, error);
-    fixed_leave_inputs(&p);
+    dataset_leave_data(&p);
     worker_busy(w->device, -1);
   }
   if (status == BASIN_WORKER_FAILED) worker_fail(error, BASIN_WORKER_FAILED, "out of memory");

@@ -11,20 +11,20 @@
 enum { TILE_BYTES = 1 << 25 };
 
 /* the data set of a cell on a device */
-struct device_inputs {
+struct device_data {
   int device, users;
   basin_data_set of;
   double *z, *label;
-  device_inputs *next;
+  device_data *next;
 };
 
 /* ---- device memory ---- */
 
-void fixed_describe(fixed_part *p) {
+void dataset_describe(dataset_part *p) {
   const basin_job *job = p->job;
   const basin_setting *setting = job->setting;
   const basin_gradient *g = &setting->gradient;
-  fixed_batch *b = &p->b;
+  dataset_batch *b = &p->b;
   b->first = (uint64_t)p->part->first;
   b->count = p->part->count;
   b->recorded = p->part->recorded;
@@ -40,7 +40,7 @@ void fixed_describe(fixed_part *p) {
   b->set = g->set;
   b->tolerance_gradient = setting->stop.tolerance_gradient;
   b->max_steps = setting->stop.max_steps;
-  const int64_t input = b->rows * FIXED_COLUMNS * (int64_t)sizeof(double);
+  const int64_t input = b->rows * SEATS * (int64_t)sizeof(double);
   b->tile = TILE_BYTES / input < 1 ? 1 : TILE_BYTES / input;
   if (b->tile > (b->batch ? b->batch : b->n)) b->tile = b->batch ? b->batch : b->n;
   if (p->own->tile_most && b->tile > p->own->tile_most) b->tile = p->own->tile_most;
@@ -49,11 +49,11 @@ void fixed_describe(fixed_part *p) {
     b->wants_risk |= job->observable[i] >= job->model->observables;
 }
 
-size_t fixed_room_bytes(const fixed_part *p, int room) {
-  const fixed_batch *b = &p->b;
+size_t dataset_room_bytes(const dataset_part *p, int room) {
+  const dataset_batch *b = &p->b;
   const size_t n = (size_t)b->count, recorded = (size_t)(b->recorded * b->times),
                states = (size_t)b->states, flights = (size_t)p->part->flights,
-               tile = (size_t)b->tile * FIXED_COLUMNS * sizeof(double);
+               tile = (size_t)b->tile * SEATS * sizeof(double);
   switch (room) {
   case ROOM_DATA:
     return (size_t)p->job->setting->size.data * sizeof(double);
@@ -77,12 +77,12 @@ size_t fixed_room_bytes(const fixed_part *p, int room) {
     return flights * sizeof(int64_t);
   case ROOM_FLIGHT_STATE:
     return flights * states * sizeof(double);
-  case ROOM_COLUMN:
-    return FIXED_COLUMNS * (3 * sizeof(int64_t) + sizeof(basin_clock));
+  case ROOM_SEAT:
+    return SEATS * (3 * sizeof(int64_t) + sizeof(basin_clock));
   case ROOM_STATE:
-    return FIXED_COLUMNS * states * sizeof(double);
+    return SEATS * states * sizeof(double);
   case ROOM_MATRIX:
-    return (size_t)(2 * (b->rows + b->width) + 1) * FIXED_COLUMNS * sizeof(double);
+    return (size_t)(2 * (b->rows + b->width) + 1) * SEATS * sizeof(double);
   case ROOM_U:
   case ROOM_W:
     return tile * (size_t)b->rows;
@@ -91,15 +91,15 @@ size_t fixed_room_bytes(const fixed_part *p, int room) {
   case ROOM_R:
     return tile;
   default:
-    return sizeof(fixed_counters);
+    return sizeof(dataset_counters);
   }
 }
 
 namespace {
 
 /* the batch's pointers into the rooms */
-void point(fixed_part *p) {
-  fixed_batch *b = &p->b;
+void point(dataset_part *p) {
+  dataset_batch *b = &p->b;
   const worker_buffer *room = p->own->room;
   b->data = (const double *)room[ROOM_DATA].at;
   b->time = (const int64_t *)room[ROOM_TIME].at;
@@ -113,38 +113,38 @@ void point(fixed_part *p) {
   b->flight_of = (int *)room[ROOM_FLIGHT_OF].at;
   b->flight_step = (const int64_t *)room[ROOM_FLIGHT_STEP].at;
   b->flight_state = (const double *)room[ROOM_FLIGHT_STATE].at;
-  b->trial = (int64_t *)room[ROOM_COLUMN].at;
-  b->step = b->trial + FIXED_COLUMNS;
-  b->next = b->step + FIXED_COLUMNS;
-  b->clock = (basin_clock *)(b->next + FIXED_COLUMNS);
+  b->trial = (int64_t *)room[ROOM_SEAT].at;
+  b->step = b->trial + SEATS;
+  b->next = b->step + SEATS;
+  b->clock = (basin_clock *)(b->next + SEATS);
   b->state = (double *)room[ROOM_STATE].at;
   b->f = (double *)room[ROOM_MATRIX].at;
-  b->grad_f = b->f + b->width * FIXED_COLUMNS;
-  b->a = b->grad_f + b->width * FIXED_COLUMNS;
-  b->grad_a = b->a + b->rows * FIXED_COLUMNS;
-  b->loss = b->grad_a + b->rows * FIXED_COLUMNS;
+  b->grad_f = b->f + b->width * SEATS;
+  b->a = b->grad_f + b->width * SEATS;
+  b->grad_a = b->a + b->rows * SEATS;
+  b->loss = b->grad_a + b->rows * SEATS;
   b->u = (double *)room[ROOM_U].at;
   b->w = (double *)room[ROOM_W].at;
   b->r = (double *)room[ROOM_R].at;
   b->chosen = (int64_t *)room[ROOM_CHOSEN].at;
-  b->counters = (fixed_counters *)room[ROOM_COUNTERS].at;
+  b->counters = (dataset_counters *)room[ROOM_COUNTERS].at;
 }
 
 } // namespace
 
-basin_worker_status fixed_make_room(fixed_part *p) {
+basin_worker_status dataset_make_room(dataset_part *p) {
   for (int i = 0; i < ROOMS; i++)
-    TRY(p, "allocating device memory", buffer_grow(&p->own->room[i], fixed_room_bytes(p, i)));
+    TRY(p, "allocating device memory", buffer_grow(&p->own->room[i], dataset_room_bytes(p, i)));
   point(p);
   return BASIN_WORKER_OK;
 }
 
-void fixed_free_rooms(fixed_worker *own) {
+void dataset_free_rooms(dataset_worker *own) {
   for (worker_buffer &room : own->room) buffer_free(&room);
 }
 
-void fixed_plan_room(fixed_part *p) {
-  for (int i = 0; i < ROOMS; i++) buffer_plan(p->w, &p->own->room[i], fixed_room_bytes(p, i));
+void dataset_plan_room(dataset_part *p) {
+  for (int i = 0; i < ROOMS; i++) buffer_plan(p->w, &p->own->room[i], dataset_room_bytes(p, i));
 }
 
 /* ---- data sets ---- */
@@ -152,17 +152,17 @@ void fixed_plan_room(fixed_part *p) {
 namespace {
 
 pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-device_inputs *list;
+device_data *list;
 
-void destroy_inputs(device_inputs *inputs) {
+void destroy_data(device_data *inputs) {
   if (inputs->z) cudaFree(inputs->z);
   if (inputs->label) cudaFree(inputs->label);
   free(inputs);
 }
 
 /* drawn on this worker's stream, and waited for */
-basin_worker_status draw_inputs(fixed_part *p, device_inputs *inputs) {
-  fixed_batch *b = &p->b;
+basin_worker_status draw_data(dataset_part *p, device_data *inputs) {
+  dataset_batch *b = &p->b;
   const size_t n = (size_t)b->n, each = (size_t)b->rows * (size_t)b->width * sizeof(double);
   TRY(p, "allocating device memory for the data set", cudaMalloc((void **)&inputs->z, n * each));
   TRY(p, "allocating device memory for the data set",
@@ -176,17 +176,17 @@ basin_worker_status draw_inputs(fixed_part *p, device_inputs *inputs) {
 
 } // namespace
 
-basin_worker_status fixed_take_inputs(fixed_part *p) {
+basin_worker_status dataset_take_data(dataset_part *p) {
   basin_worker_status status = BASIN_WORKER_OK;
   const basin_data_set of = basin_data_set_of(p->job->setting);
   pthread_mutex_lock(&lock);
-  device_inputs *inputs = list;
+  device_data *inputs = list;
   while (inputs && (!basin_same_data_set(&inputs->of, &of) || inputs->device != p->w->device))
     inputs = inputs->next;
   if (!inputs) {
-    inputs = (device_inputs *)calloc(1, sizeof *inputs);
-    status = inputs ? draw_inputs(p, inputs) : BASIN_WORKER_FAILED;
-    if (status && inputs) destroy_inputs(inputs);
+    inputs = (device_data *)calloc(1, sizeof *inputs);
+    status = inputs ? draw_data(p, inputs) : BASIN_WORKER_FAILED;
+    if (status && inputs) destroy_data(inputs);
     if (!status) {
       inputs->device = p->w->device;
       inputs->of = of;
@@ -204,14 +204,14 @@ basin_worker_status fixed_take_inputs(fixed_part *p) {
   return status;
 }
 
-void fixed_leave_inputs(fixed_part *p) {
+void dataset_leave_data(dataset_part *p) {
   if (!p->inputs) return;
   pthread_mutex_lock(&lock);
   if (--p->inputs->users == 0) {
-    device_inputs **at = &list;
+    device_data **at = &list;
     while (*at != p->inputs) at = &(*at)->next;
     *at = p->inputs->next;
-    destroy_inputs(p->inputs);
+    destroy_data(p->inputs);
   }
   p->inputs = NULL;
   pthread_mutex_unlock(&lock);
@@ -219,7 +219,8 @@ void fixed_leave_inputs(fixed_part *p) {
 
 /* ---- copies ---- */
 
-basin_worker_status fixed_copy(fixed_part *p, int back, void *device, void *host, size_t bytes) {
+basin_worker_status dataset_copy(dataset_part *p, int back, void *device, void *host,
+                                 size_t bytes) {
   if (!bytes) return BASIN_WORKER_OK;
   if (back)
     TRY(p, "copying from the device",
@@ -231,65 +232,65 @@ basin_worker_status fixed_copy(fixed_part *p, int back, void *device, void *host
 }
 
 /* the arrays of the part that the device has, by their table; the others are not the engine's */
-basin_worker_status fixed_move_outputs(fixed_part *p, int back) {
-  const fixed_batch *b = &p->b;
+basin_worker_status dataset_move_outputs(dataset_part *p, int back) {
+  const dataset_batch *b = &p->b;
   const basin_job *job = p->job;
   basin_part *part = p->part;
   void *outcome = b->outcome, *steps = b->steps, *final = b->final_value, *record = b->record,
        *state = b->record_state, *halvings = NULL, *estimate = NULL;
   basin_worker_status status = BASIN_WORKER_OK;
-#define MOVE(name, type, outer, trials, inner)     \
-  if (name && !status)                             \
-    status = fixed_copy(p, back, name, part->name, \
-                        (size_t)((outer)*part->trials * (inner)) * sizeof(type));
+#define MOVE(name, type, outer, trials, inner)       \
+  if (name && !status)                               \
+    status = dataset_copy(p, back, name, part->name, \
+                          (size_t)((outer)*part->trials * (inner)) * sizeof(type));
   BASIN_PART_ARRAYS(MOVE, job)
 #undef MOVE
   return status;
 }
 
-basin_worker_status fixed_upload_constants(fixed_part *p) {
+basin_worker_status dataset_upload_constants(dataset_part *p) {
   const basin_job *job = p->job;
-  const fixed_batch *b = &p->b;
-  basin_worker_status status = fixed_copy(p, 0, (void *)b->data, p->data,
-                                          fixed_room_bytes(p, ROOM_DATA));
+  const dataset_batch *b = &p->b;
+  basin_worker_status status = dataset_copy(p, 0, (void *)b->data, p->data,
+                                            dataset_room_bytes(p, ROOM_DATA));
   if (!status)
-    status = fixed_copy(p, 0, (void *)b->time, (void *)job->time, fixed_room_bytes(p, ROOM_TIME));
+    status = dataset_copy(p, 0, (void *)b->time, (void *)job->time,
+                          dataset_room_bytes(p, ROOM_TIME));
   if (!status)
-    status = fixed_copy(p, 0, (void *)b->final_of, (void *)job->final,
-                        (size_t)b->finals * sizeof(int));
+    status = dataset_copy(p, 0, (void *)b->final_of, (void *)job->final,
+                          (size_t)b->finals * sizeof(int));
   if (!status)
-    status = fixed_copy(p, 0, (void *)b->observable_of, (void *)job->observable,
-                        (size_t)b->observables * sizeof(int));
+    status = dataset_copy(p, 0, (void *)b->observable_of, (void *)job->observable,
+                          (size_t)b->observables * sizeof(int));
   return status;
 }
 
-/* idle columns, and the trials that were under way */
-basin_worker_status fixed_upload_columns(fixed_part *p) {
+/* idle seats, and the trials that were under way */
+basin_worker_status dataset_upload_seats(dataset_part *p) {
   const basin_part *part = p->part;
-  const fixed_batch *b = &p->b;
+  const dataset_batch *b = &p->b;
   const size_t n = (size_t)b->count, flights = (size_t)part->flights;
-  int64_t column[3 * FIXED_COLUMNS] = {};
+  int64_t seat[3 * SEATS] = {};
   int *flight_of = (int *)malloc((n + 1) * sizeof *flight_of);
   int64_t *step = (int64_t *)malloc((flights + 1) * sizeof *step);
-  fixed_counters none = {};
+  dataset_counters none = {};
   basin_worker_status status = flight_of && step ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
-  for (int c = 0; c < FIXED_COLUMNS; c++) {
-    column[c] = FIXED_IDLE;
-    column[2 * FIXED_COLUMNS + c] = (c - (int64_t)(b->first % FIXED_COLUMNS) + FIXED_COLUMNS) %
-                                    FIXED_COLUMNS;
+  for (int c = 0; c < SEATS; c++) {
+    seat[c] = DATASET_IDLE;
+    seat[2 * SEATS + c] = (c - (int64_t)(b->first % SEATS) + SEATS) % SEATS;
   }
   for (size_t t = 0; t < n && !status; t++) flight_of[t] = -1;
   for (size_t f = 0; f < flights && !status; f++) {
     flight_of[part->flight[f].trial] = (int)f;
     step[f] = part->flight[f].step;
   }
-  if (!status) status = fixed_copy(p, 0, b->trial, column, sizeof column);
-  if (!status) status = fixed_copy(p, 0, b->flight_of, flight_of, n * sizeof *flight_of);
-  if (!status) status = fixed_copy(p, 0, (void *)b->flight_step, step, flights * sizeof *step);
+  if (!status) status = dataset_copy(p, 0, b->trial, seat, sizeof seat);
+  if (!status) status = dataset_copy(p, 0, b->flight_of, flight_of, n * sizeof *flight_of);
+  if (!status) status = dataset_copy(p, 0, (void *)b->flight_step, step, flights * sizeof *step);
   if (!status)
-    status = fixed_copy(p, 0, (void *)b->flight_state, part->flight_state,
-                        fixed_room_bytes(p, ROOM_FLIGHT_STATE));
-  if (!status) status = fixed_copy(p, 0, b->counters, &none, sizeof none);
+    status = dataset_copy(p, 0, (void *)b->flight_state, part->flight_state,
+                          dataset_room_bytes(p, ROOM_FLIGHT_STATE));
+  if (!status) status = dataset_copy(p, 0, b->counters, &none, sizeof none);
   p->doing = "copying to the device";
   const cudaError_t bad = worker_wait(p->w); /* before the arrays go */
   if (!status && (p->bad = bad) != cudaSuccess) status = BASIN_WORKER_LOST;

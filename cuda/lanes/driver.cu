@@ -65,7 +65,8 @@ basin_worker_status draw_starts(part_run *p) {
     if (seconds_now() - begun < LAUNCH_SECONDS_LEAST && some < b->count) some *= 2;
     p->queued = p->w->counters->lane.queued;
   }
-  for (int t = b->drawn; t < b->count; t++) p->undrawn += p->part->outcome[p->first + t] == TRIAL_FRESH;
+  for (int t = b->drawn; t < b->count; t++)
+    p->undrawn += p->part->outcome[p->first + t] == TRIAL_FRESH;
   p->left = outstanding(p);
   return BASIN_WORKER_OK;
 }
@@ -234,7 +235,8 @@ basin_worker_status run_batches(part_run *p) {
     const basin_worker_status status = run_fitting(p, &paused);
     if (status) return status;
     const int last = p->first + p->b.count == p->part->count && !outstanding(p);
-    if ((watch_asks(p->watch, p->pauses) || p->undrawn) && !last && p->todo) return batch_hand_back(p);
+    if ((watch_asks(p->watch, p->pauses) || p->undrawn) && !last && p->todo)
+      return batch_hand_back(p);
   }
   return BASIN_WORKER_OK;
 }
@@ -293,7 +295,7 @@ basin_worker_status worker_plan(basin_cuda_worker *w, const basin_job *job, int6
   part.recorded = basin_job_recorded(job);
   *inputs = 0;
   if (job->setting->gradient.set_size > 0) {
-    status = fixed_plan(w, job, &part, inputs, error);
+    status = dataset_plan(w, job, &part, inputs, error);
   } else {
     part_run p = {};
     status = set_up(&p, w, job, &part, error);
@@ -307,7 +309,7 @@ basin_worker_status worker_plan(basin_cuda_worker *w, const basin_job *job, int6
 
 basin_worker_status worker_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
                                basin_watch *watch, basin_error *error) {
-  if (job->setting->gradient.set_size > 0) return fixed_run(w, job, part, watch, error);
+  if (job->setting->gradient.set_size > 0) return dataset_run(w, job, part, watch, error);
   part_run p = {};
   basin_worker_status status = set_up(&p, w, job, part, error);
   if (status) return status;

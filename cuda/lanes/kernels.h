@@ -2,7 +2,8 @@
  *
  * kernels.h: the kernels for trials that go each their own way. Included once, by lanes.cu, behind the slot that the
  * dynamics want: registers.h or teams.h. When a trial is recorded, goes on to the next stage and ends is said in
- * seam/clock.h, for the CPU's lanes and these kernels alike, so what a trial does at which step is the same, to the bit.
+ * seam/clock.h, for the CPU's lanes and these kernels alike, so what a trial does at which step is the same, to the
+ * bit.
  *
  * A slot is what holds one trial at a time, a class with
  *
@@ -39,7 +40,7 @@ enum rule {
 struct constants {
   model_cell cell;
   basin_course course; /* `time` is the device's */
-  double stage_rate[BASIN_STAGES_MAX][BASIN_RATES_MAX];
+  double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
   int tolerance_rule;
   int64_t states; /* reals of a state */
 };
@@ -271,7 +272,7 @@ int prepare(const basin_setting *setting, void *out, double *data) {
   c->tolerance_rule = setting->stop.tolerance > 0;
   c->states = setting->size.states;
   for (int s = 0; s < setting->stages; s++)
-    KIND_rates(&c->cell, setting->stage[s].eta, c->stage_rate[s]);
+    KIND_paces(&c->cell, setting->stage[s].eta, c->stage_pace[s]);
   return 1;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lanes.cu: the kernels of one model and kind of dynamics, and the table by which the driver launches them. Compiled once
- * per pair, with BASIN_MODEL, BASIN_MODEL_HEADER and BASIN_KIND as host/engine/lanes.c.
+ * lanes.cu: the kernels of one model and kind of dynamics, and the table by which the driver launches them. Compiled
+ * once per pair, with BASIN_MODEL, BASIN_MODEL_HEADER and BASIN_KIND as host/engine/lanes.c.
  */
 #include BASIN_MODEL_HEADER
 #include "seam/expand.h"
@@ -12,7 +12,7 @@
 #include "lanes/teams.h"
 #endif
 
-#define TABLE BASIN_OF_KIND(lane_model)
+#define TABLE BASIN_JOIN3(lane_model, BASIN_MODEL, BASIN_KIND)
 extern const lane_model TABLE;
 const lane_model TABLE = {BASIN_TEXT(BASIN_MODEL),
                           BASIN_TEXT(BASIN_KIND),

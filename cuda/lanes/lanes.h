@@ -7,8 +7,8 @@
  * thread, with the state in registers (registers.h), or a team of threads, with the state in an array (teams.h).
  *
  *   kernel_start   draws every trial that has not begun, ends those that end at step 0, queues the others
- *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps, or of fewer where the state is an array;
- *                  a slot whose trial ends takes the next one from the queue
+ *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps, or of fewer where the state is an
+ *                  array; a slot whose trial ends takes the next one from the queue
  *   kernel_finish  the observables of every trial that has ended
  *   kernel_record  the observables of every recorded state
  *

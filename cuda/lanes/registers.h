@@ -30,7 +30,7 @@ struct slot {
     RESIDENT = 5,
     WHOLE_BLOCKS = 1
   };
-  real x[STATES], rate[BASIN_RATES_MAX];
+  real x[STATES], pace[BASIN_PACES_MAX];
 
   __device__ slot(const lane_batch &, const constants &) {}
   __device__ int number() const { return (int)(blockIdx.x * blockDim.x + threadIdx.x); }
@@ -42,7 +42,7 @@ struct slot {
   __device__ basin_turn turn(const lane_batch &b, int trial, int64_t step) const {
     basin_turn t = {};
     t.data = b.data;
-    t.rate = rate;
+    t.pace = pace;
     t.team = team_alone();
     t.trial = b.first + (uint64_t)trial;
     t.step = (uint64_t)step;
@@ -50,7 +50,7 @@ struct slot {
   }
   __device__ void set_stage(const constants &c, int stage) {
 #pragma unroll
-    for (int i = 0; i < BASIN_RATES_MAX; i++) rate[i] = c.stage_rate[stage][i];
+    for (int i = 0; i < BASIN_PACES_MAX; i++) pace[i] = c.stage_pace[stage][i];
   }
   __device__ void start(const lane_batch &b, const constants &c, int trial) {
     KIND_start(&c.cell, turn(b, trial, 0), x);

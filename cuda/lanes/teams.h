@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * teams.h: slots of a team of threads of a warp each (numeric/team.h), for dynamics whose state is an array: that and the
- * scratch of the steps lie in shared memory where they fit, else in the device's.
+ * teams.h: slots of a team of threads of a warp each (numeric/team.h), for dynamics whose state is an array: that and
+ * the scratch of the steps lie in shared memory where they fit, else in the device's.
  *
  * The bound, for sampled gradients, which are made of normals (include/philox.h). Two of them cost 47 double-precision
  * instructions as nvcc 13 writes them in PTX (24 fma), a square root and a division, some 8 more each, and about 100
@@ -58,11 +58,11 @@ template <bool SHARED> struct slot {
   __device__ unsigned before() const { return (team.threads & -team.threads) - 1; }
   __device__ int64_t states(const constants &c) const { return c.states; }
 
-  /* rate: of the stage; the constants are read where they are */
-  __device__ basin_turn turn(const lane_batch &b, const real *rate, int trial, int64_t step) const {
+  /* pace: of the stage; the constants are read where they are */
+  __device__ basin_turn turn(const lane_batch &b, const real *pace, int trial, int64_t step) const {
     basin_turn t = {};
     t.data = b.data;
-    t.rate = rate;
+    t.pace = pace;
     t.work = work;
     t.team = team;
     t.trial = b.first + (uint64_t)trial;
@@ -76,7 +76,7 @@ template <bool SHARED> struct slot {
   }
   __device__ void step(const lane_batch &b, const constants &c, int stage, int trial,
                        int64_t step) {
-    KIND_step(&c.cell, turn(b, c.stage_rate[stage], trial, step), x);
+    KIND_step(&c.cell, turn(b, c.stage_pace[stage], trial, step), x);
   }
   template <bool TOLERANCE>
   __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {

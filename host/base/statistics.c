@@ -7,13 +7,13 @@
 
 static const double Z95 = 1.959963984540054; /* normal quantile of 0.975 */
 
-basin_rate basin_wilson(int64_t successes, int64_t trials) {
-  if (trials <= 0) return (basin_rate){NAN, NAN, NAN};
+basin_proportion basin_wilson(int64_t successes, int64_t trials) {
+  if (trials <= 0) return (basin_proportion){NAN, NAN, NAN};
   const double n = (double)trials, p = (double)successes / n, z2 = Z95 * Z95;
   const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
   const double half = Z95 / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-  return (basin_rate){p, successes == 0 ? 0 : centre - half,
-                      successes == trials ? 1 : centre + half};
+  return (basin_proportion){p, successes == 0 ? 0 : centre - half,
+                            successes == trials ? 1 : centre + half};
 }
 
 basin_interval basin_paired_difference(const int64_t only[2], int64_t trials) {

@@ -58,9 +58,9 @@ basin_status basin_campaign_run(const basin_campaign *campaign, int64_t shard, i
                                 const basin_run_options *options, int *complete,
                                 basin_error *error);
 
-/* Who hears of parts that are missing or damaged. The rounds are for so many shards; they are empty where all parts seemed to
-   be there and the bytes of some are damaged. What it returns ends the merge; BASIN_OK: a file is made of what is
-   there. */
+/* Who hears of parts that are missing or damaged. The rounds are for so many shards; they are empty where all parts
+   seemed to be there and the bytes of some are damaged. What it returns ends the merge; BASIN_OK: a file is made of
+   what is there. */
 typedef struct basin_incomplete {
   int64_t shards;
   basin_status (*report)(void *context, const basin_rounds *rounds, const basin_parts *parts,

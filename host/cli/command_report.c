@@ -61,7 +61,7 @@ static basin_status summary_draws(basin_results *results, const basin_table *t,
     if (status) return status;
     if (count > 1 && group[0] == i) {
       status = basin_results_any_global(results, group, count, &trials, &any, error);
-      const basin_rate rate = basin_wilson(any, trials);
+      const basin_proportion rate = basin_wilson(any, trials);
       if (!heading++)
         printf("\nDraws of which at least one of the cells that share them is global\n");
       printf("  cells");

@@ -49,7 +49,7 @@ static void end_line(const screen *s) {
 
 /* ---- what it says ---- */
 
-static void print_estimate(const basin_experiment *e, const basin_estimate *x, FILE *to) {
+static void print_need(const basin_experiment *e, const basin_need *x, FILE *to) {
   char memory[32], disk[32], of_device[64] = "", device[32];
   basin_show_bytes(memory, sizeof memory, x->memory_bytes);
   basin_show_bytes(disk, sizeof disk, x->disk_bytes);
@@ -67,11 +67,11 @@ static void print_estimate(const basin_experiment *e, const basin_estimate *x, F
             (long long)e->max_trials, e->halfwidth);
 }
 
-static basin_status show_estimate(const basin_experiment *e, const basin_request *r, FILE *to,
-                                  basin_error *error) {
-  basin_estimate x;
-  const basin_status status = basin_estimate_run(e, &r->options, &x, error);
-  if (!status) print_estimate(e, &x, to);
+static basin_status show_need(const basin_experiment *e, const basin_request *r, FILE *to,
+                              basin_error *error) {
+  basin_need x;
+  const basin_status status = basin_need_run(e, &r->options, &x, error);
+  if (!status) print_need(e, &x, to);
   return status;
 }
 
@@ -164,7 +164,7 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
   r->options.progress = on_progress;
   r->options.context = &s;
   const int existed = !access(r->output, F_OK);
-  basin_status status = s.quiet ? BASIN_OK : show_estimate(e, r, stderr, error);
+  basin_status status = s.quiet ? BASIN_OK : show_need(e, r, stderr, error);
   if (!status) status = basin_run(e, &r->options, error);
   end_line(&s);
   if (s.quiet || (status && status != BASIN_OUTSIDE)) return status;
@@ -234,13 +234,13 @@ static basin_status run_shard(const basin_arguments *a, const basin_campaign *c,
   r->options.context = &s;
   r->options.part_trials = c->part_trials;
   if (!s.quiet) {
-    basin_estimate x;
-    status = basin_estimate_run(c->experiment, &r->options, &x, error);
+    basin_need x;
+    status = basin_need_run(c->experiment, &r->options, &x, error);
     if (status) return status;
     gethostname(host, sizeof host - 1);
     fprintf(stderr, "shard %lld of %lld on %s: %s\n", (long long)shard, (long long)shards, host,
             x.backend);
-    print_estimate(c->experiment, &x, stderr);
+    print_need(c->experiment, &x, stderr);
   }
   status = basin_campaign_run(c, shard, shards, &r->options, &complete, error);
   end_line(&s);
@@ -284,7 +284,7 @@ static basin_status run_campaign(const basin_arguments *a, basin_request *r, bas
     const basin_experiment *planned = e ? e : c.experiment;
     if (c.experiment) r->options.part_trials = c.part_trials;
     else if (!r->options.part_trials) r->options.part_trials = basin_cut_campaign_part(e, shards);
-    status = show_estimate(planned, r, stdout, error);
+    status = show_need(planned, r, stdout, error);
   } else if (!status) status = run_shard(a, &c, shard, shards, r, error);
   basin_campaign_close(&c);
   basin_experiment_free(e);
@@ -305,7 +305,7 @@ basin_status basin_command_run(const basin_arguments *a, basin_error *error) {
     status = basin_fail(error, BASIN_BAD_INPUT,
                         "--shard: shards work on a folder, expected -o DIR/ with a slash");
   if (!status) status = basin_request_experiment(a, r, &e, error);
-  if (!status && basin_argument(a, "dry-run")) status = show_estimate(e, r, stdout, error);
+  if (!status && basin_argument(a, "dry-run")) status = show_need(e, r, stdout, error);
   else if (!status && (basin_argument(a, "cell") || basin_argument(a, "trial")))
     status = run_trial(a, e, r, error);
   else if (!status) status = run_all(a, e, r, error);

@@ -7,17 +7,17 @@
  *   BASIN_KIND          dataset
  *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
  *
- * SEATS trials advance together, each the owner of a column of the matrices: its seat. A step of all of them goes through
- * the data set in tiles: a matrix product gives what the students see of the tile's rows, a pass over it makes residuals
- * and weights of that, a second product adds up the gradients by the filters. With mini-batches every trial has inputs of
- * its own: plain loops in the order of the inputs take the place of the products.
+ * SEATS trials advance together, each the owner of a column of the matrices: its seat. A step of all of them goes
+ * through the data set in tiles: a matrix product gives what the students see of the tile's rows, a pass over it makes
+ * residuals and weights of that, a second product adds up the gradients by the filters. With mini-batches every trial
+ * has inputs of its own: plain loops in the order of the inputs take the place of the products.
  *
  * Trial number t always has seat t mod SEATS, so its results do not depend on its neighbours, although a column of a
  * product may depend on its place (blas.h). A seat whose trial ends takes the next one of its own. What is asked of
  * a state (records, rules) is asked when its risk and gradient are known, before the next step.
  */
 #include BASIN_MODEL_HEADER
-#include "engine/inputs.h"
+#include "engine/data.h"
 #include "engine/blas.h"
 #include "seam/clock.h"
 #include "seam/entry.h"
@@ -25,10 +25,10 @@
 #include "seam/products.h"
 #include "seam/flights.h"
 
-#define RUNNER BASIN_PASTE(BASIN_PASTE(BASIN_OF_KIND(basin_run), _), BASIN_ISA)
+#define RUNNER BASIN_JOIN4(basin_run, BASIN_MODEL, BASIN_KIND, BASIN_ISA)
 
 enum {
-  SEATS = BASIN_FIXED_COLUMNS,
+  SEATS = BASIN_DATASET_SEATS,
   VECTORS = SEATS / BASIN_LANES, /* a row of a matrix */
   IDLE = -1,                     /* trial of a seat that has none */
   OBSERVED = MODEL_OBSERVED + BASIN_RISK_OBSERVABLES
@@ -39,11 +39,11 @@ typedef struct driver {
   const basin_job *job;
   basin_part *part;
   basin_watch *watch;
-  const basin_inputs *set;
+  const basin_data *set;
   model_cell cell;
   double *data;
   basin_course course;
-  double stage_rate[BASIN_STAGES_MAX][BASIN_RATES_MAX];
+  double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
   int64_t rows, width, states, batch, tile;
   int wants_risk;   /* whether the risk is recorded or kept */
   int knows_risk;   /* whether `loss` is of the present states */
@@ -58,7 +58,7 @@ typedef struct driver {
   basin_clock clock[SEATS];
   int64_t next[SEATS];      /* the first trial of the seat that has not been looked at */
   unsigned active[VECTORS]; /* bit per lane with a trial */
-  real rate[VECTORS][BASIN_RATES_MAX];
+  real pace[VECTORS][BASIN_PACES_MAX];
   real loss[VECTORS];    /* sum of r^2 */
   real *x, *fresh;       /* [VECTORS][states]; [states] */
   real *f, *a;           /* [width][VECTORS], [rows][VECTORS] of the present states */
@@ -78,7 +78,7 @@ static int stopped(const driver *d) { return __atomic_load_n(&d->watch->stop, __
 /* ---- the data set ---- */
 
 /* the inputs i .. i + BASIN_LANES - 1, a lane each */
-static void draw_lanes(const driver *d, basin_inputs *inputs, int64_t i, real *z) {
+static void draw_lanes(const driver *d, basin_data *inputs, int64_t i, real *z) {
   uint64_t number[BASIN_LANES];
   bits input;
   real label = r_set(0.0);
@@ -97,7 +97,7 @@ static void draw_lanes(const driver *d, basin_inputs *inputs, int64_t i, real *z
     inputs->label[i + l] = r_lane(&label, l);
 }
 
-static int draw_inputs(void *context, basin_inputs *inputs) {
+static int draw_inputs(void *context, basin_data *inputs) {
   driver *d = context;
   for (int64_t i = 0; i < inputs->n && !stopped(d); i += BASIN_LANES)
     draw_lanes(d, inputs, i, d->u);
@@ -143,7 +143,7 @@ static void weigh(driver *d, const double *label, int64_t inputs) {
 
 /* 0: told to stop meanwhile, nothing is known */
 static int whole_gradient(driver *d) {
-  const basin_inputs *s = d->set;
+  const basin_data *s = d->set;
   begin_gradient(d);
   for (int64_t i = 0; i < s->n; i += d->tile) {
     if (stopped(d)) return 0;
@@ -167,7 +167,7 @@ static inline real see(const driver *d, int v, real label, const real *gathered,
   for (int64_t j = 0; j < d->rows; j++) {
     real sum = r_set(0.0);
     for (int64_t q = 0; q < d->width; q++) {
-      const real z = gathered ? gathered[j * d->width + q] : r_set(shared[j * d->width + q]);
+      const real z = shared ? r_set(shared[j * d->width + q]) : gathered[j * d->width + q];
       sum = r_fma(z, d->f[q * VECTORS + v], sum);
     }
     d->u[j] = sum;
@@ -237,7 +237,7 @@ static int batch_gradient(driver *d) {
 
 /* the risk of the present states on the whole data set; 0: told to stop meanwhile, nothing is known */
 static int whole_loss(driver *d) {
-  const basin_inputs *s = d->set;
+  const basin_data *s = d->set;
   begin_gradient(d);
   for (int v = 0; v < VECTORS; v++) {
     for (int64_t i = 0; i < s->n && d->active[v]; i++) {
@@ -304,7 +304,7 @@ static void record(const driver *d, int c, int64_t time, answer *x) {
 
 static void clear(driver *d, int c) {
   const int v = c / BASIN_LANES, l = c % BASIN_LANES;
-  for (int i = 0; i < BASIN_RATES_MAX; i++) r_lane_set(&d->rate[v][i], l, 0.0);
+  for (int i = 0; i < BASIN_PACES_MAX; i++) r_lane_set(&d->pace[v][i], l, 0.0);
   for (int64_t i = 0; i < d->states; i++) r_lane_set(at(d, v) + i, l, 1.0);
   d->active[v] &= ~(1u << l);
   d->trial[c] = IDLE;
@@ -324,10 +324,10 @@ static void finish(driver *d, int c, int outcome, answer *x) {
   clear(d, c);
 }
 
-/* the rates of the seat's stage */
+/* the paces of the seat's stage */
 static void set_stage(driver *d, int c) {
-  for (int i = 0; i < BASIN_RATES_MAX; i++)
-    r_lane_set(&d->rate[c / BASIN_LANES][i], c % BASIN_LANES, d->stage_rate[d->clock[c].stage][i]);
+  for (int i = 0; i < BASIN_PACES_MAX; i++)
+    r_lane_set(&d->pace[c / BASIN_LANES][i], c % BASIN_LANES, d->stage_pace[d->clock[c].stage][i]);
 }
 
 /* what is due at the present steps: records, ends, stages; 0: told to stop meanwhile, nothing is done */
@@ -422,7 +422,7 @@ static int running(const driver *d) {
 static void move(driver *d) {
   for (int v = 0; v < VECTORS; v++)
     if (d->active[v])
-      SET_move(&d->cell, d->rate[v], d->grad_a + v, d->grad_f + v, VECTORS, at(d, v));
+      SET_move(&d->cell, d->pace[v], d->grad_a + v, d->grad_f + v, VECTORS, at(d, v));
   for (int c = 0; c < SEATS; c++) {
     if (d->trial[c] == IDLE) continue;
     d->step[c]++;
@@ -455,7 +455,7 @@ static void begin(driver *d) {
   const basin_setting *setting = d->job->setting;
   clock_course(setting, d->job->times, d->job->time, &d->course);
   for (int s = 0; s < setting->stages; s++)
-    KIND_rates(&d->cell, setting->stage[s].eta, d->stage_rate[s]);
+    KIND_paces(&d->cell, setting->stage[s].eta, d->stage_pace[s]);
   for (int c = 0; c < SEATS; c++) {
     clear(d, c);
     d->next[c] = (c - d->part->first % SEATS + SEATS) % SEATS;
@@ -495,7 +495,7 @@ static int allocate(driver *d) {
   d->width = setting->size.width;
   d->states = setting->size.states;
   d->batch = g->batch;
-  d->tile = basin_fixed_tile(g->set_size, d->rows);
+  d->tile = basin_dataset_tile(g->set_size, d->rows);
   const int64_t gathered = d->batch ? d->rows * d->width : 0, seen = d->tile * d->rows * VECTORS,
                 least = d->rows > d->width ? d->rows : d->width;
   const int64_t reals = (VECTORS + 1) * d->states + 2 * (d->rows + d->width) * VECTORS +
@@ -515,7 +515,7 @@ static int allocate(driver *d) {
   d->data = malloc((size_t)(setting->size.data + 1) * sizeof *d->data);
   basin_room room = {d->data, 0};
   if (!d->waiting || !d->data || model_prepare(setting, &room, &d->cell, &where)) return 0;
-  d->set = basin_inputs_take(setting, d->rows, d->width, draw_inputs, d);
+  d->set = basin_data_take(setting, d->rows, d->width, draw_inputs, d);
   return d->set != NULL;
 }
 
@@ -533,7 +533,7 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->pauses = watch_pauses(watch);
   if (allocate(d)) status = run(d);
   else if (d->broken) status = BASIN_INTERRUPTED;
-  basin_inputs_leave(d->set);
+  basin_data_leave(d->set);
   free(d->u);
   free(d->waiting);
   free(d->data);

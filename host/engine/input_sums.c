@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * input_sums.c: sums over fresh inputs, one input a lane. Compiled once per model that has a MODEL_INPUT and instruction
- * set, with BASIN_MODEL, BASIN_MODEL_HEADER, BASIN_ISA and BASIN_SIMD as lanes.c.
+ * input_sums.c: sums over fresh inputs, one input a lane. Compiled once per model that has a MODEL_INPUT and
+ * instruction set, with BASIN_MODEL, BASIN_MODEL_HEADER, BASIN_ISA and BASIN_SIMD as lanes.c.
  */
 #include BASIN_MODEL_HEADER
 #include "seam/entry.h"
 #include "seam/expand.h"
 #include <stdlib.h>
 
-#define SUMMER BASIN_PASTE(BASIN_PASTE(BASIN_OF_MODEL(basin_sum_inputs), _), BASIN_ISA)
+#define SUMMER BASIN_JOIN3(basin_sum_inputs, BASIN_MODEL, BASIN_ISA)
 
 _Static_assert(BASIN_SUMS % BASIN_LANES == 0, "partial sums are whole vectors");
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * lanes.c: the CPU engine for dynamics whose trials go each their own way. Compiled once per model, kind of dynamics and
- * instruction set, with
+ * lanes.c: the CPU engine for dynamics whose trials go each their own way. Compiled once per model, kind of dynamics
+ * and instruction set, with
  *   BASIN_MODEL         the model's name
  *   BASIN_MODEL_HEADER  its header
  *   BASIN_KIND          one of its MODEL_DYNAMICS
  *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
  *
- * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, with the state in registers where it is
- * small. A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY steps, so
- * that every lane's own step count is a multiple of it when the early rule is asked. What a trial does depends on its
- * own number alone, never on its neighbours. Asked to pause, the driver hands the states of the running trials back: of
- * states in registers between two blocks, of states in arrays between any two long steps, or where anything else than
- * steps is due.
+ * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, with the state in registers where it
+ * is small. A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY steps,
+ * so that every lane's own step count is a multiple of it when the early rule is asked. What a trial does depends on
+ * its own number alone, never on its neighbours. Asked to pause, the driver hands the states of the running trials
+ * back: of states in registers between two blocks, of states in arrays between any two long steps, or where anything
+ * else than steps is due.
  *
  * Told to give up, it breaks a step in arrays off, with the records and ends that are due behind it, hands back the
  * states from before it, and leaves a start that it was drawing for later.
@@ -24,7 +24,7 @@
 #include "seam/flights.h"
 
 #define REGISTERS (KIND_states > 0)
-#define RUNNER BASIN_PASTE(BASIN_PASTE(BASIN_OF_KIND(basin_run), _), BASIN_ISA)
+#define RUNNER BASIN_JOIN4(basin_run, BASIN_MODEL, BASIN_KIND, BASIN_ISA)
 
 enum {
 #if REGISTERS
@@ -47,7 +47,7 @@ typedef struct driver {
   model_cell cell;
   double *data;
   basin_course course;
-  double stage_rate[BASIN_STAGES_MAX][BASIN_RATES_MAX];
+  double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
   basin_team team;
   int64_t states; /* reals of a state */
 #if REGISTERS
@@ -59,7 +59,7 @@ typedef struct driver {
   int long_steps;  /* whether to look at the watch and to keep the states at each */
 #endif
   real *work;
-  real rate[VECTORS][BASIN_RATES_MAX];
+  real pace[VECTORS][BASIN_PACES_MAX];
   unsigned active[VECTORS];  /* bit per lane with a running trial */
   int64_t trial[LANES];      /* index in the part */
   int64_t start[LANES];      /* the group's clock at the trial's step 0 */
@@ -88,8 +88,8 @@ static inline int64_t states(const driver *d) {
 }
 static inline real *at(driver *d, int v) { return d->x + v * states(d); }
 
-static inline basin_turn turn_of(const driver *d, const real *rate, bits trial, bits step) {
-  return (basin_turn){d->data, rate, d->work, d->team, trial, step};
+static inline basin_turn turn_of(const driver *d, const real *pace, bits trial, bits step) {
+  return (basin_turn){d->data, pace, d->work, d->team, trial, step};
 }
 
 /* a turn for what knows neither trial nor step */
@@ -114,14 +114,14 @@ static void lane_copy(const driver *d, real *to, int to_lane, const real *from, 
 /* an idle lane goes on with rates 0 from wherever its trial ended: nothing changes there, and nobody looks */
 static void lane_clear(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
-  for (int i = 0; i < BASIN_RATES_MAX; i++) r_lane_set(&d->rate[v][i], l, 0.0);
+  for (int i = 0; i < BASIN_PACES_MAX; i++) r_lane_set(&d->pace[v][i], l, 0.0);
   d->active[v] &= ~(1u << l);
   d->event[lane] = INT64_MAX;
 }
 
 static void lane_set_stage(driver *d, int lane, int stage) {
-  for (int i = 0; i < BASIN_RATES_MAX; i++)
-    r_lane_set(&d->rate[lane / BASIN_LANES][i], lane % BASIN_LANES, d->stage_rate[stage][i]);
+  for (int i = 0; i < BASIN_PACES_MAX; i++)
+    r_lane_set(&d->pace[lane / BASIN_LANES][i], lane % BASIN_LANES, d->stage_pace[stage][i]);
 }
 
 /* ---- what is asked of a state ---- */
@@ -336,7 +336,7 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
 #endif
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
-      KIND_step(&d->cell, turn_of(d, d->rate[v], trial[v], step[v]), x + v * states(d));
+      KIND_step(&d->cell, turn_of(d, d->pace[v], trial[v], step[v]), x + v * states(d));
       step[v] = step[v] + b_set(1);
     }
 #if !REGISTERS
@@ -455,7 +455,7 @@ static basin_status run(driver *d) {
   const basin_setting *setting = d->job->setting;
   clock_course(setting, d->job->times, d->job->time, &d->course);
   for (int s = 0; s < setting->stages; s++)
-    KIND_rates(&d->cell, setting->stage[s].eta, d->stage_rate[s]);
+    KIND_paces(&d->cell, setting->stage[s].eta, d->stage_pace[s]);
   for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
   for (int64_t i = 0; i < VECTORS * states(d); i++) d->x[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;

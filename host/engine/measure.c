@@ -7,7 +7,7 @@
 
 enum { N = BASIN_SUMS, LANES_MAX = 8 };
 
-/* the columns of a row, added by halving */
+/* the partial sums of a row, added by halving */
 static double total(const double *row) {
   double sum[N];
   memcpy(sum, row, sizeof sum);

@@ -9,7 +9,7 @@
  *   loss    mean of l_i; its standard error is sqrt(s^2 / M), s^2 the sample variance (sums of l_i - l_0)
  *   norm    U = (|sum g_i|^2 - sum |g_i|^2) / (M (M-1)), the mean of g_i'g_j over pairs, is |E g|^2 without bias; the
  *           square of the mean's norm would be too large by its noise. The norm is sqrt(max(U, 0)).
- *           The standard error e of U is the jackknife's over columns: U_c leaves column c out, m is the mean of the
+ *           The standard error e of U is the jackknife's over these sums: U_c leaves sum c out, m is the mean of the
  *           U_c, and e^2 = (n-1)/n sum (U_c - m)^2. That of the norm is e / max(2 norm, sqrt(e)): where the gradient
  *           is lost in the noise both are of the size of sqrt(e), and the norm, cut off at 0, is not normal.
  */

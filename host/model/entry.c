@@ -63,9 +63,8 @@ static const basin_symbol options[] = {MODEL_OPTIONS(OPTION){0}};
 
 /* ---- the kinds of dynamics ---- */
 
-#define RUNNER(kind, isa) \
-  BASIN_PASTE(BASIN_PASTE(BASIN_OF_MODEL(basin_run), _), BASIN_PASTE(kind, BASIN_PASTE(_, isa)))
-#define SUMMER(isa) BASIN_PASTE(BASIN_PASTE(BASIN_OF_MODEL(basin_sum_inputs), _), isa)
+#define RUNNER(kind, isa) BASIN_JOIN4(basin_run, BASIN_MODEL, kind, isa)
+#define SUMMER(isa) BASIN_JOIN3(basin_sum_inputs, BASIN_MODEL, isa)
 
 #if BASIN_HAS_avx512
 #define DECLARE(kind) basin_engine RUNNER(kind, generic), RUNNER(kind, avx2), RUNNER(kind, avx512);
@@ -177,8 +176,8 @@ basin_input_summer SUMMER(generic);
 #endif
 #endif
 
-extern const basin_model BASIN_OF_MODEL(basin_model);
-const basin_model BASIN_OF_MODEL(basin_model) = {
+extern const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL);
+const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .name = BASIN_TEXT(BASIN_MODEL),
     .title = MODEL_TITLE,
     .source = MODEL_SOURCE,

@@ -20,8 +20,8 @@ int basin_is_symbol(const char *name);
 /* the observables of fixed data sets, [BASIN_RISK_OBSERVABLES] */
 const basin_symbol *basin_risk_observables(void);
 
-/* of estimates on fresh inputs: the least number of inputs, two in every partial sum; and the largest that the counter has
-   blocks for, in a cell whose model has single inputs */
+/* of estimates on fresh inputs: the least number of inputs, two in every partial sum; and the largest that the counter
+   has blocks for, in a cell whose model has single inputs */
 enum { BASIN_INPUTS_MIN = 2 * BASIN_SUMS };
 int64_t basin_inputs_max(const basin_setting *setting);
 

@@ -154,7 +154,8 @@ COMPLETE(basin_stop, STOP);
 COMPLETE(basin_gradient, GRADIENT);
 COMPLETE(basin_setting, POINTER(setting_parameter), POINTER(setting_teacher),
          POINTER(setting_initial), POINTER(setting_stage), NUMBER(setting_stages), {STOP},
-         {GRADIENT}, NUMBER(setting_halve), NUMBER(setting_key), {NUMBER(setting_size)});
+         {GRADIENT}, NUMBER(setting_halve), NUMBER(setting_key),
+         {NUMBER(setting_size), 0, 0, 0, 0, 0, 0, 0, 0});
 
 /* ---- the rows, hashed ---- */
 

@@ -130,7 +130,7 @@ static basin_status read_names(const basin_experiment *e, const basin_node *node
 }
 
 /* the name of a quantity that is estimated, once */
-static basin_status add_estimate(basin_experiment *e, const char *name, basin_error *error) {
+static basin_status add_need(basin_experiment *e, const char *name, basin_error *error) {
   for (int i = 0; i < e->estimates; i++)
     if (!strcmp(e->estimate[i], name)) return BASIN_OK;
   char **more = realloc(e->estimate, (size_t)(e->estimates + 1) * sizeof *more);
@@ -153,7 +153,7 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
   if (!status)
     status = basin_scope_integer(scope, inputs, "record.estimate.inputs", BASIN_INPUTS_MIN,
                                  BASIN_BLOCKS_MAX, &e->inputs, error);
-  if (!status) status = add_estimate(e, "loss", error);
+  if (!status) status = add_need(e, "loss", error);
   for (int64_t c = 0; c < e->cells && !status; c++) {
     const basin_model *model = e->cell[c].model;
     if (!model->norms)
@@ -169,7 +169,7 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
                            (long long)e->cell[c].setting.size.input_blocks,
                            (long long)BASIN_BLOCKS_MAX);
     for (int i = 0; i < model->norms && !status; i++)
-      status = add_estimate(e, model->observable[model->norm[i].observable].name, error);
+      status = add_need(e, model->observable[model->norm[i].observable].name, error);
   }
   return status;
 }

@@ -27,7 +27,7 @@ basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) 
     const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
     if (status) return status;
     const int64_t enough = basin_until_enough(s->experiment, s->target[c],
-                                             sum.outcomes[BASIN_GLOBAL]);
+                                              sum.outcomes[BASIN_GLOBAL]);
     if (enough > s->target[c]) *raised = 1;
     s->target[c] = enough;
   }

@@ -4,7 +4,7 @@
  */
 #include "run/choose.h"
 #include "base/text.h"
-#include "engine/inputs.h"
+#include "engine/data.h"
 #include "engine/measure.h"
 #include "run/cut.h"
 #include "run/run.h"
@@ -49,8 +49,8 @@ static basin_status inputs_bytes(const basin_experiment *e, const basin_backend 
   if (!bytes) return basin_fail_memory(error);
   for (int64_t c = 0; c < e->cells && !backend->devices; c++) {
     const basin_cell *cell = &e->cell[c];
-    const double here = basin_inputs_work_bytes(&cell->setting);
-    bytes[c] = basin_inputs_bytes(&cell->setting);
+    const double here = basin_data_work_bytes(&cell->setting);
+    bytes[c] = basin_data_bytes(&cell->setting);
     if (here > work) work = here;
   }
   *all = sum_of_largest(bytes, e->cells, backend->workers) + work * backend->workers;
@@ -66,13 +66,13 @@ static int64_t parts_alike(const basin_experiment *e, int64_t cell, int64_t firs
 }
 
 static basin_status estimate(const basin_experiment *e, int64_t part_trials,
-                             const basin_backend *backend, const int64_t *target,
-                             basin_estimate *out, basin_error *error) {
+                             const basin_backend *backend, const int64_t *target, basin_need *out,
+                             basin_error *error) {
   const int workers = backend->workers;
   const basin_extent extent = basin_store_extent(e, target);
   double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0, simulating = 0, inputs = 0;
   const basin_status status = inputs_bytes(e, backend, &inputs, error);
-  *out = (basin_estimate){.cells = e->cells};
+  *out = (basin_need){.cells = e->cells};
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
     for (int i = 0; i < e->cell[c].model->teachers; i++)
@@ -122,8 +122,8 @@ static basin_status device_bytes(const basin_experiment *e, int64_t part_trials,
   return BASIN_OK;
 }
 
-basin_status basin_estimate_run(const basin_experiment *e, const basin_run_options *options,
-                                basin_estimate *out, basin_error *error) {
+basin_status basin_need_run(const basin_experiment *e, const basin_run_options *options,
+                            basin_need *out, basin_error *error) {
   basin_store store;
   basin_backend backend;
   basin_status status = basin_choose(e, options, &backend, error);
@@ -144,7 +144,7 @@ cleanup:
 
 basin_status basin_runner_check_room(const basin_runner *r, int output, basin_error *error) {
   const basin_extent extent = basin_store_extent(r->experiment, r->store.target);
-  basin_estimate need;
+  basin_need need;
   struct statvfs disk;
   char needed[32], have[32];
   const basin_status status = estimate(r->experiment, r->store.part_trials, &r->backend,

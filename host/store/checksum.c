@@ -83,7 +83,7 @@ struct basin_checks {
   int64_t cells;
   int count;
   checked variable[CHECKED_MAX];
-  char damage[160];
+  char damage[192];
 };
 
 basin_checks *basin_checks_open(hid_t file, int64_t cells) {

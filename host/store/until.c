@@ -5,7 +5,7 @@
 enum { TRIALS_MULTIPLE = 64 };
 
 static double halfwidth(int64_t trials, double share) {
-  const basin_rate rate = basin_wilson((int64_t)nearbyint(share * (double)trials), trials);
+  const basin_proportion rate = basin_wilson((int64_t)nearbyint(share * (double)trials), trials);
   return (rate.high - rate.low) / 2;
 }
 

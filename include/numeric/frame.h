@@ -19,7 +19,7 @@ typedef struct basin_frame {
   int64_t length, width; /* d; axes there is room for: min(d, number of vectors) */
   real *axis;            /* [width][length], zero where unused */
   real *rest;            /* [length] scratch */
-  real *column;          /* [32] scratch */
+  real *strand;          /* [32] scratch */
   int64_t seen;          /* vectors so far */
   real used;             /* axes so far, by lane */
 } basin_frame;
@@ -27,13 +27,13 @@ typedef struct basin_frame {
 /* reals of axis and rest */
 static inline int64_t frame_size(int64_t length, int64_t width) { return (width + 1) * length; }
 
-BASIN_HD void frame_open(basin_team team, int64_t length, int64_t width, real *memory, real *column,
+BASIN_HD void frame_open(basin_team team, int64_t length, int64_t width, real *memory, real *strand,
                          basin_frame *frame) {
   frame->length = length;
   frame->width = width;
   frame->axis = memory;
   frame->rest = memory + width * length;
-  frame->column = column;
+  frame->strand = strand;
   frame->seen = 0;
   frame->used = r_set(0.0);
   BASIN_TEAM_FOR(team, i, width * length) frame->axis[i] = r_set(0.0);
@@ -51,11 +51,11 @@ BASIN_HD void frame_add(basin_team team, basin_frame *frame, const real *vector,
   for (int pass = 0; pass < 2; pass++)
     for (int64_t s = 0; s < known && !team_stopped(team); s++) {
       const real *axis = frame->axis + s * d;
-      const real along = team_dot(team, axis, rest, d, frame->column);
+      const real along = team_dot(team, axis, rest, d, frame->strand);
       BASIN_TEAM_FOR(team, j, d) rest[j] = r_fnma(along, axis[j], rest[j]);
     }
-  const real all2 = team_dot(team, vector, vector, d, frame->column);
-  const real rest2 = team_dot(team, rest, rest, d, frame->column);
+  const real all2 = team_dot(team, vector, vector, d, frame->strand);
+  const real rest2 = team_dot(team, rest, rest, d, frame->strand);
   const mask fresh = m_and(r_lt(r_set(FRAME_NEW * FRAME_NEW) * all2, rest2),
                            r_lt(frame->used + half, r_set((double)width)));
   const real length = r_select(fresh, r_sqrt(rest2), r_set(1.0));
@@ -66,7 +66,7 @@ BASIN_HD void frame_add(basin_team team, basin_frame *frame, const real *vector,
   }
   team_sync(team);
   for (int64_t s = 0; s < width && !team_stopped(team); s++) {
-    const real along = s < possible ? team_dot(team, frame->axis + s * d, vector, d, frame->column)
+    const real along = s < possible ? team_dot(team, frame->axis + s * d, vector, d, frame->strand)
                                     : zero;
     if (team.rank == 0) coordinate[s] = along;
   }

@@ -20,7 +20,8 @@
   X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")    \
   X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")       \
   X(BASIN_STREAM_ESTIMATE, 128,                                                                  \
-    "estimates: the normals of fresh inputs at the trial's recorded step, see host/engine/measure.h")   \
+    "estimates: the normals of fresh inputs at the trial's recorded step, see "                  \
+    "host/engine/measure.h")                                                                     \
   X(BASIN_STREAM_VERIFY, 129, "basin verify: the sizes and the teacher of a random state")       \
   X(BASIN_STREAM_BOOTSTRAP, 256, "statistics.h: which trials a resample has")
 

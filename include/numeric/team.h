@@ -60,25 +60,25 @@ BASIN_HD int team_stopped(basin_team team) {
 #endif
 }
 
-/* The sum of the columns x[0 .. columns), a power of two, by halving (32 to 16, ...), so that it does not depend on
-   the size of the team. Begins with a team_sync; the columns are used up; all threads of the team get the sum. */
-BASIN_HD real team_sum(basin_team team, real *x, int columns) {
+/* The sum of the strands x[0 .. strands), a power of two, by halving (32 to 16, ...), so that it does not depend on
+   the size of the team. Begins with a team_sync; the strands are used up; all threads of the team get the sum. */
+BASIN_HD real team_sum(basin_team team, real *x, int strands) {
   team_sync(team);
 #if BASIN_ON_DEVICE
-  /* a thread a column: exchanged among registers, every thread adds the two halves of its own pair */
-  if (team.size == 32 && columns == 32) {
+  /* a thread a strand: exchanged among registers, every thread adds the two halves of its own pair */
+  if (team.size == 32 && strands == 32) {
     real sum = x[team.rank];
     for (int half = 16; half > 0; half /= 2) sum = sum + __shfl_xor_sync(0xffffffffu, sum, half);
     return sum;
   }
-  if (team.size == columns) {
+  if (team.size == strands) {
     real sum = x[team.rank];
-    for (int half = columns / 2; half > 0; half /= 2)
+    for (int half = strands / 2; half > 0; half /= 2)
       sum = sum + __shfl_xor_sync(team.threads, sum, half);
     return sum;
   }
 #endif
-  for (int half = columns / 2; half > 0; half /= 2) {
+  for (int half = strands / 2; half > 0; half /= 2) {
     BASIN_TEAM_FOR(team, c, half) x[c] = x[c] + x[c + half];
     team_sync(team);
   }
@@ -87,34 +87,35 @@ BASIN_HD real team_sum(basin_team team, real *x, int columns) {
   return sum;
 }
 
-/* columns that so many terms fill, a power of two */
-BASIN_HD int team_columns(int64_t count) {
-  int columns = 1;
-  while (columns < count && columns < 32) columns *= 2;
-  return columns;
+/* A long sum is taken in up to 32 strands, each a partial sum of its own, so that its bits do not depend on how many
+   threads share it. How many strands so many terms fill: a power of two. */
+BASIN_HD int team_strands(int64_t count) {
+  int strands = 1;
+  while (strands < count && strands < 32) strands *= 2;
+  return strands;
 }
 
-/* The sums of x[i] and of x[i] y[i], i < count: term i belongs to column i modulo team_columns(count), and a column
-   adds up in the order of i. column: scratch for 32. What other threads have written is waited for. */
-BASIN_HD real team_total(basin_team team, const real *x, int64_t count, real *column) {
-  const int columns = team_columns(count);
+/* The sums of x[i] and of x[i] y[i], i < count: term i belongs to strand i modulo team_strands(count), and a strand
+   adds up in the order of i. strand: scratch for 32. What other threads have written is waited for. */
+BASIN_HD real team_total(basin_team team, const real *x, int64_t count, real *strand) {
+  const int strands = team_strands(count);
   team_sync(team);
-  BASIN_TEAM_FOR(team, c, columns) {
+  BASIN_TEAM_FOR(team, c, strands) {
     real sum = r_set(0.0);
-    for (int64_t i = c; i < count; i += columns) sum = sum + x[i];
-    column[c] = sum;
+    for (int64_t i = c; i < count; i += strands) sum = sum + x[i];
+    strand[c] = sum;
   }
-  return team_sum(team, column, columns);
+  return team_sum(team, strand, strands);
 }
-BASIN_HD real team_dot(basin_team team, const real *x, const real *y, int64_t count, real *column) {
-  const int columns = team_columns(count);
+BASIN_HD real team_dot(basin_team team, const real *x, const real *y, int64_t count, real *strand) {
+  const int strands = team_strands(count);
   team_sync(team);
-  BASIN_TEAM_FOR(team, c, columns) {
+  BASIN_TEAM_FOR(team, c, strands) {
     real sum = r_set(0.0);
-    for (int64_t i = c; i < count; i += columns) sum = r_fma(x[i], y[i], sum);
-    column[c] = sum;
+    for (int64_t i = c; i < count; i += strands) sum = r_fma(x[i], y[i], sum);
+    strand[c] = sum;
   }
-  return team_sum(team, column, columns);
+  return team_sum(team, strand, strands);
 }
 
 #endif

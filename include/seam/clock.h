@@ -10,7 +10,7 @@
  *     const unsigned due = clock_due(&course, recorded, step, &clock);     nearly always 0
  *     if (due & CLOCK_RECORD) keep the observables as record number clock.next_time - 1;
  *     if (due & CLOCK_END) ask for the outcome, end;
- *     if (due & CLOCK_STAGE) use the rates of stage number clock.stage;
+ *     if (due & CLOCK_STAGE) use the paces of stage number clock.stage;
  *     ... one step ...
  *   }
  *

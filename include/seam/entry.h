@@ -38,8 +38,8 @@ enum {
 typedef basin_status basin_engine(const basin_job *job, basin_part *part, basin_watch *watch);
 
 /* Sums over the fresh inputs 0 .. inputs - 1 of one state, in BASIN_SUMS partial sums: input i counts in partial sum
-   i mod BASIN_SUMS, which adds up in the order of its inputs, so that the bits do not depend on the number of lanes. g_e
-   is the derivative of an input's loss by entry e of the full vectors. */
+   i mod BASIN_SUMS, which adds up in the order of its inputs, so that the bits do not depend on the number of lanes.
+   g_e is the derivative of an input's loss by entry e of the full vectors. */
 enum { BASIN_SUMS = 32 };
 typedef struct basin_input_sums {
   const double *vectors; /* the state: [size] */
@@ -69,7 +69,7 @@ typedef struct basin_norm {
 /* One kind of dynamics of a model. */
 typedef struct basin_dynamics {
   const char *name;
-  int registers;                 /* whether the state is a few numbers, kept in registers */
+  int registers; /* whether the state is a few numbers, kept in registers */
 
   /* names of the functions of the two rules: the same where there is no early one */
   const char *early_rule, *tolerance_rule;
@@ -105,7 +105,8 @@ typedef struct basin_model {
 } basin_model;
 
 /* the model's dynamics of that name, or NULL */
-static inline const basin_dynamics *basin_dynamics_find(const basin_model *model, const char *name) {
+static inline const basin_dynamics *basin_dynamics_find(const basin_model *model,
+                                                        const char *name) {
   for (int i = 0; i < model->kinds; i++)
     if (!strcmp(model->kind[i].name, name)) return &model->kind[i];
   return NULL;
@@ -113,7 +114,7 @@ static inline const basin_dynamics *basin_dynamics_find(const basin_model *model
 
 /* the dynamics of a setting that was checked */
 static inline const basin_dynamics *basin_dynamics_of(const basin_model *model,
-                                              const basin_setting *setting) {
+                                                      const basin_setting *setting) {
   return basin_dynamics_find(model, setting->gradient.dynamics);
 }
 

@@ -18,25 +18,29 @@
 #define BASIN_TEXT2(x) #x
 #define BASIN_TEXT(x) BASIN_TEXT2(x)
 
-/* name_MODEL_KIND, name_MODEL_KIND_ISA: what a driver exports */
-#define BASIN_OF_MODEL(name) BASIN_PASTE(BASIN_PASTE(name, _), BASIN_MODEL)
-#define BASIN_OF_KIND(name) BASIN_PASTE(BASIN_PASTE(BASIN_OF_MODEL(name), _), BASIN_KIND)
+/* what a driver exports: name_MODEL, name_MODEL_KIND or name_MODEL_ISA, name_MODEL_KIND_ISA */
+#define BASIN_JOIN2_(a, b) a##_##b
+#define BASIN_JOIN2(a, b) BASIN_JOIN2_(a, b)
+#define BASIN_JOIN3_(a, b, c) a##_##b##_##c
+#define BASIN_JOIN3(a, b, c) BASIN_JOIN3_(a, b, c)
+#define BASIN_JOIN4_(a, b, c, d) a##_##b##_##c##_##d
+#define BASIN_JOIN4(a, b, c, d) BASIN_JOIN4_(a, b, c, d)
 
 /* one column of a row */
-#define ROW_states(states, layout, rates, start, step, reached, decide, observe, vectors) states
-#define ROW_layout(states, layout, rates, start, step, reached, decide, observe, vectors) layout
-#define ROW_rates(states, layout, rates, start, step, reached, decide, observe, vectors) rates
-#define ROW_start(states, layout, rates, start, step, reached, decide, observe, vectors) start
-#define ROW_step(states, layout, rates, start, step, reached, decide, observe, vectors) step
-#define ROW_reached(states, layout, rates, start, step, reached, decide, observe, vectors) reached
-#define ROW_decide(states, layout, rates, start, step, reached, decide, observe, vectors) decide
-#define ROW_observe(states, layout, rates, start, step, reached, decide, observe, vectors) observe
-#define ROW_vectors(states, layout, rates, start, step, reached, decide, observe, vectors) vectors
+#define ROW_states(states, layout, paces, start, step, reached, decide, observe, vectors) states
+#define ROW_layout(states, layout, paces, start, step, reached, decide, observe, vectors) layout
+#define ROW_paces(states, layout, paces, start, step, reached, decide, observe, vectors) paces
+#define ROW_start(states, layout, paces, start, step, reached, decide, observe, vectors) start
+#define ROW_step(states, layout, paces, start, step, reached, decide, observe, vectors) step
+#define ROW_reached(states, layout, paces, start, step, reached, decide, observe, vectors) reached
+#define ROW_decide(states, layout, paces, start, step, reached, decide, observe, vectors) decide
+#define ROW_observe(states, layout, paces, start, step, reached, decide, observe, vectors) observe
+#define ROW_vectors(states, layout, paces, start, step, reached, decide, observe, vectors) vectors
 
 #define BASIN_ROW BASIN_PASTE(MODEL_, BASIN_KIND)
 #define KIND_states BASIN_ROW(ROW_states)
 #define KIND_layout BASIN_ROW(ROW_layout)
-#define KIND_rates BASIN_ROW(ROW_rates)
+#define KIND_paces BASIN_ROW(ROW_paces)
 #define KIND_start BASIN_ROW(ROW_start)
 #define KIND_step BASIN_ROW(ROW_step)
 #define KIND_reached BASIN_ROW(ROW_reached)

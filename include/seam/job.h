@@ -7,8 +7,8 @@
  * the backend, the worker or the size of the part.
  *
  * A part may come half done: trials whose outcome is not negative have ended and are left as they are, the trials under
- * way (flights) go on from their state. An engine that is asked to pause leaves the part like that. Of a part that comes
- * fresh every bit of every array is set: outcome and steps are -1, doubles NaN.
+ * way (flights) go on from their state. An engine that is asked to pause leaves the part like that. Of a part that
+ * comes fresh every bit of every array is set: outcome and steps are -1, doubles NaN.
  */
 #ifndef BASIN_SEAM_JOB_H
 #define BASIN_SEAM_JOB_H
@@ -52,8 +52,9 @@ typedef struct basin_flight {
   int64_t trial, step;
 } basin_flight;
 
-/* Every array of a part: X(name, type, outer, trials, inner), [outer][trials][inner] of the type; `trials` is `count` or
-   `recorded`. job: the job that the part is of. The order is that of no file. */
+/* Every array of a part: X(name, type, outer, trials, inner), [outer][trials][inner] of the type; `trials` is `count`
+   or `recorded`. job: the job that the part is of. The order in a part's file is that of `on_disk` in
+   host/store/part.c: a new array has a place there, and makes a new FORMAT. */
 #define BASIN_PART_ARRAYS(X, job)                                                                  \
   X(outcome, int8_t, 1, count, 1)           /* enum basin_outcome; -1: has not ended */            \
   X(steps, int64_t, 1, count, 1)            /* taken until the outcome */                          \
@@ -81,8 +82,8 @@ typedef struct basin_part {
 
 /* Shared by all workers: the host's wishes, and how far the work is. Accessed atomically. */
 typedef struct basin_watch {
-  int stop;            /* not 0: pause soon, for good */
-  int give_up;         /* likewise, in the midst of a step: what takes long is broken off and done again later */
+  int stop; /* not 0: pause soon, for good */
+  int give_up; /* likewise, in the midst of a step: what takes long is broken off and done again later */
   int pauses;          /* when it changes: pause soon, to be saved and called again */
   int64_t trials;      /* trials ended */
   int64_t trial_steps; /* steps taken by all trials */

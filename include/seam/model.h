@@ -26,7 +26,7 @@
  *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name: `population`
  *                                         `flow`, `direct`, `projected`, `mixed` and `dataset` are chosen by the keys
  *                                         `gradient` and `method`, any other one by `method: NAME`
- *   MODEL_kind(F)                         F(states, layout, rates, start, step, reached, decide, observe, vectors):
+ *   MODEL_kind(F)                         F(states, layout, paces, start, step, reached, decide, observe, vectors):
  *                                         a number, then the names of eight functions, which rows may share;
  *                                         they begin with a word of the model's, for drivers have names of their own
  *   MODEL_OPTIONS(X)                      X(kind, name, default, minimum, maximum, meaning), where a kind has any:
@@ -36,7 +36,7 @@
  * For a landscape that is
  *
  *   #define MODEL_DYNAMICS(X) X(population) X(heavy_ball)
- *   #define MODEL_population(F) F(1, NULL, well_rates, well_start, well_step, ...)
+ *   #define MODEL_population(F) F(1, NULL, well_paces, well_start, well_step, ...)
  *   #define MODEL_heavy_ball(F) F(2, NULL, well_friction, well_rest, well_roll, ...)
  *
  * The functions are the same for every kind (c: the cell, t: the turn, below; x: the state, an array of `real`):
@@ -45,8 +45,9 @@
  *     basin_layout layout(const basin_setting *, const model_cell *c)
  *                                         reals of a state and of a scratch array, threads that can share a trial;
  *                                         NULL in registers
- *     void rates(const model_cell *c, const double *eta, double *rate)
- *                                         constants of a stage, at most BASIN_RATES_MAX; with all of them 0 a step
+ *     void paces(const model_cell *c, const double *eta, double *pace)
+ *                                         how fast a stage goes: the step sizes, as the step has them, at most
+ *                                         BASIN_PACES_MAX numbers; with all of them 0 a step
  *                                         must keep a state finite where it is: lanes that idle are stepped on so
  *     void vectors(const model_cell *c, basin_turn t, const real *x, int any, double *out)
  *                                         full vectors, one after another in the order of MODEL_INITIAL. What the state
@@ -61,18 +62,19 @@
  *                                         tolerance rule, asked at every step where stop.at is given: masks of
  *                                         outcomes reached, and diverged
  *     void decide(const model_cell *c, basin_turn t, const real *x, mask *outcome)
- *                                         early rule, asked every BASIN_DECIDE_EVERY steps else: masks of proved outcomes,
- *                                         and diverged. Must be proved or conservative: a lane it names must end there
- *                                         if run for ever. Dynamics without such a rule give `reached` once more
+ *                                         early rule, asked every BASIN_DECIDE_EVERY steps else: masks of proved
+ *                                         outcomes, and diverged. Must be proved or conservative: a lane it names must
+ *                                         end there if run for ever. Dynamics without such a rule give `reached` once
+ *                                         more
  *     void observe(const model_cell *c, basin_turn t, const real *x, real *out)   every observable
  *
  * The rules find outcome[BASIN_OUTCOMES] zeroed and set a mask each; a lane in none of them runs on.
  *
  * `states` is how many reals a state has where that is a small constant: then it is kept in registers, alone in its
- * thread, and only constant indices may be used on x. With 0 it is an array of layout.states reals, and the threads of a
- * team (team.h) may share a trial: all of them call a function with the same arguments but t.team, after a team_sync.
- * Who writes to the state does so behind a team_sync, for others may still be reading it, and ends with one; all threads
- * return the same outcomes and observables. Where such a function can take longer than a second it asks
+ * thread, and only constant indices may be used on x. With 0 it is an array of layout.states reals, and the threads of
+ * a team (team.h) may share a trial: all of them call a function with the same arguments but t.team, after a team_sync.
+ * Who writes to the state does so behind a team_sync, for others may still be reading it, and ends with one; all
+ * threads return the same outcomes and observables. Where such a function can take longer than a second it asks
  * team_stopped(t.team) now and then, and returns early, leaving garbage, where that is so.
  *
  *   MODEL_TEAM_RESIDENT    where 128 registers a thread do not do on a device: blocks of 128 threads that a
@@ -100,12 +102,12 @@
 #include "seam/room.h"
 #include "seam/setting.h"
 
-enum { BASIN_RATES_MAX = 8 }; /* constants of a stage */
+enum { BASIN_PACES_MAX = 8 }; /* numbers of a stage */
 
 /* What a function is told beside the cell and the state. */
 typedef struct basin_turn {
   const double *data; /* the cell's arrays */
-  const real *rate;   /* [BASIN_RATES_MAX] the constants of the stage, a lane each */
+  const real *pace;   /* [BASIN_PACES_MAX] of the stage, a lane each */
   real *work;         /* [layout.work] scratch; NULL in registers */
   basin_team team;
   bits trial, step; /* number of the trial; steps taken so far, by lane */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * products.h: what a model with the dynamics `dataset` has beside the row of model.h: gradient descent on a data set that
- * is drawn once, by matrix products.
+ * products.h: what a model with the dynamics `dataset` has beside the row of model.h: gradient descent on a data set
+ * that is drawn once, by matrix products.
  *
  * A data set has inputs, each of them `rows` rows z of `width` normals and a label. All that a student sees of a row is
  * u = z'f, with a filter f that follows from its state, and the gradient by f is a sum of rows, each with a weight that
@@ -18,7 +18,7 @@
  *   real slope(u, r, g)                                  the gradient by a coefficient so far, and one input more
  *   real weight(a, u, r)                                 the weight of a row, given the whole residual
  *   real gradient2(c, grad_a, grad_f, stride, x)         squared norm of the risk's gradient
- *   move(c, rate, grad_a, grad_f, stride, x)             one step; grad_a [rows] and grad_f [width] are the sums over
+ *   move(c, pace, grad_a, grad_f, stride, x)             one step; grad_a [rows] and grad_f [width] are the sums over
  *                                                        the step's inputs
  */
 #ifndef BASIN_SEAM_PRODUCTS_H

@@ -31,7 +31,7 @@ steps=3000
 everything='record={trials: 20, steps: {log: 30}, parameters: true}'
 for file in "$here"/data/experiments/*.yaml; do
   name=$(basename "$file" .yaml)
-  grep -q fixed: "$file" && continue # not the same bits: tests/e2e/fixed.sh
+  grep -q fixed: "$file" && continue # not the same bits: tests/e2e/dataset.sh
   # fibers take their time over the sum of a team: fewer inputs and steps
   if grep -q sampled "$file"; then
     samplers=(direct projected 'direct, precision: mixed')
@@ -307,7 +307,7 @@ check "mixed: the same bytes" cmp cpu.h5 mixed.h5
 # ---- random words: cuRAND's for the kernels, those of the lanes, and what curand4 gives ----
 
 cat > words.c <<'C'
-#include "philox.h"
+#include "numeric/philox.h"
 #include <stdio.h>
 #ifdef BASIN_CURAND
 #include <curand_kernel.h>
@@ -349,7 +349,7 @@ if [ -f "$build/libbasin_cuda.so" ]; then
     /Compiling entry function/ { kernel = $2; arch = $4; sub(/.*kernel_/, "kernel_", kernel); kind = ""
                                  if (kernel ~ /4slotILb1E/) kind = " (shared)"; else if (kernel ~ /4slotILb0E/) kind = " (global)"
                                  else if (kernel ~ /Li0E/) kind = " (early rule)"; else if (kernel ~ /Li1E/) kind = " (tolerance)"
-                                 sub(/I.*/, kind, kernel); model = FILENAME; sub(/.*\/models\//, "", model); sub(/\.log$/, "", model) }
+                                 sub(/I.*/, "", kernel); sub(/E[0-9].*/, "", kernel); kernel = kernel kind; model = FILENAME; sub(/.*\/models\//, "", model); sub(/\.log$/, "", model) }
     /bytes stack frame/ { split($0, n, /[^0-9]+/); spilt = n[2] + n[3] + n[4]; seen++; bad += spilt > 0 }
     /Used [0-9]+ registers/ { match($0, /Used [0-9]+/); used = substr($0, RSTART + 5, RLENGTH - 5)
                               printf "%-22s %s %-26s %3d registers, %d bytes of stack and spills\n", model, arch, kernel, used, spilt }

@@ -193,11 +193,11 @@ cat > asks.c <<'C'
 int main(void) {
   basin_experiment *experiment;
   basin_error error;
-  basin_estimate estimate;
+  basin_need estimate;
   static basin_run_options options;
   options.output = "none.h5", options.backend = "cuda";
   if (basin_experiment_read("small.yaml", NULL, 0, &experiment, &error)) return 9;
-  const int status = basin_estimate_run(experiment, &options, &estimate, &error);
+  const int status = basin_need_run(experiment, &options, &estimate, &error);
   puts(error.text);
   basin_experiment_free(experiment);
   return status;

@@ -27,7 +27,7 @@ check "the program does print" sh -c "nm -u '$build/host/cli/command_info.o' | g
 for room in 60000 200000; do
   expect 0 '^basin [0-9]' sh -c "ulimit -v $room; exec timeout 60 '$basin' --version"
 done
-cp "$here/tests/support/fixed.yaml" .
+cp "$here/tests/support/dataset.yaml" .
 cat > small.yaml <<'Y'
 model: cnn
 trials: 20
@@ -41,11 +41,11 @@ echo text > without/libopenblas.so.0
 without=(env LD_LIBRARY_PATH="$work/without" "$basin")
 missing='fixed data sets need the library OpenBLAS, which cannot be opened: .*libopenblas.so.0: (file too short|invalid ELF header)'
 expect 0 '^next: basin summary small.h5' "${without[@]}" run small.yaml --backend cpu
-expect 1 "$missing" "${without[@]}" run fixed.yaml -q --backend cpu
-check "nothing is left of it" test ! -e fixed.h5 -a ! -e fixed.h5.parts
-expect 1 "$missing" "${without[@]}" run fixed.yaml --cell 0 --trial 0
+expect 1 "$missing" "${without[@]}" run dataset.yaml -q --backend cpu
+check "nothing is left of it" test ! -e dataset.h5 -a ! -e dataset.h5.parts
+expect 1 "$missing" "${without[@]}" run dataset.yaml --cell 0 --trial 0
 expect 0 '^BLAS +none: .*libopenblas.so.0' "${without[@]}" info
-expect 0 '^trial 0: ' "$basin" run fixed.yaml --cell 0 --trial 0
+expect 0 '^trial 0: ' "$basin" run dataset.yaml --cell 0 --trial 0
 check "the program starts without it" sh -c "! LD_TRACE_LOADED_OBJECTS=1 '$basin' | grep openblas"
 
 # ---- the seam ----

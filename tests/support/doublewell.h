@@ -27,7 +27,7 @@
 #define MODEL_AT_SPURIOUS "the same to the spurious one"
 #define MODEL_DYNAMICS(X) X(population)
 #define MODEL_population(F) \
-  F(1, NULL, well_rates, well_start, well_step, well_reached, well_decide, well_observe, NULL)
+  F(1, NULL, well_paces, well_start, well_step, well_reached, well_decide, well_observe, NULL)
 
 typedef struct model_cell {
   double tilt, tolerance, tolerance_spurious;
@@ -57,9 +57,9 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
     if (setting->stage[s].eta[0] * (3 * 1.5 * 1.5 - 1) > 1) c->small_steps = 0;
   return NULL;
 }
-static inline void well_rates(const model_cell *c, const double *eta, double *rate) {
+static inline void well_paces(const model_cell *c, const double *eta, double *pace) {
   (void)c;
-  rate[0] = eta[0];
+  pace[0] = eta[0];
 }
 
 BASIN_HD void well_start(const model_cell *c, basin_turn t, real *x) {
@@ -71,7 +71,7 @@ BASIN_HD real well_slope(const model_cell *c, real x) {
   return r_fma(x * x, x, r_set(c->tilt) - x);
 }
 BASIN_HD void well_step(const model_cell *c, basin_turn t, real *x) {
-  x[0] = r_fnma(t.rate[0], well_slope(c, x[0]), x[0]);
+  x[0] = r_fnma(t.pace[0], well_slope(c, x[0]), x[0]);
 }
 BASIN_HD void well_reached(const model_cell *c, basin_turn t, const real *x, mask *outcome) {
   const real left = x[0] - r_set(c->well[0]), right = x[0] - r_set(c->well[2]);

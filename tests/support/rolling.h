@@ -15,10 +15,10 @@
     well_position)
 #define MODEL_OPTIONS(X) X(heavy_ball, momentum, 0.9, 0, 1, "what is kept of the last step")
 
-/* the momentum is an option of the cell; a lane that idles has all rates 0, and stays where it is */
-static inline void well_friction(const model_cell *c, const double *eta, double *rate) {
-  rate[0] = eta[0];
-  rate[1] = c->option;
+/* the momentum is an option of the cell; a lane that idles has all paces 0, and stays where it is */
+static inline void well_friction(const model_cell *c, const double *eta, double *pace) {
+  pace[0] = eta[0];
+  pace[1] = c->option;
 }
 #if BASIN_ONE_LANE
 static inline void well_position(const model_cell *c, basin_turn t, const real *x, int any,
@@ -32,7 +32,7 @@ BASIN_HD void well_rest(const model_cell *c, basin_turn t, real *x) {
   x[1] = r_set(0.0);
 }
 BASIN_HD void well_roll(const model_cell *c, basin_turn t, real *x) {
-  x[1] = r_fnma(t.rate[0], well_slope(c, x[0]), t.rate[1] * x[1]);
+  x[1] = r_fnma(t.pace[0], well_slope(c, x[0]), t.pace[1] * x[1]);
   x[0] = x[0] + x[1];
 }
 #endif

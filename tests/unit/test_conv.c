@@ -104,7 +104,7 @@ static void make_problem(problem *x, int k, int p, int drawn, double eta_a, doub
 }
 
 /* either model's cell, whichever the header is */
-static void prepare(problem *x, int weight_norm, conv_cell *cell, double *rates) {
+static void prepare(problem *x, int weight_norm, conv_cell *cell, double *paces) {
   basin_room room = {NULL, 0};
   const char *where;
   const double shift = weight_norm ? 0 : 1 / sqrt(x->parameter[1]);
@@ -112,7 +112,7 @@ static void prepare(problem *x, int weight_norm, conv_cell *cell, double *rates)
   assert_true(room.used <= (int64_t)(sizeof x->data / sizeof *x->data));
   room = (basin_room){x->data, 0};
   assert_null(conv_prepare(&x->setting, shift, weight_norm, &room, cell, &where));
-  conv_rates(cell, x->stage[0].eta, rates);
+  conv_paces(cell, x->stage[0].eta, paces);
 }
 
 static void start(const conv_cell *cell, const double *data, uint64_t trial, conv_state *s) {
@@ -153,11 +153,11 @@ static void monte_carlo(void **unused) {
     double mean[K_MAX + P_MAX + 1] = {0}, square[K_MAX + P_MAX + 1] = {0}, by_a[K_MAX], by_v[P_MAX];
     problem x;
     conv_cell cell;
-    double rates[BASIN_RATES_MAX];
+    double paces[BASIN_PACES_MAX];
     conv_state s;
     full f;
     make_problem(&x, k, p, 1, 0.1, 0.1, &state);
-    prepare(&x, 1, &cell, rates);
+    prepare(&x, 1, &cell, paces);
     start(&cell, x.data, n, &s);
     to_full(&x, &cell, n, 1, &s, &f);
     const double length = sqrt(dot(f.v, f.v, p));
@@ -202,11 +202,11 @@ static void finite_differences(void **unused) {
     const int k = 1 + (int)(test_random(&state) % 30), p = 2 + (int)(test_random(&state) % 10);
     problem x;
     conv_cell cell;
-    double rates[BASIN_RATES_MAX];
+    double paces[BASIN_PACES_MAX];
     conv_state s;
     full f;
     make_problem(&x, k, p, 1, 0.1, 0.1, &state);
-    prepare(&x, 1, &cell, rates);
+    prepare(&x, 1, &cell, paces);
     start(&cell, x.data, n, &s);
     to_full(&x, &cell, n, 1, &s, &f);
     conv_observe(&cell, &s, seen);
@@ -248,19 +248,19 @@ static void follows_full_vectors(void **unused) {
     for (uint64_t trial = 0; trial < 20; trial++) {
       problem x;
       conv_cell cell;
-      double rates[BASIN_RATES_MAX];
+      double paces[BASIN_PACES_MAX];
       conv_state s;
       full f, nudged, now;
       double bound = 1e-12;
       make_problem(&x, run[n].k, run[n].p, 1, run[n].eta_a, run[n].eta_w, &state);
-      prepare(&x, run[n].weight_norm, &cell, rates);
+      prepare(&x, run[n].weight_norm, &cell, paces);
       start(&cell, x.data, trial, &s);
       to_full(&x, &cell, trial, run[n].weight_norm, &s, &f);
       nudged = f;
       for (int i = 0; i < f.p; i++) nudged.v[i] *= i % 2 ? 1 + 0x1p-52 : 1 - 0x1p-52;
       for (int step = 0; step < run[n].steps; step++) {
         const double side = s.side;
-        conv_step(&cell, rates, &s, run[n].weight_norm);
+        conv_step(&cell, paces, &s, run[n].weight_norm);
         full_step(&f, run[n].eta_a, run[n].eta_w);
         full_step(&nudged, run[n].eta_a, run[n].eta_w);
         crossings += s.side != side;
@@ -283,10 +283,10 @@ static void accurate_near_optimum(void **unused) {
   for (uint64_t trial = 0; trial < 20; trial++) {
     problem x;
     conv_cell cell;
-    double rates[BASIN_RATES_MAX];
+    double paces[BASIN_PACES_MAX];
     conv_state s;
     make_problem(&x, 5, 4, 0, 0.05, 0.5, &seed);
-    prepare(&x, 0, &cell, rates);
+    prepare(&x, 0, &cell, paces);
     start(&cell, x.data, trial, &s);
     __float128 e1 = s.e1, e2 = s.e2, perp = s.perp,
                phi = (__float128)BASIN_PI + BASIN_PI_LOW - s.psi;
@@ -302,14 +302,14 @@ static void accurate_near_optimum(void **unused) {
       }
       const __float128 h = pi - ((pi - phi) * cosine + sine),
                        q = cell.norm2_a + cell.a1 * e1 + cell.a2 * e2;
-      const __float128 t = rates[CONV_RATE_W] * q * (pi - phi) * sine;
+      const __float128 t = paces[CONV_PACE_W] * q * (pi - phi) * sine;
       __float128 turn = 0, power = t; /* |t| < 0.5 here */
       for (int i = 1; i < 300; i += 2, power *= -t * t) turn += power / i;
       phi -= turn;
-      e1 = rates[CONV_KEEP1] * e1 - rates[CONV_PULL1] * h;
-      e2 = rates[CONV_KEEP2] * e2 - rates[CONV_PULL2] * h;
-      perp = rates[CONV_KEEP2] * perp;
-      conv_step(&cell, rates, &s, 0);
+      e1 = paces[CONV_KEEP1] * e1 - paces[CONV_PULL1] * h;
+      e2 = paces[CONV_KEEP2] * e2 - paces[CONV_PULL2] * h;
+      perp = paces[CONV_KEEP2] * perp;
+      conv_step(&cell, paces, &s, 0);
       const double exact = (double)(e1 * e1 + e2 * e2 + perp * perp);
       if (phi < 1e-12 && phi > 1e-60) {
         double seen[CONV_OBSERVED];
@@ -343,12 +343,12 @@ static void early_rule_holds(void **unused) {
     for (uint64_t trial = 0; trial < 2000; trial++) {
       problem x;
       conv_cell cell;
-      double rates[BASIN_RATES_MAX];
+      double paces[BASIN_PACES_MAX];
       conv_state s;
       int early = 0, late = 0;
       make_problem(&x, run[n].k, run[n].p, 1, run[n].eta_a, run[n].eta_w, &seed);
       x.setting.stop.tolerance = 1e-5;
-      prepare(&x, run[n].weight_norm, &cell, rates);
+      prepare(&x, run[n].weight_norm, &cell, paces);
       start(&cell, x.data, trial, &s);
       for (int64_t step = 0; step < 2000000 && !late; step++) {
         mask decided[BASIN_OUTCOMES] = {0}, reached[BASIN_OUTCOMES] = {0};
@@ -359,7 +359,7 @@ static void early_rule_holds(void **unused) {
           if (decided[o]) assert_int_equal(o, early); /* it never changes its mind */
           if (reached[o]) late = o;
         }
-        conv_step(&cell, rates, &s, run[n].weight_norm);
+        conv_step(&cell, paces, &s, run[n].weight_norm);
       }
       assert_true(late != 0);
       assert_true(early == late || early == 0);
@@ -379,10 +379,10 @@ static void laws_of_starts(void **unused) {
   for (int law = BASIN_BALL; law <= BASIN_NORMAL; law++) {
     problem x;
     conv_cell cell;
-    double rates[BASIN_RATES_MAX];
+    double paces[BASIN_PACES_MAX];
     make_problem(&x, 6, 4, 1, 0.1, 0.1, &seed);
     x.initial[0] = (basin_vector){(enum basin_source)law, 1, 6, 2.0, NULL};
-    prepare(&x, 1, &cell, rates);
+    prepare(&x, 1, &cell, paces);
     for (uint64_t trial = 0; trial < TRIALS; trial++) {
       conv_state s;
       full f;
@@ -415,14 +415,14 @@ static void divergence(void **unused) {
   for (uint64_t trial = 0; trial < 100; trial++) {
     problem x;
     conv_cell cell;
-    double rates[BASIN_RATES_MAX];
+    double paces[BASIN_PACES_MAX];
     conv_state s;
     mask outcome[BASIN_OUTCOMES] = {0};
     make_problem(&x, 10, 4, 1, 10, 10, &seed);
     x.setting.stop.tolerance = 1e-6;
-    prepare(&x, (int)trial % 2, &cell, rates);
+    prepare(&x, (int)trial % 2, &cell, paces);
     start(&cell, x.data, trial, &s);
-    for (int step = 0; step < 5000; step++) conv_step(&cell, rates, &s, (int)trial % 2);
+    for (int step = 0; step < 5000; step++) conv_step(&cell, paces, &s, (int)trial % 2);
     for (int rule = 0; rule < 2; rule++) {
       if (rule) conv_decide(&cell, &s, outcome);
       else conv_reached(&cell, &s, outcome);

@@ -39,7 +39,7 @@ static void files(void **unused) {
       {"data/experiments/resnet-table1-unit-ball.yaml", 21, 0x32516c12dccd35ae, 0xe4bbdc431c07f12a},
       {"data/experiments/resnet-table1.yaml", 21, 0xbbfb57419255aa6c, 0xe4bbdc431c07f12a},
       {"data/experiments/teachers-orthonormal.yaml", 30, 0x6e220ad350abec0c, 0x29ff37cd8389d322},
-      {"tests/support/fixed.yaml", 9, 0x37ad77bbef5aaab4, 0xaf181441380b1dbd},
+      {"tests/support/dataset.yaml", 9, 0x37ad77bbef5aaab4, 0xaf181441380b1dbd},
   };
   (void)unused;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

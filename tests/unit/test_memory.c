@@ -60,19 +60,19 @@ static const char experiment_text[] = "model: cnn\n"
 static void estimates(void **unused) {
   const basin_run_options options = {.output = "none.h5", .backend = "cpu", .threads = 2};
   basin_experiment *e = NULL;
-  basin_estimate whole, now;
+  basin_need whole, now;
   basin_error error;
   int refused = 0;
   (void)unused;
   assert_ok(basin_experiment_parse("t.yaml", experiment_text, sizeof experiment_text - 1, NULL, 0,
                                    &e, &error),
             error);
-  assert_ok(basin_estimate_run(e, &options, &whole, &error), error);
+  assert_ok(basin_need_run(e, &options, &whole, &error), error);
   assert_within(whole.memory_bytes, 1000 * 5 * 7 * 8, 1e9);
   for (long nth = 1;; nth++) {
     *error.text = 0;
     countdown = nth;
-    const basin_status status = basin_estimate_run(e, &options, &now, &error);
+    const basin_status status = basin_need_run(e, &options, &now, &error);
     const int over = countdown > 0; /* it has fewer allocations */
     countdown = 0;
     if (!status) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_relu_sampled.c: stochastic gradients of the sums of neurons (include/models/relu/relu_sampled.h). A step of each sampler
- * against a plain reference on the same numbers; direct against projected by two-sample tests of every observable and
- * of the Gram matrix; against the population gradient in the mean and in the limit of many inputs; a sampler that is
- * wrong on purpose must fail. Seeds are fixed, so a test that passes once passes always. z-scores are compared with
- * 5.5: one comparison exceeds that by chance in 2e7.
+ * test_relu_sampled.c: stochastic gradients of the sums of neurons (include/models/relu/relu_sampled.h). A step of each
+ * sampler against a plain reference on the same numbers; direct against projected by two-sample tests of every
+ * observable and of the Gram matrix; against the population gradient in the mean and in the limit of many inputs; a
+ * sampler that is wrong on purpose must fail. Seeds are fixed, so a test that passes once passes always. z-scores are
+ * compared with 5.5: one comparison exceeds that by chance in 2e7.
  */
 #include "compare.h"
 #include "models/relu_sum.h"
@@ -331,17 +331,17 @@ static double reference_step(const relu_cell *cell, const double *x, uint64_t tr
                              double eta, long double *w) {
   const int64_t n = cell->n, width = cell->width, left = cell->spanned ? cell->d - width : 0,
                 axes = left < n ? left : n;
-  const long double rate = (long double)eta / cell->inputs;
+  const long double pace = (long double)eta / cell->inputs;
   long double g[STUDENTS * WIDE], q[STUDENTS * STUDENTS], l[STUDENTS * STUDENTS];
   reference_sums(cell, x, trial, step, g, q);
   const int singular = reference_factor(n, q, l);
   for (int64_t i = 0; i < n; i++) {
     for (int64_t k = 0; k < width; k++)
-      w[i * WIDE + k] = x[cell->at_w + i * width + k] - rate * g[i * width + k];
+      w[i * WIDE + k] = x[cell->at_w + i * width + k] - pace * g[i * width + k];
     for (int64_t k = 0; k < axes; k++) {
       long double sum = 0;
       for (int64_t j = 0; j <= i; j++) sum += l[i * n + j] * reference_t(cell, trial, step, j, k);
-      w[i * WIDE + width + k] = -rate * sum;
+      w[i * WIDE + width + k] = -pace * sum;
     }
     for (int64_t k = width + axes; k < WIDE; k++) w[i * WIDE + k] = 0;
   }
@@ -394,7 +394,7 @@ static void step_matches_reference(void **unused) {
   for (int which = 0; which < 10 * 2 * 2 * 3; which++) {
     const int *z = size[which % 10], projected = which / 10 % 2, inputs = which / 20 % 2 ? 5 : 1;
     const enum start start = z[0] > 1 ? (enum start)(which / 40) : GENERAL;
-    const double eta = 0.2, rate = eta / inputs;
+    const double eta = 0.2, pace = eta / inputs;
     const shape s = {z[0], z[1], z[2], inputs, start, eta, "[1]", 1, 1};
     problem p = open_problem(&s, projected ? "projected" : "direct");
     for (uint64_t trial = 0; trial < 10; trial++) {
@@ -403,7 +403,7 @@ static void step_matches_reference(void **unused) {
       for (uint64_t step = 0; step < 3; step++) {
         long double w[STUDENTS * WIDE];
         const double error = reference_step(&p.cell, p.x, trial, step, eta, w);
-        turn.rate = &rate;
+        turn.pace = &pace;
         turn.step = step;
         relu_sampled_step(&p.cell, turn, p.x);
         assert_reference(&p.cell, p.x, w, error);

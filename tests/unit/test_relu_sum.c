@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_relu_sum.c: the sum of ReLU neurons (include/models/relu/relu.h) against what it stands for: the printed formulas in
- * binary128, Monte Carlo over Gaussian inputs, finite differences, full vectors, and the toy cases of Xu and Du (2023),
- * Appendix A. Seeds are fixed. A z-score of 5.5 is exceeded once in 2e7 comparisons by chance.
+ * test_relu_sum.c: the sum of ReLU neurons (include/models/relu/relu.h) against what it stands for: the printed
+ * formulas in binary128, Monte Carlo over Gaussian inputs, finite differences, full vectors, and the toy cases of Xu
+ * and Du (2023), Appendix A. Seeds are fixed. A z-score of 5.5 is exceeded once in 2e7 comparisons by chance.
  */
 #include "compare.h"
 #include "models/relu_sum.h"
@@ -106,8 +106,8 @@ static problem make_problem(int n, int m, int d, int span) {
 
 static int is_flow(const problem *p) { return !strcmp(p->setting.gradient.dynamics, "flow"); }
 
-static basin_turn turn_of(const problem *p, uint64_t trial, const double *rate) {
-  return (basin_turn){p->data, rate, p->work, basin_alone, trial, 0};
+static basin_turn turn_of(const problem *p, uint64_t trial, const double *pace) {
+  return (basin_turn){p->data, pace, p->work, basin_alone, trial, 0};
 }
 
 static void open_problem(problem *p, uint64_t trial) {
@@ -815,7 +815,7 @@ static void flow_rejects(void **unused) {
 }
 
 /* n = 1 falls as e^-t, more students as t^-3 */
-static void flow_rates(void **unused) {
+static void flow_paces(void **unused) {
   problem p = make_flow(1, 5, 1e-12);
   (void)unused;
   open_problem(&p, 5);
@@ -1156,7 +1156,7 @@ int main(void) {
       cmocka_unit_test(flow_order),
       cmocka_unit_test(flow_rejects),
       cmocka_unit_test(flow_is_limit),
-      cmocka_unit_test(flow_rates),
+      cmocka_unit_test(flow_paces),
       cmocka_unit_test(flow_kink),
       cmocka_unit_test(flow_held),
       cmocka_unit_test(flow_let_go),

@@ -238,8 +238,8 @@ static void *lose_patience(void *argument) {
   return NULL;
 }
 
-/* A part that is broken off at any moment, in the midst of steps and starts, and gone on with: the same bits. A run that
-   was told so before it came does nothing. */
+/* A part that is broken off at any moment, in the midst of steps and starts, and gone on with: the same bits. A run
+   that was told so before it came does nothing. */
 static void broken_off(void **unused) {
   static const char *const steps[] = {"stop.max_steps=60", "record.trials=250", "trials=250"};
   (void)unused;

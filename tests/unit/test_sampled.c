@@ -147,7 +147,7 @@ static double drawn(const conv_cell *cell, int mixed, uint64_t trial, uint64_t s
 }
 
 static void reference_step(const conv_cell *cell, const double *data, int mixed, uint64_t trial,
-                           uint64_t step, const double *rate, int weight_norm, double *a,
+                           uint64_t step, const double *pace, int weight_norm, double *a,
                            double *v) {
   const int64_t k = cell->k, p = cell->p;
   const double *a_star = data + cell->teacher_a, *v_star = data + cell->teacher_v;
@@ -173,17 +173,17 @@ static void reference_step(const conv_cell *cell, const double *data, int mixed,
     }
   }
   for (int64_t q = 0; q < p; q++) along += grad_v[q] * v[q] / length2;
-  for (int64_t j = 0; j < k; j++) a[j] = (double)(a[j] - rate[0] * grad_a[j]);
+  for (int64_t j = 0; j < k; j++) a[j] = (double)(a[j] - pace[0] * grad_a[j]);
   long double new2 = 0;
   for (int64_t q = 0; q < p; q++) {
-    v[q] = (double)(v[q] - rate[1] * (grad_v[q] - along * v[q]) / length);
+    v[q] = (double)(v[q] - pace[1] * (grad_v[q] - along * v[q]) / length);
     new2 += (long double)v[q] * v[q];
   }
   for (int64_t q = 0; q < p && !weight_norm; q++) v[q] = (double)(v[q] / sqrtl(new2));
 }
 
 static void step_matches_reference(void **unused) {
-  const double rate[] = {0.02, 0.05};
+  const double pace[] = {0.02, 0.05};
   double worst[2] = {0};
   basin_experiment *e = parse(NULL, 0);
   (void)unused;
@@ -194,22 +194,22 @@ static void step_matches_reference(void **unused) {
     if (!strcmp(s->gradient.dynamics, "projected")) continue;
     const double tolerance = mixed ? 2e-7 : 1e-13;
     double *data = malloc((size_t)s->size.data * sizeof *data), x[K + 64], y[K + 64];
-    double *work = malloc((size_t)s->size.work * sizeof *work), rates[BASIN_RATES_MAX];
+    double *work = malloc((size_t)s->size.work * sizeof *work), paces[BASIN_PACES_MAX];
     conv_cell cell;
     basin_room room = {data, 0};
     const char *where;
     assert_null(conv_prepare(s, weight_norm ? 0 : 1 / sqrt(s->parameter[1]), weight_norm, &room,
                              &cell, &where));
-    conv_sampled_rates(&cell, rate, rates);
+    conv_sampled_paces(&cell, pace, paces);
     for (uint64_t trial = 0; trial < 20; trial++) {
-      basin_turn turn = {data, rates, work, basin_alone, trial, 0};
+      basin_turn turn = {data, paces, work, basin_alone, trial, 0};
       conv_direct_start(&cell, turn, x);
       memcpy(y, x, sizeof x);
       for (uint64_t step = 0; step < 3; step++) {
         turn.step = step;
         if (mixed) conv_mixed_step(&cell, turn, x);
         else conv_direct_step(&cell, turn, x);
-        reference_step(&cell, data, mixed, trial, step, rate, weight_norm, y, y + K);
+        reference_step(&cell, data, mixed, trial, step, pace, weight_norm, y, y + K);
       }
       for (int64_t i = 0; i < K + cell.p; i++) {
         const double error = fabs(x[i] - y[i]) / fmax(1, fabs(y[i]));

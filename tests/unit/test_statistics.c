@@ -8,7 +8,7 @@
 
 static void wilson_known(void **unused) {
   (void)unused;
-  basin_rate rate = basin_wilson(5, 10);
+  basin_proportion rate = basin_wilson(5, 10);
   assert_within(rate.low, 0.23658, 0.23660); /* Newcombe 1998: 0.2366 to 0.7634 */
   assert_within(rate.high, 0.76340, 0.76342);
   rate = basin_wilson(0, 10);
@@ -30,7 +30,7 @@ static void wilson_coverage(void **unused) {
     for (int i = 0; i < 20000; i++) {
       int successes = 0;
       for (int j = 0; j < 100; j++) successes += test_uniform(&state) < p;
-      const basin_rate rate = basin_wilson(successes, 100);
+      const basin_proportion rate = basin_wilson(successes, 100);
       covered += rate.low <= p && p <= rate.high;
     }
     assert_within(covered / 20000.0, 0.925, 0.98); /* discrete: from 0.93 to 0.97 for n = 100 */
@@ -132,7 +132,7 @@ static void until_halfwidth(void **unused) {
       assert_true(more > trials && ++rounds < 30);
       trials = more;
     }
-    const basin_rate rate = basin_wilson((int64_t)(p * (double)trials), trials);
+    const basin_proportion rate = basin_wilson((int64_t)(p * (double)trials), trials);
     assert_within((rate.high - rate.low) / 2, 0, 0.01);
     assert_within((double)trials, 0, 1.2 * 1.96 * 1.96 * 0.25 / 1e-4);
   }

@@ -64,7 +64,7 @@ typedef struct conv_cell {
   double stiff;       /* k + pi - 1, the largest eigenvalue of 2 pi Hess_a */
   double e1_spurious; /* e at the spurious point: -pi A1/(k+pi-1), -pi A2/(pi-1), 0 */
   double e2_spurious; /* (resnet-shortcut Proposition 1, thesis Lemma 5.1) */
-  double rate_w_max;  /* the largest eta_w / (2 pi) of the schedule; infinite where the early rule's
+  double pace_w_max;  /* the largest eta_w / (2 pi) of the schedule; infinite where the early rule's
                                other conditions on the step sizes fail, so that it never decides */
   double swing;       /* nu = max(0, c (k+pi-1) - 1) for the largest c: how far 1'e overshoots 0 */
   double forcing;     /* (1'a*)^2 / ((k+pi-1) (1-nu)) */
@@ -80,7 +80,7 @@ enum {
   CONV_KEEP2, /* 1 - c (pi-1) */
   CONV_PULL1, /* c A1 */
   CONV_PULL2, /* c A2 */
-  CONV_RATE_W /* eta_w/(2 pi) */
+  CONV_PACE_W /* eta_w/(2 pi) */
 };
 
 /* the state of the population dynamics */
@@ -149,12 +149,12 @@ BASIN_HD conv_terms conv_terms_of(const conv_cell *cell, const conv_state *s) {
 }
 
 /* one step of gradient descent; grows: a constant, so that it costs nothing */
-BASIN_HD void conv_step(const conv_cell *cell, const real *rate, conv_state *s, int grows) {
+BASIN_HD void conv_step(const conv_cell *cell, const real *pace, conv_state *s, int grows) {
   const real one = r_set(1.0);
   const conv_terms terms = conv_terms_of(cell, s);
 
   /* the tangent of the turn */
-  real pull = rate[CONV_RATE_W] * terms.q;
+  real pull = pace[CONV_PACE_W] * terms.q;
   if (grows) pull = pull * s->shrink;
   const real t = pull * (s->psi * terms.sine);
   const real z = t * t;
@@ -199,9 +199,9 @@ BASIN_HD void conv_step(const conv_cell *cell, const real *rate, conv_state *s, 
   if (BASIN_UNLIKELY(m_any(r_lt(r_min(s->x, s->y), r_set(CONV_TINY))))) conv_fold(s);
 
   /* move the output weights */
-  s->e1 = r_fnma(rate[CONV_PULL1], terms.h, rate[CONV_KEEP1] * s->e1);
-  s->e2 = r_fnma(rate[CONV_PULL2], terms.h, rate[CONV_KEEP2] * s->e2);
-  s->perp = r_fma(rate[CONV_KEEP2], s->perp, r_set(CONV_FLOOR));
+  s->e1 = r_fnma(pace[CONV_PULL1], terms.h, pace[CONV_KEEP1] * s->e1);
+  s->e2 = r_fnma(pace[CONV_PULL2], terms.h, pace[CONV_KEEP2] * s->e2);
+  s->perp = r_fma(pace[CONV_KEEP2], s->perp, r_set(CONV_FLOOR));
 }
 
 /* ---------------------------------------------------------------- outcomes */
@@ -237,7 +237,7 @@ BASIN_HD void conv_decide(const conv_cell *cell, const conv_state *s,
   const real bracket = (r_set(BASIN_PI - 1) - terms.h) * norm2_a; /* (g-1) |a*|^2 */
   const real b = r_set(-cell->a1 * (double)cell->k) * s->e1;
   const real b_now = r_max(b, r_set(cell->swing > 0 ? -1 / cell->swing : -1e300) * b);
-  const real turn = r_set(cell->rate_w_max * (BASIN_PI / 4)) * s->shrink;
+  const real turn = r_set(cell->pace_w_max * (BASIN_PI / 4)) * s->shrink;
   const real inverse = r_set(1 / (BASIN_PI - 1));
 
   const real b_global = r_max(b_now, r_set(cell->forcing) * terms.h);
@@ -417,12 +417,12 @@ static inline const char *conv_prepare(const basin_setting *setting, double shif
   double c = 0;
   for (int i = 0; i < setting->stages; i++) {
     c = fmax(c, setting->stage[i].eta[0] / (2 * BASIN_PI));
-    cell->rate_w_max = fmax(cell->rate_w_max, setting->stage[i].eta[1] / (2 * BASIN_PI));
+    cell->pace_w_max = fmax(cell->pace_w_max, setting->stage[i].eta[1] / (2 * BASIN_PI));
   }
   cell->swing = fmax(0, c * cell->stiff - 1);
   cell->forcing = sum * sum / (cell->stiff * (1 - cell->swing));
   if (!(cell->swing < 1) || !(c * (BASIN_PI - 1) < 1) || !(last->eta[0] > 0) || !(last->eta[1] > 0))
-    cell->rate_w_max = INFINITY;
+    cell->pace_w_max = INFINITY;
 
   double norm2_v = 0;
   for (int64_t j = 0; j < cell->p; j++) norm2_v += v_star->value[j] * v_star->value[j];
@@ -495,13 +495,13 @@ static inline basin_layout conv_layout(const basin_setting *setting, const conv_
   return layout;
 }
 
-static inline void conv_rates(const conv_cell *cell, const double *eta, double *rate) {
+static inline void conv_paces(const conv_cell *cell, const double *eta, double *pace) {
   const double c = eta[0] / (2 * BASIN_PI);
-  rate[CONV_KEEP1] = 1 - c * cell->stiff;
-  rate[CONV_KEEP2] = 1 - c * (BASIN_PI - 1);
-  rate[CONV_PULL1] = c * cell->a1;
-  rate[CONV_PULL2] = c * cell->a2;
-  rate[CONV_RATE_W] = eta[1] / (2 * BASIN_PI);
+  pace[CONV_KEEP1] = 1 - c * cell->stiff;
+  pace[CONV_KEEP2] = 1 - c * (BASIN_PI - 1);
+  pace[CONV_PULL1] = c * cell->a1;
+  pace[CONV_PULL2] = c * cell->a2;
+  pace[CONV_PACE_W] = eta[1] / (2 * BASIN_PI);
 }
 
 BASIN_HD void conv_population_start(const conv_cell *cell, basin_turn t, real *x) {
@@ -510,7 +510,7 @@ BASIN_HD void conv_population_start(const conv_cell *cell, basin_turn t, real *x
 }
 
 BASIN_HD void conv_population_step(const conv_cell *cell, basin_turn t, real *x) {
-  conv_step(cell, t.rate, conv_state_in(x), CONV_GROWS);
+  conv_step(cell, t.pace, conv_state_in(x), CONV_GROWS);
 }
 
 BASIN_HD void conv_population_reached(const conv_cell *cell, basin_turn t, const real *x,
@@ -540,7 +540,7 @@ static inline void conv_population_vectors(const conv_cell *cell, basin_turn t, 
 #endif
 
 #define MODEL_population(F)                                                            \
-  F(CONV_STATES, conv_layout, conv_rates, conv_population_start, conv_population_step, \
+  F(CONV_STATES, conv_layout, conv_paces, conv_population_start, conv_population_step, \
     conv_population_reached, conv_population_decide, conv_population_observe,          \
     conv_population_vectors)
 

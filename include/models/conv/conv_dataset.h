@@ -100,26 +100,26 @@ BASIN_HD real conv_dataset_gradient2(const conv_cell *cell, const real *grad_a, 
 }
 
 /* one step, as that of conv_direct_step */
-BASIN_HD void conv_dataset_move(const conv_cell *cell, const real *rate, const real *grad_a,
+BASIN_HD void conv_dataset_move(const conv_cell *cell, const real *pace, const real *grad_a,
                                 const real *grad_f, int64_t stride, real *x) {
   const int64_t k = cell->k, p = cell->p;
   real *a = x, *v = x + k, along = r_set(0.0), length2 = r_set(0.0);
-  const real inverse = conv_inverse_length(cell, v), rate_w = rate[CONV_SAMPLED_RATE_W] * inverse;
+  const real inverse = conv_inverse_length(cell, v), pace_w = pace[CONV_SAMPLED_PACE_W] * inverse;
   for (int64_t q = 0; q < p; q++) along = r_fma(grad_f[q * stride], v[q], along);
   along = along * (inverse * inverse);
   for (int64_t q = 0; q < p; q++) {
-    v[q] = r_fnma(rate_w, r_fnma(along, v[q], grad_f[q * stride]), v[q]);
+    v[q] = r_fnma(pace_w, r_fnma(along, v[q], grad_f[q * stride]), v[q]);
     length2 = r_fma(v[q], v[q], length2);
   }
   const real scale = r_set(1.0) / r_sqrt(length2);
   for (int64_t q = 0; q < p && !cell->grows; q++) v[q] = scale * v[q];
   for (int64_t j = 0; j < k; j++)
-    a[j] = r_fnma(rate[CONV_SAMPLED_RATE_A], grad_a[j * stride], a[j]);
+    a[j] = r_fnma(pace[CONV_SAMPLED_PACE_A], grad_a[j * stride], a[j]);
 }
 
 /* state, start, rules and observables are those of direct */
 #define MODEL_dataset(F)                                                                      \
-  F(0, conv_dataset_layout, conv_sampled_rates, conv_direct_start, none, conv_direct_reached, \
+  F(0, conv_dataset_layout, conv_sampled_paces, conv_direct_start, none, conv_direct_reached, \
     conv_direct_reached, conv_direct_observe, conv_direct_vectors)
 
 #define MODEL_PRODUCTS(F)                                                                   \

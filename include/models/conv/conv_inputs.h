@@ -14,11 +14,11 @@
 
 #include "models/conv/conv_sampled.h"
 
-/* scratch: a and sigma(u) [k] each; v [p]; 1/|v|; the columns of the residual, of patches and of G */
+/* scratch: a and sigma(u) [k] each; v [p]; 1/|v|; the strands of the residual, of patches and of G */
 static inline basin_input_layout conv_input_layout(const conv_cell *cell) {
   const int64_t k = cell->k, p = cell->p;
   const basin_input_layout layout = {
-      conv_direct_blocks(k, p), 2 * k + p + 1 + team_columns(k) * (1 + 2 * conv_direct_stride(p))};
+      conv_direct_blocks(k, p), 2 * k + p + 1 + team_strands(k) * (1 + 2 * conv_direct_stride(p))};
   return layout;
 }
 
@@ -38,15 +38,15 @@ BASIN_HD void conv_input_begin(const conv_cell *cell, basin_turn t, const double
 BASIN_HD void conv_input_draw(const conv_cell *cell, basin_turn t, bits input, real *out) {
   const int64_t k = cell->k, p = cell->p;
   const int64_t stride = conv_direct_stride(p);
-  const int columns = team_columns(k);
+  const int strands = team_strands(k);
   real *a = t.work, *active = a + k, *v = active + k, *residual = v + p + 1,
-       *sum = residual + columns, *patch = sum + columns * stride;
+       *sum = residual + strands, *patch = sum + strands * stride;
   const real inverse = v[p];
-  for (int64_t i = 0; i < columns * (1 + stride); i++) residual[i] = r_set(0.0);
+  for (int64_t i = 0; i < strands * (1 + stride); i++) residual[i] = r_set(0.0);
   const bits block = b_mul32(input, b_set((uint64_t)conv_direct_blocks(k, p)));
   const real r = conv_direct_input(cell, t.data, basin_alone, BASIN_STREAM_ESTIMATE, t.trial,
                                    t.step, block, a, v, inverse, active, residual, sum, patch);
-  const real along = conv_direct_along(cell, basin_alone, v, inverse, columns, sum);
+  const real along = conv_direct_along(cell, basin_alone, v, inverse, strands, sum);
   out[0] = r_set(0.5) * r * r;
   for (int64_t j = 0; j < k; j++) out[1 + j] = r * active[j];
   for (int64_t q = 0; q < p; q++) out[1 + k + q] = r * (inverse * r_fnma(along, v[q], sum[q]));

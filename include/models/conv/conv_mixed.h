@@ -7,7 +7,7 @@
  * t_ij with v/|v| and v*, which are rounded for that, and the sums of up to CONV_MIXED_INPUTS inputs' shares of G.
  * Double are the state, r_i and all that is made of it, grad_a, the sum of those sums, and the step. Rounding takes
  * some 1e-7 of a gradient, below the noise of any mini-batch; the tails of the normals end at 6.77; who diverges is
- * diverged from some 1e19 on, where r_i a_j is more than single precision holds. Patches belong to columns and sums
+ * diverged from some 1e19 on, where r_i a_j is more than single precision holds. Patches belong to strands and sums
  * are taken as in conv_sampled.h, so the bits do not depend on the team here, either.
  *
  * Operations of one input: p k normals, four of which take some 110 vector instructions of 8 lanes, 60 of them
@@ -21,20 +21,20 @@
 
 enum { CONV_MIXED_INPUTS = 16 };
 
-/* Philox blocks of a patch, the pairs they fill, and pairs from one patch or column to the next: odd, as in
+/* Philox blocks of a patch, the pairs they fill, and pairs from one patch or strand to the next: odd, as in
    conv_direct_stride() */
 BASIN_HD int conv_mixed_blocks(int64_t p) { return (int)((p + 3) / 4); }
 BASIN_HD int conv_mixed_pairs(int64_t p) { return 2 * conv_mixed_blocks(p); }
 BASIN_HD int conv_mixed_stride(int64_t p) { return conv_mixed_pairs(p) | 1; }
 
-/* The state is that of the direct sampler. Scratch: sigma(u) and grad_a [k] each; the columns of the residual and of G;
-   in pairs: v/|v| and v*, the normals of an input, and G's columns of several */
+/* The state is that of the direct sampler. Scratch: sigma(u) and grad_a [k] each; the strands of the residual and of G;
+   in pairs: v/|v| and v*, the normals of an input, and G's strands of several */
 static inline basin_layout conv_mixed_layout(const basin_setting *setting, const conv_cell *cell) {
-  const int64_t k = cell->k, p = cell->p, columns = team_columns(k);
+  const int64_t k = cell->k, p = cell->p, strands = team_strands(k);
   const basin_layout layout = {k + p,
-                               2 * k + columns + columns * conv_direct_stride(p) +
-                                   2 * conv_mixed_pairs(p) + (k + columns) * conv_mixed_stride(p),
-                               (int)columns};
+                               2 * k + strands + strands * conv_direct_stride(p) +
+                                   2 * conv_mixed_pairs(p) + (k + strands) * conv_mixed_stride(p),
+                               (int)strands};
   (void)setting;
   return layout;
 }
@@ -57,7 +57,7 @@ BASIN_HD void conv_mixed_filters(const conv_cell *cell, const double *data, basi
 }
 
 /* The normals of the k patches of the input whose first block is `block`, into z: `width` singles from one to the next.
-   A patch is drawn by the thread that has its column. */
+   A patch is drawn by the thread that has its strand. */
 BASIN_HD void conv_mixed_draw(const conv_cell *cell, basin_team team, bits trial, bits step,
                               bits block, int width, single *z) {
   enum { SINGLES = 2 * BASIN_HALVES }; /* of a block */
@@ -102,11 +102,11 @@ BASIN_HD void conv_mixed_products(int pairs, const single *z, const single *v, c
 BASIN_HD real conv_mixed_residual(const conv_cell *cell, const double *data, basin_team team,
                                   const real *a, const single *v, const single *v_star, int width,
                                   const single *z, real *active, real *residual) {
-  const int k = (int)cell->k, pairs = conv_mixed_pairs(cell->p), columns = team_columns(k);
-  BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
+  const int k = (int)cell->k, pairs = conv_mixed_pairs(cell->p), strands = team_strands(k);
+  BASIN_TEAM_FOR(team, c, strands < k ? strands : k) {
     real sum = r_set(0.0);
     BASIN_ROLLED
-    for (int j = c; j < k; j += columns) {
+    for (int j = c; j < k; j += strands) {
       real u, t;
       conv_mixed_products(pairs, z + j * width, v, v_star, &u, &t);
       active[j] = conv_relu(u);
@@ -115,18 +115,18 @@ BASIN_HD real conv_mixed_residual(const conv_cell *cell, const double *data, bas
     }
     residual[c] = sum;
   }
-  return team_sum(team, residual, columns);
+  return team_sum(team, residual, strands);
 }
 
-/* an input's shares of grad_a and, in pairs and columns, of G */
+/* an input's shares of grad_a and, in pairs and strands, of G */
 BASIN_HD void conv_mixed_add(const conv_cell *cell, basin_team team, const real *a, real r,
                              const real *active, int width, const single *z, real *grad,
                              single *sum) {
   const int k = (int)cell->k, singles = conv_mixed_pairs(cell->p) * BASIN_HALVES;
-  const int columns = team_columns(k);
+  const int strands = team_strands(k);
   const real zero = r_set(0.0);
-  BASIN_TEAM_FOR(team, c, columns < k ? columns : k)
-  for (int j = c; j < k; j += columns) {
+  BASIN_TEAM_FOR(team, c, strands < k ? strands : k)
+  for (int j = c; j < k; j += strands) {
     const single *from = z + j * width;
     single *to = sum + c * width, weight[BASIN_HALVES];
     const real share = r_select(r_lt(zero, active[j]), r * a[j], zero);
@@ -136,12 +136,12 @@ BASIN_HD void conv_mixed_add(const conv_cell *cell, basin_team team, const real 
   }
 }
 
-/* adds what the columns have summed up in pairs to those in double precision, and empties them */
-BASIN_HD void conv_mixed_settle(const conv_cell *cell, basin_team team, int columns, single *sum,
+/* adds what the strands have summed up in pairs to those in double precision, and empties them */
+BASIN_HD void conv_mixed_settle(const conv_cell *cell, basin_team team, int strands, single *sum,
                                 real *all) {
   const int p = (int)cell->p, stride = conv_direct_stride(p);
   const int width = conv_mixed_stride(p) * BASIN_HALVES;
-  BASIN_TEAM_FOR(team, c, columns) {
+  BASIN_TEAM_FOR(team, c, strands) {
     single *from = sum + c * width;
     real *to = all + c * stride;
     for (int q = 0; q < p; q += 2, from += BASIN_HALVES) {
@@ -157,12 +157,12 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, basin_turn t, real *x) {
   const int k = (int)cell->k, p = (int)cell->p, inputs = (int)cell->inputs;
   const basin_team team = t.team;
   const double *data = t.data;
-  const int columns = team_columns(k), pairs = conv_mixed_pairs(p);
+  const int strands = team_strands(k), pairs = conv_mixed_pairs(p);
   const int width = conv_mixed_stride(p) * BASIN_HALVES;
   const real zero = r_set(0.0);
   real *a = x, *v = x + k, *active = t.work, *grad = active + k, *residual = grad + k,
-       *all = residual + columns;
-  void *singles = all + columns * conv_direct_stride(p); /* the rest of the scratch holds these */
+       *all = residual + strands;
+  void *singles = all + strands * conv_direct_stride(p); /* the rest of the scratch holds these */
   single *v_pairs = (single *)singles, *v_star_pairs = v_pairs + pairs * BASIN_HALVES,
          *z = v_star_pairs + pairs * BASIN_HALVES, *sum = z + k * width;
   const uint64_t blocks = (uint64_t)k * (uint64_t)conv_mixed_blocks(p);
@@ -170,7 +170,7 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, basin_turn t, real *x) {
 
   conv_mixed_filters(cell, data, team, v, inverse, v_pairs, v_star_pairs);
   conv_clear(team, grad, k);
-  BASIN_TEAM_FOR(team, c, columns) {
+  BASIN_TEAM_FOR(team, c, strands) {
     residual[c] = zero;
     for (int q = 0; q < p; q++) all[c * conv_direct_stride(p) + q] = zero;
     for (int s = 0; s < width; s++) sum[c * width + s] = s_set(0.0f);
@@ -182,15 +182,15 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, basin_turn t, real *x) {
                                        residual);
     conv_mixed_add(cell, team, a, r, active, width, z, grad, sum);
     if ((i + 1) % CONV_MIXED_INPUTS == 0 || i + 1 == inputs)
-      conv_mixed_settle(cell, team, columns, sum, all);
+      conv_mixed_settle(cell, team, strands, sum, all);
   }
-  conv_direct_move(cell, t.rate, team, inverse, all, columns, v);
-  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(t.rate[CONV_SAMPLED_RATE_A], grad[j], a[j]);
+  conv_direct_move(cell, t.pace, team, inverse, all, strands, v);
+  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(t.pace[CONV_SAMPLED_PACE_A], grad[j], a[j]);
   team_sync(team);
 }
 
 #define MODEL_mixed(F)                                                            \
-  F(0, conv_mixed_layout, conv_sampled_rates, conv_direct_start, conv_mixed_step, \
+  F(0, conv_mixed_layout, conv_sampled_paces, conv_direct_start, conv_mixed_step, \
     conv_direct_reached, conv_direct_reached, conv_direct_observe, conv_direct_vectors)
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * conv_model.h: the tables that the models of this family share, and what they check together. cnn.h and resnet.h define
- * CONV_GROWS, include this, and add what is their own.
+ * conv_model.h: the tables that the models of this family share, and what they check together. cnn.h and resnet.h
+ * define CONV_GROWS, include this, and add what is their own.
  */
 #ifndef BASIN_MODELS_CONV_MODEL_H
 #define BASIN_MODELS_CONV_MODEL_H

@@ -18,12 +18,12 @@
  * 1/B^2 sum_ij (r_i a_j 1{u_ij > 0})^2 each, in a direction that is uniform and so does not matter: its
  * length is one chi-square number. The state is a, cos phi, sin phi and 1/|v|^2. For fresh normal inputs only.
  *
- * Sums over patches are taken in columns: patch j belongs to column j mod 32, a column adds up in the order of
- * j, and the columns are added by halving (32 to 16, ...). So any team of up to 32 threads can share a trial
+ * Sums over patches are taken in strands: patch j belongs to strand j mod 32, a strand adds up in the order of
+ * j, and the strands are added by halving (32 to 16, ...). So any team of up to 32 threads can share a trial
  * and come to the same bits. Sums over the p entries of a filter are taken in their order, by every thread for itself.
  *
  * Operations of one input: direct draws p k normals (basin_normals) and does 4 flop on each, 3 for every
- * column and entry of v; projected draws 2 k normals and does about 20 k flop.
+ * strand and entry of v; projected draws 2 k normals and does about 20 k flop.
  */
 #ifndef BASIN_MODELS_CONV_SAMPLED_H
 #define BASIN_MODELS_CONV_SAMPLED_H
@@ -32,11 +32,11 @@
 #include "numeric/chi_square.h"
 
 /* constants of a stage, B in them already */
-enum { CONV_SAMPLED_RATE_A /* eta_a / B */, CONV_SAMPLED_RATE_W /* eta_w / B */ };
+enum { CONV_SAMPLED_PACE_A /* eta_a / B */, CONV_SAMPLED_PACE_W /* eta_w / B */ };
 
-static inline void conv_sampled_rates(const conv_cell *cell, const double *eta, double *rate) {
-  rate[CONV_SAMPLED_RATE_A] = eta[0] / (double)cell->inputs;
-  rate[CONV_SAMPLED_RATE_W] = eta[1] / (double)cell->inputs;
+static inline void conv_sampled_paces(const conv_cell *cell, const double *eta, double *pace) {
+  pace[CONV_SAMPLED_PACE_A] = eta[0] / (double)cell->inputs;
+  pace[CONV_SAMPLED_PACE_W] = eta[1] / (double)cell->inputs;
 }
 
 BASIN_HD void conv_clear(basin_team team, real *x, int64_t count) {
@@ -98,15 +98,15 @@ BASIN_HD void conv_sampled_start_a(const conv_cell *cell, const double *data, ba
 
 /* ---------------------------------------------------------------- direct */
 
-/* from one column to the next: odd, so that the threads of a team use different banks of memory */
+/* from one strand to the next: odd, so that the threads of a team use different banks of memory */
 BASIN_HD int conv_direct_stride(int64_t p) { return (int)p | 1; }
 
-/* state: a [k], v [p]; scratch: sigma(u) and grad_a [k] each; the columns of the residual, of one input and of all, and,
-   where columns have more than one patch, a patch for each */
+/* state: a [k], v [p]; scratch: sigma(u) and grad_a [k] each; the strands of the residual, of one input and of all,
+   and, where strands have more than one patch, a patch for each */
 static inline basin_layout conv_direct_layout(const basin_setting *setting, const conv_cell *cell) {
-  const int64_t k = cell->k, columns = team_columns(k), stride = conv_direct_stride(cell->p);
+  const int64_t k = cell->k, strands = team_strands(k), stride = conv_direct_stride(cell->p);
   const basin_layout layout = {
-      k + cell->p, 2 * k + columns + (k > columns ? 3 : 2) * columns * stride, (int)columns};
+      k + cell->p, 2 * k + strands + (k > strands ? 3 : 2) * strands * stride, (int)strands};
   (void)setting;
   return layout;
 }
@@ -175,21 +175,21 @@ BASIN_HD void conv_draw_patch(const conv_cell *cell, const double *data, bits tr
 BASIN_HD int64_t conv_direct_blocks(int64_t k, int64_t p) { return k * ((p + 1) / 2); }
 
 /* Draws the input whose first block is `block` and returns its residual r_i. inverse: 1/|v|; active [k]: sigma(u_ij);
-   input [columns][stride]: sum_j a_j 1{u_ij > 0} Z_ij in columns, so that G_i = r_i times their sum; residual
-   [columns] and patch [columns][stride]: scratch. Columns without a patch are left as they are. Patch j, a_j and what
-   belongs to them are used by one thread of the team alone, that of column j mod 32. */
+   input [strands][stride]: sum_j a_j 1{u_ij > 0} Z_ij in strands, so that G_i = r_i times their sum; residual
+   [strands] and patch [strands][stride]: scratch. Strands without a patch are left as they are. Patch j, a_j and what
+   belongs to them are used by one thread of the team alone, that of strand j mod 32. */
 BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin_team team,
                                 int stream, bits trial, bits step, bits block, const real *a,
                                 const real *v, real inverse, real *active, real *residual,
                                 real *input, real *patch) {
   const int k = (int)cell->k, p = (int)cell->p, stride = conv_direct_stride(p);
   const uint64_t blocks = (uint64_t)((p + 1) / 2);
-  const int columns = team_columns(k);
+  const int strands = team_strands(k);
   const real zero = r_set(0.0);
-  BASIN_TEAM_FOR(team, c, columns < k ? columns : k) {
+  BASIN_TEAM_FOR(team, c, strands < k ? strands : k) {
     real sum = zero, *to = input + c * stride;
     BASIN_ROLLED
-    for (int j = c; j < k && !team_stopped(team); j += columns) {
+    for (int j = c; j < k && !team_stopped(team); j += strands) {
       real u, t, *z = j == c ? to : patch + c * stride;
       conv_draw_patch(cell, data, trial, step, stream, block + b_set((uint64_t)j * blocks), v, z,
                       &u, &t);
@@ -204,17 +204,17 @@ BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin
     }
     residual[c] = sum;
   }
-  return team_sum(team, residual, columns);
+  return team_sum(team, residual, strands);
 }
 
-/* G, the sum of its columns, into the first of them; returns its part along v, times 1/|v| */
+/* G, the sum of its strands, into the first of them; returns its part along v, times 1/|v| */
 BASIN_HD real conv_direct_along(const conv_cell *cell, basin_team team, const real *v, real inverse,
-                                int columns, real *all) {
+                                int strands, real *all) {
   const int p = (int)cell->p, stride = conv_direct_stride(p);
   real along = r_set(0.0);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, p)
-  for (int half = columns / 2; half > 0; half /= 2)
+  for (int half = strands / 2; half > 0; half /= 2)
     for (int c = 0; c < half; c++)
       all[c * stride + q] = all[c * stride + q] + all[(c + half) * stride + q];
   team_sync(team);
@@ -223,13 +223,13 @@ BASIN_HD real conv_direct_along(const conv_cell *cell, basin_team team, const re
 }
 
 /* v moves along the part of G that is orthogonal to v */
-BASIN_HD void conv_direct_move(const conv_cell *cell, const real *rate, basin_team team,
-                               real inverse, real *all, int columns, real *v) {
+BASIN_HD void conv_direct_move(const conv_cell *cell, const real *pace, basin_team team,
+                               real inverse, real *all, int strands, real *v) {
   const int p = (int)cell->p;
-  const real along = conv_direct_along(cell, team, v, inverse, columns, all);
-  const real rate_w = rate[CONV_SAMPLED_RATE_W] * inverse;
+  const real along = conv_direct_along(cell, team, v, inverse, strands, all);
+  const real pace_w = pace[CONV_SAMPLED_PACE_W] * inverse;
   team_sync(team);
-  BASIN_TEAM_FOR(team, q, p) v[q] = r_fnma(rate_w, r_fnma(along, v[q], all[q]), v[q]);
+  BASIN_TEAM_FOR(team, q, p) v[q] = r_fnma(pace_w, r_fnma(along, v[q], all[q]), v[q]);
   team_sync(team);
   if (cell->grows) return;
   const real scale = conv_inverse_length(cell, v);
@@ -241,16 +241,16 @@ BASIN_HD void conv_direct_move(const conv_cell *cell, const real *rate, basin_te
 BASIN_HD void conv_direct_step(const conv_cell *cell, basin_turn t, real *x) {
   const basin_team team = t.team;
   const int k = (int)cell->k, p = (int)cell->p, stride = conv_direct_stride(p);
-  const int columns = team_columns(k);
+  const int strands = team_strands(k);
   const real zero = r_set(0.0);
   real *a = x, *v = x + k, *active = t.work, *grad = active + k, *residual = grad + k,
-       *input = residual + columns, *all = input + columns * stride,
-       *patch = all + columns * stride;
+       *input = residual + strands, *all = input + strands * stride,
+       *patch = all + strands * stride;
   const uint64_t blocks = (uint64_t)conv_direct_blocks(k, p);
   const real inverse = conv_inverse_length(cell, v);
 
   conv_clear(team, grad, k);
-  BASIN_TEAM_FOR(team, c, columns) {
+  BASIN_TEAM_FOR(team, c, strands) {
     residual[c] = zero;
     for (int q = 0; q < p; q++) input[c * stride + q] = all[c * stride + q] = zero;
   }
@@ -260,11 +260,11 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, basin_turn t, real *x) {
                                      b_set((uint64_t)i * blocks), a, v, inverse, active, residual,
                                      input, patch);
     BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r, active[j], grad[j]);
-    BASIN_TEAM_FOR(team, c, columns)
+    BASIN_TEAM_FOR(team, c, strands)
     for (int q = c * stride; q < c * stride + p; q++) all[q] = r_fma(r, input[q], all[q]);
   }
-  conv_direct_move(cell, t.rate, team, inverse, all, columns, v);
-  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(t.rate[CONV_SAMPLED_RATE_A], grad[j], a[j]);
+  conv_direct_move(cell, t.pace, team, inverse, all, strands, v);
+  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(t.pace[CONV_SAMPLED_PACE_A], grad[j], a[j]);
   team_sync(team);
 }
 
@@ -309,16 +309,16 @@ static inline void conv_direct_vectors(const conv_cell *cell, basin_turn t, cons
 #endif
 
 #define MODEL_direct(F)                                                             \
-  F(0, conv_direct_layout, conv_sampled_rates, conv_direct_start, conv_direct_step, \
+  F(0, conv_direct_layout, conv_sampled_paces, conv_direct_start, conv_direct_step, \
     conv_direct_reached, conv_direct_reached, conv_direct_observe, conv_direct_vectors)
 
 /* ---------------------------------------------------------------- projected */
 
-/* state: a [k], cos phi, sin phi, 1/|v|^2; scratch: sigma(u) and grad_a [k] each; five numbers of every column */
+/* state: a [k], cos phi, sin phi, 1/|v|^2; scratch: sigma(u) and grad_a [k] each; five numbers of every strand */
 static inline basin_layout conv_projected_layout(const basin_setting *setting,
                                                  const conv_cell *cell) {
-  const int64_t k = cell->k, columns = team_columns(k);
-  const basin_layout layout = {k + 3, 2 * k + 5 * columns, (int)columns};
+  const int64_t k = cell->k, strands = team_strands(k);
+  const basin_layout layout = {k + 3, 2 * k + 5 * strands, (int)strands};
   (void)setting;
   return layout;
 }
@@ -337,9 +337,9 @@ BASIN_HD void conv_projected_start(const conv_cell *cell, basin_turn t, real *x)
 }
 
 /* Patches j, j + 1, ..., `count` of them, a constant, of input i: sigma(u) into `active`; their shares of the residual,
-   of sum_j a_j 1{u_ij > 0} xi_ij and of sum_j (a_j 1{u_ij > 0})^2 into their columns, which the first patch begins */
+   of sum_j a_j 1{u_ij > 0} xi_ij and of sum_j (a_j 1{u_ij > 0})^2 into their strands, which the first patch begins */
 BASIN_HD void conv_projected_patches(int count, const conv_cell *cell, const double *data,
-                                     bits trial, bits step, int i, int j, int columns, real cosine,
+                                     bits trial, bits step, int i, int j, int strands, real cosine,
                                      real sine, const real *a, real *active, real *residual,
                                      real *across, real *square) {
   const real zero = r_set(0.0);
@@ -348,7 +348,7 @@ BASIN_HD void conv_projected_patches(int count, const conv_cell *cell, const dou
                    b_set((uint64_t)(i * (int)cell->k + j)), u, xi);
   BASIN_UNROLL
   for (int l = 0; l < count; l++, j++) {
-    const int c = j & (columns - 1), first = j < columns;
+    const int c = j & (strands - 1), first = j < strands;
     const real t = r_fma(cosine, u[l], sine * xi[l]), on = conv_relu(u[l]);
     const real weight = r_select(r_lt(zero, u[l]), a[j], zero);
     const real sum = r_fma(a[j], on, first ? zero : residual[c]);
@@ -363,41 +363,41 @@ BASIN_HD void conv_projected_step(const conv_cell *cell, basin_turn turn, real *
   const int k = (int)cell->k;
   const basin_team team = turn.team;
   const bits trial = turn.trial, step = turn.step;
-  const real *rate = turn.rate;
-  const int columns = team_columns(k);
+  const real *pace = turn.pace;
+  const int strands = team_strands(k);
   const real zero = r_set(0.0), one = r_set(1.0), cosine = x[k], sine = x[k + 1];
   real *a = x, *active = turn.work, *grad = active + k, *residual = grad + k,
-       *across = residual + columns, *square = across + columns, *all_across = square + columns,
-       *all_square = all_across + columns;
+       *across = residual + strands, *square = across + strands, *all_across = square + strands,
+       *all_square = all_across + strands;
 
   const real chi2 = basin_chi_square(cell->key, BASIN_STREAM_CHI, cell->p - 2, trial, step, 0);
   conv_clear(team, grad, k);
-  BASIN_TEAM_FOR(team, c, columns)
+  BASIN_TEAM_FOR(team, c, strands)
   residual[c] = across[c] = square[c] = all_across[c] = all_square[c] = zero;
   BASIN_ROLLED
   for (int i = 0; i < (int)cell->inputs && !team_stopped(team); i++) {
     int together = 0; /* patches that were drawn several at a time */
     if (BASIN_TOGETHER > 1)
       for (; together + BASIN_TOGETHER <= k; together += BASIN_TOGETHER)
-        conv_projected_patches(BASIN_TOGETHER, cell, turn.data, trial, step, i, together, columns,
+        conv_projected_patches(BASIN_TOGETHER, cell, turn.data, trial, step, i, together, strands,
                                cosine, sine, a, active, residual, across, square);
     BASIN_ROLLED
     for (int j = together + team.rank; j < k; j += team.size)
-      conv_projected_patches(1, cell, turn.data, trial, step, i, j, columns, cosine, sine, a,
+      conv_projected_patches(1, cell, turn.data, trial, step, i, j, strands, cosine, sine, a,
                              active, residual, across, square);
-    const real r = team_sum(team, residual, columns), r2 = r * r;
+    const real r = team_sum(team, residual, strands), r2 = r * r;
     BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r, active[j], grad[j]);
-    BASIN_TEAM_FOR(team, c, columns) {
+    BASIN_TEAM_FOR(team, c, strands) {
       all_across[c] = r_fma(r, across[c], all_across[c]);
       all_square[c] = r_fma(r2, square[c], all_square[c]);
     }
   }
 
   /* in units of |v|: v moves by -along n, and by `off` orthogonal to v and v* */
-  const real sum_across = team_sum(team, all_across, columns),
-             sum_square = team_sum(team, all_square, columns);
+  const real sum_across = team_sum(team, all_across, strands),
+             sum_square = team_sum(team, all_square, strands);
   if (team.rank == 0) {
-    const real pull = rate[CONV_SAMPLED_RATE_W] * x[k + 2], along = pull * sum_across;
+    const real pull = pace[CONV_SAMPLED_PACE_W] * x[k + 2], along = pull * sum_across;
     const real off2 = pull * pull * (sum_square * chi2);
     const real length2 = one + r_fma(along, along, off2), length = r_sqrt(length2);
     const real side = r_fma(along, cosine, sine);
@@ -405,7 +405,7 @@ BASIN_HD void conv_projected_step(const conv_cell *cell, basin_turn turn, real *
     x[k + 1] = r_sqrt(r_fma(side, side, off2)) / length;
     if (cell->grows) x[k + 2] = x[k + 2] / length2;
   }
-  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(rate[CONV_SAMPLED_RATE_A], grad[j], a[j]);
+  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(pace[CONV_SAMPLED_PACE_A], grad[j], a[j]);
   team_sync(team);
 }
 
@@ -457,7 +457,7 @@ static inline void conv_projected_vectors(const conv_cell *cell, basin_turn t, c
 #endif
 
 #define MODEL_projected(F)                                                                   \
-  F(0, conv_projected_layout, conv_sampled_rates, conv_projected_start, conv_projected_step, \
+  F(0, conv_projected_layout, conv_sampled_paces, conv_projected_start, conv_projected_step, \
     conv_projected_reached, conv_projected_reached, conv_projected_observe,                  \
     conv_projected_vectors)
 

@@ -74,7 +74,7 @@ typedef struct relu_cell {
   int64_t states;
 
   /* offsets into the scratch, and its length */
-  int64_t to_column;                   /* [32] */
+  int64_t to_strand;                   /* [32] */
   int64_t to_unit;                     /* [n][D] students, of length 1 */
   int64_t to_mass;                     /* [n] |w_i| */
   int64_t to_residual;                 /* [D] r */
@@ -229,7 +229,7 @@ BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *x
 BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *x, const real *w,
                             int with_loss, real *work, real *g, real head[RELU_HEAD]) {
   const int64_t n = cell->n, width = cell->width, pairs = relu_pairs(cell->m + n);
-  real *column = work + cell->to_column;
+  real *strand = work + cell->to_strand;
   relu_measure(cell, team, x, w, work);
   relu_interact(cell, team, x, with_loss, work);
   relu_collect(cell, team, x, work, g);
@@ -241,10 +241,10 @@ BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *
   head[RELU_LOSS] = head[RELU_GRAD2] = r_set(0.0);
   if (!with_loss) return;
   const real *residual = work + cell->to_residual;
-  const real r2 = team_dot(team, residual, residual, width, column);
-  const real terms = team_total(team, work + cell->to_term, pairs - relu_pairs(cell->m), column);
+  const real r2 = team_dot(team, residual, residual, width, strand);
+  const real terms = team_total(team, work + cell->to_term, pairs - relu_pairs(cell->m), strand);
   head[RELU_LOSS] = r_fma(r_set(1 / (2 * BASIN_PI)), terms + x[RELU_TEACHERS], r_set(0.25) * r2);
-  head[RELU_GRAD2] = team_dot(team, g, g, n * width, column);
+  head[RELU_GRAD2] = team_dot(team, g, g, n * width, strand);
 }
 
 /* the same for the state's own students, kept in it */
@@ -260,7 +260,7 @@ BASIN_HD void relu_refresh(const relu_cell *cell, basin_team team, real *work, r
 /* of that, sum |w_i|^2 alone: what tells whether a trial has diverged */
 BASIN_HD void relu_bound(const relu_cell *cell, basin_team team, real *work, real *x) {
   const real *w = x + cell->at_w;
-  const real norm2 = team_dot(team, w, w, cell->n * cell->width, work + cell->to_column);
+  const real norm2 = team_dot(team, w, w, cell->n * cell->width, work + cell->to_strand);
   if (team.rank == 0) x[RELU_NORM2] = norm2;
   team_sync(team);
 }
@@ -270,13 +270,13 @@ BASIN_HD real relu_floor(real x) {
   return r_select(r_lt(r_abs(x), r_set(RELU_TINY)), r_set(0.0), x);
 }
 
-/* one step of gradient descent; the only rate is eta */
+/* one step of gradient descent; the only pace is eta */
 BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
   real *w = x + cell->at_w;
   const real *g = x + cell->at_g;
   team_sync(t.team);
   BASIN_TEAM_FOR(t.team, i, cell->n * cell->width)
-  w[i] = relu_floor(r_fnma(t.rate[0], g[i], w[i]));
+  w[i] = relu_floor(r_fnma(t.pace[0], g[i], w[i]));
   relu_refresh(cell, t.team, t.work, x);
 }
 
@@ -298,7 +298,7 @@ BASIN_HD void relu_reached(const relu_cell *cell, basin_turn t, const real *x,
 
 /* a row as it is given or drawn [d] */
 BASIN_HD void relu_row(const relu_cell *cell, const double *data, basin_team team,
-                       const draw_source *source, bits trial, int64_t row, real *column, real *to) {
+                       const draw_source *source, bits trial, int64_t row, real *strand, real *to) {
   const int64_t d = cell->d;
   BASIN_TEAM_FOR(team, block, (d + 1) / 2) {
     real z0, z1;
@@ -307,7 +307,7 @@ BASIN_HD void relu_row(const relu_cell *cell, const double *data, basin_team tea
     to[2 * block] = z0;
     if (2 * block + 1 < d) to[2 * block + 1] = z1;
   }
-  const real norm2 = team_dot(team, to, to, d, column);
+  const real norm2 = team_dot(team, to, to, d, strand);
   const real factor = draw_factor(source, trial, row, norm2);
   BASIN_TEAM_FOR(team, j, d) to[j] = factor * to[j];
   team_sync(team);
@@ -316,13 +316,13 @@ BASIN_HD void relu_row(const relu_cell *cell, const double *data, basin_team tea
 /* teachers [m][D] and students [n][D] in their coordinates; *frame, where they have one, stays in the scratch */
 BASIN_HD void relu_place(const relu_cell *cell, const double *data, basin_team team, bits trial,
                          real *work, real *teacher, real *student, basin_frame *frame) {
-  real *column = work + cell->to_column, *row = work + cell->to_row;
-  frame_open(team, cell->d, cell->spanned ? cell->width : 0, work + cell->to_axis, column, frame);
+  real *strand = work + cell->to_strand, *row = work + cell->to_row;
+  frame_open(team, cell->d, cell->spanned ? cell->width : 0, work + cell->to_axis, strand, frame);
   for (int64_t a = 0; a < cell->m + cell->n && !team_stopped(team); a++) {
     const int64_t i = a - cell->m;
     real *to = i < 0 ? teacher + a * cell->width : student + i * cell->width;
     relu_row(cell, data, team, i < 0 ? &cell->teacher : &cell->student, trial, i < 0 ? a : i,
-             column, cell->spanned ? row : to);
+             strand, cell->spanned ? row : to);
     if (cell->spanned) frame_add(team, frame, row, to);
   }
 }
@@ -353,7 +353,7 @@ BASIN_HD void relu_start(const relu_cell *cell, basin_turn t, real *x) {
     relu_angle(unit + lo * width, unit + hi * width, width, &theta, &sine);
     term[p] = relu_gap(theta) * (mass[lo] * mass[hi]);
   }
-  const real teachers = team_total(team, term, pairs, work + cell->to_column);
+  const real teachers = team_total(team, term, pairs, work + cell->to_strand);
   if (team.rank == 0) x[RELU_TEACHERS] = teachers;
   relu_refresh(cell, team, work, x);
 }
@@ -390,7 +390,7 @@ static inline void relu_sizes(const basin_setting *setting, int spanned, relu_ce
   cell->to_gradient = at += n;
   cell->to_own = cell->work = at += n * cell->width;
 
-  /* the start comes before all this, but for columns and terms */
+  /* the start comes before all this, but for strands and terms */
   cell->to_row = cell->to_teacher + m * cell->width;
   cell->to_axis = cell->to_row + d;
   at = cell->to_axis + (spanned ? frame_size(d, cell->width) : 0);
@@ -399,7 +399,7 @@ static inline void relu_sizes(const basin_setting *setting, int spanned, relu_ce
 
 /* threads that find work in a step: the pairs are most of it */
 static inline int relu_team(const relu_cell *cell) {
-  return team_columns(relu_pairs(cell->n + cell->m) - relu_pairs(cell->m));
+  return team_strands(relu_pairs(cell->n + cell->m) - relu_pairs(cell->m));
 }
 
 static inline basin_layout relu_layout(const basin_setting *setting, const relu_cell *cell) {
@@ -408,9 +408,9 @@ static inline basin_layout relu_layout(const basin_setting *setting, const relu_
   return layout;
 }
 
-static inline void relu_rates(const relu_cell *cell, const double *eta, double *rate) {
+static inline void relu_paces(const relu_cell *cell, const double *eta, double *pace) {
   (void)cell;
-  rate[0] = eta[0];
+  pace[0] = eta[0];
 }
 
 static inline const char *relu_check(const basin_setting *setting, const char **where) {

@@ -217,7 +217,7 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real eta
 /* one step: the flow for a time eta */
 BASIN_HD void relu_flow_step(const relu_cell *cell, basin_turn t, real *x) {
   const basin_team team = t.team;
-  const real eta = t.rate[0];
+  const real eta = t.pace[0];
   real *work = t.work;
   const real most = r_set(FLOW_LEAST_MAX) * eta, zero = r_set(0.0);
   const real none = r_from_bits(b_set(0x7ff8000000000000u));
@@ -241,7 +241,7 @@ BASIN_HD void relu_flow_start(const relu_cell *cell, basin_turn t, real *x) {
   const basin_team team = t.team;
   relu_start(cell, t, x);
   const real *g = x + cell->at_g;
-  const real grad2 = team_dot(team, g, g, cell->n * cell->width, t.work + cell->to_column);
+  const real grad2 = team_dot(team, g, g, cell->n * cell->width, t.work + cell->to_strand);
   const real length = r_sqrt(x[RELU_NORM2] / r_max(grad2, r_set(RELU_ZERO2)));
   real *more = x + cell->states;
   if (team.rank == 0) {
@@ -257,7 +257,7 @@ BASIN_HD void relu_flow_observe(const relu_cell *cell, basin_turn t, const real 
 }
 
 #define MODEL_flow(F)                                                                             \
-  F(0, relu_flow_layout, relu_rates, relu_flow_start, relu_flow_step, relu_reached, relu_reached, \
+  F(0, relu_flow_layout, relu_paces, relu_flow_start, relu_flow_step, relu_reached, relu_reached, \
     relu_flow_observe, relu_vectors)
 
 #endif

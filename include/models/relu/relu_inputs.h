@@ -16,7 +16,7 @@
 
 enum { RELU_INPUT_SUMS = 32 }; /* scratch of team_total() */
 
-/* scratch: columns; an input [d]; the teachers [m][d], drawn or given, and the students [n][d] */
+/* scratch: strands; an input [d]; the teachers [m][d], drawn or given, and the students [n][d] */
 static inline basin_input_layout relu_input_layout(const relu_cell *cell) {
   const basin_input_layout layout = {(cell->d + 1) / 2,
                                      RELU_INPUT_SUMS + cell->d * (1 + cell->m + cell->n)};

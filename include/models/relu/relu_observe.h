@@ -72,7 +72,7 @@ BASIN_HD void relu_across(const relu_cell *cell, basin_team team, const real *x,
     }
     term[p] = r_sqrt(distance2);
   }
-  *all = team_total(team, term, pairs, work + cell->to_column);
+  *all = team_total(team, term, pairs, work + cell->to_strand);
   hi = 1;
   BASIN_TEAM_FOR(team, p, pairs) {
     real sine;
@@ -110,7 +110,7 @@ BASIN_HD void relu_observe_with(const relu_cell *cell, basin_turn t, const real 
     return;
   }
   out[RELU_OBSERVE_H] = r_set(0.0) - team_dot(team, work + cell->to_residual, x + cell->at_unit_v,
-                                              cell->width, work + cell->to_column);
+                                              cell->width, work + cell->to_strand);
   relu_across(cell, team, x, work, &out[RELU_OBSERVE_Z], &out[RELU_OBSERVE_kappa_max]);
 }
 
@@ -119,7 +119,7 @@ BASIN_HD void relu_observe(const relu_cell *cell, basin_turn t, const real *x, r
 }
 
 #define MODEL_population(F)                                                                      \
-  F(0, relu_layout, relu_rates, relu_start, relu_step, relu_reached, relu_reached, relu_observe, \
+  F(0, relu_layout, relu_paces, relu_start, relu_step, relu_reached, relu_reached, relu_observe, \
     relu_vectors)
 
 #endif

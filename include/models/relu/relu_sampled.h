@@ -77,9 +77,9 @@ static inline basin_layout relu_sampled_layout(const basin_setting *setting,
   return layout;
 }
 
-/* the only rate is eta / B */
-static inline void relu_sampled_rates(const relu_cell *cell, const double *eta, double *rate) {
-  rate[0] = eta[0] / (double)cell->inputs;
+/* the only pace is eta / B */
+static inline void relu_sampled_paces(const relu_cell *cell, const double *eta, double *pace) {
+  pace[0] = eta[0] / (double)cell->inputs;
 }
 
 /* What is wrong with the sampled gradient, or NULL. The chi-square numbers are in range: of as many students as the
@@ -220,8 +220,8 @@ BASIN_HD void relu_triangulate(basin_team team, int64_t n, int64_t columns, real
   }
 }
 
-/* the students [n][D] move by -rate L T in new axes, and are turned back into D coordinates */
-BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, bits step, real rate,
+/* the students [n][D] move by -pace L T in new axes, and are turned back into D coordinates */
+BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, bits step, real pace,
                            const relu_samples *s, real *work, real *x) {
   const int64_t n = cell->n, m = cell->m, width = cell->width, axes = relu_new_axes(cell);
   const int64_t columns = n + axes;
@@ -235,7 +235,7 @@ BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, b
     real sum = r_set(0.0);
     for (int64_t j = k - n; k >= n && j <= i; j++)
       sum = r_fma(q[i * n + j], t[j * axes + k - n], sum);
-    sum = r_set(0.0) - rate * sum;
+    sum = r_set(0.0) - pace * sum;
     row[e] = k < n ? w[i * width + m + k] : sum;
   }
   team_sync(team);
@@ -250,12 +250,12 @@ BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, b
 BASIN_HD void relu_sampled_step(const relu_cell *cell, basin_turn t, real *x) {
   const relu_samples s = relu_samples_of(cell);
   const int64_t size = cell->n * cell->width;
-  const real rate = t.rate[0];
+  const real pace = t.pace[0];
   real *w = x + cell->at_w;
   relu_sample(cell, t.team, t.trial, t.step, &s, t.work, x);
-  BASIN_TEAM_FOR(t.team, e, size) w[e] = relu_floor(r_fnma(rate, x[cell->at_g + e], w[e]));
+  BASIN_TEAM_FOR(t.team, e, size) w[e] = relu_floor(r_fnma(pace, x[cell->at_g + e], w[e]));
   team_sync(t.team);
-  if (relu_new_axes(cell)) relu_scatter(cell, t.team, t.trial, t.step, rate, &s, t.work, x);
+  if (relu_new_axes(cell)) relu_scatter(cell, t.team, t.trial, t.step, pace, &s, t.work, x);
   if (cell->with_loss) relu_refresh(cell, t.team, t.work, x);
   else relu_bound(cell, t.team, t.work, x);
 }
@@ -271,10 +271,10 @@ static inline void relu_projected_vectors(const relu_cell *cell, basin_turn t, c
 #endif
 
 #define MODEL_direct(F)                                                                      \
-  F(0, relu_sampled_layout, relu_sampled_rates, relu_start, relu_sampled_step, relu_reached, \
+  F(0, relu_sampled_layout, relu_sampled_paces, relu_start, relu_sampled_step, relu_reached, \
     relu_reached, relu_observe, relu_vectors)
 #define MODEL_projected(F)                                                                   \
-  F(0, relu_sampled_layout, relu_sampled_rates, relu_start, relu_sampled_step, relu_reached, \
+  F(0, relu_sampled_layout, relu_sampled_paces, relu_start, relu_sampled_step, relu_reached, \
     relu_reached, relu_observe, relu_projected_vectors)
 
 #endif

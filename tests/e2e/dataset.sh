@@ -1,27 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# fixed.sh BUILD: fixed data sets from the command line. On one machine the same file whatever the parts, threads,
+# dataset.sh BUILD: fixed data sets from the command line. On one machine the same file whatever the parts, threads,
 # interruptions and shards; CUDA, in the simulator of tests/cudasim, follows the CPU to rounding, and with mini-batches to
 # the bit; memory is counted; what is said of the bits.
 . "$(dirname "$0")/../support/shell.sh"
-cp "$here/tests/support/fixed.yaml" .
+cp "$here/tests/support/dataset.yaml" .
 options=(-q --no-provenance)
 run() { "$basin" run "${options[@]}" "$@"; }
 
 # ---- the same file on one machine ----
 
-check "one run" run fixed.yaml --backend cpu -o one.h5
+check "one run" run dataset.yaml --backend cpu -o one.h5
 for how in "--threads 3 --part-trials 7" "--threads 2 --part-trials 33" "--threads 1 --part-trials 1"; do
   rm -f other.h5
   # the words are options
-  check "$how" run fixed.yaml --backend cpu $how -o other.h5
+  check "$how" run dataset.yaml --backend cpu $how -o other.h5
   check "$how: the same bytes" cmp one.h5 other.h5
 done
-for shard in 1 2 3; do check "shard $shard" "$basin" run fixed.yaml -q -o shards/ --shard $shard/3; done
+for shard in 1 2 3; do check "shard $shard" "$basin" run dataset.yaml -q -o shards/ --shard $shard/3; done
 check "merged" "$basin" merge shards/ -q --no-provenance -o merged.h5
 check "shards: the same bytes" cmp one.h5 merged.h5
 
-long=(fixed.yaml --backend cpu --set 'grid={n: [1500]}' --set 'variants.bat.gradient={sampled: {inputs: {fixed: n, batch: 50}}}' --set stop.max_steps=700 --set stop.at=1e-30)
+long=(dataset.yaml --backend cpu --set 'grid={n: [1500]}' --set 'variants.bat.gradient={sampled: {inputs: {fixed: n, batch: 50}}}' --set stop.max_steps=700 --set stop.at=1e-30)
 check "an undisturbed run" run "${long[@]}" -o whole.h5
 turns=0
 for signal in TERM KILL TERM INT TERM TERM; do
@@ -33,7 +33,7 @@ check "and goes on" run "${long[@]}" -o turns.h5
 check "to the same bytes" cmp whole.h5 turns.h5
 
 # a smaller data set is the beginning of a larger one, where the draws are shared
-check "data sets that begin alike" run fixed.yaml -o same.h5 --set 'same_draw=[n]' --set 'record.steps=[1]'
+check "data sets that begin alike" run dataset.yaml -o same.h5 --set 'same_draw=[n]' --set 'record.steps=[1]'
 check "the label of the first input alone decides a step on n = 1; others differ" /usr/bin/python3 - <<'P'
 import h5py, numpy as np
 f = h5py.File('same.h5')
@@ -45,7 +45,7 @@ P
 
 # ---- what is said ----
 
-sed '/^  bat:/d' fixed.yaml >whole.yaml
+sed '/^  bat:/d' dataset.yaml >whole.yaml
 check "stationary points" run whole.yaml --backend cpu -o stationary.h5 --set stop.at_gradient=0.01
 "$basin" summary stationary.h5 >stationary.txt
 check "in a column of their own of the summary, beside the spurious ones, where there are any" /usr/bin/python3 - <<'P'
@@ -64,14 +64,14 @@ for cell, row in enumerate(rows):
 assert 0 < (f['outcome'][:] == value['stationary']).sum() < f['outcome'].size
 P
 expect 0 'spurious  unresolved' "$basin" summary one.h5
-expect 0 'at most [0-9.]+ MB of memory' "$basin" run fixed.yaml --dry-run --backend cpu
-expect 2 'needs .* of memory, this machine has .*smaller data sets' run fixed.yaml --backend cpu --set 'grid={n: [4e9]}' -o none.h5
-expect 2 'gradient.sampled.sampler goes with fresh inputs.*leave it out' run fixed.yaml -o none.h5 --set 'gradient.sampled.sampler=direct'
+expect 0 'at most [0-9.]+ MB of memory' "$basin" run dataset.yaml --dry-run --backend cpu
+expect 2 'needs .* of memory, this machine has .*smaller data sets' run dataset.yaml --backend cpu --set 'grid={n: [4e9]}' -o none.h5
+expect 2 'gradient.sampled.sampler goes with fresh inputs.*leave it out' run dataset.yaml -o none.h5 --set 'gradient.sampled.sampler=direct'
 expect 0 '^  gradient: .*fixed data set' "$basin" models cnn
 expect 0 'train_loss +empirical risk' "$basin" models cnn
 expect 0 '^BLAS +[A-Za-z]' "$basin" info
 check "the file says that its bits are those of a BLAS" sh -c "h5dump -a bits one.h5 | grep -q 'order of a BLAS'"
-check "with mini-batches alone it does not" run fixed.yaml -o batch.h5 --set 'gradient={sampled: {inputs: {fixed: n, batch: 1}}}'
+check "with mini-batches alone it does not" run dataset.yaml -o batch.h5 --set 'gradient={sampled: {inputs: {fixed: n, batch: 1}}}'
 check "for they are the same everywhere" sh -c "! h5dump -a bits batch.h5 >/dev/null 2>&1"
 
 # ---- CUDA ----
@@ -86,14 +86,14 @@ export BASIN_CUDA_MODULE=$module
 for order in 0 1 2; do
   export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
   rm -f cuda.h5
-  check "CUDA, order $order" run fixed.yaml --backend cuda --threads 2 -o cuda.h5
-  check "CUDA, order $order: near the CPU" /usr/bin/python3 "$here/tests/support/fixed_near.py" one.h5 cuda.h5
+  check "CUDA, order $order" run dataset.yaml --backend cuda --threads 2 -o cuda.h5
+  check "CUDA, order $order: near the CPU" /usr/bin/python3 "$here/tests/support/dataset_near.py" one.h5 cuda.h5
   [ -f cuda0.h5 ] || cp cuda.h5 cuda0.h5
   check "CUDA, order $order: the same bytes as in order 0" cmp cuda0.h5 cuda.h5
 done
 unset CUDASIM_ORDER CUDASIM_DEVICES
 rm -f cuda.h5
-check "CUDA, other parts" run fixed.yaml --backend cuda --part-trials 9 -o cuda.h5
+check "CUDA, other parts" run dataset.yaml --backend cuda --part-trials 9 -o cuda.h5
 check "CUDA, other parts: the same bytes" cmp cuda0.h5 cuda.h5
 
 # data sets and mini-batches larger than a tile of the device, 81 inputs at k = 400; and the rule of the risk's gradient
@@ -101,9 +101,9 @@ near() {
   local what=$1
   shift
   rm -f near_cpu.h5 near_cuda.h5
-  check "$what by the CPU" run fixed.yaml --backend cpu "$@" -o near_cpu.h5
-  check "$what by CUDA" run fixed.yaml --backend cuda "$@" -o near_cuda.h5
-  check "$what: near the CPU" /usr/bin/python3 "$here/tests/support/fixed_near.py" near_cpu.h5 near_cuda.h5
+  check "$what by the CPU" run dataset.yaml --backend cpu "$@" -o near_cpu.h5
+  check "$what by CUDA" run dataset.yaml --backend cuda "$@" -o near_cuda.h5
+  check "$what: near the CPU" /usr/bin/python3 "$here/tests/support/dataset_near.py" near_cpu.h5 near_cuda.h5
 }
 near "tiles" --trials 3 --set 'grid={n: [90]}' --set 'parameters={k: 400, p: 2}' --set teacher.a=0.05 --set 'schedule=[{eta: 0.001}]' \
   --set 'variants.bat.gradient={sampled: {inputs: {fixed: n, batch: 89}}}' --set 'record={trials: 3, steps: [0, 1, 2, 3], parameters: true}' --set stop.max_steps=3
@@ -116,7 +116,7 @@ assert (f['outcome'][:] == 3).sum() > 50 and len(np.unique(f['steps'][:])) > 10
 P
 
 # interrupted, and continued; with mini-batches by the other backend too
-long=(fixed.yaml --set stop.max_steps=300 --set stop.at=1e-30)
+long=(dataset.yaml --set stop.max_steps=300 --set stop.at=1e-30)
 for variant in 'res' 'bat'; do
   only=("${long[@]}" --set 'grid={n: [20]}')
   [ $variant = res ] || only+=(--set 'gradient={sampled: {inputs: {fixed: n, batch: 5}}}')
@@ -138,13 +138,13 @@ done
 export CUDASIM_LEAKS=0
 for fault in launch:*:30:700 malloc:*:12:0; do
   rm -f fault.h5
-  expect 0 'warning: .*going on with cpu' env CUDASIM_FAIL="$fault" "$basin" run "${options[@]}" fixed.yaml --threads 2 -o fault.h5
-  check "$fault: near the CPU" /usr/bin/python3 "$here/tests/support/fixed_near.py" one.h5 fault.h5
+  expect 0 'warning: .*going on with cpu' env CUDASIM_FAIL="$fault" "$basin" run "${options[@]}" dataset.yaml --threads 2 -o fault.h5
+  check "$fault: near the CPU" /usr/bin/python3 "$here/tests/support/dataset_near.py" one.h5 fault.h5
 done
 unset CUDASIM_LEAKS
 
 # some allocations fail, or a launch for want of memory: the tiles are halved, which tells in the order of sums alone
-twenty=(fixed.yaml --set 'grid={n: [20]}')
+twenty=(dataset.yaml --set 'grid={n: [20]}')
 rm -f cpu.h5 cuda.h5 batch.h5
 mini=(--set 'gradient={sampled: {inputs: {fixed: n, batch: 19}}}')
 check "the run without faults" run "${twenty[@]}" --backend cpu -o cpu.h5
@@ -152,7 +152,7 @@ check "likewise with mini-batches" run "${twenty[@]}" "${mini[@]}" --backend cud
 for fault in malloc:*:1:1 malloc:*:12:3 malloc:*:19:4 malloc:*:22:2 launch:*:1:2 launch:*:30:2; do
   rm -f fault.h5 fault_batch.h5
   expect 0 '^$' env CUDASIM_FAIL="$fault" "$basin" run "${options[@]}" "${twenty[@]}" --backend cuda --threads 1 -o fault.h5
-  check "$fault: near the CPU" /usr/bin/python3 "$here/tests/support/fixed_near.py" cpu.h5 fault.h5
+  check "$fault: near the CPU" /usr/bin/python3 "$here/tests/support/dataset_near.py" cpu.h5 fault.h5
   expect 0 '^$' env CUDASIM_FAIL="$fault" "$basin" run "${options[@]}" "${twenty[@]}" "${mini[@]}" --backend cuda --threads 1 -o fault_batch.h5
   check "$fault: mini-batches to the same bytes" cmp batch.h5 fault_batch.h5
 done

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_sample.c: estimates on fresh inputs. Single inputs against a plain reference; the formulas of measure.h against
- * their definitions; standard errors against the spread of many repetitions; the same bits for every instruction set;
- * a part that is interrupted between two estimates. Seeds are fixed: what passes once passes always.
+ * test_estimates.c: estimates on fresh inputs. Single inputs against a plain reference; the formulas of measure.h
+ * against their definitions; standard errors against the spread of many repetitions; the same bits for every
+ * instruction set; a part that is interrupted between two estimates. Seeds are fixed: what passes once passes always.
  */
 #include "compare.h"
 #include "models/cnn.h"
@@ -603,7 +603,7 @@ static void mistakes(void **unused) {
   static const char *const most[] = {"record.estimate.inputs=104857"},
                            *const none[] = {"record={trials: 3, steps: [0, 3, 17, 40]}"};
   basin_run_options options = {.output = "none", .backend = "cpu", .threads = 1};
-  basin_estimate with, without;
+  basin_need with, without;
   basin_error error;
   (void)unused;
   refused("record.estimate.inputs=63", "inputs is 63, expected a whole number from 64");
@@ -630,8 +630,8 @@ static void mistakes(void **unused) {
   /* the states are counted, and estimating is another experiment */
   basin_experiment *x = parse(most, 1), *y = parse(none, 1);
   assert_true(x->identity != y->identity && !y->estimates && x->estimates == QUANTITIES);
-  assert_ok(basin_estimate_run(x, &options, &with, &error), error);
-  assert_ok(basin_estimate_run(y, &options, &without, &error), error);
+  assert_ok(basin_need_run(x, &options, &with, &error), error);
+  assert_ok(basin_need_run(y, &options, &without, &error), error);
   const double rows = 3 * 4,
                cell = 8 * rows * (2 * QUANTITIES + 43); /* the states of `projected` */
   assert_within(with.memory_bytes - without.memory_bytes, 2 * cell, INFINITY);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_fixed.c: gradient descent on fixed data sets. Steps against plain loops in long double on the same numbers,
+ * test_dataset.c: gradient descent on fixed data sets. Steps against plain loops in long double on the same numbers,
  * within what the rounding of sums of n k terms can do; the same bits on one machine whatever the part, the
  * instruction set and the pauses; the mean over data sets is the population; rules and refusals.
  */
 #include "test.h"
 #include "engine/cpu.h"
-#include "engine/inputs.h"
+#include "engine/data.h"
 #include "models/cnn.h"
 #include "run/halving.h"
 #include "store/part.h"
@@ -400,7 +400,7 @@ static void stationary_gradient(void **unused) {
 
 /* ---- one data set for all workers of a cell ---- */
 
-static int draw_zeros(void *context, basin_inputs *inputs) {
+static int draw_zeros(void *context, basin_data *inputs) {
   ++*(int *)context;
   memset(inputs->z, 0, (size_t)(inputs->n * inputs->rows * inputs->width) * sizeof *inputs->z);
   memset(inputs->label, 0, (size_t)inputs->n * sizeof *inputs->label);
@@ -413,24 +413,24 @@ static void shared_by_copies(void **unused) {
   basin_experiment *e = parse(set, 1);
   const basin_setting *setting = &e->cell[0].setting;
   basin_setting copy = *setting;
-  const basin_inputs *held[6];
+  const basin_data *held[6];
   int draws = 0;
   (void)unused;
   copy.stage = NULL;
-  held[0] = basin_inputs_take(setting, 5, 7, draw_zeros, &draws);
-  held[1] = basin_inputs_take(&copy, 5, 7, draw_zeros, &draws);
+  held[0] = basin_data_take(setting, 5, 7, draw_zeros, &draws);
+  held[1] = basin_data_take(&copy, 5, 7, draw_zeros, &draws);
   assert_non_null(held[0]);
   assert_ptr_equal(held[0], held[1]);
   assert_int_equal(draws, 1);
-  held[2] = basin_inputs_take(&e->cell[1].setting, 5, 7, draw_zeros, &draws);
+  held[2] = basin_data_take(&e->cell[1].setting, 5, 7, draw_zeros, &draws);
   copy.gradient.set++;
-  held[3] = basin_inputs_take(&copy, 5, 7, draw_zeros, &draws);
+  held[3] = basin_data_take(&copy, 5, 7, draw_zeros, &draws);
   copy.gradient.set_size++;
-  held[4] = basin_inputs_take(&copy, 5, 7, draw_zeros, &draws);
+  held[4] = basin_data_take(&copy, 5, 7, draw_zeros, &draws);
   copy.key++;
-  held[5] = basin_inputs_take(&copy, 5, 7, draw_zeros, &draws);
+  held[5] = basin_data_take(&copy, 5, 7, draw_zeros, &draws);
   assert_int_equal(draws, 5);
-  for (int i = 0; i < 6; i++) basin_inputs_leave(held[i]);
+  for (int i = 0; i < 6; i++) basin_data_leave(held[i]);
   basin_experiment_free(e);
 }
 
@@ -451,8 +451,7 @@ static void shared_by_halvings(void **unused) {
   assert_ok(basin_cpu_open(NULL, 1, &backend, &error), error);
   for (int held = 0; held < 2; held++) {
     basin_watch watch = {0};
-    const basin_inputs *inputs = held ? basin_inputs_take(job.setting, 5, 7, draw_zeros, &draws)
-                                      : NULL;
+    const basin_data *inputs = held ? basin_data_take(job.setting, 5, 7, draw_zeros, &draws) : NULL;
     double largest = 0;
     int64_t halvings = 0;
     assert_ok(basin_part_allocate(&job, &part, &error), error);
@@ -464,7 +463,7 @@ static void shared_by_halvings(void **unused) {
     if (held) assert_within(largest, 0, 0);
     else assert_within(largest, 1e-9, INFINITY);
     if (!held) assert_true(halvings > 0); /* there were rounds */
-    basin_inputs_leave(inputs);
+    basin_data_leave(inputs);
     basin_part_free(&part);
   }
   backend.close(backend.self);

@@ -4,7 +4,7 @@
  * of host/engine/dataset.c, in trial-steps a second.
  */
 #include "engine/blas.h"
-#include "engine/inputs.h"
+#include "engine/data.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +23,10 @@ static double *numbers(int64_t count) {
 }
 
 int main(int arguments, char **argument) {
-  enum { COLUMNS = BASIN_FIXED_COLUMNS };
+  enum { COLUMNS = BASIN_DATASET_SEATS };
   if (arguments != 4) return 2;
   const int64_t rows = atoll(argument[1]), width = atoll(argument[2]), each = atoll(argument[3]);
-  const int64_t tile = basin_fixed_tile(rows / each, each) * each;
+  const int64_t tile = basin_dataset_tile(rows / each, each) * each;
   double *z = numbers(rows * width), *f = numbers(width * COLUMNS), *u = numbers(tile * COLUMNS),
          *g = numbers(width * COLUMNS);
   int64_t steps = 0;

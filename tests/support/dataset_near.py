@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""fixed_near.py A B: two output files of tests/support/fixed.yaml are the same run but for rounding.
+"""dataset_near.py A B: two output files of tests/support/dataset.yaml are the same run but for rounding.
 
 The same outcomes and steps; numbers within what the rounding of sums of n k terms can grow to in 40 steps; cells of the
 variant `bat`, mini-batches, to the bit.

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * inputs.h: the data sets of the cells, in memory once for all workers that are at a cell.
+ * data.h: the data sets of the cells, in memory once for all workers that are at a cell.
  */
-#ifndef BASIN_INPUTS_H
-#define BASIN_INPUTS_H
+#ifndef BASIN_DATA_H
+#define BASIN_DATA_H
 
 #include "seam/backend.h"
 
-typedef struct basin_inputs {
+typedef struct basin_data {
   basin_data_set of;
   int64_t n, rows, width; /* inputs; rows of an input; numbers of a row */
   double *z;              /* [n][rows][width] */
@@ -15,32 +15,32 @@ typedef struct basin_inputs {
 
   /* under the lock of inputs.c */
   int users;
-  enum { BASIN_INPUTS_DRAWN_NOW, BASIN_INPUTS_READY, BASIN_INPUTS_BROKEN } ready;
-  struct basin_inputs *next;
-} basin_inputs;
+  enum { BASIN_DATA_DRAWN_NOW, BASIN_DATA_READY, BASIN_DATA_BROKEN } ready;
+  struct basin_data *next;
+} basin_data;
 
 /* draws all of it; not 0: broken off, for it was told to stop */
-typedef int basin_inputs_drawer(void *context, basin_inputs *inputs);
+typedef int basin_data_drawer(void *context, basin_data *data);
 
 /* The cell's data set, by its setting or any copy of it: drawn now, by `draw`, where no other worker holds it. NULL:
    out of memory, or broken off by this very call of `draw`. */
-const basin_inputs *basin_inputs_take(const basin_setting *setting, int64_t rows, int64_t width,
-                                      basin_inputs_drawer *draw, void *context);
+const basin_data *basin_data_take(const basin_setting *setting, int64_t rows, int64_t width,
+                                  basin_data_drawer *draw, void *context);
 
 /* Gives it back; it goes with its last user. */
-void basin_inputs_leave(const basin_inputs *inputs);
+void basin_data_leave(const basin_data *data);
 
 /* Bytes of the cell's data set, and of what every worker needs beside it; 0 where the cell has none. */
-double basin_inputs_bytes(const basin_setting *setting);
-double basin_inputs_work_bytes(const basin_setting *setting);
+double basin_data_bytes(const basin_setting *setting);
+double basin_data_work_bytes(const basin_setting *setting);
 
 /* Trials that a worker of the CPU advances together, and inputs of a tile: as many as fit into BYTES. A trial keeps to
    column `trial mod COLUMNS` of the products, and these always have the same sizes, so that its bits do not depend
    on the other trials, nor on the part. */
-enum { BASIN_FIXED_COLUMNS = 32, BASIN_FIXED_TILE_BYTES = 1 << 18 };
-static inline int64_t basin_fixed_tile(int64_t n, int64_t rows) {
-  const int64_t row = BASIN_FIXED_COLUMNS * (int64_t)sizeof(double) * rows,
-                inputs = BASIN_FIXED_TILE_BYTES / row;
+enum { BASIN_DATASET_SEATS = 32, BASIN_DATASET_TILE_BYTES = 1 << 18 };
+static inline int64_t basin_dataset_tile(int64_t n, int64_t rows) {
+  const int64_t row = BASIN_DATASET_SEATS * (int64_t)sizeof(double) * rows,
+                inputs = BASIN_DATASET_TILE_BYTES / row;
   return inputs < 1 ? 1 : inputs < n ? inputs : n;
 }
 
