@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fixed.c ROWS WIDTH PER_INPUT: the rate of the two matrix products of a step on a fixed data set alone, in the tiles
+ * dataset.c ROWS WIDTH PER_INPUT: the rate of the two matrix products of a step on a fixed data set alone, in the tiles
  * of host/engine/dataset.c, in trial-steps a second.
  */
 #include "engine/blas.h"

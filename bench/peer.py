@@ -21,7 +21,7 @@ def read_problem(path):
 
 
 class Reduced:
-    """The dynamics in the reduced coordinates of include/conv_relu.h, as a user of an array library would write
+    """The dynamics in the reduced coordinates of include/models/conv/conv.h, as a user of an array library would write
     them: e1, e2, perp of a - a* and the angle phi (cnn: and |v|^2), with the library's sin, cos and arctan.
 
     constants of the problem, and its starts as a tuple of NumPy arrays [trials]

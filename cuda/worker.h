@@ -55,7 +55,7 @@ struct basin_cuda_worker {
   int blocks;      /* of a launch, so that it takes a fraction of a second; 0 at first */
   int block_steps; /* likewise: where even one block is too long, fewer than BASIN_DECIDE_EVERY */
   int64_t blocks_cell;   /* the cell that this was learnt from; -1: any of lanes */
-  dataset_worker *fixed; /* NULL until a part with a fixed data set has come */
+  dataset_worker *fixed; /* NULL until a part with a data set has come */
   int64_t planned;       /* bytes of all buffers, as far as buffer_plan was asked */
 };
 

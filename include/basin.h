@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * basin.h: the public C interface.
- *
- * Reads an experiment, runs its trials, reads the results. Handles are opaque; every function that can
+ * basin.h: the public interface of the library, and all that a caller needs: it reads an experiment, runs its trials,
+ * and reads the results. The program basin is made of it, too. Handles are opaque; every function that can
  * fail returns a status and writes one line of reason into `error`; nothing here prints or exits.
  * Strings are UTF-8 and, unless said otherwise, belong to the handle they came from.
  * One thread at a time: HDF5, which is behind it, is not safe for several. A run takes threads of its own.
  *
- *   basin_experiment *experiment;
+ *   basin_experiment *experiment = NULL;
  *   basin_error error;
- *   if (basin_experiment_read("table1.yaml", NULL, 0, &experiment, &error)) puts(error.text);
  *   basin_run_options options = {.output = "table1.h5"};
- *   if (basin_run(experiment, &options, &error)) puts(error.text);
+ *   if (basin_experiment_read("table1.yaml", NULL, 0, &experiment, &error) ||
+ *       basin_run(experiment, &options, &error))
+ *     puts(error.text);
  *   basin_experiment_free(experiment);
  *
  * For C (from C99 on) and C++. `pkg-config --cflags --libs basin` says how to build with it.
@@ -107,6 +107,8 @@ typedef struct basin_need {
   char backend[128]; /* what the options and the experiment choose, e.g. "cpu, avx512, 2 threads" */
 } basin_need;
 
+/* Works out what a run with these options would need; starts nothing. BASIN_BAD_INPUT where they name a backend or
+   device that cannot be had. */
 basin_status basin_need_run(const basin_experiment *experiment, const basin_run_options *options,
                             basin_need *estimate, basin_error *error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cublas.h: cuBLAS, looked for when the first product is wanted, so that the module loads where it is not.
+ * cublas.h: the matrix products of dataset_driver.cu, by cuBLAS. The library is opened when the first product is
+ * wanted, so that the module loads on machines that lack it.
  */
 #ifndef BASIN_CUDA_CUBLAS_H
 #define BASIN_CUDA_CUBLAS_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * dataset.h: the seam between the driver of a part with a data set (dataset_driver.cu) and the kernels of a model
- * (dataset.cu).
+ * dataset.h: the seam between the driver of a part with a data set (dataset_driver.cu), which decides what to launch,
+ * and the kernels of a model (dataset.cu), which do what lies around the matrix products.
  *
  * SEATS trials of the part advance together, each the owner of a column of the matrices: its seat. Trial number t has
- * seat t mod SEATS, as in host/engine/dataset.c, whose twin this is. A step is
+ * seat t mod SEATS, as in host/engine/dataset.c, whose twin this is: of the trials 0 .. 299 seat 5 has 5, 133 and 261,
+ * one after the other. A step is, in kernels and products,
  *
  *   kernel_begin      idle seats take their next trial; filters and coefficients of all
  *   for each tile of the data set
@@ -13,6 +14,14 @@
  *     kernel_slope    the gradient by the coefficients, and the risk
  *     cuBLAS          G = G + Z'W
  *   kernel_settle     records and ends at the present states; the others move
+ *
+ * and in calls of the driver, with one tile of all n inputs,
+ *
+ *   model->begin(b, constants, stream);
+ *   blas_product(blas, n * b->rows, SEATS, b->width, b->z, b->f, b->u);
+ *   model->weigh(b, 0, n, constants, stream);
+ *   blas_product_add(blas, n * b->rows, SEATS, b->width, b->z, b->w, b->grad_f);
+ *   model->settle(b, constants, stream);
  *
  * With mini-batches kernel_see and kernel_pull take the place of the products, in the order of host/engine/dataset.c.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * dataset_call.h: what dataset_driver.cu and dataset_room.cu know of the part that a worker runs.
+ * dataset_call.h: what dataset_driver.cu, which steps a part with a data set, and dataset_room.cu, which has its
+ * memory, share of one call.
  */
 #ifndef BASIN_CUDA_DATASET_CALL_H
 #define BASIN_CUDA_DATASET_CALL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * dataset_room.cu: the memory of a part with a fixed data set on the device, the data set's own, and the copies to it
+ * dataset_room.cu: the memory of a part with a data set on the device, the data set's own, and the copies to it
  * and back.
  */
 #include "dataset/dataset_call.h"

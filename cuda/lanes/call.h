@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * call.h: what driver.cu and batch.cu know of the part that a worker runs.
+ * call.h: what driver.cu, which launches the kernels of a part, and batch.cu, which moves its arrays, share of one
+ * call.
  */
 #ifndef BASIN_CUDA_CALL_H
 #define BASIN_CUDA_CALL_H

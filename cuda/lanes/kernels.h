@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernels.h: the kernels for trials that go each their own way. Included once, by lanes.cu, behind the slot that the
- * dynamics want: registers.h or teams.h. When a trial is recorded, goes on to the next stage and ends is said in
- * seam/clock.h, for the CPU's lanes and these kernels alike, so what a trial does at which step is the same, to the
- * bit.
+ * kernels.h: the kernels of all dynamics but `dataset`: every trial is stepped by itself. registers.h and teams.h
+ * include it, and have the slot for it; lanes.cu takes the one of these that the dynamics want. When a trial is
+ * recorded, goes on to the next stage and ends is said in seam/clock.h, for the CPU's lanes and these kernels alike, so
+ * that is the same, to the bit.
  *
  * A slot is what holds one trial at a time, a class with
  *

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * lanes.h: the seam between the driver of a part (driver.cu) and the kernels of a model (lanes.cu).
+ * lanes.h: the seam between the driver of a part (driver.cu), which decides what to launch, and the kernels of a model
+ * (lanes.cu), which step its trials. The driver finds a model's kernels and calls them, a batch at a time:
+ *
+ *   const lane_model *model = lane_model_find("cnn", "population");
+ *   model->start(&batch, constants, stream);
+ *   model->run(&batch, &launch, constants, stream);        again and again, while trials are under way or queued
+ *   model->finish(&batch, constants, stream);
+ *   model->record(&batch, constants, stream);              where trajectories are recorded
  *
  * A batch is a run of trials of a part whose arrays lie on the device. Its trials are counted from the batch's
  * first; arrays over trials are [count], several of them [row][count]. A slot is what holds one trial at a time: a

@@ -2,7 +2,7 @@
  *
  * registers.h: slots of one thread each, for dynamics whose state is a few numbers: it stays in registers.
  *
- * The bound. A step of resnet is 43 double-precision instructions, 25 of them fma (include/conv_relu.h), and some
+ * The bound. A step of resnet is 43 double-precision instructions, 25 of them fma (models/conv/conv.h), and some
  * 6 comparisons and minima, which take the same pipe. A multiprocessor of an A100, H100 or H200 starts 2 (A100: 1)
  * warps of them a cycle counted over its four schedulers, that is 64 (32) threads' instructions, so a step costs
  * at least 43/64 cycles per trial and multiprocessor: with fma counted twice, 68 flop of the 86 that 43 fma would

@@ -3,7 +3,7 @@
  * teams.h: slots of a team of threads of a warp each (numeric/team.h), for dynamics whose state is an array: that and
  * the scratch of the steps lie in shared memory where they fit, else in the device's.
  *
- * The bound, for sampled gradients, which are made of normals (include/philox.h). Two of them cost 47 double-precision
+ * The bound, for sampled gradients, which are made of normals (numeric/philox.h). Two of them cost 47 double-precision
  * instructions as nvcc 13 writes them in PTX (24 fma), a square root and a division, some 8 more each, and about 100
  * of integers, 40 of them the halves of Philox's products. `direct` spends 4 fma on a normal. So that is some 36
  * double-precision instructions a normal; a multiprocessor of an H100 or H200 starts 64 threads' a cycle, 132 of them

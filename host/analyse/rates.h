@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * rates.h: the records of a cell as a function of the flow time; basin.h has the rates fitted to them.
+ * rates.h: reads the recorded trials of a cell, one after another, as curves of an observable against the flow time
+ * eta t. basin_results_rates() of basin.h fits lines to them.
  */
 #ifndef BASIN_RATES_H
 #define BASIN_RATES_H
@@ -37,9 +38,12 @@ typedef struct basin_records {
   int *halved;                 /* [block] */
 } basin_records;
 
-/* BASIN_BAD_INPUT where the file has no such observable, or does not know eta t. Close it in any case. */
+/* Opens the records; basin_records_read() then reads a trial, by its number, into points, t and log_l. BASIN_BAD_INPUT
+   where the file has no such observable, or does not know eta t. Close them in any case. */
 basin_status basin_records_open(basin_results *results, int64_t cell, const char *observable,
                                 int outcome, basin_records *records, basin_error *error);
+
+/* Reads trial number `trial` of those recorded, below records->trials. BASIN_BAD_INPUT where the file is damaged. */
 basin_status basin_records_read(basin_records *records, int64_t trial, basin_error *error);
 void basin_records_close(basin_records *records);
 

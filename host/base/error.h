@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * error.h: one line of reason, with its place.
+ * error.h: how a call says why it failed: by its status, and by one line of reason, with the place in the file where
+ * there is one: `table1.yaml:12:9: unknown key ...`.
  */
 #ifndef BASIN_ERROR_H
 #define BASIN_ERROR_H
@@ -21,7 +22,7 @@ __attribute__((format(printf, 3, 4))) basin_status basin_fail(basin_error *error
 __attribute__((format(printf, 3, 4))) basin_status basin_fail_at(basin_error *error,
                                                                  basin_place place,
                                                                  const char *format, ...);
-/* BASIN_FAILED with what the system says of errno: "what: reason" */
+/* BASIN_FAILED with what the system says of errno: "path: what: reason"; and "out of memory" */
 basin_status basin_fail_system(basin_error *error, const char *what, const char *path);
 basin_status basin_fail_memory(basin_error *error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * files.h: files that appear whole or not at all, and stay.
+ * files.h: how basin writes files, so that they appear whole or not at all and last once they are there; and how it
+ * opens, sets aside and removes what may not be its own.
  */
 #ifndef BASIN_FILES_H
 #define BASIN_FILES_H

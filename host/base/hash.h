@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* of bytes, continuing from another one; of a text with its NUL */
+/* The hash of so many bytes, or of a text with its NUL. seed: 0, or the hash of what comes before, to go on from. */
 uint64_t basin_hash(uint64_t seed, const void *bytes, size_t length);
 uint64_t basin_hash_text(uint64_t seed, const char *text);
 

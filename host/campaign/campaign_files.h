@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * campaign_files.h: the files of a campaign's folder, for this folder alone: its charter, DIR/campaign, and what a
- * running shard tells of itself in DIR/running.
+ * campaign_files.h: the files in a campaign's folder, for the sources of host/campaign alone: the campaign's charter,
+ * DIR/campaign, and what a running shard tells of itself in DIR/running.
  */
 #ifndef BASIN_CAMPAIGN_FILES_H
 #define BASIN_CAMPAIGN_FILES_H

@@ -34,6 +34,8 @@ typedef struct basin_published {
   int notes;
 } basin_published;
 
+/* Reads the file. BASIN_BAD_INPUT where it cannot be read, or with the place of what is wrong in it. *published is to
+   be freed in any case. */
 basin_status basin_published_read(const char *path, basin_published *published, basin_error *error);
 void basin_published_free(basin_published *published);
 

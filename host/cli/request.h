@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * request.h: what the command line asks of a run.
+ * request.h: the options that `basin run` and `basin submit` share, and the words that both say.
  */
 #ifndef BASIN_REQUEST_H
 #define BASIN_REQUEST_H

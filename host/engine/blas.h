@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * blas.h: the matrix products of fixed data sets. Matrices are row after row, without gaps.
+ * blas.h: the two matrix products that host/engine/dataset.c makes steps of. Matrices are row after row, without gaps.
  *
- * They are those of OpenBLAS, on the calling thread alone. It is opened when it is first needed, for it takes memory,
+ * OpenBLAS does them, on the calling thread alone. It is opened when it is first needed, for it takes memory,
  * threads and time to start; once open it stays so. The order of its sums is its own: it depends on the
  * library, its version, the processor's type, and on the sizes and places of the matrices; for these given, the
  * same operands give the same bits.

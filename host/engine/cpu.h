@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cpu.h: the CPU backend.
+ * cpu.h: opens the CPU backend (seam/backend.h), which runs parts by the engines lanes.c and dataset.c, compiled for
+ * the instruction set that is asked for or the best that the machine has.
  */
 #ifndef BASIN_BACKEND_CPU_H
 #define BASIN_BACKEND_CPU_H
@@ -8,7 +9,8 @@
 #include "seam/backend.h"
 #include "base/error.h"
 
-/* isa: "generic", "avx2", "avx512", or NULL for the best; threads: 0 for all processors */
+/* isa: "generic", "avx2", "avx512", or NULL for the best; threads: its workers, 0 for as many as processors.
+   BASIN_BAD_INPUT where the machine cannot execute that isa. */
 basin_status basin_cpu_open(const char *isa, int threads, basin_backend *backend,
                             basin_error *error);
 

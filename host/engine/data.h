@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * data.h: the data sets of the cells, in memory once for all workers that are at a cell.
+ * data.h: the drawn data sets of the cells. Each is in memory once, for all workers that are at its cell: the first of
+ * them draws it, and it goes with the last.
  */
 #ifndef BASIN_DATA_H
 #define BASIN_DATA_H
 
 #include "seam/backend.h"
 
+/* A data set that has been drawn, or is being drawn. */
 typedef struct basin_data {
   basin_data_set of;
   int64_t n, rows, width; /* inputs; rows of an input; numbers of a row */
   double *z;              /* [n][rows][width] */
   double *label;          /* [n] */
 
-  /* under the lock of inputs.c */
+  /* under the lock of data.c */
   int users;
   enum { BASIN_DATA_DRAWN_NOW, BASIN_DATA_READY, BASIN_DATA_BROKEN } ready;
   struct basin_data *next;
@@ -34,9 +36,10 @@ void basin_data_leave(const basin_data *data);
 double basin_data_bytes(const basin_setting *setting);
 double basin_data_work_bytes(const basin_setting *setting);
 
-/* Trials that a worker of the CPU advances together, and inputs of a tile: as many as fit into BYTES. A trial keeps to
-   column `trial mod COLUMNS` of the products, and these always have the same sizes, so that its bits do not depend
-   on the other trials, nor on the part. */
+/* A worker of the CPU advances BASIN_DATASET_SEATS trials together, on a tile of the data set at a time: as many inputs
+   as fit into BASIN_DATASET_TILE_BYTES. A trial keeps to its seat, number `trial mod BASIN_DATASET_SEATS`, which is a
+   column of the products; and the products always have the same sizes. So the bits of a trial depend neither on the
+   other trials nor on the part. */
 enum { BASIN_DATASET_SEATS = 32, BASIN_DATASET_TILE_BYTES = 1 << 18 };
 static inline int64_t basin_dataset_tile(int64_t n, int64_t rows) {
   const int64_t row = BASIN_DATASET_SEATS * (int64_t)sizeof(double) * rows,

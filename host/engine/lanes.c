@@ -111,7 +111,7 @@ static void lane_copy(const driver *d, real *to, int to_lane, const real *from, 
   for (int64_t i = 0; i < states(d); i++) r_lane_set(to + i, to_lane, r_lane(from + i, from_lane));
 }
 
-/* an idle lane goes on with rates 0 from wherever its trial ended: nothing changes there, and nobody looks */
+/* an idle lane goes on with paces 0 from wherever its trial ended: nothing changes there, and nobody looks */
 static void lane_clear(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
   for (int i = 0; i < BASIN_PACES_MAX; i++) r_lane_set(&d->pace[v][i], l, 0.0);

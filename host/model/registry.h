@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * registry.h: the models that there are, and names in their tables.
+ * registry.h: finds models by their names, and parameters, vectors and observables in their tables.
  */
 #ifndef BASIN_MODEL_REGISTRY_H
 #define BASIN_MODEL_REGISTRY_H
@@ -17,7 +17,7 @@ int basin_symbol_find(const basin_symbol *symbol, int count, const char *name);
 /* whether any model has a parameter or a step size of that name */
 int basin_is_symbol(const char *name);
 
-/* the observables of fixed data sets, [BASIN_RISK_OBSERVABLES] */
+/* the observables of data sets, [BASIN_RISK_OBSERVABLES] */
 const basin_symbol *basin_risk_observables(void);
 
 /* of estimates on fresh inputs: the least number of inputs, two in every partial sum; and the largest that the counter

@@ -2,8 +2,9 @@
  *
  * experiment.h: an experiment with every cell resolved: what came of reading it.
  *
- * How it is read: experiment.c the file's own keys, grid.c the grid, cell.c one point of it for one variant, with
- * dynamics.c and vector.c, record.c what is kept. scope.c has their values, identity.c what makes parts their own.
+ * experiment.c reads the file's own keys, grid.c the grid, cell.c one point of it for one variant, with dynamics.c and
+ * vector.c, and record.c what is kept. All of them ask scope.c for the values of numbers. identity.c makes of it all
+ * the hash that the experiment's parts are found by.
  */
 #ifndef BASIN_EXPERIMENT_H
 #define BASIN_EXPERIMENT_H
@@ -98,7 +99,7 @@ double basin_experiment_column(const basin_experiment *experiment, int64_t cell,
 /* whether both have the same observables, and so the same indices of them */
 int basin_same_observables(const basin_cell *x, const basin_cell *y);
 
-/* observables of a cell: those of its model, then, with a fixed data set, those of BASIN_RISK_TABLE; the index of a
+/* observables of a cell: those of its model, then, with a data set, those of BASIN_RISK_TABLE; the index of a
    name, -1 where the cell lacks it, and back */
 int basin_observable_find(const basin_cell *cell, const char *name);
 const basin_symbol *basin_observable(const basin_cell *cell, int index);

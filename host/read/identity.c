@@ -69,7 +69,7 @@ static void hash_last(hasher *h, int64_t x) {
   h->words = 0;
 }
 
-/* of fixed data sets alone: added when they came, so that what was there before keeps its identity */
+/* of data sets alone: added when they came, so that what was there before keeps its identity */
 static int is_fixed(const hasher *h) { return h->cell->setting.gradient.set_size > 0; }
 
 /* of dynamics that have options alone, likewise */

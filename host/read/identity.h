@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * identity.h: what makes a cell's draws, and an experiment's parts, these and no others. Parts on disk are found by
- * these numbers: they never change for an experiment that could be read before.
+ * identity.h: two hashes. One says which random numbers a cell draws, the other which experiment a part on disk belongs
+ * to. Equal settings have equal hashes. Parts are found by them: they never change for an experiment that could be read
+ * before.
  */
 #ifndef BASIN_IDENTITY_H
 #define BASIN_IDENTITY_H

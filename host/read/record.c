@@ -95,7 +95,7 @@ static int is_observable(const basin_experiment *e, const char *name) {
   return 0;
 }
 
-/* number i of those that are kept where none are named: the first model's, then those of fixed data sets */
+/* number i of those that are kept where none are named: the first model's, then those of data sets */
 static const char *by_default(const basin_experiment *e, int i) {
   const basin_model *model = e->cell[0].model;
   if (i < model->observables) return model->observable[i].name;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * scope.h: values of an experiment file, each where it stands: at one point of the grid, for one model and variant,
- * in one stage of the schedule or in none.
+ * scope.h: the value of a number in an experiment file, which may be an expression. The same text has different values
+ * in different cells, so a scope says where it is read: at one point of the grid, for one model and variant, in one
+ * stage of the schedule or in none.
  *
- * A scalar is evaluated once for what it depends on: which grid parameters and whether the stage is noted on the way,
- * and its value is asked for again without reading the text as long as none of them has changed. So names that are
- * defined by each other cost as much as there are of them, and what is the same in all cells is read once.
+ * A value is kept, with what it was made of: which grid parameters, and whether the stage. It is read anew only where
+ * one of these has changed. So names that are defined by each other cost as much as there are of them, and what is the
+ * same in all cells is read once.
  */
 #ifndef BASIN_SCOPE_H
 #define BASIN_SCOPE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * variables.h: the variables of the output file, in the order in which they are made there. It stands here because an
- * experiment is refused whose grid parameter, which is a variable too, has the name of another one.
+ * variables.h: the table of the output file's variables, in the order in which they are made there. A grid parameter is
+ * a variable too, so an experiment is refused where one has a name of this table: hence it is here, in host/read.
  *
  * X(id, name, type, dimensions, fill, there, long_name)
  *   name       %s: the name of what it is of

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * vector.h: how a vector is written in an experiment file: see vector.c.
+ * vector.h: reads a vector or matrix as an experiment file gives it, {head: [1, 2]}, say, or {ball: 1}. vector.c lists
+ * all the ways.
  */
 #ifndef BASIN_VECTOR_H
 #define BASIN_VECTOR_H

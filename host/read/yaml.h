@@ -25,14 +25,16 @@ struct basin_node {
 
 typedef struct basin_yaml basin_yaml;
 
-/* Parses text; `name` stands for the file. The tree lives until basin_yaml_free(). */
+/* Parses text of `length` bytes; `name` stands for the file in places. BASIN_BAD_INPUT with the place of the fault. The
+   tree lives until basin_yaml_free(); on failure there is none. */
 basin_status basin_yaml_parse(const char *name, const char *text, int64_t length, basin_yaml **yaml,
                               basin_error *error);
 void basin_yaml_free(basin_yaml *yaml);
 basin_node *basin_yaml_root(const basin_yaml *yaml);
 int basin_yaml_nodes(const basin_yaml *yaml);
 
-/* Replaces or adds the node at a dotted path below the root, from "path=value"; the value is YAML. */
+/* Replaces or adds the node at a dotted path below the root, from "path=value"; the value is YAML. BASIN_BAD_INPUT
+   where the assignment is none, or the path leads through what is no mapping. */
 basin_status basin_yaml_set(basin_yaml *yaml, const char *assignment, basin_error *error);
 
 /* The value of a key, or NULL. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * halving.h: a part from where it is to its end or a pause, and what happens where trials diverge.
+ * halving.h: runs a part to its end, or to a pause, and lets trials that diverge begin again where the experiment asks
+ * for that.
  *
  * Under `on_divergence: halve` a trial that diverges begins again, from the same start, with all step sizes of
- * the schedule halved, up to BASIN_HALVINGS_MAX times; after that it has diverged for good. How often is counted
- * in the part. What a trial did before it began again is not kept, neither its steps nor its records.
+ * the schedule halved, up to BASIN_HALVINGS_MAX times; after that it has diverged for good. The part counts how often
+ * each did. What a trial did before it began again is not kept, neither its steps nor its records.
  */
 #ifndef BASIN_HALVING_H
 #define BASIN_HALVING_H

@@ -2,8 +2,8 @@
  *
  * run.c: a run from experiment to output file.
  *
- * Parts go into the folder OUTPUT.parts. When all are there they are copied, in order, into OUTPUT.tmp,
- * which is fsynced and renamed to OUTPUT; then the folder is removed. So an output that exists is complete.
+ * Parts go into the folder OUTPUT.parts. When all are there they are copied, in order, into a temporary file beside
+ * OUTPUT, which is fsynced and renamed to OUTPUT; then the folder is removed. So an output that exists is complete.
  */
 #include "run/run.h"
 #include "engine/cpu.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * run.h: what a run into one file and a shard of a campaign share; and one trial alone.
+ * run.h: what a run into one file (run.c) and a shard of a campaign (host/campaign/shard.c) have in common: a backend,
+ * a folder of parts, progress, and when to stop. Also one trial, run again alone.
  */
 #ifndef BASIN_RUN_H
 #define BASIN_RUN_H

@@ -2,9 +2,9 @@
  *
  * checksum.h: checksums of the variables of an output file.
  *
- * XXH3-64 of the values in the order of the file, little-endian, the fill values too; of text every string with the
- * zero byte that ends it. A variable over cells and something more has a checksum per cell, a variable of the same name
- * in the group /checksum; another variable has one, an attribute of that group.
+ * A checksum is XXH3-64 of the values in the order of the file, little-endian, the fill values too; of text every
+ * string with the zero byte that ends it. A variable over cells and something more has a checksum per cell: they are a
+ * variable of the same name in the group /checksum. Any other variable has one checksum: an attribute of that group.
  */
 #ifndef BASIN_CHECKSUM_H
 #define BASIN_CHECKSUM_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * driver.h: how HDF5 reaches a file that is being made.
+ * hdf5_driver.h: how HDF5 reaches a file that is being made.
  *
  * The library does not survive a write that fails: a file that it cannot flush it cannot close, and at exit it tries
- * once more and crashes. So this driver never tells it. It keeps the first failure's errno, and leaves out every write
- * that follows: the file is lost, and everything closes in order.
+ * once more and crashes. So this driver never tells it of a failure. It keeps the first one's errno, and leaves out
+ * every write that follows: the file is lost, and everything closes in order.
  */
 #ifndef BASIN_DRIVER_H
 #define BASIN_DRIVER_H

@@ -3,7 +3,8 @@
  * netcdf.h: making a file in the netCDF-4 profile of HDF5, once, from front to back, with checksums (checksum.h).
  *
  * Calls do not say whether they succeeded: after the first failure all of them do nothing of use, and
- * basin_netcdf_status() tells it. Uncompressed and contiguous, no times, the order of creation kept.
+ * basin_netcdf_status() tells it. Variables are uncompressed and contiguous, objects have no time stamps, and their
+ * order of creation is kept.
  */
 #ifndef BASIN_NETCDF_H
 #define BASIN_NETCDF_H

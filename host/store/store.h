@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * assemble.h: from finished parts to counts, to what is still missing, and to the output file.
+ * store.h: a folder of finished parts, and how many trials each cell should have: counts what is there, and makes the
+ * output file of it.
  */
 #ifndef BASIN_ASSEMBLE_H
 #define BASIN_ASSEMBLE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * chi_square.h: chi-square numbers, addressed like every other random number.
+ * chi_square.h: chi-square numbers, which the projected samplers draw. Like every other random number they follow from
+ * key, stream, trial, step and block alone (philox.h).
  */
 #ifndef BASIN_NUMERIC_CHI_SQUARE_H
 #define BASIN_NUMERIC_CHI_SQUARE_H

@@ -3,8 +3,8 @@
  * dmath.h: elementary functions with the same bits under every compiler and instruction set.
  *
  * Branch-free, built only from correctly rounded operations in a written order. The polynomials are
- * Chebyshev interpolants computed in 300-bit arithmetic (tests/dmath_fit.py prints every coefficient
- * below). tests/test_dmath.c compares each function with binary128 on several million arguments and
+ * Chebyshev interpolants computed in 300-bit arithmetic (tests/tools/dmath_fit.py prints every coefficient
+ * below). tests/unit/test_dmath.c compares each function with binary128 on several million arguments and
  * fails if the largest error leaves the bound that is stated here, in units in the last place:
  *
  *   r_log(x)             0.85 ulp   x positive and normal

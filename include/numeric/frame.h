@@ -2,8 +2,9 @@
  *
  * frame.h: vectors of R^d as a few coordinates, in an orthonormal frame of what they span.
  *
- * Gram and Schmidt's process, every vector twice through the axes there are (which leaves axes orthogonal to
- * rounding), in the order of the vectors: the first axis points along the first vector that is not zero. A vector
+ * The axes are made by Gram and Schmidt's process, in the order of the vectors: the first one points along the first
+ * vector that is not zero. Every vector goes twice through the axes there are, which leaves them orthogonal to
+ * rounding. A vector
  * of which no more than FRAME_NEW of its length is new makes no axis: that much is rounding. So vectors that are
  * parallel have coordinates 0, exactly, off their axis, and equal vectors have equal coordinates: a vector's are its
  * products with the axes up to its own, and 0 on later ones.

@@ -28,7 +28,7 @@
 
 #define BASIN_TRIALS_MAX ((int64_t)1 << 48) /* what the counter can address */
 #define BASIN_STEPS_MAX ((int64_t)1 << 40)
-#define BASIN_DATA_SET_MAX ((int64_t)1 << 32)   /* inputs of a fixed data set */
+#define BASIN_DATA_SET_MAX ((int64_t)1 << 32)   /* inputs of a data set */
 #define BASIN_BLOCKS_MAX ((int64_t)1 << 24)     /* of one stream and step */
 #define BASIN_VECTOR_MAX (2 * BASIN_BLOCKS_MAX) /* normals of them: two a block */
 

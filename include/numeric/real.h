@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * real.h: one body, several compilers.
+ * real.h: the types and operations of which every formula is made, the same on the CPU and on a device.
  *
  * Every formula of basin is written once, on the type `real`, and compiled
  *   - by a C compiler for SIMD lanes: `real` holds BASIN_LANES doubles, one trial per lane;

@@ -12,7 +12,7 @@
  * An array of pairs has pair i at [i * BASIN_HALVES] and takes as much memory as one of reals; entries 2 i and 2 i + 1
  * of a vector are the halves of pair i. As in real.h there are only operations that IEEE 754 rounds correctly.
  *
- * Largest errors, fitted and tested as those of dmath.h (tests/test_dmath.c):
+ * Largest errors, fitted and tested as those of dmath.h (tests/unit/test_dmath.c):
  *
  *   s_minus_2_log(x)     1.3 ulp     x normal, 0 < x <= 1
  *   s_sincos_half(w)     1.6e-7      both results, absolute

@@ -2,10 +2,12 @@
  *
  * backend.h: the seam between who decides what to run (host/run) and what runs it.
  *
- * The host hands parts to the workers of a backend, one call a part; nothing else crosses the seam while trials run.
+ * The host hands parts to the workers of a backend, one call a part; nothing else crosses the seam while trials run. On
+ * the CPU (host/engine/cpu.h) with four workers:
  *
  *   basin_cpu_open(NULL, 4, &backend, &error);
- *   status = backend.run(backend.self, worker, &job, &part, &watch, &error);       in each of 4 threads
+ *   status = backend.run(backend.self, worker, &job, &part, &watch, &error);       in each thread, worker 0 .. 3
+ *   if (status == BASIN_WORKER_PAUSED) save the part; the same call goes on with it;
  *   backend.close(backend.self);
  */
 #ifndef BASIN_SEAM_BACKEND_H
@@ -38,8 +40,9 @@ typedef struct basin_backend {
   basin_worker_status (*run)(void *self, int worker, const basin_job *job, basin_part *part,
                              basin_watch *watch, basin_error *error);
 
-  /* bytes that worker 0 would take of its device's memory, for this job or any asked about before, and for the data
-     set of the job's cell; not 0 where the device does not tell. NULL without devices. */
+  /* Bytes that worker 0 would take of its device's memory. *buffers: for this job or any asked about before, whichever
+     needs more; *inputs: for the data set of the job's cell. Returns 0, or not 0 where the device does not tell. NULL
+     without devices. */
   int (*plan)(void *self, const basin_job *job, int64_t *buffers, int64_t *inputs);
   void (*close)(void *self);
 } basin_backend;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock.h: the life of a trial, once for all drivers: when it is recorded, goes on to the next stage, and ends.
+ * clock.h: the life of a trial: at which steps it is recorded, goes on to the next stage of the schedule, and ends at
+ * the latest. Every driver, on the CPU and on a device, asks it here.
  *
  * A course is what all trials of a part have in common, a clock is one trial's place in it. A driver sets the clock of
  * a trial that begins (step 0) or goes on after a pause (any step), and asks at the steps that it has come to:
@@ -14,8 +15,10 @@
  *     ... one step ...
  *   }
  *
- * No step before clock.event needs to ask. A trial that goes on at some step finds due whatever is due at that step,
- * whether or not that was done before the pause: records are made of the same state, to the same bits.
+ * With the recorded steps 0 and 100, a first stage of 1000 steps and max_steps 5000 something is due at the steps 0,
+ * 100, 1000 and 5000. No step before clock.event needs to ask. A trial that goes on at some step finds due whatever is
+ * due at that step, whether or not that was done before the pause: records are made of the same
+ * state, to the same bits.
  */
 #ifndef BASIN_SEAM_CLOCK_H
 #define BASIN_SEAM_CLOCK_H

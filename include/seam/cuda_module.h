@@ -5,6 +5,12 @@
  * The program links no CUDA library: it opens the module with dlopen (host/engine/cuda.c) and calls through
  * the table that the one exported function returns. Both sides are compiled from the headers of this folder;
  * `abi`, `layout` and `version` tell a module that was not.
+ *
+ *   basin_cuda_entry *entry = (basin_cuda_entry *)dlsym(dlopen("libbasin_cuda.so", RTLD_NOW), BASIN_CUDA_ENTRY);
+ *   const basin_cuda_module *module = entry();
+ *   module->open(0, &worker, &error);                               a stream of device 0
+ *   status = module->run(worker, &job, &part, &watch, &error);
+ *   module->close(worker);
  */
 #ifndef BASIN_SEAM_CUDA_MODULE_H
 #define BASIN_SEAM_CUDA_MODULE_H

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * draw.h: a vector, or a matrix row by row, as the experiment gives it or as it is drawn for every trial.
+ * draw.h: a vector, or a matrix row by row, as the experiment gives it or as it is drawn for every trial. Models call
+ * it, to start a trial: on the host draw_put() notes where the vector comes from, in a driver draw_pair() and
+ * draw_factor() make its entries. For a vector of two entries, the first initial one:
+ *
+ *   cell->x = draw_put(room, &setting->initial[0], setting->key, BASIN_STREAM_DIRECTION, BASIN_STREAM_RADIUS);
+ *   ...
+ *   draw_pair(&cell->x, turn.data, turn.trial, 0, 0, &x[0], &x[1]);
+ *   const real factor = draw_factor(&cell->x, turn.trial, 0, r_fma(x[0], x[0], x[1] * x[1]));
+ *   x[0] = factor * x[0], x[1] = factor * x[1];
  *
  * Normals come in pairs: entries 2 b and 2 b + 1 of row i are block i ceil(length/2) + b of the stream `direction`,
  * the uniform number of a row in a ball is block i of the stream `radius`.
@@ -50,6 +58,7 @@ BASIN_HD real draw_factor(const draw_source *source, bits trial, int64_t row, re
 
 /* ---- host: into the constants of a cell ---- */
 
+/* takes the vector's values, where it is given, into the room; direction, radius: the streams it is drawn from */
 static inline draw_source draw_put(basin_room *room, const basin_vector *vector, uint64_t key,
                                    int direction, int radius) {
   draw_source source;
@@ -64,7 +73,7 @@ static inline draw_source draw_put(basin_room *room, const basin_vector *vector,
   return source;
 }
 
-/* whether the stream has numbers enough */
+/* whether the stream has numbers enough for a trial's vector or matrix */
 static inline int draw_fits(const basin_vector *vector) {
   return (double)vector->rows * (double)((vector->length + 1) / 2) <=
          (double)(BASIN_VECTOR_MAX / 2);

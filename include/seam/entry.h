@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * entry.h: what the host knows of a model: plain data and functions, expanded from the tables of its header by
- * host/model/entry.c. host/model/registry.h finds the entry of a name:
+ * host/model/entry.c. So the host has no model's name in its code. host/model/registry.h finds the entry of a name:
  *
  *   const basin_model *model = basin_model_find("cnn");
  *   model->check(&setting, &where);                             NULL, or what is wrong with setting->...

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * expand.h: what a driver calls the functions of the model and dynamics that it is compiled for.
+ * expand.h: the names by which a driver calls the functions of the one model and kind of dynamics that it is compiled
+ * for. The drivers of host/engine and cuda include it, and so does host/model/entry.c for the tables.
  *
  * A driver is compiled with -DBASIN_MODEL=cnn -DBASIN_MODEL_HEADER='"models/cnn.h"' -DBASIN_KIND=direct and writes
  *
  *   KIND_step(&cell, turn, x);
  *
- * which is the fifth column of the row MODEL_direct of cnn.h. Included behind BASIN_MODEL_HEADER.
+ * which is the fifth column of the model's row MODEL_direct: conv_direct_step(&cell, turn, x). To be included behind
+ * BASIN_MODEL_HEADER.
  */
 #ifndef BASIN_SEAM_EXPAND_H
 #define BASIN_SEAM_EXPAND_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * flights.h: trials under way from one call of an engine to the next.
+ * flights.h: how an engine takes up the trials that were under way when the part was paused, and hands back those that
+ * are under way when it is asked to pause itself. Every engine uses it.
  *
- * Taken up: flights_mark(part) marks them with FLIGHT_WAITS in part->outcome, so that nobody draws them again. Handed
- * back, when the engine is asked to pause:
+ * To take them up flights_mark(part) marks them with FLIGHT_WAITS in part->outcome, so that nobody draws them again. To
+ * hand them back:
  *
  *   basin_hand_back back;
  *   if (!flights_open(&back, part, running, states)) return BASIN_FAILED;
@@ -11,6 +12,10 @@
  *     if ((to = flights_add(&back, trial, step))) copy its state to to[0 .. states);
  *   flights_close(&back, part);
  *   return BASIN_INTERRUPTED;
+ *
+ * Of a part of 3 trials, of which number 0 has ended, number 1 has taken 64 steps and number 2 none, there is then
+ *
+ *   outcome = {1, -1, -1}, flights = 1, flight[0] = {1, 64}, flight_state[0 .. states) the state of number 1
  *
  * Flights of the part that nobody has taken up meanwhile are kept. A trial that has taken no step is not handed back:
  * it is drawn again.

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * job.h: what is to be run, and what came of it.
+ * job.h: what an engine is asked to run (the job), and what came of it (the part). host/run makes both, an engine fills
+ * in the part, host/store keeps it.
  *
  * A part is a contiguous range of trials of one cell: trials 4096 .. 8191 of cell 3, say. The job says which, and what
  * is wanted of them; the part has the arrays for it. An engine fills in every output, and its bits must not depend on
- * the backend, the worker or the size of the part.
+ * the backend, the worker or the size of the part. (Data sets make an exception: README.md, "Bits of fixed data sets".)
+ *
+ * A part of the 3 trials 99, 100 and 101, of which those below 100 are recorded at two steps, with one observable, and
+ * one final observable, when all have ended:
+ *
+ *   first = 99, count = 3, recorded = 1
+ *   outcome = {1, 2, 4}                    global, spurious, diverged
+ *   steps   = {96, 112, 16}
+ *   final   = {1e-9, 0.4, NaN}             [1][3]
+ *   record  = {0.8, 0.3}                   [1][1][2], of trial 99 alone
  *
  * A part may come half done: trials whose outcome is not negative have ended and are left as they are, the trials under
  * way (flights) go on from their state. An engine that is asked to pause leaves the part like that. Of a part that

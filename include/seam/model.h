@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * model.h: what a model is.
+ * model.h: the contract of a model: what its header defines, and what drivers call it with.
  *
  * A model is one header, include/models/NAME.h. The build finds it there; YAML keys, --help, HDF5 attributes and
- * observables all expand from its tables. A translation unit has one model, so names need no prefix of the model's:
+ * observables all expand from its tables. The drivers (host/engine, cuda/lanes, cuda/dataset) call its functions. A
+ * translation unit has one model, so names need no prefix of the model's:
  *
  *   MODEL_TITLE, MODEL_SOURCE             one line each
  *   MODEL_PARAMETERS(X)                   X(name, default, minimum, maximum, integer?, unit, meaning)
@@ -23,9 +24,9 @@
  *
  * and its dynamics, which are what a step can be:
  *
- *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name: `population`
- *                                         `flow`, `direct`, `projected`, `mixed` and `dataset` are chosen by the keys
- *                                         `gradient` and `method`, any other one by `method: NAME`
+ *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name:
+ *                                         `population`, `flow`, `direct`, `projected`, `mixed` and `dataset` are chosen
+ *                                         by the keys `gradient` and `method`, any other one by `method: NAME`
  *   MODEL_kind(F)                         F(states, layout, paces, start, step, reached, decide, observe, vectors):
  *                                         a number, then the names of eight functions, which rows may share;
  *                                         they begin with a word of the model's, for drivers have names of their own
@@ -33,11 +34,15 @@
  *                                         method: {NAME: {name: value}}; they come as setting->gradient.option[], in
  *                                         the order of the kind's rows
  *
- * For a landscape that is
+ * For example, gradient descent on a function of one variable, with a state of one real (tests/support/doublewell.h is
+ * the whole of it, and tests/support/rolling.h adds a second kind):
  *
- *   #define MODEL_DYNAMICS(X) X(population) X(heavy_ball)
- *   #define MODEL_population(F) F(1, NULL, well_paces, well_start, well_step, ...)
- *   #define MODEL_heavy_ball(F) F(2, NULL, well_friction, well_rest, well_roll, ...)
+ *   #define MODEL_DYNAMICS(X) X(population)
+ *   #define MODEL_population(F) \
+ *     F(1, NULL, well_paces, well_start, well_step, well_reached, well_decide, well_observe, NULL)
+ *   BASIN_HD void well_step(const model_cell *c, basin_turn t, real *x) {
+ *     x[0] = r_fnma(t.pace[0], well_slope(c, x[0]), x[0]);                        x - eta f'(x)
+ *   }
  *
  * The functions are the same for every kind (c: the cell, t: the turn, below; x: the state, an array of `real`):
  *
@@ -46,9 +51,9 @@
  *                                         reals of a state and of a scratch array, threads that can share a trial;
  *                                         NULL in registers
  *     void paces(const model_cell *c, const double *eta, double *pace)
- *                                         how fast a stage goes: the step sizes, as the step has them, at most
- *                                         BASIN_PACES_MAX numbers; with all of them 0 a step
- *                                         must keep a state finite where it is: lanes that idle are stepped on so
+ *                                         the numbers that a step needs of a stage, made of its step sizes eta: at
+ *                                         most BASIN_PACES_MAX. Lanes that idle are stepped on with every pace 0: that
+ *                                         must leave a finite state where it is
  *     void vectors(const model_cell *c, basin_turn t, const real *x, int any, double *out)
  *                                         full vectors, one after another in the order of MODEL_INITIAL. What the state
  *                                         does not know is NaN, or with `any` made up such that loss and gradient norms

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * products.h: what a model with the dynamics `dataset` has beside the row of model.h: gradient descent on a data set
- * that is drawn once, by matrix products.
+ * products.h: the second contract of a model, for gradient descent on a data set that is drawn once. A model with the
+ * dynamics `dataset` defines this beside the row of model.h; host/engine/dataset.c and cuda/dataset call it.
  *
- * A data set has inputs, each of them `rows` rows z of `width` normals and a label. All that a student sees of a row is
- * u = z'f, with a filter f that follows from its state, and the gradient by f is a sum of rows, each with a weight that
- * follows from the u of its input: so the u of all rows and trials are one matrix product, and so are the gradients.
- * Matrices lie in rows of `stride` reals, a trial a lane. The row MODEL_dataset has `none` for the step, and
+ * A data set has inputs. Each has `rows` rows z of `width` normals, and a label. All that a student sees of a row is
+ * the number u = z'f, where the filter f follows from its state. The gradient by f is a sum of rows, each with a weight
+ * that follows from the u of its input. So the u of all rows and trials are one matrix product, and so are the
+ * gradients. Matrices lie in rows of `stride` reals, a trial a lane. The row MODEL_dataset has `none` for the step, and
  *
  *   MODEL_PRODUCTS(F)   F(shape, draw, filter, coefficients, residual, slope, weight, gradient2, move)
  *
@@ -14,12 +14,17 @@
  *   draw(c, t, set, input, row, z[width], real *label)   a row of input number `input`; adds its share to the label
  *   filter(c, x, f, stride)                              f [width]
  *   coefficients(c, x, a, stride)                        a [rows]
- *   real residual(a, u, r)                               the residual so far, from -label on, and one row more
- *   real slope(u, r, g)                                  the gradient by a coefficient so far, and one input more
+ *   real residual(a, u, r)                               r and the share of one row more; r is -label at first
+ *   real slope(u, r, g)                                  g and the share of one input more; g, the gradient by a
+ *                                                        coefficient, is 0 at first
  *   real weight(a, u, r)                                 the weight of a row, given the whole residual
  *   real gradient2(c, grad_a, grad_f, stride, x)         squared norm of the risk's gradient
  *   move(c, pace, grad_a, grad_f, stride, x)             one step; grad_a [rows] and grad_f [width] are the sums over
  *                                                        the step's inputs
+ *
+ * For resnet and cnn (models/conv/conv_dataset.h) a row is a patch: rows is k, width is p, the filter v/|v|, and
+ *
+ *   BASIN_HD real conv_dataset_residual(real a, real u, real r) { return r_fma(a, conv_relu(u), r); }
  */
 #ifndef BASIN_SEAM_PRODUCTS_H
 #define BASIN_SEAM_PRODUCTS_H

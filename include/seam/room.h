@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * room.h: where a cell's arrays lie, counted and filled by the same code.
+ * room.h: memory for the arrays of a cell. model_prepare() asks for it, and the same code counts the arrays and fills
+ * them, so their size is said in one place.
  *
- * model_prepare() puts its arrays one after another:
+ * model_prepare() puts its arrays one after another, and keeps their offsets. With a teacher of 3 values
  *
- *   cell->teacher = room_put(room, vector->value, vector->length);      an offset into the room
- *   if (room->data) room->data[cell->teacher + 1] += 1;                 there is memory: the second time
+ *   cell->teacher = room_put(room, vector->value, 3);       offset 0: a copy of the values
+ *   cell->sums = room_put(room, NULL, 2);                   offset 3: zeros
+ *   if (room->data) room->data[cell->sums] = 1.5;           there is memory: the second time
  *
- * It is called with an empty room first, which only counts (room->used), and again with that much memory.
+ * room->used is 5 then. The caller calls it with {NULL, 0} first, which only counts, and again with that much memory.
  */
 #ifndef BASIN_SEAM_ROOM_H
 #define BASIN_SEAM_ROOM_H
@@ -20,7 +22,7 @@ typedef struct basin_room {
   int64_t used; /* doubles so far */
 } basin_room;
 
-/* put `count` values, or zeros, behind those already there; return their offset */
+/* put `count` values, or zeros where `value` is NULL, behind those already there; return their offset */
 static inline int64_t room_put(basin_room *room, const double *value, int64_t count) {
   const int64_t offset = room->used;
   for (int64_t j = 0; room->data && j < count; j++) room->data[offset + j] = value ? value[j] : 0.0;

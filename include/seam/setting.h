@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * setting.h: what is to be run of one cell: numbers, vectors, step sizes, and when to stop.
+ * setting.h: what is to be run of one cell: numbers, vectors, step sizes, and when to stop. host/read makes it of a
+ * cell of the experiment; models and engines read it.
  *
- * host/read makes a setting of a cell of the experiment, models and engines read it. For the cell k = 25 of
+ *   schedule: [{steps: 1000, eta_a: 0.01, eta_w: 0}, {eta: 0.02}]
  *
- *   model: resnet
- *   schedule: [{eta_a: 0.01, eta_w: 0}, {eta: 0.01, steps: ...}]
- *   stop: {at: 1e-6}
+ * of the model resnet, whose step sizes are eta_a and eta_w, becomes stages = 2 and
  *
- * parameter[] is {25, 8}, stage[0].eta is {0.01, 0}, stop.tolerance is 1e-6 and gradient.dynamics "population".
+ *   stage[0] = {.steps = 1000, .eta = {0.01, 0}}, stage[1] = {.steps = INT64_MAX, .eta = {0.02, 0.02}}
+ *
+ * Its parameters k: 25 and p: 8 become parameter = {25, 8}, and `stop: {at: 1e-6}` becomes stop.tolerance = 1e-6.
  */
 #ifndef BASIN_SEAM_SETTING_H
 #define BASIN_SEAM_SETTING_H
@@ -49,7 +50,7 @@ enum basin_source {
   BASIN_NORMAL  /* independent N(0, scale^2) entries */
 };
 
-/* or a matrix: what is said of the vector holds for each of its rows */
+/* A vector, or a matrix: then what is said of the vector holds for each of its rows. */
 typedef struct basin_vector {
   enum basin_source source;
   int64_t rows, length; /* length: of a row */
@@ -68,8 +69,8 @@ typedef struct basin_stage {
 } basin_stage;
 
 typedef struct basin_stop {
-  double tolerance;          /* stop.at: stop where name_AT is at most this; 0: the early rule */
-  double tolerance_spurious; /* the same for name_AT_SPURIOUS; 0: the same number */
+  double tolerance;          /* stop.at: stop where MODEL_AT is at most this; 0: the early rule */
+  double tolerance_spurious; /* the same for MODEL_AT_SPURIOUS; 0: the same number */
   /* data sets: stationary where the squared norm of the risk's gradient is at most this; 0: no such rule */
   double tolerance_gradient;
   int64_t max_steps; /* the trial is unresolved after so many steps */

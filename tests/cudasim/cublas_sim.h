@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * cublas_sim.h: what cuda/blas.cu takes from cuBLAS, as a kernel of the simulator: so the products keep the order of
- * their stream, their reads and writes are checked as those of any kernel, and launches can be made to fail. Plain
- * sums in ascending order; no other option than those that basin uses.
+ * cublas_sim.h: what cuda/dataset/cublas.cu takes from cuBLAS, as a kernel of the simulator: so the products keep the
+ * order of their stream, their reads and writes are checked as those of any kernel, and launches can be made to fail.
+ * Plain sums in ascending order; no other option than those that basin uses.
  */
 #ifndef CUBLAS_SIM_H
 #define CUBLAS_SIM_H

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""e2e_readers.py BUILD: the output as h5py, xarray and netCDF4 see it, against the program's own summary."""
+"""readers.py BUILD: the output as h5py, xarray and netCDF4 see it, against the program's own summary."""
 import ctypes
 import json
 import os

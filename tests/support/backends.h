@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * backends.h: parts by the CPU and by CUDA, for test_cuda.c and test_teams.c. The module lies in cudasim/ beside the
- * program, or where BASIN_CUDA_MODULE says; see tests/cudasim/build_cudasim.
+ * program, or where BASIN_CUDA_MODULE says; see tests/cudasim/cudasim.sh.
  */
 #ifndef BASIN_TESTS_BACKENDS_H
 #define BASIN_TESTS_BACKENDS_H

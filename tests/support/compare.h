@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * samples.h: what the tests of samplers and drivers share: a cell run into a part, parts compared byte by byte, and
+ * compare.h: what the tests of samplers and drivers share: a cell run into a part, parts compared byte by byte, and
  * samples compared by Kolmogorov and Smirnov's test. FALSE_ALARM is how often a comparison of two equal samplers would
  * fail with another seed.
  */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the coefficients of include/dmath.h, of include/single.h and of the step in include/conv_relu.h.
+"""Prints the coefficients of include/numeric/dmath.h, of single.h and of the step in include/models/conv/conv.h.
 
 Each is the polynomial that interpolates the function at Chebyshev nodes of the interval, computed in
 300-bit arithmetic and rounded to double, or to float; its relative error is measured at 2001 points. Needs mpmath.

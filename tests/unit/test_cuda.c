@@ -22,7 +22,7 @@ static const char experiment_text[] =
     "stop: {max_steps: 700}\n"
     "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
 
-/* more trials than columns */
+/* more trials than seats */
 static const char fixed_text[] = "grid: {k: [1, 5], n: [30]}\n"
                                  "trials: 150\n"
                                  "parameters: {p: 6}\n"
@@ -164,7 +164,7 @@ static void launch_without_memory(void **unused) {
   basin_experiment_free(e);
 }
 
-/* fixed data sets: with mini-batches the CPU's bits, else the CPU's numbers; paused at every look at the device's
+/* data sets: with mini-batches the CPU's bits, else the CPU's numbers; paused at every look at the device's
    counters and gone on with, the same bits */
 static void fixed_data_sets(void **unused) {
   basin_experiment *e = experiment_of(fixed_text, NULL, 0);
@@ -203,7 +203,7 @@ static void fixed_data_sets(void **unused) {
   basin_experiment_free(e);
 }
 
-/* what `plan` says a worker takes is what it then has, cell after cell, for lanes, teams and fixed data sets; it takes
+/* what `plan` says a worker takes is what it then has, cell after cell, for lanes, teams and data sets; it takes
    nothing itself */
 static void planned(void **unused) {
   static const char *const set[] = {
@@ -334,7 +334,7 @@ static void paused_while_waiting(void **unused) {
   basin_experiment_free(e);
 }
 
-/* on_divergence: halve with a fixed data set: the rounds of two workers that are at a cell have one data set between
+/* on_divergence: halve with a data set: the rounds of two workers that are at a cell have one data set between
    them on the device, for which `plan` asks once */
 static void halvings_share_a_data_set(void **unused) {
   static const char *const set[] = {

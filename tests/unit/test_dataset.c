@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_dataset.c: gradient descent on fixed data sets. Steps against plain loops in long double on the same numbers,
+ * test_dataset.c: gradient descent on data sets. Steps against plain loops in long double on the same numbers,
  * within what the rounding of sums of n k terms can do; the same bits on one machine whatever the part, the
  * instruction set and the pauses; the mean over data sets is the population; rules and refusals.
  */
@@ -223,7 +223,7 @@ static void same_part(const basin_experiment *e, int64_t cell, const basin_part 
   }
 }
 
-/* instruction sets, and parts of any size and place: a trial keeps to its column */
+/* instruction sets, and parts of any size and place: a trial keeps to its seat */
 static void same_bits(void **unused) {
   static const int64_t pieces[][2] = {{0, 70}, {0, 1}, {33, 1}, {5, 40}, {63, 7}};
   basin_experiment *e = parse(NULL, 0);

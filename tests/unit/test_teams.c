@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_teams.c: the CUDA backend where the state is an array and a team of threads shares a trial (cuda/teams.cu), in
- * the simulator of tests/cudasim: the same bits as the lanes of the CPU, whatever the size of the team, whether its
+ * test_teams.c: the CUDA backend where the state is an array and a team of threads shares a trial (cuda/lanes/teams.h),
+ * in the simulator of tests/cudasim: the same bits as the lanes of the CPU, whatever the size of the team, whether its
  * memory is shared or the device's, and whoever goes on with the part.
  */
 #include "backends.h"

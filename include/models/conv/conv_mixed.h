@@ -3,12 +3,12 @@
  * conv_mixed.h: the direct sampler of conv_sampled.h in single precision with double accumulation, where an experiment
  * asks for `precision: mixed`.
  *
- * Single is what there is p k B of in a step: the normals Z_ij, four of each Philox block, their products u_ij and
- * t_ij with v/|v| and v*, which are rounded for that, and the sums of up to CONV_MIXED_INPUTS inputs' shares of G.
- * Double are the state, r_i and all that is made of it, grad_a, the sum of those sums, and the step. Rounding takes
- * some 1e-7 of a gradient, below the noise of any mini-batch; the tails of the normals end at 6.77; who diverges is
- * diverged from some 1e19 on, where r_i a_j is more than single precision holds. Patches belong to strands and sums
- * are taken as in conv_sampled.h, so the bits do not depend on the team here, either.
+ * In single precision is what a step does p k B times: the normals Z_ij, four of each Philox block, their products u_ij
+ * and t_ij with v/|v| and v*, which are rounded for that, and the sums of up to CONV_MIXED_INPUTS inputs' shares of G.
+ * In double precision are the state, r_i and all that is made of it, grad_a, the sum of those sums, and the step.
+ * Rounding takes some 1e-7 of a gradient, below the noise of any mini-batch; the tails of the normals end at 6.77; a
+ * trial counts as diverged from some 1e19 on, where r_i a_j is more than single precision holds. Patches belong to
+ * strands and sums are taken as in conv_sampled.h, so the bits do not depend on the team here, either.
  *
  * Operations of one input: p k normals, four of which take some 110 vector instructions of 8 lanes, 60 of them
  * Philox's, where the double sampler takes 150 for two; 3 fma on each.

@@ -27,7 +27,7 @@
  * at 1e-30 alone. With span 0, or for students near other teachers than the first, a small angle lies between
  * coordinates of size 1, and is right to about 1e-16 absolutely: at a loss of 1e-20 the error is 1e-8 of it. For
  * m >= 2 terms of size |v|^2 cancel, and the loss is right to about 1e-15 m^2 |v|^2, absolutely: it may even come out
- * negative so far. tests/test_relu_sum.c measures all this against binary128.
+ * negative so far. tests/unit/test_relu_sum.c measures all this against binary128.
  *
  * Where w_i = 0 the loss has no gradient by w_i. Taken is E[ (...) 1{w_i'x >= 0} x ], as Appendix B has it, which is
  * r / 2: angles with a vector of length 0 count as 0. Lengths below 1e-145 are 0, coordinates below 1e-100 are set to

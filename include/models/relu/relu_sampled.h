@@ -10,7 +10,7 @@
  *
  * direct: all d normals of every input are drawn, and the state is the full vectors.
  *
- * projected: equal in distribution, at a cost that d is not in. The state is the D = min(d, n + m) coordinates of
+ * projected: equal in distribution, at a cost that has no d in it. The state is the D = min(d, n + m) coordinates of
  * relu.h in an orthonormal frame of the span, of which the teachers' take the first m. An input's D coordinates
  * xi_s are standard normals and give all r_s and 1_is = 1{w_i'x_s >= 0}, and the gradient's part within the span. What
  * is left of the x_s, in f = d - D dimensions, is independent of that; so, given it, the parts of the n gradients
