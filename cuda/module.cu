@@ -127,7 +127,7 @@ static void close_worker(basin_cuda_worker *w) {
   cudaSetDevice(w->device);
   if (w->done) worker_wait(w);
   worker_free_buffers(w);
-  dataset_worker_free(w->fixed);
+  dataset_worker_free(w->dataset);
   if (w->counters) cudaFreeHost(w->counters);
   if (w->done) cudaEventDestroy(w->done);
   if (w->stream) cudaStreamDestroy(w->stream);

@@ -40,7 +40,7 @@ enum {
 
 union worker_counters {
   lane_counters lane;
-  dataset_counters fixed;
+  dataset_counters dataset;
 };
 
 struct basin_cuda_worker {
@@ -54,9 +54,9 @@ struct basin_cuda_worker {
   int batch_most;  /* trials of a batch; halved where device memory does not suffice */
   int blocks;      /* of a launch, so that it takes a fraction of a second; 0 at first */
   int block_steps; /* likewise: where even one block is too long, fewer than BASIN_DECIDE_EVERY */
-  int64_t blocks_cell;   /* the cell that this was learnt from; -1: any of lanes */
-  dataset_worker *fixed; /* NULL until a part with a data set has come */
-  int64_t planned;       /* bytes of all buffers, as far as buffer_plan was asked */
+  int64_t blocks_cell;     /* the cell that this was learnt from; -1: any of lanes */
+  dataset_worker *dataset; /* NULL until a part with a data set has come */
+  int64_t planned;         /* bytes of all buffers, as far as buffer_plan was asked */
 };
 
 /* module.cu: some part needs so many bytes of this buffer */

@@ -110,7 +110,7 @@ typedef struct basin_need {
 /* Works out what a run with these options would need; starts nothing. BASIN_BAD_INPUT where they name a backend or
    device that cannot be had. */
 basin_status basin_need_run(const basin_experiment *experiment, const basin_run_options *options,
-                            basin_need *estimate, basin_error *error);
+                            basin_need *need, basin_error *error);
 
 /* Runs every trial that is not kept yet and writes the output. Parts already finished by an interrupted
    run of the same experiment are taken over. An output that exists and is complete is left as it is. */

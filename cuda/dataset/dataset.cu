@@ -10,6 +10,7 @@
 #include "dataset/dataset.h"
 #include "seam/expand.h"
 #include "seam/products.h"
+#include "sizes.h"
 
 namespace {
 
@@ -24,10 +25,15 @@ struct constants {
 static_assert(sizeof(constants) + sizeof(dataset_batch) + 2 * sizeof(int64_t) <= 4096,
               "more than a kernel's arguments may take");
 
-__device__ basin_turn turn_of(const dataset_batch &b, int64_t trial) {
+__device__ basin_turn no_turn(const dataset_batch &b) {
   basin_turn t = {};
   t.data = b.data;
   t.team = team_alone();
+  return t;
+}
+
+__device__ basin_turn turn_of(const dataset_batch &b, int64_t trial) {
+  basin_turn t = no_turn(b);
   t.trial = b.first + (uint64_t)trial;
   return t;
 }
@@ -41,8 +47,8 @@ __global__ void kernel_draw(dataset_batch b, constants c) {
   double label = 0;
   if (i >= b.n) return;
   for (int64_t j = 0; j < b.rows; j++)
-    SET_draw(&c.cell, turn_of(b, 0), (uint64_t)b.set, (uint64_t)i, j,
-             b.z + (i * b.rows + j) * b.width, &label);
+    SET_draw(&c.cell, no_turn(b), (uint64_t)b.set, (uint64_t)i, j, b.z + (i * b.rows + j) * b.width,
+             &label);
   b.label[i] = label;
 }
 
@@ -171,7 +177,7 @@ __device__ double whole_loss(const dataset_batch &b, int seat) {
 
 __device__ int ask(const dataset_batch &b, const constants &c, int seat, const double *x) {
   mask holds[BASIN_OUTCOMES] = {};
-  KIND_reached(&c.cell, turn_of(b, 0), x, holds);
+  KIND_reached(&c.cell, no_turn(b), x, holds);
   if (b.tolerance_gradient > 0)
     holds[BASIN_STATIONARY] = r_le(
         SET_gradient2(&c.cell, b.grad_a + seat, b.grad_f + seat, SEATS, x), b.tolerance_gradient);
@@ -206,7 +212,7 @@ __global__ void kernel_settle(dataset_batch b, constants c) {
   unsigned due = clock_due(&c.course, trial < b.recorded, step, &b.clock[seat]);
   if (outcome != BASIN_UNRESOLVED) due |= CLOCK_END;
   if (due & (CLOCK_RECORD | CLOCK_END)) {
-    KIND_observe(&c.cell, turn_of(b, trial), x, seen);
+    KIND_observe(&c.cell, no_turn(b), x, seen);
     const double loss = b.batch && b.wants_risk ? whole_loss(b, seat) : b.loss[seat];
     seen[MODEL_OBSERVED + BASIN_RISK_train_loss] = loss / (2 * (double)b.n);
   }
@@ -298,6 +304,8 @@ extern const dataset_model BASIN_JOIN3(dataset_model, BASIN_MODEL, BASIN_KIND);
 const dataset_model BASIN_JOIN3(dataset_model, BASIN_MODEL, BASIN_KIND) = {BASIN_TEXT(BASIN_MODEL),
                                                                            BASIN_TEXT(BASIN_KIND),
                                                                            sizeof(constants),
+                                                                           MODEL_OBSERVED,
+                                                                           sizes,
                                                                            prepare,
                                                                            draw,
                                                                            begin,

@@ -49,7 +49,6 @@ struct dataset_batch {
   int finals, observables, keep_states, wants_risk;
   int64_t rows, width, states, n, batch, set, tile;
   double tolerance_gradient;
-  int64_t max_steps;
 
   const double *data;  /* constants of the cell */
   const int64_t *time; /* [times] */
@@ -79,8 +78,10 @@ struct dataset_batch {
 struct dataset_model {
   const char *name, *kind;
   size_t constants_size;
-  int (*prepare)(const basin_setting *setting, void *constants,
-                 double *data); /* 0: wrong setting */
+  int observables;
+  /* the sizes of the cell by this build of the model; its constants; 0: the setting is wrong */
+  int (*sizes)(const basin_setting *setting, basin_size *size);
+  int (*prepare)(const basin_setting *setting, void *constants, double *data);
   cudaError_t (*draw)(const dataset_batch *b, const void *constants, cudaStream_t stream);
   cudaError_t (*begin)(const dataset_batch *b, const void *constants, cudaStream_t stream);
   cudaError_t (*weigh)(const dataset_batch *b, int64_t first, int64_t inputs, const void *constants,

@@ -66,11 +66,12 @@ void tell(dataset_part *p, int64_t ended, int64_t steps) {
 /* some steps, of which a look at the counters is the end */
 basin_worker_status take_steps(dataset_part *p) {
   dataset_worker *own = p->own;
-  const dataset_counters *counters = &p->w->counters->fixed;
+  const dataset_counters *counters = &p->w->counters->dataset;
   const double begun = seconds_now();
   basin_worker_status status = BASIN_WORKER_OK;
   for (int64_t i = 0; i < own->steps && !status; i++) status = take_step(p);
-  if (!status) status = dataset_copy(p, 1, p->b.counters, &p->w->counters->fixed, sizeof *counters);
+  if (!status)
+    status = dataset_copy(p, 1, p->b.counters, &p->w->counters->dataset, sizeof *counters);
   if (status) return status;
   TRY(p, "kernel_settle", worker_wait(p->w));
   const double seconds = seconds_now() - begun;
@@ -194,13 +195,16 @@ basin_worker_status set_up(dataset_part *p, basin_cuda_worker *w, const basin_jo
   p->job = job;
   p->part = part;
   p->model = dataset_model_find(job->model->name, job->setting->gradient.dynamics);
-  if (!p->model)
+  basin_size size;
+  if (!p->model || !p->model->sizes(job->setting, &size) ||
+      memcmp(&size, &job->setting->size, sizeof size) != 0 ||
+      p->model->observables != job->model->observables)
     return worker_fail(error, BASIN_WORKER_FAILED,
-                       "libbasin_cuda.so was built without this model %s: build it again",
+                       "libbasin_cuda.so was built with another model %s: build it again",
                        job->model->name);
-  if (!w->fixed) w->fixed = (dataset_worker *)calloc(1, sizeof *w->fixed);
-  if (!w->fixed) return worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
-  p->own = w->fixed;
+  if (!w->dataset) w->dataset = (dataset_worker *)calloc(1, sizeof *w->dataset);
+  if (!w->dataset) return worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
+  p->own = w->dataset;
   dataset_describe(p);
   return BASIN_WORKER_OK;
 }

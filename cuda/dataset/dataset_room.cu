@@ -39,7 +39,6 @@ void dataset_describe(dataset_part *p) {
   b->batch = g->batch;
   b->set = g->set;
   b->tolerance_gradient = setting->stop.tolerance_gradient;
-  b->max_steps = setting->stop.max_steps;
   const int64_t input = b->rows * SEATS * (int64_t)sizeof(double);
   b->tile = TILE_BYTES / input < 1 ? 1 : TILE_BYTES / input;
   if (b->tile > (b->batch ? b->batch : b->n)) b->tile = b->batch ? b->batch : b->n;

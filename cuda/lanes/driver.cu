@@ -272,7 +272,6 @@ basin_worker_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *j
   p->part = part;
   p->b.finals = job->finals;
   p->b.observables = job->observables;
-  p->b.keep_states = job->keep_states;
   p->b.times = job->times;
   return BASIN_WORKER_OK;
 }

@@ -26,6 +26,7 @@
 #include "lanes/lanes.h"
 #include "seam/clock.h"
 #include "seam/expand.h"
+#include "sizes.h"
 
 namespace {
 
@@ -245,22 +246,6 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
 }
 
 /* ---- launches ---- */
-
-/* the sizes of the cell, as this build of the model has them; 0: the setting is wrong */
-int sizes(const basin_setting *setting, basin_size *size) {
-  basin_room room = {NULL, 0};
-  const char *where;
-  model_cell cell;
-  if (model_prepare(setting, &room, &cell, &where)) return 0;
-  basin_layout (*own)(const basin_setting *, const model_cell *) = KIND_layout;
-  const basin_layout layout = own ? own(setting, &cell) : basin_layout_in_registers(KIND_states);
-  *size = setting->size;
-  size->data = room.used;
-  size->states = layout.states;
-  size->work = layout.work;
-  size->team = layout.team;
-  return 1;
-}
 
 int prepare(const basin_setting *setting, void *out, double *data) {
   constants *c = (constants *)out;

@@ -64,7 +64,7 @@ static inline int64_t lane_slot_bytes(const lane_shape *shape) {
 struct lane_batch {
   uint64_t first; /* number of the first trial */
   int count, recorded;
-  int finals, observables, keep_states;
+  int finals, observables;
   int64_t times;
 
   const double *data;  /* constants of the cell, see model.h */

@@ -39,11 +39,15 @@ struct slot {
   __device__ unsigned before() const { return (1u << threadIdx.x % LANE_WARP) - 1; }
   __device__ int64_t states(const constants &) const { return STATES; }
 
-  __device__ basin_turn turn(const lane_batch &b, int trial, int64_t step) const {
+  __device__ basin_turn no_turn(const lane_batch &b) const {
     basin_turn t = {};
     t.data = b.data;
-    t.pace = pace;
     t.team = team_alone();
+    return t;
+  }
+  __device__ basin_turn turn(const lane_batch &b, int trial, int64_t step) const {
+    basin_turn t = no_turn(b);
+    t.pace = pace;
     t.trial = b.first + (uint64_t)trial;
     t.step = (uint64_t)step;
     return t;
@@ -60,11 +64,11 @@ struct slot {
   }
   template <bool TOLERANCE>
   __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
-    if (TOLERANCE) KIND_reached(&c.cell, turn(b, 0, 0), x, holds);
-    else KIND_decide(&c.cell, turn(b, 0, 0), x, holds);
+    if (TOLERANCE) KIND_reached(&c.cell, no_turn(b), x, holds);
+    else KIND_decide(&c.cell, no_turn(b), x, holds);
   }
   __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
-    KIND_observe(&c.cell, turn(b, 0, 0), x, seen);
+    KIND_observe(&c.cell, no_turn(b), x, seen);
   }
 
   __device__ void get(const double *from, int64_t stride) {

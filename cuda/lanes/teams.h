@@ -45,7 +45,6 @@ template <bool SHARED> struct slot {
     const int size = b.shape.team, lane = (int)threadIdx.x % LANE_WARP;
     team.stop = NULL;
     team.size = size;
-    team.stop = NULL;
     team.rank = lane & (size - 1);
     team.threads = (0xffffffffu >> (LANE_WARP - size)) << (lane - team.rank);
     x = SHARED ? shared + (int)threadIdx.x / size * b.shape.reals
@@ -58,13 +57,17 @@ template <bool SHARED> struct slot {
   __device__ unsigned before() const { return (team.threads & -team.threads) - 1; }
   __device__ int64_t states(const constants &c) const { return c.states; }
 
-  /* pace: of the stage; the constants are read where they are */
-  __device__ basin_turn turn(const lane_batch &b, const real *pace, int trial, int64_t step) const {
+  __device__ basin_turn no_turn(const lane_batch &b) const {
     basin_turn t = {};
     t.data = b.data;
-    t.pace = pace;
     t.work = work;
     t.team = team;
+    return t;
+  }
+  /* pace: of the stage; the constants are read where they are */
+  __device__ basin_turn turn(const lane_batch &b, const real *pace, int trial, int64_t step) const {
+    basin_turn t = no_turn(b);
+    t.pace = pace;
     t.trial = b.first + (uint64_t)trial;
     t.step = (uint64_t)step;
     return t;
@@ -80,11 +83,11 @@ template <bool SHARED> struct slot {
   }
   template <bool TOLERANCE>
   __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
-    if (TOLERANCE) KIND_reached(&c.cell, turn(b, NULL, 0, 0), x, holds);
-    else KIND_decide(&c.cell, turn(b, NULL, 0, 0), x, holds);
+    if (TOLERANCE) KIND_reached(&c.cell, no_turn(b), x, holds);
+    else KIND_decide(&c.cell, no_turn(b), x, holds);
   }
   __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
-    KIND_observe(&c.cell, turn(b, NULL, 0, 0), x, seen);
+    KIND_observe(&c.cell, no_turn(b), x, seen);
   }
 
   __device__ void get(const double *from, int64_t stride) {

@@ -69,7 +69,7 @@ static int write_row(source *s, int64_t length, FILE *to) {
 /* a teacher, vector or matrix; in half of the cases drawn for the trial, where the model has that; 0 as write_row */
 static int write_teacher(const basin_model *model, source *s, const basin_symbol *teacher,
                          const double *parameter, FILE *to) {
-  const int64_t length = (int64_t)parameter[teacher->length];
+  const int64_t length = teacher->length >= 0 ? (int64_t)parameter[teacher->length] : 1;
   const int matrix = teacher->rows >= 0;
   const int64_t rows = matrix ? (int64_t)parameter[teacher->rows] : 1;
   if (model->drawn_teachers && draw_uniform(s, 0, 1) < 0.5) {

@@ -7,6 +7,7 @@
 #include "engine/cuda.h"
 #include "engine/blas.h"
 #include "cli/cli.h"
+#include "read/dynamics.h"
 #include "read/experiment.h"
 #include <hdf5.h>
 #include <libfyaml.h>
@@ -32,25 +33,14 @@ static void show_vectors(const char *heading, const basin_model *m, const basin_
   }
 }
 
-/* how the keys `gradient` and `method` choose each kind */
-static const struct {
-  const char *kind, *key, *words;
-} chosen[] = {{"population", "gradient", "population"},
-              {"direct", "gradient", "sampled direct"},
-              {"mixed", "gradient", "sampled direct with precision mixed"},
-              {"projected", "gradient", "sampled projected"},
-              {"dataset", "gradient", "fixed data set"},
-              {"flow", "method", "gradient_flow"}};
-
 static void show_dynamics(const basin_model *m) {
   static const char *const key[] = {"gradient", "method"};
   for (int k = 0; k < 2; k++) {
     printf("  %s:%s", key[k], k ? " gradient_descent" : "");
     for (int i = 0, shown = k; i < m->kinds; i++) {
-      size_t c = 0, known = sizeof chosen / sizeof *chosen;
-      while (c < known && strcmp(chosen[c].kind, m->kind[i].name) != 0) c++;
-      if (strcmp(c < known ? chosen[c].key : "method", key[k]) != 0) continue;
-      printf("%s %s", shown++ ? "," : "", c < known ? chosen[c].words : m->kind[i].name);
+      const basin_keyed *chosen = basin_keyed_find(m->kind[i].name);
+      if (strcmp(chosen ? chosen->key : "method", key[k]) != 0) continue;
+      printf("%s %s", shown++ ? "," : "", chosen ? chosen->words : m->kind[i].name);
       for (int o = 0; o < m->options; o++)
         if (!strcmp(m->option[o].of, m->kind[i].name))
           printf(" {%s: %g, from %g to %g: %s}", m->option[o].name, m->option[o].initial,

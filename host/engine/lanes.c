@@ -228,7 +228,7 @@ static void launch(driver *d, int lane, int64_t trial, int64_t step) {
   d->start[lane] = d->clock - step;
   d->event[lane] = d->start[lane] + d->of[lane].event;
   lane_events(d, lane);
-  schedule(d, lane);
+  if (d->active[lane / BASIN_LANES] >> lane % BASIN_LANES & 1) schedule(d, lane);
 }
 
 /* a trial that was under way goes on */

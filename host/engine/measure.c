@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/measure.h"
 #include "numeric/philox.h"
+#include "seam/clock.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,6 @@ static double total(const double *row) {
     for (int c = 0; c < half; c++) sum[c] = sum[c] + sum[c + half];
   return sum[0];
 }
-
-/* one kind of NaN only, as in records */
-static double canonical(double x) { return x == x ? x : NAN; }
 
 static basin_measured loss_of(const basin_input_sums *s) {
   const double m = (double)s->inputs, sum = total(s->loss), square = total(s->loss + N);
@@ -143,7 +141,7 @@ static basin_status measure_record(const basin_experiment *e, int isa, const bas
 basin_status basin_measure_part(const basin_experiment *e, int isa, const basin_job *job,
                                 basin_part *part, const basin_watch *watch, basin_error *error) {
   const basin_model *model = job->model;
-  const int pauses = __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED);
+  const int pauses = watch_pauses(watch);
   if (!job->inputs || !part->recorded || !job->times) return BASIN_OK;
   basin_measured *measured = calloc((size_t)model->norms + 1, sizeof *measured);
   double *vectors = calloc((size_t)job->setting->size.vectors + 1, sizeof *vectors);
@@ -154,9 +152,7 @@ basin_status basin_measure_part(const basin_experiment *e, int isa, const basin_
       const int64_t at = r * job->times + t;
       if (isnan(part->state[at * job->setting->size.states])) break; /* it had ended */
       if (!isnan(part->estimate[at])) continue;
-      if (done++ && (__atomic_load_n(&watch->stop, __ATOMIC_RELAXED) ||
-                     __atomic_load_n(&watch->pauses, __ATOMIC_RELAXED) != pauses))
-        status = BASIN_INTERRUPTED;
+      if (done++ && watch_asks(watch, pauses)) status = BASIN_INTERRUPTED;
       else
         status = measure_record(e, isa, job, part, r, t, measured, vectors, &watch->give_up, error);
     }

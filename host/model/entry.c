@@ -107,6 +107,16 @@ static int layout_of(const basin_setting *setting, const model_cell *cell, basin
   return 0;
 }
 
+static int makes_vectors(const basin_setting *setting) {
+#define MAKES(kind)                                    \
+  if (IS(kind)) {                                      \
+    vectors_function *own = MODEL_##kind(ROW_vectors); \
+    return own != NULL;                                \
+  }
+  MODEL_DYNAMICS(MAKES)
+  return 0;
+}
+
 static const char *check(basin_setting *setting, const char **where) {
   basin_size *size = &setting->size;
   basin_layout layout;
@@ -119,6 +129,9 @@ static const char *check(basin_setting *setting, const char **where) {
   *size = (basin_size){
       .data = room.used, .states = layout.states, .work = layout.work, .team = layout.team};
   for (int i = 0; i < ROWS(initials); i++) size->vectors += basin_vector_size(&setting->initial[i]);
+  if (layout.states < 1 || (!makes_vectors(setting) && layout.states < size->vectors))
+    return "the model's header is wrong: the state of these dynamics lacks numbers, see MODEL_kind "
+           "in seam/model.h";
 #ifdef MODEL_PRODUCTS
   const basin_input_shape shape = SET_shape(&cell);
   size->rows = shape.rows;
@@ -159,6 +172,7 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t
 /* ---- what is measured on fresh inputs ---- */
 
 #ifdef MODEL_INPUT
+_Static_assert((int)OBSERVABLE_loss >= 0, "what has a MODEL_INPUT has an observable `loss`");
 #define NORM(observable_, vector_) \
   {.observable = OBSERVABLE_##observable_, .initial = INITIAL_##vector_},
 static const basin_norm norms[] = {MODEL_NORMS(NORM){0}};

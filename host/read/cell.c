@@ -299,7 +299,8 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   if (!status) status = read_schedule(&d, error);
   if (!status) status = read_stop(scope, sheet->stop, &cell->setting.stop, error);
   if (!status)
-    status = basin_dynamics_read(scope, &sheet->dynamics, sheet->stop, &cell->setting, error);
+    status = basin_dynamics_read(scope, &sheet->dynamics, sheet->place, sheet->stop, &cell->setting,
+                                 error);
   if (!status) status = basin_scope_check(scope, sheet->schedule, error);
   if (status) return status;
   cell->identity = basin_identity_draws(e, cell);

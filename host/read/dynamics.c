@@ -66,15 +66,20 @@ static basin_status read_form(basin_scope *scope, basin_setting *setting, const 
 
 /* ---- gradient ---- */
 
-/* how fresh inputs are drawn */
-static const struct {
-  const char *sampler, *precision;
-  const char *dynamics;
-} fresh[] = {
-    {"direct", "double", "direct"},
-    {"direct", "mixed", "mixed"},
-    {"projected", "double", "projected"},
+static const basin_keyed keyed[] = {
+    {"population", "gradient", "population", NULL, NULL, 0},
+    {"direct", "gradient", "sampled direct", "direct", "double", 1},
+    {"mixed", "gradient", "sampled direct with precision mixed", "direct", "mixed", 1},
+    {"projected", "gradient", "sampled projected", "projected", "double", 1},
+    {"dataset", "gradient", "fixed data set", NULL, NULL, 1},
+    {"flow", "method", "gradient_flow", NULL, NULL, 0},
 };
+
+const basin_keyed *basin_keyed_find(const char *kind) {
+  for (int i = 0; i < LENGTH(keyed); i++)
+    if (!strcmp(kind, keyed[i].kind)) return &keyed[i];
+  return NULL;
+}
 
 static int has(const basin_model *model, const char *dynamics) {
   return basin_dynamics_find(model, dynamics) != NULL;
@@ -111,7 +116,7 @@ static basin_status read_fixed(reading *r, const basin_node *inputs) {
   const int whole = !batch || basin_scope_infinite(scope, batch);
   if (status) return status;
   if (basin_scope_infinite(scope, fixed))
-    return whole ? BASIN_OK
+    return whole ? read_population(r, NULL)
                  : basin_fail_at(r->error, batch->place,
                                  "gradient.sampled.inputs.batch: a mini-batch of infinitely many "
                                  "inputs is `inputs: B` with a sampler");
@@ -136,9 +141,10 @@ static basin_status find_fresh(reading *r, const basin_node *sampled, const char
   const char *how = text_of(sampler, ""), *with = text_of(precision, "double");
   const basin_model *model = r->scope->model;
   int samplers = 0, precisions = 0, row = -1;
-  for (int i = 0; i < LENGTH(fresh); i++) {
-    const int same_sampler = !strcmp(how, fresh[i].sampler),
-              same_precision = !strcmp(with, fresh[i].precision);
+  for (int i = 0; i < LENGTH(keyed); i++) {
+    if (!keyed[i].sampler) continue;
+    const int same_sampler = !strcmp(how, keyed[i].sampler),
+              same_precision = !strcmp(with, keyed[i].precision);
     samplers += same_sampler;
     precisions += same_precision;
     if (same_sampler && same_precision) row = i;
@@ -149,14 +155,14 @@ static basin_status find_fresh(reading *r, const basin_node *sampled, const char
   if (!precisions)
     return basin_fail_at(r->error, precision->place,
                          "gradient.sampled.precision: expected `double` or `mixed`");
-  if (row < 0 || (precision && strcmp(with, "double") != 0 && !has(model, fresh[row].dynamics)))
+  if (row < 0 || (precision && strcmp(with, "double") != 0 && !has(model, keyed[row].kind)))
     return basin_fail_at(r->error, precision ? precision->place : sampled->place,
                          "gradient.sampled.precision: %s goes with sampler direct, of models that "
                          "have it (see basin models)",
                          with);
-  if (!has(model, fresh[row].dynamics))
+  if (!has(model, keyed[row].kind))
     return basin_fail_at(r->error, r->place, "model %s has no gradient sampled so", model->name);
-  *found = fresh[row].dynamics;
+  *found = keyed[row].kind;
   return BASIN_OK;
 }
 
@@ -180,7 +186,8 @@ static basin_status read_sampled(reading *r, const basin_node *sampled) {
   }
   const char *dynamics = NULL;
   const basin_status status = find_fresh(r, sampled, &dynamics);
-  if (status || basin_scope_infinite(r->scope, inputs)) return status;
+  if (status) return status;
+  if (basin_scope_infinite(r->scope, inputs)) return read_population(r, NULL);
   g->dynamics = dynamics;
   return basin_scope_integer(r->scope, inputs, "gradient.sampled.inputs", 1, BASIN_VECTOR_MAX,
                              &g->inputs, r->error);
@@ -204,19 +211,21 @@ static basin_status check_stop(const basin_node *stop, const basin_node *gradien
 
 /* ---- method ---- */
 
+/* of the gradient that is chosen: the population's, where it is none of those that the key can choose */
 static basin_status read_descent(reading *r, const basin_node *body) {
-  (void)r, (void)body;
-  return BASIN_OK;
+  const basin_keyed *chosen = basin_keyed_find(r->setting->gradient.dynamics);
+  return chosen && !strcmp(chosen->key, "gradient") ? BASIN_OK : read_population(r, body);
 }
 
+static const double error_default = 1e-9, error_least = 1e-14, error_most = 1e-2;
+
 static basin_status read_flow(reading *r, const basin_node *body) {
-  static const double error_default = 1e-9, error_least = 1e-14, error_most = 1e-2;
   const basin_model *model = r->scope->model;
   const basin_node *wrong = basin_node_get(body, "error");
   basin_gradient *g = &r->setting->gradient;
   if (!has(model, "flow"))
     return basin_fail_at(r->error, r->place, "model %s has no gradient flow", model->name);
-  if (strcmp(g->dynamics, "population") != 0)
+  if (g->inputs)
     return basin_fail_at(r->error, r->place,
                          "gradient flow follows the expectation, not a sampled gradient");
   g->dynamics = "flow";
@@ -251,22 +260,14 @@ static basin_status read_options(basin_scope *scope, const basin_node *body, con
   return status;
 }
 
-/* whether keys of their own choose these dynamics; every other kind that a model has is a method */
-static int is_keyed(const char *dynamics) {
-  static const char *const keyed[] = {"population", "flow",  "direct",
-                                      "projected",  "mixed", "dataset"};
-  for (int i = 0; i < LENGTH(keyed); i++)
-    if (!strcmp(dynamics, keyed[i])) return 1;
-  return 0;
-}
-
 /* the method is dynamics of the model's own: read (*own), or left to the others */
 static basin_status read_own(basin_scope *scope, const basin_node *node, int *own,
                              basin_setting *setting, basin_error *error) {
   basin_gradient *g = &setting->gradient;
   const int mapping = node && node->kind == BASIN_MAPPING && node->count == 1;
   const char *word = mapping ? node->key[0] : node && node->kind == BASIN_SCALAR ? node->text : "";
-  const basin_dynamics *kind = is_keyed(word) ? NULL : basin_dynamics_find(scope->model, word);
+  const basin_dynamics *kind = basin_keyed_find(word) ? NULL
+                                                      : basin_dynamics_find(scope->model, word);
   char what[64];
   *own = kind != NULL;
   if (!kind) return BASIN_OK;
@@ -281,7 +282,7 @@ static basin_status read_own(basin_scope *scope, const basin_node *node, int *ow
 static void tell_methods(const basin_model *model, char *text, size_t size) {
   int used = snprintf(text, size, "`gradient_descent` or `gradient_flow`");
   for (int i = 0; i < model->kinds && used < (int)size; i++)
-    if (!is_keyed(model->kind[i].name))
+    if (!basin_keyed_find(model->kind[i].name))
       used += snprintf(text + used, size - (size_t)used, ", or `%s`", model->kind[i].name);
 }
 
@@ -309,8 +310,21 @@ static const form divergences[] = {
     {"halve", 1, {NULL}, read_halve},
 };
 
+/* The model's first kind, where no key says another: with its defaults. */
+static basin_status read_default(basin_scope *scope, basin_place place, basin_setting *setting,
+                                 basin_error *error) {
+  basin_gradient *g = &setting->gradient;
+  const basin_keyed *chosen = basin_keyed_find(g->dynamics);
+  if (!chosen) return read_options(scope, NULL, "method", g, error);
+  if (!strcmp(g->dynamics, "flow") && !(g->error > 0)) g->error = error_default;
+  if (!chosen->needs_inputs) return BASIN_OK;
+  return basin_fail_at(
+      error, place, "gradient is missing: model %s has sampled gradients alone (see basin models)",
+      scope->model->name);
+}
+
 basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *keys,
-                                 const basin_node *stop, basin_setting *setting,
+                                 basin_place place, const basin_node *stop, basin_setting *setting,
                                  basin_error *error) {
   setting->gradient.dynamics = scope->model->kind[0].name;
   basin_status status = read_form(scope, setting, keys->gradient, "gradient",
@@ -325,6 +339,7 @@ basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *
   if (!status && !own)
     status = read_form(scope, setting, keys->method, "method", expected, methods, LENGTH(methods),
                        error);
+  if (!status && !own && !keys->gradient) status = read_default(scope, place, setting, error);
   if (!status)
     status = read_form(scope, setting, keys->on_divergence, "on_divergence", "`stop` or `halve`",
                        divergences, LENGTH(divergences), error);

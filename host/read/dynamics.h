@@ -7,14 +7,26 @@
 
 #include "read/scope.h"
 
+/* The kinds of dynamics that keys of their own choose; every other kind that a model has is a method of its name. */
+typedef struct basin_keyed {
+  const char *kind;                /* as in MODEL_DYNAMICS */
+  const char *key, *words;         /* `gradient` or `method`, and what stands there, in words */
+  const char *sampler, *precision; /* of fresh inputs; else NULL */
+  int needs_inputs;                /* whether it must be said of how many inputs */
+} basin_keyed;
+
+/* NULL: none of them */
+const basin_keyed *basin_keyed_find(const char *kind);
+
 /* The keys' nodes, each NULL where it is not given. */
 typedef struct basin_dynamics_keys {
   const basin_node *gradient, *method, *on_divergence;
 } basin_dynamics_keys;
 
-/* Reads them into setting->gradient and setting->halve; a stop.at_gradient of the setting must go with them. */
+/* Reads them into setting->gradient and setting->halve; a stop.at_gradient of the setting must go with them. Without
+   `gradient` and `method` it is the model's first kind, with its defaults; place: of the cell's settings, for errors. */
 basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *keys,
-                                 const basin_node *stop, basin_setting *setting,
+                                 basin_place place, const basin_node *stop, basin_setting *setting,
                                  basin_error *error);
 
 #endif

@@ -70,7 +70,7 @@ static void hash_last(hasher *h, int64_t x) {
 }
 
 /* of data sets alone: added when they came, so that what was there before keeps its identity */
-static int is_fixed(const hasher *h) { return h->cell->setting.gradient.set_size > 0; }
+static int is_data_set(const hasher *h) { return h->cell->setting.gradient.set_size > 0; }
 
 /* of dynamics that have options alone, likewise */
 static void hash_options(hasher *h, const double *option) {
@@ -81,14 +81,14 @@ static void hash_options(hasher *h, const double *option) {
   if (options) hash_bytes(h, option, (size_t)options * sizeof *option);
 }
 static void hash_dynamics(hasher *h, const char *dynamics) { hash_more(h, number_of(dynamics)); }
-static void hash_fixed_more(hasher *h, int64_t x) {
-  if (is_fixed(h)) hash_more(h, x);
+static void hash_set_more(hasher *h, int64_t x) {
+  if (is_data_set(h)) hash_more(h, x);
 }
-static void hash_fixed_last(hasher *h, int64_t x) {
-  if (is_fixed(h)) hash_last(h, x);
+static void hash_set_last(hasher *h, int64_t x) {
+  if (is_data_set(h)) hash_last(h, x);
 }
-static void hash_fixed_real(hasher *h, double x) {
-  if (is_fixed(h)) hash_real(h, x);
+static void hash_set_real(hasher *h, double x) {
+  if (is_data_set(h)) hash_real(h, x);
 }
 
 static void hash_key(hasher *h, uint64_t key) {
@@ -110,27 +110,27 @@ static void hash_parameters(hasher *h, const double *parameter) {
 #define STAGE_FIELDS(ROW)  \
   ROW(stage, steps, whole) \
   ROW(stage, eta, step_sizes)
-#define SETTING_FIELDS(ROW)                 \
-  ROW(setting, key, key)                    \
-  ROW(setting, parameter, parameters)       \
-  ROW(setting, teacher, teachers)           \
-  ROW(setting, initial, initials)           \
-  ROW(setting, stages, nothing)             \
-  ROW(setting, stage, stages)               \
-  ROW(setting, stop, nothing)               \
-  ROW(stop, tolerance, real)                \
-  ROW(stop, tolerance_spurious, real)       \
-  ROW(setting, gradient, nothing)           \
-  ROW(gradient, dynamics, dynamics)         \
-  ROW(gradient, inputs, last)               \
-  ROW(gradient, error, real)                \
-  ROW(gradient, option, options)            \
-  ROW(gradient, set_size, fixed_more)       \
-  ROW(gradient, batch, fixed_more)          \
-  ROW(gradient, set, fixed_last)            \
-  ROW(stop, tolerance_gradient, fixed_real) \
-  ROW(setting, halve, flag)                 \
-  ROW(stop, max_steps, whole)               \
+#define SETTING_FIELDS(ROW)               \
+  ROW(setting, key, key)                  \
+  ROW(setting, parameter, parameters)     \
+  ROW(setting, teacher, teachers)         \
+  ROW(setting, initial, initials)         \
+  ROW(setting, stages, nothing)           \
+  ROW(setting, stage, stages)             \
+  ROW(setting, stop, nothing)             \
+  ROW(stop, tolerance, real)              \
+  ROW(stop, tolerance_spurious, real)     \
+  ROW(setting, gradient, nothing)         \
+  ROW(gradient, dynamics, dynamics)       \
+  ROW(gradient, inputs, last)             \
+  ROW(gradient, error, real)              \
+  ROW(gradient, option, options)          \
+  ROW(gradient, set_size, set_more)       \
+  ROW(gradient, batch, set_more)          \
+  ROW(gradient, set, set_last)            \
+  ROW(stop, tolerance_gradient, set_real) \
+  ROW(setting, halve, flag)               \
+  ROW(stop, max_steps, whole)             \
   ROW(setting, size, nothing) /* follows from the rest */
 
 /* The compiler complains of a field that is missing in these lists, and of one that is in them and not in a table. */

@@ -43,8 +43,8 @@ static double sum_of_largest(double *bytes, int64_t count, int64_t most) {
 
 /* data sets of as many cells as can be at work at once, and what each worker needs beside them. On CUDA they are in the
    memory of the devices. */
-static basin_status inputs_bytes(const basin_experiment *e, const basin_backend *backend,
-                                 double *all, basin_error *error) {
+static basin_status data_bytes(const basin_experiment *e, const basin_backend *backend, double *all,
+                               basin_error *error) {
   double *bytes = calloc((size_t)e->cells + 1, sizeof *bytes), work = 0;
   if (!bytes) return basin_fail_memory(error);
   for (int64_t c = 0; c < e->cells && !backend->devices; c++) {
@@ -65,13 +65,13 @@ static int64_t parts_alike(const basin_experiment *e, int64_t cell, int64_t firs
   return first >= e->recorded ? (target - first) / *size : 1;
 }
 
-static basin_status estimate(const basin_experiment *e, int64_t part_trials,
-                             const basin_backend *backend, const int64_t *target, basin_need *out,
-                             basin_error *error) {
+static basin_status measure_need(const basin_experiment *e, int64_t part_trials,
+                                 const basin_backend *backend, const int64_t *target,
+                                 basin_need *out, basin_error *error) {
   const int workers = backend->workers;
   const basin_extent extent = basin_store_extent(e, target);
   double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0, simulating = 0, inputs = 0;
-  const basin_status status = inputs_bytes(e, backend, &inputs, error);
+  const basin_status status = data_bytes(e, backend, &inputs, error);
   *out = (basin_need){.cells = e->cells};
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_setting *s = &e->cell[c].setting;
@@ -130,7 +130,7 @@ basin_status basin_need_run(const basin_experiment *e, const basin_run_options *
   if (status) return status;
   status = basin_store_open(&store, e, "", 0, error);
   if (status) goto cleanup;
-  status = estimate(e, options->part_trials, &backend, store.target, out, error);
+  status = measure_need(e, options->part_trials, &backend, store.target, out, error);
   if (!status && backend.devices)
     status = device_bytes(e, options->part_trials, &backend, store.target, out->parts,
                           &out->device_bytes, error);
@@ -147,8 +147,8 @@ basin_status basin_runner_check_room(const basin_runner *r, int output, basin_er
   basin_need need;
   struct statvfs disk;
   char needed[32], have[32];
-  const basin_status status = estimate(r->experiment, r->store.part_trials, &r->backend,
-                                       r->store.target, &need, error);
+  const basin_status status = measure_need(r->experiment, r->store.part_trials, &r->backend,
+                                           r->store.target, &need, error);
   if (status) return status;
   const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   if (need.memory_bytes > memory) {

@@ -82,6 +82,12 @@ static basin_status run_range(pool *p, int number, basin_range *range, int *lost
     }
     status = run_part(p, number, range->cell, &job, &part, lost, error);
   }
+  for (int64_t t = 0; t < part.count && !status; t++)
+    if (part.outcome[t] < 0 || part.outcome[t] >= BASIN_OUTCOMES)
+      status = basin_fail(
+          error, BASIN_FAILED,
+          "cell %lld, trial %lld: handed back without an outcome: a defect of basin",
+          (long long)range->cell, (long long)(range->first + t));
   if (!status) status = basin_part_write(p->folder, e->identity, range->cell, &job, &part, error);
   if (!status) basin_part_count(&part, range);
   basin_part_free(&part);

@@ -6,8 +6,8 @@
  * once more and crashes. So this driver never tells it of a failure. It keeps the first one's errno, and leaves out
  * every write that follows: the file is lost, and everything closes in order.
  */
-#ifndef BASIN_DRIVER_H
-#define BASIN_DRIVER_H
+#ifndef BASIN_HDF5_DRIVER_H
+#define BASIN_HDF5_DRIVER_H
 
 #include <hdf5.h>
 

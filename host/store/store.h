@@ -3,8 +3,8 @@
  * store.h: a folder of finished parts, and how many trials each cell should have: counts what is there, and makes the
  * output file of it.
  */
-#ifndef BASIN_ASSEMBLE_H
-#define BASIN_ASSEMBLE_H
+#ifndef BASIN_STORE_H
+#define BASIN_STORE_H
 
 #include "store/output.h"
 #include "store/part.h"

@@ -40,8 +40,12 @@ typedef struct basin_hand_back {
   int8_t *outcome;
 } basin_hand_back;
 
+/* those that have ended meanwhile stay ended: a device takes a part up in batches, and marks before each */
 static inline void flights_mark(basin_part *part) {
-  for (int64_t i = 0; i < part->flights; i++) part->outcome[part->flight[i].trial] = FLIGHT_WAITS;
+  for (int64_t i = 0; i < part->flights; i++) {
+    int8_t *outcome = &part->outcome[part->flight[i].trial];
+    if (*outcome < 0) *outcome = FLIGHT_WAITS;
+  }
 }
 
 /* room for `running` trials and all flights of the part; 0: no memory, and nothing is changed */

@@ -4,8 +4,8 @@
  * samples compared by Kolmogorov and Smirnov's test. FALSE_ALARM is how often a comparison of two equal samplers would
  * fail with another seed.
  */
-#ifndef BASIN_TEST_SAMPLES_H
-#define BASIN_TEST_SAMPLES_H
+#ifndef BASIN_TEST_COMPARE_H
+#define BASIN_TEST_COMPARE_H
 
 #include "test.h"
 #include "engine/cpu.h"
