@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sizes.h: the sizes of a cell as this build of the model has them. The drivers compare them with those that the program
- * has: a module that was built from another header of the model is told by it.
+ * sizes.h: the sizes of a cell as this build of the model has them. The drivers compare them with those that the
+ * program has: a module that was built from another header of the model is told by it.
  */
 #ifndef BASIN_CUDA_SIZES_H
 #define BASIN_CUDA_SIZES_H

@@ -33,7 +33,6 @@ void load() {
   blas.set_stream = cublas_sim::set_stream;
   blas.dgemm = cublas_sim::dgemm;
 }
-void load_once() { load(); }
 #else
 template <class Function> void find(void *library, const char *name, Function *function) {
   void *symbol = dlsym(library, name);
@@ -64,12 +63,12 @@ void load() {
   find(library, "cublasSetStream_v2", &blas.set_stream);
   find(library, "cublasDgemm_v2", &blas.dgemm);
 }
+#endif
 
 void load_once() {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, load);
 }
-#endif
 
 } // namespace
 

@@ -149,6 +149,7 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
     return basin_fail(error, BASIN_BAD_INPUT, "%s: exists; give another name with -o, or remove it",
                       r->output);
   if (!kept) r->options.output = NULL;
+  basin_catch_signals();
   status = basin_trial_again(e, cell, trial, &r->options, &part, error);
   if (status) return status;
   if (!basin_argument(a, "quiet")) show_trial(e, cell, &part, r->options.output);

@@ -24,7 +24,8 @@ typedef struct basin_dynamics_keys {
 } basin_dynamics_keys;
 
 /* Reads them into setting->gradient and setting->halve; a stop.at_gradient of the setting must go with them. Without
-   `gradient` and `method` it is the model's first kind, with its defaults; place: of the cell's settings, for errors. */
+   `gradient` and `method` it is the model's first kind, with its defaults. place: of the cell's settings, for errors.
+   BASIN_BAD_INPUT, with the place and the reason, where a key is wrong or the model has no such dynamics. */
 basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *keys,
                                  basin_place place, const basin_node *stop, basin_setting *setting,
                                  basin_error *error);

@@ -28,8 +28,7 @@
 
 typedef struct basin_course {
   int64_t max_steps;
-  int64_t
-      stage_end[BASIN_STAGES_MAX]; /* first step behind each stage; INT64_MAX for the last one */
+  int64_t stage_end[BASIN_STAGES_MAX]; /* first step behind each; INT64_MAX for the last one */
   int64_t times;
   const int64_t *time; /* [times] recorded steps, ascending */
 } basin_course;

@@ -24,7 +24,7 @@
  *
  * and its dynamics, which are what a step can be:
  *
- *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name:
+ *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name but `input`:
  *                                         `population`, `flow`, `direct`, `projected`, `mixed` and `dataset` are chosen
  *                                         by the keys `gradient` and `method`, any other one by `method: NAME`
  *   MODEL_kind(F)                         F(states, layout, paces, start, step, reached, decide, observe, vectors):
@@ -72,6 +72,9 @@
  *                                         end there if run for ever. Dynamics without such a rule give `reached` once
  *                                         more
  *     void observe(const model_cell *c, basin_turn t, const real *x, real *out)   every observable
+ *
+ * Trial and step of the turn are told to `start`, `step` and `vectors` alone: what holds for a state, and what is seen
+ * of it, depends on the state.
  *
  * The rules find outcome[BASIN_OUTCOMES] zeroed and set a mask each; a lane in none of them runs on.
  *

@@ -6,8 +6,8 @@
  *   test_cudasim correct   runs all correct programs; says which results are wrong
  *   test_cudasim api       runs all tests of this file: which error which call returns, and injected failures
  */
-#include "cudasim/cudasim.h"
-#include "cudasim/programs.h"
+#include "cudasim.h"
+#include "programs.h"
 
 #include <vector>
 

@@ -70,6 +70,22 @@ expect 2 'expected .gradient_descent. or .gradient_flow.$' "$basin" run well.yam
 check "a method by its name alone" "$basin" run ball.yaml -q --set method=heavy_ball --set stop.max_steps=20000 --set allow.unresolved=1 -o named.h5
 check "generic and avx2: the same bits" sh -c "for isa in generic avx2; do '$basin' run ball.yaml -q --no-provenance --isa \$isa -o \$isa.h5 || exit; done; cmp generic.h5 avx2.h5"
 
+# without a key it is the header's first kind, with the defaults of its options; what a model has not is told
+check "a model that only rolls" sh -c "sed 's/X(population) X(heavy_ball)/X(heavy_ball)/; s/rolling/roller/' include/models/rolling.h > include/models/roller.h &&
+  ! cmp -s include/models/rolling.h include/models/roller.h && make -s -j$(nproc) NVCC= program"
+sed 's/rolling/roller/; /^method/d' ball.yaml > roller.yaml
+named=(--set method=heavy_ball --set stop.max_steps=20000 --set allow.unresolved=1)
+check "its default" "$basin" run roller.yaml -q "${named[@]:2}" -o default.h5
+check "is the kind, by its name" "$basin" run roller.yaml -q "${named[@]}" -o roller.h5
+check "with the same trials" /usr/bin/python3 -c "
+import h5py
+a, b = h5py.File('default.h5'), h5py.File('roller.h5')
+assert all((a[name][:] == b[name][:]).all() for name in ('outcome', 'steps'))"
+expect 2 'model roller has no population gradient' "$basin" run roller.yaml --set gradient=population -o none.h5
+expect 2 'model roller has no population gradient' "$basin" run roller.yaml --set method=gradient_descent -o none.h5
+expect 2 'model roller has no gradient sampled so|no population' "$basin" run roller.yaml \
+  --set 'gradient={sampled: {inputs: inf, sampler: direct}}' -o none.h5
+
 # the header that gcc took is taken by nvcc too (above, where it is), and its kernels give the same bits
 if (. "$here/tests/cudasim/cudasim.sh" && [ -n "$(cudasim_toolkit)" ]); then
   check "the simulated module builds" sh -c "make -s -j$(nproc) NVCC= cudasim > log 2>&1 || { tail log; false; }"
