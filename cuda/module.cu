@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { DEVICES_MAX = 64, BATCH_MAX = 1 << 18 };
 
@@ -44,6 +45,12 @@ basin_worker_status worker_fail(basin_error *error, basin_worker_status status, 
 cudaError_t worker_wait(basin_cuda_worker *w) {
   const cudaError_t bad = cudaEventRecord(w->done, w->stream);
   return bad ? bad : cudaEventSynchronize(w->done);
+}
+
+double worker_seconds() {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 int worker_busy(int device, int change) {

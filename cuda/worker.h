@@ -77,6 +77,9 @@ __attribute__((format(printf, 3, 4))) basin_worker_status worker_fail(basin_erro
 /* module.cu: wait until the stream has done everything, asleep: there are more workers than processors */
 cudaError_t worker_wait(basin_cuda_worker *worker);
 
+/* module.cu: of a clock that only goes on */
+double worker_seconds();
+
 /* lanes/driver.cu: basin_cuda_module.run and plan */
 basin_worker_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                                basin_watch *watch, basin_error *error);

@@ -8,7 +8,6 @@
 #include "dataset/dataset_call.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BASIN_MODEL(model)
 #define BASIN_PAIR(model, kind) \
@@ -27,12 +26,6 @@ const dataset_model *const models[] = {
 
 enum { STEPS_MOST = 4096 };
 const double SECONDS_LEAST = 0.01, SECONDS_MOST = 0.05;
-
-double seconds_now() {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- steps ---- */
 
@@ -67,14 +60,14 @@ void tell(dataset_part *p, int64_t ended, int64_t steps) {
 basin_worker_status take_steps(dataset_part *p) {
   dataset_worker *own = p->own;
   const dataset_counters *counters = &p->w->counters->dataset;
-  const double begun = seconds_now();
+  const double begun = worker_seconds();
   basin_worker_status status = BASIN_WORKER_OK;
   for (int64_t i = 0; i < own->steps && !status; i++) status = take_step(p);
   if (!status)
     status = dataset_copy(p, 1, p->b.counters, &p->w->counters->dataset, sizeof *counters);
   if (status) return status;
   TRY(p, "kernel_settle", worker_wait(p->w));
-  const double seconds = seconds_now() - begun;
+  const double seconds = worker_seconds() - begun;
   tell(p, (int64_t)counters->ended, (int64_t)counters->steps);
   if (seconds < SECONDS_LEAST && own->steps < STEPS_MOST) own->steps *= 2;
   if (seconds > SECONDS_MOST && own->steps > 1) own->steps /= 2;

@@ -9,7 +9,6 @@
 #include "lanes/call.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
   BATCH_LEAST = 1, /* trials; a device without memory for that is given up */
@@ -22,12 +21,6 @@ enum {
 static const double LAUNCH_SECONDS_LEAST = 0.02, LAUNCH_SECONDS_MOST = 0.1;
 
 namespace {
-
-double seconds_now() {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* what the kernels have counted: the one thing the host waits for */
 basin_worker_status read_counters(part_run *p, const char *kernel) {
@@ -58,11 +51,11 @@ basin_worker_status draw_starts(part_run *p) {
   for (b->drawn = 0; b->drawn < b->count; b->drawn = b->to_draw) {
     if (b->drawn && __atomic_load_n(&p->watch->stop, __ATOMIC_RELAXED)) break;
     b->to_draw = some < b->count - b->drawn ? b->drawn + (int)some : b->count;
-    const double begun = seconds_now();
+    const double begun = worker_seconds();
     TRY(p, "kernel_start", p->model->start(b, p->constants, p->w->stream));
     const basin_worker_status status = read_counters(p, "kernel_start");
     if (status) return status;
-    if (seconds_now() - begun < LAUNCH_SECONDS_LEAST && some < b->count) some *= 2;
+    if (worker_seconds() - begun < LAUNCH_SECONDS_LEAST && some < b->count) some *= 2;
     p->queued = p->w->counters->lane.queued;
   }
   for (int t = b->drawn; t < b->count; t++)
@@ -145,13 +138,13 @@ basin_worker_status launch(part_run *p) {
   memset(counters, 0, sizeof *counters);
   counters->queued = p->queued;
   counters->taken = p->taken;
-  const double begun = seconds_now();
+  const double begun = worker_seconds();
   basin_worker_status status = batch_upload(p, p->b.counters, counters, sizeof *counters);
   if (status) return status;
   TRY(p, "kernel_run", p->model->run(&p->b, &l, p->constants, w->stream));
   status = read_counters(p, "kernel_run");
   if (status) return status;
-  const double seconds = seconds_now() - begun;
+  const double seconds = worker_seconds() - begun;
 
   /* who is under way now begins the next launch */
   const worker_buffer out = w->buffer[BUFFER_LIVE_OUT];

@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORD_BYTES = 4 * BASIN_PATH_BYTES }; /* a path with quotes around it and in it */
-
 /* #SBATCH lines know double quotes alone */
 static basin_status check_batch_text(const char *text, const char *what, basin_error *error) {
   if (strpbrk(text, "\"\\\n\r"))
@@ -61,7 +59,7 @@ static const char script_tail[] =
 
 static int write_script(const char *path, const basin_campaign *c, const char *program,
                         const char *folder, int64_t shards, const basin_arguments *a) {
-  char program_word[WORD_BYTES], folder_word[WORD_BYTES];
+  char program_word[BASIN_WORD_BYTES], folder_word[BASIN_WORD_BYTES];
   FILE *file = fopen(path, "w");
   if (!file) return -1;
   basin_show_word(program_word, sizeof program_word, program);
@@ -153,7 +151,7 @@ static basin_status submit(const basin_arguments *a, const basin_request *r,
     return basin_fail_system(error, "cannot be written", script);
   status = show_file(script, error);
   if (status) return status;
-  char word[WORD_BYTES];
+  char word[BASIN_WORD_BYTES];
   if (basin_argument(a, "dry-run")) {
     basin_show_word(word, sizeof word, script);
     printf("\nnot submitted; submit it with: sbatch %s\n", word);

@@ -9,6 +9,8 @@
 #include "cli/cli.h"
 #include <stdio.h>
 
+enum { BASIN_WORD_BYTES = 4 * BASIN_PATH_BYTES }; /* a path with quotes around it and in it */
+
 typedef struct basin_request {
   const char *set[BASIN_VALUES_MAX]; /* what replaces keys of the experiment */
   int sets;

@@ -7,8 +7,6 @@
 
 #include "cli/request.h"
 
-enum { BASIN_WORD_BYTES = 4 * BASIN_PATH_BYTES }; /* a path with quotes around it and in it */
-
 typedef struct basin_standing {
   basin_heartbeat *beat;
   int64_t beats, running;        /* shards heard of, and lately */

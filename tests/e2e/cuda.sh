@@ -4,13 +4,7 @@
 # tests/cudasim: the same files as the CPU's, byte by byte; devices that fail; what is said where there is none.
 # quick: the files alone, for builds with sanitizers.
 . "$(dirname "$0")/../support/shell.sh"
-module=$build/tests/cudasim/libbasin_cuda.so
-if [ ! -f "$module" ]; then
-  echo "skipped: the CUDA toolkit's headers are missing, so the kernels cannot be simulated"
-  finish
-  exit
-fi
-export BASIN_CUDA_MODULE=$module
+simulated
 quick=${2:-}
 options=(-q --no-provenance --set allow.unresolved=1 --set allow.diverged=1)
 run() { "$basin" run "${options[@]}" "$@"; }
@@ -174,7 +168,7 @@ expect 2 'lacks the model cnn ' "${less[@]}" --set 'grid={B: [inf]}' --set model
 mkdir -p at/bin at/lib/basin
 cp "$basin" at/bin/basin
 expect 0 "none: there is no module $work/at/bin/libbasin_cuda.so" env -u BASIN_CUDA_MODULE at/bin/basin info
-cp "$module" at/lib/basin/
+cp "$BASIN_CUDA_MODULE" at/lib/basin/
 expect 0 'backend cuda +1 device' env -u BASIN_CUDA_MODULE at/bin/basin info
 mv at/lib/basin/libbasin_cuda.so at/bin/
 expect 0 'backend cuda +1 device' env -u BASIN_CUDA_MODULE at/bin/basin info

@@ -76,13 +76,7 @@ check "for they are the same everywhere" sh -c "! h5dump -a bits batch.h5 >/dev/
 
 # ---- CUDA ----
 
-module=$build/tests/cudasim/libbasin_cuda.so
-if [ ! -f "$module" ]; then
-  echo "skipped: the CUDA toolkit's headers are missing, so the kernels cannot be simulated"
-  finish
-  exit
-fi
-export BASIN_CUDA_MODULE=$module
+simulated
 for order in 0 1 2; do
   export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
   rm -f cuda.h5

@@ -6,12 +6,10 @@
 #ifndef BASIN_TESTS_BACKENDS_H
 #define BASIN_TESTS_BACKENDS_H
 
-#include "test.h"
-#include "engine/cpu.h"
+#include "compare.h"
 #include "engine/cuda.h"
 #include "cudasim/control.h"
 #include "run/halving.h"
-#include "store/part.h"
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -39,19 +37,9 @@ static int set_up(void **unused) {
   return mkdtemp(folder) ? 0 : -1;
 }
 
-static int remove_folder(void **unused) {
-  char command[128];
+static int tear_down(void **unused) {
   (void)unused;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return system(command);
-}
-
-static basin_experiment *experiment_of(const char *text, const char *const *set, int sets) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(basin_experiment_parse("t.yaml", text, (int64_t)strlen(text), set, sets, &e, &error),
-            error);
-  return e;
+  return test_remove_folder(folder);
 }
 
 /* run a job on a fresh backend; a new one each time, so that nothing it has learnt is carried over */
@@ -75,20 +63,6 @@ static void make_job(const basin_experiment *e, int64_t cell, int64_t first, int
   assert_ok(basin_part_allocate(job, part, &error), error);
 }
 
-static void assert_same_part(const basin_experiment *e, int64_t cell, const basin_part *x,
-                             const basin_part *y) {
-  const size_t n = (size_t)x->count, kept = (size_t)(x->recorded * e->times);
-  assert_true(x->count == y->count && x->recorded == y->recorded);
-  assert_memory_equal(x->outcome, y->outcome, n);
-  assert_memory_equal(x->steps, y->steps, n * sizeof *x->steps);
-  if (x->halvings) assert_memory_equal(x->halvings, y->halvings, n);
-  assert_memory_equal(x->final, y->final, n * (size_t)e->finals * sizeof *x->final);
-  assert_memory_equal(x->record, y->record, kept * (size_t)e->observables * sizeof *x->record);
-  if (x->state)
-    assert_memory_equal(x->state, y->state,
-                        kept * (size_t)e->cell[cell].setting.size.states * sizeof *x->state);
-}
-
 /* a job by both backends, whole: the CPU's bytes, and the CPU's counts */
 static void compare_part(const basin_experiment *e, int64_t cell, int64_t first, int64_t trials) {
   basin_job job;
@@ -99,7 +73,7 @@ static void compare_part(const basin_experiment *e, int64_t cell, int64_t first,
   assert_ok(run_on(0, &job, &host, &by_host, &error), error);
   make_job(e, cell, first, trials, &job, &device);
   assert_ok(run_on(1, &job, &device, &by_device, &error), error);
-  assert_same_part(e, cell, &host, &device);
+  test_same_part(e, cell, &host, &device);
   assert_true(by_host.trials == by_device.trials && by_host.trial_steps == by_device.trial_steps);
   basin_part_free(&host);
   basin_part_free(&device);
@@ -127,13 +101,13 @@ static void run_in_turns(const basin_experiment *e, int64_t cell, int64_t first,
     assert_ok(basin_part_save(folder, e->identity, cell, &job, &part, &error), error);
     assert_ok(basin_part_allocate(&job, &saved, &error), error);
     assert_ok(basin_part_resume(folder, e, cell, &job, &saved, &error), error);
-    assert_same_part(e, cell, &part, &saved);
+    test_same_part(e, cell, &part, &saved);
     basin_part_free(&part);
     part = saved;
   }
   if (clear_faults) clear_faults();
   assert_true(watch.trials == trials && watch.trial_steps == undisturbed.trial_steps);
-  assert_same_part(e, cell, &whole, &part);
+  test_same_part(e, cell, &whole, &part);
   basin_part_free(&whole);
   basin_part_free(&part);
 }

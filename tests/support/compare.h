@@ -14,14 +14,6 @@
 #define FALSE_ALARM 1e-6 /* of one comparison */
 #define ROUNDING 1e-12   /* values so close count as one: atoms differ in their last bits */
 
-static inline basin_experiment *test_parse(const char *text, const char *const *set, int sets) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(basin_experiment_parse("t.yaml", text, (int64_t)strlen(text), set, sets, &e, &error),
-            error);
-  return e;
-}
-
 /* run a range of a cell's trials; pausing: as often as can be, and gone on with */
 static inline void test_run_range(const basin_experiment *e, int64_t cell, int isa, int64_t first,
                                   int64_t count, int pausing, basin_part *part) {
@@ -53,6 +45,22 @@ static inline void test_assert_same(const basin_experiment *e, int64_t cell, con
                         y->record + o * y->recorded * e->times, kept * sizeof *x->record);
   assert_memory_equal(x->state + skip * e->times * states, y->state,
                       kept * (size_t)states * sizeof *x->state);
+}
+
+/* the same trials, byte by byte, with all that the part keeps of them */
+static inline void test_same_part(const basin_experiment *e, int64_t cell, const basin_part *x,
+                                  const basin_part *y) {
+  const size_t n = (size_t)x->count, kept = (size_t)(x->recorded * e->times);
+  assert_true(x->count == y->count && x->recorded == y->recorded);
+  assert_true(!x->state == !y->state && !x->halvings == !y->halvings);
+  assert_memory_equal(x->outcome, y->outcome, n);
+  assert_memory_equal(x->steps, y->steps, n * sizeof *x->steps);
+  if (x->halvings) assert_memory_equal(x->halvings, y->halvings, n);
+  assert_memory_equal(x->final, y->final, n * (size_t)e->finals * sizeof *x->final);
+  assert_memory_equal(x->record, y->record, kept * (size_t)e->observables * sizeof *x->record);
+  if (x->state)
+    assert_memory_equal(x->state, y->state,
+                        kept * (size_t)e->cell[cell].setting.size.states * sizeof *x->state);
 }
 
 /* every instruction set, other neighbours in the lanes, and pauses after every 16 steps: the same bits. Returns how

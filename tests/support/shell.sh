@@ -85,6 +85,16 @@ stop_with() {
   return $code
 }
 
+# simulated: from here on the CUDA module is the one that the simulator executes; where it is not built, for want of the
+# toolkit's headers, the test ends
+simulated() {
+  export BASIN_CUDA_MODULE=$build/tests/cudasim/libbasin_cuda.so
+  [ ! -f "$BASIN_CUDA_MODULE" ] || return
+  echo "skipped: the CUDA toolkit's headers are missing, so the kernels cannot be simulated"
+  finish
+  exit
+}
+
 finish() {
   echo "$passed passed, $failed failed"
   [ $failed = 0 ]

@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "basin.h"
+
 /* fail with what was measured where a number is not within [low, high] */
 #define assert_within(value, low, high)                                                 \
   do {                                                                                  \
@@ -49,6 +51,22 @@ static inline uint64_t test_random(uint64_t *state) {
 }
 static inline double test_uniform(uint64_t *state) {
   return (double)(test_random(state) >> 11) * 0x1p-53;
+}
+
+/* the experiment of a text that is right, with settings as those of --set */
+static inline basin_experiment *test_parse(const char *text, const char *const *set, int sets) {
+  basin_experiment *e = NULL;
+  basin_error error;
+  assert_ok(basin_experiment_parse("t.yaml", text, (int64_t)strlen(text), set, sets, &e, &error),
+            error);
+  return e;
+}
+
+/* removes a folder of the test's own; 0: done */
+static inline int test_remove_folder(const char *folder) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -rf %s", folder);
+  return system(command);
 }
 
 /* the bytes of a file, allocated */

@@ -38,7 +38,7 @@ static const char fixed_text[] = "grid: {k: [1, 5], n: [30]}\n"
                                  "record: {trials: 150, steps: [0, 1, 3], parameters: true}\n";
 
 static basin_experiment *experiment_with(const char *const *set, int sets) {
-  return experiment_of(experiment_text, set, sets);
+  return test_parse(experiment_text, set, sets);
 }
 
 /* a part at a high trial number, of any size, by both rules: the CPU's bytes, and the CPU's counts */
@@ -91,7 +91,7 @@ static void out_of_memory(void **unused) {
     fail_malloc(-1, nth, 1 + nth % 3);
     assert_ok(run_on(1, &job, &part, &watch, &error), error);
     clear_faults();
-    assert_same_part(e, 1, &host, &part);
+    test_same_part(e, 1, &host, &part);
     assert_int_equal(watch.trials, 300);
     basin_part_free(&part);
   }
@@ -155,7 +155,7 @@ static void launch_without_memory(void **unused) {
     fail_launch(-1, nth, no_memory);
     assert_ok(run_on(1, &job, &part, &watch, &error), error);
     clear_faults();
-    assert_same_part(e, 2, &host, &part);
+    test_same_part(e, 2, &host, &part);
     assert_true(watch.trials == by_host.trials && watch.trial_steps == by_host.trial_steps);
     assert_true(count(0, CUDASIM_LAUNCHES) - before >= nth - 1 + 8); /* two batches */
     basin_part_free(&part);
@@ -167,7 +167,7 @@ static void launch_without_memory(void **unused) {
 /* data sets: with mini-batches the CPU's bits, else the CPU's numbers; paused at every look at the device's
    counters and gone on with, the same bits */
 static void fixed_data_sets(void **unused) {
-  basin_experiment *e = experiment_of(fixed_text, NULL, 0);
+  basin_experiment *e = test_parse(fixed_text, NULL, 0);
   int pauses = 0;
   (void)unused;
   for (int64_t cell = 0; cell < e->cells; cell++) {
@@ -188,8 +188,8 @@ static void fixed_data_sets(void **unused) {
       if (pauses % 3 == 0) stopped.stop = 0;
     }
     assert_ok(status, error);
-    assert_same_part(e, cell, &device, &turns);
-    if (!whole) assert_same_part(e, cell, &host, &device);
+    test_same_part(e, cell, &device, &turns);
+    if (!whole) test_same_part(e, cell, &host, &device);
     assert_memory_equal(host.outcome, device.outcome, 150);
     assert_memory_equal(host.steps, device.steps, 150 * sizeof(int64_t));
     for (int64_t i = 0; i < 150 * e->finals; i++)
@@ -263,7 +263,7 @@ static void refilled(void **unused) {
   assert_ok(run_on(1, &job, &device, &watch, &error), error);
   /* kernel_start, kernel_run, once more for the last few, kernel_finish */
   assert_in_range(count(0, CUDASIM_LAUNCHES) - before, 3, 4);
-  assert_same_part(e, 0, &host, &device);
+  test_same_part(e, 0, &host, &device);
   basin_part_free(&host);
   basin_part_free(&device);
   basin_experiment_free(e);
@@ -327,7 +327,7 @@ static void paused_while_waiting(void **unused) {
   assert_true(waited > 1000);
   watch.stop = 0;
   assert_ok(run_on(0, &job, &part, &watch, &error), error);
-  assert_same_part(e, 2, &host, &part);
+  test_same_part(e, 2, &host, &part);
   basin_part_free(&host);
   basin_part_free(&part);
   basin_part_free(&n.part);
@@ -342,7 +342,7 @@ static void halvings_share_a_data_set(void **unused) {
       "stop={at: 1e-9, max_steps: 20}",
       "variants={cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}}"};
   if (!count) skip();
-  basin_experiment *e = experiment_of(fixed_text, set, 5);
+  basin_experiment *e = test_parse(fixed_text, set, 5);
   basin_job job;
   basin_error error;
   basin_part part;
@@ -400,5 +400,5 @@ int main(int words, char **word) {
       cmocka_unit_test(halvings_share_a_data_set),
       cmocka_unit_test(nothing_left),
   };
-  return cmocka_run_group_tests_name("cuda", tests, set_up, remove_folder);
+  return cmocka_run_group_tests_name("cuda", tests, set_up, tear_down);
 }

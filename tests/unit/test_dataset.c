@@ -37,10 +37,7 @@ static basin_status parse_into(const char *const *set, int sets, basin_experimen
 }
 
 static basin_experiment *parse(const char *const *set, int sets) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(parse_into(set, sets, &e, &error), error);
-  return e;
+  return test_parse(experiment_text, set, sets);
 }
 
 static basin_status run_on(const basin_experiment *e, int isa, int64_t cell, int64_t first,

@@ -95,12 +95,7 @@ static const char
                 "stop: {max_steps: 1e5}\n";
 
 static basin_experiment *parse(const char *text, const char *set) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(
-      basin_experiment_parse("t.yaml", text, (int64_t)strlen(text), &set, set != NULL, &e, &error),
-      error);
-  return e;
+  return test_parse(text, &set, set != NULL);
 }
 
 static void kinds(void **unused) {

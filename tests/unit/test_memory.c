@@ -64,9 +64,7 @@ static void estimates(void **unused) {
   basin_error error;
   int refused = 0;
   (void)unused;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, sizeof experiment_text - 1, NULL, 0,
-                                   &e, &error),
-            error);
+  e = test_parse(experiment_text, NULL, 0);
   assert_ok(basin_need_run(e, &options, &whole, &error), error);
   assert_within(whole.memory_bytes, 1000 * 5 * 7 * 8, 1e9);
   for (long nth = 1;; nth++) {

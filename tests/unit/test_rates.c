@@ -179,10 +179,8 @@ static int set_up(void **unused) {
 }
 
 static int tear_down(void **unused) {
-  char command[128];
   (void)unused;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return system(command);
+  return test_remove_folder(folder);
 }
 
 /* put numbers into a variable of the file, whole */

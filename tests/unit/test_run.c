@@ -3,9 +3,7 @@
  * test_run.c: whole runs through the public interface. The same bits whatever the threads, the instruction set
  * and the size of the parts; any trial replayed alone; every output of a part filled.
  */
-#include "test.h"
-#include "engine/cpu.h"
-#include "store/part.h"
+#include "compare.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -63,21 +61,12 @@ static int make_folder(void **unused) {
 }
 
 static int remove_folder(void **unused) {
-  char command[128];
   (void)unused;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return system(command);
+  return test_remove_folder(folder);
 }
 
-static basin_experiment *experiment_of(const char *text, const char *const *set, int sets) {
-  basin_experiment *e = NULL;
-  basin_error error;
-  assert_ok(basin_experiment_parse("t.yaml", text, (int64_t)strlen(text), set, sets, &e, &error),
-            error);
-  return e;
-}
 static basin_experiment *experiment_with(const char *const *set, int sets) {
-  return experiment_of(experiment_text, set, sets);
+  return test_parse(experiment_text, set, sets);
 }
 
 /* run into a file and return its bytes */
@@ -111,7 +100,7 @@ static void same_bits(void **unused) {
   const int isas = basin_cpu_isa(NULL) + 1;
   (void)unused;
   for (size_t rule = 0; rule < sizeof rules / sizeof *rules; rule++) {
-    basin_experiment *e = experiment_of(rules[rule].text, rules[rule].set, 2);
+    basin_experiment *e = test_parse(rules[rule].text, rules[rule].set, 2);
     size_t size, other_size;
     char *bytes = run(e, basin_cpu_isa_name(isas - 1), 1, 0, &size);
     for (int i = 1; i < isas + 3; i++) { /* the other instruction sets, then the other part sizes */
@@ -169,18 +158,6 @@ static void replay_alone(void **unused) {
 }
 
 /* two parts with the same bytes in every array */
-static void assert_same_part(const basin_experiment *e, int64_t cell, const basin_part *x,
-                             const basin_part *y) {
-  const size_t n = (size_t)x->count, kept = (size_t)(x->recorded * e->times);
-  assert_true(x->count == y->count && x->recorded == y->recorded);
-  assert_memory_equal(x->outcome, y->outcome, n);
-  assert_memory_equal(x->steps, y->steps, n * sizeof *x->steps);
-  assert_memory_equal(x->final, y->final, n * (size_t)e->finals * sizeof *x->final);
-  assert_memory_equal(x->record, y->record, kept * (size_t)e->observables * sizeof *x->record);
-  assert_memory_equal(x->state, y->state,
-                      kept * (size_t)e->cell[cell].setting.size.states * sizeof *x->state);
-}
-
 /* a part that is paused again and again, saved, and taken up from the file by another instruction set: the same bits */
 static void paused_and_resumed(void **unused) {
   char steps[64];
@@ -192,7 +169,7 @@ static void paused_and_resumed(void **unused) {
   const int isas = basin_cpu_isa(NULL) + 1;
   (void)unused;
   for (int rule = 0; rule < 3; rule++) {
-    basin_experiment *e = experiment_of(rule < 2 ? experiment_text : neuron_text, rules[rule], 3);
+    basin_experiment *e = test_parse(rule < 2 ? experiment_text : neuron_text, rules[rule], 3);
     int pauses = 0, flights = 0;
     for (int64_t cell = 0; cell < e->cells; cell++) {
       basin_job job;
@@ -210,12 +187,12 @@ static void paused_and_resumed(void **unused) {
         assert_ok(basin_part_save(folder, e->identity, cell, &job, &part, &error), error);
         assert_ok(basin_part_allocate(&job, &saved, &error), error);
         assert_ok(basin_part_resume(folder, e, cell, &job, &saved, &error), error);
-        assert_same_part(e, cell, &part, &saved);
+        test_same_part(e, cell, &part, &saved);
         basin_part_free(&part);
         part = saved;
       }
       assert_true(watch.trials == 200);
-      assert_same_part(e, cell, &whole, &part);
+      test_same_part(e, cell, &whole, &part);
       basin_part_free(&whole);
       basin_part_free(&part);
     }
@@ -245,7 +222,7 @@ static void broken_off(void **unused) {
   static const char *const steps[] = {"stop.max_steps=60", "record.trials=250", "trials=250"};
   (void)unused;
   for (int which = 0; which < 2; which++) {
-    basin_experiment *e = experiment_of(which ? neuron_text : experiment_text, steps, 3);
+    basin_experiment *e = test_parse(which ? neuron_text : experiment_text, steps, 3);
     for (int64_t cell = 0; cell < e->cells; cell++) {
       const int isa = basin_cpu_isa(NULL);
       basin_job job;
@@ -268,7 +245,7 @@ static void broken_off(void **unused) {
         pthread_join(thread, NULL);
         assert_true(status == BASIN_OK || status == BASIN_INTERRUPTED);
       }
-      assert_same_part(e, cell, &whole, &part);
+      test_same_part(e, cell, &whole, &part);
       basin_part_free(&whole);
       basin_part_free(&part);
     }
@@ -310,7 +287,7 @@ static void killed_after_a_save(void **unused) {
                          "record={trials: 9, steps: {log: 20}}",
                          "trials=40",
                          steps};
-    basin_experiment *e = experiment_of(neuron_text, set, 6);
+    basin_experiment *e = test_parse(neuron_text, set, 6);
     char path[128], saved[256];
     size_t size, other_size;
     int status;

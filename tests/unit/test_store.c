@@ -69,11 +69,9 @@ static int set_up(void **unused) {
 }
 
 static int tear_down(void **unused) {
-  char command[128];
   (void)unused;
   basin_experiment_free(e);
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return system(command);
+  return test_remove_folder(folder);
 }
 
 /* stop the run once some trials have ended: their parts stay */
@@ -198,9 +196,7 @@ static void part_bytes_stay(void **unused) {
   basin_experiment *other;
   basin_part part;
   (void)unused;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   5, &other, &error),
-            error);
+  other = test_parse(experiment_text, set, 5);
   mkdir(parts, 0777);
   const basin_job job = basin_part_job(other, 3, 2, 4);
   assert_ok(basin_part_allocate(&job, &part, &error), error);
@@ -260,9 +256,7 @@ static void foreign_part(void **unused) {
   basin_run_options o = options();
   (void)unused;
   make_parts(4);
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   1, &other, &error),
-            error);
+  other = test_parse(experiment_text, set, 1);
   assert_int_equal(basin_run(other, &o, &error), BASIN_BAD_INPUT);
   assert_non_null(strstr(error.text, "a part of another experiment"));
   assert_int_equal(access(output, F_OK), -1);
@@ -322,9 +316,7 @@ static void resume_to_same_bytes(void **unused) {
   assert_ok(basin_run(e, &o, &error), error);
   basin_experiment *more;
   const char *const set[] = {"trials=201"};
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   1, &more, &error),
-            error);
+  more = test_parse(experiment_text, set, 1);
   assert_int_equal(basin_run(more, &o, &error), BASIN_BAD_INPUT);
   assert_non_null(strstr(error.text, "holds another experiment, or other trials"));
   basin_experiment_free(more);
@@ -584,12 +576,7 @@ static void damaged_checksums(void **unused) {
 /* ---- what is in an output ---- */
 
 static basin_experiment *with(const char *const *set, int sets) {
-  basin_error error;
-  basin_experiment *other;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   sets, &other, &error),
-            error);
-  return other;
+  return test_parse(experiment_text, set, sets);
 }
 
 /* no grid parameter may have the name of what the file has beside the parameters */
@@ -839,9 +826,7 @@ static void complete_reads_outcomes(void **unused) {
   basin_run_options o = options();
   int complete = 0;
   (void)unused;
-  assert_ok(basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), set,
-                                   2, &many, &error),
-            error);
+  many = test_parse(experiment_text, set, 2);
   o.part_trials = 10000;
   assert_ok(basin_run(many, &o, &error), error);
   bytes_read = 0;

@@ -34,7 +34,7 @@ static const char large[] = "grid={k: [33, 40], p: [100], B: [2]}";
 static const char wide[] = "grid={k: [40], p: [65], B: [1]}";
 
 static basin_experiment *experiment_with(const char *const *set, int sets) {
-  return experiment_of(experiment_text, set, sets);
+  return test_parse(experiment_text, set, sets);
 }
 
 /* every cell, at a high trial number too, by both rules */
@@ -64,7 +64,7 @@ static void halved(void **unused) {
                                "stop: {at: 1e-6, max_steps: 200}\n"
                                "record: {trials: 40, steps: [0, 1, 20], parameters: true}\n";
   (void)unused;
-  basin_experiment *e = experiment_of(neuron, NULL, 0);
+  basin_experiment *e = test_parse(neuron, NULL, 0);
   int pauses = 0, flights = 0;
   for (int64_t cell = 0; cell < e->cells; cell++)
     run_in_turns(e, cell, 0, 40, 0, &pauses, &flights);
@@ -146,7 +146,7 @@ static void failures(void **unused) {
     else fail_launch(-1, nth - 11, no_memory);
     assert_ok(run_on(1, &job, &part, &watch, &error), error);
     clear_faults();
-    assert_same_part(e, 2, &host, &part);
+    test_same_part(e, 2, &host, &part);
     assert_int_equal(watch.trials, 12);
     basin_part_free(&part);
   }
@@ -176,5 +176,5 @@ int main(int words, char **word) {
       cmocka_unit_test(paused_and_mixed), cmocka_unit_test(failures),
       cmocka_unit_test(nothing_left),
   };
-  return cmocka_run_group_tests_name("teams", tests, set_up, remove_folder);
+  return cmocka_run_group_tests_name("teams", tests, set_up, tear_down);
 }
