@@ -462,12 +462,10 @@ static void without_a_rule(void **unused) {
   (void)unused;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     char text[4096] = "";
-    basin_experiment *e = NULL;
-    basin_error error;
     for (int line = 1; line <= 11; line++)
       if (line != 11 || known[i].stop) strcat(strcat(text, lines[line - 1]), "\n");
     strcat(text, known[i].gradient);
-    e = test_parse(text, NULL, 0);
+    basin_experiment *e = test_parse(text, NULL, 0);
     const int64_t cells = basin_experiment_endless(e);
     if (cells != known[i].cells) fail_msg("%s: %lld cells", known[i].gradient, (long long)cells);
     basin_experiment_free(e);
