@@ -123,10 +123,10 @@ void buffer_free(worker_buffer *buffer) {
   buffer->bytes = 0;
 }
 
-void buffer_plan(basin_cuda_worker *w, worker_buffer *buffer, size_t bytes) {
-  if ((int64_t)bytes <= buffer->planned) return;
-  w->planned += (int64_t)rounded(bytes) - buffer->planned;
-  buffer->planned = (int64_t)rounded(bytes);
+void buffer_need(basin_cuda_worker *w, worker_buffer *buffer, size_t bytes) {
+  if ((int64_t)bytes <= buffer->needed) return;
+  w->needed += (int64_t)rounded(bytes) - buffer->needed;
+  buffer->needed = (int64_t)rounded(bytes);
 }
 
 static void close_worker(basin_cuda_worker *w) {
@@ -178,7 +178,7 @@ extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin
     void) {
   static const basin_cuda_module table = {
       BASIN_CUDA_ABI, BASIN_LAYOUT_WORD, BASIN_VERSION, devices,      describe, has,
-      open_worker,    worker_run,        worker_plan,   close_worker,
+      open_worker,    worker_run,        worker_need,   close_worker,
   };
   return &table;
 }

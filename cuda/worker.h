@@ -13,7 +13,7 @@
 struct worker_buffer {
   void *at;
   size_t bytes;
-  int64_t planned; /* the most that buffer_plan was asked about */
+  int64_t needed; /* the most that buffer_need was asked about */
 };
 
 /* module.cu: at least so many bytes for it, or what the runtime says; give them back */
@@ -56,11 +56,11 @@ struct basin_cuda_worker {
   int block_steps; /* likewise: where even one block is too long, fewer than BASIN_DECIDE_EVERY */
   int64_t blocks_cell;     /* the cell that this was learnt from; -1: any of lanes */
   dataset_worker *dataset; /* NULL until a part with a data set has come */
-  int64_t planned;         /* bytes of all buffers, as far as buffer_plan was asked */
+  int64_t needed;          /* bytes of all buffers, as far as buffer_need was asked */
 };
 
 /* module.cu: some part needs so many bytes of this buffer */
-void buffer_plan(basin_cuda_worker *worker, worker_buffer *buffer, size_t bytes);
+void buffer_need(basin_cuda_worker *worker, worker_buffer *buffer, size_t bytes);
 
 /* a CUDA call: go on, or give the worker up */
 #define TRY(p, what, call)                                            \
@@ -80,16 +80,16 @@ cudaError_t worker_wait(basin_cuda_worker *worker);
 /* module.cu: of a clock that only goes on */
 double worker_seconds();
 
-/* lanes/driver.cu: basin_cuda_module.run and plan */
+/* lanes/driver.cu: basin_cuda_module.run and need */
 basin_worker_status worker_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                                basin_watch *watch, basin_error *error);
-basin_worker_status worker_plan(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
+basin_worker_status worker_need(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
                                 int64_t *inputs, basin_error *error);
 
 /* dataset/dataset_driver.cu: the same for parts with data sets */
 basin_worker_status dataset_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                                 basin_watch *watch, basin_error *error);
-basin_worker_status dataset_plan(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
+basin_worker_status dataset_need(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
                                  int64_t *inputs, basin_error *error);
 
 /* lanes/batch.cu: give the device memory back */

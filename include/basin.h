@@ -138,7 +138,7 @@ int64_t basin_results_cells(const basin_results *results);
 
 /* A probability with its 95% Wilson interval. */
 typedef struct basin_proportion {
-  double rate, low, high; /* NaN where there are no trials */
+  double value, low, high; /* NaN where there are no trials */
 } basin_proportion;
 
 enum { BASIN_OUTCOMES_MAX = 8 };

@@ -70,10 +70,10 @@ void dataset_describe(dataset_part *p);
 /* bytes that the part needs of a room */
 size_t dataset_room_bytes(const dataset_part *p, int room);
 
-/* rooms for the part, and the batch's pointers into them; give them back; their sizes, told to buffer_plan */
+/* rooms for the part, and the batch's pointers into them; give them back; their sizes, told to buffer_need */
 basin_worker_status dataset_make_room(dataset_part *p);
 void dataset_free_rooms(dataset_worker *worker);
-void dataset_plan_room(dataset_part *p);
+void dataset_need_of_rooms(dataset_part *p);
 
 /* The data set of the cell, which lies on the device once: drawn for the first to take it, freed by the last to leave
    it. Leaving twice does nothing. */

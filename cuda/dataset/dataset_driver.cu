@@ -204,12 +204,12 @@ basin_worker_status set_up(dataset_part *p, basin_cuda_worker *w, const basin_jo
 
 } // namespace
 
-basin_worker_status dataset_plan(basin_cuda_worker *w, const basin_job *job, basin_part *part,
+basin_worker_status dataset_need(basin_cuda_worker *w, const basin_job *job, basin_part *part,
                                  int64_t *inputs, basin_error *error) {
   dataset_part p = {};
   const basin_worker_status status = set_up(&p, w, job, part, error);
   if (status) return status;
-  dataset_plan_room(&p);
+  dataset_need_of_rooms(&p);
   *inputs = p.b.n * (p.b.rows * p.b.width + 1) * (int64_t)sizeof(double);
   return BASIN_WORKER_OK;
 }

@@ -142,8 +142,8 @@ void dataset_free_rooms(dataset_worker *own) {
   for (worker_buffer &room : own->room) buffer_free(&room);
 }
 
-void dataset_plan_room(dataset_part *p) {
-  for (int i = 0; i < ROOMS; i++) buffer_plan(p->w, &p->own->room[i], dataset_room_bytes(p, i));
+void dataset_need_of_rooms(dataset_part *p) {
+  for (int i = 0; i < ROOMS; i++) buffer_need(p->w, &p->own->room[i], dataset_room_bytes(p, i));
 }
 
 /* ---- data sets ---- */

@@ -86,10 +86,10 @@ void worker_free_buffers(basin_cuda_worker *w) {
   for (worker_buffer &buffer : w->buffer) buffer_free(&buffer);
 }
 
-void batch_plan(part_run *p) {
+void batch_need(part_run *p) {
   size_batch(p);
   size_slots(p);
-  for (int i = 0; i < BUFFERS; i++) buffer_plan(p->w, &p->w->buffer[i], buffer_bytes(p, i));
+  for (int i = 0; i < BUFFERS; i++) buffer_need(p->w, &p->w->buffer[i], buffer_bytes(p, i));
 }
 
 basin_worker_status batch_begin(part_run *p) {

@@ -43,8 +43,8 @@ struct part_run {
 /* the batch that begins at p->first, with room for it on the device */
 basin_worker_status batch_begin(part_run *p);
 
-/* sizes of the batch that begins at p->first, told to buffer_plan */
-void batch_plan(part_run *p);
+/* sizes of the batch that begins at p->first, told to buffer_need */
+void batch_need(part_run *p);
 
 /* `bytes` from the host to the device */
 basin_worker_status batch_upload(part_run *p, void *to, const void *from, size_t bytes);

@@ -270,15 +270,15 @@ basin_worker_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *j
 }
 
 /* the sizes of all batches */
-basin_worker_status plan_batches(part_run *p) {
+basin_worker_status need_of_batches(part_run *p) {
   const basin_worker_status status = set_shape(p);
-  for (p->first = 0; p->first < p->part->count && !status; p->first += p->b.count) batch_plan(p);
+  for (p->first = 0; p->first < p->part->count && !status; p->first += p->b.count) batch_need(p);
   return status;
 }
 
 } // namespace
 
-basin_worker_status worker_plan(basin_cuda_worker *w, const basin_job *job, int64_t *buffers,
+basin_worker_status worker_need(basin_cuda_worker *w, const basin_job *job, int64_t *buffers,
                                 int64_t *inputs, basin_error *error) {
   basin_part part = {};
   basin_worker_status status;
@@ -287,15 +287,15 @@ basin_worker_status worker_plan(basin_cuda_worker *w, const basin_job *job, int6
   part.recorded = basin_job_recorded(job);
   *inputs = 0;
   if (job->setting->gradient.set_size > 0) {
-    status = dataset_plan(w, job, &part, inputs, error);
+    status = dataset_need(w, job, &part, inputs, error);
   } else {
     part_run p = {};
     status = set_up(&p, w, job, &part, error);
-    if (!status && plan_batches(&p))
+    if (!status && need_of_batches(&p))
       status = worker_fail(error, BASIN_WORKER_LOST, "cuda %d (%s): %s: %s", w->device, w->name,
                            p.doing, cudaGetErrorString(p.bad));
   }
-  *buffers = w->planned;
+  *buffers = w->needed;
   return status;
 }
 

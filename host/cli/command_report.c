@@ -44,7 +44,7 @@ static void summary_csv(const basin_table *t) {
     for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
     printf(",%lld", (long long)s->trials);
     for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%lld", (long long)s->outcomes[o]);
-    printf(",%.17g,%.17g,%.17g,%.17g,%.17g,%lld,%lld\n", s->success.rate, s->success.low,
+    printf(",%.17g,%.17g,%.17g,%.17g,%.17g,%lld,%lld\n", s->success.value, s->success.low,
            s->success.high, s->steps_median, s->steps_mean, (long long)s->steps_max,
            (long long)(s->halved > 0 ? s->halved : 0));
   }
@@ -61,13 +61,13 @@ static basin_status summary_draws(basin_results *results, const basin_table *t,
     if (status) return status;
     if (count > 1 && group[0] == i) {
       status = basin_results_any_global(results, group, count, &trials, &any, error);
-      const basin_proportion rate = basin_wilson(any, trials);
+      const basin_proportion any_global = basin_wilson(any, trials);
       if (!heading++)
         printf("\nDraws of which at least one of the cells that share them is global\n");
       printf("  cells");
       for (int64_t j = 0; j < count; j++) printf("%s%lld", j ? ", " : " ", (long long)group[j]);
       printf(": %lld of %lld draws, %.4f [%.4f, %.4f]\n", (long long)any, (long long)trials,
-             rate.rate, rate.low, rate.high);
+             any_global.value, any_global.low, any_global.high);
     }
     free(group);
   }
@@ -150,15 +150,15 @@ static void compare_row(const basin_table *t, const basin_summary *s,
     printf("%lld,", (long long)s->index);
     csv_text(s->variant);
     for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
-    printf(",%lld,%.17g,%.17g,%.17g,%.*f,%lld,%.17g,%s\n", (long long)s->trials, s->success.rate,
+    printf(",%lld,%.17g,%.17g,%.17g,%.*f,%lld,%.17g,%s\n", (long long)s->trials, s->success.value,
            s->success.low, s->success.high, row->decimals, row->success, (long long)row->trials, z,
            fabs(z) > Z_LIMIT ? "differs" : "agrees");
     return;
   }
   basin_table_name_cell(t, s);
   printf("  %8lld   %.4f  [%.4f, %.4f]  %9.*f  %+10.4f  %+7.1f  %s\n", (long long)s->trials,
-         s->success.rate, s->success.low, s->success.high, row->decimals, row->success,
-         s->success.rate - row->success, z, fabs(z) > Z_LIMIT ? "DIFFERS" : "agrees");
+         s->success.value, s->success.low, s->success.high, row->decimals, row->success,
+         s->success.value - row->success, z, fabs(z) > Z_LIMIT ? "DIFFERS" : "agrees");
 }
 
 static basin_status compare(const basin_table *t, const basin_published *published, int csv,
@@ -179,7 +179,7 @@ static basin_status compare(const basin_table *t, const basin_published *publish
     if (!row) continue;
     const basin_summary *s = &t->cell[i];
     if (!s->trials) continue; /* of a partial file: nothing to compare */
-    const double z = basin_z_score(s->success.rate, s->trials, row->success, row->trials,
+    const double z = basin_z_score(s->success.value, s->trials, row->success, row->trials,
                                    0.5 * pow(10, -row->decimals));
     compare_row(t, s, row, z, csv);
     compared++;

@@ -101,7 +101,7 @@ static basin_status measure(const basin_figure *f, chart *c, basin_error *error)
   for (int64_t i = 0; i < f->cells; i++) {
     line *l = &c->line[c->of[i]];
     const basin_published_row *row = published(f, i);
-    if (f->cell[i].trials && measure_point(f, c, across(f, c, i), f->cell[i].success.rate)) {
+    if (f->cell[i].trials && measure_point(f, c, across(f, c, i), f->cell[i].success.value)) {
       basin_plot_widen(&c->span_y, f->cell[i].success.low, f->log_scale);
       basin_plot_widen(&c->span_y, f->cell[i].success.high, f->log_scale);
       l->rates++, points++;
@@ -139,7 +139,7 @@ static void write_line(basin_figure *f, const chart *c, int number) {
   fprintf(f->pipe, "$rate%d << EOD\n", number);
   for (int64_t i = 0; i < f->cells; i++)
     if (c->of[i] == number && f->cell[i].trials)
-      fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", across(f, c, i), f->cell[i].success.rate,
+      fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", across(f, c, i), f->cell[i].success.value,
               f->cell[i].success.low, f->cell[i].success.high);
   fprintf(f->pipe, "EOD\n$published%d << EOD\n", number);
   for (int64_t i = 0; i < f->cells; i++) {

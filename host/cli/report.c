@@ -141,7 +141,7 @@ void basin_table_rates(const basin_table *t) {
       printf("  %8d        -  [0.0000, 1.0000]\n", 0);
       continue;
     }
-    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld", (long long)s->trials, s->success.rate,
+    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld", (long long)s->trials, s->success.value,
            s->success.low, s->success.high, (long long)s->outcomes[BASIN_SPURIOUS]);
     if (stationary) printf("  %10lld", (long long)s->outcomes[BASIN_STATIONARY]);
     printf("  %10lld  %8lld  %13.6g", (long long)s->outcomes[BASIN_UNRESOLVED],
@@ -198,7 +198,7 @@ void basin_table_json(const basin_table *t) {
     printf("}");
     if (s->halved >= 0) printf(", \"halved\": %lld", (long long)s->halved);
     printf(",\n     \"success\": {\"rate\": ");
-    basin_json_number(s->success.rate);
+    basin_json_number(s->success.value);
     printf(", \"low\": ");
     basin_json_number(s->success.low);
     printf(", \"high\": ");

@@ -158,12 +158,12 @@ static basin_worker_status cuda_run(void *context, int number, const basin_job *
   return status;
 }
 
-static int cuda_plan(void *context, const basin_job *job, int64_t *buffers, int64_t *inputs) {
+static int cuda_need(void *context, const basin_job *job, int64_t *buffers, int64_t *inputs) {
   cuda *self = context;
   basin_error untold;
   basin_worker_status status = BASIN_WORKER_OK;
   if (!self->worker[0]) status = self->module->open(self->number[0], &self->worker[0], &untold);
-  if (!status) status = self->module->plan(self->worker[0], job, buffers, inputs, &untold);
+  if (!status) status = self->module->need(self->worker[0], job, buffers, inputs, &untold);
   return status != BASIN_WORKER_OK;
 }
 
@@ -211,7 +211,7 @@ basin_status basin_cuda_open(const char *devices, int parts, basin_backend *back
                              .devices = self->devices,
                              .self = self,
                              .run = cuda_run,
-                             .plan = cuda_plan,
+                             .need = cuda_need,
                              .close = cuda_close};
   if (!status) status = describe(self, backend, error);
   if (status) {

@@ -112,7 +112,7 @@ static basin_status device_bytes(const basin_experiment *e, int64_t part_trials,
     for (int64_t first = 0, size; first < target[c] && !untold;) {
       const int64_t alike = parts_alike(e, c, first, target[c], part_trials, &size);
       const basin_job job = basin_part_job(e, c, first, size);
-      untold = backend->plan(backend->self, &job, &buffers, &set);
+      untold = backend->need(backend->self, &job, &buffers, &set);
       inputs[c] = (double)set;
       first += size * alike;
     }

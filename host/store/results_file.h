@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * results_file.h: an open output file, for the files that read it: results.c opens it, summary.c counts, records.c
+ * results_file.h: an open output file, for the files that read it: results.c opens it, summary.c counts, trajectories.c
  * reads trajectories and single trials.
  */
 #ifndef BASIN_RESULTS_FILE_H

@@ -5,8 +5,8 @@
 enum { TRIALS_MULTIPLE = 64 };
 
 static double halfwidth(int64_t trials, double share) {
-  const basin_proportion rate = basin_wilson((int64_t)nearbyint(share * (double)trials), trials);
-  return (rate.high - rate.low) / 2;
+  const basin_proportion p = basin_wilson((int64_t)nearbyint(share * (double)trials), trials);
+  return (p.high - p.low) / 2;
 }
 
 int64_t basin_until_enough(const basin_experiment *e, int64_t trials, int64_t successes) {

@@ -43,7 +43,7 @@ typedef struct basin_backend {
   /* Bytes that worker 0 would take of its device's memory. *buffers: for this job or any asked about before, whichever
      needs more; *inputs: for the data set of the job's cell. Returns 0, or not 0 where the device does not tell. NULL
      without devices. */
-  int (*plan)(void *self, const basin_job *job, int64_t *buffers, int64_t *inputs);
+  int (*need)(void *self, const basin_job *job, int64_t *buffers, int64_t *inputs);
   void (*close)(void *self);
 } basin_backend;
 

@@ -55,7 +55,7 @@ typedef struct basin_cuda_module {
   /* Bytes that `run` would take of the device's memory; takes none. `buffers`: for this job or any that was asked about
      before, whichever needs more, until the worker is closed. `inputs`: the cell's data set, once for all workers of
      the device. BASIN_WORKER_LOST (the device does not answer) or BASIN_WORKER_FAILED, as run. */
-  basin_worker_status (*plan)(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
+  basin_worker_status (*need)(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
                               int64_t *inputs, basin_error *error);
   void (*close)(basin_cuda_worker *worker);
 } basin_cuda_module;

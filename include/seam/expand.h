@@ -7,7 +7,7 @@
  *
  *   KIND_step(&cell, turn, x);
  *
- * which is the fifth column of the model's row MODEL_direct: conv_direct_step(&cell, turn, x). To be included behind
+ * which is the fifth of the model's row MODEL_direct: conv_direct_step(&cell, turn, x). To be included behind
  * BASIN_MODEL_HEADER.
  */
 #ifndef BASIN_SEAM_EXPAND_H
@@ -28,7 +28,7 @@
 #define BASIN_JOIN4_(a, b, c, d) a##_##b##_##c##_##d
 #define BASIN_JOIN4(a, b, c, d) BASIN_JOIN4_(a, b, c, d)
 
-/* one column of a row */
+/* one of a row */
 #define ROW_states(states, layout, paces, start, step, reached, decide, observe, vectors) states
 #define ROW_layout(states, layout, paces, start, step, reached, decide, observe, vectors) layout
 #define ROW_paces(states, layout, paces, start, step, reached, decide, observe, vectors) paces

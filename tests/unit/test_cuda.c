@@ -203,9 +203,9 @@ static void fixed_data_sets(void **unused) {
   basin_experiment_free(e);
 }
 
-/* what `plan` says a worker takes is what it then has, cell after cell, for lanes, teams and data sets; it takes
+/* what `need` says a worker takes is what it then has, cell after cell, for lanes, teams and data sets; it takes
    nothing itself */
-static void planned(void **unused) {
+static void needed(void **unused) {
   static const char *const set[] = {
       "variants.fix={model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 0.1}], "
       "gradient: {sampled: {inputs: {fixed: 300}}}}",
@@ -215,12 +215,12 @@ static void planned(void **unused) {
   if (!count) skip();
   basin_experiment *e = experiment_with(set, 4);
   basin_error error;
-  basin_backend backend, planner;
+  basin_backend backend, asked;
   int64_t sets = 0, before = 0;
   (void)unused;
   assert_ok(basin_cuda_open(NULL, 1, &backend, &error), error);
-  assert_ok(basin_cuda_open(NULL, 1, &planner, &error), error);
-  assert_int_equal(planner.devices, 1);
+  assert_ok(basin_cuda_open(NULL, 1, &asked, &error), error);
+  assert_int_equal(asked.devices, 1);
   for (int64_t cell = e->cells - 1; cell >= 0; cell--) {
     const int64_t trials = 200 - 10 * cell;
     basin_job job;
@@ -229,7 +229,7 @@ static void planned(void **unused) {
     int64_t buffers, inputs;
     make_job(e, cell, 0, trials, &job, &part);
     count(0, CUDASIM_PEAK);
-    assert_int_equal(planner.plan(planner.self, &job, &buffers, &inputs), 0);
+    assert_int_equal(asked.need(asked.self, &job, &buffers, &inputs), 0);
     assert_int_equal(count(0, CUDASIM_PEAK), before);
     assert_ok(backend.run(backend.self, 0, &job, &part, &watch, &error), error);
     assert_int_equal(count(0, CUDASIM_BYTES), buffers);
@@ -242,7 +242,7 @@ static void planned(void **unused) {
   }
   assert_int_equal(sets, 300 * (5 * 6 + 1 + 16 * 6 + 1) * 8);
   backend.close(backend.self);
-  planner.close(planner.self);
+  asked.close(asked.self);
   basin_experiment_free(e);
 }
 
@@ -335,7 +335,7 @@ static void paused_while_waiting(void **unused) {
 }
 
 /* on_divergence: halve with a data set: the rounds of two workers that are at a cell have one data set between
-   them on the device, for which `plan` asks once */
+   them on the device, for which `need` asks once */
 static void halvings_share_a_data_set(void **unused) {
   static const char *const set[] = {
       "grid={k: [5], n: [60]}", "on_divergence=halve", "schedule=[{eta: 1e4}]",
@@ -370,7 +370,7 @@ static void halvings_share_a_data_set(void **unused) {
   count(0, CUDASIM_PEAK);
   assert_ok(basin_run_part(&backend, 0, &job, &part, &watch, &error), error);
   const long long peak = count(0, CUDASIM_PEAK);
-  assert_int_equal(backend.plan(backend.self, &job, &buffers, &inputs), 0);
+  assert_int_equal(backend.need(backend.self, &job, &buffers, &inputs), 0);
   __atomic_store_n(&n.watch.stop, 1, __ATOMIC_RELAXED);
   pthread_join(thread, NULL);
   assert_true(n.status == BASIN_WORKER_PAUSED);
@@ -394,7 +394,7 @@ int main(int words, char **word) {
       cmocka_unit_test(launch_fails),
       cmocka_unit_test(launch_without_memory),
       cmocka_unit_test(fixed_data_sets),
-      cmocka_unit_test(planned),
+      cmocka_unit_test(needed),
       cmocka_unit_test(refilled),
       cmocka_unit_test(paused_while_waiting),
       cmocka_unit_test(halvings_share_a_data_set),

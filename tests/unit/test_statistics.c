@@ -8,20 +8,20 @@
 
 static void wilson_known(void **unused) {
   (void)unused;
-  basin_proportion rate = basin_wilson(5, 10);
-  assert_within(rate.low, 0.23658, 0.23660); /* Newcombe 1998: 0.2366 to 0.7634 */
-  assert_within(rate.high, 0.76340, 0.76342);
-  rate = basin_wilson(0, 10);
-  assert_true(rate.low == 0);
-  assert_within(rate.high, 0.27753, 0.27754);
-  rate = basin_wilson(5000, 5000);
-  assert_true(rate.high == 1 && rate.rate == 1);
-  assert_within(rate.low, 0.99923, 0.99924);
-  rate = basin_wilson(0, 0);
-  assert_true(isnan(rate.rate) && isnan(rate.low) && isnan(rate.high));
+  basin_proportion proportion = basin_wilson(5, 10);
+  assert_within(proportion.low, 0.23658, 0.23660); /* Newcombe 1998: 0.2366 to 0.7634 */
+  assert_within(proportion.high, 0.76340, 0.76342);
+  proportion = basin_wilson(0, 10);
+  assert_true(proportion.low == 0);
+  assert_within(proportion.high, 0.27753, 0.27754);
+  proportion = basin_wilson(5000, 5000);
+  assert_true(proportion.high == 1 && proportion.value == 1);
+  assert_within(proportion.low, 0.99923, 0.99924);
+  proportion = basin_wilson(0, 0);
+  assert_true(isnan(proportion.value) && isnan(proportion.low) && isnan(proportion.high));
 }
 
-/* the interval holds the true rate in about 95% of experiments */
+/* the interval holds the true probability in about 95% of experiments */
 static void wilson_coverage(void **unused) {
   uint64_t state = 3;
   (void)unused;
@@ -30,8 +30,8 @@ static void wilson_coverage(void **unused) {
     for (int i = 0; i < 20000; i++) {
       int successes = 0;
       for (int j = 0; j < 100; j++) successes += test_uniform(&state) < p;
-      const basin_proportion rate = basin_wilson(successes, 100);
-      covered += rate.low <= p && p <= rate.high;
+      const basin_proportion proportion = basin_wilson(successes, 100);
+      covered += proportion.low <= p && p <= proportion.high;
     }
     assert_within(covered / 20000.0, 0.925, 0.98); /* discrete: from 0.93 to 0.97 for n = 100 */
   }
@@ -132,8 +132,8 @@ static void until_halfwidth(void **unused) {
       assert_true(more > trials && ++rounds < 30);
       trials = more;
     }
-    const basin_proportion rate = basin_wilson((int64_t)(p * (double)trials), trials);
-    assert_within((rate.high - rate.low) / 2, 0, 0.01);
+    const basin_proportion proportion = basin_wilson((int64_t)(p * (double)trials), trials);
+    assert_within((proportion.high - proportion.low) / 2, 0, 0.01);
     assert_within((double)trials, 0, 1.2 * 1.96 * 1.96 * 0.25 / 1e-4);
   }
   e.max_trials = 200;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * records.c: trajectories and single trials of an output file.
+ * trajectories.c: trajectories and single trials of an output file.
  */
 #include "store/results_file.h"
 #include <stdio.h>
