@@ -2,9 +2,12 @@
 #
 # basin. `make help` lists the targets.
 
+# -g1 has the lines that a backtrace tells; DEBUG=-g, for a debugger, takes the compiler half as long again, and twice as
+# long with sanitizers
 BUILD  := build
 CC     := gcc
 OPT    := -O3
+DEBUG  := -g1
 EXTRA  :=
 PREFIX := /usr/local
 VERSION   := $(shell sed -n 's/^.define BASIN_VERSION "\(.*\)"/\1/p' include/basin.h)
@@ -28,7 +31,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
             $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
 # contraction off: the same bits with and without FMA units (include/numeric/real.h)
-CFLAGS   := -std=c17 $(OPT) -g -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
+CFLAGS   := -std=c17 $(OPT) $(DEBUG) -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
 # OpenBLAS is opened when it is first needed (host/engine/blas.c): of it the header alone
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -ldl -lm -lpthread
 

@@ -77,7 +77,7 @@ __device__ void refill(const dataset_batch &b, const constants &c, int seat) {
   clock_set(&c.course, next < b.recorded, step, &b.clock[seat]);
 }
 
-__global__ void kernel_begin(dataset_batch b, constants c) {
+__global__ void __launch_bounds__(DATASET_BLOCK, 8) kernel_begin(dataset_batch b, constants c) {
   const int seat = (int)this_thread();
   if (seat >= SEATS) return;
   if (seat == 0) b.counters->live = 0;

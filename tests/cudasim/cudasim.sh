@@ -24,14 +24,14 @@ cudasim_sanitizer() {
 cudasim_level() { if [ "$1" = asan ]; then echo -O1; else echo -O2; fi; }
 
 cudasim_flags() {
-  echo "-std=c++17 $(cudasim_level "$1") -g -fPIC -ffp-contract=off -Wno-unknown-pragmas -isystem $(cudasim_toolkit)" \
+  echo "-std=c++17 $(cudasim_level "$1") -g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas -isystem $(cudasim_toolkit)" \
     "-include $cudasim_home/cudasim.h $(cudasim_sanitizer "$1") -x c++"
 }
 
 cudasim_link() { echo "$(cudasim_sanitizer "$1") -pthread"; }
 
 cudasim_library() {
-  local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 -g -fPIC"
+  local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 -g1 -fPIC"
   flags="$flags $(cudasim_level "$1") -isystem $(cudasim_toolkit)"
   # TSan must not see the simulator: sanitizers.h
   if [ "$1" = tsan ]; then flags="$flags -DCUDASIM_TSAN"; else flags="$flags $(cudasim_sanitizer "$1")"; fi

@@ -132,6 +132,7 @@ static void run_part(const basin_experiment *e, int isa, int64_t cell, int64_t f
 
 /* any trial alone is the trial in the crowd, its trajectory and state too */
 static void replay_alone(void **unused) {
+  skip_without_races();
   basin_experiment *e = experiment_with(NULL, 0);
   (void)unused;
   for (int isa = 0; isa <= basin_cpu_isa(NULL); isa++)
@@ -157,11 +158,11 @@ static void replay_alone(void **unused) {
   basin_experiment_free(e);
 }
 
-/* two parts with the same bytes in every array */
 /* a part that is paused again and again, saved, and taken up from the file by another instruction set: the same bits */
 static void paused_and_resumed(void **unused) {
+  skip_without_races();
   char steps[64];
-  snprintf(steps, sizeof steps, "stop.max_steps=%d", TEST_SLOWER > 1 ? 400 : 1200);
+  snprintf(steps, sizeof steps, "stop.max_steps=%d", TEST_SLOWER > 1 ? 200 : 1200);
   const char *const rules[][3] = {
       {steps, "record.trials=250", "stop.at=1e-9"},
       {steps, "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"},
@@ -325,6 +326,7 @@ static void killed_after_a_save(void **unused) {
 /* the poison of a new part is gone: every outcome, step count and final value; every record up to the end of the
    trial, and none behind it */
 static void outputs_filled(void **unused) {
+  skip_without_races();
   basin_experiment *e = experiment_with(NULL, 0);
   int ended[BASIN_OUTCOMES] = {0};
   (void)unused;
