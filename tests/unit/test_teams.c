@@ -64,10 +64,11 @@ static void halved(void **unused) {
                                "stop: {at: 1e-6, max_steps: 200}\n"
                                "record: {trials: 40, steps: [0, 1, 20], parameters: true}\n";
   (void)unused;
-  basin_experiment *e = test_parse(neuron, NULL, 0);
+  static const char *const fewer[] = {"stop.max_steps=60", "trials=16"};
+  basin_experiment *e = test_parse(neuron, fewer, TEST_SLOWER > 4 ? 2 : 0);
   int pauses = 0, flights = 0;
   for (int64_t cell = 0; cell < e->cells; cell++)
-    run_in_turns(e, cell, 0, 40, 0, &pauses, &flights);
+    run_in_turns(e, cell, 0, e->trials, 0, &pauses, &flights);
   if (pauses < 5 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
   basin_experiment_free(e);
 }
@@ -97,22 +98,24 @@ static void diverging(void **unused) {
 /* memory of the device for the teams; more trials than teams there, and in shared memory */
 static void few_slots(void **unused) {
   static const char *const in_device[] = {large, "stop.max_steps=2", "record.trials=3"};
-  static const char *const in_shared[] = {wide, "record.trials=20"};
+  static const char *const in_shared[] = {
+      wide, "record.trials=20", TEST_SLOWER > 4 ? "stop.max_steps=3" : "stop.max_steps=37"};
   (void)unused;
   basin_experiment *e = experiment_with(in_device, 3);
   compare_part(e, 0, 0, 600);
   for (int64_t cell = 1; cell < e->cells; cell++) compare_part(e, cell, 0, 9);
   basin_experiment_free(e);
-  e = experiment_with(in_shared, 2);
+  e = experiment_with(in_shared, 3);
   for (int64_t cell = 0; cell < e->cells; cell++) compare_part(e, cell, 0, 100);
   basin_experiment_free(e);
 }
 
 static void paused_and_mixed(void **unused) {
   static const char *const rules[][4] = {
-      {"stop.max_steps=150", "record.steps={log: 10}", "stop.at=1e-9",
-       "grid={k: [5, 33], p: [3], B: [2]}"},
-      {"stop.max_steps=100", "record.trials=0", "stop.at=1e-9", large}};
+      {TEST_SLOWER > 4 ? "stop.max_steps=50" : "stop.max_steps=150", "record.steps={log: 10}",
+       "stop.at=1e-9", "grid={k: [5, 33], p: [3], B: [2]}"},
+      {TEST_SLOWER > 4 ? "stop.max_steps=30" : "stop.max_steps=100", "record.trials=0",
+       "stop.at=1e-9", large}};
   (void)unused;
   for (int rule = 0; rule < 2; rule++) {
     basin_experiment *e = experiment_with(rules[rule], 4);
