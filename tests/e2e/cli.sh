@@ -61,6 +61,33 @@ check "JSON has what it promises" jq -e '
    ([.outcomes[]] | add) == 200 and (.outcomes | has("global") and has("spurious") and has("unresolved")) and
    .success.rate == .outcomes.global / 200 and .success.low < .success.rate and .success.high > .success.rate and
    .steps.median >= 0 and .steps.mean >= 0 and .steps.max >= .steps.median)' summary.json
+check "steps are told by outcome, and what they count" jq -e '.cells[] |
+  .steps.until == "proved" and .steps.diverged.median == null and .steps.global.max <= .steps.max and
+  (.steps.global | .low <= .median and .median <= .high and .mean <= .max)' summary.json
+expect 0 '^Steps until the outcome was proved, by the early rule: give stop.at' "$basin" summary small.h5
+expect 0 '^cell +k +global: median  95% interval +max +spurious: median ' "$basin" summary small.h5
+check "a run to the optimum" "$basin" run small.yaml -q -o reached.h5 --trials 50 --set 'stop={at: 1e-6, at_spurious: 0.1}'
+expect 0 '^Steps until the outcome was reached$' "$basin" summary reached.h5
+check "one of both" "$basin" run small.yaml -q -o mixed.h5 --trials 50 --set 'variants={a: {}, b: {stop: {at: 1e-6, at_spurious: 0.1}}}'
+expect 0 '^Steps until the outcome was reached, or proved, which is sooner$' "$basin" summary mixed.h5
+expect 0 '^ +0 +a +4 +proved +[0-9]+  \[[0-9]+, [0-9]+\] ' "$basin" summary mixed.h5
+expect 0 '^ +3 +b +9 +reached +[0-9]+  \[[0-9]+, [0-9]+\] ' "$basin" summary mixed.h5
+"$basin" summary mixed.h5 --csv > mixed.csv
+check "CSV and JSON say the same, in the fewest digits" /usr/bin/python3 - <<'P'
+import csv, h5py, json, math, numpy, re, subprocess, sys
+text = open("mixed.csv").read()
+rows = list(csv.DictReader(text.splitlines()))
+f = h5py.File("mixed.h5")
+assert [row["steps_until"] for row in rows] == ["proved", "proved", "reached", "reached"]
+for number in re.findall(r"[0-9][0-9.e+-]*", text.split("\n", 1)[1]):
+    assert repr(float(number)) in (number, number + ".0"), number
+for c, row in enumerate(rows):
+    for outcome, name in enumerate(f["outcome"].attrs["flag_meanings"].decode().split()):
+        steps = f["steps"][c][f["outcome"][c] == outcome]
+        of = {key: float(row[f"steps_{name}_{key}"]) for key in ("median", "low", "high", "mean", "max")}
+        if not len(steps): assert all(map(math.isnan, of.values()))
+        else: assert of["median"] == numpy.median(steps) and of["max"] == max(steps) and of["low"] in steps and of["high"] in steps
+P
 check "CSV has a row per cell" test "$("$basin" summary small.h5 --csv | wc -l)" = 3
 
 # published numbers
