@@ -134,9 +134,7 @@ static basin_status fill_table(const basin_store *store, basin_table *t, const c
                          .steps_median = NAN,
                          .steps_mean = sum.count ? (double)sum.steps / (double)sum.count : NAN,
                          .steps_max = -1,
-                         .steps_to = basin_cell_rule(&e->cell[c]) == BASIN_EARLY_RULE
-                                         ? BASIN_STEPS_PROVED
-                                         : BASIN_STEPS_REACHED};
+                         .steps_to = basin_cell_steps_to(&e->cell[c])};
     for (int o = 0; o < BASIN_OUTCOMES_MAX; o++)
       s->steps[o] = (basin_steps){NAN, NAN, NAN, NAN, -1};
     memcpy(s->outcomes, sum.outcomes, sizeof s->outcomes);

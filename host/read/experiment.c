@@ -362,6 +362,10 @@ basin_rule basin_cell_rule(const basin_cell *cell) {
   return strcmp(kind->early_rule, kind->tolerance_rule) ? BASIN_EARLY_RULE : BASIN_NO_RULE;
 }
 
+basin_steps_to basin_cell_steps_to(const basin_cell *cell) {
+  return basin_cell_rule(cell) == BASIN_EARLY_RULE ? BASIN_STEPS_PROVED : BASIN_STEPS_REACHED;
+}
+
 int64_t basin_experiment_endless(const basin_experiment *e) {
   int64_t cells = 0;
   for (int64_t c = 0; c < e->cells; c++) cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE;

@@ -174,7 +174,7 @@ static void write_cells(basin_output *o, const int64_t *count) {
   if (!bad(o)) basin_netcdf_write_whole(o->file, make(o, BASIN_VARIABLE_trials), count);
   if (!bad(o)) basin_netcdf_write_whole(o->file, make(o, BASIN_VARIABLE_draw), draw);
   for (int64_t i = 0; i < n && !bad(o); i++)
-    early[i] = basin_cell_rule(&cell[i]) == BASIN_EARLY_RULE;
+    early[i] = basin_cell_steps_to(&cell[i]) == BASIN_STEPS_PROVED;
   if (!bad(o)) basin_netcdf_write_whole(o->file, make(o, BASIN_VARIABLE_early_rule), early);
   free(early);
   free(draw);
@@ -211,7 +211,7 @@ static void make_steps(basin_output *o) {
   const basin_cell *cell = o->experiment->cell + o->extent.first_cell;
   int64_t early = 0;
   for (int64_t i = 0; i < o->extent.cells; i++)
-    early += basin_cell_rule(&cell[i]) == BASIN_EARLY_RULE;
+    early += basin_cell_steps_to(&cell[i]) == BASIN_STEPS_PROVED;
   o->variable[BASIN_VARIABLE_steps] = make_of(o, BASIN_VARIABLE_steps, "",
                                               early == 0 ? "reached"
                                               : early < o->extent.cells

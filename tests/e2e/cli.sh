@@ -131,7 +131,7 @@ check "no figure is left half made" sh -c '! ls | grep -q "^x\|tmp"'
 expect 0 'trial 17: (global|spurious) after [0-9]+ steps' "$basin" run small.yaml --cell 1 --trial 17
 few=(run small.yaml --cell 1 --trial 17)
 many=("${few[@]}" --set 'record.steps={log: 200}')
-expect 0 '^\(2[01] of [2-9][0-9] recorded steps; -o FILE keeps all\)$' "$basin" "${many[@]}"
+expect 0 '^\(2[01] of [2-9][0-9] recorded steps; --csv and --json show all, -o FILE keeps them\)$' "$basin" "${many[@]}"
 expect 0 '^\(2[01] of [2-9][0-9] recorded steps; many.h5 has all\)$' "$basin" "${many[@]}" -o many.h5
 expect 0 '^trial 17: ' env TMPDIR="$work/nowhere" "$basin" "${few[@]}" # it needs no file to be shown
 "$basin" "${few[@]}" -o few.h5 > few.txt
@@ -147,6 +147,33 @@ for column, name in enumerate(names):
     assert [row[1 + column] for row in rows] == [float("%.15e" % x) for x in f[name][0, 0, :len(rows)]], name
 assert lines[at - 2].startswith("trial 17: ") and f"after {f['steps'][0, 0]} steps" in lines[at - 2]
 P
+"$basin" "${many[@]}" --csv > many.csv
+"$basin" "${many[@]}" --json -q > many.json # the one is asked for, the other not
+check "all of it as CSV and as JSON: the bits of the file" /usr/bin/python3 - <<'P'
+import csv, h5py, json
+f, trial = h5py.File("many.h5"), json.load(open("many.json"))
+columns = list(zip(*csv.reader(open("many.csv"))))
+steps = [int(t) for t in columns[0][1:]]
+assert len(steps) > 22 and steps == [t for t in f["time"][:] if t <= f["steps"][0, 0]] == trial["trajectory"]["step"]
+assert [c[0] for c in columns] == list(trial["trajectory"]) and len(columns) > 5
+for name, *values in columns[1:]:
+    assert [float(x) for x in values] == f[name][0, 0, :len(steps)].tolist() == trial["trajectory"][name], name
+assert trial["outcome"] in ("global", "spurious") and trial["steps"] == f["steps"][0, 0] and trial["trial"] == 17
+assert trial["cell"] == {"index": 1, "variant": "", "parameters": {"k": 9, "p": 3}} and trial["until"] == "proved"
+assert trial["final"] == {name[6:]: f[name][0, 0] for name in f if name.startswith("final_")}
+P
+expect 2 'show a single trial: they go with --cell and --trial' "$basin" run small.yaml --csv
+expect 2 '--json or --csv, not both' "$basin" "${few[@]}" --csv --json
+cat > models.yaml <<'Y'
+trials: 1
+parameters: {p: 3}
+variants:
+  one: {model: cnn, teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}, init: {v: {sphere: 1}, a: {ball: 1}}}
+  two: {model: relu_sum, parameters: {d: 3}, teacher: {v: {head: [1]}}, init: {w: {normal: 1}}, stop: {at: 0.1}}
+schedule: [{eta: 0.05}]
+record: {observables: [phi, loss]}
+Y
+expect 0 '^ +0 +nan +[0-9]' "$basin" run models.yaml --cell 1 --trial 0 # the first column is of the other model
 check "a trial into a file" "$basin" run small.yaml --cell 1 --trial 17 -q -o one.h5
 expect 2 'one.h5: exists' "$basin" run small.yaml --cell 1 --trial 17 -o one.h5
 check "the trial is the one of the full run" /usr/bin/python3 - <<'P'
