@@ -40,7 +40,7 @@ const char *basin_nearest(const char *word, const char *const *candidate, int ca
   return best;
 }
 
-/* Any decimal of 15 digits survives the way through a double, and 17 tell all doubles apart; subnormal ones have fewer. */
+/* Any decimal of 15 digits survives the way through a double, 17 tell all doubles apart; subnormal ones have fewer. */
 basin_number basin_exact(double x) {
   basin_number number = {"nan"};
   if (isnan(x)) return number;

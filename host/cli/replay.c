@@ -6,7 +6,7 @@
 
 enum { ROWS_SHOWN = 20, NAME_BYTES = 96 };
 
-/* the columns of a trajectory behind the step, as the file's variables: observables, then estimates with their errors */
+/* the columns behind the step, named as the file's variables: observables, then estimates with their errors */
 static int columns_of(const basin_experiment *e) { return e->observables + 2 * e->estimates; }
 
 static void name_column(char name[NAME_BYTES], const basin_experiment *e, int column) {
