@@ -185,10 +185,14 @@ const basin_command basin_commands[] = {
     {.name = "summary",
      .arguments = "OUT.h5",
      .meaning = "success rates with 95% intervals, and steps, of every cell",
-     .description = "The interval is Wilson's score interval. Unresolved and diverged trials count "
-                    "as trials that did "
-                    "not succeed, and are shown. The interval of a difference is the adjusted Wald "
-                    "interval of Bonett and Price (2012) for paired draws.",
+     .description =
+         "The interval is Wilson's score interval. Unresolved and diverged trials count "
+         "as trials that did "
+         "not succeed, and are shown. The interval of a difference is the adjusted Wald "
+         "interval of Bonett and Price (2012) for paired draws. Steps are told by outcome: the "
+         "median with its 95% interval, between two order statistics whose ranks are "
+         "binomial (from 6 trials on), and the largest number. Without stop.at the early rule "
+         "ends a trial where its outcome is proved: then steps are no time to the optimum.",
      .least = 1,
      .most = 1,
      OPTIONS(summary_options),
