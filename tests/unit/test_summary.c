@@ -81,8 +81,10 @@ static void draw_and_compare(int64_t trials, int64_t most, int outcomes, int par
   assert_true(outcome && steps && of);
   for (size_t i = 0; i < n; i++) {
     const int there = !partial || test_random(state) % 4;
-    outcome[i] = there ? (int8_t)(test_random(state) % (uint64_t)outcomes) : -1;
-    steps[i] = there ? (int64_t)(test_random(state) % (uint64_t)most) : -1;
+    outcome[i] = -1;
+    steps[i] = -1;
+    if (there) outcome[i] = (int8_t)(test_random(state) % (uint64_t)outcomes);
+    if (there) steps[i] = (int64_t)(test_random(state) % (uint64_t)most);
     if (there && test_random(state) % 8 == 0) steps[i] = most - 1; /* ties */
     count[(int64_t)i / trials] += there;
     missing += !there;
