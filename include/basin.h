@@ -143,6 +143,23 @@ typedef struct basin_proportion {
 
 enum { BASIN_OUTCOMES_MAX = 8 };
 
+/* How many steps trials took, of those that ended alike: see basin_summary. */
+typedef struct basin_steps {
+  double median; /* of an even number of trials the mean of the middle two */
+  double low,
+      high; /* 95% interval of the median: two of the trials' numbers, by their ranks; NaN below 6 trials */
+  double mean;
+  int64_t max; /* -1 where there are no trials; the rest is NaN then */
+} basin_steps;
+
+/* What a trial's steps count: those until it reached what it ended at, or, under the early rule (an experiment without
+   stop.at), only those until its outcome was proved, which is sooner. */
+typedef enum basin_steps_to {
+  BASIN_STEPS_UNKNOWN = -1, /* the file comes from an older version */
+  BASIN_STEPS_REACHED,
+  BASIN_STEPS_PROVED,
+} basin_steps_to;
+
 typedef struct basin_summary {
   int64_t index;       /* of the cell */
   const char *variant; /* "" where the experiment has none */
@@ -153,9 +170,13 @@ typedef struct basin_summary {
   int64_t outcomes[BASIN_OUTCOMES_MAX]; /* trials per outcome, see basin_outcome_name() */
   int64_t
       halved; /* trials that began again with smaller steps; -1 where the experiment does not ask for it */
-  basin_proportion success;        /* of the outcome "global" */
-  double steps_median, steps_mean; /* NaN where there are no trials */
+  basin_proportion success; /* of the outcome "global" */
+  double steps_median,
+      steps_mean; /* of all trials, whatever their outcome; NaN where there are none */
   int64_t steps_max;
+  basin_steps steps
+      [BASIN_OUTCOMES_MAX]; /* of the trials of each outcome: steps to the global optimum, ... */
+  basin_steps_to steps_to;  /* what the steps of a resolved trial of this cell count */
 } basin_summary;
 
 /* Counts one cell; memory does not grow with the number of trials. Valid until the results are closed. */

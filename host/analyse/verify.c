@@ -4,6 +4,7 @@
 #include "store/part.h"
 #include "numeric/philox.h"
 #include "base/statistics.h"
+#include "base/text.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static int write_row(source *s, int64_t length, FILE *to) {
   const int unit = draw_uniform(s, 0, 1) < 0.5;
   const double scale = (unit ? 1 : draw_uniform(s, 0.5, 2)) / sqrt(norm2);
   fprintf(to, "[");
-  for (int64_t j = 0; j < length; j++) fprintf(to, "%s%.17g", j ? ", " : "", scale * value[j]);
+  for (int64_t j = 0; j < length; j++)
+    fprintf(to, "%s%s", j ? ", " : "", basin_exact(scale * value[j]).text);
   fprintf(to, "]");
   free(value);
   return 1;
@@ -96,7 +98,8 @@ static char *write_experiment(const basin_model *model, source *s, const double 
   fprintf(to, "model: %s\nseed: %llu\ntrials: 1\nparameters: {", model->name,
           (unsigned long long)basin_mix(s->key ^ s->state));
   for (int i = 0; i < model->parameters; i++)
-    fprintf(to, "%s%s: %.17g", i ? ", " : "", model->parameter[i].name, parameter[i]);
+    fprintf(to, "%s%s: %s", i ? ", " : "", model->parameter[i].name,
+            basin_exact(parameter[i]).text);
   fprintf(to, "}\nteacher: {");
   for (int i = 0; i < model->teachers; i++) {
     fprintf(to, "%s%s: ", i ? ", " : "", model->teacher[i].name);
@@ -107,9 +110,9 @@ static char *write_experiment(const basin_model *model, source *s, const double 
     fprintf(to, "%s%s: {normal: %.3f}", i ? ", " : "", model->initial[i].name,
             draw_uniform(s, 0.3, 1.5));
   fprintf(to,
-          "}\nschedule: [{eta: %.17g}]\nstop: {at: 1e-12, max_steps: 1}\n"
+          "}\nschedule: [{eta: %s}]\nstop: {at: 1e-12, max_steps: 1}\n"
           "record: {trials: 1, steps: [0, 1]}\n",
-          ETA);
+          basin_exact(ETA).text);
   good = good && !ferror(to);
   if (!fclose(to) && good) return text;
   free(text);

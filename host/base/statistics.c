@@ -25,6 +25,25 @@ basin_interval basin_paired_difference(const int64_t only[2], int64_t trials) {
                           fmin(centre + half, 1)};
 }
 
+/* P(X <= k) of X binomial (n, 1/2), k < n/2, from its largest term downwards */
+static double binomial_tail(int64_t n, int64_t k) {
+  const double all = (double)n, log_term = lgamma(all + 1) - lgamma((double)k + 1) -
+                                           lgamma((double)(n - k) + 1) - all * log(2);
+  double term = exp(log_term), sum = 0;
+  for (; k >= 0 && term > sum * 1e-17; k--) {
+    sum += term;
+    term *= (double)k / (double)(n - k + 1);
+  }
+  return sum;
+}
+
+int64_t basin_median_rank(int64_t n) {
+  int64_t rank = (int64_t)(((double)n - Z95 * sqrt((double)n)) / 2) + 2; /* by the normal law */
+  if (rank > (n - 1) / 2) rank = (n - 1) / 2;
+  while (rank >= 0 && binomial_tail(n, rank) > 0.025) rank--;
+  return rank;
+}
+
 double basin_z_score(double p, int64_t n, double q, int64_t m, double rounding) {
   const double difference = p - q, excess = fabs(difference) - rounding;
   if (!(excess > 0)) return 0;

@@ -12,6 +12,11 @@
    and Price (2012, J. Educ. Behav. Stat. 37, 479). NaN where there are no trials. */
 basin_interval basin_paired_difference(const int64_t only[2], int64_t trials);
 
+/* The 95% interval of a median by order statistics: of n numbers in ascending order, counted from 0, it goes from this
+   one to the one as far from the other end. It holds the median of any law with at least 95%: how many numbers are
+   below a median is binomial. -1 where n is below 6, and the whole range is not enough. */
+int64_t basin_median_rank(int64_t n);
+
 /* Two-sample z-score of rates p (of n trials) and q (of m), pooled variance; `rounding` is half a unit of the
    last digit that q was printed with and is taken off the difference first. 0 where nothing is left. */
 double basin_z_score(double p, int64_t n, double q, int64_t m, double rounding);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
+#include <float.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Levenshtein distance, for words below 32 characters */
@@ -35,6 +38,19 @@ const char *basin_nearest(const char *word, const char *const *candidate, int ca
     }
   }
   return best;
+}
+
+/* Any decimal of 15 digits survives the way through a double, 17 tell all doubles apart; subnormal ones have fewer. */
+basin_number basin_exact(double x) {
+  basin_number number = {"nan"};
+  if (isnan(x)) return number;
+  const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = uselocale(plain);
+  int digits = fabs(x) < DBL_MIN ? 1 : 15;
+  do snprintf(number.text, sizeof number.text, "%.*g", digits, x);
+  while (digits++ < 17 && strtod(number.text, NULL) != x);
+  uselocale(before);
+  if (plain) freelocale(plain);
+  return number;
 }
 
 void basin_show_bytes(char *text, size_t size, double bytes) {

@@ -10,6 +10,13 @@
 /* the candidate nearest to a mistyped word, or NULL where none is near: for "did you mean" */
 const char *basin_nearest(const char *word, const char *const *candidate, int candidates);
 
+/* A double in the fewest digits of %g that read back as the same one: 0.1, 1e+22, 5e-324; "nan", "inf" and "-inf". With
+   a decimal point whatever the locale. To be used where it is made: printf("%s", basin_exact(x).text). */
+typedef struct basin_number {
+  char text[32];
+} basin_number;
+basin_number basin_exact(double x);
+
 /* 1234567 as "1.23 MB" */
 void basin_show_bytes(char *text, size_t size, double bytes);
 

@@ -43,8 +43,9 @@ static void show_dynamics(const basin_model *m) {
       printf("%s %s", shown++ ? "," : "", chosen ? chosen->words : m->kind[i].name);
       for (int o = 0; o < m->options; o++)
         if (!strcmp(m->option[o].of, m->kind[i].name))
-          printf(" {%s: %g, from %g to %g: %s}", m->option[o].name, m->option[o].initial,
-                 m->option[o].minimum, m->option[o].maximum, m->option[o].meaning);
+          printf(" {%s: %s, from %s to %s: %s}", m->option[o].name,
+                 basin_exact(m->option[o].initial).text, basin_exact(m->option[o].minimum).text,
+                 basin_exact(m->option[o].maximum).text, m->option[o].meaning);
     }
     printf("\n");
   }
@@ -55,8 +56,9 @@ static void show_model(const basin_model *m) {
   printf("  parameters\n");
   for (int i = 0; i < m->parameters; i++) {
     const basin_symbol *p = &m->parameter[i];
-    printf("    %-14s %s [%s], default %g, %s from %g to %g\n", p->name, p->meaning, p->unit,
-           p->initial, p->integer ? "whole number" : "number", p->minimum, p->maximum);
+    printf("    %-14s %s [%s], default %s, %s from %s to %s\n", p->name, p->meaning, p->unit,
+           basin_exact(p->initial).text, p->integer ? "whole number" : "number",
+           basin_exact(p->minimum).text, basin_exact(p->maximum).text);
   }
   show_vectors(m->drawn_teachers ? "teacher (given or drawn)" : "teacher (given)", m, m->teacher,
                m->teachers);

@@ -136,6 +136,11 @@ basin_status basin_command_merge(const basin_arguments *a, basin_error *error) {
     status = basin_campaign_merge(&c, output, l.partial, basin_argument(a, "no-provenance") != NULL,
                                   &basin_stop_wish, &there, &incomplete, error);
   }
+  if (status == BASIN_BAD_INPUT && basin_is_there(output)) {
+    basin_error ignored;
+    if (basin_results_check(output, c.experiment, &there, &ignored) == BASIN_BAD_INPUT)
+      basin_show_merge(stderr, &c); /* with a name that is free */
+  }
   if ((!status || status == BASIN_OUTSIDE) && !basin_argument(a, "quiet")) {
     if (there) fprintf(stderr, "%s is merged already; nothing to do\n", output);
     else show_merged(output);

@@ -3,6 +3,7 @@
  * command_report.c: basin summary, basin compare.
  */
 #include "cli/cli.h"
+#include "base/text.h"
 #include "seam/setting.h"
 #include "cli/published.h"
 #include "cli/report.h"
@@ -28,6 +29,10 @@ static void csv_text(const char *text) {
   putchar('"');
 }
 
+static void csv_numbers(const double *number, int count) {
+  for (int i = 0; i < count; i++) printf(",%s", basin_exact(number[i]).text);
+}
+
 /* ---- summary ---- */
 
 static void summary_csv(const basin_table *t) {
@@ -36,17 +41,29 @@ static void summary_csv(const basin_table *t) {
   for (int p = 0; p < t->cell[0].parameters; p++) printf(",%s", t->cell[0].parameter_name[p]);
   printf(",trials");
   for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%s", basin_outcome_name(o));
-  printf(",success,low,high,steps_median,steps_mean,steps_max,halved\n");
+  printf(",success,low,high,steps_median,steps_mean,steps_max,halved,steps_until");
+  for (int o = 0; o < BASIN_OUTCOMES; o++)
+    for (int i = 0; i < BASIN_STEPS_NUMBERS; i++)
+      printf(",steps_%s_%s", basin_outcome_name(o), basin_steps_name[i]);
+  putchar('\n');
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     printf("%lld,", (long long)s->index);
     csv_text(s->variant);
-    for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
+    csv_numbers(s->parameter, s->parameters);
     printf(",%lld", (long long)s->trials);
     for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%lld", (long long)s->outcomes[o]);
-    printf(",%.17g,%.17g,%.17g,%.17g,%.17g,%lld,%lld\n", s->success.value, s->success.low,
-           s->success.high, s->steps_median, s->steps_mean, (long long)s->steps_max,
-           (long long)(s->halved > 0 ? s->halved : 0));
+    csv_numbers((const double[]){s->success.value, s->success.low, s->success.high, s->steps_median,
+                                 s->steps_mean},
+                5);
+    printf(",%lld,%lld,%s", (long long)s->steps_max, (long long)(s->halved > 0 ? s->halved : 0),
+           basin_steps_word(s->steps_to));
+    for (int o = 0; o < BASIN_OUTCOMES; o++) {
+      double number[BASIN_STEPS_NUMBERS];
+      basin_steps_numbers(&s->steps[o], number);
+      csv_numbers(number, BASIN_STEPS_NUMBERS);
+    }
+    putchar('\n');
   }
 }
 
@@ -81,8 +98,9 @@ static void pair_row(style style, int first, const int64_t cell[2], int64_t tria
   const basin_interval d = basin_paired_difference(only, trials);
   const long long c[2] = {cell[0], cell[1]}, n = trials, o[2] = {only[0], only[1]};
   if (style == CSV) {
-    printf("%lld,%lld,%lld,%lld,%lld,%.17g,%.17g,%.17g\n", c[0], c[1], n, o[0], o[1], d.value,
-           d.low, d.high);
+    printf("%lld,%lld,%lld,%lld,%lld", c[0], c[1], n, o[0], o[1]);
+    csv_numbers((const double[]){d.value, d.low, d.high}, 3);
+    putchar('\n');
   } else if (style == JSON) {
     printf("%s\n    {\"cells\": [%lld, %lld], \"draws\": %lld, \"only\": [%lld, %lld], ",
            first ? "" : ",", c[0], c[1], n, o[0], o[1]);
@@ -134,6 +152,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
   } else if (!status && style == TEXT) {
     basin_table_title(&t);
     basin_table_rates(&t);
+    basin_table_steps(&t);
     status = summary_draws(results, &t, error);
   }
   if (!status && pairs) status = summary_pairs(results, &t, style, error);
@@ -149,10 +168,12 @@ static void compare_row(const basin_table *t, const basin_summary *s,
   if (csv) {
     printf("%lld,", (long long)s->index);
     csv_text(s->variant);
-    for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
-    printf(",%lld,%.17g,%.17g,%.17g,%.*f,%lld,%.17g,%s\n", (long long)s->trials, s->success.value,
-           s->success.low, s->success.high, row->decimals, row->success, (long long)row->trials, z,
-           fabs(z) > Z_LIMIT ? "differs" : "agrees");
+    csv_numbers(s->parameter, s->parameters);
+    printf(",%lld", (long long)s->trials);
+    csv_numbers((const double[]){s->success.value, s->success.low, s->success.high}, 3);
+    printf(",%.*f,%lld", row->decimals, row->success, (long long)row->trials);
+    csv_numbers(&z, 1);
+    printf(",%s\n", fabs(z) > Z_LIMIT ? "differs" : "agrees");
     return;
   }
   basin_table_name_cell(t, s);

@@ -4,6 +4,7 @@
  */
 #include "run/cut.h"
 #include "base/text.h"
+#include "cli/replay.h"
 #include "cli/request.h"
 #include "run/run.h"
 #include <errno.h>
@@ -75,60 +76,6 @@ static basin_status show_need(const basin_experiment *e, const basin_request *r,
   return status;
 }
 
-enum { ROWS_SHOWN = 20 };
-
-/* the cell, by its variant and its parameters */
-static void print_cell(const basin_experiment *e, int64_t cell) {
-  const char *name[BASIN_COLUMNS_MAX];
-  const int columns = basin_experiment_columns(e, name), variant = e->cell[cell].variant;
-  printf("%s", variant >= 0 ? e->variant[variant] : "cell");
-  for (int i = 0; i < columns; i++)
-    printf("  %s = %.10g", name[i], basin_experiment_column(e, cell, i, name[i]));
-}
-
-/* the columns that a file would have: [times] of each, one after another in the part */
-static void print_headings(const basin_experiment *e) {
-  char name[80];
-  printf("\n\n%10s", "step");
-  for (int i = 0; i < e->observables; i++) printf("  %22s", e->observable[i]);
-  for (int i = 0; i < 2 * e->estimates; i++) {
-    snprintf(name, sizeof name, "estimated_%.60s%s", e->estimate[i / 2], i % 2 ? "_error" : "");
-    printf("  %22s", name);
-  }
-  putchar('\n');
-}
-
-static void print_row(const basin_experiment *e, const basin_part *part, int64_t t) {
-  printf("%10lld", (long long)e->time[t]);
-  for (int i = 0; i < e->observables; i++) printf("  %22.15e", part->record[i * e->times + t]);
-  for (int i = 0; i < 2 * e->estimates; i++) printf("  %22.15e", part->estimate[i * e->times + t]);
-  putchar('\n');
-}
-
-/* the trial's outcome, and its trajectory at some twenty of the recorded steps, the last one among them */
-static void show_trial(const basin_experiment *e, int64_t cell, const basin_part *part,
-                       const char *output) {
-  const int halvings = part->halvings ? part->halvings[0] : 0;
-  int64_t rows = 0, shown = 0;
-  print_cell(e, cell);
-  printf("\ntrial %lld: %s after %lld steps", (long long)part->first,
-         basin_outcome_name(part->outcome[0]), (long long)part->steps[0]);
-  if (halvings) printf(", with step sizes halved %d times", halvings);
-  print_headings(e);
-  while (rows < e->times && e->time[rows] <= part->steps[0] &&
-         (!e->observables || !isnan(part->record[rows])))
-    rows++;
-  for (int64_t t = 0; t < rows; t++) {
-    if (t != rows - 1 && t * ROWS_SHOWN / (rows > ROWS_SHOWN ? rows : ROWS_SHOWN) < shown) continue;
-    shown++;
-    print_row(e, part, t);
-  }
-  if (shown == rows) return;
-  printf("(%lld of %lld recorded steps; ", (long long)shown, (long long)rows);
-  if (output) printf("%s has all)\n", output);
-  else printf("-o FILE keeps all)\n");
-}
-
 /* ---- the two ways to run ---- */
 
 static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, basin_request *r,
@@ -152,7 +99,9 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
   basin_catch_signals();
   status = basin_trial_again(e, cell, trial, &r->options, &part, error);
   if (status) return status;
-  if (!basin_argument(a, "quiet")) show_trial(e, cell, &part, r->options.output);
+  if (basin_argument(a, "json")) basin_replay_json(e, cell, &part);
+  else if (basin_argument(a, "csv")) basin_replay_csv(e, &part);
+  else if (!basin_argument(a, "quiet")) basin_replay_text(e, cell, &part, r->options.output);
   basin_part_free(&part);
   return BASIN_OK;
 }
@@ -297,6 +246,12 @@ basin_status basin_command_run(const basin_arguments *a, basin_error *error) {
   basin_request *r = malloc(sizeof *r);
   if (!r) return basin_fail_memory(error);
   basin_status status = basin_request_read(a, r, error);
+  const int json = basin_argument(a, "json") != NULL, csv = basin_argument(a, "csv") != NULL;
+  if (!status && json && csv)
+    status = basin_fail(error, BASIN_BAD_INPUT, "run: --json or --csv, not both");
+  if (!status && (json || csv) && !(basin_argument(a, "cell") && basin_argument(a, "trial")))
+    status = basin_fail(error, BASIN_BAD_INPUT,
+                        "--json and --csv show a single trial: they go with --cell and --trial");
   if (!status && (basin_is_folder(a->positional[0]) || basin_is_folder(r->output))) {
     status = run_campaign(a, r, error);
     free(r);

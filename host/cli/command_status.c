@@ -133,7 +133,10 @@ static basin_status fill_table(const basin_store *store, basin_table *t, const c
                          .success = basin_wilson(sum.outcomes[BASIN_GLOBAL], sum.count),
                          .steps_median = NAN,
                          .steps_mean = sum.count ? (double)sum.steps / (double)sum.count : NAN,
-                         .steps_max = -1};
+                         .steps_max = -1,
+                         .steps_to = basin_cell_steps_to(&e->cell[c])};
+    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++)
+      s->steps[o] = (basin_steps){NAN, NAN, NAN, NAN, -1};
     memcpy(s->outcomes, sum.outcomes, sizeof s->outcomes);
     t->missing += store->target[c] - sum.count;
   }

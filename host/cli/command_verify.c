@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/report.h"
 #include "analyse/verify.h"
+#include "base/text.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,10 +163,10 @@ static void json_state(const findings *f, const basin_verified *v) {
 
 static void show_json(const findings *f) {
   printf("{\"version\": \"%s\", \"seed\": %lld, \"states\": %lld, \"inputs\": %lld,\n"
-         " \"false_alarm\": %g, \"comparisons\": %lld, \"limit\": %.17g, \"wrong\": %lld,\n"
+         " \"false_alarm\": %g, \"comparisons\": %lld, \"limit\": %s, \"wrong\": %lld,\n"
          " \"models\": [",
          BASIN_VERSION, (long long)f->seed, (long long)f->states, (long long)f->inputs, FALSE_ALARM,
-         (long long)f->judged, f->limit, (long long)f->beyond);
+         (long long)f->judged, basin_exact(f->limit).text, (long long)f->beyond);
   for (int m = 0; m < f->models; m++) {
     const finding *found = &f->model[m];
     printf("%s\n  {\"model\": \"%s\", \"sampled\": %s, \"states\": [", m ? "," : "",

@@ -33,6 +33,9 @@ static const basin_option run_options[] = {
      "with -o DIR/: run shard I of N of a campaign; `slurm`: the place of this job in its array"},
     {"cell", 0, "I", "with --trial: run only this cell's trial, and show it"},
     {"trial", 0, "J", "with --cell: the trial's number, from 0"},
+    {"csv", 0, NULL, "with --cell and --trial: all recorded steps, as CSV, a row per step"},
+    {"json", 0, NULL,
+     "with --cell and --trial: all recorded steps, and what the trial is, as JSON"},
     {"part-trials", 0, "N",
      "trials of a part; default: chosen from the experiment. The results do not depend on it"},
     {"dry-run", 0, NULL, "show cells, parts, memory, disk and backend, and start nothing"},
@@ -182,10 +185,14 @@ const basin_command basin_commands[] = {
     {.name = "summary",
      .arguments = "OUT.h5",
      .meaning = "success rates with 95% intervals, and steps, of every cell",
-     .description = "The interval is Wilson's score interval. Unresolved and diverged trials count "
-                    "as trials that did "
-                    "not succeed, and are shown. The interval of a difference is the adjusted Wald "
-                    "interval of Bonett and Price (2012) for paired draws.",
+     .description =
+         "The interval is Wilson's score interval. Unresolved and diverged trials count "
+         "as trials that did "
+         "not succeed, and are shown. The interval of a difference is the adjusted Wald "
+         "interval of Bonett and Price (2012) for paired draws. Steps are told by outcome: the "
+         "median with its 95% interval, between two order statistics whose ranks are "
+         "binomial (from 6 trials on), and the largest number. Without stop.at the early rule "
+         "ends a trial where its outcome is proved: then steps are no time to the optimum.",
      .least = 1,
      .most = 1,
      OPTIONS(summary_options),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/report.h"
+#include "base/text.h"
 #include "seam/setting.h"
 #include "store/results.h"
 #include <math.h>
@@ -19,10 +20,7 @@ void basin_json_text(const char *text) {
   putchar('"');
 }
 
-void basin_json_number(double x) {
-  if (isfinite(x)) printf("%.17g", x);
-  else printf("null");
-}
+void basin_json_number(double x) { fputs(isfinite(x) ? basin_exact(x).text : "null", stdout); }
 
 void basin_json_interval(const char *name, const basin_interval *i) {
   printf("\"%s\": {\"value\": ", name);
@@ -47,6 +45,7 @@ basin_status basin_table_open(const char *path, basin_results **results, basin_t
   t->seed = basin_results_seed(*results);
   t->missing = basin_results_missing(*results);
   t->cells = basin_results_cells(*results);
+  t->has_steps = 1;
   t->cell = calloc((size_t)t->cells, sizeof *t->cell);
   if (!t->cell) status = basin_fail_memory(error);
   for (int64_t i = 0; i < t->cells && !status; i++)
@@ -125,15 +124,10 @@ void basin_table_title(const basin_table *t) {
 
 void basin_table_rates(const basin_table *t) {
   int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0, stationary = 0;
-  int median = 0;
-  for (int64_t i = 0; i < t->cells; i++) {
-    median |= !isnan(t->cell[i].steps_median);
-    stationary += t->cell[i].outcomes[BASIN_STATIONARY];
-  }
+  for (int64_t i = 0; i < t->cells; i++) stationary += t->cell[i].outcomes[BASIN_STATIONARY];
   basin_table_name_heading(t);
-  printf("    trials  success  95%% interval       spurious%s  unresolved  diverged  steps: %s   "
-         "     max\n",
-         stationary ? "  stationary" : "", median ? "median" : "  mean");
+  printf("    trials  success  95%% interval       spurious%s  unresolved  diverged%s\n",
+         stationary ? "  stationary" : "", t->has_steps ? "" : "  mean steps");
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     basin_table_name_cell(t, s);
@@ -144,10 +138,10 @@ void basin_table_rates(const basin_table *t) {
     printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld", (long long)s->trials, s->success.value,
            s->success.low, s->success.high, (long long)s->outcomes[BASIN_SPURIOUS]);
     if (stationary) printf("  %10lld", (long long)s->outcomes[BASIN_STATIONARY]);
-    printf("  %10lld  %8lld  %13.6g", (long long)s->outcomes[BASIN_UNRESOLVED],
-           (long long)s->outcomes[BASIN_DIVERGED], median ? s->steps_median : s->steps_mean);
-    if (s->steps_max >= 0) printf("  %9lld\n", (long long)s->steps_max);
-    else printf("          -\n");
+    printf("  %10lld  %8lld", (long long)s->outcomes[BASIN_UNRESOLVED],
+           (long long)s->outcomes[BASIN_DIVERGED]);
+    if (!t->has_steps) printf("  %10.6g", s->steps_mean);
+    putchar('\n');
     unresolved += s->outcomes[BASIN_UNRESOLVED];
     diverged += s->outcomes[BASIN_DIVERGED];
     if (s->halved > 0) halved += s->halved;
@@ -160,6 +154,96 @@ void basin_table_rates(const basin_table *t) {
     printf("%s%lld of %lld trials diverged at first and began again with half the step sizes, or "
            "less\n",
            unresolved || diverged ? "" : "\n", (long long)halved, (long long)trials);
+}
+
+/* ---- steps ---- */
+
+const char *const basin_steps_name[BASIN_STEPS_NUMBERS] = {"median", "low", "high", "mean", "max"};
+
+void basin_steps_numbers(const basin_steps *s, double number[BASIN_STEPS_NUMBERS]) {
+  const double all[] = {s->median, s->low, s->high, s->mean, s->max < 0 ? NAN : (double)s->max};
+  memcpy(number, all, sizeof all);
+}
+
+const char *basin_steps_word(basin_steps_to to) {
+  static const char *const word[] = {"unknown", "reached", "proved"};
+  return word[to - BASIN_STEPS_UNKNOWN];
+}
+
+/* "[250, 256]", or "-" where there is none */
+static void show_interval(char *text, size_t size, const basin_steps *s) {
+  if (isnan(s->low)) snprintf(text, size, "-");
+  else snprintf(text, size, "[%lld, %lld]", (long long)s->low, (long long)s->high);
+}
+
+/* what the steps of all cells count; of cells that differ every row says it */
+static int steps_heading(const basin_table *t) {
+  int seen[3] = {0};
+  for (int64_t i = 0; i < t->cells; i++) seen[t->cell[i].steps_to + 1] = 1;
+  const int mixed = seen[0] + seen[1] + seen[2] > 1;
+  printf("\nSteps until the outcome was %s\n",
+         mixed     ? "reached, or proved, which is sooner"
+         : seen[1] ? "reached"
+         : seen[2] ? "proved, by the early rule: give stop.at to see when it is reached"
+                   : "reached or proved: this file, of an older version, does not say which");
+  return mixed;
+}
+
+void basin_table_steps(const basin_table *t) {
+  enum { TEXT = 64 };
+  char text[TEXT], heading[32];
+  int shown[BASIN_OUTCOMES] = {[BASIN_GLOBAL] = 1}, wide = (int)strlen("95% interval");
+  for (int64_t i = 0; i < t->cells; i++)
+    for (int o = BASIN_GLOBAL; o < BASIN_OUTCOMES; o++) {
+      shown[o] |= t->cell[i].outcomes[o] > 0;
+      show_interval(text, sizeof text, &t->cell[i].steps[o]);
+      if ((int)strlen(text) > wide) wide = (int)strlen(text);
+    }
+  const int mixed = steps_heading(t);
+  basin_table_name_heading(t);
+  if (mixed) printf("  steps to");
+  for (int o = BASIN_GLOBAL; o < BASIN_OUTCOMES; o++) {
+    snprintf(heading, sizeof heading, "%s: median", basin_outcome_name(o));
+    if (shown[o]) printf("  %18s  %-*s  %9s", heading, wide, "95% interval", "max");
+  }
+  putchar('\n');
+  for (int64_t i = 0; i < t->cells; i++) {
+    basin_table_name_cell(t, &t->cell[i]);
+    if (mixed) printf("  %-8s", basin_steps_word(t->cell[i].steps_to));
+    for (int o = BASIN_GLOBAL; o < BASIN_OUTCOMES; o++) {
+      const basin_steps *s = &t->cell[i].steps[o];
+      if (!shown[o]) continue;
+      show_interval(text, sizeof text, s);
+      if (s->max < 0) printf("  %18s  %-*s  %9s", "-", wide, "-", "-");
+      else
+        printf("  %18s  %-*s  %9lld", basin_exact(s->median).text, wide, text, (long long)s->max);
+    }
+    putchar('\n');
+  }
+}
+
+/* ---- JSON of all cells ---- */
+
+/* median, mean and maximum of all trials, what they count, and the same of every outcome */
+static void json_steps(const basin_summary *s) {
+  double number[BASIN_STEPS_NUMBERS];
+  printf("{\"median\": ");
+  basin_json_number(s->steps_median);
+  printf(", \"mean\": ");
+  basin_json_number(s->steps_mean);
+  printf(", \"max\": ");
+  basin_json_number(s->steps_max < 0 ? NAN : (double)s->steps_max);
+  printf(", \"until\": \"%s\"", basin_steps_word(s->steps_to));
+  for (int o = 0; o < BASIN_OUTCOMES; o++) {
+    basin_steps_numbers(&s->steps[o], number);
+    printf(",\n       \"%s\": {", basin_outcome_name(o));
+    for (int i = 0; i < BASIN_STEPS_NUMBERS; i++) {
+      printf("%s\"%s\": ", i ? ", " : "", basin_steps_name[i]);
+      basin_json_number(number[i]);
+    }
+    printf("}");
+  }
+  printf("}");
 }
 
 void basin_table_json_head(const basin_table *t) {
@@ -203,13 +287,9 @@ void basin_table_json(const basin_table *t) {
     basin_json_number(s->success.low);
     printf(", \"high\": ");
     basin_json_number(s->success.high);
-    printf("}, \"steps\": {\"median\": ");
-    basin_json_number(s->steps_median);
-    printf(", \"mean\": ");
-    basin_json_number(s->steps_mean);
-    printf(", \"max\": ");
-    basin_json_number(s->steps_max < 0 ? NAN : (double)s->steps_max);
-    printf("}}");
+    printf("}, \"steps\": ");
+    json_steps(s);
+    printf("}");
   }
   printf("\n  ]");
 }

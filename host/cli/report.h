@@ -15,6 +15,7 @@ typedef struct basin_table {
   int64_t cells;
   basin_summary *cell; /* [cells] */
   int has_variants;
+  int has_steps; /* whether steps are known by their outcome; else only the mean of all */
   char show
       [128]; /* [parameters] whether a parameter is a column: it is no function of those before it */
 } basin_table;
@@ -34,9 +35,20 @@ void basin_table_title(const basin_table *table);
 void basin_table_name_heading(const basin_table *table);
 void basin_table_name_cell(const basin_table *table, const basin_summary *cell);
 
-/* A row per cell: trials, success rate and interval, outcomes, steps (median and maximum; the mean where the
-   median is not known). */
+/* A row per cell: trials, success rate and interval, outcomes; the mean of the steps where no more is known of them. */
 void basin_table_rates(const basin_table *table);
+
+/* A row per cell of a table that has steps: for every outcome that is there, global first, the median of the steps with
+   its interval, and the largest number. The heading says whether they count until the outcome was reached or proved. */
+void basin_table_steps(const basin_table *table);
+
+/* "reached", "proved" or "unknown" */
+const char *basin_steps_word(basin_steps_to to);
+
+/* What CSV and JSON say of the steps of an outcome, and the names of these numbers; NaN for what is not there. */
+enum { BASIN_STEPS_NUMBERS = 5 };
+extern const char *const basin_steps_name[BASIN_STEPS_NUMBERS];
+void basin_steps_numbers(const basin_steps *steps, double number[BASIN_STEPS_NUMBERS]);
 
 /* The object's members `experiment`, `title`, `seed`, `version`, `missing` (where not 0) and `cells`, without the
    braces around them. */

@@ -50,10 +50,10 @@ basin_status basin_standing_find_idle(const basin_rounds *rounds, int64_t shards
   return BASIN_OK;
 }
 
-/* the idle shards as sbatch --array takes them: 2,5-7 */
-static void show_idle(FILE *to, const basin_standing *p) {
+/* the idle shards from `first` on as sbatch --array takes them: 2,5-7 */
+static void show_idle(FILE *to, const basin_standing *p, int64_t first) {
   const char *comma = "";
-  for (int64_t i = 0, end; i < p->shards; i = end + 1) {
+  for (int64_t i = first, end; i < p->shards; i = end + 1) {
     for (end = i; end < p->shards && p->idle[end]; end++) continue;
     if (end == i) continue;
     fprintf(to, "%s%lld", comma, (long long)i + 1);
@@ -70,7 +70,7 @@ void basin_standing_next(FILE *to, const basin_campaign *c, const basin_standing
   basin_show_word(word, sizeof word, c->folder);
   if (p->running) {
     fprintf(to, "not running: shard%s ", basin_plural(p->idles));
-    show_idle(to, p);
+    show_idle(to, p, 0);
     fprintf(to, " of %lld; those that do not wait in the queue either, give again with ",
             (long long)p->shards);
   } else {
@@ -78,11 +78,16 @@ void basin_standing_next(FILE *to, const basin_campaign *c, const basin_standing
   }
   if (shards_of_script(c) == p->shards) {
     fputs("`sbatch --array=", to);
-    show_idle(to, p);
+    show_idle(to, p, 0);
     fprintf(to, " %s/submit.sh`\n", word);
   } else if (p->shards > 1) {
-    fprintf(to, "`basin run %s --shard %lld/%lld`%s\n", word, (long long)first + 1,
-            (long long)p->shards, p->idles > 1 ? ", and so for the others" : "");
+    fprintf(to, "`basin run %s --shard %lld/%lld`", word, (long long)first + 1,
+            (long long)p->shards);
+    if (p->idles > 1) {
+      fprintf(to, ", and so for shard%s ", basin_plural(p->idles - 1));
+      show_idle(to, p, first + 1);
+    }
+    fputc('\n', to);
   } else {
     fprintf(to, "`basin run %s`\n", word);
   }

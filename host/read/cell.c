@@ -166,9 +166,9 @@ static basin_status read_parameters(draft *d, const basin_place *axis_place, bas
         !(symbol->integer && *value != floor(*value)))
       continue;
     const basin_place place = axis >= 0 ? axis_place[axis] : node ? node->place : sheet->place;
-    return basin_fail_at(error, place, "%s is %.17g, expected a %s from %.17g to %.17g",
-                         symbol->name, *value, symbol->integer ? "whole number" : "number",
-                         symbol->minimum, symbol->maximum);
+    return basin_fail_at(error, place, "%s is %s, expected a %s from %s to %s", symbol->name,
+                         basin_exact(*value).text, symbol->integer ? "whole number" : "number",
+                         basin_exact(symbol->minimum).text, basin_exact(symbol->maximum).text);
   }
   return BASIN_OK;
 }

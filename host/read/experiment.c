@@ -355,17 +355,20 @@ int64_t basin_experiment_trials(const basin_experiment *e) { return e->trials; }
 
 /* ---- what can be said of it before it runs ---- */
 
-/* whether its trials end by a rule: the early one, where its dynamics have one, or a tolerance */
-static int has_rule(const basin_cell *cell) {
+basin_rule basin_cell_rule(const basin_cell *cell) {
   const basin_stop *stop = &cell->setting.stop;
   const basin_dynamics *kind = basin_dynamics_of(cell->model, &cell->setting);
-  return stop->tolerance > 0 || stop->tolerance_gradient > 0 ||
-         strcmp(kind->early_rule, kind->tolerance_rule) != 0;
+  if (stop->tolerance > 0 || stop->tolerance_gradient > 0) return BASIN_TOLERANCE_RULE;
+  return strcmp(kind->early_rule, kind->tolerance_rule) ? BASIN_EARLY_RULE : BASIN_NO_RULE;
+}
+
+basin_steps_to basin_cell_steps_to(const basin_cell *cell) {
+  return basin_cell_rule(cell) == BASIN_EARLY_RULE ? BASIN_STEPS_PROVED : BASIN_STEPS_REACHED;
 }
 
 int64_t basin_experiment_endless(const basin_experiment *e) {
   int64_t cells = 0;
-  for (int64_t c = 0; c < e->cells; c++) cells += !has_rule(&e->cell[c]);
+  for (int64_t c = 0; c < e->cells; c++) cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE;
   return e->allow_unresolved < 1 ? cells : 0;
 }
 

@@ -83,6 +83,17 @@ static inline int basin_keeps_states(const basin_experiment *experiment) {
   return experiment->keep_vectors || experiment->inputs > 0;
 }
 
+/* What ends the trials of a cell, beside divergence and stop.max_steps. */
+typedef enum basin_rule {
+  BASIN_NO_RULE,
+  BASIN_EARLY_RULE,    /* the outcome is proved, before the optimum is reached */
+  BASIN_TOLERANCE_RULE /* stop.at or stop.at_gradient: it is reached */
+} basin_rule;
+basin_rule basin_cell_rule(const basin_cell *cell);
+
+/* what the steps of a cell's trials count */
+basin_steps_to basin_cell_steps_to(const basin_cell *cell);
+
 /* how many cells have no rule that could end their trials but divergence and stop.max_steps; 0 where the experiment
    allows every trial to stay unresolved */
 int64_t basin_experiment_endless(const basin_experiment *experiment);

@@ -169,9 +169,8 @@ basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, con
   const basin_status status = basin_scope_value(scope, node, what, &x, error);
   if (status) return status;
   if (x != floor(x) || x < (double)minimum || x > (double)maximum)
-    return basin_fail_at(error, node->place,
-                         "%s is %.17g, expected a whole number from %lld to %lld", what, x,
-                         (long long)minimum, (long long)maximum);
+    return basin_fail_at(error, node->place, "%s is %s, expected a whole number from %lld to %lld",
+                         what, basin_exact(x).text, (long long)minimum, (long long)maximum);
   *value = (int64_t)x;
   return BASIN_OK;
 }

@@ -41,10 +41,12 @@ enum {
   X(trials, "trials", int64, BASIN_BY_CELL, none, always, "number of trials run")                  \
   X(draw, "draw", uint64, BASIN_BY_CELL, none, always,                                             \
     "identity of the random draws: cells with the same value share them")                          \
+  X(early_rule, "early_rule", int8, BASIN_BY_CELL, none, always,                                   \
+    "1: trials end where their outcome is proved, before it is reached; 0: where it is reached")   \
   X(outcome, "outcome", int8, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, always,                   \
     "how the trial ended")                                                                         \
   X(steps, "steps", int64, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, always,                      \
-    "steps taken until the outcome")                                                               \
+    "steps taken until the outcome was %s")                                                        \
   X(halvings, "halvings", int8, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, halvings,               \
     "how often the trial diverged and began again with half the step sizes")                       \
   X(final, "final_%s", real, BASIN_BY_CELL | BASIN_BY_TRIAL, nan, finals,                          \

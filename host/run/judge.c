@@ -5,18 +5,106 @@
 #include "run/run.h"
 #include "store/until.h"
 #include "store/results.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
 
-static basin_status judge_cell(const basin_experiment *e, const char *path, int64_t cell,
-                               int64_t trials, const int64_t *outcomes, basin_error *error) {
-  const int64_t unresolved = outcomes[BASIN_UNRESOLVED], diverged = outcomes[BASIN_DIVERGED];
-  const double n = (double)trials;
-  if ((double)unresolved <= e->allow_unresolved * n && (double)diverged <= e->allow_diverged * n)
-    return BASIN_OK;
-  return basin_fail(error, BASIN_OUTSIDE,
-                    "%s: cell %lld has %lld of %lld trials unresolved and %lld diverged, more than "
-                    "the experiment allows",
-                    path, (long long)cell, (long long)unresolved, (long long)trials,
-                    (long long)diverged);
+/* What an outcome, of which an experiment allows a share, has in the cells that have more of it. */
+typedef struct excess {
+  enum basin_outcome outcome;
+  double allowed;
+  int64_t cells;                    /* how many these are */
+  int64_t worst;                    /* the one with the largest share, */
+  double share;                     /* that share, */
+  int64_t outcomes[BASIN_OUTCOMES]; /* and its trials by their outcome */
+} excess;
+
+enum { EXCESSES = 2, NAME_BYTES = 160, ADVICE_BYTES = 240 };
+
+static void excess_begin(excess x[EXCESSES], const basin_experiment *e) {
+  x[0] = (excess){.outcome = BASIN_UNRESOLVED, .allowed = e->allow_unresolved};
+  x[1] = (excess){.outcome = BASIN_DIVERGED, .allowed = e->allow_diverged};
+}
+
+static void excess_add(excess x[EXCESSES], int64_t cell, int64_t trials, const int64_t *outcomes) {
+  for (int i = 0; i < EXCESSES; i++) {
+    const double count = (double)outcomes[x[i].outcome], share = count / (double)trials;
+    if (count <= x[i].allowed * (double)trials) continue;
+    if (x[i].cells++ && share <= x[i].share) continue;
+    x[i].worst = cell;
+    x[i].share = share;
+    memcpy(x[i].outcomes, outcomes, sizeof x[i].outcomes);
+  }
+}
+
+/* "cell 4 (CNN, k = 25)": by its variant, and where it is in the grid */
+static void name_cell(char name[NAME_BYTES], const basin_experiment *e, int64_t cell) {
+  const basin_cell *c = &e->cell[cell];
+  const char *comma = c->variant < 0 ? " (" : ", ";
+  int used = snprintf(name, NAME_BYTES, "cell %lld", (long long)cell);
+  if (c->variant >= 0)
+    used += snprintf(name + used, (size_t)(NAME_BYTES - used), " (%.60s", e->variant[c->variant]);
+  for (int a = 0; a < e->axes && used < NAME_BYTES / 2; a++, comma = ", ")
+    used += snprintf(name + used, (size_t)(NAME_BYTES - used), "%s%.40s = %.6g", comma, e->axis[a],
+                     c->coordinate[a]);
+  if (c->variant >= 0 || e->axes) snprintf(name + used, (size_t)(NAME_BYTES - used), ")");
+}
+
+/* what could resolve the trials of such a cell, by what ends them and how others ended */
+static const char *advice_unresolved(const basin_cell *c, const int64_t *outcomes) {
+  const basin_stop *stop = &c->setting.stop;
+  const int spurious = c->model->outcomes & BASIN_CAN(BASIN_SPURIOUS) &&
+                       !outcomes[BASIN_SPURIOUS] && !(stop->tolerance_spurious > 0);
+  switch (basin_cell_rule(c)) {
+  case BASIN_NO_RULE:
+    return "no rule ends its trials: give stop.at";
+  case BASIN_EARLY_RULE:
+    return outcomes[BASIN_GLOBAL] || outcomes[BASIN_SPURIOUS]
+               ? "give a larger stop.max_steps"
+               : "no trial of it has a proof: give a larger stop.max_steps, smaller step sizes, or "
+                 "stop.at";
+  case BASIN_TOLERANCE_RULE:
+    break;
+  }
+  if (!(stop->tolerance > 0)) return "give a larger stop.max_steps, or a larger stop.at_gradient";
+  return spurious
+             ? "no trial of it is spurious: where they come to the spurious optimum too slowly, "
+               "or not as close as stop.at, give stop.at_spurious; else a larger stop.max_steps"
+             : "give a larger stop.max_steps, or a larger tolerance";
+}
+
+static const char *advice_diverged(const basin_cell *c) {
+  return c->setting.halve ? "halving the step sizes was not enough: give smaller ones"
+                          : "give smaller step sizes, or on_divergence: halve";
+}
+
+/* a share for `allow` that is enough: two digits, above this one */
+static double allowance(double share) {
+  const double unit = pow(10, floor(log10(share)) - 1);
+  return fmin(1, (floor(share / unit) + 1) * unit);
+}
+
+static basin_status excess_status(const excess x[EXCESSES], const basin_experiment *e,
+                                  const char *path, basin_error *error) {
+  char text[EXCESSES][NAME_BYTES + 2 * ADVICE_BYTES] = {"", ""};
+  for (int i = 0; i < EXCESSES; i++) {
+    char name[NAME_BYTES];
+    if (!x[i].cells) continue;
+    const basin_cell *worst = &e->cell[x[i].worst];
+    const char *word = basin_outcome_name((int)x[i].outcome);
+    name_cell(name, e, x[i].worst);
+    snprintf(text[i], sizeof text[i],
+             "%lld of %lld cell%s %s more %s trials than the experiment allows, the worst is %s "
+             "with %.3g; %s, or allow: {%s: %.2g}",
+             (long long)x[i].cells, (long long)e->cells, e->cells == 1 ? "" : "s",
+             x[i].cells == 1 ? "has" : "have", word, name, x[i].share,
+             x[i].outcome == BASIN_DIVERGED ? advice_diverged(worst)
+                                            : advice_unresolved(worst, x[i].outcomes),
+             word, allowance(x[i].share));
+  }
+  if (!*text[0] && !*text[1]) return BASIN_OK;
+  return basin_fail(error, BASIN_OUTSIDE, "%s: %s%s%s", path, text[0],
+                    *text[0] && *text[1] ? "; " : "", text[1]);
 }
 
 basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) {
@@ -36,12 +124,14 @@ basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) 
 
 basin_status basin_store_judge(const basin_store *s, const char *path, basin_error *error) {
   basin_status status = BASIN_OK;
+  excess x[EXCESSES];
+  excess_begin(x, s->experiment);
   for (int64_t c = 0; c < s->experiment->cells && !status; c++) {
     basin_range sum;
     status = basin_store_count(s, c, s->target[c], &sum, error);
-    if (!status) status = judge_cell(s->experiment, path, c, sum.count, sum.outcomes, error);
+    if (!status) excess_add(x, c, sum.count, sum.outcomes);
   }
-  return status;
+  return status ? status : excess_status(x, s->experiment, path, error);
 }
 
 basin_status basin_results_check(const char *path, const basin_experiment *e, int *complete,
@@ -57,15 +147,14 @@ basin_status basin_results_check(const char *path, const basin_experiment *e, in
                         "or remove it",
                         path);
   const int64_t missing = basin_results_missing(r);
-  for (int64_t c = 0; c < e->cells && !missing && status != BASIN_BAD_INPUT; c++) {
+  excess x[EXCESSES];
+  excess_begin(x, e);
+  for (int64_t c = 0; c < e->cells && !missing && !status; c++) {
     basin_summary s;
-    basin_error other;
-    const basin_status read = basin_results_outcomes(r, c, &s, &other);
-    if (read) {
-      status = read;
-      *error = other;
-    } else if (!status) status = judge_cell(e, path, c, s.trials, s.outcomes, error);
+    status = basin_results_outcomes(r, c, &s, error);
+    if (!status) excess_add(x, c, s.trials, s.outcomes);
   }
+  if (!status) status = excess_status(x, e, path, error);
   *complete = !missing && (!status || status == BASIN_OUTSIDE);
   basin_results_close(r);
   return status;

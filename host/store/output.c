@@ -160,7 +160,8 @@ static void write_cells(basin_output *o, const int64_t *count) {
   double *value = calloc((size_t)n + 1, sizeof *value);
   const char **text = calloc((size_t)n + 1, sizeof *text);
   uint64_t *draw = calloc((size_t)n + 1, sizeof *draw);
-  if (!value || !text || !draw) basin_netcdf_fail(o->file);
+  int8_t *early = calloc((size_t)n + 1, sizeof *early);
+  if (!value || !text || !draw || !early) basin_netcdf_fail(o->file);
   for (int64_t i = 0; i < n && !bad(o); i++)
     text[i] = cell[i].variant < 0 ? "" : e->variant[cell[i].variant];
   if (!bad(o) && variants) make_texts(o, BASIN_VARIABLE_variant, text);
@@ -172,6 +173,10 @@ static void write_cells(basin_output *o, const int64_t *count) {
   if (!bad(o)) write_parameters(o, value);
   if (!bad(o)) basin_netcdf_write_whole(o->file, make(o, BASIN_VARIABLE_trials), count);
   if (!bad(o)) basin_netcdf_write_whole(o->file, make(o, BASIN_VARIABLE_draw), draw);
+  for (int64_t i = 0; i < n && !bad(o); i++)
+    early[i] = basin_cell_steps_to(&cell[i]) == BASIN_STEPS_PROVED;
+  if (!bad(o)) basin_netcdf_write_whole(o->file, make(o, BASIN_VARIABLE_early_rule), early);
+  free(early);
   free(draw);
   free(text);
   free(value);
@@ -199,6 +204,20 @@ static void make_outcome(basin_output *o) {
   basin_variable *v = make(o, BASIN_VARIABLE_outcome);
   basin_netcdf_numbers(o->file, v, "flag_values", H5T_NATIVE_INT8, BASIN_OUTCOMES, value);
   basin_netcdf_text(o->file, v, "flag_meanings", meanings);
+}
+
+/* under the early rule an optimum is not reached, and steps are no time to it: their name says so */
+static void make_steps(basin_output *o) {
+  const basin_cell *cell = o->experiment->cell + o->extent.first_cell;
+  int64_t early = 0;
+  for (int64_t i = 0; i < o->extent.cells; i++)
+    early += basin_cell_steps_to(&cell[i]) == BASIN_STEPS_PROVED;
+  o->variable[BASIN_VARIABLE_steps] = make_of(o, BASIN_VARIABLE_steps, "",
+                                              early == 0 ? "reached"
+                                              : early < o->extent.cells
+                                                  ? "reached, or, where early_rule is 1, proved"
+                                                  : "proved, by the early rule: reached later",
+                                              "1");
 }
 
 /* an observable's row in the tables of the first cell that has it */
@@ -278,7 +297,7 @@ static void make_variables(basin_output *o, const int64_t *count) {
   write_cells(o, count);
   name_coordinates(o);
   make_outcome(o);
-  make(o, BASIN_VARIABLE_steps);
+  make_steps(o);
   if (count_of(o, BASIN_VARIABLE_halvings)) make(o, BASIN_VARIABLE_halvings);
   for (int i = 0; i < e->finals && !bad(o); i++) {
     const basin_symbol *symbol = observable_symbol(e, e->final[i]);

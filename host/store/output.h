@@ -10,7 +10,8 @@
  * Variables   outcome(cell, trial), steps(cell, trial), final_OBSERVABLE(cell, trial),
  *             OBSERVABLE(cell, recorded, time), estimated_OBSERVABLE and estimated_OBSERVABLE_error likewise,
  *             vector_NAME(cell, recorded, time, NAME_entry),
- *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell)
+ *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell),
+ *             early_rule(cell) whether steps count until an outcome was proved, not reached
  * /checksum   a checksum of every variable, or of each of its cells (checksum.h)
  *
  * Uncompressed and contiguous; written part by part, so memory does not grow with the file. Fill values:

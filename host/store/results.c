@@ -109,6 +109,16 @@ static int read_variants(basin_results *r) {
   return ok;
 }
 
+/* whether steps count until a proof; files of older versions do not say */
+static int read_early_rule(basin_results *r) {
+  if (H5Lexists(r->file, "early_rule", H5P_DEFAULT) <= 0) return 1;
+  r->early = calloc((size_t)r->cells, sizeof *r->early);
+  int ok = r->early &&
+           read_variable(r, "early_rule", r->cells, H5T_INTEGER, H5T_NATIVE_INT8, r->early);
+  for (int64_t c = 0; c < r->cells && ok; c++) ok = r->early[c] == 0 || r->early[c] == 1;
+  return ok;
+}
+
 /* the variables on (cell) and (cell, recorded, time), in the order of the file: parameters and observables */
 static herr_t see_variable(hid_t group, const char *name, const H5L_info_t *info, void *context) {
   basin_results *r = context;
@@ -211,6 +221,7 @@ static int read_all(basin_results *r) {
   if (!read_variable(r, "draw", r->cells, H5T_INTEGER, H5T_NATIVE_UINT64, r->draw)) return 0;
   for (int64_t c = 0; c < r->cells; c++)
     if (r->count[c] < 0 || r->count[c] > r->trials) return 0;
+  if (!read_early_rule(r)) return 0;
   if (!read_variants(r) || !read_parameters(r)) return 0;
   r->axes = axes >= 0 && axes <= r->parameters ? (int)axes : r->parameters;
   return 1;
@@ -253,6 +264,7 @@ void basin_results_close(basin_results *r) {
   if (r->file > 0) H5Fclose(r->file);
   free(r->variant);
   free(r->parameter);
+  free(r->early);
   free(r->draw);
   free(r->count);
   free(r->time);

@@ -22,9 +22,10 @@ struct basin_results {
   double halfwidth;
   int64_t cells, trials; /* sizes of the dimensions */
   int64_t recorded, times, *time;
-  int64_t *count;       /* [cells] trials run */
-  int64_t missing;      /* trials of a partial file that are not there: anywhere, as outcome -1 */
-  uint64_t *draw;       /* [cells] */
+  int64_t *count;  /* [cells] trials run */
+  int64_t missing; /* trials of a partial file that are not there: anywhere, as outcome -1 */
+  uint64_t *draw;  /* [cells] */
+  int8_t *early; /* [cells] whether the early rule ends trials; NULL where the file does not say */
   char *variant_names;  /* a line each */
   const char **variant; /* [cells] into variant_names, or NULL */
   int parameters, axes;

@@ -3,42 +3,26 @@
  * summary.c: counting what is in an output file. Memory does not grow with the number of trials.
  */
 #include "store/results_file.h"
+#include "base/statistics.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_TRIALS = 65536, RADIX_BITS = 16 };
+enum {
+  BLOCK_TRIALS = 65536,
+  DIGIT_BITS = 12,
+  ALL = BASIN_OUTCOMES, /* a kind of trials: those of an outcome, or all of them */
+  KINDS,
+  RANKS = 4
+};
 
-/* the steps' digit of RADIX_BITS at `shift`, counted over the trials whose higher digits are `prefix` */
-static int count_digits(const basin_results *r, hid_t steps, int64_t cell, int shift,
-                        int64_t prefix, int64_t *bucket) {
-  int64_t block[4096];
-  memset(bucket, 0, sizeof *bucket << RADIX_BITS);
-  for (int64_t at = 0, end = basin_results_reach(r, cell); at < end; at += 4096) {
-    const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
-    const hsize_t count[2] = {1, (hsize_t)(end - at < 4096 ? end - at : 4096)};
-    if (!basin_hdf5_read(steps, H5T_NATIVE_INT64, 2, start, count, block)) return 0;
-    for (hsize_t i = 0; i < count[1]; i++)
-      if (block[i] >= 0 && block[i] >> (shift + RADIX_BITS) == prefix)
-        bucket[block[i] >> shift & ((1 << RADIX_BITS) - 1)]++;
-  }
-  return 1;
-}
-
-/* the rank-th smallest number of steps (rank from 0), by radix selection: one pass over the file per digit */
-static int select_steps(const basin_results *r, hid_t steps, int64_t cell, int64_t rank,
-                        int64_t *value) {
-  int64_t *bucket = calloc(1 << RADIX_BITS, sizeof *bucket), prefix = 0;
-  int ok = bucket != NULL;
-  for (int shift = 48 - RADIX_BITS; shift >= 0 && ok; shift -= RADIX_BITS) {
-    int64_t digit = 0;
-    ok = count_digits(r, steps, cell, shift, prefix, bucket);
-    while (ok && digit < (1 << RADIX_BITS) - 1 && rank >= bucket[digit]) rank -= bucket[digit++];
-    prefix = prefix << RADIX_BITS | digit;
-  }
-  *value = prefix;
-  free(bucket);
-  return ok;
+/* up to BLOCK_TRIALS of the cell's trials, from `at` on: how many, 0 on failure */
+static hsize_t read_block(const basin_results *r, hid_t id, hid_t type, int64_t cell, int64_t at,
+                          void *block) {
+  const int64_t left = basin_results_reach(r, cell) - at;
+  const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
+  const hsize_t count[2] = {1, (hsize_t)(left < BLOCK_TRIALS ? left : BLOCK_TRIALS)};
+  return basin_hdf5_read(id, type, 2, start, count, block) ? count[1] : 0;
 }
 
 static int count_outcomes(const basin_results *r, hid_t outcome, int64_t cell, basin_summary *s) {
@@ -46,10 +30,9 @@ static int count_outcomes(const basin_results *r, hid_t outcome, int64_t cell, b
   int64_t counted = 0;
   int ok = block != NULL;
   for (int64_t at = 0, end = basin_results_reach(r, cell); at < end && ok; at += BLOCK_TRIALS) {
-    const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
-    const hsize_t count[2] = {1, (hsize_t)(end - at < BLOCK_TRIALS ? end - at : BLOCK_TRIALS)};
-    ok = basin_hdf5_read(outcome, H5T_NATIVE_INT8, 2, start, count, block);
-    for (hsize_t i = 0; i < count[1] && ok; i++) {
+    const hsize_t n = read_block(r, outcome, H5T_NATIVE_INT8, cell, at, block);
+    ok = n > 0;
+    for (hsize_t i = 0; i < n && ok; i++) {
       if (block[i] == -1 && r->missing) continue;
       ok = block[i] >= 0 && block[i] < BASIN_OUTCOMES;
       if (ok) s->outcomes[block[i]]++, counted++;
@@ -59,29 +42,145 @@ static int count_outcomes(const basin_results *r, hid_t outcome, int64_t cell, b
   return ok && counted == r->count[cell];
 }
 
-static int count_steps(const basin_results *r, hid_t steps, int64_t cell, basin_summary *s) {
-  int64_t *block = malloc(BLOCK_TRIALS * sizeof *block), low, high;
-  double sum = 0;
-  int ok = block != NULL;
-  for (int64_t at = 0, end = basin_results_reach(r, cell); at < end && ok; at += BLOCK_TRIALS) {
-    const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
-    const hsize_t count[2] = {1, (hsize_t)(end - at < BLOCK_TRIALS ? end - at : BLOCK_TRIALS)};
-    ok = basin_hdf5_read(steps, H5T_NATIVE_INT64, 2, start, count, block);
-    for (hsize_t i = 0; i < count[1] && ok; i++) {
-      if (block[i] == -1 && r->missing) continue;
-      ok = block[i] >= 0 && block[i] <= BASIN_STEPS_MAX;
-      sum += (double)block[i];
-      if (block[i] > s->steps_max) s->steps_max = block[i];
+/* ---- steps ---- */
+
+/* Trials of a kind whose steps begin with the digits `prefix`, counted by the next digit. */
+typedef struct branch {
+  int64_t prefix, *count; /* [1 << DIGIT_BITS] */
+} branch;
+
+/* Steps of the trials of a kind: how many trials, and what is looked for: the rank[i]-th smallest number, ranks from 0
+   and ascending, of which the digits prefix[i] are known. */
+typedef struct kind {
+  int64_t trials, max;
+  double sum;
+  int64_t rank[RANKS], prefix[RANKS];
+  branch branch[RANKS];
+  int branches;
+} kind;
+
+/* What is read again and again. */
+typedef struct reading {
+  const basin_results *results;
+  int64_t cell;
+  hid_t outcome, steps;
+  int8_t *outcome_block; /* [BLOCK_TRIALS] */
+  int64_t *steps_block;  /* [BLOCK_TRIALS] */
+  int64_t *count;        /* [KINDS][RANKS][1 << DIGIT_BITS] */
+  kind kind[KINDS];
+} reading;
+
+static void add_steps(kind *k, int64_t steps) {
+  k->trials++;
+  k->sum += (double)steps;
+  if (steps > k->max) k->max = steps;
+}
+
+static void add_digit(kind *k, int64_t steps, int shift) {
+  for (int b = 0; b < k->branches; b++)
+    if (steps >> (shift + DIGIT_BITS) == k->branch[b].prefix)
+      k->branch[b].count[steps >> shift & ((1 << DIGIT_BITS) - 1)]++;
+}
+
+/* all trials of the cell: their numbers of steps, or of these the digit at `shift` (-1: none) */
+static int read_steps(reading *x, int shift) {
+  const basin_results *r = x->results;
+  int ok = 1;
+  for (int64_t at = 0, end = basin_results_reach(r, x->cell); at < end && ok; at += BLOCK_TRIALS) {
+    const hsize_t n = read_block(r, x->outcome, H5T_NATIVE_INT8, x->cell, at, x->outcome_block);
+    ok = n && read_block(r, x->steps, H5T_NATIVE_INT64, x->cell, at, x->steps_block) == n;
+    for (hsize_t i = 0; i < n && ok; i++) {
+      const int8_t outcome = x->outcome_block[i];
+      const int64_t steps = x->steps_block[i];
+      if (outcome == -1 && r->missing) continue;
+      ok = outcome >= 0 && outcome < BASIN_OUTCOMES && steps >= 0 && steps <= BASIN_STEPS_MAX;
+      if (!ok) break;
+      if (shift < 0) add_steps(&x->kind[outcome], steps), add_steps(&x->kind[ALL], steps);
+      else add_digit(&x->kind[outcome], steps, shift), add_digit(&x->kind[ALL], steps, shift);
     }
   }
-  free(block);
-  const int64_t n = r->count[cell];
-  if (!ok || !n) return ok;
-  s->steps_mean = sum / (double)n;
-  ok = select_steps(r, steps, cell, (n - 1) / 2, &low);
-  high = low;
-  if (ok && n % 2 == 0) ok = select_steps(r, steps, cell, n / 2, &high);
-  s->steps_median = ((double)low + (double)high) / 2;
+  return ok;
+}
+
+/* which numbers of a kind are looked for: the ends of the median's interval, and between them the middle two */
+static void set_ranks(kind *k) {
+  const int64_t n = k->trials, least = basin_median_rank(n), low = least < 0 ? (n - 1) / 2 : least;
+  const int64_t rank[RANKS] = {low, (n - 1) / 2, n / 2, n - 1 - low};
+  memcpy(k->rank, rank, sizeof rank);
+}
+
+/* equal prefixes, which stand side by side, have one branch; the number of branches so far, `used`, grows */
+static void set_branches(reading *x, kind *k, int64_t *used) {
+  k->branches = 0;
+  for (int i = 0; i < RANKS && k->trials; i++) {
+    if (i && k->prefix[i] == k->prefix[i - 1]) continue;
+    branch *b = &k->branch[k->branches++];
+    b->prefix = k->prefix[i];
+    b->count = x->count + ((*used)++ << DIGIT_BITS);
+    memset(b->count, 0, sizeof *b->count << DIGIT_BITS);
+  }
+}
+
+static void choose_digits(kind *k) {
+  for (int i = 0, b = 0; i < RANKS && k->trials; i++) {
+    int64_t digit = 0;
+    while (k->branch[b].prefix != k->prefix[i]) b++;
+    while (digit < (1 << DIGIT_BITS) - 1 && k->rank[i] >= k->branch[b].count[digit])
+      k->rank[i] -= k->branch[b].count[digit++];
+    k->prefix[i] = k->prefix[i] << DIGIT_BITS | digit;
+  }
+}
+
+/* Radix selection of all numbers looked for at once: a pass over the file for every digit that the largest has. */
+static int select_steps(reading *x) {
+  int shift = 0, ok = 1;
+  for (int k = 0; k < KINDS; k++) set_ranks(&x->kind[k]);
+  while (x->kind[ALL].max >> (shift + DIGIT_BITS)) shift += DIGIT_BITS;
+  for (; shift >= 0 && ok; shift -= DIGIT_BITS) {
+    int64_t used = 0;
+    for (int k = 0; k < KINDS; k++) set_branches(x, &x->kind[k], &used);
+    ok = read_steps(x, shift);
+    for (int k = 0; k < KINDS && ok; k++) choose_digits(&x->kind[k]);
+  }
+  return ok;
+}
+
+static basin_steps steps_of(const kind *k) {
+  basin_steps s = {NAN, NAN, NAN, NAN, -1};
+  if (!k->trials) return s;
+  s.median = ((double)k->prefix[1] + (double)k->prefix[2]) / 2;
+  s.mean = k->sum / (double)k->trials;
+  s.max = k->max;
+  if (basin_median_rank(k->trials) < 0) return s;
+  s.low = (double)k->prefix[0];
+  s.high = (double)k->prefix[3];
+  return s;
+}
+
+static int count_steps(const basin_results *r, hid_t outcome, hid_t steps, int64_t cell,
+                       basin_summary *s) {
+  reading *x = calloc(1, sizeof *x);
+  if (!x) return 0;
+  *x = (reading){.results = r,
+                 .cell = cell,
+                 .outcome = outcome,
+                 .steps = steps,
+                 .outcome_block = malloc(BLOCK_TRIALS),
+                 .steps_block = malloc(BLOCK_TRIALS * sizeof *x->steps_block),
+                 .count = malloc(KINDS * RANKS * sizeof *x->count << DIGIT_BITS)};
+  const int ok = x->outcome_block && x->steps_block && x->count && read_steps(x, -1) &&
+                 select_steps(x);
+  for (int o = 0; o < BASIN_OUTCOMES && ok; o++) s->steps[o] = steps_of(&x->kind[o]);
+  if (ok && x->kind[ALL].trials) {
+    const basin_steps all = steps_of(&x->kind[ALL]);
+    s->steps_median = all.median;
+    s->steps_mean = all.mean;
+    s->steps_max = all.max;
+  }
+  free(x->outcome_block);
+  free(x->steps_block);
+  free(x->count);
+  free(x);
   return ok;
 }
 
@@ -95,10 +194,9 @@ static int count_halved(const basin_results *r, int64_t cell, basin_summary *s) 
   int ok = block && id >= 0 && basin_results_intact(r, "halvings", cell);
   s->halved = 0;
   for (int64_t at = 0, end = basin_results_reach(r, cell); at < end && ok; at += BLOCK_TRIALS) {
-    const hsize_t start[2] = {(hsize_t)cell, (hsize_t)at};
-    const hsize_t count[2] = {1, (hsize_t)(end - at < BLOCK_TRIALS ? end - at : BLOCK_TRIALS)};
-    ok = basin_hdf5_read(id, H5T_NATIVE_INT8, 2, start, count, block);
-    for (hsize_t i = 0; i < count[1] && ok; i++) s->halved += block[i] > 0;
+    const hsize_t n = read_block(r, id, H5T_NATIVE_INT8, cell, at, block);
+    ok = n > 0;
+    for (hsize_t i = 0; i < n; i++) s->halved += block[i] > 0;
   }
   if (id >= 0) H5Dclose(id);
   free(block);
@@ -118,7 +216,11 @@ basin_status basin_results_outcomes(basin_results *r, int64_t cell, basin_summar
                        .parameter = r->parameter + cell * r->parameters,
                        .trials = r->count[cell],
                        .steps_median = NAN,
-                       .steps_mean = NAN};
+                       .steps_mean = NAN,
+                       .steps_to = !r->early        ? BASIN_STEPS_UNKNOWN
+                                   : r->early[cell] ? BASIN_STEPS_PROVED
+                                                    : BASIN_STEPS_REACHED};
+  for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) s->steps[o] = (basin_steps){NAN, NAN, NAN, NAN, -1};
   H5Eclear2(H5E_DEFAULT);
   const hid_t outcome = basin_results_variable(r, "outcome", 2, size, H5T_INTEGER);
   const int ok = outcome >= 0 && basin_results_intact(r, "outcome", cell) &&
@@ -133,10 +235,12 @@ basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary
   int64_t size[2] = {r->cells, r->trials};
   const basin_status status = basin_results_outcomes(r, cell, s, error);
   if (status) return status;
-  const hid_t steps = basin_results_variable(r, "steps", 2, size, H5T_INTEGER);
-  const int ok = steps >= 0 && basin_results_intact(r, "steps", cell) &&
-                 count_steps(r, steps, cell, s);
+  const hid_t steps = basin_results_variable(r, "steps", 2, size, H5T_INTEGER),
+              outcome = basin_results_variable(r, "outcome", 2, size, H5T_INTEGER);
+  const int ok = steps >= 0 && outcome >= 0 && basin_results_intact(r, "steps", cell) &&
+                 count_steps(r, outcome, steps, cell, s);
   if (steps >= 0) H5Dclose(steps);
+  if (outcome >= 0) H5Dclose(outcome);
   return ok ? BASIN_OK : basin_results_unreadable(r, error);
 }
 

@@ -123,9 +123,9 @@ check "nothing is in the way" run many.yaml -o line/ --shard 1/90
 
 # the exit code of a file that is there already is that of the run that made it
 check "a campaign with unresolved trials" run many.yaml --set allow.unresolved=0 --set stop.max_steps=20 -o three/
-expect 3 'more than the experiment allows' "$basin" merge three/ -o three.h5
-expect 3 'more than the experiment allows' "$basin" merge three/ -o three.h5
-expect 3 'more than the experiment allows' "$basin" run many.yaml --set allow.unresolved=0 --set stop.max_steps=20 -o three.h5
+expect 3 'cells have more unresolved trials than the experiment allows' "$basin" merge three/ -o three.h5
+expect 3 'cells have more unresolved trials than the experiment allows' "$basin" merge three/ -o three.h5
+expect 3 'cells have more unresolved trials than the experiment allows' "$basin" run many.yaml --set allow.unresolved=0 --set stop.max_steps=20 -o three.h5
 
 # ---- more trials, and `until` ----
 check "more trials" eval 'run many.yaml --trials 1000 -o half/ && merge half/ -o more.h5'

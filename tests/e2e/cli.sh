@@ -61,6 +61,33 @@ check "JSON has what it promises" jq -e '
    ([.outcomes[]] | add) == 200 and (.outcomes | has("global") and has("spurious") and has("unresolved")) and
    .success.rate == .outcomes.global / 200 and .success.low < .success.rate and .success.high > .success.rate and
    .steps.median >= 0 and .steps.mean >= 0 and .steps.max >= .steps.median)' summary.json
+check "steps are told by outcome, and what they count" jq -e '.cells[] |
+  .steps.until == "proved" and .steps.diverged.median == null and .steps.global.max <= .steps.max and
+  (.steps.global | .low <= .median and .median <= .high and .mean <= .max)' summary.json
+expect 0 '^Steps until the outcome was proved, by the early rule: give stop.at' "$basin" summary small.h5
+expect 0 '^cell +k +global: median  95% interval +max +spurious: median ' "$basin" summary small.h5
+check "a run to the optimum" "$basin" run small.yaml -q -o reached.h5 --trials 50 --set 'stop={at: 1e-6, at_spurious: 0.1}'
+expect 0 '^Steps until the outcome was reached$' "$basin" summary reached.h5
+check "one of both" "$basin" run small.yaml -q -o mixed.h5 --trials 50 --set 'variants={a: {}, b: {stop: {at: 1e-6, at_spurious: 0.1}}}'
+expect 0 '^Steps until the outcome was reached, or proved, which is sooner$' "$basin" summary mixed.h5
+expect 0 '^ +0 +a +4 +proved +[0-9]+  \[[0-9]+, [0-9]+\] ' "$basin" summary mixed.h5
+expect 0 '^ +3 +b +9 +reached +[0-9]+  \[[0-9]+, [0-9]+\] ' "$basin" summary mixed.h5
+"$basin" summary mixed.h5 --csv > mixed.csv
+check "CSV and JSON say the same, in the fewest digits" /usr/bin/python3 - <<'P'
+import csv, h5py, json, math, numpy, re, subprocess, sys
+text = open("mixed.csv").read()
+rows = list(csv.DictReader(text.splitlines()))
+f = h5py.File("mixed.h5")
+assert [row["steps_until"] for row in rows] == ["proved", "proved", "reached", "reached"]
+for number in re.findall(r"[0-9][0-9.e+-]*", text.split("\n", 1)[1]):
+    assert repr(float(number)) in (number, number + ".0"), number
+for c, row in enumerate(rows):
+    for outcome, name in enumerate(f["outcome"].attrs["flag_meanings"].decode().split()):
+        steps = f["steps"][c][f["outcome"][c] == outcome]
+        of = {key: float(row[f"steps_{name}_{key}"]) for key in ("median", "low", "high", "mean", "max")}
+        if not len(steps): assert all(map(math.isnan, of.values()))
+        else: assert of["median"] == numpy.median(steps) and of["max"] == max(steps) and of["low"] in steps and of["high"] in steps
+P
 check "CSV has a row per cell" test "$("$basin" summary small.h5 --csv | wc -l)" = 3
 
 # published numbers
@@ -104,7 +131,7 @@ check "no figure is left half made" sh -c '! ls | grep -q "^x\|tmp"'
 expect 0 'trial 17: (global|spurious) after [0-9]+ steps' "$basin" run small.yaml --cell 1 --trial 17
 few=(run small.yaml --cell 1 --trial 17)
 many=("${few[@]}" --set 'record.steps={log: 200}')
-expect 0 '^\(2[01] of [2-9][0-9] recorded steps; -o FILE keeps all\)$' "$basin" "${many[@]}"
+expect 0 '^\(2[01] of [2-9][0-9] recorded steps; --csv and --json show all, -o FILE keeps them\)$' "$basin" "${many[@]}"
 expect 0 '^\(2[01] of [2-9][0-9] recorded steps; many.h5 has all\)$' "$basin" "${many[@]}" -o many.h5
 expect 0 '^trial 17: ' env TMPDIR="$work/nowhere" "$basin" "${few[@]}" # it needs no file to be shown
 "$basin" "${few[@]}" -o few.h5 > few.txt
@@ -120,6 +147,33 @@ for column, name in enumerate(names):
     assert [row[1 + column] for row in rows] == [float("%.15e" % x) for x in f[name][0, 0, :len(rows)]], name
 assert lines[at - 2].startswith("trial 17: ") and f"after {f['steps'][0, 0]} steps" in lines[at - 2]
 P
+"$basin" "${many[@]}" --csv > many.csv
+"$basin" "${many[@]}" --json -q > many.json # the one is asked for, the other not
+check "all of it as CSV and as JSON: the bits of the file" /usr/bin/python3 - <<'P'
+import csv, h5py, json
+f, trial = h5py.File("many.h5"), json.load(open("many.json"))
+columns = list(zip(*csv.reader(open("many.csv"))))
+steps = [int(t) for t in columns[0][1:]]
+assert len(steps) > 22 and steps == [t for t in f["time"][:] if t <= f["steps"][0, 0]] == trial["trajectory"]["step"]
+assert [c[0] for c in columns] == list(trial["trajectory"]) and len(columns) > 5
+for name, *values in columns[1:]:
+    assert [float(x) for x in values] == f[name][0, 0, :len(steps)].tolist() == trial["trajectory"][name], name
+assert trial["outcome"] in ("global", "spurious") and trial["steps"] == f["steps"][0, 0] and trial["trial"] == 17
+assert trial["cell"] == {"index": 1, "variant": "", "parameters": {"k": 9, "p": 3}} and trial["until"] == "proved"
+assert trial["final"] == {name[6:]: f[name][0, 0] for name in f if name.startswith("final_")}
+P
+expect 2 'show a single trial: they go with --cell and --trial' "$basin" run small.yaml --csv
+expect 2 '--json or --csv, not both' "$basin" "${few[@]}" --csv --json
+cat > models.yaml <<'Y'
+trials: 1
+parameters: {p: 3}
+variants:
+  one: {model: cnn, teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}, init: {v: {sphere: 1}, a: {ball: 1}}}
+  two: {model: relu_sum, parameters: {d: 3}, teacher: {v: {head: [1]}}, init: {w: {normal: 1}}, stop: {at: 0.1}}
+schedule: [{eta: 0.05}]
+record: {observables: [phi, loss]}
+Y
+expect 0 '^ +0 +nan +[0-9]' "$basin" run models.yaml --cell 1 --trial 0 # the first column is of the other model
 check "a trial into a file" "$basin" run small.yaml --cell 1 --trial 17 -q -o one.h5
 expect 2 'one.h5: exists' "$basin" run small.yaml --cell 1 --trial 17 -o one.h5
 check "the trial is the one of the full run" /usr/bin/python3 - <<'P'
@@ -134,7 +188,26 @@ for name in ('phi', 'loss', 'norm_v'):
 P
 
 # exit code 3: more unresolved trials than allowed; and the file is there all the same
-expect 3 'cell 0 has [0-9]+ of 200 trials unresolved' "$basin" run small.yaml -o three.h5 --set stop.max_steps=20
+# it counts the cells, names the worst, and says what to change, by what is known of it
+excess='2 of 2 cells have more unresolved trials than the experiment allows, the worst is cell 0 \(k = 4\) with 0.345; '
+expect 3 "three.h5: ${excess}give a larger stop.max_steps, or allow: .unresolved: 0.35.\$" "$basin" run small.yaml -o three.h5 --set stop.max_steps=20
+expect 3 "three.h5: $excess" "$basin" run small.yaml -o three.h5 --set stop.max_steps=20 # as of a file that is there
+outside() { # outside PATTERN SETTING...: in the line of a run that ends with 3
+  local pattern=$1 given=()
+  shift
+  for setting; do given+=(--set "$setting"); done
+  rm -f outside.h5
+  expect 3 "$pattern" "$basin" run small.yaml -q -o outside.h5 --trials 50 "${given[@]}"
+}
+far='stop={at: 1e-12, max_steps: 5000'
+outside 'no trial of it is spurious: .* give stop.at_spurious; else a larger stop.max_steps, or allow' "$far}"
+outside 'give a larger stop.max_steps, or a larger tolerance, or allow' 'stop={at: 1e-6, at_spurious: 0.1, max_steps: 400}'
+check "what it advises resolves them" "$basin" run small.yaml -q -o inside.h5 --trials 50 --set "$far, at_spurious: 0.1}"
+outside 'no rule ends its trials: give stop.at, or' 'gradient={sampled: {inputs: 4, sampler: direct}}' stop.max_steps=20
+outside 'no trial of it has a proof: give a larger stop.max_steps, smaller step sizes, or stop.at, or' 'schedule=[{eta: 3}]' stop.max_steps=30
+outside '2 of 2 cells have more diverged trials .* with 1; give smaller step sizes, or on_divergence: halve, or allow: .diverged: 1.' 'schedule=[{eta: 40}]'
+outside '^basin: outside.h5: 1 of 4 cells has more unresolved trials .*, the worst is cell 3 \(far, k = 9\) with .* spurious' \
+  'variants={near: {}, far: {parameters: {p: 4}, stop: {at: 1e-12, max_steps: 5000}}}' 'allow={unresolved: 0.4}'
 expect 0 "unresolved" "$basin" summary three.h5
 expect 0 'wrote' "$basin" run small.yaml -o four.h5 --set stop.max_steps=20 --set allow.unresolved=1
 

@@ -55,7 +55,7 @@ value = dict(zip(f['outcome'].attrs['flag_meanings'].decode().split(), f['outcom
 lines = open('stationary.txt').read().splitlines()
 head = next(l for l in lines if l.startswith('cell'))
 assert re.search('spurious  stationary  unresolved', head)
-rows = [l for l in lines if ']' in l]
+rows = [l for l in lines[:lines.index('', lines.index(head))] if ']' in l] # behind it: the steps
 assert len(rows) == f['outcome'].shape[0]
 for cell, row in enumerate(rows):
     told = row.split(']')[1].split()[:4]

@@ -209,6 +209,15 @@ check "damaged ones are named, as far as one can read: $(wc -l < said)" test "$(
 check "and counted" grep -q '^damaged: 29 more$' said
 check "they come back" basin run 'my camp' -q
 
+# one shard of five runs: those that do not are listed, and the command is that of the first of them
+"$basin" run many.yaml -q -o idle/ --shard 2/5 --set 'stop={at: 1e-300, max_steps: 1e12}' & pid=$!
+for ((i = 0; i < 600; i++)); do [ -z "$(ls idle/running 2>/dev/null)" ] || break; sleep 0.05; done
+"$basin" merge idle -o idle.h5 2> said
+kill -9 $pid
+wait $pid 2>/dev/null
+check "who does not run: $(cat said)" grep -qF 'not running: shards 1,3-5 of 5; ' said
+check "and what to give" grep -qE 'give again with `basin run idle --shard 1/5`, and so for shards 3-5$' said
+
 # the name of an experiment that needs quotes; more trials, another file; and the file of another experiment
 cp e.yaml 'the e.yaml'
 next() { sed -n 's/^next: //p'; }
@@ -218,6 +227,8 @@ check "makes the file" test -s 'the e.h5'
 command=$("$basin" run 'the e.yaml' --trials 300 -o e/ 2>&1 | next)
 check "the next command after more trials: $command" eval "$command -q"
 check "makes another file" test -s 'the e-2.h5'
+expect 2 '^basin: the e.h5: holds another experiment, or other trials' basin merge e
+expect 2 "^next: basin merge e -o 'the e-2.h5'\$" basin merge e # the name that is there already has it
 command=$("$basin" status e/ | next)
 check "the next command of status: $command" eval "$command -q"
 check "which is there" test ! -e 'the e-3.h5'

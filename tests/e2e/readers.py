@@ -98,6 +98,9 @@ with tempfile.TemporaryDirectory() as folder:
         rate = ((d.outcome == 1).sum("trial") / d.trials).values
         check("xarray: success rates", np.allclose(rate, [c["success"]["rate"] for c in summary["cells"]]))
         check("xarray: medians", np.allclose(d.steps.median("trial").values, [c["steps"]["median"] for c in summary["cells"]]))
+        check("xarray: steps to global", d.early_rule.values.tolist() == [0] * 8 and
+              d.steps.attrs["long_name"].endswith("was reached") and
+              np.allclose(d.steps.where(d.outcome == 1).median("trial").values, [c["steps"]["global"]["median"] for c in summary["cells"]]))
         check("xarray: selection by value", d.loss.where(d.k == 9, drop=True).sizes["cell"] == 4)
         check("xarray: vectors of the other model are NaN", bool(d.vector_w.isel(cell=0).isnull().all()) and
               bool(d.vector_v.isel(cell=4).isnull().all()))

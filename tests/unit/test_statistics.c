@@ -37,6 +37,40 @@ static void wilson_coverage(void **unused) {
   }
 }
 
+/* against the sums of binomial coefficients */
+static void median_known(void **unused) {
+  (void)unused;
+  for (int64_t n = 0; n < 1000; n++) {
+    const int64_t rank = basin_median_rank(n);
+    long double term = powl(0.5L, (long double)n), below = 0;
+    assert_true(rank >= -1 && (rank < 0) == (n < 6));
+    for (int64_t k = 0; k <= rank + 1; k++) {
+      if (k <= rank) below += term;
+      else assert_true(below + term > 0.025L); /* the next one is too far inside */
+      term *= (long double)(n - k) / (long double)(k + 1);
+    }
+    assert_true(below <= 0.025L);
+  }
+  assert_int_equal(basin_median_rank(100), 39); /* the 40th and the 61st, as tables have it */
+  assert_within((double)basin_median_rank(100000000), 5e7 - 9800 - 2, 5e7 - 9800 + 2);
+}
+
+/* the interval holds the median in at least 95% of experiments, and not in many more */
+static void median_coverage(void **unused) {
+  enum { N = 51, EXPERIMENTS = 20000 };
+  uint64_t state = 8;
+  int covered = 0;
+  (void)unused;
+  for (int i = 0; i < EXPERIMENTS; i++) {
+    int below =
+        0; /* numbers below the median: it is within where enough of them are on either side */
+    for (int j = 0; j < N; j++) below += test_uniform(&state) < 0.5;
+    const int64_t rank = basin_median_rank(N);
+    covered += below > rank && N - below > rank;
+  }
+  assert_within((double)covered / EXPERIMENTS, 0.95, 0.975);
+}
+
 /* by hand: (11 and 21 of 102) */
 static void paired_known(void **unused) {
   (void)unused;
@@ -146,6 +180,7 @@ static void until_halfwidth(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(wilson_known), cmocka_unit_test(wilson_coverage),
+      cmocka_unit_test(median_known), cmocka_unit_test(median_coverage),
       cmocka_unit_test(paired_known), cmocka_unit_test(paired_coverage),
       cmocka_unit_test(z_score),      cmocka_unit_test(tails),
       cmocka_unit_test(quantiles),    cmocka_unit_test(until_halfwidth),

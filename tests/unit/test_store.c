@@ -350,7 +350,10 @@ static char *answer_of(const char *path, int thorough, basin_error *error) {
     fprintf(to, "\n%s %lld %llu %a %a %lld:", s.variant, (long long)s.trials,
             (unsigned long long)basin_results_draw(r, c), s.steps_median, s.steps_mean,
             (long long)s.steps_max);
-    for (int o = 0; o < BASIN_OUTCOMES; o++) fprintf(to, " %lld", (long long)s.outcomes[o]);
+    for (int o = 0; o < BASIN_OUTCOMES; o++)
+      fprintf(to, " %lld %a %a %a %a %lld", (long long)s.outcomes[o], s.steps[o].median,
+              s.steps[o].low, s.steps[o].high, s.steps[o].mean, (long long)s.steps[o].max);
+    fprintf(to, " %d", s.steps_to);
     for (int p = 0; p < s.parameters; p++)
       fprintf(to, " %s %a", s.parameter_name[p], s.parameter[p]);
     status = basin_results_trials(r, c, 0, 3, outcome, halvings, error);
