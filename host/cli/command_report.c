@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "seam/setting.h"
+#include "cli/csv.h"
 #include "cli/published.h"
 #include "cli/report.h"
 #include "store/results.h"
@@ -14,19 +15,6 @@
 #include <string.h>
 
 enum { Z_LIMIT = 3 };
-
-static void csv_text(const char *text) {
-  if (!strpbrk(text, ",\"\n")) {
-    fputs(text, stdout);
-    return;
-  }
-  putchar('"');
-  for (; *text; text++) {
-    if (*text == '"') putchar('"');
-    putchar(*text);
-  }
-  putchar('"');
-}
 
 /* ---- summary ---- */
 
@@ -40,7 +28,7 @@ static void summary_csv(const basin_table *t) {
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     printf("%lld,", (long long)s->index);
-    csv_text(s->variant);
+    basin_csv_text(stdout, s->variant);
     for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
     printf(",%lld", (long long)s->trials);
     for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%lld", (long long)s->outcomes[o]);
@@ -148,7 +136,7 @@ static void compare_row(const basin_table *t, const basin_summary *s,
                         const basin_published_row *row, double z, int csv) {
   if (csv) {
     printf("%lld,", (long long)s->index);
-    csv_text(s->variant);
+    basin_csv_text(stdout, s->variant);
     for (int p = 0; p < s->parameters; p++) printf(",%.17g", s->parameter[p]);
     printf(",%lld,%.17g,%.17g,%.17g,%.*f,%lld,%.17g,%s\n", (long long)s->trials, s->success.value,
            s->success.low, s->success.high, row->decimals, row->success, (long long)row->trials, z,

@@ -283,6 +283,27 @@ int64_t basin_results_missing(const basin_results *r) { return r->missing; }
 
 uint64_t basin_results_draw(const basin_results *r, int64_t cell) { return r->draw[cell]; }
 
+int basin_results_has_variants(const basin_results *r) { return r->variant != NULL; }
+
+/* the first value of a dimension's own variable; 0 on failure */
+static int read_first(const basin_results *r, const char *name, int64_t *value) {
+  int64_t size = -1;
+  const hsize_t start = 0, count = 1;
+  const hid_t id = basin_results_variable(r, name, 1, &size, H5T_INTEGER);
+  const int ok = id >= 0 && size > 0 && basin_results_intact(r, name, 0) &&
+                 basin_hdf5_read(id, H5T_NATIVE_INT64, 1, &start, &count, value);
+  if (id >= 0) H5Dclose(id);
+  return ok;
+}
+
+basin_status basin_results_first(const basin_results *r, int64_t *cell, int64_t *trial,
+                                 basin_error *error) {
+  H5Eclear2(H5E_DEFAULT);
+  return read_first(r, "cell", cell) && read_first(r, "trial", trial)
+             ? BASIN_OK
+             : basin_results_unreadable(r, error);
+}
+
 int basin_results_matches(const basin_results *r, const basin_experiment *e) {
   return r->identity == e->identity && r->trials_asked == e->trials &&
          r->halfwidth == e->halfwidth && r->max_trials == e->max_trials && r->cells == e->cells;
