@@ -288,7 +288,7 @@ static void make_trajectories(basin_output *o) {
 /* how the cells are those of a grid: the variants, then what the file gives, the last varying fastest */
 static void tell_grid(basin_output *o) {
   const basin_experiment *e = o->experiment;
-  int64_t shape[BASIN_AXES_MAX + 1];
+  int32_t shape[BASIN_AXES_MAX + 1]; /* R has none of 64 bits */
   char names[COORDINATES_BYTES] = "";
   int rank = 0;
   if (e->variants) {
@@ -296,7 +296,7 @@ static void tell_grid(basin_output *o) {
     strcat(names, "variant");
   }
   for (int d = 0; d < e->dimensions; d++) {
-    shape[rank++] = e->dimension[d].length;
+    shape[rank++] = (int32_t)e->dimension[d].length;
     for (int a = 0; a < e->dimension[d].count; a++)
       snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
                a        ? " "
@@ -306,7 +306,7 @@ static void tell_grid(basin_output *o) {
   }
   if (!rank) return;
   basin_netcdf_text(o->file, o->scale[0], "grid_dimensions", names);
-  basin_netcdf_numbers(o->file, o->scale[0], "grid_shape", H5T_NATIVE_INT64, (hsize_t)rank, shape);
+  basin_netcdf_numbers(o->file, o->scale[0], "grid_shape", H5T_NATIVE_INT32, (hsize_t)rank, shape);
   basin_netcdf_text(o->file, o->scale[0], "comment",
                     "cells are numbered over grid_shape in row-major order: the last of "
                     "grid_dimensions varies fastest, and parameters that run together are one");

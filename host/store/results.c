@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_BYTES_MAX = 32 << 20 };
+/* h5repack makes pieces of 32 MiB of a variable that it compresses: one that is kept is not unpacked for every block */
+enum { TEXT_BYTES_MAX = 32 << 20, CHUNKS = 521, CHUNK_BYTES = 64 << 20 };
 
 /* ---- pieces of a file ---- */
 
@@ -221,7 +222,10 @@ static basin_status open_file(basin_results *r, basin_error *error) {
     return basin_fail(error, BASIN_BAD_INPUT,
                       "%s: a folder, a pipe, or a link that leads nowhere, expected a file",
                       r->path);
-  r->file = H5Fopen(r->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_cache(access, 0, CHUNKS, CHUNK_BYTES, 0.75);
+  r->file = H5Fopen(r->path, H5F_ACC_RDONLY, access);
+  H5Pclose(access);
   if (r->file < 0)
     return basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path, "cannot be read as HDF5");
   if (read_all(r)) return BASIN_OK;
