@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * command_export.c: basin export. Trials or trajectories as comma-separated values, a block of trials at a time, so that
- * memory does not grow with the number of trials.
+ * command_export.c: basin export. Trials or trajectories as comma-separated values, a block of trials at a time, so
+ * that memory does not grow with the number of trials.
  */
 #include "cli/cli.h"
 #include "cli/csv.h"

@@ -8,7 +8,7 @@
  *            {every: 10}          every tenth step
  *            [0, 1, 10, 100]      these
  *     observables: [phi, loss]    along the trajectory (default: all, as `all`)
- *     final: [loss, phi]          at the end of every trial, or `all` (default: the losses: [loss], with fixed data sets
+ *     final: [loss, phi]          at the end of every trial, or `all` (default: [loss], with fixed data sets
  *                                 [loss, train_loss])
  *     parameters: true            the full vectors too, at the recorded steps
  *     estimate: {inputs: 1000}    loss and gradient norms measured on so many fresh inputs there, see measure.h

@@ -97,13 +97,12 @@ static void write_attributes(basin_output *o) {
   basin_netcdf_number(f, NULL, "allow_diverged", H5T_NATIVE_DOUBLE, &e->allow_diverged);
   basin_netcdf_text(
       f, NULL, "comment",
-      "A cell is a point of the grid, under one variant; a trial one random initialisation. "
-      "Missing "
-      "are NaN, and whole numbers of -1: trials that a cell does not have, and records behind a "
-      "trial's end. In the attributes of the file: trials of a cell before `until` adds any; "
-      "grid_parameters: so many of the variables on cell alone are the grid's, the first ones "
-      "behind model; until_halfwidth 0: none was asked for; allow_unresolved, allow_diverged: "
-      "shares of a cell. /provenance: where and when; /checksum: XXH3-64 of the values, by cell.");
+      "A cell is a point of the grid, under one variant; a trial is one random initialisation. "
+      "NaN, of whole numbers -1, is missing: trials that a cell does not have, and records behind "
+      "a trial's end. Attributes of the file: trials, of a cell before `until` adds any; "
+      "grid_parameters, so many variables behind `model` are the grid's; until_halfwidth, 0 where "
+      "none is asked for; allow_unresolved and allow_diverged, shares of a cell. /provenance: "
+      "where and when; /checksum: XXH3-64 of the values, by cell.");
   if (has_products(e))
     basin_netcdf_text(f, NULL, "bits",
                       "fixed data sets: sums in the order of a BLAS; another library, processor or "
@@ -297,12 +296,11 @@ static void tell_grid(basin_output *o) {
   }
   for (int d = 0; d < e->dimensions; d++) {
     shape[rank++] = (int32_t)e->dimension[d].length;
-    for (int a = 0; a < e->dimension[d].count; a++)
-      snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
-               a        ? " "
-               : *names ? ", "
-                        : "",
+    for (int a = 0; a < e->dimension[d].count; a++) {
+      const char *before = a ? " " : *names ? ", " : "";
+      snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", before,
                e->axis[e->dimension[d].first + a]);
+    }
   }
   if (!rank) return;
   basin_netcdf_text(o->file, o->scale[0], "grid_dimensions", names);
@@ -326,7 +324,9 @@ static void make_variables(basin_output *o, const int64_t *count) {
   write_cells(o, count);
   name_coordinates(o);
   make_outcome(o);
-  make(o, BASIN_VARIABLE_steps);
+  basin_netcdf_text(o->file, make(o, BASIN_VARIABLE_steps), "comment",
+                    "without stop.at: until the outcome was proved, which is before the optimum is "
+                    "reached");
   if (count_of(o, BASIN_VARIABLE_halvings)) make(o, BASIN_VARIABLE_halvings);
   for (int i = 0; i < e->finals && !bad(o); i++) {
     const basin_symbol *symbol = observable_symbol(e, e->final[i]);
@@ -404,7 +404,7 @@ static void write_success(basin_output *o) {
     const basin_proportion p = basin_wilson(o->successes[c], o->ended[c]);
     value[c] = p.value, value[cells + c] = p.low, value[2 * cells + c] = p.high;
   }
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3 && value; i++)
     basin_netcdf_write_whole(o->file, o->variable[BASIN_VARIABLE_success + i],
                              value + (size_t)i * cells);
   free(value);
