@@ -69,6 +69,7 @@ basin_status basin_command_merge(const basin_arguments *arguments, basin_error *
 basin_status basin_command_summary(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_rates(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_compare(const basin_arguments *arguments, basin_error *error);
+basin_status basin_command_export(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_check(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_plot(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_verify(const basin_arguments *arguments, basin_error *error);

@@ -3,8 +3,8 @@
  * command_report.c: basin summary, basin compare.
  */
 #include "cli/cli.h"
-#include "base/text.h"
 #include "seam/setting.h"
+#include "cli/csv.h"
 #include "cli/published.h"
 #include "cli/report.h"
 #include "store/results.h"
@@ -16,21 +16,11 @@
 
 enum { Z_LIMIT = 3 };
 
-static void csv_text(const char *text) {
-  if (!strpbrk(text, ",\"\n")) {
-    fputs(text, stdout);
-    return;
-  }
-  putchar('"');
-  for (; *text; text++) {
-    if (*text == '"') putchar('"');
-    putchar(*text);
-  }
-  putchar('"');
-}
-
 static void csv_numbers(const double *number, int count) {
-  for (int i = 0; i < count; i++) printf(",%s", basin_exact(number[i]).text);
+  for (int i = 0; i < count; i++) {
+    putchar(',');
+    basin_csv_number(stdout, number[i]);
+  }
 }
 
 /* ---- summary ---- */
@@ -49,7 +39,7 @@ static void summary_csv(const basin_table *t) {
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     printf("%lld,", (long long)s->index);
-    csv_text(s->variant);
+    basin_csv_text(stdout, s->variant);
     csv_numbers(s->parameter, s->parameters);
     printf(",%lld", (long long)s->trials);
     for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%lld", (long long)s->outcomes[o]);
@@ -167,7 +157,7 @@ static void compare_row(const basin_table *t, const basin_summary *s,
                         const basin_published_row *row, double z, int csv) {
   if (csv) {
     printf("%lld,", (long long)s->index);
-    csv_text(s->variant);
+    basin_csv_text(stdout, s->variant);
     csv_numbers(s->parameter, s->parameters);
     printf(",%lld", (long long)s->trials);
     csv_numbers((const double[]){s->success.value, s->success.low, s->success.high}, 3);

@@ -109,6 +109,14 @@ static const basin_option plot_options[] = {
     HELP,
 };
 
+static const basin_option export_options[] = {
+    {"csv", 0, NULL, "as CSV, which is the default"},
+    {"trajectories", 0, NULL, "a row for each recorded step of each recorded trial"},
+    {"cell", 0, "I", "only this cell"},
+    {"output", 'o', "FILE", "write a file; default: standard output"},
+    HELP,
+};
+
 static const basin_option verify_options[] = {
     {"states", 0, "N", "random states of every model; default 16"},
     {"inputs", 0, "M", "fresh inputs at every state; default 1048576. More see finer"},
@@ -251,6 +259,19 @@ const basin_command basin_commands[] = {
      .most = 1,
      OPTIONS(plot_options),
      .run = basin_command_plot},
+    {.name = "export",
+     .arguments = "OUT.h5",
+     .meaning = "single trials, or trajectories, as CSV",
+     .description =
+         "A row for each trial: the cell, its variant and grid parameters, the trial's number, how "
+         "it ended, its steps, and the final values that record.final keeps. With --trajectories a "
+         "row for each record: the same names, then the step, eta_t (of this trial, halvings "
+         "counted) and the recorded observables, as far as the trial went; full vectors are left "
+         "out. Numbers have as many digits as it takes to read back the very same ones.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(export_options),
+     .run = basin_command_export},
     {.name = "verify",
      .arguments = "[MODEL...]",
      .meaning = "check the closed forms of models by Monte Carlo, at random states",

@@ -210,6 +210,16 @@ static basin_status read_cells(reader *r, int nodes) {
   return status;
 }
 
+/* the order of the cells, for those who make a grid of them again */
+static void keep_dimensions(const basin_grid *grid, basin_experiment *e) {
+  e->dimensions = grid->groups;
+  for (int g = 0; g < grid->groups; g++) {
+    e->dimension[g].first = grid->group[g].first;
+    e->dimension[g].count = grid->group[g].count;
+    e->dimension[g].length = grid->group[g].length;
+  }
+}
+
 /* names must not hide each other */
 static basin_status check_names(reader *r, const basin_node *keys) {
   const basin_node *define = basin_node_get(keys, "define"),
@@ -254,6 +264,7 @@ static basin_status read_keys(reader *r, int nodes) {
   if (!status) status = check_names(r, r->file);
   for (int i = 0; i < e->variants && !status; i++) status = check_names(r, variants->child[i]);
   if (!status) status = read_cells(r, nodes);
+  if (!status) keep_dimensions(&r->grid, e);
   if (!status) status = basin_grid_check(&r->grid, grid, r->error);
   if (!status) status = basin_record_read(e, basin_node_get(r->file, "record"), r->error);
   if (!status) e->identity = basin_identity(e);

@@ -54,6 +54,11 @@ struct basin_experiment {
 
   int axes;
   char *axis[BASIN_AXES_MAX];
+  int dimensions; /* of the grid, the first varying slowest, the variants before them all */
+  struct {
+    int first, count; /* of the axes: those that run together */
+    int64_t length;
+  } dimension[BASIN_AXES_MAX];
   int same_draw[BASIN_AXES_MAX]; /* whether cells that differ here alone share their draws */
   int variants;
   char *variant[BASIN_VARIANTS_MAX];

@@ -7,8 +7,9 @@
  *     steps: {log: 200}           0 and about so many steps, evenly spaced in the logarithm (default 100)
  *            {every: 10}          every tenth step
  *            [0, 1, 10, 100]      these
- *     observables: [phi, loss]    along the trajectory (default: all of the model)
- *     final: [loss]               at the end of every trial (default: all of the model)
+ *     observables: [phi, loss]    along the trajectory (default: all, as `all`)
+ *     final: [loss, phi]          at the end of every trial, or `all` (default: [loss], with fixed data sets
+ *                                 [loss, train_loss])
  *     parameters: true            the full vectors too, at the recorded steps
  *     estimate: {inputs: 1000}    loss and gradient norms measured on so many fresh inputs there, see measure.h
  */
@@ -95,8 +96,8 @@ static int is_observable(const basin_experiment *e, const char *name) {
   return 0;
 }
 
-/* number i of those that are kept where none are named: the first model's, then those of data sets */
-static const char *by_default(const basin_experiment *e, int i) {
+/* number i of all: the first model's, then those of data sets; NULL behind the last one */
+static const char *one_of_all(const basin_experiment *e, int i) {
   const basin_model *model = e->cell[0].model;
   if (i < model->observables) return model->observable[i].name;
   const int risk = i - model->observables;
@@ -105,18 +106,38 @@ static const char *by_default(const basin_experiment *e, int i) {
   return is_observable(e, name) ? name : NULL;
 }
 
-/* names of observables; all of them, in the order of the first cell's, where none are given */
-static basin_status read_names(const basin_experiment *e, const basin_node *node, const char *what,
-                               int *count, char ***name, basin_error *error) {
-  int n = node ? node->count : 0;
-  while (!node && by_default(e, n)) n++;
-  if (node && node->kind != BASIN_SEQUENCE)
-    return basin_fail_at(error, node->place, "%s: expected a list of observables", what);
+static int is_loss(const char *name) {
+  return !strcmp(name, "loss") || !strcmp(name, "train_loss");
+}
+
+/* all observables, in the order of the first cell's, or the losses among them */
+static basin_status keep_all(const basin_experiment *e, int losses, int *count, char ***name,
+                             basin_error *error) {
+  int n = 0;
+  while (one_of_all(e, n)) n++;
   *name = calloc((size_t)n + 1, sizeof **name);
   if (!*name) return basin_fail_memory(error);
   for (int i = 0; i < n; i++) {
-    const basin_node *item = node ? node->child[i] : NULL;
-    const char *text = !item ? by_default(e, i) : item->kind == BASIN_SCALAR ? item->text : "";
+    const char *text = one_of_all(e, i);
+    if (losses && !is_loss(text)) continue;
+    if (!((*name)[*count] = strdup(text))) return basin_fail_memory(error);
+    ++*count;
+  }
+  return BASIN_OK;
+}
+
+/* names of observables, or `all`; losses: what is kept where none are named */
+static basin_status read_names(const basin_experiment *e, const basin_node *node, const char *what,
+                               int losses, int *count, char ***name, basin_error *error) {
+  const int all = node && node->kind == BASIN_SCALAR && !strcmp(node->text, "all");
+  if (!node || all) return keep_all(e, losses && !all, count, name, error);
+  if (node->kind != BASIN_SEQUENCE)
+    return basin_fail_at(error, node->place, "%s: expected a list of observables, or all", what);
+  *name = calloc((size_t)node->count + 1, sizeof **name);
+  if (!*name) return basin_fail_memory(error);
+  for (int i = 0; i < node->count; i++) {
+    const basin_node *item = node->child[i];
+    const char *text = item->kind == BASIN_SCALAR ? item->text : "";
     if (!is_observable(e, text))
       return basin_fail_at(error, item->place, "%s: no observable `%s`, see `basin models`", what,
                            text);
@@ -221,11 +242,11 @@ basin_status basin_record_read(basin_experiment *e, const basin_node *record, ba
   }
   if (!status) status = read_steps(e, &scope, basin_node_get(record, "steps"), error);
   if (!status)
-    status = read_names(e, basin_node_get(record, "observables"), "record.observables",
+    status = read_names(e, basin_node_get(record, "observables"), "record.observables", 0,
                         &e->observables, &e->observable, error);
   if (!status)
-    status = read_names(e, basin_node_get(record, "final"), "record.final", &e->finals, &e->final,
-                        error);
+    status = read_names(e, basin_node_get(record, "final"), "record.final", 1, &e->finals,
+                        &e->final, error);
   if (!status) status = find_names(e, error);
   if (!status && estimate) status = read_estimate(e, &scope, estimate, error);
   return status;

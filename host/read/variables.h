@@ -43,6 +43,12 @@ enum {
     "identity of the random draws: cells with the same value share them")                          \
   X(early_rule, "early_rule", int8, BASIN_BY_CELL, none, always,                                   \
     "1: trials end where their outcome is proved, before it is reached; 0: where it is reached")   \
+  X(success, "success", real, BASIN_BY_CELL, nan, always,                                          \
+    "share of the trials that reached the global optimum")                                         \
+  X(success_low, "success_low", real, BASIN_BY_CELL, nan, always,                                  \
+    "lower end of the 95% Wilson score interval of success")                                       \
+  X(success_high, "success_high", real, BASIN_BY_CELL, nan, always,                                \
+    "upper end of the 95% Wilson score interval of success")                                       \
   X(outcome, "outcome", int8, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, always,                   \
     "how the trial ended")                                                                         \
   X(steps, "steps", int64, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, always,                      \

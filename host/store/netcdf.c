@@ -109,10 +109,20 @@ void basin_netcdf_group_text(basin_netcdf *f, const char *group, const char *nam
   H5Eclear2(H5E_DEFAULT);
   const hid_t id = open_group(f, group);
   check(f, id < 0);
-  if (id >= 0) {
-    attribute_text(f, id, name, text);
-    H5Gclose(id);
-  }
+  if (id < 0) return;
+  attribute_text(f, id, name, text);
+  H5Gclose(id);
+}
+
+void basin_netcdf_group_number(basin_netcdf *f, const char *group, const char *name, hid_t type,
+                               const void *value) {
+  if (basin_netcdf_bad(f)) return;
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t id = open_group(f, group);
+  check(f, id < 0);
+  if (id < 0) return;
+  attribute_number(f, id, name, type, value);
+  H5Gclose(id);
 }
 
 /* ---- variables ---- */

@@ -39,9 +39,11 @@ void basin_netcdf_number(basin_netcdf *file, const basin_variable *variable, con
 void basin_netcdf_numbers(basin_netcdf *file, const basin_variable *variable, const char *name,
                           hid_t type, hsize_t count, const void *value);
 
-/* A text attribute of a group of the root, which is made where it is not there. */
+/* An attribute of a group of the root, which is made where it is not there. */
 void basin_netcdf_group_text(basin_netcdf *file, const char *group, const char *name,
                              const char *text);
+void basin_netcdf_group_number(basin_netcdf *file, const char *group, const char *name, hid_t type,
+                               const void *value);
 
 /* A variable over dimensions given by their scales (NULL: none). Its first dimension is the cells where it has more
    than one. fill: the value of what is never written, NULL: 0. NULL on failure. */

@@ -67,25 +67,6 @@ static int64_t count_of(const basin_output *o, int id) {
                               basin_variable_rows[id].there);
 }
 
-/* a parameter's number per cell; whole numbers are stored as such */
-static void make_parameter(basin_output *o, const char *name, const double *value,
-                           const char *long_name) {
-  const int64_t n = o->extent.cells;
-  int whole = 1;
-  for (int64_t i = 0; i < n; i++) whole &= value[i] == floor(value[i]) && fabs(value[i]) < 0x1p53;
-  int64_t *integer = calloc((size_t)n + 1, sizeof *integer);
-  if (!integer) {
-    basin_netcdf_fail(o->file);
-    return;
-  }
-  for (int64_t i = 0; i < n && whole; i++) integer[i] = (int64_t)value[i];
-  basin_variable *v = basin_netcdf_variable(o->file, name,
-                                            whole ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE, NULL, 1,
-                                            &o->scale[0], &o->size[0], long_name, "1");
-  basin_netcdf_write_whole(o->file, v, whole ? (const void *)integer : value);
-  free(integer);
-}
-
 /* ---- what is known before the trials ---- */
 
 /* whether any cell's steps are matrix products: not with mini-batches */
@@ -114,6 +95,14 @@ static void write_attributes(basin_output *o) {
   basin_netcdf_number(f, NULL, "until_max_trials", H5T_NATIVE_INT64, &e->max_trials);
   basin_netcdf_number(f, NULL, "allow_unresolved", H5T_NATIVE_DOUBLE, &e->allow_unresolved);
   basin_netcdf_number(f, NULL, "allow_diverged", H5T_NATIVE_DOUBLE, &e->allow_diverged);
+  basin_netcdf_text(
+      f, NULL, "comment",
+      "A cell is a point of the grid, under one variant; a trial is one random initialisation. "
+      "NaN, of whole numbers -1, is missing: trials that a cell does not have, and records behind "
+      "a trial's end. Attributes of the file: trials, of a cell before `until` adds any; "
+      "grid_parameters, so many variables behind `model` are the grid's; until_halfwidth, 0 where "
+      "none is asked for; allow_unresolved and allow_diverged, shares of a cell. /provenance: "
+      "where and when; /checksum: XXH3-64 of the values, by cell.");
   if (has_products(e))
     basin_netcdf_text(f, NULL, "bits",
                       "fixed data sets: sums in the order of a BLAS; another library, processor or "
@@ -139,18 +128,47 @@ static void write_variant_numbers(basin_output *o) {
   free(number);
 }
 
+/* a parameter's row in the table of the first model that has it; NULL: the file's own name for something */
+static const basin_symbol *parameter_symbol(const basin_experiment *e, const char *name) {
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_model *model = e->cell[c].model;
+    if (c && model == e->cell[c - 1].model) continue;
+    const int i = basin_symbol_find(model->parameter, model->parameters, name);
+    if (i >= 0) return &model->parameter[i];
+  }
+  return NULL;
+}
+
+/* doubles, whatever the values are: so files can be put together */
+static void write_parameter(basin_output *o, const char *name, const double *value) {
+  const basin_symbol *known = parameter_symbol(o->experiment, name);
+  char long_name[MEANING_BYTES];
+  snprintf(long_name, sizeof long_name, "%s%s%s", name, known ? ", " : "",
+           known ? known->meaning : "");
+  basin_variable *v = basin_netcdf_variable(o->file, name, H5T_NATIVE_DOUBLE, NULL, 1, &o->scale[0],
+                                            &o->size[0], long_name, known ? known->unit : "1");
+  basin_netcdf_write_whole(o->file, v, value);
+}
+
 static void write_parameters(basin_output *o, double *value) {
   const basin_experiment *e = o->experiment;
-  const basin_model *model = e->cell[o->extent.first_cell].model;
   const char *column[BASIN_COLUMNS_MAX];
   const int columns = basin_experiment_columns(e, column);
   for (int p = 0; p < columns && !bad(o); p++) {
     for (int64_t i = 0; i < o->extent.cells; i++)
       value[i] = basin_experiment_column(e, o->extent.first_cell + i, p, column[p]);
-    const int known = basin_symbol_find(model->parameter, model->parameters, column[p]);
-    make_parameter(o, column[p], value,
-                   known < 0 ? "grid parameter" : model->parameter[known].meaning);
+    write_parameter(o, column[p], value);
   }
+}
+
+static void make_success(basin_output *o) {
+  basin_variable *v = make(o, BASIN_VARIABLE_success);
+  basin_netcdf_text(o->file, v, "ancillary_variables", "success_low success_high trials");
+  basin_netcdf_text(o->file, v, "comment",
+                    "of all trials run, the unresolved and the diverged ones too; missing where "
+                    "there are none");
+  make(o, BASIN_VARIABLE_success_low);
+  make(o, BASIN_VARIABLE_success_high);
 }
 
 static void write_cells(basin_output *o, const int64_t *count) {
@@ -177,6 +195,7 @@ static void write_cells(basin_output *o, const int64_t *count) {
     early[i] = basin_cell_steps_to(&cell[i]) == BASIN_STEPS_PROVED;
   if (!bad(o)) basin_netcdf_write_whole(o->file, make(o, BASIN_VARIABLE_early_rule), early);
   free(early);
+  make_success(o);
   free(draw);
   free(text);
   free(value);
@@ -284,11 +303,38 @@ static void make_trajectories(basin_output *o) {
   }
 }
 
+/* how the cells are those of a grid: the variants, then what the file gives, the last varying fastest */
+static void tell_grid(basin_output *o) {
+  const basin_experiment *e = o->experiment;
+  int32_t shape[BASIN_AXES_MAX + 1]; /* R has none of 64 bits */
+  char names[COORDINATES_BYTES] = "";
+  int rank = 0;
+  if (e->variants) {
+    shape[rank++] = e->variants;
+    strcat(names, "variant");
+  }
+  for (int d = 0; d < e->dimensions; d++) {
+    shape[rank++] = (int32_t)e->dimension[d].length;
+    for (int a = 0; a < e->dimension[d].count; a++) {
+      const char *before = a ? " " : *names ? ", " : "";
+      snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", before,
+               e->axis[e->dimension[d].first + a]);
+    }
+  }
+  if (!rank) return;
+  basin_netcdf_text(o->file, o->scale[0], "grid_dimensions", names);
+  basin_netcdf_numbers(o->file, o->scale[0], "grid_shape", H5T_NATIVE_INT32, (hsize_t)rank, shape);
+  basin_netcdf_text(o->file, o->scale[0], "comment",
+                    "cells are numbered over grid_shape in row-major order: the last of "
+                    "grid_dimensions varies fastest, and parameters that run together are one");
+}
+
 static void make_variables(basin_output *o, const int64_t *count) {
   const basin_experiment *e = o->experiment;
   const basin_extent *x = &o->extent;
   write_attributes(o);
   make_dimension(o, BASIN_VARIABLE_cell, "", x->cells, NULL, x->first_cell);
+  tell_grid(o);
   make_dimension(o, BASIN_VARIABLE_trial, "", x->trials, NULL, x->first_trial);
   if (count_of(o, BASIN_VARIABLE_recorded)) {
     make_dimension(o, BASIN_VARIABLE_recorded, "", x->recorded, NULL, x->first_trial);
@@ -307,6 +353,8 @@ static void make_variables(basin_output *o, const int64_t *count) {
 }
 
 static void free_output(basin_output *o) {
+  free(o->successes);
+  free(o->ended);
   free(o->coordinates);
   free(o->final);
   free(o->record);
@@ -325,11 +373,14 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   o->experiment = e;
   o->extent = *extent;
   o->vectors = basin_vectors_find(e, extent);
+  o->successes = calloc((size_t)extent->cells + 1, sizeof *o->successes);
+  o->ended = calloc((size_t)extent->cells + 1, sizeof *o->ended);
   o->coordinates = calloc(1, COORDINATES_BYTES);
   o->final = calloc((size_t)e->finals + 1, sizeof *o->final);
   o->record = calloc((size_t)e->observables + 1, sizeof *o->record);
   o->estimate = calloc(2 * (size_t)e->estimates + 1, sizeof *o->estimate);
-  if (!o->coordinates || !o->final || !o->record || !o->estimate) status = basin_fail_memory(error);
+  if (!o->successes || !o->ended || !o->coordinates || !o->final || !o->record || !o->estimate)
+    status = basin_fail_memory(error);
   else status = basin_netcdf_create(path, &o->file, error);
   if (status) {
     free_output(o);
@@ -355,7 +406,29 @@ basin_status basin_output_provenance(basin_output *o, const char *name, const ch
   return basin_netcdf_status(o->file, error);
 }
 
+basin_status basin_output_provenance_number(basin_output *o, const char *name, hid_t type,
+                                            const void *value, basin_error *error) {
+  basin_netcdf_group_number(o->file, "provenance", name, type, value);
+  return basin_netcdf_status(o->file, error);
+}
+
+/* the rates of the trials that were written */
+static void write_success(basin_output *o) {
+  const size_t cells = (size_t)o->extent.cells;
+  double *value = calloc(3 * cells, sizeof *value);
+  if (!value) basin_netcdf_fail(o->file);
+  for (size_t c = 0; c < cells && value; c++) {
+    const basin_proportion p = basin_wilson(o->successes[c], o->ended[c]);
+    value[c] = p.value, value[cells + c] = p.low, value[2 * cells + c] = p.high;
+  }
+  for (int i = 0; i < 3 && value; i++)
+    basin_netcdf_write_whole(o->file, o->variable[BASIN_VARIABLE_success + i],
+                             value + (size_t)i * cells);
+  free(value);
+}
+
 basin_status basin_output_close(basin_output *o, basin_error *error) {
+  write_success(o);
   const basin_status status = basin_netcdf_close(o->file, error);
   free_output(o);
   return status;

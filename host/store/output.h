@@ -12,6 +12,8 @@
  *             vector_NAME(cell, recorded, time, NAME_entry),
  *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell),
  *             early_rule(cell) whether steps count until an outcome was proved, not reached
+ *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell)
+ *             success(cell), success_low(cell), success_high(cell) the rate and its 95% Wilson interval
  * /checksum   a checksum of every variable, or of each of its cells (checksum.h)
  *
  * Uncompressed and contiguous; written part by part, so memory does not grow with the file. Fill values:
@@ -21,6 +23,7 @@
 #define BASIN_OUTPUT_H
 
 #include "store/part.h"
+#include <hdf5.h>
 
 typedef struct basin_output basin_output;
 
@@ -43,9 +46,11 @@ basin_status basin_output_create(const char *path, const basin_experiment *exper
 basin_status basin_output_write(basin_output *output, int64_t cell, const basin_part *part,
                                 int64_t limit, basin_error *error);
 
-/* A line of /provenance. */
+/* A line of /provenance: text, or a number of an HDF5 type. */
 basin_status basin_output_provenance(basin_output *output, const char *name, const char *text,
                                      basin_error *error);
+basin_status basin_output_provenance_number(basin_output *output, const char *name, hid_t type,
+                                            const void *value, basin_error *error);
 
 /* Closes and fsyncs the file. On failure as on success the output is gone; the file may be incomplete. */
 basin_status basin_output_close(basin_output *output, basin_error *error);

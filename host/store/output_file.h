@@ -61,8 +61,9 @@ struct basin_output {
   const basin_experiment *experiment;
   basin_extent extent;
   basin_netcdf *file;
-  int64_t cell_now, reached; /* where the next trials go: what lies before is written */
-  char *coordinates;         /* names of the variables that tell what a cell is */
+  int64_t cell_now, reached;  /* where the next trials go: what lies before is written */
+  int64_t *successes, *ended; /* [cells] of the trials that are written: the global ones, and all */
+  char *coordinates;          /* names of the variables that tell what a cell is */
 
   /* the dimensions, the entries being those of the vector that is made */
   basin_variable *scale[BASIN_DIMENSIONS];

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_BYTES_MAX = 32 << 20 };
+/* h5repack makes pieces of 32 MiB of a variable that it compresses: one that is kept is not unpacked for every block */
+enum { TEXT_BYTES_MAX = 32 << 20, CHUNKS = 521, CHUNK_BYTES = 64 << 20 };
 
 /* ---- pieces of a file ---- */
 
@@ -232,7 +233,10 @@ static basin_status open_file(basin_results *r, basin_error *error) {
     return basin_fail(error, BASIN_BAD_INPUT,
                       "%s: a folder, a pipe, or a link that leads nowhere, expected a file",
                       r->path);
-  r->file = H5Fopen(r->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_cache(access, 0, CHUNKS, CHUNK_BYTES, 0.75);
+  r->file = H5Fopen(r->path, H5F_ACC_RDONLY, access);
+  H5Pclose(access);
   if (r->file < 0)
     return basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path, "cannot be read as HDF5");
   if (read_all(r)) return BASIN_OK;
@@ -294,6 +298,27 @@ const char *basin_results_observable(const basin_results *r, int index) {
 int64_t basin_results_missing(const basin_results *r) { return r->missing; }
 
 uint64_t basin_results_draw(const basin_results *r, int64_t cell) { return r->draw[cell]; }
+
+int basin_results_has_variants(const basin_results *r) { return r->variant != NULL; }
+
+/* the first value of a dimension's own variable; 0 on failure */
+static int read_first(const basin_results *r, const char *name, int64_t *value) {
+  int64_t size = -1;
+  const hsize_t start = 0, count = 1;
+  const hid_t id = basin_results_variable(r, name, 1, &size, H5T_INTEGER);
+  const int ok = id >= 0 && size > 0 && basin_results_intact(r, name, 0) &&
+                 basin_hdf5_read(id, H5T_NATIVE_INT64, 1, &start, &count, value);
+  if (id >= 0) H5Dclose(id);
+  return ok;
+}
+
+basin_status basin_results_first(const basin_results *r, int64_t *cell, int64_t *trial,
+                                 basin_error *error) {
+  H5Eclear2(H5E_DEFAULT);
+  return read_first(r, "cell", cell) && read_first(r, "trial", trial)
+             ? BASIN_OK
+             : basin_results_unreadable(r, error);
+}
 
 int basin_results_matches(const basin_results *r, const basin_experiment *e) {
   return r->identity == e->identity && r->trials_asked == e->trials &&

@@ -20,6 +20,13 @@ int64_t basin_results_wide(basin_results *results, double *halfwidth, int64_t *m
 /* numbers of the grid parameters among the parameters of a summary: the first so many */
 int basin_results_axes(const basin_results *results);
 
+/* numbers of the file's first cell and of its first trial: 0, but where it holds a single trial */
+basin_status basin_results_first(const basin_results *results, int64_t *cell, int64_t *trial,
+                                 basin_error *error);
+
+/* whether its cells are of variants */
+int basin_results_has_variants(const basin_results *results);
+
 /* cells that share their draws with cell `cell`: *count of them in *group, ascending, with the cell itself;
    the caller frees *group */
 basin_status basin_results_draw_group(const basin_results *results, int64_t cell, int64_t **group,

@@ -96,10 +96,12 @@ static basin_status write_provenance(basin_output *output, const basin_provenanc
   if (!status) status = basin_output_provenance(output, "date", text, error);
   if (!status) status = basin_output_provenance(output, "backend", p->backend, error);
   if (!status) status = basin_output_provenance(output, "blas", basin_blas_name(), error);
-  snprintf(text, sizeof text, "%.3f", p->seconds);
-  if (!status && p->seconds >= 0) status = basin_output_provenance(output, "seconds", text, error);
-  snprintf(text, sizeof text, "%lld", (long long)p->trial_steps);
-  if (!status) status = basin_output_provenance(output, "trial_steps", text, error);
+  if (!status && p->seconds >= 0)
+    status = basin_output_provenance_number(output, "seconds", H5T_NATIVE_DOUBLE, &p->seconds,
+                                            error);
+  if (!status)
+    status = basin_output_provenance_number(output, "trial_steps", H5T_NATIVE_INT64,
+                                            &p->trial_steps, error);
   return status;
 }
 

@@ -18,7 +18,7 @@ variants:
 schedule: [{steps: 20, eta: 0.1/k}, {eta: 1/k^2}]
 stop: {max_steps: 4000}
 allow: {unresolved: 1, diverged: 1}
-record: {trials: 100, steps: {log: 12}, parameters: true}
+record: {trials: 100, steps: {log: 12}, parameters: true, final: all}
 Y
 run() { "$basin" run "$@" -q; }
 shards() { # shards DIR N OPTIONS...: all of them, the last one first
@@ -218,7 +218,7 @@ init: {w: {normal: 0.1}, a: {ball: 1}}
 schedule: [{eta: 0.000008}]
 stop: {at: 1e-12, max_steps: 1e9}
 allow: {unresolved: 1}
-record: {trials: 2, steps: {log: 20}, parameters: true}
+record: {trials: 2, steps: {log: 20}, parameters: true, final: all}
 Y
 work_ms=$(cpu_of eval '"$basin" run long.yaml --no-provenance -o long2.h5 --threads 1 2> said')
 check "a long part, undisturbed" test -s long2.h5
@@ -255,7 +255,7 @@ init: {w: {normal: 0.1}, a: {ball: 1}}
 schedule: [{eta: 0.0002}]
 stop: {at: 1e-5, max_steps: 100000}
 allow: {unresolved: 1}
-record: {trials: 3, steps: {log: 30}, parameters: true}
+record: {trials: 3, steps: {log: 30}, parameters: true, final: all}
 Y
 work_ms=$(cpu_of run slow.yaml --no-provenance -o slow1.h5)
 check "slow: one run" test -s slow1.h5

@@ -22,7 +22,7 @@ same() {
 
 steps=3000
 [ -z "$quick" ] || steps=400
-everything='record={trials: 20, steps: {log: 30}, parameters: true}'
+everything='record={trials: 20, steps: {log: 30}, parameters: true, final: all}'
 for file in "$here"/data/experiments/*.yaml; do
   name=$(basename "$file" .yaml)
   grep -q fixed: "$file" && continue # not the same bits: tests/e2e/dataset.sh
@@ -191,7 +191,7 @@ init: {w: {normal: 0.1}, a: {ball: 1}}
 schedule: [{eta: 0.00005}]
 stop: {at: 1e-5, max_steps: 100000}
 allow: {unresolved: 1}
-record: {trials: 3, steps: {log: 30}, parameters: true}
+record: {trials: 3, steps: {log: 30}, parameters: true, final: all}
 Y
 long=(long.yaml --part-trials 64)
 check "an undisturbed run by the CPU" run "${long[@]}" --backend cpu -o whole.h5
@@ -254,7 +254,7 @@ variants:
   halved: {schedule: [{eta: 3}], on_divergence: halve}
 stop: {at: 1e-30, max_steps: 1500}
 allow: {unresolved: 1, diverged: 1}
-record: {trials: 7, steps: {log: 30}, parameters: true}
+record: {trials: 7, steps: {log: 30}, parameters: true, final: all}
 Y
 check "the neuron, undisturbed" run neuron.yaml --backend cpu -o neuron.h5
 turns=0

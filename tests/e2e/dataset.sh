@@ -100,7 +100,7 @@ near() {
   check "$what: near the CPU" /usr/bin/python3 "$here/tests/support/dataset_near.py" near_cpu.h5 near_cuda.h5
 }
 near "tiles" --trials 3 --set 'grid={n: [90]}' --set 'parameters={k: 400, p: 2}' --set teacher.a=0.05 --set 'schedule=[{eta: 0.001}]' \
-  --set 'variants.bat.gradient={sampled: {inputs: {fixed: n, batch: 89}}}' --set 'record={trials: 3, steps: [0, 1, 2, 3], parameters: true}' --set stop.max_steps=3
+  --set 'variants.bat.gradient={sampled: {inputs: {fixed: n, batch: 89}}}' --set 'record={trials: 3, steps: [0, 1, 2, 3], parameters: true, final: all}' --set stop.max_steps=3
 near "at_gradient" --set 'grid={n: [3, 20]}' --set 'stop={at_gradient: 0.02, max_steps: 60}' --set 'schedule=[{eta: 0.05}]' \
   --set 'variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}, cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}}'
 check "at_gradient: trials end so, at times of their own" /usr/bin/python3 - <<'P'

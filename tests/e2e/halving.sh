@@ -18,7 +18,7 @@ schedule: [{steps: 10, eta: eta0}, {eta: eta0}]
 on_divergence: halve
 stop: {at: 1e-6, max_steps: 1e4}
 allow: {unresolved: 1, diverged: 1}
-record: {trials: 5, steps: {log: 20}, parameters: true}
+record: {trials: 5, steps: {log: 20}, parameters: true, final: all}
 Y
 run() { "$basin" run start.yaml -q --no-provenance "$@"; }
 check "a run" run -o whole.h5

@@ -55,7 +55,7 @@ init: {v: {sphere: 1}, a: {ball: 1}}
 schedule: [{eta: 0.1}]
 stop: {at: 1e-6, max_steps: 3000}
 allow: {unresolved: 1}
-record: {trials: 7, steps: {every: 50}, parameters: true}
+record: {trials: 7, steps: {every: 50}, parameters: true, final: all}
 Y
 export PKG_CONFIG_PATH=$there/lib/pkgconfig
 shared=$(pkg-config --cflags --libs basin)

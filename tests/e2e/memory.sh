@@ -58,4 +58,7 @@ merge=$(peak "$basin" merge many/ -q -o merged.h5)
 echo "peak memory: merge $((merge / 1024)) MB"
 check "is merged in less than 40 MB" test "$merge" -lt 40000
 expect 0 ' 2000000 ' "$basin" summary merged.h5
+export=$(peak "$basin" export merged.h5)
+echo "peak memory: export $((export / 1024)) MB"
+check "and its trials are written as CSV in less than 40 MB" test "$export" -lt 40000
 finish

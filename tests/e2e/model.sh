@@ -15,7 +15,7 @@ trials: 20000
 grid: {tilt: [0.1, 0.3]}
 init: {x: {normal: 1}}
 schedule: [{eta: 0.05}]
-record: {trials: 5, steps: {log: 20}, parameters: true}
+record: {trials: 5, steps: {log: 20}, parameters: true, final: all}
 Y
 expect 0 '^doublewell: a tilted double well' "$basin" models
 expect 2 'resnet' "$basin" models resnet

@@ -104,7 +104,7 @@ goes_on() {
   check "$what: stopped $stops times" test $stops -gt 0
   check "$what: the same file" cmp whole.h5 out.h5
 }
-everything='record={trials: 20, steps: {log: 10}, parameters: true}'
+everything='record={trials: 20, steps: {log: 10}, parameters: true, final: all}'
 goes_on "flow" "${flow[@]}" --set 'parameters={n: 20, d: 50}' --set stop.max_steps=9 --trials 10 --set "$everything"
 goes_on "descent" neuron.yaml --set 'parameters={n: 60, d: 200}' --set stop.max_steps=500 --trials 10 \
   --set 'schedule=[{eta: 0.01}]' --set "$everything"

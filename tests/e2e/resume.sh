@@ -15,7 +15,7 @@ init: {w: {normal: 0.1}, a: {ball: 1}}
 schedule: [{eta: 0.0002}]
 stop: {at: 1e-5, max_steps: 150000}
 allow: {unresolved: 1}
-record: {trials: 3, steps: {log: 30}, parameters: true}
+record: {trials: 3, steps: {log: 30}, parameters: true, final: all}
 Y
 
 options=(run long.yaml -q --no-provenance --part-trials 64)

@@ -75,7 +75,7 @@ init: {w: {normal: 0.1}, a: {ball: 1}}
 schedule: [{eta: $1}]
 stop: {at: 1e-5, max_steps: 1e9}
 allow: {unresolved: 1}
-record: {trials: 3, steps: {log: 30}, parameters: true}
+record: {trials: 3, steps: {log: 30}, parameters: true, final: all}
 Y
 }
 experiment 4e-4 > short.yaml

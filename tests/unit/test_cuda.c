@@ -20,22 +20,24 @@ static const char experiment_text[] =
     "4}]}\n"
     "  bad: {model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 9}]}\n"
     "stop: {max_steps: 700}\n"
-    "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
+    "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true, "
+    "final: all}\n";
 
 /* more trials than seats */
-static const char fixed_text[] = "grid: {k: [1, 5], n: [30]}\n"
-                                 "trials: 150\n"
-                                 "parameters: {p: 6}\n"
-                                 "teacher: {a: 0.4, v: {head: [0.6, 0.8]}}\n"
-                                 "variants:\n"
-                                 "  res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}\n"
-                                 "  cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}\n"
-                                 "  mini: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
-                                 " gradient: {sampled: {inputs: {fixed: n, batch: 7}}}}\n"
-                                 "gradient: {sampled: {inputs: {fixed: n}}}\n"
-                                 "schedule: [{steps: 2, eta: 0.02}, {eta: 0.1}]\n"
-                                 "stop: {at: 0.2, max_steps: 5}\n"
-                                 "record: {trials: 150, steps: [0, 1, 3], parameters: true}\n";
+static const char fixed_text[] =
+    "grid: {k: [1, 5], n: [30]}\n"
+    "trials: 150\n"
+    "parameters: {p: 6}\n"
+    "teacher: {a: 0.4, v: {head: [0.6, 0.8]}}\n"
+    "variants:\n"
+    "  res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}\n"
+    "  cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}\n"
+    "  mini: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
+    " gradient: {sampled: {inputs: {fixed: n, batch: 7}}}}\n"
+    "gradient: {sampled: {inputs: {fixed: n}}}\n"
+    "schedule: [{steps: 2, eta: 0.02}, {eta: 0.1}]\n"
+    "stop: {at: 0.2, max_steps: 5}\n"
+    "record: {trials: 150, steps: [0, 1, 3], parameters: true, final: all}\n";
 
 static basin_experiment *experiment_with(const char *const *set, int sets) {
   return test_parse(experiment_text, set, sets);

@@ -28,7 +28,7 @@ static const char experiment_text[] =
     "gradient: {sampled: {inputs: {fixed: n, set: 3}}}\n"
     "schedule: [{steps: 4, eta_a: 0.02, eta_w: 0.05}, {eta_a: 0.03, eta_w: 0.02}]\n"
     "stop: {at: 1e-6, max_steps: 20}\n"
-    "record: {trials: 70, steps: [0, 1, 5, 20], parameters: true}\n";
+    "record: {trials: 70, steps: [0, 1, 5, 20], parameters: true, final: all}\n";
 
 static basin_status parse_into(const char *const *set, int sets, basin_experiment **e,
                                basin_error *error) {
@@ -330,7 +330,7 @@ static void unbiased(void **unused) {
 static void stationary_points(void **unused) {
   static const char *const set[] = {
       "grid={n: [6, 60]}", "stop={at: 1e-6, at_gradient: 1e-9, max_steps: 20000}",
-      "schedule=[{eta: 0.1}]", "record={trials: 0}",
+      "schedule=[{eta: 0.1}]", "record={trials: 0, final: all}",
       "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}, cnn: {model: cnn, "
       "init: {v: {sphere: 2}, a: {normal: 0.5}}}}"};
   basin_experiment *e = parse(set, 5);
@@ -363,7 +363,7 @@ static void stationary_gradient(void **unused) {
   static const double least = 0.02;
   static const char *const set[] = {
       "grid={n: [3, 205]}", "stop={at_gradient: 0.02, max_steps: 60}", "schedule=[{eta: 0.05}]",
-      "record={trials: 70, steps: {every: 1}, parameters: true}",
+      "record={trials: 70, steps: {every: 1}, parameters: true, final: all}",
       "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}, cnn: {model: cnn, "
       "init: {v: {sphere: 2}, a: {normal: 0.5}}}}"};
   basin_experiment *e = parse(set, 5);

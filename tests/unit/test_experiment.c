@@ -251,6 +251,37 @@ static void log_spaced_steps(void **unused) {
   basin_experiment_free(e);
 }
 
+/* at the end of a trial the losses alone, along trajectories everything; `all` is everything there too */
+static void kept_by_default(void **unused) {
+  static const struct {
+    const char *text, *set, *last; /* of the final values */
+    int finals, observables;       /* 0: as many as the observables */
+  } known[] = {
+      {"", "record.trials=1", "loss", 1, 0},
+      {"gradient: {sampled: {inputs: {fixed: 9}}}", "record.trials=1", "train_loss", 2, 0},
+      {"", "record.final=all", "norm_grad_v", 0, 0},
+      {"", "record={final: [], observables: all}", "", -1, 0},
+      {"", "record={final: [phi], observables: [loss]}", "phi", 1, 1},
+  };
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    basin_experiment *e;
+    basin_error error;
+    const char *const set[] = {known[i].set};
+    assert_ok(read_with(12, known[i].text, set, 1, &e, &error), error);
+    const int all = e->cell[0].model->observables +
+                    (known[i].finals == 2 ? BASIN_RISK_OBSERVABLES : 0),
+              observables = known[i].observables ? known[i].observables : all,
+              finals = known[i].finals < 0 ? 0
+                       : known[i].finals   ? known[i].finals
+                                           : all;
+    assert_int_equal(e->observables, observables);
+    assert_int_equal(e->finals, finals);
+    if (finals) assert_string_equal(e->final[finals - 1], known[i].last);
+    basin_experiment_free(e);
+  }
+}
+
 /* what a scientist may get wrong: the message begins with the place and says what was expected */
 static void faults(void **unused) {
   static const struct {
@@ -365,6 +396,8 @@ static void faults(void **unused) {
       {12, "record: {trials: 1, steps: {log: 5, every: 5}}", "12:29", "expected {log: n}"},
       {12, "record: {trials: 1, steps: {every: 1e-3}}", "12:36", "expected a whole number"},
       {12, "record: {observables: [phi, ph]}", "12:29", "no observable `ph`"},
+      {12, "record: {final: everything}", "12:17", "expected a list of observables, or all"},
+      {12, "record: {final: [all]}", "12:18", "no observable `all`"},
       {12, "record: {observables: [phi, phi]}", "12:29", "given twice"},
       {12, "record: {parameters: maybe}", "12:22", "expected true or false"},
       {13, "allow: {unresolved: 2}", "13:21", "expected a number from 0 to 1"},
@@ -510,6 +543,7 @@ int main(void) {
       cmocka_unit_test(zipped_grid),
       cmocka_unit_test(overrides),
       cmocka_unit_test(log_spaced_steps),
+      cmocka_unit_test(kept_by_default),
       cmocka_unit_test(faults),
       cmocka_unit_test(unreadable_files),
       cmocka_unit_test(one_document),

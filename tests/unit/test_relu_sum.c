@@ -1058,7 +1058,7 @@ static const char experiment_text[] =
     "init: {w: {normal: 0.3}}\n"
     "schedule: [{steps: 20, eta: 0.5}, {eta_w: 0.2}]\n"
     "stop: {at: 1e-4, at_spurious: 1e-3, max_steps: 200}\n"
-    "record: {trials: 21, steps: [0, 1, 7, 16, 20, 21, 100, 200], parameters: true}\n";
+    "record: {trials: 21, steps: [0, 1, 7, 16, 20, 21, 100, 200], parameters: true, final: all}\n";
 
 static basin_experiment *parse(const char *const *set, int sets) {
   return test_parse(experiment_text, set, sets);

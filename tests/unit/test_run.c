@@ -34,7 +34,8 @@ static const char experiment_text[] =
     "0.3, max_steps: 60}, schedule: [{eta: 0.2}], gradient: {sampled: {inputs: 18, sampler: "
     "direct, precision: mixed}}}\n"
     "stop: {max_steps: 700}\n"
-    "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true}\n";
+    "record: {trials: 40, steps: [0, 1, 2, 3, 13, 14, 16, 50, 100, 333, 700], parameters: true, "
+    "final: all}\n";
 
 /* states that are arrays: the neuron, by every dynamics it has */
 static const char neuron_text[] =
@@ -51,7 +52,7 @@ static const char neuron_text[] =
     "  direct: {gradient: {sampled: {inputs: 2, sampler: direct}}}\n"
     "  wishart: {gradient: {sampled: {inputs: 2, sampler: projected}}}\n"
     "stop: {at: 1e-4, max_steps: 120}\n"
-    "record: {trials: 250, steps: [0, 1, 13, 50, 120], parameters: true}\n";
+    "record: {trials: 250, steps: [0, 1, 13, 50, 120], parameters: true, final: all}\n";
 
 static char folder[] = "/tmp/basin-test-run-XXXXXX";
 

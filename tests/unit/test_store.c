@@ -52,7 +52,7 @@ static const char experiment_text[] =
     "teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}\n"
     "init: {v: {sphere: 1}, a: {ball: 1}}\n"
     "schedule: [{eta: 0.2}]\n"
-    "record: {trials: 3, steps: [0, 4, 7, 10], parameters: true}\n";
+    "record: {trials: 3, steps: [0, 4, 7, 10], parameters: true, final: all}\n";
 
 static char folder[] = "/tmp/basin-test-store-XXXXXX", output[64], parts[64];
 static basin_experiment *e;
@@ -632,12 +632,13 @@ static void assert_vector(const double *file, int64_t longest, const double *exp
    state alone. */
 static void vectors_in_blocks(void **unused) {
   enum { LONGEST = 700, TIMES = 251, TRIALS = 3 };
-  static const char *const set[] = {"grid={k: [5, 700]}",
-                                    "trials=3",
-                                    "stop={max_steps: 250, at: 1e-9}",
-                                    "schedule=[{eta: 1/k^2}]",
-                                    "allow={unresolved: 1}",
-                                    "record={trials: 3, steps: {every: 1}, parameters: true}"};
+  static const char *const set[] = {
+      "grid={k: [5, 700]}",
+      "trials=3",
+      "stop={max_steps: 250, at: 1e-9}",
+      "schedule=[{eta: 1/k^2}]",
+      "allow={unresolved: 1}",
+      "record={trials: 3, steps: {every: 1}, parameters: true, final: all}"};
   basin_error error;
   basin_experiment *other = with(set, 6);
   basin_run_options o = options();

@@ -26,7 +26,8 @@ static const char experiment_text[] =
     " gradient: {sampled: {inputs: B, sampler: direct, precision: mixed}}}\n"
     "schedule: [{steps: 13, eta: 0.02}, {eta: 0.1}]\n"
     "stop: {max_steps: 37}\n"
-    "record: {trials: 300, steps: [0, 1, 2, 3, 13, 14, 16, 33, 37], parameters: true}\n";
+    "record: {trials: 300, steps: [0, 1, 2, 3, 13, 14, 16, 33, 37], parameters: true, final: "
+    "all}\n";
 
 /* too large for shared memory */
 static const char large[] = "grid={k: [33, 40], p: [100], B: [2]}";
@@ -53,16 +54,17 @@ static void same_part(void **unused) {
 
 /* trials that begin again with half the step sizes, and pauses while others are under way: the same bits */
 static void halved(void **unused) {
-  static const char neuron[] = "model: relu_sum\n"
-                               "trials: 40\n"
-                               "grid: {n: [3, 8]}\n"
-                               "parameters: {d: 4, m: 2, span: 0}\n"
-                               "teacher: {v: {normal: 1}}\n"
-                               "init: {w: {normal: 0.3}}\n"
-                               "schedule: [{eta: 9}]\n"
-                               "on_divergence: halve\n"
-                               "stop: {at: 1e-6, max_steps: 200}\n"
-                               "record: {trials: 40, steps: [0, 1, 20], parameters: true}\n";
+  static const char neuron[] =
+      "model: relu_sum\n"
+      "trials: 40\n"
+      "grid: {n: [3, 8]}\n"
+      "parameters: {d: 4, m: 2, span: 0}\n"
+      "teacher: {v: {normal: 1}}\n"
+      "init: {w: {normal: 0.3}}\n"
+      "schedule: [{eta: 9}]\n"
+      "on_divergence: halve\n"
+      "stop: {at: 1e-6, max_steps: 200}\n"
+      "record: {trials: 40, steps: [0, 1, 20], parameters: true, final: all}\n";
   (void)unused;
   static const char *const fewer[] = {"stop.max_steps=60", "trials=16"};
   basin_experiment *e = test_parse(neuron, fewer, TEST_SLOWER > 4 ? 2 : 0);

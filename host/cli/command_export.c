@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * command_export.c: basin export. Trials or trajectories as comma-separated values, a block of trials at a time, so
+ * that memory does not grow with the number of trials.
+ */
+#include "cli/cli.h"
+#include "cli/csv.h"
+#include "base/files.h"
+#include "store/results.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { COLUMNS_MAX = 256, BLOCK_VALUES = 1 << 14 };
+
+typedef struct table {
+  basin_results *results;
+  FILE *to;
+  const char *name;                /* of where it goes, for a message */
+  int trajectories;                /* a row for each record of a trial, else for each trial */
+  int64_t first_cell, first_trial; /* numbers of what stands first in the file */
+  int variants, halvings, flow;    /* whether there are any, and a flow time */
+  int64_t times;
+  const int64_t *time; /* [times] */
+  double *eta_t;       /* [times] of the cell */
+
+  /* a block of the cell's trials */
+  int64_t trials, block,
+      entry; /* of a cell in the file; of a block; values that a column has of a trial */
+  double *outcome, *steps, *halved; /* [block] */
+  int columns;
+  char column[COLUMNS_MAX][96]; /* arrays of the file, the last columns of the table */
+  double *value;                /* [columns][block][entry] */
+} table;
+
+/* ---- what is there ---- */
+
+/* final values, or what was recorded; and what others have added of the same shape */
+static int is_column(const table *t, const basin_array *array) {
+  static const char *const own[] = {"outcome", "steps", "halvings", "eta_t"};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (!strcmp(array->name, own[i])) return 0;
+  return array->rank == 1 + t->trajectories && array->size[0] == t->trials &&
+         (!t->trajectories || array->size[1] == t->times);
+}
+
+static basin_status see_arrays(table *t, basin_error *error) {
+  basin_array array;
+  basin_status status = basin_results_array_find(t->results, "outcome", &array, error);
+  t->trials = t->trajectories ? basin_results_recorded(t->results) : array.size[0];
+  for (int i = 0, n = basin_results_arrays(t->results); i < n && !status; i++) {
+    status = basin_results_array(t->results, i, &array, error);
+    if (status) return status;
+    t->halvings |= !strcmp(array.name, "halvings");
+    t->flow |= !strcmp(array.name, "eta_t");
+    if (is_column(t, &array) && t->columns < COLUMNS_MAX)
+      strcpy(t->column[t->columns++], array.name);
+  }
+  return status;
+}
+
+static basin_status open_table(table *t, const char *path, basin_error *error) {
+  basin_status status = basin_results_open(path, &t->results, error);
+  if (!status) status = basin_results_first(t->results, &t->first_cell, &t->first_trial, error);
+  if (status) return status;
+  t->times = basin_results_times(t->results);
+  t->time = basin_results_time(t->results);
+  t->variants = basin_results_has_variants(t->results);
+  if (t->trajectories && !basin_results_recorded(t->results))
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: no trajectories: the experiment records none, see record.trials", path);
+  status = see_arrays(t, error);
+  if (status) return status;
+  t->entry = t->trajectories ? t->times : 1;
+  t->block = t->entry < BLOCK_VALUES ? BLOCK_VALUES / t->entry : 1;
+  t->outcome = calloc((size_t)(3 * t->block), sizeof *t->outcome);
+  t->value = calloc((size_t)(t->columns * t->block * t->entry) + 1, sizeof *t->value);
+  t->eta_t = calloc((size_t)t->times + 1, sizeof *t->eta_t);
+  if (!t->outcome || !t->value || !t->eta_t) return basin_fail_memory(error);
+  t->steps = t->outcome + t->block;
+  t->halved = t->steps + t->block;
+  return BASIN_OK;
+}
+
+static void close_table(table *t) {
+  free(t->outcome);
+  free(t->value);
+  free(t->eta_t);
+  basin_results_close(t->results);
+}
+
+/* ---- rows ---- */
+
+/* the columns that name a cell, or what they are called */
+static void put_cell(const table *t, FILE *to, const basin_summary *s, int heading) {
+  if (heading) fputs("cell", to);
+  else fprintf(to, "%lld", (long long)(t->first_cell + s->index));
+  if (t->variants) putc(',', to);
+  if (t->variants) basin_csv_text(to, heading ? "variant" : s->variant);
+  for (int p = 0; p < basin_results_axes(t->results); p++) {
+    putc(',', to);
+    if (heading) basin_csv_text(to, s->parameter_name[p]);
+    else basin_csv_number(to, s->parameter[p]);
+  }
+}
+
+static void put_heading(const table *t, const basin_summary *s) {
+  put_cell(t, t->to, s, 1);
+  fputs(t->trajectories ? ",trial,step" : ",trial,outcome,steps", t->to);
+  if (t->trajectories && t->flow) fputs(",eta_t", t->to);
+  if (!t->trajectories && t->halvings) fputs(",halvings", t->to);
+  for (int c = 0; c < t->columns; c++) {
+    putc(',', t->to);
+    basin_csv_text(t->to, t->column[c]);
+  }
+  putc('\n', t->to);
+}
+
+/* the last columns: value `at` of trial i of the block */
+static void put_columns(const table *t, int64_t i, int64_t at) {
+  for (int c = 0; c < t->columns; c++) {
+    putc(',', t->to);
+    basin_csv_number(t->to, t->value[(c * t->block + i) * t->entry + at]);
+  }
+  putc('\n', t->to);
+}
+
+static void put_trial(const table *t, const char *cell, int64_t trial, int64_t i) {
+  fprintf(t->to, "%s,%lld,%s,%.0f", cell, (long long)trial, basin_outcome_name((int)t->outcome[i]),
+          t->steps[i]);
+  if (t->halvings) fprintf(t->to, ",%.0f", t->halved[i]);
+  put_columns(t, i, 0);
+}
+
+/* as far as the trial went; one that was halved has been at less than the cell's eta t */
+static void put_trajectory(const table *t, const char *cell, int64_t trial, int64_t i) {
+  for (int64_t k = 0; k < t->times && (double)t->time[k] <= t->steps[i]; k++) {
+    fprintf(t->to, "%s,%lld,%lld", cell, (long long)trial, (long long)t->time[k]);
+    if (t->flow) {
+      putc(',', t->to);
+      basin_csv_number(t->to, ldexp(t->eta_t[k], -(int)t->halved[i]));
+    }
+    put_columns(t, i, k);
+  }
+}
+
+static basin_status read_block(table *t, int64_t cell, int64_t first, int64_t count,
+                               basin_error *error) {
+  basin_results *r = t->results;
+  basin_status status = basin_results_read(r, "outcome", cell, first, count, t->outcome, error);
+  if (!status) status = basin_results_read(r, "steps", cell, first, count, t->steps, error);
+  if (!status && t->halvings)
+    status = basin_results_read(r, "halvings", cell, first, count, t->halved, error);
+  for (int c = 0; c < t->columns && !status; c++)
+    status = basin_results_read(r, t->column[c], cell, first, count,
+                                t->value + c * t->block * t->entry, error);
+  return status;
+}
+
+static basin_status put_rows(table *t, const basin_summary *s, const char *cell,
+                             basin_error *error) {
+  basin_status status = BASIN_OK;
+  if (t->trajectories && t->flow)
+    status = basin_results_read(t->results, "eta_t", s->index, 0, t->times, t->eta_t, error);
+  for (int64_t at = 0; at < t->trials && !status; at += t->block) {
+    const int64_t count = t->trials - at < t->block ? t->trials - at : t->block;
+    status = read_block(t, s->index, at, count, error);
+    for (int64_t i = 0; i < count && !status; i++) {
+      const int64_t trial = t->first_trial + at + i;
+      if (!basin_outcome_name((int)t->outcome[i])) continue; /* no such trial */
+      if (t->trajectories) put_trajectory(t, cell, trial, i);
+      else put_trial(t, cell, trial, i);
+    }
+    if (!status && ferror(t->to)) status = basin_fail_system(error, "cannot be written", t->name);
+  }
+  return status;
+}
+
+/* a cell; before the first one the heading */
+static basin_status put_whole_cell(table *t, int64_t index, int heading, basin_error *error) {
+  basin_summary s;
+  char *text = NULL;
+  size_t size;
+  basin_status status = basin_results_outcomes(t->results, index, &s, error);
+  if (status) return status;
+  if (heading) put_heading(t, &s);
+  FILE *to = open_memstream(&text, &size);
+  if (to) put_cell(t, to, &s, 0);
+  status = to && !fclose(to) ? put_rows(t, &s, text, error) : basin_fail_memory(error);
+  free(text);
+  return status;
+}
+
+static basin_status put_table(table *t, int64_t only, basin_error *error) {
+  const int64_t cells = basin_results_cells(t->results),
+                first = only < 0 ? 0 : only - t->first_cell;
+  const int64_t end = only < 0 ? cells : first + 1;
+  basin_status status = BASIN_OK;
+  if (first < 0 || end > cells)
+    return basin_fail(error, BASIN_BAD_INPUT, "--cell %lld: no such cell, expected %lld to %lld",
+                      (long long)only, (long long)t->first_cell,
+                      (long long)(t->first_cell + cells - 1));
+  for (int64_t c = first; c < end && !status; c++) status = put_whole_cell(t, c, c == first, error);
+  if (!status && fflush(t->to)) status = basin_fail_system(error, "cannot be written", t->name);
+  return status;
+}
+
+/* ---- where it goes ---- */
+
+/* whether both names are of the same file */
+static int is_same_file(const char *a, const char *b) {
+  struct stat x, y;
+  return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* under a temporary name, and renamed once it is whole */
+static basin_status put_file(table *t, int64_t only, basin_error *error) {
+  char temporary[BASIN_PATH_BYTES];
+  basin_sweep_path(t->name, 0);
+  if (!basin_temporary_name(t->name, temporary))
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: the path is too long", t->name);
+  t->to = fopen(temporary, "wx");
+  if (!t->to) return basin_fail_system(error, "cannot be made", t->name);
+  basin_status status = put_table(t, only, error);
+  if (!status && fsync(fileno(t->to)))
+    status = basin_fail_system(error, "cannot be written", t->name);
+  if (fclose(t->to) && !status) status = basin_fail_system(error, "cannot be written", t->name);
+  if (!status) status = basin_publish(temporary, t->name, error);
+  if (status) unlink(temporary);
+  return status;
+}
+
+basin_status basin_command_export(const basin_arguments *a, basin_error *error) {
+  const char *path = a->positional[0], *output = basin_argument(a, "output");
+  table t = {.to = stdout,
+             .name = output ? output : "standard output",
+             .trajectories = basin_argument(a, "trajectories") != NULL};
+  int64_t only = -1;
+  basin_status status = basin_argument_integer(a, "cell", 0, INT64_MAX, &only, error);
+  if (!status && output && is_same_file(path, output))
+    status = basin_fail(error, BASIN_BAD_INPUT, "%s: is what is read, give another name with -o",
+                        output);
+  if (!status && output && basin_is_irregular(output))
+    status = basin_fail(error, BASIN_BAD_INPUT,
+                        "%s: a folder, a pipe, or a link that leads nowhere, expected a file",
+                        output);
+  if (!status) status = open_table(&t, path, error);
+  if (!status) status = output ? put_file(&t, only, error) : put_table(&t, only, error);
+  close_table(&t);
+  return status;
+}
