@@ -14,6 +14,16 @@
     "seed", 0, "S", "the same as --set seed=S"                                                \
   }
 
+#define SELECTION                                                                          \
+  {"cell", 0, "LIST", "only these cells, as in 3 or 3,5-7; may be repeated"},              \
+      {"where", 0, "NAME=VALUE",                                                           \
+       "only cells with this value of a parameter, as in ratio=4, k=16,25 or angle=pi/4; " \
+       "repeated: "                                                                        \
+       "those that have all"},                                                             \
+  {                                                                                        \
+    "variant", 0, "NAME", "only cells of this variant; may be repeated"                    \
+  }
+
 static const basin_option run_options[] = {
     {"output", 'o', "OUT.h5",
      "the file to make; default: the experiment's name with .h5, in this folder. DIR/ with a "
@@ -70,6 +80,7 @@ static const basin_option summary_options[] = {
     {"pairs", 0, NULL,
      "of cells that start from the same draws (same_draw): the difference of every two success "
      "rates, draw by draw; as CSV the pairs instead of the cells"},
+    SELECTION,
     HELP,
 };
 
@@ -81,13 +92,14 @@ static const basin_option rates_options[] = {
      "where it ends; default: the last record that at least half of the cell's trials reach"},
     {"observable", 0, "NAME", "the recorded observable to fit; default: loss"},
     {"outcome", 0, "NAME", "only trials that ended so, as in global; default: all but diverged"},
-    {"cell", 0, "I", "only this cell"},
+    SELECTION,
     {"json", 0, NULL, "as JSON"},
     HELP,
 };
 
 static const basin_option compare_options[] = {
     {"csv", 0, NULL, "as CSV, a row per cell"},
+    SELECTION,
     HELP,
 };
 

@@ -279,6 +279,17 @@ const char *basin_results_observable(const basin_results *r, int index) {
   return r->observable[index];
 }
 
+const char *basin_results_variant(const basin_results *r, int64_t cell) {
+  return r->variant ? r->variant[cell] : "";
+}
+int basin_results_parameters(const basin_results *r, const char *const **name) {
+  *name = (const char *const *)r->parameter_name;
+  return r->parameters;
+}
+double basin_results_parameter(const basin_results *r, int64_t cell, int parameter) {
+  return r->parameter[cell * r->parameters + parameter];
+}
+
 int64_t basin_results_missing(const basin_results *r) { return r->missing; }
 
 uint64_t basin_results_draw(const basin_results *r, int64_t cell) { return r->draw[cell]; }

@@ -134,7 +134,7 @@ expect 2 '^basin: the window ends at 2, before it begins at 5$' "$basin" rates r
 expect 2 '^basin: --from 0: expected a positive number$' "$basin" rates r.h5 --from 0
 expect 2 '^basin: --to 1e999: expected a positive number$' "$basin" rates r.h5 --to 1e999
 expect 2 '^basin: --to 3x: expected a positive number$' "$basin" rates r.h5 --to 3x
-expect 2 '^basin: --cell 6: expected a whole number from 0 to 5$' "$basin" rates r.h5 --cell 6
+expect 2 '^basin: --cell 6: no such cell, expected 0 to 5$' "$basin" rates r.h5 --cell 6
 expect 2 'r.h5: no recorded observable `psi`, expected phi, loss$' "$basin" rates r.h5 --observable psi
 expect 2 'no outcome `good`, expected unresolved, global' "$basin" rates r.h5 --outcome good
 expect 2 'an argument is missing, expected: basin rates OUT.h5' "$basin" rates
