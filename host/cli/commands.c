@@ -104,16 +104,29 @@ static const basin_option compare_options[] = {
 };
 
 static const basin_option plot_options[] = {
-    {"output", 'o', "FIG.svg", "the figure to make: .svg or .png"},
+    {"output", 'o', "FIG.svg", "the figure to make: .svg, .png or .pdf"},
+    SELECTION,
+    {"x", 0, "PARAMETER",
+     "grid parameter on the horizontal axis; default: the one with most values"},
+    {"y", 0, "PARAMETER",
+     "the success rate as a map over both, with the contour where it is one half. So too, without "
+     "this, where there would be more than eight curves"},
+    {"halfwidth", 0, NULL, "beside the map one of the half-widths of the intervals"},
+    {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
+    {"histogram", 0, "NAME",
+     "how steps, or an observable at the end of the trials (loss), is distributed, apart for each "
+     "outcome"},
+    {"ecdf", 0, "NAME", "the same, cumulative"},
+    {"map", 0, "X,Y",
+     "where starts end: each a point in the colour of its outcome, at two observables of the "
+     "start, "
+     "or entries of its vectors as in v[0],v[1]"},
     {"observable", 0, "NAME",
      "draw this observable along the trajectories; repeat it for a panel each"},
     {"rates", 0, NULL,
      "draw the loss, or the one --observable, against eta t on logarithmic axes, and beside it its "
      "local slope ln(loss) / ln(eta t)"},
-    {"x", 0, "PARAMETER",
-     "grid parameter on the horizontal axis; default: the one with most values"},
-    {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
-    {"log", 0, NULL, "logarithmic vertical axis"},
+    {"log", 0, NULL, "logarithmic vertical axis, of rates, histograms and trajectories"},
     {"title", 0, "TEXT", "title of the figure; default: the experiment's"},
     HELP,
 };
@@ -242,16 +255,18 @@ const basin_command basin_commands[] = {
      .run = basin_command_check},
     {.name = "plot",
      .arguments = "OUT.h5",
-     .meaning = "draw success rates, trajectories or rates of convergence, through gnuplot",
-     .description = "Without --observable: the success rate against a grid parameter, with "
-                    "intervals. With it: median "
-                    "and the bands from 5% to 95% and from 25% to 75% of the recorded trials, "
-                    "apart for each outcome. "
-                    "The median ends, and so does a band, where trials that have ended would "
-                    "make it up. With --rates: the mean of "
-                    "ln(loss) over the recorded trials and the band from 5% to 95% of them, apart "
-                    "for each outcome, as far as half of those trials get; which records count, "
-                    "`basin rates --help` says.",
+     .meaning = "draw success rates, distributions, basins, trajectories or rates of convergence",
+     .description =
+         "gnuplot draws. Without an option: the success rate against a grid parameter, with 95% "
+         "intervals. Of a map a tile is a cell, and what is white has none; the contour is "
+         "interpolated between cells. More than eight curves are spread over several panels.\n"
+         "With --observable: median and the bands from 5% to 95% and from 25% to 75% of the "
+         "recorded trials, apart for each outcome. The median ends, and so does a band, where "
+         "trials that have ended would make it up. With --rates: the mean of ln(loss) over the "
+         "recorded trials and the band from 5% to 95% of them, apart for each outcome, as far as "
+         "half of those trials get; which records count, `basin rates --help` says.\n"
+         "With --map: the first 2000 starts of every cell; starts that the file does not record "
+         "are drawn again from the experiment in it.",
      .least = 1,
      .most = 1,
      OPTIONS(plot_options),

@@ -20,6 +20,11 @@ const char *basin_results_variant(const basin_results *results, int64_t cell);
 int basin_results_parameters(const basin_results *results, const char *const **name);
 double basin_results_parameter(const basin_results *results, int64_t cell, int parameter);
 
+/* Reads the experiment that the file was made of from the text it holds. BASIN_BAD_INPUT where that does not give this
+   file: another version reads it otherwise. */
+basin_status basin_results_read_experiment(const basin_results *results,
+                                           basin_experiment **experiment, basin_error *error);
+
 /* cells whose interval is wider than `until` asks for: they have reached its max_trials */
 int64_t basin_results_wide(basin_results *results, double *halfwidth, int64_t *max_trials);
 
