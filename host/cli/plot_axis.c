@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/plot_axis.h"
+#include "base/text.h"
 #include "seam/setting.h"
 #include <stdlib.h>
 #include <string.h>
@@ -171,9 +172,18 @@ basin_status basin_axis_open(const basin_figure *f, const char *name, const basi
     }
   }
   if (status) return status;
-  if (!a->values && name)
-    return basin_fail(error, BASIN_BAD_INPUT, "--%s %s: no grid parameter of that name", option,
-                      name);
+  if (!a->values && name) {
+    const char *near = basin_nearest(name, names, axes_of(f));
+    char list[BASIN_LABEL_BYTES] = "";
+    for (int p = 0; p < axes_of(f); p++) {
+      const size_t used = strlen(list);
+      snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", names[p]);
+    }
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "--%s %s: no grid parameter of that name%s%s%s; there are: %s", option, name,
+                      near ? ", did you mean `" : "", near ? near : "", near ? "`?" : "",
+                      *list ? list : "none");
+  }
   if (!a->values)
     return basin_fail(error, BASIN_BAD_INPUT, "the experiment has no %s to draw a rate against%s",
                       other ? "second grid parameter" : "grid",

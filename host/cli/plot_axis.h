@@ -49,7 +49,8 @@ double basin_axis_place(const basin_axis *axis, double value);
 void basin_axis_set(basin_figure *figure, char axis, const basin_axis *a, double least, double most,
                     double pixels);
 
-/* Cells that differ in x and y alone, and in what these tell, are one series; its label is what the others differ in. */
+/* Cells that differ in x and y alone, and in what these tell, are one series; its label is what the others differ
+   in. */
 typedef struct basin_series {
   int *of; /* [cells] the series of each */
   int count;

@@ -21,8 +21,8 @@ typedef struct group {
   int64_t trials; /* that have a number which is finite */
   int64_t below;  /* of these: at or below the left end of a logarithmic axis, which is 0 */
   basin_span span;
-  int64_t *count;        /* [bins] */
-  int panel, number, of; /* where it is drawn: number `of` the curves there */
+  int64_t *count;    /* [bins] */
+  int panel, number; /* where it is drawn, and which curve there */
 } group;
 
 typedef struct distribution {
@@ -36,6 +36,7 @@ typedef struct distribution {
   double *
       edge; /* [bins + 1] ascending; bin i has edge[i] < x <= edge[i + 1], and the first its left edge too */
   basin_label *name;
+  basin_groups panels;
   basin_page page;
 } distribution;
 
@@ -192,35 +193,27 @@ static group *group_of(const distribution *d, int64_t cell, int number) {
   return &d->group[cell * BASIN_OUTCOMES + basin_plot_outcome(number)];
 }
 
-/* A histogram has a panel for every cell; curves of a cell stay together, at most BASIN_CURVES_MAX in a panel. */
+/* A histogram has a panel for every cell, where an outcome always looks alike. */
 static basin_status place_groups(const basin_figure *f, distribution *d, basin_error *error) {
-  int used = 0, panels = 0;
   for (int64_t c = 0; c < f->cells; c++) {
-    int mine = 0, number = 0;
+    int mine = 0;
     for (int i = 0; i < BASIN_OUTCOMES; i++) mine += group_of(d, c, i)->trials > 0;
     if (!mine) continue;
-    if (!panels || !d->cumulative || used + mine > BASIN_CURVES_MAX) {
-      if (panels == BASIN_PANELS_MAX) return basin_page_too_many("panels", BASIN_PANELS_MAX, error);
-      panels++;
-      used = 0;
-    }
+    const int panel = d->cumulative ? basin_groups_add(&d->panels, mine) : d->panels.count++;
+    if (panel < 0) return basin_page_too_many("panels", BASIN_PANELS_MAX, error);
+    int number = d->panels.of[panel] - mine;
     for (int i = 0; i < BASIN_OUTCOMES; i++) {
       group *g = group_of(d, c, i);
-      if (!g->trials) continue;
-      g->panel = panels - 1;
-      g->number = d->cumulative ? used + number++ : i;
+      g->panel = panel;
+      g->number = d->cumulative ? number : i;
+      number += g->trials > 0;
     }
-    used += mine;
+    if (!d->cumulative) d->panels.of[panel] = BASIN_OUTCOMES;
   }
-  for (int64_t i = 0; i < d->groups; i++) {
-    group *g = &d->group[i];
-    for (int64_t j = 0; j < d->groups && g->trials; j++)
-      g->of += d->group[j].trials && d->group[j].panel == g->panel;
-  }
-  d->page.panels = panels;
-  return panels ? BASIN_OK
-                : basin_fail(error, BASIN_BAD_INPUT, "no trial has a finite %s: nothing to draw",
-                             d->array.name);
+  d->page.panels = d->panels.count;
+  return d->page.panels ? BASIN_OK
+                        : basin_fail(error, BASIN_BAD_INPUT,
+                                     "no trial has a finite %s: nothing to draw", d->array.name);
 }
 
 static void fill_panels(const basin_figure *f, distribution *d) {
@@ -238,7 +231,7 @@ static void fill_panels(const basin_figure *f, distribution *d) {
       }
       if (!d->cumulative) snprintf(panel->title, sizeof panel->title, "%s", d->name[c]);
       basin_legend_add(alone ? &d->page.legend : &panel->legend, label,
-                       basin_style_of(g->number, g->of),
+                       basin_style_of(g->number, d->panels.of[g->panel]),
                        d->cumulative ? BASIN_SHOW_LINE : BASIN_SHOW_LINE | BASIN_SHOW_AREA);
     }
 }
@@ -269,7 +262,7 @@ static void write_shares(basin_figure *f, const distribution *d, const group *g)
 
 static void draw_group(basin_figure *f, const distribution *d, const group *g,
                        const char **separator) {
-  const basin_style style = basin_style_of(g->number, g->of);
+  const basin_style style = basin_style_of(g->number, d->panels.of[g->panel]);
   const int number = (int)(g - d->group);
   if (!d->cumulative) {
     fprintf(f->pipe,

@@ -160,6 +160,17 @@ static void draw_legend(basin_figure *f, const basin_legend *l, int x, int y, in
   }
 }
 
+/* ---- groups of curves ---- */
+
+int basin_groups_add(basin_groups *g, int together) {
+  if (!g->count || g->of[g->count - 1] + together > BASIN_CURVES_MAX) {
+    if (g->count == BASIN_PANELS_MAX) return -1;
+    g->count++;
+  }
+  g->of[g->count - 1] += together;
+  return g->count - 1;
+}
+
 /* ---- the page ---- */
 
 double basin_page_font(const basin_figure *f, double pixels) {

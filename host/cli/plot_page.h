@@ -78,6 +78,14 @@ typedef struct basin_box {
 /* Another entry. An empty legend has none. */
 void basin_legend_add(basin_legend *legend, const char *label, basin_style style, unsigned shows);
 
+/* Curves of one cell stay together, and BASIN_CURVES_MAX at most are in a group, which is drawn in one panel. Puts so
+   many more into the last group, or into a new one: its number, where theirs begin at of[group] - together; -1 where
+   there are BASIN_PANELS_MAX already. */
+typedef struct basin_groups {
+  int count, of[BASIN_PANELS_MAX];
+} basin_groups;
+int basin_groups_add(basin_groups *groups, int together);
+
 /* Lays the page out, which must stay as it is until its end, and starts gnuplot. Begins a panel: from there on to the
    next everything is drawn into it. Ends the page. Where one fails, or nothing is drawn, basin_plot_close() cleans
    up. */

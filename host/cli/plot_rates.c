@@ -16,7 +16,7 @@ typedef struct curve {
   int64_t cell, trials; /* trials: that have records */
   int outcome;
   int64_t points, slopes; /* of the left and of the right panel */
-  int group, number;      /* curves of a group are drawn together: its number there */
+  int group, number;      /* the group, and its number there */
 } curve;
 
 /* both panels: their curves, and what their axes span */
@@ -26,7 +26,7 @@ typedef struct panels {
   int losses, slopes; /* curves that a line can be drawn through, in each panel */
   basin_span time, loss, slope;
   char units[32];
-  int groups, of_group[BASIN_PANELS_MAX / 2];
+  basin_groups groups;
   basin_label *name; /* [cells] */
   basin_page page;
 } panels;
@@ -154,32 +154,29 @@ cleanup:
   return status;
 }
 
-/* Curves of a cell stay together, at most BASIN_CURVES_MAX in a group. An outcome is named where they differ. */
+/* An outcome is named where they differ. */
 static basin_status group_curves(panels *p, basin_error *error) {
   const int drawn = p->slopes ? 2 : 1;
   int differ = 0;
   for (int i = 0; i < p->curves; i++) differ |= p->curve[i].outcome != p->curve[0].outcome;
-  for (int i = 0; i < p->curves; i++) {
-    curve *c = &p->curve[i];
+  for (int i = 0; i < p->curves;) {
     int together = 1;
-    while (i + together < p->curves && p->curve[i + together].cell == c->cell) together++;
-    const int first = !i || p->curve[i - 1].cell != c->cell;
-    if (!p->groups || (first && p->of_group[p->groups - 1] + together > BASIN_CURVES_MAX)) {
-      if (p->groups == BASIN_PANELS_MAX / 2)
-        return basin_page_too_many("panels of curves", BASIN_PANELS_MAX / 2, error);
-      p->groups++;
-    }
-    c->group = p->groups - 1;
-    c->number = p->of_group[c->group]++;
+    while (i + together < p->curves && p->curve[i + together].cell == p->curve[i].cell) together++;
+    const int group = basin_groups_add(&p->groups, together);
+    if (group < 0 || p->groups.count * drawn > BASIN_PANELS_MAX)
+      return basin_page_too_many("panels of curves", BASIN_PANELS_MAX / drawn, error);
+    for (int n = p->groups.of[group] - together; n < p->groups.of[group]; n++, i++)
+      p->curve[i].group = group, p->curve[i].number = n;
   }
-  p->page.panels = drawn * p->groups;
-  p->page.columns = drawn * p->groups > 1 ? 2 : 1;
+  p->page.panels = drawn * p->groups.count;
+  p->page.columns = drawn * p->groups.count > 1 ? 2 : 1;
   for (int i = 0; i < p->curves; i++) {
     const curve *c = &p->curve[i];
-    const basin_style style = basin_style_of(c->number, p->of_group[c->group]);
+    const basin_style style = basin_style_of(c->number, p->groups.of[c->group]);
     basin_label label;
     basin_plot_label_trials(p->name[c->cell], differ ? c->outcome : -1, c->trials, label);
-    basin_legend_add(p->groups > 1 ? &p->page.panel[drawn * c->group].legend : &p->page.legend,
+    basin_legend_add(p->groups.count > 1 ? &p->page.panel[drawn * c->group].legend
+                                         : &p->page.legend,
                      label, style, BASIN_SHOW_LINE | BASIN_SHOW_AREA);
   }
   return BASIN_OK;
@@ -196,7 +193,7 @@ static void draw_curves(basin_figure *f, const panels *p, int group, int slope) 
   for (int line = 0; line < 2; line++)
     for (int i = 0; i < p->curves; i++) {
       const curve *c = &p->curve[i];
-      const basin_style style = basin_style_of(c->number, p->of_group[group]);
+      const basin_style style = basin_style_of(c->number, p->groups.of[group]);
       if (!is_drawn(c, group, slope) || (!line && c->trials < 2)) continue;
       fprintf(f->pipe, "%s$%s%d using ", separator, slope ? "slope" : "loss", i);
       separator = ", ";
@@ -249,7 +246,7 @@ basin_status basin_plot_rates(basin_figure *f, const char *observable, basin_err
   if (!status) status = basin_page_start(f, &p->page, error);
   if (!status) {
     fputs(data, f->pipe);
-    for (int g = 0; g < p->groups; g++) draw_group(f, p, g, observable);
+    for (int g = 0; g < p->groups.count; g++) draw_group(f, p, g, observable);
     status = basin_page_end(f, error);
   }
   free(data);

@@ -58,20 +58,21 @@ static basin_status measure(const basin_figure *f, chart *c, basin_error *error)
 
 /* ---- panels ---- */
 
-static int is_new_variant(const chart *c, int curve) {
-  return curve > 0 && strcmp(c->series.one[curve].variant, c->series.one[curve - 1].variant) != 0;
+static int is_new_variant(const basin_series *s, int curve) {
+  const char *before = s->one[curve ? curve - 1 : 0].variant;
+  return strcmp(s->one[curve].variant, before) != 0;
 }
 
 /* More curves than a panel takes are spread over several: one for each variant, if these have several curves each, else
    alike; whatever is still too much is cut. */
 static basin_status spread(chart *c, basin_error *error) {
   int changes = 0, panel = 0, number = 0;
-  for (int i = 0; i < c->series.count; i++) changes += is_new_variant(c, i);
+  for (int i = 0; i < c->series.count; i++) changes += is_new_variant(&c->series, i);
   const int by_variant = c->series.count > BASIN_CURVES_MAX && c->series.count > changes + 1;
   const int panels = (c->series.count + BASIN_CURVES_MAX - 1) / BASIN_CURVES_MAX,
             most = by_variant ? BASIN_CURVES_MAX : (c->series.count + panels - 1) / panels;
   for (int i = 0; i < c->series.count; i++) {
-    if (number == most || (by_variant && is_new_variant(c, i))) panel++, number = 0;
+    if (number == most || (by_variant && is_new_variant(&c->series, i))) panel++, number = 0;
     if (panel == BASIN_PANELS_MAX) return basin_page_too_many("panels", BASIN_PANELS_MAX, error);
     c->curve[i].panel = panel;
     c->curve[i].number = number++;

@@ -14,13 +14,13 @@ typedef struct bundle {
   int64_t cell; /* of the figure */
   int outcome;
   int64_t trials;
-  int group, number; /* bundles of a group are drawn together: its number there */
+  int group, number; /* the group, and its number there */
 } bundle;
 
 typedef struct bundles {
-  int count, groups;
+  int count;
   bundle one[BASIN_SERIES_MAX];
-  int of_group[BASIN_PANELS_MAX];
+  basin_groups groups;
   basin_label *name; /* [cells] */
   basin_page page;
 } bundles;
@@ -34,17 +34,18 @@ static basin_status read_outcomes(const basin_figure *f, int64_t cell, double *o
   return basin_results_read(f->results, "outcome", f->cell[cell].index, 0, end, outcome, error);
 }
 
-/* Another bundle, in the group of the one before, where there is room for all `together` of its cell. */
-static basin_status add_bundle(bundles *b, bundle new, int together, basin_error *error) {
-  const int first = !b->count || b->one[b->count - 1].cell != new.cell;
-  if (!b->groups || (first && b->of_group[b->groups - 1] + together > BASIN_CURVES_MAX)) {
-    if (b->groups == BASIN_PANELS_MAX)
-      return basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
-    b->of_group[b->groups++] = 0;
+/* a cell's bundles: ended[BASIN_OUTCOMES] trials each */
+static basin_status add_bundles(bundles *b, int64_t cell, const int64_t *ended,
+                                basin_error *error) {
+  int together = 0;
+  for (int o = 0; o < BASIN_OUTCOMES; o++) together += ended[o] > 0;
+  const int group = together ? basin_groups_add(&b->groups, together) : 0;
+  if (group < 0) return basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
+  int number = b->groups.of[group] - together;
+  for (int i = 0; i < BASIN_OUTCOMES; i++) {
+    const int o = basin_plot_outcome(i);
+    if (ended[o]) b->one[b->count++] = (bundle){cell, o, ended[o], group, number++};
   }
-  new.group = b->groups - 1;
-  new.number = b->of_group[new.group]++;
-  b->one[b->count++] = new;
   return BASIN_OK;
 }
 
@@ -54,17 +55,10 @@ static basin_status find_bundles(basin_figure *f, bundles *b, basin_error *error
   basin_status status = outcome ? BASIN_OK : basin_fail_memory(error);
   for (int64_t c = 0; c < f->cells && !status; c++) {
     int64_t ended[BASIN_OUTCOMES] = {0};
-    int together = 0;
     status = read_outcomes(f, c, outcome, error);
     for (int64_t r = 0; r < recorded && !status; r++)
       if (outcome[r] >= 0 && outcome[r] < BASIN_OUTCOMES) ended[(int)outcome[r]]++;
-    for (int o = 0; o < BASIN_OUTCOMES; o++) together += ended[o] > 0;
-    for (int i = 0; i < BASIN_OUTCOMES && !status; i++) {
-      const int o = basin_plot_outcome(i);
-      if (ended[o])
-        status = add_bundle(b, (bundle){.cell = c, .outcome = o, .trials = ended[o]}, together,
-                            error);
-    }
+    if (!status) status = add_bundles(b, c, ended, error);
   }
   free(outcome);
   if (!status && !b->count)
@@ -137,8 +131,8 @@ static int write_row(basin_figure *f, panel *p, int64_t *points, int64_t time) {
   return 1;
 }
 
-/* A data block for each bundle of the group: the step, then two quantiles of the median, which are the same, and of each
-   band. BASIN_OUTSIDE where other groups may have something to draw, and this one has not. */
+/* A data block for each bundle of the group: the step, then two quantiles of the median, which are the same, and of
+   each band. BASIN_OUTSIDE where other groups may have something to draw, and this one has not. */
 static basin_status write_group(basin_figure *f, const bundles *b, int group, int number,
                                 const char *observable, panel *p, basin_error *error) {
   int64_t medians = 0;
@@ -156,9 +150,10 @@ static basin_status write_group(basin_figure *f, const bundles *b, int group, in
     medians += p->points[one->number][MEDIAN];
   }
   if (medians) return BASIN_OK;
-  return b->groups > 1 ? BASIN_OUTSIDE
-                       : basin_fail(error, BASIN_BAD_INPUT, "no value of %s is %s: nothing to draw",
-                                    observable, f->log_scale ? "finite and above 0" : "finite");
+  return b->groups.count > 1
+             ? BASIN_OUTSIDE
+             : basin_fail(error, BASIN_BAD_INPUT, "no value of %s is %s: nothing to draw",
+                          observable, f->log_scale ? "finite and above 0" : "finite");
 }
 
 static void draw_bands(basin_figure *f, const bundle *b, int number, const panel *p,
@@ -215,7 +210,7 @@ static basin_status draw_panel(basin_figure *f, const bundles *b, int group, int
   basin_plot_axis_label(f, 'y', observable, array.units);
   for (int kind = 0; kind < 2; kind++)
     for (int i = 0; i < b->count; i++) {
-      const basin_style style = basin_style_of(b->one[i].number, b->of_group[group]);
+      const basin_style style = basin_style_of(b->one[i].number, b->groups.of[group]);
       if (b->one[i].group != group) continue;
       if (kind) draw_median(f, &b->one[i], number, p, &style, &separator);
       else draw_bands(f, &b->one[i], number, p, style.colour, &separator);
@@ -253,12 +248,12 @@ static basin_status draw_panels(basin_figure *f, const bundles *b, const char **
 static void fill_legends(bundles *b, int observables) {
   for (int i = 0; i < b->count; i++) {
     const bundle *one = &b->one[i];
-    const basin_style style = basin_style_of(one->number, b->of_group[one->group]);
+    const basin_style style = basin_style_of(one->number, b->groups.of[one->group]);
     basin_label label;
     basin_plot_label_trials(b->name[one->cell], one->outcome, one->trials, label);
-    for (int o = 0; o < (b->groups > 1 ? observables : 1); o++) {
+    for (int o = 0; o < (b->groups.count > 1 ? observables : 1); o++) {
       basin_panel *panel = &b->page.panel[one->group * observables + o];
-      basin_legend_add(b->groups > 1 ? &panel->legend : &b->page.legend, label, style,
+      basin_legend_add(b->groups.count > 1 ? &panel->legend : &b->page.legend, label, style,
                        BASIN_SHOW_LINE | BASIN_SHOW_POINT | BASIN_SHOW_AREA);
     }
   }
@@ -277,11 +272,11 @@ basin_status basin_plot_trajectories(basin_figure *f, const char **observable, i
   if (!status) status = find_bundles(f, b, error);
   for (int i = 0; i < observables && !status; i++)
     status = check_observable(f, observable[i], error);
-  if (!status && b->groups * observables > BASIN_PANELS_MAX)
+  if (!status && b->groups.count * observables > BASIN_PANELS_MAX)
     status = basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
   if (!status) {
-    b->page.panels = b->groups * observables;
-    if (b->groups > 1 && observables > 1) b->page.columns = observables < 3 ? 2 : 3;
+    b->page.panels = b->groups.count * observables;
+    if (b->groups.count > 1 && observables > 1) b->page.columns = observables < 3 ? 2 : 3;
     fill_legends(b, observables);
     status = basin_page_start(f, &b->page, error);
   }

@@ -152,7 +152,7 @@ says_not tile
 drawn 1 cross.h5 --y ratio --cell 0,2,4,20,22
 check "where there is no cell there is no tile" test "$(sed -n '/^\$tile0 /,/^EOD/p' script | wc -l)" = 7
 drawn 1 cross.h5 --x angle --y ratio --where k=9 --where ratio=9 --where angle=0.2
-expect 2 'y q: no grid parameter of that name' "$basin" plot cross.h5 --y q -o x.svg
+expect 2 'y rato: no grid parameter of that name, did you mean `ratio`\?; there are: angle, ratio, k$' "$basin" plot cross.h5 --y rato -o x.svg
 expect 2 'plot: --x and --y are both k' "$basin" plot cross.h5 --x k --y k -o x.svg
 expect 2 'plot: --published and --log go with curves, not with a map' "$basin" plot cross.h5 --y k --log -o x.svg
 
