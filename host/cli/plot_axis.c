@@ -37,30 +37,29 @@ static void set_small_tics(basin_figure *f, char axis, double least, double most
   fputs(")\n", f->pipe);
 }
 
-int basin_span_set(basin_figure *f, char axis, int logarithmic, int whole, const basin_span *span) {
+void basin_span_set(basin_figure *f, char axis, int logarithmic, int whole,
+                    const basin_span *span) {
   double least = span->least, most = span->most;
   const double size = fmax(fabs(least), fabs(most));
   const int wide = most - least > 1e-9 * size;
+  const double margin = axis == 'x' ? 0.02 : 0.04;
   if (least > most) least = most = 1; /* there is nothing to show */
-  else if (!wide && !logarithmic && size > 0) least -= size / 2, most += size / 2;
-  else if (!wide && !logarithmic) least = -1, most = 1;
-  if (!wide && logarithmic) least /= 2, most *= 2;
   if (logarithmic) {
     const int powers = most > 1e4 || least < 1e-3;
+    const double factor = wide ? pow(most / least, margin) : 2;
     fprintf(f->pipe, "set logscale %c\nset format %c '%s'\n", axis, axis,
             powers ? "10^{%T}" : "%g");
     if (wide && most < 300 * least) {
       fprintf(f->pipe, "set format %c '%%g'\n", axis);
       set_small_tics(f, axis, least, most);
     }
-    const double margin = wide ? pow(most / least, axis == 'x' ? 0.02 : 0.04) : 1;
-    least /= margin, most *= margin;
-  } else if (whole && most - least <= WHOLE_TICS) {
-    fprintf(f->pipe, "set %ctics 1\n", axis);
+    least /= factor, most *= factor;
+  } else {
+    const double more = wide ? margin * (most - least) : size > 0 ? size / 2 : 1;
+    if (whole && most - least <= WHOLE_TICS) fprintf(f->pipe, "set %ctics 1\n", axis);
+    least -= more, most += more;
   }
-  if (wide && !logarithmic) fprintf(f->pipe, "set autoscale %c\n", axis);
-  else fprintf(f->pipe, "set %crange [%.10g:%.10g]\n", axis, least, most);
-  return wide;
+  fprintf(f->pipe, "set %crange [%.10g:%.10g]\n", axis, least, most);
 }
 
 void basin_plot_axis_label(basin_figure *f, char axis, const char *text, const char *units) {

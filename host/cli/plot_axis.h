@@ -16,10 +16,10 @@ typedef struct basin_span {
 #define BASIN_NO_SPAN ((basin_span){INFINITY, -INFINITY})
 void basin_span_widen(basin_span *span, double value, int logarithmic);
 
-/* Sets the range of axis 'x' or 'y', logarithmic or not, with tics at whole numbers where `whole` says that all are;
-   around a span without width some range, and returns 0. */
-int basin_span_set(basin_figure *figure, char axis, int logarithmic, int whole,
-                   const basin_span *span);
+/* Sets the range of axis 'x' or 'y', a little wider than the span, logarithmic or not, with tics at whole numbers where
+   `whole` says that all are. */
+void basin_span_set(basin_figure *figure, char axis, int logarithmic, int whole,
+                    const basin_span *span);
 
 /* `set xlabel` or `set ylabel`, with the unit where there is one. */
 void basin_plot_axis_label(basin_figure *figure, char axis, const char *text, const char *units);

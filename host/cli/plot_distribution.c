@@ -279,11 +279,9 @@ static void draw_group(basin_figure *f, const distribution *d, const group *g,
 
 static void draw_panel(basin_figure *f, const distribution *d, int panel) {
   const basin_span all = {d->edge[0], d->edge[d->bins]};
-  const double margin = 0.02 * (all.most - all.least);
   const char *separator = "plot ";
   basin_page_panel(f, panel);
-  if (basin_span_set(f, 'x', d->logarithmic, d->whole, &all) && !d->logarithmic)
-    fprintf(f->pipe, "set xrange [%.10g:%.10g]\n", all.least - margin, all.most + margin);
+  basin_span_set(f, 'x', d->logarithmic, d->whole, &all);
   basin_plot_axis_label(f, 'x', d->array.name, d->array.units);
   basin_plot_axis_label(f, 'y', d->cumulative ? "share of the trials that end so" : "trials", "");
   if (d->cumulative) fputs("set yrange [0:1.02]\n", f->pipe);

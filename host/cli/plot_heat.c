@@ -201,8 +201,7 @@ static void fill_page(heat *h) {
   h->page.foot = FOOT;
   if (h->quantities == 2) h->page.columns = 2;
   for (int p = 0; p < h->page.panels; p++) {
-    snprintf(h->page.panel[p].title, BASIN_LABEL_BYTES, "%s",
-             h->series.one[p / h->quantities].label);
+    memcpy(h->page.panel[p].title, h->series.one[p / h->quantities].label, BASIN_LABEL_BYTES);
     crossed |= h->crossed[p / h->quantities];
   }
   if (crossed)

@@ -147,11 +147,8 @@ static void draw_panel(basin_figure *f, const map *m, int64_t cell) {
   basin_page_panel(f, (int)cell);
   for (int k = 0; k < 2; k++) {
     const char axis = k ? 'y' : 'x';
-    const double margin = 0.03 * (m->span[k].most - m->span[k].least);
     basin_plot_axis_label(f, axis, m->text[k], m->units[k]);
-    if (basin_span_set(f, axis, 0, 0, &m->span[k]))
-      fprintf(f->pipe, "set %crange [%.10g:%.10g]\n", axis, m->span[k].least - margin,
-              m->span[k].most + margin);
+    basin_span_set(f, axis, 0, 0, &m->span[k]);
   }
   int any = 0;
   for (int i = 0; i < BASIN_OUTCOMES; i++) {

@@ -111,9 +111,7 @@ static void fill_legends(chart *c) {
 static void set_axes(basin_figure *f, const chart *c, int panel) {
   basin_span_set(f, 'x', c->x.logarithmic, c->x.whole, &c->span_x);
   basin_axis_set(f, 'x', &c->x, c->span_x.least, c->span_x.most, f->box[panel].width * 0.8);
-  fputs("set format x '%g'\nset offsets graph 0.03, graph 0.03, 0, 0\n"
-        "set ylabel 'success rate, with 95% interval'\n",
-        f->pipe);
+  fputs("set format x '%g'\nset ylabel 'success rate, with 95% interval'\n", f->pipe);
   if (f->log_scale) basin_span_set(f, 'y', 1, 0, &c->span_y);
   else fputs("set yrange [-0.02:1.02]\n", f->pipe);
 }
