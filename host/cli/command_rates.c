@@ -98,12 +98,11 @@ static int is_mixed(const basin_summary *s) {
 }
 
 /* what stands under the table: cells without a fit, and why; trials that were not used */
-static void table_notes(const basin_table *t, const basin_rates *rates, int64_t first, int64_t end,
-                        int one_outcome) {
+static void table_notes(const basin_table *t, const basin_rates *rates, int one_outcome) {
   int64_t left_out = 0, cells = 0, single = 0, mixed = 0;
   putchar('\n');
-  for (int64_t i = first; i < end; i++) {
-    const basin_rates *r = &rates[i - first];
+  for (int64_t i = 0; i < t->cells; i++) {
+    const basin_rates *r = &rates[i];
     if (*r->reason) printf("cell %lld: %s\n", (long long)t->cell[i].index, r->reason);
     left_out += r->left_out;
     cells += r->left_out > 0;
@@ -131,28 +130,25 @@ basin_status basin_command_rates(const basin_arguments *a, basin_error *error) {
   basin_results *results = NULL;
   basin_rates *rates = NULL;
   basin_table t = {0};
-  int64_t only = -1;
   basin_status status = basin_argument_positive(a, "from", &options.from, error);
   if (!status) status = basin_argument_positive(a, "to", &options.to, error);
-  if (!status) status = basin_table_open(a->positional[0], &results, &t, error);
-  if (!status) status = basin_argument_integer(a, "cell", 0, t.cells - 1, &only, error);
+  if (!status) status = basin_table_open(a, &results, &t, error);
   if (status) goto cleanup;
 
   const char *observable = options.observable ? options.observable : "loss";
-  const int64_t first = only < 0 ? 0 : only, end = only < 0 ? t.cells : only + 1;
-  rates = calloc((size_t)(end - first), sizeof *rates);
+  rates = calloc((size_t)t.cells, sizeof *rates);
   if (!rates) status = basin_fail_memory(error);
-  for (int64_t i = first; i < end && !status; i++)
-    status = basin_results_rates(results, i, &options, &rates[i - first], error);
+  for (int64_t i = 0; i < t.cells && !status; i++)
+    status = basin_results_rates(results, t.cell[i].index, &options, &rates[i], error);
   if (status) goto cleanup;
 
   if (json) json_head(&t, observable);
   else table_heading(&t, observable);
-  for (int64_t i = first; i < end; i++)
-    if (json) json_cell(&t.cell[i], &rates[i - first], i == first);
-    else table_row(&t, &t.cell[i], &rates[i - first]);
+  for (int64_t i = 0; i < t.cells; i++)
+    if (json) json_cell(&t.cell[i], &rates[i], i == 0);
+    else table_row(&t, &t.cell[i], &rates[i]);
   if (json) printf("\n  ]\n}\n");
-  else table_notes(&t, rates, first, end, options.outcome != NULL);
+  else table_notes(&t, rates, options.outcome != NULL);
 
 cleanup:
   free(rates);

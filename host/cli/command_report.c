@@ -57,6 +57,16 @@ static void summary_csv(const basin_table *t) {
   }
 }
 
+/* of a group of cells those that are in the table */
+static int64_t keep_shown(const basin_table *t, int64_t *group, int64_t count) {
+  int64_t kept = 0, row = 0;
+  for (int64_t j = 0; j < count; j++) {
+    while (row < t->cells && t->cell[row].index < group[j]) row++;
+    if (row < t->cells && t->cell[row].index == group[j]) group[kept++] = group[j];
+  }
+  return kept;
+}
+
 /* cells that share their draws: how often at least one of them reached the global optimum */
 static basin_status summary_draws(basin_results *results, const basin_table *t,
                                   basin_error *error) {
@@ -64,9 +74,10 @@ static basin_status summary_draws(basin_results *results, const basin_table *t,
   int heading = 0;
   for (int64_t i = 0; i < t->cells && !status; i++) {
     int64_t *group, count, trials, any;
-    status = basin_results_draw_group(results, i, &group, &count, error);
+    status = basin_results_draw_group(results, t->cell[i].index, &group, &count, error);
     if (status) return status;
-    if (count > 1 && group[0] == i) {
+    count = keep_shown(t, group, count);
+    if (count > 1 && group[0] == t->cell[i].index) {
       status = basin_results_any_global(results, group, count, &trials, &any, error);
       const basin_proportion any_global = basin_wilson(any, trials);
       if (!heading++)
@@ -111,9 +122,9 @@ static basin_status summary_pairs(basin_results *results, const basin_table *t, 
   if (style == JSON) printf(",\n  \"pairs\": [");
   for (int64_t i = 0; i < t->cells && !status; i++)
     for (int64_t j = i + 1; j < t->cells && !status; j++) {
-      const int64_t cell[2] = {i, j};
+      const int64_t cell[2] = {t->cell[i].index, t->cell[j].index};
       int64_t trials, only[2];
-      if (basin_results_draw(results, i) != basin_results_draw(results, j)) continue;
+      if (basin_results_draw(results, cell[0]) != basin_results_draw(results, cell[1])) continue;
       status = basin_results_pair(results, cell, &trials, only, error);
       if (!rows && style == TEXT)
         printf("\nDifferences between the success rates of cells that share their draws\n"
@@ -133,7 +144,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
             pairs = basin_argument(arguments, "pairs") != NULL;
   const style style = json ? JSON : csv ? CSV : TEXT;
   if (json && csv) return basin_fail(error, BASIN_BAD_INPUT, "summary: --json or --csv, not both");
-  basin_status status = basin_table_open(arguments->positional[0], &results, &t, error);
+  basin_status status = basin_table_open(arguments, &results, &t, error);
   if (!status && style == JSON) {
     printf("{\n");
     basin_table_json(&t);
@@ -214,7 +225,7 @@ basin_status basin_command_compare(const basin_arguments *arguments, basin_error
   basin_results *results = NULL;
   basin_table t;
   basin_published published = {0};
-  basin_status status = basin_table_open(arguments->positional[0], &results, &t, error);
+  basin_status status = basin_table_open(arguments, &results, &t, error);
   if (!status) status = basin_published_read(arguments->positional[1], &published, error);
   if (!status) status = compare(&t, &published, basin_argument(arguments, "csv") != NULL, error);
   basin_published_free(&published);

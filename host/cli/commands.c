@@ -14,6 +14,16 @@
     "seed", 0, "S", "the same as --set seed=S"                                                \
   }
 
+#define SELECTION                                                                          \
+  {"cell", 0, "LIST", "only these cells, as in 3 or 3,5-7; may be repeated"},              \
+      {"where", 0, "NAME=VALUE",                                                           \
+       "only cells with this value of a parameter, as in ratio=4, k=16,25 or angle=pi/4; " \
+       "repeated: "                                                                        \
+       "those that have all"},                                                             \
+  {                                                                                        \
+    "variant", 0, "NAME", "only cells of this variant; may be repeated"                    \
+  }
+
 static const basin_option run_options[] = {
     {"output", 'o', "OUT.h5",
      "the file to make; default: the experiment's name with .h5, in this folder. DIR/ with a "
@@ -73,6 +83,7 @@ static const basin_option summary_options[] = {
     {"pairs", 0, NULL,
      "of cells that start from the same draws (same_draw): the difference of every two success "
      "rates, draw by draw; as CSV the pairs instead of the cells"},
+    SELECTION,
     HELP,
 };
 
@@ -84,27 +95,41 @@ static const basin_option rates_options[] = {
      "where it ends; default: the last record that at least half of the cell's trials reach"},
     {"observable", 0, "NAME", "the recorded observable to fit; default: loss"},
     {"outcome", 0, "NAME", "only trials that ended so, as in global; default: all but diverged"},
-    {"cell", 0, "I", "only this cell"},
+    SELECTION,
     {"json", 0, NULL, "as JSON"},
     HELP,
 };
 
 static const basin_option compare_options[] = {
     {"csv", 0, NULL, "as CSV, a row per cell"},
+    SELECTION,
     HELP,
 };
 
 static const basin_option plot_options[] = {
-    {"output", 'o', "FIG.svg", "the figure to make: .svg or .png"},
+    {"output", 'o', "FIG.svg", "the figure to make: .svg, .png or .pdf"},
+    SELECTION,
+    {"x", 0, "PARAMETER",
+     "grid parameter on the horizontal axis; default: the one with most values"},
+    {"y", 0, "PARAMETER",
+     "the success rate as a map over both, with the contour where it is one half. So too, without "
+     "this, where there would be more than eight curves"},
+    {"halfwidth", 0, NULL, "beside the map one of the half-widths of the intervals"},
+    {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
+    {"histogram", 0, "NAME",
+     "how steps, or an observable at the end of the trials (loss), is distributed, apart for each "
+     "outcome"},
+    {"ecdf", 0, "NAME", "the same, cumulative"},
+    {"map", 0, "X,Y",
+     "where starts end: each a point in the colour of its outcome, at two observables of the "
+     "start, "
+     "or entries of its vectors as in v[0],v[1]"},
     {"observable", 0, "NAME",
      "draw this observable along the trajectories; repeat it for a panel each"},
     {"rates", 0, NULL,
      "draw the loss, or the one --observable, against eta t on logarithmic axes, and beside it its "
      "local slope ln(loss) / ln(eta t)"},
-    {"x", 0, "PARAMETER",
-     "grid parameter on the horizontal axis; default: the one with most values"},
-    {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
-    {"log", 0, NULL, "logarithmic vertical axis"},
+    {"log", 0, NULL, "logarithmic vertical axis, of rates, histograms and trajectories"},
     {"title", 0, "TEXT", "title of the figure; default: the experiment's"},
     HELP,
 };
@@ -245,16 +270,18 @@ const basin_command basin_commands[] = {
      .run = basin_command_check},
     {.name = "plot",
      .arguments = "OUT.h5",
-     .meaning = "draw success rates, trajectories or rates of convergence, through gnuplot",
-     .description = "Without --observable: the success rate against a grid parameter, with "
-                    "intervals. With it: median "
-                    "and the bands from 5% to 95% and from 25% to 75% of the recorded trials, "
-                    "apart for each outcome. "
-                    "The median ends, and so does a band, where trials that have ended would "
-                    "make it up. With --rates: the mean of "
-                    "ln(loss) over the recorded trials and the band from 5% to 95% of them, apart "
-                    "for each outcome, as far as half of those trials get; which records count, "
-                    "`basin rates --help` says.",
+     .meaning = "draw success rates, distributions, basins, trajectories or rates of convergence",
+     .description =
+         "gnuplot draws. Without an option: the success rate against a grid parameter, with 95% "
+         "intervals. Of a map a tile is a cell, and what is white has none; the contour is "
+         "interpolated between cells. More than eight curves are spread over several panels.\n"
+         "With --observable: median and the bands from 5% to 95% and from 25% to 75% of the "
+         "recorded trials, apart for each outcome. The median ends, and so does a band, where "
+         "trials that have ended would make it up. With --rates: the mean of ln(loss) over the "
+         "recorded trials and the band from 5% to 95% of them, apart for each outcome, as far as "
+         "half of those trials get; which records count, `basin rates --help` says.\n"
+         "With --map: the first 2000 starts of every cell; starts that the file does not record "
+         "are drawn again from the experiment in it.",
      .least = 1,
      .most = 1,
      OPTIONS(plot_options),

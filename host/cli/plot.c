@@ -2,7 +2,6 @@
 #include "cli/plot.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -11,14 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Okabe and Ito's palette */
-const char *const basin_plot_colour[BASIN_COLOURS] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
-                                                      "#E69F00", "#56B4E9", "#000000", "#F0E442"};
-
 /* ---- text ---- */
 
-/* bytes of the character of UTF-8 that text begins with; 0 where it is none: pictures must not hold that */
-static int character(const char *text) {
+int basin_plot_character(const char *text) {
   static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
   const unsigned char first = (unsigned char)*text;
   const int bytes = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
@@ -36,7 +30,7 @@ static int character(const char *text) {
 void basin_plot_quote(FILE *to, const char *text) {
   putc('\'', to);
   while (*text) {
-    const int bytes = character(text);
+    const int bytes = basin_plot_character(text);
     if (*text == '\'') fputs("'.\"'\".'", to);
     else if (!bytes) fputs("\xef\xbf\xbd", to); /* the replacement character */
     else if ((unsigned char)*text < 32 || *text == 127) putc(' ', to);
@@ -50,7 +44,7 @@ void basin_plot_quote(FILE *to, const char *text) {
 
 /* Starts gnuplot: it reads the pipe and writes into files in memory, so that it sees no path, and the picture is looked
    at before it replaces another. */
-static basin_status start_gnuplot(basin_figure *f, basin_error *error) {
+basin_status basin_gnuplot_start(basin_figure *f, basin_error *error) {
   char *word[] = {"gnuplot", "-d", "-", NULL};
   int end[2];
   posix_spawn_file_actions_t actions;
@@ -104,28 +98,45 @@ static basin_status wait_for_gnuplot(basin_figure *f, basin_error *error) {
 
 /* ---- the picture ---- */
 
-static int is_svg(const char *path) {
-  const char *dot = strrchr(path, '.');
-  return dot && !strcmp(dot, ".svg");
-}
+/* lengths of pdfcairo are inches, its fonts points: a hundred pixels are an inch */
+static const basin_format formats[] = {
+    {.ending = ".svg",
+     .terminal = "svg size %.6g,%.6g rounded font 'DejaVu Sans,%.4g' background 'white'",
+     .pixel = 1,
+     .font = 1,
+     .begins = "<?xml ",
+     .ends = "</svg>"},
+    {.ending = ".png",
+     .terminal = "pngcairo size %.6g,%.6g rounded font 'DejaVu Sans,%.4g'",
+     .pixel = 1,
+     .font = 0.75,
+     .begins = "\x89PNG\r\n\x1a\n",
+     .ends = "IEND\xae\x42\x60\x82"},
+    {.ending = ".pdf",
+     .terminal = "pdfcairo size %.6g,%.6g rounded font 'DejaVu Sans,%.4g'",
+     .pixel = 0.01,
+     .font = 0.72,
+     .begins = "%PDF-",
+     .ends = "%%EOF"},
+};
 
-static int is_png(const char *path) {
+const basin_format *basin_format_of(const char *path) {
   const char *dot = strrchr(path, '.');
-  return dot && !strcmp(dot, ".png");
+  for (size_t i = 0; dot && i < sizeof formats / sizeof *formats; i++)
+    if (!strcmp(dot, formats[i].ending)) return &formats[i];
+  return NULL;
 }
 
 /* whether the picture begins and ends as one of its kind does */
-static int is_whole(int picture, int svg) {
-  static const char png_begins[] = "\x89PNG\r\n\x1a\n", png_ends[] = "IEND\xae\x42\x60\x82";
-  const char *begins = svg ? "<?xml " : png_begins, *ends = svg ? "</svg>" : png_ends;
-  const size_t head = strlen(begins), tail = strlen(ends);
+static int is_whole(int picture, const basin_format *format) {
+  const size_t head = strlen(format->begins), tail = strlen(format->ends);
   char bytes[16];
   off_t size = lseek(picture, 0, SEEK_END);
-  if (pread(picture, bytes, head, 0) != (ssize_t)head || memcmp(bytes, begins, head) != 0) return 0;
-  while (svg && size > 0 && pread(picture, bytes, 1, size - 1) == 1 && strchr("\n ", *bytes))
-    size--;
+  if (pread(picture, bytes, head, 0) != (ssize_t)head || memcmp(bytes, format->begins, head) != 0)
+    return 0;
+  while (size > 0 && pread(picture, bytes, 1, size - 1) == 1 && strchr("\n ", *bytes)) size--;
   return size >= (off_t)tail && pread(picture, bytes, tail, size - (off_t)tail) == (ssize_t)tail &&
-         !memcmp(bytes, ends, tail);
+         !memcmp(bytes, format->ends, tail);
 }
 
 /* the picture into a file beside the output, then into its place */
@@ -147,46 +158,12 @@ static basin_status save_picture(basin_figure *f, basin_error *error) {
   return status;
 }
 
-/* ---- the page ---- */
+/* ---- its end ---- */
 
-/* columns of a panel's key: three, or as many as its width has room for */
-static int key_columns(const basin_figure *f, int panels) {
-  const int entry = 7 * f->key_length + 50, fit = (panels == 1 ? 840 : 420) / entry;
-  return fit < 1 ? 1 : fit < 3 ? fit : 3;
-}
-
-basin_status basin_plot_start(basin_figure *f, const char *title, int panels, basin_error *error) {
-  if (!is_svg(f->output) && !is_png(f->output))
-    return basin_fail(error, BASIN_BAD_INPUT, "%s: expected a name that ends in .svg or .png",
-                      f->output);
-  const basin_status status = start_gnuplot(f, error);
-  if (status) return status;
-  const int columns = key_columns(f, panels), rows = (f->key_lines + columns - 1) / columns,
-            margin = rows > 3 ? 4 + rows : 7, rows_of_panels = (panels + 1) / 2;
-  const int height = (panels == 1 ? 560 : 60 + 300 * rows_of_panels) +
-                     17 * (margin - 7) * rows_of_panels;
-  fprintf(f->pipe,
-          is_svg(f->output)
-              ? "set terminal svg size 900,%d font 'DejaVu Sans,14' background 'white'\n"
-              : "set terminal pngcairo size 900,%d font 'DejaVu Sans,11'\n",
-          height);
-  fputs("set encoding utf8\nset grid back lt 1 lw 0.5 lc rgb '#dddddd'\nset border lc rgb "
-        "'#444444'\nset tics nomirror\n",
-        f->pipe);
-  fprintf(f->pipe, "set bmargin %d\nset xlabel offset 0,0.4\n", margin);
-  fprintf(f->pipe, "set key outside bottom center horizontal maxcols %d font ',10'\n", columns);
-  fprintf(f->pipe, panels == 1 ? "set title " : "set multiplot layout %d,2 title ", rows_of_panels);
-  basin_plot_quote(f->pipe, title);
-  putc('\n', f->pipe);
-  return BASIN_OK;
-}
-
-basin_status basin_plot_end(basin_figure *f, int panels, basin_error *error) {
-  if (panels > 1) fputs("unset multiplot\n", f->pipe);
-  fputs("unset output\n", f->pipe);
+basin_status basin_gnuplot_end(basin_figure *f, basin_error *error) {
   const basin_status status = wait_for_gnuplot(f, error);
   if (status) return status;
-  if (!is_whole(f->picture, is_svg(f->output)))
+  if (!is_whole(f->picture, basin_format_of(f->output)))
     return basin_fail(error, BASIN_FAILED, "gnuplot ended well, but its picture is not whole");
   return save_picture(f, error);
 }
@@ -196,81 +173,4 @@ void basin_plot_close(basin_figure *f) {
   if (f->gnuplot > 0) wait_for_gnuplot(f, &unread);
   if (f->picture > 0) close(f->picture);
   if (f->messages > 0) close(f->messages);
-}
-
-/* ---- axes ---- */
-
-void basin_plot_widen(basin_span *span, double x, int logarithmic) {
-  if (!isfinite(x) || (logarithmic && x <= 0)) return;
-  if (!(x >= span->least)) span->least = x;
-  if (!(x <= span->most)) span->most = x;
-}
-
-int basin_plot_range(basin_figure *f, char axis, int logarithmic, const basin_span *span) {
-  double least = span->least, most = span->most;
-  const double size = fmax(fabs(least), fabs(most));
-  const int wide = most - least > 1e-9 * size;
-  if (least > most) least = most = 1; /* there is nothing to show */
-  else if (!logarithmic && size > 0) least -= size / 2, most += size / 2;
-  else if (!logarithmic) least = -1, most = 1;
-  if (logarithmic) least /= 2, most *= 2;
-  if (wide) fprintf(f->pipe, "set autoscale %c\n", axis);
-  else fprintf(f->pipe, "set %crange [%.10g:%.10g]\n", axis, least, most);
-  return wide;
-}
-
-/* ---- labels ---- */
-
-double basin_plot_parameter(const basin_summary *s, const char *name) {
-  for (int p = 0; p < s->parameters; p++)
-    if (!strcmp(s->parameter_name[p], name)) return s->parameter[p];
-  return NAN;
-}
-
-int64_t basin_plot_values(const basin_figure *f, const char *name) {
-  int64_t values = 0;
-  for (int64_t i = 0; i < f->cells; i++) {
-    int seen = 0;
-    for (int64_t j = 0; j < i && !seen; j++)
-      seen = basin_plot_parameter(&f->cell[i], name) == basin_plot_parameter(&f->cell[j], name);
-    values += !seen;
-  }
-  return values;
-}
-
-/* whether the value of x alone tells the value of `name` */
-static int follows(const basin_figure *f, const char *x, const char *name) {
-  for (int64_t i = 0; i < f->cells; i++)
-    for (int64_t j = 0; j < i; j++)
-      if (basin_plot_parameter(&f->cell[i], x) == basin_plot_parameter(&f->cell[j], x) &&
-          basin_plot_parameter(&f->cell[i], name) != basin_plot_parameter(&f->cell[j], name))
-        return 0;
-  return 1;
-}
-
-void basin_plot_label(const basin_figure *f, const basin_summary *s, const char *x,
-                      char label[BASIN_LABEL_BYTES]) {
-  snprintf(label, BASIN_LABEL_BYTES, "%s", s->variant);
-  for (int p = 0; p < basin_results_axes(f->results); p++) {
-    const char *name = s->parameter_name[p];
-    if (!strcmp(name, x) || basin_plot_values(f, name) < 2 || (*x && follows(f, x, name))) continue;
-    const size_t used = strlen(label);
-    snprintf(label + used, BASIN_LABEL_BYTES - used, "%s%s = %.6g", used ? ", " : "", name,
-             s->parameter[p]);
-  }
-}
-
-void basin_plot_label_trials(const basin_figure *f, int64_t cell, int outcome, int64_t trials,
-                             char label[BASIN_LABEL_BYTES]) {
-  char name[BASIN_LABEL_BYTES];
-  basin_plot_label(f, &f->cell[cell], "", name);
-  snprintf(label, BASIN_LABEL_BYTES, "%.*s%s%s%s(%lld)", BASIN_LABEL_BYTES - 48, name,
-           *name && outcome >= 0 ? ": " : "", outcome >= 0 ? basin_outcome_name(outcome) : "",
-           *name || outcome >= 0 ? " " : "", (long long)trials);
-}
-
-void basin_plot_key(basin_figure *f, const char *label) {
-  const int length = (int)strlen(label);
-  f->key_lines++;
-  if (length > f->key_length) f->key_length = length;
 }

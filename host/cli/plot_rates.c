@@ -4,7 +4,7 @@
  * xu-du-2023, Figure 1.
  */
 #include "seam/setting.h"
-#include "cli/plot.h"
+#include "cli/plot_axis.h"
 #include "analyse/rates.h"
 #include "base/statistics.h"
 #include <math.h>
@@ -16,7 +16,7 @@ typedef struct curve {
   int64_t cell, trials; /* trials: that have records */
   int outcome;
   int64_t points, slopes; /* of the left and of the right panel */
-  char label[BASIN_LABEL_BYTES];
+  int group, number;      /* the group, and its number there */
 } curve;
 
 /* both panels: their curves, and what their axes span */
@@ -26,6 +26,9 @@ typedef struct panels {
   int losses, slopes; /* curves that a line can be drawn through, in each panel */
   basin_span time, loss, slope;
   char units[32];
+  basin_groups groups;
+  basin_label *name; /* [cells] */
+  basin_page page;
 } panels;
 
 /* the trials of one cell at its own eta t */
@@ -90,13 +93,13 @@ static void write_curve(FILE *to, const sheet *s, const double *eta_t, curve *c,
     const double t = eta_t[i], log_t = log(t);
     fprintf(to, "%.10g %.10g %.10g %.10g\n", t, exp(mean), exp(q[0]), exp(q[1]));
     c->points++;
-    basin_plot_widen(&p->time, t, 1);
-    basin_plot_widen(&p->loss, exp(q[0]), 1);
-    basin_plot_widen(&p->loss, exp(q[1]), 1);
+    basin_span_widen(&p->time, t, 1);
+    basin_span_widen(&p->loss, exp(q[0]), 1);
+    basin_span_widen(&p->loss, exp(q[1]), 1);
     if (log_t < 1) continue;
     fprintf(aside, "%.10g %.10g %.10g %.10g\n", t, mean / log_t, q[0] / log_t, q[1] / log_t);
-    basin_plot_widen(&p->slope, q[0] / log_t, 0);
-    basin_plot_widen(&p->slope, q[1] / log_t, 0);
+    basin_span_widen(&p->slope, q[0] / log_t, 0);
+    basin_span_widen(&p->slope, q[1] / log_t, 0);
     c->slopes++;
   }
   if (aside) fclose(aside);
@@ -110,12 +113,11 @@ static void write_curve(FILE *to, const sheet *s, const double *eta_t, curve *c,
 static basin_status write_curves(FILE *to, const sheet *s, const double *eta_t, int64_t cell,
                                  panels *p, basin_error *error) {
   for (int i = 0; i < BASIN_OUTCOMES; i++) {
-    curve c = {.cell = cell, .outcome = (i + BASIN_GLOBAL) % BASIN_OUTCOMES};
+    curve c = {.cell = cell, .outcome = basin_plot_outcome(i)};
     for (int64_t j = 0; j < s->trials; j++) c.trials += s->ended[j] == c.outcome;
     if (!c.trials) continue;
-    if (p->curves == BASIN_SERIES_MAX)
-      return basin_fail(error, BASIN_BAD_INPUT, "more than %d curves to draw; narrow the grid",
-                        BASIN_SERIES_MAX);
+    if (p->curves == BASIN_SERIES_MAX / 2)
+      return basin_page_too_many("curves", BASIN_SERIES_MAX / 2, error);
     p->curve[p->curves] = c;
     write_curve(to, s, eta_t, &p->curve[p->curves], p);
     p->curves++;
@@ -127,7 +129,8 @@ static basin_status read_cell(basin_figure *f, FILE *to, int64_t cell, const cha
                               panels *p, basin_error *error) {
   basin_records r = {0};
   sheet s = {0};
-  basin_status status = basin_records_open(f->results, cell, observable, -1, &r, error);
+  basin_status status = basin_records_open(f->results, f->cell[cell].index, observable, -1, &r,
+                                           error);
   if (status) goto cleanup;
   s = (sheet){.trials = r.trials,
               .times = r.times,
@@ -151,68 +154,81 @@ cleanup:
   return status;
 }
 
-/* an outcome is named where they differ */
-static void name_curves(basin_figure *f, panels *p) {
+/* An outcome is named where they differ. */
+static basin_status group_curves(panels *p, basin_error *error) {
+  const int drawn = p->slopes ? 2 : 1;
   int differ = 0;
   for (int i = 0; i < p->curves; i++) differ |= p->curve[i].outcome != p->curve[0].outcome;
-  for (int i = 0; i < p->curves; i++) {
-    curve *c = &p->curve[i];
-    basin_plot_label_trials(f, c->cell, differ ? c->outcome : -1, c->trials, c->label);
-    basin_plot_key(f, c->label);
+  for (int i = 0; i < p->curves;) {
+    int together = 1;
+    while (i + together < p->curves && p->curve[i + together].cell == p->curve[i].cell) together++;
+    const int group = basin_groups_add(&p->groups, together);
+    if (group < 0 || p->groups.count * drawn > BASIN_PANELS_MAX)
+      return basin_page_too_many("panels of curves", BASIN_PANELS_MAX / drawn, error);
+    for (int n = p->groups.of[group] - together; n < p->groups.of[group]; n++, i++)
+      p->curve[i].group = group, p->curve[i].number = n;
   }
-}
-
-/* a panel's lines, each with its band where it has more than one trial */
-static void draw_curves(basin_figure *f, const panels *p, const char *block) {
-  const char *separator = "plot ";
+  p->page.panels = drawn * p->groups.count;
+  p->page.columns = drawn * p->groups.count > 1 ? 2 : 1;
   for (int i = 0; i < p->curves; i++) {
     const curve *c = &p->curve[i];
-    const char *colour = basin_plot_colour[i % BASIN_COLOURS];
-    if ((strcmp(block, "slope") ? c->points : c->slopes) < 2) continue;
-    if (c->trials > 1) {
-      fprintf(f->pipe,
-              "%s$%s%d using 1:3:4 with filledcurves fs transparent solid 0.2 noborder lc rgb "
-              "'%s' notitle",
-              separator, block, i, colour);
-      separator = ", ";
-    }
-    fprintf(f->pipe, "%s$%s%d using 1:2 with lines lw 2 lc rgb '%s' title ", separator, block, i,
-            colour);
-    basin_plot_quote(f->pipe, c->label);
-    separator = ", ";
+    const basin_style style = basin_style_of(c->number, p->groups.of[c->group]);
+    basin_label label;
+    basin_plot_label_trials(p->name[c->cell], differ ? c->outcome : -1, c->trials, label);
+    basin_legend_add(p->groups.count > 1 ? &p->page.panel[drawn * c->group].legend
+                                         : &p->page.legend,
+                     label, style, BASIN_SHOW_LINE | BASIN_SHOW_AREA);
   }
+  return BASIN_OK;
+}
+
+/* whether a line can be drawn through the curve, in a panel of that group */
+static int is_drawn(const curve *c, int group, int slope) {
+  return c->group == group && (slope ? c->slopes : c->points) > 1;
+}
+
+/* a panel's lines over their bands, which those have that are of more than one trial */
+static void draw_curves(basin_figure *f, const panels *p, int group, int slope) {
+  const char *separator = "plot ";
+  for (int line = 0; line < 2; line++)
+    for (int i = 0; i < p->curves; i++) {
+      const curve *c = &p->curve[i];
+      const basin_style style = basin_style_of(c->number, p->groups.of[group]);
+      if (!is_drawn(c, group, slope) || (!line && c->trials < 2)) continue;
+      fprintf(f->pipe, "%s$%s%d using ", separator, slope ? "slope" : "loss", i);
+      separator = ", ";
+      if (line) {
+        fputs("1:2 with lines ", f->pipe);
+        basin_style_lines(f, &style);
+      } else {
+        fprintf(f->pipe, "1:3:4 with filledcurves fs transparent solid 0.2 noborder lc rgb '%s'",
+                style.colour);
+      }
+    }
   fputc('\n', f->pipe);
 }
 
-/* labels in powers of ten where the axis spans more than a few */
-static int set_axis(basin_figure *f, char axis, int logarithmic, const basin_span *span) {
-  const int powers = logarithmic && span->most > 100 * span->least;
-  fprintf(f->pipe, "%sset logscale %c\nset format %c '%s'\n", logarithmic ? "" : "un", axis, axis,
-          powers ? "10^{%T}" : "%g");
-  return basin_plot_range(f, axis, logarithmic, span);
+static void draw_group(basin_figure *f, const panels *p, int group, const char *observable) {
+  const int drawn = p->slopes ? 2 : 1;
+  basin_label label;
+  for (int slope = 0; slope < drawn; slope++) {
+    int curves = 0;
+    for (int i = 0; i < p->curves; i++) curves += is_drawn(&p->curve[i], group, slope);
+    basin_page_panel(f, drawn * group + slope);
+    if (!curves) {
+      basin_page_empty(f);
+      continue;
+    }
+    basin_span_set(f, 'x', 1, 0, &p->time);
+    basin_span_set(f, 'y', !slope, 0, slope ? &p->slope : &p->loss);
+    basin_plot_axis_label(f, 'x', "η t", "");
+    snprintf(label, sizeof label, slope ? "ln(%.100s) / ln(η t)" : "%s", observable);
+    basin_plot_axis_label(f, 'y', label, slope ? "" : p->units);
+    draw_curves(f, p, group, slope);
+  }
 }
 
-static void draw_panels(basin_figure *f, const panels *p, const char *observable) {
-  char label[BASIN_LABEL_BYTES];
-  if (set_axis(f, 'x', 1, &p->time)) fputs("set autoscale xfix\n", f->pipe);
-  set_axis(f, 'y', 1, &p->loss);
-  snprintf(label, sizeof label, strcmp(p->units, "1") ? "%s [%s]" : "%s", observable, p->units);
-  fputs("set xlabel 'η t'\nset ylabel ", f->pipe);
-  basin_plot_quote(f->pipe, label);
-  fputc('\n', f->pipe);
-  draw_curves(f, p, "loss");
-  if (!p->slopes) return;
-  fputs("unset key\n", f->pipe); /* the colours are those of the left panel */
-  snprintf(label, sizeof label, "ln(%.100s) / ln(η t)", observable);
-  set_axis(f, 'y', 0, &p->slope);
-  fputs("set ylabel ", f->pipe);
-  basin_plot_quote(f->pipe, label);
-  fputc('\n', f->pipe);
-  draw_curves(f, p, "slope");
-}
-
-basin_status basin_plot_rates(basin_figure *f, const char *title, const char *observable,
-                              basin_error *error) {
+basin_status basin_plot_rates(basin_figure *f, const char *observable, basin_error *error) {
   panels *p = calloc(1, sizeof *p);
   char *data = NULL;
   size_t size;
@@ -225,15 +241,16 @@ basin_status basin_plot_rates(basin_figure *f, const char *title, const char *ob
   if (!status && !p->losses)
     status = basin_fail(error, BASIN_BAD_INPUT, "no trial has two records of %s above 0 to draw",
                         observable);
-  if (!status) name_curves(f, p);
-  const int drawn = p && p->slopes ? 2 : 1;
-  if (!status) status = basin_plot_start(f, title, drawn, error);
+  if (!status) status = basin_plot_names(f, &p->name, error);
+  if (!status) status = group_curves(p, error);
+  if (!status) status = basin_page_start(f, &p->page, error);
   if (!status) {
     fputs(data, f->pipe);
-    draw_panels(f, p, observable);
-    status = basin_plot_end(f, drawn, error);
+    for (int g = 0; g < p->groups.count; g++) draw_group(f, p, g, observable);
+    status = basin_page_end(f, error);
   }
   free(data);
+  if (p) free(p->name);
   free(p);
   return status;
 }

@@ -1,97 +1,39 @@
 /* SPDX-License-Identifier: MIT
  *
- * plot_success.c: success rates against a grid parameter.
+ * plot_success.c: success rates against a grid parameter, a curve for each series of cells.
  */
-#include "cli/plot.h"
+#include "cli/plot_axis.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static basin_status choose_x(const basin_figure *f, const char *wanted, const char **x,
-                             basin_error *error) {
-  int64_t most = 0;
-  *x = NULL;
-  for (int p = 0; p < basin_results_axes(f->results); p++) {
-    const char *name = f->cell[0].parameter_name[p];
-    if (wanted && !strcmp(wanted, name)) *x = name;
-    if (!wanted && basin_plot_values(f, name) > most) most = basin_plot_values(f, name), *x = name;
-  }
-  if (wanted && !*x)
-    return basin_fail(error, BASIN_BAD_INPUT, "--x %s: no grid parameter of that name", wanted);
-  if (!*x)
-    return basin_fail(error, BASIN_BAD_INPUT,
-                      "the experiment has no grid to draw a rate against; try --observable");
-  return BASIN_OK;
-}
-
-/* The horizontal axis. Values of a wide span get a logarithmic one; an infinite one (of a number of inputs) stands
-   behind the largest, apart from it as the largest is from the next, or by as much again. */
-typedef struct axis {
-  int logarithmic;
-  double infinity; /* where infinity stands */
-} axis;
-
-static axis choose_axis(const basin_figure *f, const char *x) {
-  double least = INFINITY, most = -INFINITY, next = -INFINITY;
-  for (int64_t i = 0; i < f->cells; i++) {
-    const double at = basin_plot_parameter(&f->cell[i], x);
-    if (!isfinite(at)) continue;
-    least = fmin(least, at);
-    if (at > most) next = most, most = at;
-    else if (at < most) next = fmax(next, at);
-  }
-  const int logarithmic = least > 0 && most / least >= 64;
-  if (!isfinite(most)) return (axis){0, 1}; /* infinity alone */
-  if (!isfinite(next)) next = most - 1;
-  return (axis){logarithmic, logarithmic ? most * most / next : most + (most - next)};
-}
-
-static double place(const axis *a, double at) { return at == INFINITY ? a->infinity : at; }
-
-/* a line of the figure; how many of its points can be drawn */
-typedef struct line {
-  char label[BASIN_LABEL_BYTES];
-  int64_t rates, published;
-} line;
-
 typedef struct chart {
-  const char *x;
-  axis axis;
+  basin_axis x;
+  basin_series series;
+  struct {
+    int64_t rates, published; /* points that can be drawn */
+    int panel, number;        /* where the curve is, and which one there */
+  } curve[BASIN_SERIES_MAX];
   basin_span span_x, span_y;
-  int *of; /* [cells] the line of each */
-  int lines;
-  line line[BASIN_SERIES_MAX];
+  int curves_of[BASIN_PANELS_MAX];
+  basin_page page;
 } chart;
 
-static basin_status find_lines(const basin_figure *f, chart *c, basin_error *error) {
-  for (int64_t i = 0; i < f->cells; i++) {
-    char name[BASIN_LABEL_BYTES];
-    basin_plot_label(f, &f->cell[i], c->x, name);
-    if (!*name) strcpy(name, "success");
-    for (c->of[i] = 0; c->of[i] < c->lines && strcmp(c->line[c->of[i]].label, name) != 0;)
-      c->of[i]++;
-    if (c->of[i] < c->lines) continue;
-    if (c->lines == BASIN_SERIES_MAX)
-      return basin_fail(error, BASIN_BAD_INPUT, "more than %d lines to draw; choose another --x",
-                        BASIN_SERIES_MAX);
-    strcpy(c->line[c->lines++].label, name);
-  }
-  return BASIN_OK;
-}
-
 static double across(const basin_figure *f, const chart *c, int64_t cell) {
-  return place(&c->axis, basin_plot_parameter(&f->cell[cell], c->x));
+  return basin_axis_of(&c->x, &f->cell[cell]);
 }
 
 static const basin_published_row *published(const basin_figure *f, int64_t cell) {
   return f->published.rows ? basin_published_find(&f->published, &f->cell[cell]) : NULL;
 }
 
+/* ---- what there is to draw ---- */
+
 /* whether there is a point to draw, by which the axes then grow */
 static int measure_point(const basin_figure *f, chart *c, double x, double y) {
   if (!isfinite(x) || (f->log_scale && y <= 0)) return 0;
-  basin_plot_widen(&c->span_x, x, c->axis.logarithmic);
-  basin_plot_widen(&c->span_y, y, f->log_scale);
+  basin_span_widen(&c->span_x, x, c->x.logarithmic);
+  basin_span_widen(&c->span_y, y, f->log_scale);
   return 1;
 }
 
@@ -99,95 +41,173 @@ static basin_status measure(const basin_figure *f, chart *c, basin_error *error)
   int64_t points = 0;
   c->span_x = c->span_y = BASIN_NO_SPAN;
   for (int64_t i = 0; i < f->cells; i++) {
-    line *l = &c->line[c->of[i]];
+    const int curve = c->series.of[i];
     const basin_published_row *row = published(f, i);
     if (f->cell[i].trials && measure_point(f, c, across(f, c, i), f->cell[i].success.value)) {
-      basin_plot_widen(&c->span_y, f->cell[i].success.low, f->log_scale);
-      basin_plot_widen(&c->span_y, f->cell[i].success.high, f->log_scale);
-      l->rates++, points++;
+      basin_span_widen(&c->span_y, f->cell[i].success.low, f->log_scale);
+      basin_span_widen(&c->span_y, f->cell[i].success.high, f->log_scale);
+      c->curve[curve].rates++, points++;
     }
-    if (row && measure_point(f, c, across(f, c, i), row->success)) l->published++, points++;
+    if (row && measure_point(f, c, across(f, c, i), row->success))
+      c->curve[curve].published++, points++;
   }
   return points ? BASIN_OK
                 : basin_fail(error, BASIN_BAD_INPUT, "no cell has %s to draw",
                              f->log_scale ? "a rate above 0, which --log needs," : "a rate");
 }
 
-static void set_axes(basin_figure *f, const chart *c) {
-  int infinite = 0;
-  for (int64_t i = 0; i < f->cells; i++)
-    infinite |= basin_plot_parameter(&f->cell[i], c->x) == INFINITY;
-  if (c->axis.logarithmic) fputs("set logscale x\n", f->pipe);
-  if (basin_plot_range(f, 'x', c->axis.logarithmic, &c->span_x) && c->axis.logarithmic)
-    fputs("set autoscale xfix\n", f->pipe);
-  fputs("set offsets graph 0.03, graph 0.03, 0, 0\nset xlabel ", f->pipe);
-  basin_plot_quote(f->pipe, c->x);
-  fputs("\nset ylabel 'success rate, with 95% interval'\n", f->pipe);
-  fputs(f->log_scale ? "set logscale y\n" : "set yrange [-0.02:1.02]\n", f->pipe);
-  if (f->log_scale) basin_plot_range(f, 'y', 1, &c->span_y);
-  if (!infinite) return;
-  fputs("set xtics (",
-        f->pipe); /* a tic per value: gnuplot's own would run on to infinity's place */
-  for (int64_t i = 0; i < f->cells; i++) {
-    const double at = basin_plot_parameter(&f->cell[i], c->x);
-    if (isfinite(at)) fprintf(f->pipe, "'%.6g' %.10g, ", at, at);
-  }
-  fprintf(f->pipe, "'∞' %.10g)\n", c->axis.infinity);
+/* ---- panels ---- */
+
+static int is_new_variant(const basin_series *s, int curve) {
+  const char *before = s->one[curve ? curve - 1 : 0].variant;
+  return strcmp(s->one[curve].variant, before) != 0;
 }
 
-static void write_line(basin_figure *f, const chart *c, int number) {
-  fprintf(f->pipe, "$rate%d << EOD\n", number);
+/* More curves than a panel takes are spread over several: one for each variant, if these have several curves each, else
+   alike; whatever is still too much is cut. */
+static basin_status spread(chart *c, basin_error *error) {
+  int changes = 0, panel = 0, number = 0;
+  for (int i = 0; i < c->series.count; i++) changes += is_new_variant(&c->series, i);
+  const int by_variant = c->series.count > BASIN_CURVES_MAX && c->series.count > changes + 1;
+  const int panels = (c->series.count + BASIN_CURVES_MAX - 1) / BASIN_CURVES_MAX,
+            most = by_variant ? BASIN_CURVES_MAX : (c->series.count + panels - 1) / panels;
+  for (int i = 0; i < c->series.count; i++) {
+    if (number == most || (by_variant && is_new_variant(&c->series, i))) panel++, number = 0;
+    if (panel == BASIN_PANELS_MAX) return basin_page_too_many("panels", BASIN_PANELS_MAX, error);
+    c->curve[i].panel = panel;
+    c->curve[i].number = number++;
+    c->curves_of[panel] = number;
+    if (by_variant)
+      snprintf(c->page.panel[panel].title, BASIN_LABEL_BYTES, "%s", c->series.one[i].variant);
+  }
+  c->page.panels = panel + 1;
+  return BASIN_OK;
+}
+
+static basin_style style_of(const chart *c, int curve) {
+  return basin_style_of(c->curve[curve].number, c->curves_of[c->curve[curve].panel]);
+}
+
+static void fill_legends(chart *c) {
+  for (int i = 0; i < c->series.count; i++) {
+    basin_legend *legend = &c->page.panel[c->curve[i].panel].legend;
+    const char *label = c->series.one[i].label;
+    if (c->curve[i].rates)
+      basin_legend_add(legend, *label ? label : "success", style_of(c, i),
+                       BASIN_SHOW_LINE | BASIN_SHOW_POINT);
+  }
+  for (int p = 0; p < c->page.panels; p++) {
+    int64_t rings = 0;
+    for (int i = 0; i < c->series.count; i++)
+      rings += c->curve[i].panel == p ? c->curve[i].published : 0;
+    if (rings)
+      basin_legend_add(&c->page.panel[p].legend, "published", basin_style_of(6, 1),
+                       BASIN_SHOW_RING);
+  }
+}
+
+/* ---- drawing ---- */
+
+static void set_axes(basin_figure *f, const chart *c, int panel) {
+  basin_span_set(f, 'x', c->x.logarithmic, c->x.whole, &c->span_x);
+  basin_axis_set(f, 'x', &c->x, c->span_x.least, c->span_x.most, f->box[panel].width * 0.8);
+  fputs("set format x '%g'\nset ylabel 'success rate, with 95% interval'\n", f->pipe);
+  if (f->log_scale) basin_span_set(f, 'y', 1, 0, &c->span_y);
+  else fputs("set yrange [-0.02:1.02]\n", f->pipe);
+}
+
+static void write_curve(basin_figure *f, const chart *c, int curve) {
+  fprintf(f->pipe, "$rate%d << EOD\n", curve);
   for (int64_t i = 0; i < f->cells; i++)
-    if (c->of[i] == number && f->cell[i].trials)
+    if (c->series.of[i] == curve && f->cell[i].trials)
       fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", across(f, c, i), f->cell[i].success.value,
               f->cell[i].success.low, f->cell[i].success.high);
-  fprintf(f->pipe, "EOD\n$published%d << EOD\n", number);
+  fprintf(f->pipe, "EOD\n$published%d << EOD\n", curve);
   for (int64_t i = 0; i < f->cells; i++) {
-    const basin_published_row *row = c->of[i] == number ? published(f, i) : NULL;
+    const basin_published_row *row = c->series.of[i] == curve ? published(f, i) : NULL;
     if (row) fprintf(f->pipe, "%.10g %.10g\n", across(f, c, i), row->success);
   }
   fputs("EOD\n", f->pipe);
 }
 
-static void draw_lines(basin_figure *f, const chart *c) {
+static void draw_curves(basin_figure *f, const chart *c, int panel) {
   const char *separator = "plot";
-  for (int i = 0; i < c->lines; i++) {
-    const line *l = &c->line[i];
-    const char *colour = basin_plot_colour[i % BASIN_COLOURS];
-    char label[BASIN_LABEL_BYTES + 16];
-    if (l->rates) {
+  int64_t points = 0;
+  for (int i = 0; i < c->series.count; i++)
+    if (c->curve[i].panel == panel) points += c->curve[i].rates + c->curve[i].published;
+  if (!points) {
+    basin_page_empty(f);
+    return;
+  }
+  for (int i = 0; i < c->series.count; i++) {
+    const basin_style s = style_of(c, i);
+    if (c->curve[i].panel != panel) continue;
+    if (c->curve[i].rates) {
       fprintf(f->pipe,
-              "%s $rate%d using 1:2:3:4 with yerrorlines lw 1.5 pt 7 ps 0.6 lc rgb '%s' title ",
-              separator, i, colour);
-      basin_plot_quote(f->pipe, l->label);
+              "%s $rate%d using 1:2:3:4 with yerrorbars lw 1.2 pt 0 lc rgb '%s', "
+              "$rate%d using 1:2 with linespoints ",
+              separator, i, s.colour, i);
+      basin_style_both(f, &s);
       separator = ",";
     }
-    if (!l->published) continue;
-    fprintf(f->pipe, "%s $published%d using 1:2 with points pt 6 ps 1.4 lw 1.5 lc rgb '%s' title ",
-            separator, i, colour);
-    snprintf(label, sizeof label, "%s, published", l->label);
-    basin_plot_quote(f->pipe, label);
+    if (!c->curve[i].published) continue;
+    fprintf(f->pipe, "%s $published%d using 1:2 with points pt 6 ps 1.5 lw 1.5 lc rgb '%s'",
+            separator, i, s.colour);
     separator = ",";
   }
   fputc('\n', f->pipe);
 }
 
-basin_status basin_plot_success(basin_figure *f, const char *title, const char *wanted,
-                                basin_error *error) {
-  chart *c = calloc(1, sizeof *c);
-  if (c) c->of = calloc((size_t)f->cells, sizeof *c->of);
-  basin_status status = c && c->of ? choose_x(f, wanted, &c->x, error) : basin_fail_memory(error);
-  if (!status) status = find_lines(f, c, error);
-  if (!status) c->axis = choose_axis(f, c->x);
-  if (!status) status = measure(f, c, error);
-  if (!status) status = basin_plot_start(f, title, 1, error);
-  if (!status) {
-    for (int i = 0; i < c->lines; i++) write_line(f, c, i);
-    set_axes(f, c);
-    draw_lines(f, c);
-    status = basin_plot_end(f, 1, error);
+static basin_status draw(basin_figure *f, chart *c, basin_error *error) {
+  fill_legends(c);
+  const basin_status status = basin_page_start(f, &c->page, error);
+  if (status) return status;
+  for (int i = 0; i < c->series.count; i++) write_curve(f, c, i);
+  for (int p = 0; p < c->page.panels; p++) {
+    basin_page_panel(f, p);
+    set_axes(f, c, p);
+    draw_curves(f, c, p);
   }
-  if (c) free(c->of);
+  return basin_page_end(f, error);
+}
+
+/* ---- curves, or a map ---- */
+
+/* Whether a map shows the cells better: as curves they would not fit into one panel, and there is another parameter to
+   draw them along. */
+static basin_status prefers_map(basin_figure *f, const chart *c, int *map, basin_error *error) {
+  basin_axis y;
+  basin_error unread;
+  basin_series few = {0};
+  const basin_status status = basin_series_find(f, &c->x, NULL, BASIN_CURVES_MAX, &few, error);
+  basin_series_free(&few);
+  *map = 0;
+  if (status != BASIN_OUTSIDE || f->published.rows || f->log_scale)
+    return status == BASIN_OUTSIDE ? BASIN_OK : status;
+  *map = !basin_axis_open(f, NULL, &c->x, "y", &y, &unread) && y.values > 1;
+  free(y.value);
+  return BASIN_OK;
+}
+
+basin_status basin_plot_success(basin_figure *f, const basin_success_options *o,
+                                basin_error *error) {
+  int map = o->y || o->halfwidth;
+  if (map) return basin_plot_heat(f, o->x, o->y, o->halfwidth, error);
+  chart *c = calloc(1, sizeof *c);
+  if (!c) return basin_fail_memory(error);
+  basin_status status = basin_axis_open(f, o->x, NULL, "x", &c->x, error);
+  if (!status) status = prefers_map(f, c, &map, error);
+  if (!status && map) {
+    status = basin_plot_heat(f, o->x, NULL, 0, error);
+  } else if (!status) {
+    status = basin_series_find(f, &c->x, NULL, BASIN_SERIES_MAX, &c->series, error);
+    if (status == BASIN_OUTSIDE) status = basin_page_too_many("curves", BASIN_SERIES_MAX, error);
+    if (!status) status = measure(f, c, error);
+    if (!status) status = spread(c, error);
+    if (!status) status = draw(f, c, error);
+  }
+  basin_series_free(&c->series);
+  free(c->x.value);
   free(c);
   return status;
 }

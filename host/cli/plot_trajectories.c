@@ -3,7 +3,7 @@
  * plot_trajectories.c: an observable along the recorded trajectories, apart for each outcome.
  */
 #include "seam/setting.h"
-#include "cli/plot.h"
+#include "cli/plot_axis.h"
 #include "base/statistics.h"
 #include <math.h>
 #include <stdlib.h>
@@ -11,10 +11,19 @@
 
 /* the recorded trials of one cell that ended alike */
 typedef struct bundle {
-  int64_t cell;
+  int64_t cell; /* of the figure */
   int outcome;
   int64_t trials;
+  int group, number; /* the group, and its number there */
 } bundle;
+
+typedef struct bundles {
+  int count;
+  bundle one[BASIN_SERIES_MAX];
+  basin_groups groups;
+  basin_label *name; /* [cells] */
+  basin_page page;
+} bundles;
 
 /* Each recorded trial's outcome; -1: there is none, or a partial file lacks it. outcome[recorded] */
 static basin_status read_outcomes(const basin_figure *f, int64_t cell, double *outcome,
@@ -22,35 +31,40 @@ static basin_status read_outcomes(const basin_figure *f, int64_t cell, double *o
   const int64_t recorded = basin_results_recorded(f->results), trials = f->cell[cell].trials;
   const int64_t end = basin_results_missing(f->results) || trials > recorded ? recorded : trials;
   for (int64_t r = end; r < recorded; r++) outcome[r] = -1;
-  return basin_results_read(f->results, "outcome", cell, 0, end, outcome, error);
+  return basin_results_read(f->results, "outcome", f->cell[cell].index, 0, end, outcome, error);
 }
 
-static basin_status find_bundles(basin_figure *f, bundle *list, int *count, basin_error *error) {
+/* a cell's bundles: ended[BASIN_OUTCOMES] trials each */
+static basin_status add_bundles(bundles *b, int64_t cell, const int64_t *ended,
+                                basin_error *error) {
+  int together = 0;
+  for (int o = 0; o < BASIN_OUTCOMES; o++) together += ended[o] > 0;
+  const int group = together ? basin_groups_add(&b->groups, together) : 0;
+  if (group < 0) return basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
+  int number = b->groups.of[group] - together;
+  for (int i = 0; i < BASIN_OUTCOMES; i++) {
+    const int o = basin_plot_outcome(i);
+    if (ended[o]) b->one[b->count++] = (bundle){cell, o, ended[o], group, number++};
+  }
+  return BASIN_OK;
+}
+
+static basin_status find_bundles(basin_figure *f, bundles *b, basin_error *error) {
   const int64_t recorded = basin_results_recorded(f->results);
   double *outcome = calloc((size_t)recorded + 1, sizeof *outcome);
   basin_status status = outcome ? BASIN_OK : basin_fail_memory(error);
-  *count = 0;
   for (int64_t c = 0; c < f->cells && !status; c++) {
     int64_t ended[BASIN_OUTCOMES] = {0};
     status = read_outcomes(f, c, outcome, error);
     for (int64_t r = 0; r < recorded && !status; r++)
       if (outcome[r] >= 0 && outcome[r] < BASIN_OUTCOMES) ended[(int)outcome[r]]++;
-    for (int i = 0; i < BASIN_OUTCOMES && !status; i++) {
-      const int o = (i + BASIN_GLOBAL) % BASIN_OUTCOMES; /* global first, unresolved last */
-      if (!ended[o]) continue;
-      if (*count == BASIN_SERIES_MAX)
-        status = basin_fail(error, BASIN_BAD_INPUT,
-                            "more than %d bundles of trajectories to draw; narrow the grid",
-                            BASIN_SERIES_MAX);
-      else list[(*count)++] = (bundle){c, o, ended[o]};
-    }
+    if (!status) status = add_bundles(b, c, ended, error);
   }
   free(outcome);
-  if (status) return status;
-  if (!*count)
-    return basin_fail(error, BASIN_BAD_INPUT,
-                      "the output has no recorded trajectories; see `record` in the experiment");
-  return BASIN_OK;
+  if (!status && !b->count)
+    status = basin_fail(error, BASIN_BAD_INPUT,
+                        "the output has no recorded trajectories; see `record` in the experiment");
+  return status;
 }
 
 /* What is drawn of a bundle: the median, and two bands about it, from one quantile to its opposite. */
@@ -59,7 +73,7 @@ static const double tail[BANDS] = {0.5, 0.25, 0.05};
 
 typedef struct panel {
   basin_span span_x, span_y;
-  int64_t points[BASIN_SERIES_MAX][BANDS];
+  int64_t points[BASIN_CURVES_MAX][BANDS]; /* of the bundles of the group */
   int logarithmic_x;
   double *value; /* [recorded][times] of one bundle's cell */
   int64_t
@@ -107,85 +121,106 @@ static int write_row(basin_figure *f, panel *p, int64_t *points, int64_t time) {
     for (int i = 0; i < 2; i++) {
       if (there && isfinite(q[i])) fprintf(f->pipe, " %.10g", q[i]);
       else fputs(" NaN", f->pipe);
-      if (there) basin_plot_widen(&p->span_y, q[i], f->log_scale);
+      if (there) basin_span_widen(&p->span_y, q[i], f->log_scale);
     }
     const int drawn = there && isfinite(q[0]) && isfinite(q[1]) && (!f->log_scale || q[0] > 0);
     points[band] += drawn;
-    if (drawn) basin_plot_widen(&p->span_x, (double)step, p->logarithmic_x);
+    if (drawn) basin_span_widen(&p->span_x, (double)step, p->logarithmic_x);
   }
   putc('\n', f->pipe);
   return 1;
 }
 
-/* A data block for each bundle: the step, then two quantiles of the median, which are the same, and of each band. */
-static basin_status write_bundles(basin_figure *f, const bundle *list, int bundles, int number,
-                                  const char *observable, panel *p, basin_error *error) {
+/* A data block for each bundle of the group: the step, then two quantiles of the median, which are the same, and of
+   each band. BASIN_OUTSIDE where other groups may have something to draw, and this one has not. */
+static basin_status write_group(basin_figure *f, const bundles *b, int group, int number,
+                                const char *observable, panel *p, basin_error *error) {
   int64_t medians = 0;
-  for (int i = 0; i < bundles; i++) {
-    basin_status status = basin_results_read(f->results, observable, list[i].cell, 0,
+  for (int i = 0; i < b->count; i++) {
+    const bundle *one = &b->one[i];
+    if (one->group != group) continue;
+    basin_status status = basin_results_read(f->results, observable, f->cell[one->cell].index, 0,
                                              basin_results_recorded(f->results), p->value, error);
-    if (!status) status = find_reach(f, &list[i], p, error);
+    if (!status) status = find_reach(f, one, p, error);
     if (status) return status;
-    fprintf(f->pipe, "$bundle%d_%d << EOD\n", number, i);
+    fprintf(f->pipe, "$bundle%d_%d << EOD\n", number, one->number);
     for (int64_t t = 0; t < basin_results_times(f->results); t++)
-      if (!write_row(f, p, p->points[i], t)) break;
+      if (!write_row(f, p, p->points[one->number], t)) break;
     fputs("EOD\n", f->pipe);
-    medians += p->points[i][MEDIAN];
+    medians += p->points[one->number][MEDIAN];
   }
-  return medians ? BASIN_OK
-                 : basin_fail(error, BASIN_BAD_INPUT, "no value of %s is %s: nothing to draw",
-                              observable, f->log_scale ? "finite and above 0" : "finite");
+  if (medians) return BASIN_OK;
+  return b->groups.count > 1
+             ? BASIN_OUTSIDE
+             : basin_fail(error, BASIN_BAD_INPUT, "no value of %s is %s: nothing to draw",
+                          observable, f->log_scale ? "finite and above 0" : "finite");
 }
 
-static void draw_bundle(basin_figure *f, const bundle *b, int number, int index,
-                        const int64_t *points, const char **separator) {
-  const char *colour = basin_plot_colour[index % BASIN_COLOURS];
-  char name[BASIN_LABEL_BYTES];
+static void draw_bands(basin_figure *f, const bundle *b, int number, const panel *p,
+                       const char *colour, const char **separator) {
   for (int band = BANDS - 1; band > MEDIAN && b->trials > 1; band--) {
-    if (points[band] < 2) continue;
+    if (p->points[b->number][band] < 2) continue;
     fprintf(f->pipe,
             "%s$bundle%d_%d using 1:%d:%d with filledcurves fs transparent solid %s noborder lc "
-            "rgb '%s' notitle",
-            *separator, number, index, 2 + 2 * band, 3 + 2 * band, band == MOST ? "0.15" : "0.3",
-            colour);
+            "rgb '%s'",
+            *separator, number, b->number, 2 + 2 * band, 3 + 2 * band,
+            band == MOST ? "0.15" : "0.3", colour);
     *separator = ", ";
   }
-  if (!points[MEDIAN]) return;
-  fprintf(f->pipe, "%s$bundle%d_%d using 1:2 with %s lc rgb '%s' title ", *separator, number, index,
-          points[MEDIAN] > 1 ? "lines lw 2" : "points pt 7 ps 0.8", colour);
-  *separator = ", ";
-  basin_plot_label_trials(f, b->cell, b->outcome, b->trials, name);
-  basin_plot_quote(f->pipe, name);
 }
 
-static basin_status draw_panel(basin_figure *f, const bundle *list, int bundles, int number,
+/* the median, with a few points on it, at other places than those of its neighbours */
+static void draw_median(basin_figure *f, const bundle *b, int number, const panel *p,
+                        const basin_style *style, const char **separator) {
+  const int64_t points = p->points[b->number][MEDIAN];
+  if (!points) return;
+  fprintf(f->pipe, "%s$bundle%d_%d using 1:2 with ", *separator, number, b->number);
+  *separator = ", ";
+  if (points > 1) {
+    const int64_t apart = points / BASIN_CURVES_MAX + 1;
+    fputs("lines ", f->pipe);
+    basin_style_lines(f, style);
+    fprintf(f->pipe, ", $bundle%d_%d every %lld::%lld using 1:2 with points ", number, b->number,
+            (long long)apart, (long long)(b->number * apart / BASIN_CURVES_MAX));
+  } else {
+    fputs("points ", f->pipe);
+  }
+  basin_style_points(f, style);
+}
+
+static basin_status draw_panel(basin_figure *f, const bundles *b, int group, int number,
                                const char *observable, panel *p, basin_error *error) {
   const int64_t *time = basin_results_time(f->results), times = basin_results_times(f->results);
   const char *separator = "plot ";
-  char label[BASIN_LABEL_BYTES];
   basin_array array;
+  basin_page_panel(f, number);
   p->span_x = p->span_y = BASIN_NO_SPAN;
   p->logarithmic_x = times > 2 && time[times - 1] > 100 * (times - 1);
   memset(p->points, 0, sizeof p->points);
   basin_status status = basin_results_array_find(f->results, observable, &array, error);
-  if (!status) status = write_bundles(f, list, bundles, number, observable, p, error);
+  if (!status) status = write_group(f, b, group, number, observable, p, error);
+  if (status == BASIN_OUTSIDE) {
+    basin_page_empty(f);
+    return BASIN_OK;
+  }
   if (status) return status;
-  if (p->logarithmic_x) fputs("set logscale x\nset format x '10^{%T}'\n", f->pipe);
-  if (f->log_scale) fputs("set logscale y\nset format y '10^{%T}'\n", f->pipe);
-  basin_plot_range(f, 'x', p->logarithmic_x, &p->span_x);
-  basin_plot_range(f, 'y', f->log_scale, &p->span_y);
-  fputs("set xlabel 'step'\nset ylabel ", f->pipe);
-  snprintf(label, sizeof label, strcmp(array.units, "1") ? "%s [%s]" : "%s", observable,
-           array.units);
-  basin_plot_quote(f->pipe, label);
-  putc('\n', f->pipe);
-  for (int i = 0; i < bundles; i++) draw_bundle(f, &list[i], number, i, p->points[i], &separator);
+  basin_span_set(f, 'x', p->logarithmic_x, 1, &p->span_x);
+  basin_span_set(f, 'y', f->log_scale, 0, &p->span_y);
+  basin_plot_axis_label(f, 'x', "step", "");
+  basin_plot_axis_label(f, 'y', observable, array.units);
+  for (int kind = 0; kind < 2; kind++)
+    for (int i = 0; i < b->count; i++) {
+      const basin_style style = basin_style_of(b->one[i].number, b->groups.of[group]);
+      if (b->one[i].group != group) continue;
+      if (kind) draw_median(f, &b->one[i], number, p, &style, &separator);
+      else draw_bands(f, &b->one[i], number, p, style.colour, &separator);
+    }
   putc('\n', f->pipe);
   return BASIN_OK;
 }
 
-static basin_status draw_panels(basin_figure *f, const bundle *list, int bundles,
-                                const char **observable, int panels, basin_error *error) {
+static basin_status draw_panels(basin_figure *f, const bundles *b, const char **observable,
+                                int observables, basin_error *error) {
   const size_t recorded = (size_t)basin_results_recorded(f->results) + 1,
                times = (size_t)basin_results_times(f->results) + 1;
   panel *p = calloc(1, sizeof *p);
@@ -198,8 +233,8 @@ static basin_status draw_panels(basin_figure *f, const bundle *list, int bundles
   p->outcome = calloc(recorded, sizeof *p->outcome);
   if (!p->value || !p->reach || !p->last || !p->sample || !p->outcome)
     status = basin_fail_memory(error);
-  for (int i = 0; i < panels && !status; i++)
-    status = draw_panel(f, list, bundles, i, observable[i], p, error);
+  for (int i = 0; i < b->page.panels && !status; i++)
+    status = draw_panel(f, b, i / observables, i, observable[i % observables], p, error);
   free(p->outcome);
   free(p->sample);
   free(p->last);
@@ -209,25 +244,45 @@ static basin_status draw_panels(basin_figure *f, const bundle *list, int bundles
   return status;
 }
 
-basin_status basin_plot_trajectories(basin_figure *f, const char *title, const char **observable,
-                                     int panels, basin_error *error) {
-  bundle list[BASIN_SERIES_MAX];
-  int bundles;
-  basin_status status = find_bundles(f, list, &bundles, error);
-  for (int i = 0; i < panels && !status; i++) {
-    int known = 0;
-    for (int j = 0; j < basin_results_observables(f->results); j++)
-      known |= !strcmp(observable[i], basin_results_observable(f->results, j));
-    if (!known)
-      status = basin_results_trajectory(f->results, 0, observable[i], NULL, NULL,
-                                        error); /* says what there is */
+/* one legend for all panels where they have the same bundles, else one for each */
+static void fill_legends(bundles *b, int observables) {
+  for (int i = 0; i < b->count; i++) {
+    const bundle *one = &b->one[i];
+    const basin_style style = basin_style_of(one->number, b->groups.of[one->group]);
+    basin_label label;
+    basin_plot_label_trials(b->name[one->cell], one->outcome, one->trials, label);
+    for (int o = 0; o < (b->groups.count > 1 ? observables : 1); o++) {
+      basin_panel *panel = &b->page.panel[one->group * observables + o];
+      basin_legend_add(b->groups.count > 1 ? &panel->legend : &b->page.legend, label, style,
+                       BASIN_SHOW_LINE | BASIN_SHOW_POINT | BASIN_SHOW_AREA);
+    }
   }
-  for (int i = 0; i < bundles && !status; i++) {
-    char label[BASIN_LABEL_BYTES];
-    basin_plot_label_trials(f, list[i].cell, list[i].outcome, list[i].trials, label);
-    basin_plot_key(f, label);
+}
+
+static basin_status check_observable(const basin_figure *f, const char *name, basin_error *error) {
+  for (int j = 0; j < basin_results_observables(f->results); j++)
+    if (!strcmp(name, basin_results_observable(f->results, j))) return BASIN_OK;
+  return basin_results_trajectory(f->results, 0, name, NULL, NULL, error); /* says what there is */
+}
+
+basin_status basin_plot_trajectories(basin_figure *f, const char **observable, int observables,
+                                     basin_error *error) {
+  bundles *b = calloc(1, sizeof *b);
+  basin_status status = b ? basin_plot_names(f, &b->name, error) : basin_fail_memory(error);
+  if (!status) status = find_bundles(f, b, error);
+  for (int i = 0; i < observables && !status; i++)
+    status = check_observable(f, observable[i], error);
+  if (!status && b->groups.count * observables > BASIN_PANELS_MAX)
+    status = basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
+  if (!status) {
+    b->page.panels = b->groups.count * observables;
+    if (b->groups.count > 1 && observables > 1) b->page.columns = observables < 3 ? 2 : 3;
+    fill_legends(b, observables);
+    status = basin_page_start(f, &b->page, error);
   }
-  if (!status) status = basin_plot_start(f, title, panels, error);
-  if (!status) status = draw_panels(f, list, bundles, observable, panels, error);
-  return status ? status : basin_plot_end(f, panels, error);
+  if (!status) status = draw_panels(f, b, observable, observables, error);
+  if (!status) status = basin_page_end(f, error);
+  if (b) free(b->name);
+  free(b);
+  return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/report.h"
 #include "base/text.h"
+#include "cli/select.h"
 #include "seam/setting.h"
 #include "store/results.h"
 #include <math.h>
@@ -34,23 +35,26 @@ void basin_json_interval(const char *name, const basin_interval *i) {
 
 /* ---- all cells of a file ---- */
 
-basin_status basin_table_open(const char *path, basin_results **results, basin_table *t,
-                              basin_error *error) {
+basin_status basin_table_open(const basin_arguments *arguments, basin_results **results,
+                              basin_table *t, basin_error *error) {
+  basin_selection selection;
   memset(t, 0, sizeof *t);
-  basin_status status = basin_results_open(path, results, error);
+  basin_status status = basin_results_open(arguments->positional[0], results, error);
   if (status) return status;
+  status = basin_select(arguments, *results, &selection, error);
   t->experiment = basin_results_experiment(*results);
   t->title = basin_results_title(*results);
   t->version = basin_results_version(*results);
   t->seed = basin_results_seed(*results);
   t->missing = basin_results_missing(*results);
-  t->cells = basin_results_cells(*results);
+  t->cells = selection.cells;
   t->has_steps = 1;
   t->cell = calloc((size_t)t->cells, sizeof *t->cell);
-  if (!t->cell) status = basin_fail_memory(error);
+  if (!t->cell && !status) status = basin_fail_memory(error);
   for (int64_t i = 0; i < t->cells && !status; i++)
-    status = basin_results_summary(*results, i, &t->cell[i], error);
+    status = basin_results_summary(*results, selection.cell[i], &t->cell[i], error);
   if (!status) basin_table_columns(t);
+  basin_selection_free(&selection);
   return status;
 }
 

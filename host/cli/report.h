@@ -5,7 +5,7 @@
 #ifndef BASIN_REPORT_H
 #define BASIN_REPORT_H
 
-#include "basin.h"
+#include "cli/cli.h"
 
 /* Cells and what is said of them all. */
 typedef struct basin_table {
@@ -20,9 +20,10 @@ typedef struct basin_table {
       [128]; /* [parameters] whether a parameter is a column: it is no function of those before it */
 } basin_table;
 
-/* Fills the table from an output file. Close both in any case. */
-basin_status basin_table_open(const char *path, basin_results **results, basin_table *table,
-                              basin_error *error);
+/* Fills the table from the output file that is the first argument, with the cells that its options select (select.h).
+   Close both in any case. */
+basin_status basin_table_open(const basin_arguments *arguments, basin_results **results,
+                              basin_table *table, basin_error *error);
 void basin_table_close(basin_results *results, basin_table *table);
 
 /* Decides on the columns, once the cells are filled in. */

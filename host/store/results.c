@@ -295,6 +295,17 @@ const char *basin_results_observable(const basin_results *r, int index) {
   return r->observable[index];
 }
 
+const char *basin_results_variant(const basin_results *r, int64_t cell) {
+  return r->variant ? r->variant[cell] : "";
+}
+int basin_results_parameters(const basin_results *r, const char *const **name) {
+  *name = (const char *const *)r->parameter_name;
+  return r->parameters;
+}
+double basin_results_parameter(const basin_results *r, int64_t cell, int parameter) {
+  return r->parameter[cell * r->parameters + parameter];
+}
+
 int64_t basin_results_missing(const basin_results *r) { return r->missing; }
 
 uint64_t basin_results_draw(const basin_results *r, int64_t cell) { return r->draw[cell]; }
@@ -343,4 +354,34 @@ basin_status basin_results_verify(basin_results *r, int64_t *variables, basin_er
   return basin_fail(error, BASIN_BAD_INPUT,
                     "%s: has no checksums: basin %s made it; run the experiment again", r->path,
                     r->version);
+}
+
+/* ---- what it was made of ---- */
+
+enum { SETTINGS_MAX = 64 };
+
+basin_status basin_results_read_experiment(const basin_results *r, basin_experiment **experiment,
+                                           basin_error *error) {
+  char *text = basin_results_text_of(r->file, "experiment_yaml"),
+       *lines = basin_results_text_of(r->file, "experiment_set"), *rest = lines;
+  const char *set[SETTINGS_MAX];
+  int sets = 0;
+  basin_error reason = {"it has none"};
+  for (char *line; rest && sets < SETTINGS_MAX && (line = strsep(&rest, "\n"));)
+    if (*line) set[sets++] = line;
+  *experiment = NULL;
+  basin_status status = text && lines
+                            ? basin_experiment_parse(r->experiment, text, (int64_t)strlen(text),
+                                                     set, sets, experiment, &reason)
+                            : BASIN_BAD_INPUT;
+  free(lines);
+  free(text);
+  if (!status && basin_results_matches(r, *experiment)) return BASIN_OK;
+  if (!status) snprintf(reason.text, sizeof reason.text, "it means something else here");
+  basin_experiment_free(*experiment);
+  *experiment = NULL;
+  return status == BASIN_FAILED ? basin_fail(error, status, "%s", reason.text)
+                                : basin_fail(error, BASIN_BAD_INPUT,
+                                             "%s: the experiment in it cannot be run again: %.800s",
+                                             r->path, reason.text);
 }

@@ -14,6 +14,17 @@ int basin_results_matches(const basin_results *results, const basin_experiment *
 basin_status basin_results_outcomes(basin_results *results, int64_t cell, basin_summary *summary,
                                     basin_error *error);
 
+/* What names a cell: its variant ("" where there are none) and its parameters, of which the names are those of all
+   cells: the grid's, then the model's. */
+const char *basin_results_variant(const basin_results *results, int64_t cell);
+int basin_results_parameters(const basin_results *results, const char *const **name);
+double basin_results_parameter(const basin_results *results, int64_t cell, int parameter);
+
+/* Reads the experiment that the file was made of from the text it holds. BASIN_BAD_INPUT where that does not give this
+   file: another version reads it otherwise. */
+basin_status basin_results_read_experiment(const basin_results *results,
+                                           basin_experiment **experiment, basin_error *error);
+
 /* cells whose interval is wider than `until` asks for: they have reached its max_trials */
 int64_t basin_results_wide(basin_results *results, double *halfwidth, int64_t *max_trials);
 

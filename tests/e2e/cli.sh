@@ -112,7 +112,7 @@ check "it is SVG" grep -q '<svg' rates.svg
 check "a figure of trajectories" "$basin" plot small.h5 -o paths.png --observable phi --observable loss --log
 check "it is PNG" sh -c 'head -c 4 paths.png | grep -q PNG'
 expect 2 'no recorded observable `psi`, expected loss, phi' "$basin" plot small.h5 -o x.svg --observable psi
-expect 2 'expected a name that ends in .svg or .png' "$basin" plot small.h5 -o x.pdf
+expect 2 'expected a name that ends in .svg, .png or .pdf' "$basin" plot small.h5 -o x.eps
 expect 2 'not both' "$basin" summary small.h5 --json --csv
 check "a grid of one value" "$basin" plot small.h5 -o one.svg --x k
 expect 2 'no grid parameter of that name' "$basin" plot small.h5 -o x.svg --x q

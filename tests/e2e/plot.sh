@@ -23,6 +23,8 @@ for name in sys.argv[1:]:
     data = open(name, 'rb').read()
     if name.endswith('.png'):
         assert data.startswith(b'\x89PNG\r\n\x1a\n') and data.endswith(b'IEND\xaeB`\x82'), name
+    elif name.endswith('.pdf'):
+        assert data.startswith(b'%PDF-') and data.rstrip().endswith(b'%%EOF'), name
     else:
         assert xml.dom.minidom.parseString(data).documentElement.tagName == 'svg', name
 P
@@ -63,6 +65,7 @@ check "a run with odd variants" "$basin" run odd.yaml -q
 for title in "'lead" "two''in" "'" "''" "'''" "a'" "'a' 'b'" '"`touch ran`"' $'\xff\xc3(\xed\xa0\x80' $'a\x7f\x01b' '<&>' ''; do
   text=$(printf %q "$title")
   check "rates: $text" plots small.h5 --title "$title" -o title.svg
+  check "starts: $text" plots small.h5 --map phi,loss --title "$title" -o title.pdf
   check "trajectories: $text" plots odd.h5 --observable loss --observable phi --title "$title" -o title.svg
   check "rates of the loss: $text" plots odd.h5 --rates --title "$title" -o title.svg
 done
@@ -95,7 +98,8 @@ for file in flat once zero never inf; do
 done
 for file in flat once zero inf; do check "$file: rates, log" plots $file.h5 --log -o $file.svg; done
 for file in flat once; do check "$file: trajectories, log" plots $file.h5 --observable loss --log -o $file.svg; done
-check "one record is a point" sh -c '"$1" plot once.h5 --observable loss -o point.svg && test $(grep -c "use xlink:href=.#gpPt6" point.svg) -gt 3' sh "$basin"
+check "one record is a point, for each outcome" sh -c '"$1" plot once.h5 --observable loss -o point.svg &&
+  test $(grep -c "<use xlink:href=.#gpPt[0-9]*. transform=.translate" point.svg) = $((2 * $(grep -c ">[a-z]* ([0-9]*)<" point.svg)))' sh "$basin"
 check "flat: rates of the loss" plots flat.h5 --rates -o flat.svg
 expect 2 'no cell has a rate above 0, which --log needs, to draw' "$basin" plot never.h5 --log -o x.svg
 expect 2 'no value of loss is finite and above 0: nothing to draw' "$basin" plot zero.h5 --observable loss --log -o x.svg
@@ -105,11 +109,11 @@ check "no figure is left of these" test ! -e x.svg
 mkdir fake
 fake() { printf '#!/bin/sh\ncat > script\n%s\n' "$1" > fake/gnuplot && chmod +x fake/gnuplot; }
 faked() { env PATH="$work/fake:$PATH" "$basin" plot small.h5 -o fig."$1"; }
-for kind in svg png; do
+for kind in svg png pdf; do
   check "a figure" plots small.h5 -o fig.$kind
   cp fig.$kind old.$kind
 done
-for kind in svg png; do
+for kind in svg png pdf; do
   fake ':'
   expect 1 'gnuplot ended well, but its picture is not whole' faked $kind
   fake "head -c 3000 old.$kind"

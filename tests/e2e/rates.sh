@@ -134,7 +134,7 @@ expect 2 '^basin: the window ends at 2, before it begins at 5$' "$basin" rates r
 expect 2 '^basin: --from 0: expected a positive number$' "$basin" rates r.h5 --from 0
 expect 2 '^basin: --to 1e999: expected a positive number$' "$basin" rates r.h5 --to 1e999
 expect 2 '^basin: --to 3x: expected a positive number$' "$basin" rates r.h5 --to 3x
-expect 2 '^basin: --cell 6: expected a whole number from 0 to 5$' "$basin" rates r.h5 --cell 6
+expect 2 '^basin: --cell 6: no such cell, expected 0 to 5$' "$basin" rates r.h5 --cell 6
 expect 2 'r.h5: no recorded observable `psi`, expected phi, loss$' "$basin" rates r.h5 --observable psi
 expect 2 'no outcome `good`, expected unresolved, global' "$basin" rates r.h5 --outcome good
 expect 2 'an argument is missing, expected: basin rates OUT.h5' "$basin" rates
@@ -169,9 +169,10 @@ script = open("script").read()
 block = {name: np.array([line.split() for line in text.splitlines()], float)
          for name, text in re.findall(r"^\$(\w+) << EOD\n(.*?)^EOD$", script, re.M | re.S)}
 file = h5py.File("half.h5")
-titles = re.findall(r"lines lw 2 lc rgb '[^']*' title '([^']*)'", script)
-half = len(titles) // 2
-assert titles[:half] == titles[half:] and len(block) == len(titles), titles  # both panels, block by block
+titles = re.findall(r"^set label '([^']*)' at screen \S+ left font", script, re.M)  # the legend, in the order of the curves
+assert titles and len(block) == 2 * len(titles), titles
+for kind in ("loss", "slope"):
+    assert [int(i) for i in re.findall(rf"\${kind}(\d+) using 1:2 with lines", script)] == list(range(len(titles))), kind
 
 # cell 0: the global trials alone, each at its own eta t 2^-h: one that was not halved is in every mean of three
 index = titles.index(next(t for t in titles if t.startswith("one, k = 4: global")))
@@ -204,11 +205,11 @@ check "both panels" "$basin" plot r.h5 -o rates.svg --rates
 check "their labels" sh -c 'grep -q "η t" rates.svg && grep -q "ln(loss) / ln(η t)" rates.svg'
 check "outcomes are named where they differ alone" sh -c 'grep -q "one, k = 4: global (" rates.svg &&
   "$1" run r.yaml -q -o same.h5 --set stop.at=1e-300 --set "variants={two: {}}" --set model=resnet --set "init={w: {normal: 1}, a: {ball: 1}}" --set "schedule=[{eta: 0.2}]" --set stop.max_steps=200 &&
-  "$1" plot same.h5 -o same.svg --rates && grep -q "two, k = 4 (20)" same.svg' sh "$basin"
+  "$1" plot same.h5 -o same.svg --rates && grep -q ">k = 4 (20)<" same.svg' sh "$basin"
 check "another observable" "$basin" plot r.h5 -o phi.png --rates --observable phi --title '$(touch ran)'
 check "nothing was run" test ! -e ran
 expect 2 '--rates draws one --observable' "$basin" plot r.h5 -o x.svg --rates --observable phi --observable loss
-expect 2 'leave --x, --published and --log out' "$basin" plot r.h5 -o x.svg --rates --log
+expect 2 'plot: --rates and --log do not go together' "$basin" plot r.h5 -o x.svg --rates --log
 expect 2 'no recorded observable `psi`' "$basin" plot r.h5 -o x.svg --rates --observable psi
 expect 2 'records no trajectories' "$basin" plot bare.h5 -o x.svg --rates
 /usr/bin/python3 -c "
