@@ -148,6 +148,8 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
   if (kept && basin_is_there(r->output))
     return basin_fail(error, BASIN_BAD_INPUT, "%s: exists; give another name with -o, or remove it",
                       r->output);
+  if (r->options.extend)
+    return basin_fail(error, BASIN_BAD_INPUT, "--extend: goes with a whole run, not with --trial");
   if (!kept) r->options.output = NULL;
   basin_catch_signals();
   status = basin_trial_again(e, cell, trial, &r->options, &part, error);
@@ -176,10 +178,11 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
   }
   show_rate(rate, sizeof rate,
             s.latest.seconds > 0 ? (double)s.latest.trial_steps / s.latest.seconds : 0);
-  fprintf(stderr,
-          "wrote %s: %lld trials, %.3g trial-steps in %.1f s, %s/s\nnext: basin summary %s\n",
-          r->output, (long long)s.latest.trials, (double)s.latest.trial_steps, s.latest.seconds,
-          rate, r->output);
+  fprintf(stderr, "wrote %s: %lld trials", r->output, (long long)s.latest.trials);
+  if (s.latest.trials_kept)
+    fprintf(stderr, ", %lld of them from before", (long long)s.latest.trials_kept);
+  fprintf(stderr, ", %.3g trial-steps in %.1f s, %s/s\nnext: basin summary %s\n",
+          (double)s.latest.trial_steps, s.latest.seconds, rate, r->output);
   basin_show_wide(r->output);
   return status;
 }
@@ -269,6 +272,10 @@ static basin_status run_campaign(const basin_arguments *a, basin_request *r, bas
   if (status) return status;
   if (basin_argument(a, "cell") || basin_argument(a, "trial"))
     return basin_fail(error, BASIN_BAD_INPUT, "--cell and --trial go with a file, not a campaign");
+  if (r->options.extend)
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "--extend goes with a file; a campaign takes more trials as they are asked for");
   if (basin_is_folder(source)) {
     if (r->sets || basin_argument(a, "output") || basin_argument(a, "part-trials"))
       return basin_fail(error, BASIN_BAD_INPUT,

@@ -35,6 +35,10 @@ static const basin_option run_options[] = {
     {"trial", 0, "J", "with --cell: the trial's number, from 0"},
     {"part-trials", 0, "N",
      "trials of a part; default: chosen from the experiment. The results do not depend on it"},
+    {"extend", 0, NULL,
+     "add to a finished file what the experiment asks for now: more trials, a narrower `until`, "
+     "more grid points or variants. Trials that are there are not run again; the file becomes that "
+     "of a fresh run"},
     {"dry-run", 0, NULL, "show cells, parts, memory, disk and backend, and start nothing"},
     {"no-provenance", 0, NULL,
      "leave host, date and speed out of the file, so that equal runs make equal files"},

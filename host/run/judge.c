@@ -64,6 +64,11 @@ basin_status basin_results_check(const char *path, const basin_experiment *e, in
     if (read) {
       status = read;
       *error = other;
+    } else if (s.trials < e->trials) {
+      status = basin_fail(error, BASIN_BAD_INPUT,
+                          "%s: holds other trials: %lld of cell %lld, expected %lld; give another "
+                          "name with -o, or remove it",
+                          path, (long long)s.trials, (long long)c, (long long)e->trials);
     } else if (!status) status = judge_cell(e, path, c, s.trials, s.outcomes, error);
   }
   *complete = !missing && (!status || status == BASIN_OUTSIDE);
