@@ -3,6 +3,7 @@
  * command_plot.c: basin plot.
  */
 #include "cli/cli.h"
+#include "cli/opening.h"
 #include "cli/plot.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ basin_status basin_command_plot(const basin_arguments *a, basin_error *error) {
   if (rates && (basin_argument(a, "x") || basin_argument(a, "published") || f.log_scale))
     return basin_fail(error, BASIN_BAD_INPUT,
                       "plot: --rates has axes of its own: leave --x, --published and --log out");
-  basin_status status = basin_results_open(a->positional[0], &f.results, error);
+  basin_status status = basin_opening_results(a->positional[0], &f.results, error);
   if (status) return status;
   f.cells = basin_results_cells(f.results);
   f.cell = calloc((size_t)f.cells, sizeof *f.cell);

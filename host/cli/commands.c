@@ -162,11 +162,13 @@ const basin_command basin_commands[] = {
      OPTIONS(submit_options),
      .run = basin_command_submit},
     {.name = "status",
-     .arguments = "DIR/",
-     .meaning = "how far a campaign is, and its success rates so far",
+     .arguments = "DIR/ | OUT.h5",
+     .meaning = "how far a campaign, or a run, is, and its success rates so far",
      .description =
          "Reads the folder alone, so it works while jobs run, from any node. Parts that end early "
-         "come first: rates so far may lean towards short trials.",
+         "come first: rates so far may lean towards short trials. `summary`, `rates`, `compare` "
+         "and "
+         "`plot` take DIR/, or the OUT.h5 of a run that has not ended, too.",
      .least = 1,
      .most = 1,
      OPTIONS(status_options),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/report.h"
+#include "cli/opening.h"
 #include "seam/setting.h"
 #include "store/results.h"
 #include <math.h>
@@ -39,7 +40,7 @@ void basin_json_interval(const char *name, const basin_interval *i) {
 basin_status basin_table_open(const char *path, basin_results **results, basin_table *t,
                               basin_error *error) {
   memset(t, 0, sizeof *t);
-  basin_status status = basin_results_open(path, results, error);
+  basin_status status = basin_opening_results(path, results, error);
   if (status) return status;
   t->experiment = basin_results_experiment(*results);
   t->title = basin_results_title(*results);
@@ -116,8 +117,10 @@ void basin_table_title(const basin_table *t) {
   }
   printf("seed %llu\n", (unsigned long long)t->seed);
   if (t->missing)
-    printf("PARTIAL: %lld trials are missing; the rates are those of the trials that are there\n",
-           (long long)t->missing);
+    printf(
+        "PARTIAL: %lld trials are missing; the rates are those of the trials that are there, and "
+        "parts whose trials end early are there first\n",
+        (long long)t->missing);
   putchar('\n');
 }
 

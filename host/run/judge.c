@@ -34,6 +34,20 @@ basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) 
   return BASIN_OK;
 }
 
+basin_status basin_store_raise_all(basin_store *s, basin_error *error) {
+  int raised = 1;
+  while (raised) {
+    for (int64_t c = 0; c < s->experiment->cells; c++) {
+      basin_range sum;
+      const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
+      if (status || sum.count < s->target[c]) return status;
+    }
+    const basin_status status = basin_store_raise(s, &raised, error);
+    if (status) return status;
+  }
+  return BASIN_OK;
+}
+
 basin_status basin_store_judge(const basin_store *s, const char *path, basin_error *error) {
   basin_status status = BASIN_OK;
   for (int64_t c = 0; c < s->experiment->cells && !status; c++) {

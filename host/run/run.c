@@ -10,6 +10,7 @@
 #include "run/choose.h"
 #include "run/cut.h"
 #include "run/extend.h"
+#include "store/charter.h"
 #include "store/results.h"
 #include "run/scheduler.h"
 #include <errno.h>
@@ -183,16 +184,28 @@ static basin_status run_round(basin_runner *r, basin_error *error) {
   return status;
 }
 
+/* What the parts are parts of, for those who look at them before the end. An experiment with a name or a setting that no
+   charter can keep runs without one, and so does one in whose folder that name is another's. */
+static basin_status place_charter(const basin_runner *r, basin_error *error) {
+  char path[BASIN_PATH_BYTES];
+  snprintf(path, sizeof path, "%.4000s/" BASIN_RUN_CHARTER, r->store.folder);
+  basin_charter_remove(r->store.folder);
+  if (basin_is_there(path)) return BASIN_OK;
+  const basin_status status = basin_charter_place(path, r->experiment, r->store.part_trials, 1,
+                                                  error);
+  return status == BASIN_BAD_INPUT ? BASIN_OK : status;
+}
+
 /* the trials of the file that is extended, where one is, as parts; earlier->results: NULL where none is */
 static basin_status take_over(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
-  if (!earlier->results) return BASIN_OK;
-  const basin_status status = basin_runner_check_room(r, 1, error);
-  return status ? status : basin_earlier_take(earlier, &r->store, r->options, error);
+  return earlier->results ? basin_earlier_take(earlier, &r->store, r->options, error) : BASIN_OK;
 }
 
 static basin_status run_rounds(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
   int raised = 1;
   basin_status status = basin_parts_list(r->store.folder, r->experiment, 1, &r->store.parts, error);
+  if (!status) status = basin_runner_check_room(r, 1, error);
+  if (!status) status = place_charter(r, error);
   if (!status) status = take_over(r, earlier, error);
   for (int64_t i = 0; i < r->store.parts.count; i++)
     r->progress.trials_kept += r->store.parts.range[i].count;
@@ -280,7 +293,7 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   status = lock_folder(folder, &lock, error);
   if (!status) { /* what killed runs have left: with the folder locked, nobody writes these now */
     basin_sweep_path(options->output, 0);
-    if (!basin_is_link(folder)) basin_sweep(folder, basin_is_part_name, NULL, 0);
+    if (!basin_is_link(folder)) basin_sweep(folder, basin_is_ours_among_parts, NULL, 0);
     status = clear_folder(e, &earlier, folder, &lock, error);
   }
   if (!status) status = run_rounds(&r, &earlier, error);
@@ -288,8 +301,8 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   if (!status) {
     status = basin_store_judge(&r.store, options->output, error);
     remove_parts(options, folder);
-  } else if (lock >= 0) {
-    rmdir(folder); /* goes only where it is empty */
+  } else if (lock >= 0 && !basin_parts_any(folder)) {
+    basin_parts_remove(folder); /* but for what is not ours */
   }
   if (lock >= 0) close(lock);
   basin_runner_close(&r);

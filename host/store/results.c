@@ -270,6 +270,14 @@ void basin_results_close(basin_results *r) {
   free(r);
 }
 
+basin_status basin_results_call(basin_results *r, const char *path, basin_error *error) {
+  char *name = strdup(path);
+  if (!name) return basin_fail_memory(error);
+  free(r->path);
+  r->path = name;
+  return BASIN_OK;
+}
+
 /* ---- what it holds ---- */
 
 const char *basin_results_title(const basin_results *r) { return r->title; }
