@@ -4,6 +4,7 @@
  */
 #include "run/cut.h"
 #include "base/text.h"
+#include "cli/preview.h"
 #include "cli/request.h"
 #include "run/run.h"
 #include <errno.h>
@@ -67,12 +68,23 @@ static void print_need(const basin_experiment *e, const basin_need *x, FILE *to)
             (long long)e->max_trials, e->halfwidth);
 }
 
-static basin_status show_need(const basin_experiment *e, const basin_request *r, FILE *to,
+static basin_status show_need(const basin_experiment *e, const basin_request *r,
                               basin_error *error) {
   basin_need x;
   const basin_status status = basin_need_run(e, &r->options, &x, error);
-  if (!status) print_need(e, &x, to);
+  if (!status) print_need(e, &x, stderr);
   return status;
+}
+
+/* nothing is started but a sample, and nothing is written */
+static basin_status dry_run(const basin_experiment *e, const basin_request *r, int64_t shards,
+                            basin_error *error) {
+  basin_need x;
+  basin_status status = basin_need_run(e, &r->options, &x, error);
+  if (status) return status;
+  print_need(e, &x, stdout);
+  basin_catch_signals();
+  return basin_preview_show(e, &r->options, &x, shards, error);
 }
 
 enum { ROWS_SHOWN = 20 };
@@ -167,7 +179,7 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
   r->options.progress = on_progress;
   r->options.context = &s;
   const int existed = !access(r->output, F_OK);
-  basin_status status = s.quiet ? BASIN_OK : show_need(e, r, stderr, error);
+  basin_status status = s.quiet ? BASIN_OK : show_need(e, r, error);
   if (!status) status = basin_run(e, &r->options, error);
   end_line(&s);
   if (s.quiet || (status && status != BASIN_OUTSIDE)) return status;
@@ -292,7 +304,7 @@ static basin_status run_campaign(const basin_arguments *a, basin_request *r, bas
     const basin_experiment *planned = e ? e : c.experiment;
     if (c.experiment) r->options.part_trials = c.part_trials;
     else if (!r->options.part_trials) r->options.part_trials = basin_cut_campaign_part(e, shards);
-    status = show_need(planned, r, stdout, error);
+    status = dry_run(planned, r, shards, error);
   } else if (!status) status = run_shard(a, &c, shard, shards, r, error);
   basin_campaign_close(&c);
   basin_experiment_free(e);
@@ -313,7 +325,7 @@ basin_status basin_command_run(const basin_arguments *a, basin_error *error) {
     status = basin_fail(error, BASIN_BAD_INPUT,
                         "--shard: shards work on a folder, expected -o DIR/ with a slash");
   if (!status) status = basin_request_experiment(a, r, &e, error);
-  if (!status && basin_argument(a, "dry-run")) status = show_need(e, r, stdout, error);
+  if (!status && basin_argument(a, "dry-run")) status = dry_run(e, r, 1, error);
   else if (!status && (basin_argument(a, "cell") || basin_argument(a, "trial")))
     status = run_trial(a, e, r, error);
   else if (!status) status = run_all(a, e, r, error);

@@ -39,7 +39,9 @@ static const basin_option run_options[] = {
      "add to a finished file what the experiment asks for now: more trials, a narrower `until`, "
      "more grid points or variants. Trials that are there are not run again; the file becomes that "
      "of a fresh run"},
-    {"dry-run", 0, NULL, "show cells, parts, memory, disk and backend, and start nothing"},
+    {"dry-run", 0, NULL,
+     "show cells, parts, memory, disk and backend; run a few trials of each cell, for 5 seconds at "
+     "most, and show how long the run would take and how its trials end. Nothing is written"},
     {"no-provenance", 0, NULL,
      "leave host, date and speed out of the file, so that equal runs make equal files"},
     {"quiet", 'q', NULL, "no progress and no closing lines"},
