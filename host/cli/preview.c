@@ -125,10 +125,12 @@ static void show(const basin_experiment *e, const basin_table *t, const basin_sa
   const basin_forecast f = basin_forecast_make(e, s, need->parts);
   int64_t trials = 0;
   for (int64_t i = 0; i < e->cells; i++) trials += s->cell[i].trials;
-  printf("\na sample: %lld trials of %lld cell%s, to %lld steps at most, in %.1f s\n",
-         (long long)trials, (long long)s->cells, s->cells == 1 ? "" : "s", (long long)s->bound,
-         s->seconds);
-  if (s->cells) show_cells(t, s);
+  if (s->cells) {
+    printf("\na sample: %lld trials of %lld cell%s, to %lld steps at most, in %.1f s\n",
+           (long long)trials, (long long)s->cells, s->cells == 1 ? "" : "s", (long long)s->bound,
+           s->seconds);
+    show_cells(t, s);
+  }
   putchar('\n');
   show_forecast(e, s, &f, shards);
   if (!s->cells) return;
@@ -154,6 +156,10 @@ basin_status basin_preview_show(const basin_experiment *e, const basin_run_optio
   basin_status status = basin_cells_open(e, &cells, error);
   if (!status) status = basin_sample_run(e, options, SAMPLE_SECONDS, &sample, error);
   if (!status) show(e, &cells.table, &sample, need, shards);
+  if (status == BASIN_FAILED) { /* what the run needs is told all the same */
+    printf("not sampled: %s\n", error->text);
+    status = BASIN_OK;
+  }
   basin_sample_free(&sample);
   basin_cells_close(&cells);
   return status;

@@ -41,6 +41,7 @@ typedef struct sampler {
   pthread_cond_t idle; /* no task is under way, or a worker has left */
   int under_way, working;
   int over;            /* nothing is begun any more */
+  int lost;            /* workers whose device has failed, or is short of memory */
   basin_status status; /* the first failure */
   basin_error error;
 } sampler;
@@ -125,6 +126,13 @@ static void measure(task *t, int64_t begun, int64_t steps, double seconds) {
   if (seconds > MEASURED_SECONDS) t->fast = fmax(t->fast, work / seconds);
 }
 
+/* as if it had not begun */
+static void forget(task *t) {
+  const task fresh = {.cell = t->cell, .part = {.first = t->part.first, .count = t->part.count}};
+  basin_part_free(&t->part);
+  *t = fresh;
+}
+
 /* runs the task until it pauses, or all its trials have come to the bound */
 static basin_worker_status run_task(const sampler *s, worker *w, task *t, basin_error *error) {
   basin_setting setting;
@@ -183,11 +191,13 @@ static void *work(void *argument) {
     pthread_mutex_lock(&s->lock);
     w->until = 0;
     s->under_way--;
-    if (status != BASIN_WORKER_OK && status != BASIN_WORKER_PAUSED && !s->status) {
-      s->status = BASIN_FAILED;
-      s->error = error;
-    }
+    if (status != BASIN_WORKER_OK && status != BASIN_WORKER_PAUSED && *error.text) s->error = error;
+    if (status == BASIN_WORKER_FAILED) s->status = BASIN_FAILED;
     pthread_cond_broadcast(&s->idle);
+    if (status != BASIN_WORKER_LOST) continue;
+    forget(t); /* another one begins it anew */
+    s->lost++;
+    break;
   }
   s->working--;
   pthread_cond_broadcast(&s->idle);
@@ -242,6 +252,7 @@ static basin_status run_tasks(sampler *s, const volatile int *stop, basin_error 
   free(thread);
   free(w);
   if (!running) return basin_fail(error, BASIN_FAILED, "no thread can be started");
+  if (s->lost == running) s->status = BASIN_FAILED;
   if (s->status) *error = s->error;
   if (!s->status && stop && *stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
   return s->status;
