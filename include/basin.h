@@ -90,6 +90,7 @@ typedef struct basin_run_options {
   int64_t part_trials; /* trials of a part; 0: chosen from the experiment alone */
   double save_seconds; /* how often parts under way are saved, so that little is lost; 0: 30 */
   int no_provenance;   /* leave /provenance empty, so that equal runs make equal files */
+  int extend; /* an output that holds fewer trials or cells of the experiment: run the others, replace it */
   void (*progress)(void *context, const basin_progress *progress);
   void *context;
   void (*warn)(
@@ -113,7 +114,9 @@ basin_status basin_need_run(const basin_experiment *experiment, const basin_run_
                             basin_need *need, basin_error *error);
 
 /* Runs every trial that is not kept yet and writes the output. Parts already finished by an interrupted
-   run of the same experiment are taken over. An output that exists and is complete is left as it is. */
+   run of the same experiment are taken over. An output that exists and is complete is left as it is; one that holds
+   fewer trials, or fewer points of the grid, is BASIN_BAD_INPUT without options->extend. With it those are added: the
+   file is that of a fresh run, and the old one stays whole until it is in its place. */
 basin_status basin_run(const basin_experiment *experiment, const basin_run_options *options,
                        basin_error *error);
 

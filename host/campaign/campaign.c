@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "campaign/campaign_files.h"
+#include "campaign/campaign.h"
 #include "base/files.h"
 #include "run/cut.h"
+#include "store/charter.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,10 +19,26 @@ static basin_status set_folder(basin_campaign *c, const char *folder, basin_erro
   return BASIN_OK;
 }
 
+static basin_status read_charter(basin_campaign *c, int *found, basin_error *error) {
+  char path[BASIN_PATH_BYTES];
+  strcpy(stpcpy(path, c->folder), "/campaign");
+  const basin_status status = basin_charter_read(path, &c->experiment, &c->part_trials, error);
+  *found = c->experiment != NULL;
+  if (status || !*found || c->part_trials > 0) return status;
+  return basin_fail(error, BASIN_BAD_INPUT, "%s: not a campaign's charter, or damaged", path);
+}
+
+static basin_status place_charter(const basin_campaign *c, const basin_experiment *e,
+                                  int64_t part_trials, int replace, basin_error *error) {
+  char path[BASIN_PATH_BYTES];
+  strcpy(stpcpy(path, c->folder), "/campaign");
+  return basin_charter_place(path, e, part_trials, replace, error);
+}
+
 basin_status basin_campaign_open(const char *folder, basin_campaign *c, basin_error *error) {
   int found = 0;
   basin_status status = set_folder(c, folder, error);
-  if (!status) status = basin_charter_read(c, &found, error);
+  if (!status) status = read_charter(c, &found, error);
   if (!status && !found)
     status = basin_fail(error, BASIN_BAD_INPUT,
                         "%s: no campaign there, expected a folder made by `basin run -o DIR/` or "
@@ -89,22 +106,22 @@ static basin_status update(basin_campaign *c, const basin_experiment *e, int64_t
                       "command: go on with `basin run %s`, or give another folder with -o",
                       c->folder, c->folder);
   basin_campaign_close(c);
-  const basin_status status = basin_charter_place(c, e, its_trials, 1, error);
-  return status ? status : basin_charter_read(c, &found, error);
+  const basin_status status = place_charter(c, e, its_trials, 1, error);
+  return status ? status : read_charter(c, &found, error);
 }
 
 basin_status basin_campaign_make(const basin_experiment *e, const char *folder, int64_t shards,
                                  int64_t part_trials, basin_campaign *c, basin_error *error) {
   int found = 0;
   basin_status status = set_folder(c, folder, error);
-  if (!status) status = basin_charter_read(c, &found, error);
+  if (!status) status = read_charter(c, &found, error);
   if (!status && !found) {
     status = check_empty(c->folder, error);
     if (!status) status = basin_make_folder(c->folder, error);
     if (!status)
-      status = basin_charter_place(
-          c, e, part_trials ? part_trials : basin_cut_campaign_part(e, shards), 0, error);
-    if (!status) status = basin_charter_read(c, &found, error);
+      status = place_charter(c, e, part_trials ? part_trials : basin_cut_campaign_part(e, shards),
+                             0, error);
+    if (!status) status = read_charter(c, &found, error);
   }
   if (!status) status = update(c, e, part_trials, error);
   if (status) basin_campaign_close(c);

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * campaign_files.h: the files in a campaign's folder, for the sources of host/campaign alone: the campaign's charter,
- * DIR/campaign, and what a running shard tells of itself in DIR/running.
+ * campaign_files.h: what a running shard tells of itself in DIR/running, for the sources of host/campaign alone.
  */
 #ifndef BASIN_CAMPAIGN_FILES_H
 #define BASIN_CAMPAIGN_FILES_H
 
 #include "campaign/campaign.h"
-
-/* ---- the charter ---- */
-
-/* The experiment and the size of parts that the charter has. *found: whether there is one. */
-basin_status basin_charter_read(basin_campaign *campaign, int *found, basin_error *error);
-
-/* Puts a charter in place, in the stead of the one that is there where `replace` says so, and syncs it. */
-basin_status basin_charter_place(const basin_campaign *campaign, const basin_experiment *experiment,
-                                 int64_t part_trials, int replace, basin_error *error);
 
 /* ---- what a shard tells of itself ---- */
 

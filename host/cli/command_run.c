@@ -4,6 +4,7 @@
  */
 #include "run/cut.h"
 #include "base/text.h"
+#include "cli/preview.h"
 #include "cli/replay.h"
 #include "cli/request.h"
 #include "run/run.h"
@@ -68,12 +69,23 @@ static void print_need(const basin_experiment *e, const basin_need *x, FILE *to)
             (long long)e->max_trials, e->halfwidth);
 }
 
-static basin_status show_need(const basin_experiment *e, const basin_request *r, FILE *to,
+static basin_status show_need(const basin_experiment *e, const basin_request *r,
                               basin_error *error) {
   basin_need x;
   const basin_status status = basin_need_run(e, &r->options, &x, error);
-  if (!status) print_need(e, &x, to);
+  if (!status) print_need(e, &x, stderr);
   return status;
+}
+
+/* nothing is started but a sample, and nothing is written */
+static basin_status dry_run(const basin_experiment *e, const basin_request *r, int64_t shards,
+                            basin_error *error) {
+  basin_need x;
+  basin_status status = basin_need_run(e, &r->options, &x, error);
+  if (status) return status;
+  print_need(e, &x, stdout);
+  basin_catch_signals();
+  return basin_preview_show(e, &r->options, &x, shards, error);
 }
 
 /* ---- the two ways to run ---- */
@@ -95,6 +107,8 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
   if (kept && basin_is_there(r->output))
     return basin_fail(error, BASIN_BAD_INPUT, "%s: exists; give another name with -o, or remove it",
                       r->output);
+  if (r->options.extend)
+    return basin_fail(error, BASIN_BAD_INPUT, "--extend: goes with a whole run, not with --trial");
   if (!kept) r->options.output = NULL;
   basin_catch_signals();
   status = basin_trial_again(e, cell, trial, &r->options, &part, error);
@@ -114,7 +128,7 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
   r->options.progress = on_progress;
   r->options.context = &s;
   const int existed = !access(r->output, F_OK);
-  basin_status status = s.quiet ? BASIN_OK : show_need(e, r, stderr, error);
+  basin_status status = s.quiet ? BASIN_OK : show_need(e, r, error);
   if (!status) status = basin_run(e, &r->options, error);
   end_line(&s);
   if (s.quiet || (status && status != BASIN_OUTSIDE)) return status;
@@ -125,10 +139,11 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
   }
   show_rate(rate, sizeof rate,
             s.latest.seconds > 0 ? (double)s.latest.trial_steps / s.latest.seconds : 0);
-  fprintf(stderr,
-          "wrote %s: %lld trials, %.3g trial-steps in %.1f s, %s/s\nnext: basin summary %s\n",
-          r->output, (long long)s.latest.trials, (double)s.latest.trial_steps, s.latest.seconds,
-          rate, r->output);
+  fprintf(stderr, "wrote %s: %lld trials", r->output, (long long)s.latest.trials);
+  if (s.latest.trials_kept)
+    fprintf(stderr, ", %lld of them from before", (long long)s.latest.trials_kept);
+  fprintf(stderr, ", %.3g trial-steps in %.1f s, %s/s\nnext: basin summary %s\n",
+          (double)s.latest.trial_steps, s.latest.seconds, rate, r->output);
   basin_show_wide(r->output);
   return status;
 }
@@ -218,6 +233,10 @@ static basin_status run_campaign(const basin_arguments *a, basin_request *r, bas
   if (status) return status;
   if (basin_argument(a, "cell") || basin_argument(a, "trial"))
     return basin_fail(error, BASIN_BAD_INPUT, "--cell and --trial go with a file, not a campaign");
+  if (r->options.extend)
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "--extend goes with a file; a campaign takes more trials as they are asked for");
   if (basin_is_folder(source)) {
     if (r->sets || basin_argument(a, "output") || basin_argument(a, "part-trials"))
       return basin_fail(error, BASIN_BAD_INPUT,
@@ -234,7 +253,7 @@ static basin_status run_campaign(const basin_arguments *a, basin_request *r, bas
     const basin_experiment *planned = e ? e : c.experiment;
     if (c.experiment) r->options.part_trials = c.part_trials;
     else if (!r->options.part_trials) r->options.part_trials = basin_cut_campaign_part(e, shards);
-    status = show_need(planned, r, stdout, error);
+    status = dry_run(planned, r, shards, error);
   } else if (!status) status = run_shard(a, &c, shard, shards, r, error);
   basin_campaign_close(&c);
   basin_experiment_free(e);
@@ -261,7 +280,7 @@ basin_status basin_command_run(const basin_arguments *a, basin_error *error) {
     status = basin_fail(error, BASIN_BAD_INPUT,
                         "--shard: shards work on a folder, expected -o DIR/ with a slash");
   if (!status) status = basin_request_experiment(a, r, &e, error);
-  if (!status && basin_argument(a, "dry-run")) status = show_need(e, r, stdout, error);
+  if (!status && basin_argument(a, "dry-run")) status = dry_run(e, r, 1, error);
   else if (!status && (basin_argument(a, "cell") || basin_argument(a, "trial")))
     status = run_trial(a, e, r, error);
   else if (!status) status = run_all(a, e, r, error);

@@ -2,7 +2,8 @@
  *
  * command_status.c: basin status.
  */
-#include "cli/report.h"
+#include "campaign/unfinished.h"
+#include "cli/cells.h"
 #include "cli/standing.h"
 #include "base/text.h"
 #include <math.h>
@@ -102,85 +103,98 @@ static void json_progress(const basin_standing *p, int complete) {
   printf("],\n");
 }
 
-/* the rates of the parts that are there; *name and *value: what the table's cells point to, to be freed */
-static basin_status fill_table(const basin_store *store, basin_table *t, const char ***name,
-                               double **value, basin_error *error) {
-  const basin_experiment *e = store->experiment;
-  *name = calloc(BASIN_COLUMNS_MAX, sizeof **name);
-  if (!*name) return basin_fail_memory(error);
-  const int columns = basin_experiment_columns(e, *name);
-  *value = calloc((size_t)(e->cells * columns) + 1, sizeof **value);
-  *t = (basin_table){.experiment = e->name,
-                     .title = e->title,
-                     .version = BASIN_VERSION,
-                     .seed = e->seed,
-                     .cells = e->cells,
-                     .cell = calloc((size_t)e->cells, sizeof *t->cell)};
-  if (!*value || !t->cell) return basin_fail_memory(error);
-  for (int64_t c = 0; c < e->cells; c++) {
-    basin_summary *s = &t->cell[c];
-    basin_range sum;
-    const basin_status status = basin_store_count(store, c, store->target[c], &sum, error);
-    if (status) return status;
-    for (int p = 0; p < columns; p++)
-      (*value)[c * columns + p] = basin_experiment_column(e, c, p, (*name)[p]);
-    *s = (basin_summary){.index = c,
-                         .variant = e->cell[c].variant < 0 ? "" : e->variant[e->cell[c].variant],
-                         .parameters = columns,
-                         .parameter_name = *name,
-                         .parameter = *value + c * columns,
-                         .trials = sum.count,
-                         .success = basin_wilson(sum.outcomes[BASIN_GLOBAL], sum.count),
-                         .steps_median = NAN,
-                         .steps_mean = sum.count ? (double)sum.steps / (double)sum.count : NAN,
-                         .steps_max = -1,
-                         .steps_to = basin_cell_steps_to(&e->cell[c])};
-    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++)
-      s->steps[o] = (basin_steps){NAN, NAN, NAN, NAN, -1};
-    memcpy(s->outcomes, sum.outcomes, sizeof s->outcomes);
-    t->missing += store->target[c] - sum.count;
+static void show_table(const basin_cells *cells, int json) {
+  if (json) {
+    basin_table_json(&cells->table);
+    printf("\n}\n");
+    return;
   }
-  basin_table_columns(t);
-  return BASIN_OK;
+  putchar('\n');
+  basin_table_title(&cells->table);
+  basin_table_rates(&cells->table);
 }
 
-basin_status basin_command_status(const basin_arguments *a, basin_error *error) {
-  basin_campaign c;
+static basin_status campaign_status(const basin_arguments *a, const basin_campaign *c,
+                                    basin_error *error) {
+  const int json = basin_argument(a, "json") != NULL;
   basin_store store = {0};
   basin_rounds rounds = {0};
-  basin_table table = {0};
-  const char **name = NULL;
-  double *value = NULL;
+  basin_cells cells = {0};
   basin_standing p = {0};
-  basin_status status = basin_campaign_open(a->positional[0], &c, error);
-  if (status) return status;
-  status = basin_store_open(&store, c.experiment, c.parts, c.part_trials, error);
-  if (!status) status = basin_campaign_heartbeats(&c, &p.beat, &p.beats, error);
-  if (!status) status = basin_parts_list(c.parts, c.experiment, 0, &store.parts, error);
-  const int64_t shards = basin_standing_shards(&c, &p);
-  if (!status) status = basin_campaign_rounds(&c, &store, shards, &rounds, error);
+  basin_status status = basin_store_open(&store, c->experiment, c->parts, c->part_trials, error);
+  if (!status) status = basin_campaign_heartbeats(c, &p.beat, &p.beats, error);
+  if (!status) status = basin_parts_list(c->parts, c->experiment, 0, &store.parts, error);
+  const int64_t shards = basin_standing_shards(c, &p);
+  if (!status) status = basin_campaign_rounds(c, &store, shards, &rounds, error);
   if (!status) status = basin_standing_find_idle(&rounds, shards, &p, error);
-  if (!status) status = fill_table(&store, &table, &name, &value, error);
+  if (!status) status = basin_cells_open(c->experiment, &cells, error);
+  if (!status) status = basin_cells_count(&cells, &store, error);
   if (!status) {
-    measure(&store, &rounds, &table, &p);
-    if (basin_argument(a, "json")) {
-      json_progress(&p, rounds.complete);
-      basin_table_json(&table);
-      printf("\n}\n");
-    } else {
-      show_progress(&c, &p, rounds.complete);
-      putchar('\n');
-      basin_table_title(&table);
-      basin_table_rates(&table);
-    }
+    measure(&store, &rounds, &cells.table, &p);
+    if (json) json_progress(&p, rounds.complete);
+    else show_progress(c, &p, rounds.complete);
+    show_table(&cells, json);
   }
-  free(table.cell);
-  free(name);
-  free(value);
+  basin_cells_close(&cells);
   free(p.beat);
   free(p.idle);
   basin_rounds_free(&rounds);
   basin_store_close(&store);
-  basin_campaign_close(&c);
+  return status;
+}
+
+/* ---- a run into one file ---- */
+
+static basin_status run_status(const char *path, const basin_unfinished *u, int json,
+                               basin_error *error) {
+  const int runs = basin_unfinished_runs(u);
+  basin_cells cells = {0};
+  basin_status status = basin_cells_open(u->experiment, &cells, error);
+  if (!status) status = basin_cells_count(&cells, &u->store, error);
+  if (!status && json) {
+    printf("{\n  \"complete\": false,\n  \"running\": %s,\n  \"trials\": {\"all\": %lld, "
+           "\"done\": %lld},\n",
+           runs ? "true" : "false", (long long)u->trials_total, (long long)u->trials);
+  } else if (!status) {
+    printf("%s: %lld of %lld trials are there, in %lld finished part%s; ", path,
+           (long long)u->trials, (long long)u->trials_total, (long long)u->store.parts.count,
+           basin_plural(u->store.parts.count));
+    puts(runs ? "a run is at work on it" : "nothing runs on it: the command that began it goes on");
+  }
+  if (!status) show_table(&cells, json);
+  basin_cells_close(&cells);
+  return status;
+}
+
+static basin_status file_status(const char *path, int json, basin_error *error) {
+  char word[BASIN_WORD_BYTES];
+  basin_results *results;
+  const basin_status status = basin_results_open(path, &results, error);
+  if (status) return status;
+  const long long missing = basin_results_missing(results);
+  basin_results_close(results);
+  basin_show_word(word, sizeof word, path);
+  if (json) printf("{\n  \"complete\": %s\n}\n", missing ? "false" : "true");
+  else if (missing) printf("%s: made of some parts, %lld trials are missing\n", path, missing);
+  else printf("%s: all trials are there\nnext: basin summary %s\n", path, word);
+  return BASIN_OK;
+}
+
+basin_status basin_command_status(const basin_arguments *a, basin_error *error) {
+  const char *path = a->positional[0];
+  const int json = basin_argument(a, "json") != NULL;
+  basin_campaign c;
+  basin_unfinished u;
+  int found;
+  if (basin_is_folder(path) && !basin_unfinished_is_run(path)) {
+    basin_status status = basin_campaign_open(path, &c, error);
+    if (!status) status = campaign_status(a, &c, error);
+    basin_campaign_close(&c);
+    return status;
+  }
+  basin_status status = basin_unfinished_open(path, 0, &u, &found, error);
+  if (status || !found) return status ? status : file_status(path, json, error);
+  status = run_status(path, &u, json, error);
+  basin_unfinished_close(&u);
   return status;
 }

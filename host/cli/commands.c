@@ -48,7 +48,13 @@ static const basin_option run_options[] = {
      "with --cell and --trial: all recorded steps, and what the trial is, as JSON"},
     {"part-trials", 0, "N",
      "trials of a part; default: chosen from the experiment. The results do not depend on it"},
-    {"dry-run", 0, NULL, "show cells, parts, memory, disk and backend, and start nothing"},
+    {"extend", 0, NULL,
+     "add to a finished file what the experiment asks for now: more trials, a narrower `until`, "
+     "more grid points or variants. Trials that are there are not run again; the file becomes that "
+     "of a fresh run"},
+    {"dry-run", 0, NULL,
+     "show cells, parts, memory, disk and backend; run a few trials of each cell, for 5 seconds at "
+     "most, and show how long the run would take and how its trials end. Nothing is written"},
     {"no-provenance", 0, NULL,
      "leave host, date and speed out of the file, so that equal runs make equal files"},
     {"quiet", 'q', NULL, "no progress and no closing lines"},
@@ -194,11 +200,13 @@ const basin_command basin_commands[] = {
      OPTIONS(submit_options),
      .run = basin_command_submit},
     {.name = "status",
-     .arguments = "DIR/",
-     .meaning = "how far a campaign is, and its success rates so far",
+     .arguments = "DIR/ | OUT.h5",
+     .meaning = "how far a campaign, or a run, is, and its success rates so far",
      .description =
          "Reads the folder alone, so it works while jobs run, from any node. Parts that end early "
-         "come first: rates so far may lean towards short trials.",
+         "come first: rates so far may lean towards short trials. `summary`, `rates`, `compare` "
+         "and "
+         "`plot` take DIR/, or the OUT.h5 of a run that has not ended, too.",
      .least = 1,
      .most = 1,
      OPTIONS(status_options),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/report.h"
 #include "base/text.h"
+#include "cli/opening.h"
 #include "cli/select.h"
 #include "seam/setting.h"
 #include "store/results.h"
@@ -39,7 +40,7 @@ basin_status basin_table_open(const basin_arguments *arguments, basin_results **
                               basin_table *t, basin_error *error) {
   basin_selection selection;
   memset(t, 0, sizeof *t);
-  basin_status status = basin_results_open(arguments->positional[0], results, error);
+  basin_status status = basin_opening_results(arguments->positional[0], results, error);
   if (status) return status;
   status = basin_select(arguments, *results, &selection, error);
   t->experiment = basin_results_experiment(*results);
@@ -119,8 +120,10 @@ void basin_table_title(const basin_table *t) {
   }
   printf("seed %llu\n", (unsigned long long)t->seed);
   if (t->missing)
-    printf("PARTIAL: %lld trials are missing; the rates are those of the trials that are there\n",
-           (long long)t->missing);
+    printf(
+        "PARTIAL: %lld trials are missing; the rates are those of the trials that are there, and "
+        "parts whose trials end early are there first\n",
+        (long long)t->missing);
   putchar('\n');
 }
 

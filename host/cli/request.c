@@ -70,6 +70,7 @@ basin_status basin_request_read(const basin_arguments *a, basin_request *r, basi
   r->options.devices = basin_argument(a, "devices");
   r->options.isa = basin_argument(a, "isa");
   r->options.no_provenance = basin_argument(a, "no-provenance") != NULL;
+  r->options.extend = basin_argument(a, "extend") != NULL;
   r->options.warn = show_warning;
   r->options.stop = &basin_stop_wish;
   return status;

@@ -122,6 +122,20 @@ basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) 
   return BASIN_OK;
 }
 
+basin_status basin_store_raise_all(basin_store *s, basin_error *error) {
+  int raised = 1;
+  while (raised) {
+    for (int64_t c = 0; c < s->experiment->cells; c++) {
+      basin_range sum;
+      const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
+      if (status || sum.count < s->target[c]) return status;
+    }
+    const basin_status status = basin_store_raise(s, &raised, error);
+    if (status) return status;
+  }
+  return BASIN_OK;
+}
+
 basin_status basin_store_judge(const basin_store *s, const char *path, basin_error *error) {
   basin_status status = BASIN_OK;
   excess x[EXCESSES];
@@ -152,6 +166,11 @@ basin_status basin_results_check(const char *path, const basin_experiment *e, in
   for (int64_t c = 0; c < e->cells && !missing && !status; c++) {
     basin_summary s;
     status = basin_results_outcomes(r, c, &s, error);
+    if (!status && s.trials < e->trials)
+      status = basin_fail(error, BASIN_BAD_INPUT,
+                          "%s: holds other trials: %lld of cell %lld, expected %lld; give another "
+                          "name with -o, or remove it",
+                          path, (long long)s.trials, (long long)c, (long long)e->trials);
     if (!status) excess_add(x, c, s.trials, s.outcomes);
   }
   if (!status) status = excess_status(x, e, path, error);

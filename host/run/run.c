@@ -9,6 +9,8 @@
 #include "engine/cpu.h"
 #include "run/choose.h"
 #include "run/cut.h"
+#include "run/extend.h"
+#include "store/charter.h"
 #include "store/results.h"
 #include "run/scheduler.h"
 #include <errno.h>
@@ -136,13 +138,14 @@ static void remove_parts(const basin_run_options *options, const char *folder) {
   options->warn(text);
 }
 
-/* a run that was killed while it removed its parts has left some: the output is complete, they may go */
+/* A run that was killed while it removed its parts has left some: the output is complete, they may go. But where they
+   have more than it they are of a larger run, which began to extend it. */
 static void sweep(const basin_experiment *e, const basin_run_options *options, const char *folder) {
   basin_parts parts;
   basin_error ignored;
   const int there = basin_is_there(folder) && !basin_is_link(folder);
   if (there && !basin_parts_list(folder, e, 0, &parts, &ignored)) {
-    remove_parts(options, folder);
+    if (basin_extract_has(options->output, &parts)) remove_parts(options, folder);
     basin_parts_free(&parts);
   }
 }
@@ -181,9 +184,29 @@ static basin_status run_round(basin_runner *r, basin_error *error) {
   return status;
 }
 
-static basin_status run_rounds(basin_runner *r, basin_error *error) {
+/* What the parts are parts of, for those who look at them before the end. An experiment with a name or a setting that no
+   charter can keep runs without one, and so does one in whose folder that name is another's. */
+static basin_status place_charter(const basin_runner *r, basin_error *error) {
+  char path[BASIN_PATH_BYTES];
+  snprintf(path, sizeof path, "%.4000s/" BASIN_RUN_CHARTER, r->store.folder);
+  basin_charter_remove(r->store.folder);
+  if (basin_is_there(path)) return BASIN_OK;
+  const basin_status status = basin_charter_place(path, r->experiment, r->store.part_trials, 1,
+                                                  error);
+  return status == BASIN_BAD_INPUT ? BASIN_OK : status;
+}
+
+/* the trials of the file that is extended, where one is, as parts; earlier->results: NULL where none is */
+static basin_status take_over(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
+  return earlier->results ? basin_earlier_take(earlier, &r->store, r->options, error) : BASIN_OK;
+}
+
+static basin_status run_rounds(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
   int raised = 1;
   basin_status status = basin_parts_list(r->store.folder, r->experiment, 1, &r->store.parts, error);
+  if (!status) status = basin_runner_check_room(r, 1, error);
+  if (!status) status = place_charter(r, error);
+  if (!status) status = take_over(r, earlier, error);
   for (int64_t i = 0; i < r->store.parts.count; i++)
     r->progress.trials_kept += r->store.parts.range[i].count;
   while (!status && raised) {
@@ -194,9 +217,64 @@ static basin_status run_rounds(basin_runner *r, basin_error *error) {
   return status == BASIN_INTERRUPTED ? basin_runner_interrupted(r, error) : status;
 }
 
+/* What stands at the output's path: nothing, the complete file, or a smaller one of the same, which is opened where it
+   is to be extended. */
+static basin_status look(const basin_experiment *e, const basin_run_options *options, int *complete,
+                         basin_earlier *earlier, basin_error *error) {
+  basin_error damage;
+  basin_status status = basin_results_check(options->output, e, complete, error);
+  if (*complete || !basin_is_there(options->output) || !(status || options->extend)) return status;
+  damage = *error;
+  status = basin_earlier_open(options->output, e, earlier, error);
+  if (status || options->extend) return status;
+  if (basin_results_matches(earlier->results, e)) { /* it is the very file, and cannot be read */
+    *error = damage;
+    status = BASIN_BAD_INPUT;
+  } else {
+    status = basin_fail(error, BASIN_BAD_INPUT,
+                        "%s: has %lld trials of this experiment, which asks for more: --extend "
+                        "runs those; or give another name with -o",
+                        options->output, (long long)basin_earlier_trials(earlier));
+  }
+  basin_earlier_close(earlier);
+  return status;
+}
+
+/* parts of the file that is extended, left by a run that was killed as it removed them, would be in the way */
+static basin_status clear_folder(const basin_experiment *e, const basin_earlier *earlier,
+                                 const char *folder, int *lock, basin_error *error) {
+  basin_parts parts;
+  basin_error other;
+  if (!earlier->results || earlier->experiment->identity == e->identity || basin_is_link(folder) ||
+      basin_parts_list(folder, earlier->experiment, 0, &parts, &other))
+    return BASIN_OK;
+  const int old = parts.count > 0 && basin_extract_has(earlier->path, &parts);
+  basin_parts_free(&parts);
+  if (!old) return BASIN_OK;
+  basin_parts_remove(folder);
+  close(*lock);
+  *lock = -1;
+  return lock_folder(folder, lock, error);
+}
+
+static basin_status assemble(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
+  const basin_run_options *options = r->options;
+  const basin_provenance provenance = basin_runner_provenance(r);
+  const int64_t out = earlier->results ? basin_earlier_left_out(earlier, &r->store) : 0;
+  char text[BASIN_PATH_BYTES + 128];
+  if (out && options->warn) {
+    snprintf(text, sizeof text, "%s: %lld trials that it had are more than `until` asks for now",
+             options->output, (long long)out);
+    options->warn(text);
+  }
+  return basin_store_assemble(&r->store, options->output,
+                              options->no_provenance ? NULL : &provenance, 0, options->stop, error);
+}
+
 basin_status basin_run(const basin_experiment *e, const basin_run_options *options,
                        basin_error *error) {
   basin_runner r;
+  basin_earlier earlier = {0};
   char folder[BASIN_PATH_BYTES];
   int complete = 0, lock = -1;
   if (!options->output || !*options->output)
@@ -204,30 +282,30 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   basin_status status = basin_check_output_name(options->output, error);
   if (status) return status;
   snprintf(folder, sizeof folder, "%s.parts", options->output);
-  status = basin_results_check(options->output, e, &complete, error);
+  status = look(e, options, &complete, &earlier, error);
   if (complete) sweep(e, options, folder);
   if (status || complete) return status;
   status = basin_runner_open(&r, e, options, folder, options->part_trials, error);
-  if (status) return status;
+  if (status) {
+    basin_earlier_close(&earlier);
+    return status;
+  }
   status = lock_folder(folder, &lock, error);
   if (!status) { /* what killed runs have left: with the folder locked, nobody writes these now */
     basin_sweep_path(options->output, 0);
-    if (!basin_is_link(folder)) basin_sweep(folder, basin_is_part_name, NULL, 0);
+    if (!basin_is_link(folder)) basin_sweep(folder, basin_is_ours_among_parts, NULL, 0);
+    status = clear_folder(e, &earlier, folder, &lock, error);
   }
-  if (!status) status = run_rounds(&r, error);
-  if (!status) {
-    const basin_provenance provenance = basin_runner_provenance(&r);
-    status = basin_store_assemble(&r.store, options->output,
-                                  options->no_provenance ? NULL : &provenance, 0, options->stop,
-                                  error);
-  }
+  if (!status) status = run_rounds(&r, &earlier, error);
+  if (!status) status = assemble(&r, &earlier, error);
   if (!status) {
     status = basin_store_judge(&r.store, options->output, error);
     remove_parts(options, folder);
-  } else if (lock >= 0) {
-    rmdir(folder); /* goes only where it is empty */
+  } else if (lock >= 0 && !basin_parts_any(folder)) {
+    basin_parts_remove(folder); /* but for what is not ours */
   }
   if (lock >= 0) close(lock);
   basin_runner_close(&r);
+  basin_earlier_close(&earlier);
   return status;
 }

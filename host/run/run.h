@@ -54,6 +54,9 @@ basin_status basin_trial_again(const basin_experiment *experiment, int64_t cell,
    below the targets must be there. */
 basin_status basin_store_raise(basin_store *store, int *raised, basin_error *error);
 
+/* The same as often as all trials below the targets are there: those of the present round. */
+basin_status basin_store_raise_all(basin_store *store, basin_error *error);
+
 /* BASIN_OUTSIDE where more trials are unresolved or diverged than the experiment allows. */
 basin_status basin_store_judge(const basin_store *store, const char *path, basin_error *error);
 

@@ -81,10 +81,13 @@ void basin_part_name(const basin_range *range, char name[BASIN_PART_NAME]);
 int basin_range_before(const basin_range *x, const basin_range *y);
 void basin_range_sort(basin_range *range, int64_t ranges);
 
-/* Whether that is the name of a part, finished or saved: for basin_sweep. */
+/* Whether that is the name of a part, finished or saved, or of whatever else of ours is in their folder: for
+   basin_sweep. And whether any part is in the folder. */
 int basin_is_part_name(const char *name, const void *context);
+int basin_is_ours_among_parts(const char *name, const void *context);
+int basin_parts_any(const char *folder);
 
-/* Removes the part files and the folder. What else is in it stays, and so does all that a symbolic link leads to:
+/* Removes the part files, the charter beside them (charter.h) and the folder. What else is in it stays, and so does all that a symbolic link leads to:
    then -1. */
 int basin_parts_remove(const char *folder);
 

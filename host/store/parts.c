@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/part_file.h"
+#include "store/charter.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,19 @@ int basin_is_part_name(const char *name, const void *context) {
   basin_range range;
   (void)context;
   return basin_part_parse_name(name, BASIN_PART_SUFFIX, &range) || is_saved(name);
+}
+
+int basin_is_ours_among_parts(const char *name, const void *context) {
+  return basin_is_part_name(name, context) || !strcmp(name, BASIN_RUN_CHARTER);
+}
+
+int basin_parts_any(const char *folder) {
+  int any = 0;
+  DIR *directory = opendir(folder);
+  for (struct dirent *entry; directory && !any && (entry = readdir(directory));)
+    any = basin_is_part_name(entry->d_name, NULL);
+  if (directory) closedir(directory);
+  return any;
 }
 
 static basin_status append(basin_range **list, int64_t *count, const basin_range *range,
@@ -96,6 +110,7 @@ int basin_parts_remove(const char *folder) {
       unlinkat(dirfd(directory), entry->d_name, 0);
   }
   if (directory) closedir(directory);
-  basin_sweep(folder, basin_is_part_name, NULL, 0);
+  basin_charter_remove(folder);
+  basin_sweep(folder, basin_is_ours_among_parts, NULL, 0);
   return rmdir(folder) && errno != ENOENT ? -1 : 0;
 }

@@ -204,6 +204,13 @@ static int read_all(basin_results *r) {
   if (steps < 0) return 0;
   H5Dclose(steps);
 
+  const hsize_t start = 0, one = 1;
+  const hid_t trial = basin_results_variable(r, "trial", 1, &r->trials, H5T_INTEGER);
+  const int read = trial >= 0 &&
+                   basin_hdf5_read(trial, H5T_NATIVE_INT64, 1, &start, &one, &r->first_trial);
+  if (trial >= 0) H5Dclose(trial);
+  if (!read) return 0;
+
   int64_t recorded = -1, times = -1;
   const hid_t recorded_id = basin_results_variable(r, "recorded", 1, &recorded, H5T_INTEGER);
   const hid_t time_id = basin_results_variable(r, "time", 1, &times, H5T_INTEGER);
@@ -279,6 +286,14 @@ void basin_results_close(basin_results *r) {
   free(r);
 }
 
+basin_status basin_results_call(basin_results *r, const char *path, basin_error *error) {
+  char *name = strdup(path);
+  if (!name) return basin_fail_memory(error);
+  free(r->path);
+  r->path = name;
+  return BASIN_OK;
+}
+
 /* ---- what it holds ---- */
 
 const char *basin_results_title(const basin_results *r) { return r->title; }
@@ -333,7 +348,8 @@ basin_status basin_results_first(const basin_results *r, int64_t *cell, int64_t 
 
 int basin_results_matches(const basin_results *r, const basin_experiment *e) {
   return r->identity == e->identity && r->trials_asked == e->trials &&
-         r->halfwidth == e->halfwidth && r->max_trials == e->max_trials && r->cells == e->cells;
+         r->halfwidth == e->halfwidth && r->max_trials == e->max_trials && r->cells == e->cells &&
+         !r->first_trial;
 }
 
 int64_t basin_results_reach(const basin_results *r, int64_t cell) {

@@ -7,6 +7,9 @@
 
 #include "read/experiment.h"
 
+/* what messages call the file from now on */
+basin_status basin_results_call(basin_results *results, const char *path, basin_error *error);
+
 /* whether the file holds this experiment: the same cells, records, trials and `until` */
 int basin_results_matches(const basin_results *results, const basin_experiment *experiment);
 

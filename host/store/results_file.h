@@ -21,6 +21,7 @@ struct basin_results {
   int64_t trials_asked, max_trials;
   double halfwidth;
   int64_t cells, trials; /* sizes of the dimensions */
+  int64_t first_trial;   /* 0, but for a file of a single trial */
   int64_t recorded, times, *time;
   int64_t *count;  /* [cells] trials run */
   int64_t missing; /* trials of a partial file that are not there: anywhere, as outcome -1 */

@@ -51,7 +51,7 @@ expect 0 '2 cells, 400 trials in .* at most .*B of memory and .*B of disk; cpu, 
 check "a dry run makes nothing" test "$(ls)" = small.yaml
 expect 0 'next: basin summary small.h5' "$basin" run small.yaml
 expect 0 'complete already' "$basin" run small.yaml
-expect 2 'small.h5: holds another experiment, or other trials' "$basin" run small.yaml --trials 300
+expect 2 'small.h5: has 400 trials of this experiment, which asks for more: --extend' "$basin" run small.yaml --trials 300
 check "a quiet run says nothing" test -z "$("$basin" run small.yaml -q -o quiet.h5 2>&1)"
 expect 0 '\[0\.[0-9]{4}, ' "$basin" summary small.h5
 "$basin" summary small.h5 --json > summary.json

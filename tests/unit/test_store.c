@@ -318,7 +318,7 @@ static void resume_to_same_bytes(void **unused) {
   const char *const set[] = {"trials=201"};
   more = test_parse(experiment_text, set, 1);
   assert_int_equal(basin_run(more, &o, &error), BASIN_BAD_INPUT);
-  assert_non_null(strstr(error.text, "holds another experiment, or other trials"));
+  assert_non_null(strstr(error.text, "has 400 trials of this experiment, which asks for more"));
   basin_experiment_free(more);
   unlink(output);
 }
@@ -820,6 +820,47 @@ static void full_disk(void **unused) {
   }
 }
 
+/* The same while a file is extended: it stays as it was, and the same call goes on where there is room. */
+static void full_disk_while_extended(void **unused) {
+  static const char *const set[] = {"trials=300", "record.trials=5"};
+  basin_experiment *more = test_parse(experiment_text, set, 2);
+  basin_run_options o = options();
+  basin_status status = BASIN_FAILED;
+  basin_error error;
+  size_t size, other_size;
+  (void)unused;
+  assert_ok(basin_run(more, &o, &error), error);
+  char *fresh = test_read_file(output, &size);
+  unlink(output);
+  assert_ok(basin_run(e, &o, &error), error);
+  char *old = test_read_file(output, &other_size);
+  o = options();
+  o.extend = 1;
+  for (int64_t n = 1; status; n++) {
+    writes = 0;
+    full_from = n;
+    full_to = INT64_MAX;
+    status = basin_run(more, &o, &error);
+    full_from = 0;
+    if (!status) break;
+    assert_int_equal(status, BASIN_FAILED);
+    assert_non_null(strstr(error.text, "cannot be written: No space left on device"));
+    size_t now_size;
+    char *now = test_read_file(output, &now_size);
+    assert_true(now_size == other_size && !memcmp(now, old, now_size));
+    free(now);
+    assert_int_equal(files_in_folder(), 2); /* and the parts */
+  }
+  assert_int_equal(files_in_folder(), 1);
+  free(old);
+  old = test_read_file(output, &other_size);
+  assert_true(size == other_size && !memcmp(fresh, old, size));
+  free(fresh);
+  free(old);
+  basin_experiment_free(more);
+  unlink(output);
+}
+
 /* ---- what is read ---- */
 
 /* to say that a file is complete, the outcomes are counted: the steps, eight times as large, are left alone */
@@ -858,6 +899,7 @@ int main(void) {
       cmocka_unit_test(crafted_size),
       cmocka_unit_test(leads_elsewhere),
       cmocka_unit_test(full_disk),
+      cmocka_unit_test(full_disk_while_extended),
       cmocka_unit_test(complete_reads_outcomes),
   };
   return cmocka_run_group_tests_name("store", tests, set_up, tear_down);

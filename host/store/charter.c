@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "campaign/campaign_files.h"
+#include "store/charter.h"
 #include "base/files.h"
 #include <errno.h>
 #include <stdio.h>
@@ -11,10 +11,6 @@
 enum { CHARTER_BYTES_MAX = 64 << 20, SETS_MAX = 128 };
 
 static const char HEADING[] = "basin campaign 1\n";
-
-static void charter_path(const basin_campaign *c, char path[BASIN_PATH_BYTES]) {
-  strcpy(stpcpy(path, c->folder), "/campaign");
-}
 
 /* the file's bytes with a NUL behind them; NULL in *text where there is no such file */
 static basin_status read_text(const char *path, char **text, basin_error *error) {
@@ -55,8 +51,8 @@ static char *take_line(char **text, const char *key) {
 }
 
 /* cuts the text up */
-static basin_status parse_charter(const char *path, char *text, basin_campaign *c,
-                                  basin_error *error) {
+static basin_status parse_charter(const char *path, char *text, basin_experiment **e,
+                                  int64_t *part_trials, basin_error *error) {
   const char *set[SETS_MAX];
   char file[BASIN_PATH_BYTES], *name = NULL, *size = NULL, *end = NULL;
   int sets = 0;
@@ -67,30 +63,23 @@ static basin_status parse_charter(const char *path, char *text, basin_campaign *
   }
   if (size)
     while (sets < SETS_MAX && (set[sets] = take_line(&text, "set ")) != NULL) sets++;
-  c->part_trials = size ? strtoll(size, &end, 10) : 0;
+  *part_trials = size ? strtoll(size, &end, 10) : -1;
   const char *rest = size ? take_line(&text, "experiment") : NULL;
-  if (c->part_trials < 1 || *end || !rest || *rest)
+  if (*part_trials < 0 || *end || !rest || *rest)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: not a campaign's charter, or damaged", path);
   if (snprintf(file, sizeof file, "%s.yaml", name) >= (int)sizeof file)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: the experiment's name is too long", path);
-  return basin_experiment_parse(file, text, (int64_t)strlen(text), set, sets, &c->experiment,
-                                error);
+  return basin_experiment_parse(file, text, (int64_t)strlen(text), set, sets, e, error);
 }
 
-static basin_status read_charter_at(const char *path, basin_campaign *c, int *found,
-                                    basin_error *error) {
+basin_status basin_charter_read(const char *path, basin_experiment **e, int64_t *part_trials,
+                                basin_error *error) {
   char *text;
+  *e = NULL;
   basin_status status = read_text(path, &text, error);
-  *found = text != NULL;
-  if (text) status = parse_charter(path, text, c, error);
+  if (text) status = parse_charter(path, text, e, part_trials, error);
   free(text);
   return status;
-}
-
-basin_status basin_charter_read(basin_campaign *c, int *found, basin_error *error) {
-  char path[BASIN_PATH_BYTES];
-  charter_path(c, path);
-  return read_charter_at(path, c, found, error);
 }
 
 /* the charter's text to a file of our own, fsynced */
@@ -111,24 +100,22 @@ static int write_charter(const char *path, const basin_experiment *e, int64_t pa
 
 /* whether the charter reads back as what it was made of: a new line in a name or a setting breaks it */
 static basin_status check_charter(const char *path, const basin_experiment *e, basin_error *error) {
-  basin_campaign again = {0};
+  basin_experiment *again;
   basin_error ignored;
-  int found;
-  const basin_status status = read_charter_at(path, &again, &found, &ignored);
-  const int same = !status && again.experiment->identity == e->identity &&
-                   !strcmp(again.experiment->name, e->name) &&
-                   !strcmp(again.experiment->overrides, e->overrides);
-  basin_campaign_close(&again);
+  int64_t part_trials;
+  const basin_status status = basin_charter_read(path, &again, &part_trials, &ignored);
+  const int same = !status && again && again->identity == e->identity &&
+                   !strcmp(again->name, e->name) && !strcmp(again->overrides, e->overrides);
+  basin_experiment_free(again);
   if (same) return BASIN_OK;
   return basin_fail(
       error, BASIN_BAD_INPUT,
       "%s: its name, or a setting, has a new line in it, which a campaign cannot keep", e->name);
 }
 
-basin_status basin_charter_place(const basin_campaign *c, const basin_experiment *e,
-                                 int64_t part_trials, int replace, basin_error *error) {
-  char path[BASIN_PATH_BYTES], temporary[BASIN_PATH_BYTES];
-  charter_path(c, path);
+basin_status basin_charter_place(const char *path, const basin_experiment *e, int64_t part_trials,
+                                 int replace, basin_error *error) {
+  char temporary[BASIN_PATH_BYTES];
   if (!basin_temporary_name(path, temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "the campaign's path is too long");
   int bad = write_charter(temporary, e, part_trials);
@@ -146,5 +133,15 @@ basin_status basin_charter_place(const basin_campaign *c, const basin_experiment
   unlink(temporary);
   errno = reason;
   return bad ? basin_fail_system(error, "cannot be written", path)
-             : basin_sync_folder(c->folder, error);
+             : basin_sync_folder_of(path, error);
+}
+
+void basin_charter_remove(const char *folder) {
+  char path[BASIN_PATH_BYTES], heading[sizeof HEADING] = "";
+  if (snprintf(path, sizeof path, "%s/" BASIN_RUN_CHARTER, folder) >= (int)sizeof path) return;
+  const int file = basin_is_link(path) ? -1 : basin_open_regular(path);
+  if (file < 0) return;
+  const int ours = !basin_read_all(file, heading, sizeof heading - 1) && !strcmp(heading, HEADING);
+  close(file);
+  if (ours) unlink(path);
 }

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/preview.h"
+#include "base/text.h"
+#include "cli/cells.h"
+#include "run/sample.h"
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { ROWS_SHOWN = 40, CELLS_NAMED = 6 };
+static const double SAMPLE_SECONDS = 5;
+
+/* ---- the cells ---- */
+
+/* the share of success is not known before the open trials end: they are in the interval on both sides */
+static void show_cell(const basin_table *t, const basin_summary *cell, const basin_sampled *c,
+                      int stationary) {
+  const int64_t global = c->outcomes[BASIN_GLOBAL];
+  basin_table_name_cell(t, cell);
+  printf("  %6lld   %.4f  [%.4f, %.4f]  %8lld", (long long)c->trials,
+         (double)global / (double)c->trials, basin_wilson(global, c->trials).low,
+         basin_wilson(global + c->open, c->trials).high, (long long)c->outcomes[BASIN_SPURIOUS]);
+  if (stationary) printf("  %10lld", (long long)c->outcomes[BASIN_STATIONARY]);
+  printf("  %10lld  %8lld  %9lld  %s%.6g\n", (long long)c->outcomes[BASIN_UNRESOLVED],
+         (long long)c->outcomes[BASIN_DIVERGED], (long long)c->open, c->open ? "over " : "",
+         c->mean);
+}
+
+/* all cells, or some that are evenly spread */
+static void show_cells(const basin_table *t, const basin_sample *s) {
+  int64_t stationary = 0, seen = 0;
+  for (int64_t i = 0; i < t->cells; i++) stationary += s->cell[i].outcomes[BASIN_STATIONARY];
+  basin_table_name_heading(t);
+  printf(
+      "  trials   global  95%% interval       spurious%s  unresolved  diverged  not ended  steps: "
+      "mean\n",
+      stationary ? "  stationary" : "");
+  const int64_t shown = s->cells < ROWS_SHOWN ? s->cells : ROWS_SHOWN;
+  for (int64_t i = 0; i < t->cells; i++) {
+    if (!s->cell[i].trials) continue;
+    if (seen * shown % s->cells < shown) show_cell(t, &t->cell[i], &s->cell[i], stationary > 0);
+    seen++;
+  }
+  if (shown < t->cells)
+    printf("(%lld of %lld cells are shown, %lld were sampled)\n", (long long)shown,
+           (long long)t->cells, (long long)s->cells);
+}
+
+/* ---- warnings ---- */
+
+static int has_open(const basin_sampled *c) { return c->open == c->trials; }
+static int has_unresolved(const basin_sampled *c) {
+  return c->open < c->trials && c->open + c->outcomes[BASIN_UNRESOLVED] == c->trials;
+}
+static int has_diverged(const basin_sampled *c) { return c->outcomes[BASIN_DIVERGED] > 0; }
+
+/* "warning: 2 cells (3, 7): ..." for the cells of which it holds */
+static void warn(const basin_sample *s, int64_t cells, int (*holds)(const basin_sampled *),
+                 const char *what) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < cells; i++) count += s->cell[i].trials && holds(&s->cell[i]);
+  if (!count) return;
+  printf("warning: %lld cell%s (", (long long)count, count == 1 ? "" : "s");
+  for (int64_t i = 0, named = 0; i < cells && named <= CELLS_NAMED; i++) {
+    if (!s->cell[i].trials || !holds(&s->cell[i])) continue;
+    if (named == CELLS_NAMED) printf(", ...");
+    else printf("%s%lld", named ? ", " : "", (long long)i);
+    named++;
+  }
+  printf("): %s\n", what);
+}
+
+/* ---- the whole run ---- */
+
+/* from and to; one number where they are shown alike */
+static void show_range(const char *from, const char *to, const char *unit) {
+  int alike = 1;
+  for (int i = 0; alike && (from[i] || to[i]); i++) alike = from[i] == to[i];
+  if (alike) printf("%s%s", from, unit);
+  else printf("%s to %s%s", from, to, unit);
+}
+
+static void show_seconds(const basin_forecast *f, int64_t shards) {
+  char from[32], to[32];
+  basin_show_time(from, sizeof from, f->seconds[0] / (double)shards);
+  basin_show_time(to, sizeof to, f->seconds[1] / (double)shards);
+  if (!f->open) {
+    show_range(from, to, "");
+    return;
+  }
+  printf("at least %s", from);
+  if (f->seconds[1] > f->seconds[0])
+    printf(", and up to %s if those that have not ended take max_steps", to);
+}
+
+static void show_forecast(const basin_experiment *e, const basin_sample *s, const basin_forecast *f,
+                          int64_t shards) {
+  char from[32], to[32];
+  if (!(f->seconds[0] >= 0)) {
+    printf("no trial has taken a step in %.0f s: a step of this experiment takes longer; how long "
+           "the run takes cannot be said\n",
+           s->seconds);
+    return;
+  }
+  if (e->halfwidth > 0)
+    printf("until: %.0f to %.0f trials in all, by these rates\n", f->trials[0], f->trials[1]);
+  printf("the whole run: ");
+  snprintf(from, sizeof from, "%.2g", f->steps[0]);
+  snprintf(to, sizeof to, "%.2g", f->steps[1]);
+  show_range(from, to, " trial-steps");
+  printf("; here and now %.2g a second: ", s->rate);
+  show_seconds(f, 1);
+  if (shards > 1) {
+    printf("; a shard of %lld on such a machine: ", (long long)shards);
+    show_seconds(f, shards);
+  }
+  putchar('\n');
+  if (e->inputs)
+    printf("estimates on %lld fresh inputs at the recorded steps come on top\n",
+           (long long)e->inputs);
+}
+
+static void show(const basin_experiment *e, const basin_table *t, const basin_sample *s,
+                 const basin_need *need, int64_t shards) {
+  const basin_forecast f = basin_forecast_make(e, s, need->parts);
+  int64_t trials = 0;
+  for (int64_t i = 0; i < e->cells; i++) trials += s->cell[i].trials;
+  if (s->cells) {
+    printf("\na sample: %lld trials of %lld cell%s, to %lld steps at most, in %.1f s\n",
+           (long long)trials, (long long)s->cells, s->cells == 1 ? "" : "s", (long long)s->bound,
+           s->seconds);
+    show_cells(t, s);
+  }
+  putchar('\n');
+  show_forecast(e, s, &f, shards);
+  if (!s->cells) return;
+  printf(
+      "long trials that are rare, fewer than %.2g%% of a cell, need not be in a sample of %lld\n",
+      100 * basin_wilson(0, trials / s->cells).high, (long long)(trials / s->cells));
+  warn(s, e->cells, has_open, "no trial of the sample has ended");
+  warn(s, e->cells, has_unresolved,
+       "no trial of the sample is resolved: raise stop.max_steps, or ask for less with stop.at");
+  warn(s, e->cells, has_diverged, "trials diverge: smaller step sizes, or on_divergence: halve");
+}
+
+basin_status basin_preview_show(const basin_experiment *e, const basin_run_options *options,
+                                const basin_need *need, int64_t shards, basin_error *error) {
+  const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  basin_cells cells = {0};
+  basin_sample sample = {0};
+  if (need->memory_bytes > memory) {
+    printf("not sampled: that is more memory than this machine has\n");
+    return BASIN_OK;
+  }
+  fflush(stdout);
+  basin_status status = basin_cells_open(e, &cells, error);
+  if (!status) status = basin_sample_run(e, options, SAMPLE_SECONDS, &sample, error);
+  if (!status) show(e, &cells.table, &sample, need, shards);
+  if (status == BASIN_FAILED) { /* what the run needs is told all the same */
+    printf("not sampled: %s\n", error->text);
+    status = BASIN_OK;
+  }
+  basin_sample_free(&sample);
+  basin_cells_close(&cells);
+  return status;
+}

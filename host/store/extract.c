@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/extract.h"
+#include "seam/clock.h"
+#include "store/results_file.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what there is ---- */
+
+static int has(const basin_results *r, const char *pattern, const char *name) {
+  char full[BASIN_NAMES_MAX];
+  snprintf(full, sizeof full, pattern, name);
+  return H5Lexists(r->file, full, H5P_DEFAULT) > 0;
+}
+
+/* whether the file has the trajectories that the experiment keeps: nothing at all, or the same at the same steps */
+static int has_trajectories(const basin_results *r, const basin_experiment *e) {
+  if (!e->times || (!e->observables && !basin_keeps_states(e))) return 1;
+  if (basin_keeps_states(e) || r->times != e->times ||
+      memcmp(r->time, e->time, (size_t)e->times * sizeof *e->time) != 0)
+    return 0;
+  for (int i = 0; i < e->observables; i++) {
+    int known = 0;
+    for (int j = 0; j < r->observables; j++) known |= !strcmp(r->observable[j], e->observable[i]);
+    if (!known) return 0;
+  }
+  return 1;
+}
+
+basin_extract basin_extract_look(const basin_results *r, const basin_experiment *e,
+                                 const int64_t *cell) {
+  const int none = !e->times || !e->observables;
+  basin_extract x = {.recorded = !has_trajectories(r, e) ? 0 : none ? e->recorded : r->recorded};
+  for (int i = 0; i < e->finals && !x.lacked; i++) {
+    if (has(r, "final_%s", e->final[i])) continue;
+    for (int64_t c = 0; c < e->cells && !x.lacked; c++)
+      if (cell[c] >= 0 && e->cell[c].index[i] >= 0) x.lacked = e->final[i];
+  }
+  return x;
+}
+
+/* ---- reading ---- */
+
+basin_status basin_extract_outcomes(basin_results *r, int64_t cell, int64_t first, int64_t count,
+                                    int8_t *outcome, basin_error *error) {
+  double *value = malloc((size_t)count * sizeof *value);
+  if (!value) return basin_fail_memory(error);
+  basin_status status = basin_results_read(r, "outcome", cell, first, count, value, error);
+  for (int64_t t = 0; t < count && !status; t++) {
+    if (!(value[t] >= -1 && value[t] < BASIN_OUTCOMES))
+      status = basin_fail(error, BASIN_BAD_INPUT, "%s: outcome of cell %lld, trial %lld is damaged",
+                          r->path, (long long)cell, (long long)(first + t));
+    else outcome[t] = (int8_t)value[t];
+  }
+  free(value);
+  return status;
+}
+
+basin_status basin_extract_part(basin_results *r, int64_t cell, const basin_experiment *e,
+                                const basin_job *job, basin_part *part, basin_error *error) {
+  const int64_t n = job->count, trajectory = part->recorded * job->times;
+  char name[BASIN_NAMES_MAX];
+  double *value = malloc((size_t)n * sizeof *value);
+  if (!value) return basin_fail_memory(error);
+  basin_status status = basin_extract_outcomes(r, cell, job->first, n, part->outcome, error);
+  if (!status) status = basin_results_read(r, "steps", cell, job->first, n, value, error);
+  for (int64_t t = 0; t < n && !status; t++) part->steps[t] = (int64_t)value[t];
+  if (part->halvings && !status)
+    status = basin_results_read(r, "halvings", cell, job->first, n, value, error);
+  for (int64_t t = 0; t < n && part->halvings && !status; t++) part->halvings[t] = (int8_t)value[t];
+  for (int i = 0; i < job->finals && !status; i++) {
+    double *final = part->final + i * n;
+    snprintf(name, sizeof name, "final_%s", e->final[i]);
+    if (job->final[i] >= 0) status = basin_results_read(r, name, cell, job->first, n, final, error);
+    else /* the cell has no such observable, and the file may not either */
+      for (int64_t t = 0; t < n; t++) final[t] = canonical(NAN);
+  }
+  for (int i = 0; i < job->observables && trajectory && !status; i++)
+    status = basin_results_read(r, e->observable[i], cell, job->first, part->recorded,
+                                part->record + i * trajectory, error);
+  free(value);
+  return status;
+}
+
+int basin_extract_has(const char *path, const basin_parts *parts) {
+  basin_results *r;
+  basin_error ignored;
+  int all = 1;
+  if (basin_results_open(path, &r, &ignored)) return 0;
+  for (int64_t i = 0; i < parts->count && all; i++) {
+    const basin_range *range = &parts->range[i];
+    all = range->cell < r->cells &&
+          range->first + range->count <= basin_results_reach(r, range->cell);
+  }
+  basin_results_close(r);
+  return all;
+}
