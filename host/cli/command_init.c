@@ -51,12 +51,28 @@ static void put_quoted(FILE *to, const char *text) {
   putc('"', to);
 }
 
-static void put_range(FILE *to, const basin_symbol *s) {
-  fprintf(to, "  # %s; %s from ", s->meaning, s->integer ? "whole number" : "number");
-  put_number(to, s->minimum);
-  fputs(" to ", to);
-  put_number(to, s->maximum);
+/* what is said of a key, behind it or, where it is long, below it */
+static void put_note(FILE *to, const char *text) {
+  enum { WIDTH = 100, SHORT = 80 };
+  const char *const line = strlen(text) > SHORT ? "\n    #" : "  #";
+  size_t used = 0;
+  fputs(line, to);
+  while (*text) {
+    const size_t word = strcspn(text, " ");
+    if (used && used + word > WIDTH) fputs(line, to), used = 0;
+    fprintf(to, " %.*s", (int)word, text);
+    used += word + 1;
+    text += word;
+    text += strspn(text, " ");
+  }
   putc('\n', to);
+}
+
+static void put_range(FILE *to, const basin_symbol *s) {
+  char note[1024];
+  snprintf(note, sizeof note, "%s; %s from %.9g to %.9g", s->meaning,
+           s->integer ? "whole number" : "number", s->minimum, s->maximum);
+  put_note(to, note);
 }
 
 /* another value of a parameter, to compare with its default; NAN where none comes to mind */
@@ -96,12 +112,19 @@ static void put_vectors(FILE *to, const basin_model *m, const char *key, const b
                         int vectors, const char *form) {
   fprintf(to, "%s:\n", key);
   for (int i = 0; i < vectors; i++) {
-    fprintf(to, "  %s: %s  # %s", vector[i].name, form, vector[i].meaning);
-    if (vector[i].rows >= 0) fprintf(to, "; %s rows", m->parameter[vector[i].rows].name);
-    fprintf(to, "; of length %s\n",
-            vector[i].length < 0 ? "1" : m->parameter[vector[i].length].name);
+    const char *length = vector[i].length < 0 ? NULL : m->parameter[vector[i].length].name;
+    fprintf(to, "  %s: %s  # %s: ", vector[i].name, form, vector[i].meaning);
+    if (vector[i].rows >= 0) fprintf(to, "%s rows of ", m->parameter[vector[i].rows].name);
+    fprintf(to, "%s %s\n", length ? length : "one", length ? "entries" : "entry");
   }
   putc('\n', to);
+}
+
+/* whether a start can be drawn around the teacher */
+static int has_namesakes(const basin_model *m) {
+  for (int i = 0; i < m->initials; i++)
+    if (basin_symbol_find(m->teacher, m->teachers, m->initial[i].name) >= 0) return 1;
+  return 0;
 }
 
 static void put_schedule(FILE *to, const draft *d) {
@@ -132,13 +155,15 @@ static void put_kind(FILE *to, const basin_model *m, int i) {
   else if (keyed && !strcmp(keyed->key, "gradient"))
     fprintf(to, "%sgradient: %s\n", comment, keyed->words);
   else {
-    fprintf(to, "%smethod: {%s: {", comment, keyed ? keyed->words : m->kind[i].name);
+    const char *name = keyed ? keyed->words : m->kind[i].name;
+    fprintf(to, "%smethod: ", comment);
     for (int o = 0; o < m->options; o++) {
       if (strcmp(m->option[o].of, m->kind[i].name) != 0) continue;
-      fprintf(to, "%s%s: ", options++ ? ", " : "", m->option[o].name);
+      if (options++) fprintf(to, ", %s: ", m->option[o].name);
+      else fprintf(to, "{%s: {%s: ", name, m->option[o].name);
       put_number(to, m->option[o].initial);
     }
-    fputs("}}\n", to);
+    fprintf(to, "%s\n", options ? "}}" : name);
   }
 }
 
@@ -189,24 +214,34 @@ static void put_allow(FILE *to, const draft *d) {
   put_number(to, live ? d->unresolved : 0.01);
   fputs(", diverged: ", to);
   put_number(to, d->diverged);
-  fputs("}\n", to);
+  fputs("}\n\n", to);
+}
+
+static void put_more(FILE *to, const draft *d) {
+  fputs("# More trials, until every 95% interval is that narrow\n"
+        "# until: {halfwidth: 0.02, max_trials: 1e5}\n\n"
+        "# Alternative settings, each of them at every point of the grid\n"
+        "# variants: {as above: {}, small steps: {schedule: [{eta: ",
+        to);
+  put_number(to, d->eta / 2);
+  fputs("}]}}\n", to);
 }
 
 static void put_experiment(FILE *to, const draft *d) {
   const basin_model *m = d->model;
   fprintf(to,
           "# A first experiment with the model %s, by basin %s. Save it as first.yaml; then\n"
-          "#   basin run first.yaml            runs the trials, into first.h5\n"
-          "#   basin summary first.h5          prints the success rates\n"
-          "#   basin models %s  tells more of the model\n"
+          "#   basin run first.yaml       runs the trials, into first.h5\n"
+          "#   basin summary first.h5     prints the success rates\n"
+          "#   basin models %-12s  tells more of the model\n"
           "# Numbers may be expressions, as in 1/sqrt(2). Behind # are comments, and keys to try.\n\n"
           "title: ",
           m->name, BASIN_VERSION, m->name);
   put_quoted(to, m->title);
   fprintf(to,
           "\nmodel: %s\n"
-          "trials: %d  # of each cell, each from a start of its own. More keep those that were there\n"
-          "seed: 1     # another one draws other starts\n\n",
+          "trials: %d  # of each cell, each from its own start; with more trials these stay the same\n"
+          "seed: 1      # with another one they start elsewhere\n\n",
           m->name, TRIALS);
   put_parameters(to, d);
   if (m->teachers) {
@@ -219,13 +254,15 @@ static void put_experiment(FILE *to, const draft *d) {
         "# {uniform: [low, high]}; around a point: {ball: 0.1, around: x}, {normal: 1, mean: x}; or given: x\n"
         "# being a number for every entry, [entries], {head: [first, ...]}",
         to);
-  fputs(m->teachers ? " ..., or in `around: teacher` the teacher\n" : " ...\n", to);
+  fputs(has_namesakes(m) ? ", `teacher` being the teacher of the same name\n" : " and so on\n",
+        to);
   put_vectors(to, m, "init", m->initial, m->initials, d->start);
   put_schedule(to, d);
   put_dynamics(to, m);
   put_stop(to, m);
   put_record(to, m);
   put_allow(to, d);
+  put_more(to, d);
 }
 
 /* the text, allocated; NULL without memory */
