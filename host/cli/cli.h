@@ -62,6 +62,7 @@ void basin_help_command(const basin_command *command);
 void basin_help_man(void);
 
 /* the commands, each in the file of its name: BASIN_OK, or the exit code and a reason ("" for none) */
+basin_status basin_command_init(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_run(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_submit(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_status(const basin_arguments *arguments, basin_error *error);

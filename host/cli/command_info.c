@@ -80,9 +80,10 @@ basin_status basin_command_models(const basin_arguments *arguments, basin_error 
   const basin_model *const *all = basin_models(&count);
   if (arguments->positionals) {
     const basin_model *one = basin_model_find(arguments->positional[0]);
+    char text[BASIN_UNKNOWN];
     if (!one)
-      return basin_fail(error, BASIN_BAD_INPUT, "models: no model `%s`, see basin models",
-                        arguments->positional[0]);
+      return basin_fail(error, BASIN_BAD_INPUT, "models: %s",
+                        basin_model_unknown(arguments->positional[0], text));
     show_model(one);
     return BASIN_OK;
   }

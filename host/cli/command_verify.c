@@ -187,6 +187,7 @@ static void show_json(const findings *f) {
 /* the models that are named, or all */
 static basin_status choose(const basin_arguments *a, findings *f, basin_error *error) {
   int count;
+  char text[BASIN_UNKNOWN];
   const basin_model *const *all = basin_models(&count);
   f->models = a->positionals ? a->positionals : count;
   f->model = calloc((size_t)f->models + 1, sizeof *f->model);
@@ -194,8 +195,8 @@ static basin_status choose(const basin_arguments *a, findings *f, basin_error *e
   for (int m = 0; m < f->models; m++) {
     f->model[m].model = a->positionals ? basin_model_find(a->positional[m]) : all[m];
     if (!f->model[m].model)
-      return basin_fail(error, BASIN_BAD_INPUT, "verify: no model `%s`, see basin models",
-                        a->positional[m]);
+      return basin_fail(error, BASIN_BAD_INPUT, "verify: %s",
+                        basin_model_unknown(a->positional[m], text));
   }
   return BASIN_OK;
 }

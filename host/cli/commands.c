@@ -9,7 +9,8 @@
 
 #define SETTINGS                                                                              \
   {"set", 0, "KEY=VALUE",                                                                     \
-   "replace one key of the file, dots between levels (stop.max_steps=1e5); may be repeated"}, \
+   "replace one key of the file, dots between levels, numbers from 0 for the entries of a list "    \
+   "(stop.max_steps=1e5, schedule.0.eta=0.1); may be repeated"}, \
       {"trials", 0, "N", "the same as --set trials=N"}, {                                     \
     "seed", 0, "S", "the same as --set seed=S"                                                \
   }
@@ -166,6 +167,16 @@ static const basin_option plain_options[] = {HELP};
 #define OPTIONS(table) .option = (table), .options = (int)(sizeof(table) / sizeof *(table))
 
 const basin_command basin_commands[] = {
+    {.name = "init",
+     .arguments = "[MODEL]",
+     .meaning = "write an experiment to begin with: basin init cnn > first.yaml",
+     .description =
+         "The experiment runs as it is, within seconds. Every key has a comment, and others to try "
+         "stand behind #. Default: the first model of `basin models`.",
+     .least = 0,
+     .most = 1,
+     OPTIONS(plain_options),
+     .run = basin_command_init},
     {.name = "run",
      .arguments = "EXPERIMENT.yaml | DIR/",
      .meaning = "run the trials of an experiment and write the output file",

@@ -4,7 +4,9 @@
  * a line BASIN_MODEL(name) each, and lines of their dynamics, which are their own to know.
  */
 #include "model/registry.h"
+#include "base/text.h"
 #include "numeric/philox.h"
+#include <stdio.h>
 #include <string.h>
 
 #define BASIN_PAIR(model, kind)
@@ -27,6 +29,22 @@ const basin_model *basin_model_find(const char *name) {
   for (size_t i = 0; i < sizeof models / sizeof *models; i++)
     if (!strcmp(models[i]->name, name)) return models[i];
   return NULL;
+}
+
+const char *basin_model_unknown(const char *name, char text[BASIN_UNKNOWN]) {
+  enum { MODELS = sizeof models / sizeof *models };
+  const char *known[MODELS];
+  for (int i = 0; i < MODELS; i++) known[i] = models[i]->name;
+  const char *near = basin_nearest(name, known, MODELS);
+  if (near) {
+    snprintf(text, BASIN_UNKNOWN, "unknown model `%.64s`, did you mean `%.64s`?", name, near);
+    return text;
+  }
+  int used = snprintf(text, BASIN_UNKNOWN, "unknown model%s%.64s%s, expected one of: ",
+                      *name ? " `" : "", name, *name ? "`" : "");
+  for (int i = 0; i < MODELS && used < BASIN_UNKNOWN; i++)
+    used += snprintf(text + used, (size_t)(BASIN_UNKNOWN - used), "%s%s", i ? ", " : "", known[i]);
+  return text;
 }
 
 int basin_symbol_find(const basin_symbol *symbol, int count, const char *name) {

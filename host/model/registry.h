@@ -11,6 +11,10 @@
 const basin_model *basin_model_find(const char *name);
 const basin_model *const *basin_models(int *count);
 
+/* what to say where there is none: "unknown model `cnnn`, did you mean `cnn`?", or which there are; returns text */
+enum { BASIN_UNKNOWN = 320 };
+const char *basin_model_unknown(const char *name, char text[BASIN_UNKNOWN]);
+
 /* index of a name in a model's table, -1 where it is not there */
 int basin_symbol_find(const basin_symbol *symbol, int count, const char *name);
 

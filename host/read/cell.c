@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/cell.h"
-#include "base/text.h"
 #include "read/identity.h"
 #include "read/vector.h"
 #include <math.h>
@@ -16,21 +15,10 @@ static const double STEP_SIZE_MAX = 1e100;
 
 static basin_status find_model(const basin_node *node, const basin_model **model,
                                basin_error *error) {
-  enum { MODELS_MAX = 64 };
-  int count;
-  char list[256] = "";
-  const char *name[MODELS_MAX] = {NULL}, *text = node->kind == BASIN_SCALAR ? node->text : "";
-  const basin_model *const *all = basin_models(&count);
-  if ((*model = basin_model_find(text))) return BASIN_OK;
-  if (count > MODELS_MAX) count = MODELS_MAX;
-  for (int i = 0; i < count; i++) {
-    name[i] = all[i]->name;
-    snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", name[i]);
-  }
-  const char *near = basin_nearest(text, name, count);
-  return near ? basin_fail_at(error, node->place, "unknown model `%s`, did you mean `%s`?", text,
-                              near)
-              : basin_fail_at(error, node->place, "unknown model, expected one of: %s", list);
+  char text[BASIN_UNKNOWN];
+  const char *name = node->kind == BASIN_SCALAR ? node->text : "";
+  if ((*model = basin_model_find(name))) return BASIN_OK;
+  return basin_fail_at(error, node->place, "%s", basin_model_unknown(name, text));
 }
 
 static basin_status find_parameters(basin_sheet *sheet, basin_scope *scope, basin_error *error) {
@@ -182,9 +170,11 @@ static basin_status read_vectors(draft *d, basin_error *error) {
                                          : &model->initial[i - model->teachers];
     d->vector[i].rows = symbol->rows >= 0 ? (int64_t)d->parameter[symbol->rows] : 1;
     d->vector[i].length = symbol->length >= 0 ? (int64_t)d->parameter[symbol->length] : 1;
+    const int named = teacher ? -1 : basin_symbol_find(model->teacher, model->teachers, symbol->name);
     status = basin_vector_read(d->scope, d->sheet->vector[i], d->sheet->what[i], symbol->rows >= 0,
-                               !teacher || model->drawn_teachers, &d->vector[i], &d->cell->given[i],
-                               error);
+                               !teacher || model->drawn_teachers,
+                               named < 0 ? NULL : &d->vector[named], &d->vector[i],
+                               &d->cell->given[i], error);
   }
   return status;
 }

@@ -12,6 +12,7 @@
  * Infinitely many inputs are the population.
  */
 #include "read/dynamics.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -52,9 +53,16 @@ static basin_status read_form(basin_scope *scope, basin_setting *setting, const 
   for (int i = 0; i < forms && node->kind == BASIN_SCALAR; i++)
     if (f[i].alone && !strcmp(node->text, f[i].word)) return f[i].read(&r, NULL);
   for (int i = 0; i < forms; i++)
-    if (keys_of(&f[i])) word[words++] = f[i].word;
+    if (node->kind == BASIN_SCALAR ? f[i].alone : keys_of(&f[i])) word[words++] = f[i].word;
+  const char *near = node->kind == BASIN_SCALAR ? basin_nearest(node->text, word, words) : NULL;
+  if (near)
+    return basin_fail_at(error, node->place, "%s: unknown word `%s`, did you mean `%s`?", what,
+                         node->text, near);
   if (node->kind != BASIN_MAPPING || !words)
     return basin_fail_at(error, node->place, "%s: expected %s", what, expected);
+  for (int i = 0; i < forms; i++) /* a word that stands alone, and does not here */
+    if (!keys_of(&f[i]) && basin_node_get(node, f[i].word))
+      return basin_fail_at(error, node->place, "%s: expected %s", what, expected);
   basin_status status = basin_scope_keys(scope, node, word, words, what, error);
   if (status) return status;
   if (node->count != 1) return basin_fail_at(error, node->place, "%s: expected %s", what, expected);

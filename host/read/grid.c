@@ -2,9 +2,8 @@
 #include "read/grid.h"
 #include "read/expression.h"
 #include "model/registry.h"
-#include "read/scope.h"
+#include "read/values.h"
 #include "read/variables.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,10 +37,6 @@ static int is_taken(const char *name) {
   return 0;
 }
 
-static int values_of(const basin_node *list) {
-  return list->kind == BASIN_SEQUENCE ? list->count : 1;
-}
-
 static basin_status check_name(const basin_experiment *e, const char *name, basin_place place,
                                basin_error *error) {
   if (e->axes == BASIN_AXES_MAX)
@@ -57,24 +52,17 @@ static basin_status check_name(const basin_experiment *e, const char *name, basi
   return BASIN_OK;
 }
 
+/* a parameter and its values, *length of them */
 static basin_status read_axis(basin_grid *grid, basin_experiment *e, const char *name,
-                              basin_place place, const basin_node *list, basin_error *error) {
-  const int axis = e->axes, length = values_of(list);
+                              basin_place place, const basin_node *list, int *length,
+                              basin_error *error) {
+  const int axis = e->axes;
   basin_scope scope = {0};
   basin_status status = check_name(e, name, place, error);
   if (status) return status;
-  if (length == 0)
-    return basin_fail_at(error, list->place, "grid: `%s` has no values, expected at least one",
-                         name);
-  double *value = grid->value[axis] = calloc((size_t)length, sizeof *value);
-  e->axis[axis] = strdup(name);
+  if (!(e->axis[axis] = strdup(name))) return basin_fail_memory(error);
+  status = basin_values_read(&scope, list, name, &grid->value[axis], length, error);
   grid->place[axis] = list->place;
-  if (!value || !e->axis[axis]) return basin_fail_memory(error);
-  for (int i = 0; i < length && !status; i++) {
-    const basin_node *item = list->kind == BASIN_SEQUENCE ? list->child[i] : list;
-    if (basin_is_infinity(item)) value[i] = INFINITY;
-    else status = basin_scope_value(&scope, item, name, &value[i], error);
-  }
   grid->axes = ++e->axes;
   return status;
 }
@@ -85,15 +73,16 @@ static basin_status read_together(basin_grid *grid, basin_experiment *e, const b
   basin_status status = BASIN_OK;
   if (item->kind != BASIN_MAPPING || !item->count)
     return basin_fail_at(error, item->place, "grid: expected a mapping of parameters to lists");
-  group->length = values_of(item->child[0]);
   for (int j = 0; j < item->count && !status; j++) {
     const basin_node *list = item->child[j];
-    if (values_of(list) != group->length)
+    int length = 0;
+    status = read_axis(grid, e, item->key[j], item->key_place[j], list, &length, error);
+    if (j == 0) group->length = length;
+    if (!status && length != group->length)
       return basin_fail_at(
           error, list->place,
           "grid: `%s` has %d values and `%s` %d, expected as many: they run together", item->key[j],
-          values_of(list), item->key[0], group->length);
-    status = read_axis(grid, e, item->key[j], item->key_place[j], list, error);
+          length, item->key[0], group->length);
   }
   return status;
 }
@@ -118,8 +107,7 @@ basin_status basin_grid_read(basin_grid *grid, basin_experiment *e, const basin_
     if (node->kind == BASIN_SEQUENCE) {
       status = read_together(grid, e, item, group, error);
     } else {
-      group->length = values_of(item);
-      status = read_axis(grid, e, node->key[i], node->key_place[i], item, error);
+      status = read_axis(grid, e, node->key[i], node->key_place[i], item, &group->length, error);
     }
     group->count = e->axes - group->first;
     grid->groups++;

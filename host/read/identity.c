@@ -32,7 +32,8 @@ uint64_t basin_identity_draws(const basin_experiment *e, const basin_cell *cell)
 /* ---- of a setting ---- */
 
 /* Numbers that are hashed: an enumeration may grow, and keeps those that it has. */
-_Static_assert(BASIN_GIVEN == 0 && BASIN_BALL == 1 && BASIN_SPHERE == 2 && BASIN_NORMAL == 3,
+_Static_assert(BASIN_GIVEN == 0 && BASIN_BALL == 1 && BASIN_SPHERE == 2 && BASIN_NORMAL == 3 &&
+                   BASIN_UNIFORM == 4,
                "never renumbered");
 
 /* Kinds of dynamics have names; the first ones had numbers, and are hashed as those for ever. */
@@ -58,6 +59,10 @@ static void hash_bytes(hasher *h, const void *bytes, size_t size) {
   h->hash = basin_hash(h->hash, bytes, size);
 }
 static void hash_real(hasher *h, double x) { hash_bytes(h, &x, sizeof x); }
+/* of draws around a number alone: it came later */
+static void hash_added(hasher *h, double x) {
+  if (x != 0) hash_real(h, x);
+}
 static void hash_flag(hasher *h, int x) { hash_bytes(h, &x, sizeof x); }
 static void hash_whole(hasher *h, int64_t x) { hash_bytes(h, &x, sizeof x); }
 
@@ -106,7 +111,8 @@ static void hash_parameters(hasher *h, const double *parameter) {
   ROW(vector, rows, more)   \
   ROW(vector, length, last) \
   ROW(vector, scale, real)  \
-  ROW(vector, value, entries)
+  ROW(vector, value, entries) \
+  ROW(vector, offset, added)
 #define STAGE_FIELDS(ROW)  \
   ROW(stage, steps, whole) \
   ROW(stage, eta, step_sizes)
@@ -140,7 +146,7 @@ enum { VECTOR_FIELDS(NAME) STAGE_FIELDS(NAME) SETTING_FIELDS(NAME) };
 #define POINTER(name) (HAS_##name ? NULL : NULL)
 #define COMPLETE(type, ...) _Static_assert(sizeof((type){__VA_ARGS__}) == sizeof(type), #type)
 COMPLETE(basin_vector, NUMBER(vector_source), NUMBER(vector_rows), NUMBER(vector_length),
-         NUMBER(vector_scale), POINTER(vector_value));
+         NUMBER(vector_scale), POINTER(vector_value), NUMBER(vector_offset));
 COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)});
 #define STOP                                                                                \
   NUMBER(stop_tolerance), NUMBER(stop_tolerance_spurious), NUMBER(stop_tolerance_gradient), \

@@ -8,7 +8,10 @@
  *   {blocks: [[1, plus], [-1, minus]]}       runs of equal entries [value, how many], together its length
  *   {sum: s, norm: n}                        the vector of that sum and Euclidean norm in span{1, e_1 - e_2}
  *   {ball: r}, {sphere: r}, {normal: sigma}  drawn afresh for every trial (under init, and where the model takes
- *                                            drawn teachers)
+ *   {uniform: [low, high]}                   drawn teachers); uniform: every entry for itself
+ *   {ball: r, around: x}, {sphere: r, around: x}, {normal: sigma, mean: x}
+ *                                            the same around x: a number for every entry, a vector given in one of the
+ *                                            ways above, or `teacher`, the given teacher of that name
  *
  * A mapping may have `scale: x`: the whole vector times x. A matrix is written
  *
@@ -21,12 +24,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const forms[] = {"head", "blocks", "sum",    "norm",       "scale",
-                                    "ball", "sphere", "normal", "orthonormal"};
-enum {
-  FORMS = sizeof forms / sizeof *forms,
-  BEFORE_LAWS = 4
-}; /* forms[BEFORE_LAWS + enum basin_source] */
+/* the ways to give entries, of a matrix with the last one; and to draw them */
+static const char *const given_forms[] = {"head", "blocks", "sum", "norm", "scale", "orthonormal"};
+static const char *const forms[] = {"head", "blocks", "sum",    "norm",   "scale",   "around",
+                                    "mean", "ball",   "sphere", "normal", "uniform", "orthonormal"};
+static const struct law {
+  const char *word, *around; /* around: the key of what is added, or NULL */
+} laws[] = {[BASIN_BALL] = {"ball", "around"},
+            [BASIN_SPHERE] = {"sphere", "around"},
+            [BASIN_NORMAL] = {"normal", "mean"},
+            [BASIN_UNIFORM] = {"uniform", NULL}};
+#define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 static basin_status read_list(basin_scope *scope, const basin_node *list, const char *what,
                               int64_t length, int exact, double *value, basin_error *error) {
@@ -99,33 +107,6 @@ static int has_form(const basin_node *node, const char *key, const char *second)
          node->count == wanted;
 }
 
-/* a drawn vector: its law and scale are all there is to it; *drawn is 0 where the node is none */
-static basin_status read_drawn(basin_scope *scope, const basin_node *node, const char *what,
-                               int random, double factor, basin_vector *vector, int *drawn,
-                               basin_error *error) {
-  *drawn = 0;
-  for (int law = BASIN_BALL; law <= BASIN_NORMAL; law++) {
-    const basin_node *radius = basin_node_get(node, forms[BEFORE_LAWS + law]);
-    if (!radius) continue;
-    *drawn = 1;
-    if (!random)
-      return basin_fail_at(error, node->place,
-                           "%s: a teacher is not drawn here, expected given entries", what);
-    if (!has_form(node, forms[BEFORE_LAWS + law], NULL))
-      return basin_fail_at(error, node->place,
-                           "%s: expected one of ball, sphere, normal, and no other key but `scale`",
-                           what);
-    const basin_status status = basin_scope_value(scope, radius, what, &vector->scale, error);
-    if (!status && vector->scale < 0)
-      return basin_fail_at(error, radius->place, "%s: %g is negative, expected at least 0", what,
-                           vector->scale);
-    vector->scale *= factor;
-    vector->source = (enum basin_source)law;
-    return status;
-  }
-  return BASIN_OK;
-}
-
 static basin_status read_given(basin_scope *scope, const basin_node *node, const char *what,
                                int64_t length, double *value, basin_error *error) {
   if (node->kind == BASIN_SEQUENCE) return read_list(scope, node, what, length, 1, value, error);
@@ -140,7 +121,7 @@ static basin_status read_given(basin_scope *scope, const basin_node *node, const
     return read_blocks(scope, basin_node_get(node, "blocks"), what, length, value, error);
   if (has_form(node, "sum", "norm")) return read_sum_norm(scope, node, what, length, value, error);
   return basin_fail_at(error, node->place,
-                       "%s: expected one of head, blocks, sum with norm, ball, sphere, normal",
+                       "%s: expected one of head, blocks, sum with norm, ball, sphere, normal, uniform",
                        what);
 }
 
@@ -171,27 +152,143 @@ static basin_status read_matrix(basin_scope *scope, const basin_node *node, cons
   return status;
 }
 
-basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
-                               int matrix, int random, basin_vector *vector, double **given,
-                               basin_error *error) {
-  const basin_node *scale = basin_node_get(node, "scale");
+/* a vector or matrix of given entries, allocated into *given */
+static basin_status read_entries(basin_scope *scope, const basin_node *node, const char *what,
+                                 int matrix, double factor, basin_vector *vector, double **given,
+                                 basin_error *error) {
   const int64_t size = basin_vector_size(vector);
-  double factor = 1, *value;
-  int drawn = 0;
-  basin_status status = BASIN_OK;
-  vector->scale = 1;
-  if (node->kind == BASIN_MAPPING) {
-    status = basin_scope_keys(scope, node, forms, matrix ? FORMS : FORMS - 1, what, error);
-    if (!status && scale) status = basin_scope_value(scope, scale, what, &factor, error);
-    if (!status) status = read_drawn(scope, node, what, random, factor, vector, &drawn, error);
-    if (status || drawn) return status;
-  }
-  value = *given = calloc((size_t)size, sizeof *value);
+  double *value = *given = calloc((size_t)size, sizeof *value);
   if (!value) return basin_fail_memory(error);
-  vector->source = BASIN_GIVEN;
   vector->value = value;
-  status = matrix ? read_matrix(scope, node, what, vector->rows, vector->length, value, error)
-                  : read_given(scope, node, what, vector->length, value, error);
+  const basin_status status = matrix ? read_matrix(scope, node, what, vector->rows, vector->length,
+                                                   value, error)
+                                     : read_given(scope, node, what, vector->length, value, error);
   for (int64_t j = 0; j < size; j++) value[j] *= factor;
   return status;
+}
+
+/* ---- what is drawn ---- */
+
+/* the teacher's entries times the factor, to be drawn around */
+static basin_status copy_teacher(const basin_node *node, const char *what, double factor,
+                                 const basin_vector *teacher, basin_vector *vector, double **given,
+                                 basin_error *error) {
+  const int64_t size = basin_vector_size(vector);
+  if (!teacher)
+    return basin_fail_at(error, node->place,
+                         "%s: no teacher has that name: give the vector itself, as under `teacher`",
+                         what);
+  if (teacher->source != BASIN_GIVEN)
+    return basin_fail_at(error, node->place,
+                         "%s: the teacher is drawn: expected a vector that is given", what);
+  if (teacher->rows != vector->rows || teacher->length != vector->length)
+    return basin_fail_at(error, node->place,
+                         "%s: the teacher has %lld x %lld entries, expected %lld x %lld: give the "
+                         "vector itself, as under `teacher`",
+                         what, (long long)teacher->rows, (long long)teacher->length,
+                         (long long)vector->rows, (long long)vector->length);
+  double *value = *given = calloc((size_t)size, sizeof *value);
+  if (!value) return basin_fail_memory(error);
+  vector->value = value;
+  for (int64_t j = 0; j < size; j++) value[j] = factor * teacher->value[j];
+  return BASIN_OK;
+}
+
+/* what is added to a draw: a number, given entries, or the teacher's */
+static basin_status read_around(basin_scope *scope, const basin_node *node, const char *what,
+                                int matrix, double factor, const basin_vector *teacher,
+                                basin_vector *vector, double **given, basin_error *error) {
+  const basin_node *scale = basin_node_get(node, "scale");
+  basin_status status = BASIN_OK;
+  double own = 1;
+  if (node->kind == BASIN_SCALAR && !strcmp(node->text, "teacher"))
+    return copy_teacher(node, what, factor, teacher, vector, given, error);
+  if (node->kind == BASIN_SCALAR) {
+    status = basin_scope_value(scope, node, what, &vector->offset, error);
+    vector->offset *= factor;
+    return status;
+  }
+  if (node->kind == BASIN_MAPPING)
+    status = basin_scope_keys(scope, node, given_forms, LENGTH(given_forms) - !matrix, what, error);
+  if (!status && scale) status = basin_scope_value(scope, scale, what, &own, error);
+  return status ? status
+                : read_entries(scope, node, what, matrix, factor * own, vector, given, error);
+}
+
+/* uniform: [low, high] */
+static basin_status read_interval(basin_scope *scope, const basin_node *node, const char *what,
+                                  basin_vector *vector, basin_error *error) {
+  double end[2];
+  if (node->kind != BASIN_SEQUENCE || node->count != 2)
+    return basin_fail_at(error, node->place, "%s: expected uniform: [low, high]", what);
+  for (int i = 0; i < 2; i++) {
+    const basin_status status = basin_scope_value(scope, node->child[i], what, &end[i], error);
+    if (status) return status;
+  }
+  vector->offset = end[0];
+  vector->scale = end[1] - end[0];
+  if (vector->scale >= 0 && isfinite(vector->scale)) return BASIN_OK;
+  return basin_fail_at(error, node->place,
+                       "%s: uniform from %g to %g, expected the lower end first", what, end[0],
+                       end[1]);
+}
+
+static basin_status read_radius(basin_scope *scope, const basin_node *node, const char *what,
+                                basin_vector *vector, basin_error *error) {
+  const basin_status status = basin_scope_value(scope, node, what, &vector->scale, error);
+  if (status || vector->scale >= 0) return status;
+  return basin_fail_at(error, node->place, "%s: %g is negative, expected at least 0", what,
+                       vector->scale);
+}
+
+/* a drawn vector, whose law is under the key `word`; factor: the scale of the whole */
+static basin_status read_drawn(basin_scope *scope, const basin_node *node, const char *what,
+                               int matrix, enum basin_source source, double factor,
+                               const basin_vector *teacher, basin_vector *vector, double **given,
+                               basin_error *error) {
+  const struct law *law = &laws[source];
+  const basin_node *number = basin_node_get(node, law->word),
+                   *around = law->around ? basin_node_get(node, law->around) : NULL;
+  if (!has_form(node, law->word, around ? law->around : NULL))
+    return basin_fail_at(error, node->place,
+                         "%s: expected one of ball, sphere (both may have `around`), normal (may "
+                         "have `mean`), uniform, and no other key but `scale`",
+                         what);
+  vector->source = source;
+  basin_status status = source == BASIN_UNIFORM
+                            ? read_interval(scope, number, what, vector, error)
+                            : read_radius(scope, number, what, vector, error);
+  vector->scale *= factor;
+  vector->offset *= factor;
+  if (!status && around)
+    status = read_around(scope, around, what, matrix, factor, teacher, vector, given, error);
+  return status;
+}
+
+/* the law of a mapping that draws, or BASIN_GIVEN */
+static enum basin_source law_of(const basin_node *node) {
+  int source = LENGTH(laws) - 1;
+  while (source > BASIN_GIVEN && !basin_node_get(node, laws[source].word)) source--;
+  return (enum basin_source)source;
+}
+
+basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
+                               int matrix, int random, const basin_vector *teacher,
+                               basin_vector *vector, double **given, basin_error *error) {
+  const basin_node *scale = basin_node_get(node, "scale");
+  const enum basin_source source = law_of(node);
+  double factor = 1;
+  basin_status status = BASIN_OK;
+  vector->source = BASIN_GIVEN;
+  vector->scale = 1;
+  if (node->kind == BASIN_MAPPING)
+    status = basin_scope_keys(scope, node, forms, LENGTH(forms) - !matrix, what, error);
+  if (!status && scale) status = basin_scope_value(scope, scale, what, &factor, error);
+  if (status) return status;
+  if (source == BASIN_GIVEN)
+    return read_entries(scope, node, what, matrix, factor, vector, given, error);
+  if (!random)
+    return basin_fail_at(error, node->place,
+                         "%s: a teacher is not drawn here, expected given entries", what);
+  return read_drawn(scope, node, what, matrix, source, factor, teacher, vector, given, error);
 }

@@ -8,10 +8,11 @@
 
 #include "read/scope.h"
 
-/* A vector or matrix of the size that *vector has already, from its node; random: it may be drawn. The entries of one
-   that is not are allocated into *given, and the vector shows them. */
+/* A vector or matrix of the size that *vector has already, from its node. random: it may be drawn; teacher: the one of
+   its name, which it may then be drawn around, or NULL. Entries, where they are given or added to what is drawn, are
+   allocated into *given, and the vector shows them. */
 basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
-                               int matrix, int random, basin_vector *vector, double **given,
-                               basin_error *error);
+                               int matrix, int random, const basin_vector *teacher,
+                               basin_vector *vector, double **given, basin_error *error);
 
 #endif

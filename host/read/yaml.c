@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/yaml.h"
 #include <libfyaml.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -376,6 +377,23 @@ static basin_node **slot(basin_yaml *yaml, basin_node *mapping, const char *key,
   return sort_keys(yaml, mapping) ? &mapping->child[n] : NULL;
 }
 
+/* the slot of an entry of a list, by its number from 0 */
+static basin_status list_slot(basin_node *list, const char *part, size_t length, basin_place place,
+                              basin_node ***child, basin_error *error) {
+  long long index = 0;
+  size_t digits = 0;
+  for (; digits < length && part[digits] >= '0' && part[digits] <= '9' && index <= INT_MAX; digits++)
+    index = 10 * index + part[digits] - '0';
+  if (!list->count)
+    return basin_fail_at(error, place, "`%.*s` is below an empty list", (int)length, part);
+  if (digits < length || index >= list->count)
+    return basin_fail_at(error, place,
+                         "`%.*s` is below a list, expected the number of an entry, from 0 to %d",
+                         (int)length, part, list->count - 1);
+  *child = &list->child[index];
+  return BASIN_OK;
+}
+
 basin_status basin_yaml_set(basin_yaml *yaml, const char *assignment, basin_error *error) {
   const char *equals = strchr(assignment, '='), *part = assignment;
   char *label = keep(yaml, strlen(assignment) + 8);
@@ -391,10 +409,15 @@ basin_status basin_yaml_set(basin_yaml *yaml, const char *assignment, basin_erro
     const char *dot = memchr(part, '.', (size_t)(equals - part));
     const char *end = dot ? dot : equals;
     if (end == part) return basin_fail_at(error, place, "an empty name in the key");
-    if (!at || at->kind != BASIN_MAPPING)
-      return basin_fail_at(error, place, "`%.*s` is not below a mapping", (int)(end - part), part);
-    basin_node **child = slot(yaml, at, part, (size_t)(end - part), place);
-    if (!child) return basin_fail_memory(error);
+    const size_t length = (size_t)(end - part);
+    basin_node **child = NULL;
+    basin_status status = BASIN_OK;
+    if (!at || at->kind == BASIN_SCALAR)
+      return basin_fail_at(error, place, "`%.*s` is not below a mapping or a list", (int)length,
+                           part);
+    if (at->kind == BASIN_SEQUENCE) status = list_slot(at, part, length, place, &child, error);
+    else if (!(child = slot(yaml, at, part, length, place))) status = basin_fail_memory(error);
+    if (status) return status;
     if (!dot) return parse(yaml, place, equals + 1, strlen(equals + 1), child, error);
     if (!*child) {
       *child = make_node(yaml);

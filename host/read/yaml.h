@@ -33,8 +33,9 @@ void basin_yaml_free(basin_yaml *yaml);
 basin_node *basin_yaml_root(const basin_yaml *yaml);
 int basin_yaml_nodes(const basin_yaml *yaml);
 
-/* Replaces or adds the node at a dotted path below the root, from "path=value"; the value is YAML. BASIN_BAD_INPUT
-   where the assignment is none, or the path leads through what is no mapping. */
+/* Replaces or adds the node at a dotted path below the root, from "path=value"; the value is YAML. An entry of a list
+   goes by its number, from 0, and must be there ("schedule.0.eta=0.1"). BASIN_BAD_INPUT where the assignment is none, or
+   the path leads nowhere. */
 basin_status basin_yaml_set(basin_yaml *yaml, const char *assignment, basin_error *error);
 
 /* The value of a key, or NULL. */

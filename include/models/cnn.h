@@ -32,11 +32,9 @@
 
 static inline const char *model_prepare(const basin_setting *setting, basin_room *room,
                                         model_cell *cell, const char **where) {
-  const basin_vector *v = &setting->initial[1];
-  double norm2 = v->source == BASIN_GIVEN ? 0 : fabs(v->scale);
-  for (int64_t j = 0; v->source == BASIN_GIVEN && j < v->length; j++)
-    norm2 += v->value[j] * v->value[j];
-  const char *why = norm2 > 0 ? NULL : "v_0 must not be zero: it has no direction";
+  const char *why = draw_reach(&setting->initial[1], 0) > 0
+                        ? NULL
+                        : "v_0 must not be zero: it has no direction";
   return conv_model_prepare(setting, 0.0, why, "init.v", room, cell, where);
 }
 

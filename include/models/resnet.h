@@ -33,9 +33,12 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
                                         model_cell *cell, const char **where) {
   const basin_vector *w = &setting->initial[1];
   const double shift = 1 / sqrt(setting->parameter[1]);
-  double norm2 = w->source == BASIN_GIVEN ? 0 : 1;
-  for (int64_t j = 0; w->source == BASIN_GIVEN && j < w->length; j++)
-    norm2 += (shift + w->value[j]) * (shift + w->value[j]);
+  const int fixed = w->source == BASIN_GIVEN || w->scale == 0;
+  double norm2 = fixed ? 0 : 1;
+  for (int64_t j = 0; fixed && j < w->length; j++) {
+    const double v = shift + draw_given(w, 0, j);
+    norm2 += v * v;
+  }
   const char *why = norm2 > 1e-24 ? NULL : "1/sqrt(p) + w_0 must not be zero: it has no direction";
   return conv_model_prepare(setting, shift, why, "init.w", room, cell, where);
 }

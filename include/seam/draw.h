@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
  * draw.h: a vector, or a matrix row by row, as the experiment gives it or as it is drawn for every trial. Models call
- * it, to start a trial: on the host draw_put() notes where the vector comes from, in a driver draw_pair() and
- * draw_factor() make its entries. For a vector of two entries, the first initial one:
+ * it, to start a trial: on the host draw_put() notes where the vector comes from, in a driver draw_pair(), draw_spread()
+ * and draw_entry() make its entries. For a vector of two entries, the first initial one:
  *
  *   cell->x = draw_put(room, &setting->initial[0], setting->key, BASIN_STREAM_DIRECTION, BASIN_STREAM_RADIUS);
  *   ...
- *   draw_pair(&cell->x, turn.data, turn.trial, 0, 0, &x[0], &x[1]);
- *   const real factor = draw_factor(&cell->x, turn.trial, 0, r_fma(x[0], x[0], x[1] * x[1]));
- *   x[0] = factor * x[0], x[1] = factor * x[1];
+ *   draw_pair(&cell->x, turn.data, turn.trial, 0, 0, &z[0], &z[1]);
+ *   const real spread = draw_spread(&cell->x, turn.trial, 0, r_fma(z[0], z[0], z[1] * z[1]));
+ *   for (int j = 0; j < 2; j++) x[j] = draw_entry(&cell->x, turn.data, 0, j, spread, z[j]);
  *
- * Normals come in pairs: entries 2 b and 2 b + 1 of row i are block i ceil(length/2) + b of the stream `direction`,
- * the uniform number of a row in a ball is block i of the stream `radius`.
+ * Numbers come in pairs: entries 2 b and 2 b + 1 of row i are block i ceil(length/2) + b of the stream `direction`, as
+ * two normals (Box and Muller) or two uniform numbers. The uniform number of a row in a ball is block i of the stream
+ * `radius`.
  */
 #ifndef BASIN_SEAM_DRAW_H
 #define BASIN_SEAM_DRAW_H
 
 #include "seam/model.h"
 
-/* a vector's origin, with the given values as an offset into data */
+/* a vector's origin, with its values as an offset into data */
 typedef struct draw_source {
   int kind;              /* enum basin_source */
   int direction, radius; /* its streams */
   uint64_t key;
   int64_t length; /* of a row */
   double scale;
-  int64_t value; /* offset of [rows][length] values where kind is BASIN_GIVEN */
+  double offset; /* added to every entry; -0 where nothing is, for x + -0 is x to the sign */
+  int64_t value; /* offset of [rows][length] values: given, or added to what is drawn; -1: there are none */
 } draw_source;
 
-/* entries 2 block and 2 block + 1 of a row: of the drawn direction, or given (0 past its end) */
+/* entries 2 block and 2 block + 1 of a row (0 past its end): as they are given, or the numbers that they are drawn from,
+   normal or uniform on [0, 1) */
 BASIN_HD void draw_pair(const draw_source *source, const double *data, bits trial, int64_t row,
                         int64_t block, real *x, real *y) {
   const int64_t j = 2 * block;
@@ -36,17 +39,21 @@ BASIN_HD void draw_pair(const draw_source *source, const double *data, bits tria
     const double *value = data + source->value + row * source->length;
     *x = r_set(value[j]);
     *y = r_set(j + 1 < source->length ? value[j + 1] : 0.0);
-  } else {
-    const int64_t blocks = (source->length + 1) / 2;
-    basin_normals(source->key, source->direction, trial, 0, (uint64_t)(row * blocks + block), x, y);
-    if (j + 1 >= source->length) *y = r_set(0.0);
+    return;
   }
+  bits low, high;
+  const int64_t blocks = (source->length + 1) / 2;
+  basin_words(source->key, source->direction, trial, 0, (uint64_t)(row * blocks + block), &low,
+              &high);
+  if (source->kind == BASIN_UNIFORM) *x = r_uniform(low), *y = r_uniform(high);
+  else basin_box_muller(low, high, x, y);
+  if (j + 1 >= source->length) *y = r_set(0.0);
 }
 
-/* the factor that makes the drawn direction of squared length `norm2` the row itself */
-BASIN_HD real draw_factor(const draw_source *source, bits trial, int64_t row, real norm2) {
+/* what the numbers of a row, of squared length norm2, are multiplied by */
+BASIN_HD real draw_spread(const draw_source *source, bits trial, int64_t row, real norm2) {
   if (source->kind == BASIN_GIVEN) return r_set(1.0);
-  if (source->kind == BASIN_NORMAL) return r_set(source->scale);
+  if (source->kind == BASIN_NORMAL || source->kind == BASIN_UNIFORM) return r_set(source->scale);
   real length = r_set(source->scale);
   if (source->kind == BASIN_BALL) {
     bits low, high;
@@ -56,9 +63,26 @@ BASIN_HD real draw_factor(const draw_source *source, bits trial, int64_t row, re
   return length / r_sqrt(norm2);
 }
 
+/* what is then added to entry j of a row */
+BASIN_HD double draw_offset(const draw_source *source, const double *data, int64_t row, int64_t j) {
+  if (source->kind == BASIN_GIVEN || source->value < 0) return source->offset;
+  return source->offset + data[source->value + row * source->length + j];
+}
+
+/* entry j of a row, from its number */
+BASIN_HD real draw_entry(const draw_source *source, const double *data, int64_t row, int64_t j,
+                         real spread, real z) {
+  return r_fma(spread, z, r_set(draw_offset(source, data, row, j)));
+}
+
+/* whether anything is added to what is drawn */
+BASIN_HD int draw_is_moved(const draw_source *source) {
+  return source->kind != BASIN_GIVEN && (source->value >= 0 || source->offset != 0);
+}
+
 /* ---- host: into the constants of a cell ---- */
 
-/* takes the vector's values, where it is given, into the room; direction, radius: the streams it is drawn from */
+/* takes the vector's values, where it has any, into the room; direction, radius: the streams it is drawn from */
 static inline draw_source draw_put(basin_room *room, const basin_vector *vector, uint64_t key,
                                    int direction, int radius) {
   draw_source source;
@@ -69,7 +93,8 @@ static inline draw_source draw_put(basin_room *room, const basin_vector *vector,
   source.key = key;
   source.length = vector->length;
   source.scale = vector->scale;
-  source.value = room_put(room, vector->value, basin_vector_size(vector));
+  source.offset = vector->offset != 0 ? vector->offset : -0.0;
+  source.value = vector->value ? room_put(room, vector->value, basin_vector_size(vector)) : -1;
   return source;
 }
 
@@ -77,6 +102,21 @@ static inline draw_source draw_put(basin_room *room, const basin_vector *vector,
 static inline int draw_fits(const basin_vector *vector) {
   return (double)vector->rows * (double)((vector->length + 1) / 2) <=
          (double)(BASIN_VECTOR_MAX / 2);
+}
+
+/* what is given of an entry: all of it, or what is added to the draw */
+static inline double draw_given(const basin_vector *vector, int64_t row, int64_t j) {
+  return vector->offset + (vector->value ? vector->value[row * vector->length + j] : 0);
+}
+
+/* how long a row may be: a bound, but of normal entries, where it is the size to expect. 0: it is zero */
+static inline double draw_reach(const basin_vector *vector, int64_t row) {
+  double spread = vector->source == BASIN_GIVEN ? 0 : fabs(vector->scale), norm2 = 0;
+  if (vector->source == BASIN_NORMAL || vector->source == BASIN_UNIFORM)
+    spread *= sqrt((double)vector->length);
+  for (int64_t j = 0; (vector->value || vector->offset != 0) && j < vector->length; j++)
+    norm2 += draw_given(vector, row, j) * draw_given(vector, row, j);
+  return spread + sqrt(norm2);
 }
 
 #endif

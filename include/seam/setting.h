@@ -47,15 +47,19 @@ enum basin_source {
   BASIN_GIVEN,  /* value[length] */
   BASIN_BALL,   /* uniform in the ball of radius `scale` */
   BASIN_SPHERE, /* uniform on the sphere of radius `scale` */
-  BASIN_NORMAL  /* independent N(0, scale^2) entries */
+  BASIN_NORMAL, /* independent N(0, scale^2) entries */
+  BASIN_UNIFORM /* independent entries, uniform from 0 to `scale` */
 };
 
-/* A vector, or a matrix: then what is said of the vector holds for each of its rows. */
+/* A vector, or a matrix: then what is said of the vector holds for each of its rows. What is drawn lies around a
+   point: `offset` and `value` are added to its entries. So uniform entries from -1 to 1 are a scale of 2 and an
+   offset of -1. */
 typedef struct basin_vector {
   enum basin_source source;
   int64_t rows, length; /* length: of a row */
-  double scale; /* radius or standard deviation; may be negative: the draw with its sign turned */
-  const double *value; /* [rows][length] where given, else NULL */
+  double scale; /* radius, standard deviation or width; may be negative: the sign of the draw turned */
+  const double *value; /* [rows][length] where given; where drawn what is added to it, or NULL */
+  double offset;       /* where drawn: added to every entry, too */
 } basin_vector;
 
 static inline int64_t basin_vector_size(const basin_vector *vector) {

@@ -18,12 +18,35 @@ schedule: [{eta: 0.05}]
 record: {trials: 5, steps: {log: 20}, parameters: true, final: all}
 Y
 expect 0 '^doublewell: a tilted double well' "$basin" models
-expect 2 'resnet' "$basin" models resnet
+expect 2 'unknown model `resnet`, expected one of: doublewell, rolling' "$basin" models resnet
 expect 0 'tilt .*default 0.1' "$basin" models doublewell
 expect 0 'no sampled form to compare with' "$basin" verify doublewell
 expect 2 'record.estimate: model doublewell has no sampled form' \
   "$basin" run well.yaml --set record.estimate.inputs=100 -o none.h5
 check "it runs" "$basin" run well.yaml -q
+for model in doublewell rolling; do
+  check "and so does its first experiment" sh -c "'$basin' init $model > first.yaml && '$basin' run first.yaml -q -o $model.h5"
+done
+check "of which every trial ends" /usr/bin/python3 -c "
+import h5py
+for model in 'doublewell', 'rolling':
+    outcome = h5py.File(model + '.h5')['outcome'][:]
+    assert outcome.shape == (2, 200) and ((outcome == 1) | (outcome == 2)).all()"
+check "starts around a point" "$basin" run well.yaml -q -o around.h5 --set record.trials=1000 --set 'init.x={ball: 0.25, around: 0.5}'
+check "and uniform ones" "$basin" run well.yaml -q -o uniform.h5 --set record.trials=1000 --set 'init.x={uniform: [-2, 1]}'
+check "are drawn so" /usr/bin/python3 - <<'P'
+import h5py
+around, uniform = (h5py.File(name)['position'][:, :, 0] for name in ('around.h5', 'uniform.h5'))
+assert (abs(around - 0.5) <= 0.25).all() and abs(around.std() - 0.25 / 3**0.5) < 0.01, around
+assert (abs(uniform + 0.5) <= 1.5).all() and abs(uniform.std() - 1.5 / 3**0.5) < 0.05, uniform
+outcomes = h5py.File('uniform.h5')['outcome'][:]
+for outcome, tilt in zip(outcomes, (0.1, 0.3)):
+    x = 0.0
+    for _ in range(60):
+        x -= (x**3 - x + tilt) / (3 * x * x - 1)
+    p = (x + 2) / 3
+    assert abs((outcome == 1).mean() - p) < 4.5 * (p * (1 - p) / 20000)**0.5, ((outcome == 1).mean(), p)
+P
 check "and on to the tolerance" "$basin" run well.yaml -q -o late.h5 --set stop.at=1e-8
 check "the basin divides at the maximum: P(x_0 < x_max), and both rules agree" /usr/bin/python3 - <<'P'
 import h5py, math

@@ -10,7 +10,7 @@ expect 0 'comparisons, 1048576 inputs at a state, seed 0; .* in 1e\+06 runs: 0$'
 expect 0 'seed 5; beyond' "$basin" verify cnn resnet --seed 5 --states 2 --inputs 5000
 # students that are nearly parallel at some state, with gradients that differ on hardly any input
 expect 0 'seed 2; .*: 0$' "$basin" verify relu_sum --seed 2 --states 300 --inputs 4096
-expect 2 'verify: no model `cn`' "$basin" verify cn
+expect 2 'verify: unknown model `cn`, did you mean `cnn`' "$basin" verify cn
 expect 2 '--states 0: expected a whole number from 1' "$basin" verify --states 0
 expect 2 '--inputs 1e6: expected a whole number from 1024 to 16777216' "$basin" verify --inputs 1e6
 "$basin" verify --json --states 3 --inputs 20000 --seed 7 > verify.json

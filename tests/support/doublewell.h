@@ -65,7 +65,7 @@ static inline void well_paces(const model_cell *c, const double *eta, double *pa
 BASIN_HD void well_start(const model_cell *c, basin_turn t, real *x) {
   real z, unused;
   draw_pair(&c->x, t.data, t.trial, 0, 0, &z, &unused);
-  x[0] = draw_factor(&c->x, t.trial, 0, z * z) * z;
+  x[0] = draw_entry(&c->x, t.data, 0, 0, draw_spread(&c->x, t.trial, 0, z * z), z);
 }
 BASIN_HD real well_slope(const model_cell *c, real x) {
   return r_fma(x * x, x, r_set(c->tilt) - x);

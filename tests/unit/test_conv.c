@@ -87,12 +87,12 @@ static void make_problem(problem *x, int k, int p, int drawn, double eta_a, doub
   for (int i = 0; i < p; i++) x->v_star[i] /= sqrt(norm2);
   x->parameter[0] = k;
   x->parameter[1] = p;
-  x->teacher[0] = (basin_vector){BASIN_GIVEN, 1, k, 1, x->a_star};
-  x->teacher[1] = (basin_vector){BASIN_GIVEN, 1, p, 1, x->v_star};
-  x->initial[0] = drawn ? (basin_vector){BASIN_BALL, 1, k, 1.5, NULL}
-                        : (basin_vector){BASIN_GIVEN, 1, k, 1, x->start_a};
-  x->initial[1] = drawn ? (basin_vector){BASIN_SPHERE, 1, p, 0.8, NULL}
-                        : (basin_vector){BASIN_GIVEN, 1, p, 1, x->start_v};
+  x->teacher[0] = (basin_vector){BASIN_GIVEN, 1, k, 1, x->a_star, 0};
+  x->teacher[1] = (basin_vector){BASIN_GIVEN, 1, p, 1, x->v_star, 0};
+  x->initial[0] = drawn ? (basin_vector){BASIN_BALL, 1, k, 1.5, NULL, 0}
+                        : (basin_vector){BASIN_GIVEN, 1, k, 1, x->start_a, 0};
+  x->initial[1] = drawn ? (basin_vector){BASIN_SPHERE, 1, p, 0.8, NULL, 0}
+                        : (basin_vector){BASIN_GIVEN, 1, p, 1, x->start_v, 0};
   x->stage[0] = (basin_stage){INT64_MAX, {eta_a, eta_w}};
   x->setting = (basin_setting){.parameter = x->parameter,
                                .teacher = x->teacher,
@@ -381,7 +381,7 @@ static void laws_of_starts(void **unused) {
     conv_cell cell;
     double paces[BASIN_PACES_MAX];
     make_problem(&x, 6, 4, 1, 0.1, 0.1, &seed);
-    x.initial[0] = (basin_vector){(enum basin_source)law, 1, 6, 2.0, NULL};
+    x.initial[0] = (basin_vector){(enum basin_source)law, 1, 6, 2.0, NULL, 0};
     prepare(&x, 1, &cell, paces);
     for (uint64_t trial = 0; trial < TRIALS; trial++) {
       conv_state s;

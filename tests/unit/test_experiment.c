@@ -218,7 +218,10 @@ static void zipped_grid(void **unused) {
 
 static void overrides(void **unused) {
   static const char *const set[] = {"trials=5", "stop.max_steps=77", "grid.k=[16]",
-                                    "allow.diverged=1", "record.steps={every: 1000}"};
+                                    "allow.diverged=1", "record.steps={every: 1000}"},
+                           *const entries[] = {"schedule.0.steps=20", "schedule.1={eta: 0.25}",
+                                               "grid.k.1=25", "teacher.v={head: [0, 1]}",
+                                               "teacher.v.head.0=1", "teacher.v.head.1=0"};
   basin_experiment *e;
   basin_error error;
   (void)unused;
@@ -230,16 +233,88 @@ static void overrides(void **unused) {
       "trials=5\nstop.max_steps=77\ngrid.k=[16]\nallow.diverged=1\nrecord.steps={every: 1000}\n");
   basin_experiment_free(e);
 
+  /* entries of lists go by their numbers */
+  assert_ok(read_with(0, NULL, entries, 6, &e, &error), error);
+  const basin_setting *last = &e->cell[3].setting;
+  assert_true(e->cells == 4 && e->cell[3].coordinate[0] == 25 && last->stage[0].steps == 20 &&
+              last->stage[0].eta[0] == 1.0 / 625 && last->stage[1].eta[1] == 0.25 &&
+              last->teacher[1].value[0] == 1 && last->teacher[1].value[1] == 0);
+  basin_experiment_free(e);
+
   static const char *const bad[][2] = {{"trials", "--set trials: expected key=value"},
                                        {"trials=0", "--set trials=0: trials is 0"},
                                        {"a..b=1", "--set a..b=1: an empty name"},
-                                       {"model.x=1", "--set model.x=1: `x` is not below a mapping"},
+                                       {"model.x=1", "--set model.x=1: `x` is not below a mapping or a list"},
+                                       {"schedule.2.eta=1", "`2` is below a list, expected the "
+                                                            "number of an entry, from 0 to 1"},
+                                       {"schedule.x.eta=1", "`x` is below a list, expected"},
+                                       {"schedule.-1.eta=1", "`-1` is below a list, expected"},
+                                       {"schedule.4294967296.eta=1", "is below a list, expected"},
+                                       {"schedule.1.eta=x", "=x: unknown symbol `x`"},
                                        {"trails=5", "--set trails=5: unknown key `trails`"},
                                        {"stop.max_steps=[", "--set stop.max_steps=[: not YAML"}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     assert_int_equal(read_with(0, NULL, bad[i], 1, &e, &error), BASIN_BAD_INPUT);
     if (!strstr(error.text, bad[i][1])) fail_msg("%s: \"%s\"", bad[i][0], error.text);
   }
+}
+
+/* the values of a parameter of the grid */
+static void expect_values(const char *values, const double *expected, int count) {
+  static const char text[] = "model: cnn\nparameters: {k: 4, p: 3}\nteacher: {a: 1, v: {head: "
+                             "[1]}}\ninit: {v: {sphere: 1}, a: 0}\nschedule: [{eta: 0.1 + 0*x}]\n";
+  char set[128];
+  snprintf(set, sizeof set, "grid.x=%s", values);
+  basin_experiment *e = test_parse(text, (const char *const[]){set}, 1);
+  if (e->cells != count) fail_msg("%s: %lld values", values, (long long)e->cells);
+  for (int i = 0; i < count; i++)
+    if (e->cell[i].coordinate[0] != expected[i])
+      fail_msg("%s: value %d is %.17g, expected %.17g", values, i, e->cell[i].coordinate[0],
+               expected[i]);
+  basin_experiment_free(e);
+}
+
+static void grids_by_rules(void **unused) {
+  static const struct {
+    const char *text;
+    int count;
+    double value[21];
+  } known[] = {
+      /* NumPy's, to the last bit */
+      {"{linspace: [0, 1, 11]}", 11, {0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5,
+                                      0.6000000000000001, 0.7000000000000001, 0.8, 0.9, 1}},
+      {"{linspace: [1, 0, 3]}", 3, {1, 0.5, 0}},
+      {"{linspace: [1/3, sqrt(2), 2^2]}", 4, {0x1.5555555555555p-2, 0x1.63230b61beefap-1,
+                                              0x1.0dcdb60c699a5p+0, 0x1.6a09e667f3bcdp+0}},
+      /* decimals and powers come out as they are written */
+      {"{logspace: [1e-3, 1, 4]}", 4, {1e-3, 1e-2, 1e-1, 1}},
+      {"{logspace: [1, 1e-6, 7]}", 7, {1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}},
+      {"{logspace: [16, 1024, 7]}", 7, {16, 32, 64, 128, 256, 512, 1024}},
+      {"{logspace: [1, 3^20, 21]}", 21, {1, 3, 9, 27, 81, 243, 729, 2187, 6561, 19683, 59049,
+                                         177147, 531441, 1594323, 4782969, 14348907, 43046721,
+                                         129140163, 387420489, 1162261467, 3486784401}},
+      {"{logspace: [1, 2, 3]}", 3, {1, 0x1.6a09e667f3bcdp+0, 2}},
+      {"{logspace: [1e-300, 1e300, 3]}", 3, {1e-300, 1, 1e300}},
+      {"{range: [16, 20]}", 5, {16, 17, 18, 19, 20}},
+      {"{range: [0, 1, 0.1]}", 11, {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}},
+      {"{range: [-0.3, 0.3, 0.1]}", 7, {-0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3}},
+      {"{range: [0, 1, 0.3]}", 4, {0, 0.3, 0.6, 0.9}}, /* no step comes to the end */
+      {"{range: [9, 2, -3]}", 3, {9, 6, 3}},
+      {"{range: [5, 5]}", 1, {5}},
+      {"{range: [0, pi, pi/2]}", 3, {0, 0x1.921fb54442d18p+0, 0x1.921fb54442d18p+1}},
+  };
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    expect_values(known[i].text, known[i].value, known[i].count);
+
+  /* run together, and crossed */
+  basin_experiment *e = must_read(
+      5, "grid: [{k: {range: [4, 6]}, ratio: {linspace: [0, 1, 3]}}, {z: {range: [1, 2]}}]\n"
+         "on_divergence: stop\nmethod: gradient_descent\nvariants: {a: {stop: {max_steps: z}}}");
+  assert_true(e->cells == 6 && e->cell[5].coordinate[0] == 6 && e->cell[5].coordinate[1] == 1 &&
+              e->cell[5].coordinate[2] == 2 && e->cell[2].coordinate[0] == 5 &&
+              e->cell[2].coordinate[1] == 0.5 && e->cell[2].coordinate[2] == 1);
+  basin_experiment_free(e);
 }
 
 static void log_spaced_steps(void **unused) {
@@ -291,9 +366,9 @@ static void faults(void **unused) {
       {1, "titel: x", "1:1", "unknown key `titel` in the experiment, did you mean `title`?"},
       {1, "zzz: x", "1:1", "expected one of: title, model,"},
       {1, "title: [a]", "1:9", "expected text"},
-      {2, "model: vgg", "2:8", "unknown model, expected one of: cnn, relu_sum, resnet"},
+      {2, "model: vgg", "2:8", "unknown model `vgg`, expected one of: cnn, relu_sum, resnet"},
       {2, "model: cnnn", "2:8", "unknown model `cnnn`, did you mean `cnn`?"},
-      {2, "model: [cnn]", "2:9", "unknown model"},
+      {2, "model: [cnn]", "2:9", "unknown model, expected one of"},
       {2, "", "1:1", "key `model` is missing"},
       {3, "trials: -5", "3:9", "trials is -5, expected a whole number from 1"},
       {3, "trials: 1.5", "3:9", "trials is 1.5, expected a whole number"},
@@ -308,6 +383,32 @@ static void faults(void **unused) {
       {4, "seed: 0x", "4:7", "seed: expected a whole number"},
       {4, "seed: 99999999999999999999", "4:7", "seed: expected a whole number"},
       {5, "grid: {k: [], ratio: [0, 1]}", "5:8", "`k` has no values"},
+      {5, "grid: {k: {linspce: [4, 9, 2]}, ratio: 1}", "5:12", "did you mean `linspace`?"},
+      {5, "grid: {k: {linspace: [4, 9, 2], range: [4, 9]}, ratio: 1}", "5:12",
+       "expected a list, or one of linspace, logspace, range"},
+      {5, "grid: {k: {}, ratio: 1}", "5:8", "expected a list, or one of linspace"},
+      {5, "grid: {k: {linspace: [4, 9]}, ratio: 1}", "5:23",
+       "`k`: expected linspace: [from, to, number of values]"},
+      {5, "grid: {k: {linspace: 4}, ratio: 1}", "5:22", "expected linspace: [from, to, number"},
+      {5, "grid: {k: {linspace: [4, 9, 1]}, ratio: 1}", "5:23", "values, at least 2"},
+      {5, "grid: {k: {linspace: [4, 9, 2.5]}, ratio: 1}", "5:23", "expected a whole number"},
+      {5, "grid: {k: {linspace: [4, 4, 2]}, ratio: 1}", "5:23", "the ends are the same"},
+      {5, "grid: {k: {linspace: [4, x, 2]}, ratio: 1}", "5:26", "unknown symbol `x`"},
+      {5, "grid: {k: {linspace: [4, inf, 2]}, ratio: 1}", "5:26", "unknown symbol `inf`"},
+      {5, "grid: {k: {linspace: [4, 9, 3]}, ratio: 1}", "5:12", "k is 6.5, expected a whole number"},
+      {5, "grid: {k: {linspace: [-1e308, 1e308, 3]}, ratio: 1}", "5:23", "too far apart"},
+      {5, "grid: {k: {linspace: [4, 9, 1e9]}, ratio: 1}", "5:23",
+       "linspace has 1000000000 values, expected at most 1000000"},
+      {5, "grid: {k: {range: [1, 1000], }, ratio: {linspace: [0, 1, 1001]}}", "5:8",
+       "more than 1000000 cells"},
+      {5, "grid: {k: {logspace: [-3, 0, 4]}, ratio: 1}", "5:23",
+       "both ends must be above 0 (they are the values, not exponents)"},
+      {5, "grid: {k: {range: [4]}, ratio: 1}", "5:20", "range: [from, to] or [from, to, step]"},
+      {5, "grid: {k: {range: [4, 9, 1, 1]}, ratio: 1}", "5:20", "range: [from, to]"},
+      {5, "grid: {k: {range: [4, 9, 0]}, ratio: 1}", "5:20", "the step is 0"},
+      {5, "grid: {k: {range: [9, 4]}, ratio: 1}", "5:20", "a step of the other sign"},
+      {5, "grid: {k: {range: [4, 1e12]}, ratio: 1}", "5:20", "expected at most 1000000"},
+      {5, "grid: [{k: {range: [4, 6]}, ratio: [0, 1]}]", "5:37", "has 2 values and `k` 3"},
       {5, "grid: {}", "5:1", "empty"},
       {5, "grid: 5", "5:7", "expected a mapping"},
       {5, "grid: {k: [4, x], ratio: 1}", "5:15", "unknown symbol `x`"},
@@ -358,6 +459,26 @@ static void faults(void **unused) {
       {8, "teacher: {a: {head: [1], sum: 2}, v: {head: [1]}}", "8:15", "expected one of head"},
       {9, "init: {v: {sphere: 1}, a: {ball: -1}}", "9:34", "-1 is negative"},
       {9, "init: {v: {sphere: 1}, a: {bal: 1}}", "9:28", "did you mean `ball`?"},
+      {9, "init: {v: {sphere: 1}, a: {uniform: 1}}", "9:37", "expected uniform: [low, high]"},
+      {9, "init: {v: {sphere: 1}, a: {uniform: [1, 2, 3]}}", "9:38", "uniform: [low, high]"},
+      {9, "init: {v: {sphere: 1}, a: {uniform: [1, -1]}}", "9:38", "expected the lower end first"},
+      {9, "init: {v: {sphere: 1}, a: {uniform: [-1e308, 1e308]}}", "9:38", "the lower end first"},
+      {9, "init: {v: {sphere: 1}, a: {uniform: [0, 1], around: 1}}", "9:28",
+       "ball, sphere (both may have `around`), normal (may have `mean`)"},
+      {9, "init: {v: {sphere: 1}, a: {normal: 1, around: 1}}", "9:28", "normal (may have `mean`)"},
+      {9, "init: {v: {sphere: 1}, a: {ball: 1, mean: 1}}", "9:28", "ball, sphere (both may have"},
+      {9, "init: {v: {sphere: 1}, a: {around: teacher}}", "9:28", "init.a: expected one of head"},
+      {9, "init: {v: {sphere: 1}, a: {ball: 1, around: techer}}", "9:45", "unknown symbol `techer`"},
+      {9, "init: {v: {sphere: 1}, a: {ball: 1, around: [1, 2]}}", "9:46", "2 entries, expected 4"},
+      {9, "init: {v: {sphere: 1}, a: {ball: 1, around: {ball: 1}}}", "9:46", "unknown key `ball`"},
+      {9, "init: {v: {sphere: 1}, a: {ball: -1, around: 1}}", "9:34", "-1 is negative"},
+      {9, "init: {v: {ball: 0, around: 0}, a: 1}", "9:12", "v_0 must not be zero"},
+      {9, "init: {v: {uniform: [0, 0]}, a: 1}", "9:12", "v_0 must not be zero"},
+      {8, "teacher: {a: {uniform: [0, 1]}, v: {head: [1]}}", "8:15", "a teacher is not drawn here"},
+      {2, "model: resnet\nvariants: {x: {init: {a: 1, w: {ball: 1, around: teacher}}}}", "3:",
+       "init.w: no teacher has that name: give the vector itself"},
+      {2, "model: resnet\nvariants: {x: {init: {a: 1, w: {ball: 0, around: -1/sqrt(3)}}}}", "3:",
+       "1/sqrt(p) + w_0 must not be zero"},
       {9, "init: {v: {sphere: 1}, a: {ball: 1, normal: 1}}", "9:28", "no other key but `scale`"},
       {9, "init: {v: 0, a: {ball: 1}}", "9:11", "v_0 must not be zero"},
       {9, "init: {a: {ball: 1}}", "9:8", "init.v is missing"},
@@ -407,7 +528,12 @@ static void faults(void **unused) {
       {13, "variants: {}", "13:1", "expected a mapping"},
       {13, "variants: {a: {trials: 5}}", "13:16", "unknown key `trials` in the variant"},
       {13, "same_draw: [x]", "13:13", "`x` is no grid parameter"},
-      {13, "gradient: sampled", "13:11", "expected `population`"},
+      {13, "gradient: sampled", "13:11",
+       "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or {sampled: "
+       "{inputs: {fixed: n}}}"},
+      {13, "gradient: {population: 1}", "13:12", "gradient: expected `population`, or {sampled"},
+      {13, "gradient: populaton", "13:11", "unknown word `populaton`, did you mean `population`?"},
+      {13, "method: gradient_decent", "13:9", "did you mean `gradient_descent`?"},
       {13, "allow: {unresolved: *x}", "13:22", "aliases"},
       {13, "%TAG x", "13:1", "a directive"},
       {13, "title2: \xff", "13:9", "not UTF-8"},
@@ -541,6 +667,7 @@ int main(void) {
       cmocka_unit_test(identity_of_draws),
       cmocka_unit_test(variants),
       cmocka_unit_test(zipped_grid),
+      cmocka_unit_test(grids_by_rules),
       cmocka_unit_test(overrides),
       cmocka_unit_test(log_spaced_steps),
       cmocka_unit_test(kept_by_default),

@@ -103,6 +103,18 @@ static const char
                 "schedule: [{eta: 0.05}]\n"
                 "stop: {max_steps: 1e5}\n";
 
+/* starts around a point, and uniform ones */
+static const char around[] = "model: cnn\n"
+                             "grid: {k: {range: [3, 5]}, r: {logspace: [0.01, 1, 3]}}\n"
+                             "parameters: {p: 3}\n"
+                             "teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}\n"
+                             "init: {v: {ball: r, around: teacher}, a: {uniform: [-r, 1]}}\n"
+                             "variants:\n"
+                             "  plain: {}\n"
+                             "  sphere: {init: {v: {sphere: r, around: [1, 2, 3]}, a: 1}}\n"
+                             "  normal: {init: {v: {normal: r, mean: 0.5}, a: 1}}\n"
+                             "schedule: [{eta: 0.1}]\n";
+
 static basin_experiment *parse(const char *text, const char *set) {
   return test_parse(text, &set, set != NULL);
 }
@@ -112,6 +124,7 @@ static void kinds(void **unused) {
       {flow, 12, 0x3522fe571c5d178d, 0x9d0b268fc1c794a4},
       {halve, 4, 0xa430f7785dd93cac, 0x3ca87783be26bafe},
       {sampled, 30, 0xbff372dcf3a03a77, 0x7243d060fa0855af},
+      {around, 27, 0xf8dfdcb578170887, 0xf556bc0290fea496},
   };
   (void)unused;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -146,6 +159,19 @@ static void changes(void **unused) {
       {flow, "record.final=[loss]", 1}, /* as where none are named */
       {flow, "record.final=all", 0},
       {sampled, "record.final=[loss, train_loss]", 1},
+      {halve, "init.v={sphere: 1, scale: -2, around: 0}", 1},
+      {halve, "init.v={sphere: 1, scale: -2, around: 1e-9}", 0},
+      {halve, "init.v={sphere: 1, scale: -2, around: teacher}", 0},
+      {around, "init.v={ball: r, around: {head: [1]}}", 1}, /* which is the teacher */
+      {around, "init.v={ball: r, around: {head: [0, 1]}}", 0},
+      {around, "init.v={ball: r}", 0},
+      {around, "init.a={uniform: [-r, 2]}", 0},
+      {around, "init.a={uniform: [-2*r, 1]}", 0},
+      {around, "init.a={normal: 1 + r, mean: -r}", 0},
+      {around, "variants.sphere.init.v={sphere: r, around: [1, 2, 4]}", 0},
+      {around, "variants.normal.init.v={normal: r, mean: 0.25}", 0},
+      {around, "grid.k=[3, 4, 5]", 1},
+      {around, "grid.r=[0.01, 0.1, 1]", 1},
       {flow, "record.estimate.inputs=641", 0},
       {flow, "variants.fine.method.gradient_flow.error=1e-10", 0},
       {flow, "variants.flow.method=gradient_descent", 0},

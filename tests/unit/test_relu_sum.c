@@ -96,8 +96,8 @@ static problem make_problem(int n, int m, int d, int span) {
   problem p = {.n = n, .m = m, .d = d, .parameter = {n, m, d, span}};
   p.v = calloc((size_t)(m * d), sizeof *p.v);
   p.w = calloc((size_t)(n * d), sizeof *p.w);
-  p.teacher = (basin_vector){BASIN_GIVEN, m, d, 1, p.v};
-  p.initial = (basin_vector){BASIN_GIVEN, n, d, 1, p.w};
+  p.teacher = (basin_vector){BASIN_GIVEN, m, d, 1, p.v, 0};
+  p.initial = (basin_vector){BASIN_GIVEN, n, d, 1, p.w, 0};
   p.stage = (basin_stage){INT64_MAX, {0.05}};
   p.setting = (basin_setting){
       .stages = 1, .stop = {.tolerance = m > 1 ? 1e-3 : 1e-300, .max_steps = 1000000}, .key = 99};
@@ -489,7 +489,7 @@ static void long_run(void **unused) {
   for (int n = 2; n <= 6; n += 2) {
     problem p = make_problem(n, 1, 20, 1);
     p.v[0] = 1;
-    p.initial = (basin_vector){BASIN_NORMAL, n, 20, 0.1, NULL};
+    p.initial = (basin_vector){BASIN_NORMAL, n, 20, 0.1, NULL, 0};
     p.setting.key = test_random(&state);
     open_problem(&p, 4);
     step(&p, 0.4, getenv("BASIN_SOAK") ? 15000000 : 300000);
@@ -517,8 +517,8 @@ static void span_is_full(void **unused) {
     double *w[2], worst = 0;
     for (int span = 0; span < 2; span++) {
       p[span] = make_problem(n, m, d, span);
-      p[span].teacher = (basin_vector){BASIN_SPHERE, m, d, 1, NULL};
-      p[span].initial = (basin_vector){BASIN_NORMAL, n, d, 0.5 / sqrt(d), NULL};
+      p[span].teacher = (basin_vector){BASIN_SPHERE, m, d, 1, NULL, 0};
+      p[span].initial = (basin_vector){BASIN_NORMAL, n, d, 0.5 / sqrt(d), NULL, 0};
       w[span] = malloc((size_t)(n * d) * sizeof *w[span]);
       open_problem(&p[span], s);
     }
@@ -681,7 +681,7 @@ static void slope(void **unused) {
       problem p = make_problem(n, 1, 10, 1);
       double loss, z;
       p.v[0] = 1;
-      p.initial = (basin_vector){BASIN_NORMAL, n, 10, 0.1, NULL};
+      p.initial = (basin_vector){BASIN_NORMAL, n, 10, 0.1, NULL, 0};
       open_problem(&p, trial);
       step(&p, 0.3, 30000);
       loss = p.x[RELU_LOSS];
@@ -699,7 +699,7 @@ static problem make_flow(int n, int d, double error) {
   problem p = make_problem(n, 1, d, 1);
   p.setting.gradient = (basin_gradient){.dynamics = "flow", .error = error};
   p.v[0] = 1;
-  p.initial = (basin_vector){BASIN_NORMAL, n, d, 0.3, NULL};
+  p.initial = (basin_vector){BASIN_NORMAL, n, d, 0.3, NULL, 0};
   return p;
 }
 
@@ -708,7 +708,7 @@ static void flow_toy_2(void **unused) {
   (void)unused;
   for (int divided = 1; divided <= 100; divided *= 10) {
     problem p = make_flow(3, 2, 1e-10);
-    p.initial = (basin_vector){BASIN_GIVEN, 3, 2, 1, p.w};
+    p.initial = (basin_vector){BASIN_GIVEN, 3, 2, 1, p.w, 0};
     for (int i = 0; i < 3; i++) p.w[2 * i] = 0.1 * (i + 1);
     open_problem(&p, 0);
     for (int t = 1; t <= 8; t++) {
@@ -838,7 +838,7 @@ static void flow_paces(void **unused) {
 static void flow_kink(void **unused) {
   problem p = make_flow(2, 2, 1e-9);
   (void)unused;
-  p.initial = (basin_vector){BASIN_GIVEN, 2, 2, 1, p.w};
+  p.initial = (basin_vector){BASIN_GIVEN, 2, 2, 1, p.w, 0};
   p.w[0] = 0.05;
   p.w[2] = 2;
   open_problem(&p, 0);
@@ -859,7 +859,7 @@ static void flow_held(void **unused) {
   for (int flowing = 0; flowing < 2; flowing++) {
     problem p = make_flow(3, 3, 1e-9);
     if (!flowing) p.setting.gradient = (basin_gradient){.dynamics = "population"};
-    p.initial = (basin_vector){BASIN_GIVEN, 3, 3, 1, p.w};
+    p.initial = (basin_vector){BASIN_GIVEN, 3, 3, 1, p.w, 0};
     p.w[0] = 2;
     p.w[3] = 0.03, p.w[4] = 0.05;
     p.w[6] = -0.02, p.w[8] = 0.04;
@@ -887,7 +887,7 @@ static void flow_let_go(void **unused) {
     for (int flowing = 0; flowing < 2; flowing++) {
       problem p = make_flow(3, 2, 1e-9);
       if (!flowing) p.setting.gradient = (basin_gradient){.dynamics = "population"};
-      p.initial = (basin_vector){BASIN_GIVEN, 3, 2, 1, p.w};
+      p.initial = (basin_vector){BASIN_GIVEN, 3, 2, 1, p.w, 0};
       memcpy(p.w, start[i], sizeof start[i]);
       open_problem(&p, 0);
       for (int t = 0; t < TIMES; t++) {
@@ -918,8 +918,8 @@ static void starts(void **unused) {
   for (int span = 0; span < 2; span++) {
     problem p = make_problem(N, M, D, span);
     double w[N * D], pair[2], norm2 = 0;
-    p.teacher = (basin_vector){BASIN_SPHERE, M, D, 2, NULL};
-    p.initial = (basin_vector){BASIN_NORMAL, N, D, 0.3, NULL};
+    p.teacher = (basin_vector){BASIN_SPHERE, M, D, 2, NULL, 0};
+    p.initial = (basin_vector){BASIN_NORMAL, N, D, 0.3, NULL, 0};
     open_problem(&p, 77);
     full(&p, 77, w);
     for (int j = 0; j < N * D; j++) {
@@ -952,8 +952,8 @@ static void balls(void **unused) {
   double sum[N + M] = {0}, product[N + M][N + M] = {{0}};
   (void)unused;
   problem p = make_problem(N, M, D, 1);
-  p.teacher = (basin_vector){BASIN_BALL, M, D, 2, NULL};
-  p.initial = (basin_vector){BASIN_BALL, N, D, 0.3, NULL};
+  p.teacher = (basin_vector){BASIN_BALL, M, D, 2, NULL, 0};
+  p.initial = (basin_vector){BASIN_BALL, N, D, 0.3, NULL, 0};
   open_problem(&p, 0);
   for (uint64_t trial = 0; trial < TRIALS; trial++) {
     double u[N + M];
@@ -1023,7 +1023,7 @@ static void outcomes(void **unused) {
     int ended = 0;
     p.v[0] = 1;
     if (which == 1) p.v[5] = 1;
-    p.initial = (basin_vector){BASIN_SPHERE, p.n, 4, 0.4, NULL};
+    p.initial = (basin_vector){BASIN_SPHERE, p.n, 4, 0.4, NULL, 0};
     p.setting.stop = (basin_stop){.tolerance = 1e-6, .tolerance_spurious = 1e-9};
     open_problem(&p, 1);
     for (int t = 0; t < 100000 && !ended; t++) {

@@ -312,6 +312,31 @@ BASIN_HD void conv_observe(const conv_cell *cell, const conv_state *s, real out[
 
 /* ---------------------------------------------------------------- initialisation */
 
+/* e in the directions f1 and f2 and its rest, from 1'e, f2'e and |e|^2 */
+BASIN_HD void conv_split(const conv_cell *cell, real sum, real along, real norm2, conv_state *s) {
+  s->e1 = sum / r_set(cell->root_k);
+  s->e2 = along;
+  s->perp = r_sqrt(r_max(r_fnma(s->e2, s->e2, r_fnma(s->e1, s->e1, norm2)), r_set(0.0)));
+}
+
+/* a_0 that is drawn around a point: of a_0 - a*, entry by entry, so that nothing cancels near a* */
+BASIN_HD void conv_start_around(const conv_cell *cell, const double *data, bits trial, real spread,
+                                conv_state *s) {
+  const draw_source *a = &cell->initial_a;
+  real z[2], sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
+  for (int64_t j = 0; j < cell->k; j += 2) {
+    draw_pair(a, data, trial, 0, j / 2, &z[0], &z[1]);
+    for (int64_t i = 0; i < 2 && j + i < cell->k; i++) {
+      const double from = draw_offset(a, data, 0, j + i) - data[cell->teacher_a + j + i];
+      const real e = r_fma(spread, z[i], r_set(from));
+      sum = sum + e;
+      along = r_fma(e, r_set(data[cell->f2 + j + i]), along);
+      norm2 = r_fma(e, e, norm2);
+    }
+  }
+  conv_split(cell, sum, along, norm2, s);
+}
+
 BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *s) {
   const double *f2 = data + cell->f2;
   real sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
@@ -323,36 +348,42 @@ BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial
     if (j + 1 < cell->k) along = r_fma(z1, r_set(f2[j + 1]), along);
     norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
   }
-  const real factor = draw_factor(&cell->initial_a, trial, 0, norm2);
+  const real spread = draw_spread(&cell->initial_a, trial, 0, norm2);
   const real first = sum / r_set(cell->root_k);
   const real rest2 = r_max(r_fnma(along, along, r_fnma(first, first, norm2)), r_set(0.0));
   const int spanned = cell->k == 1 ||
                       (cell->k == 2 && cell->a2 > 0); /* f1 and f2 are the whole space */
-  s->e1 = r_fma(factor, first, r_set(-cell->a1));
-  s->e2 = r_fma(factor, along, r_set(-cell->a2));
-  s->perp = r_abs(factor) * r_sqrt(rest2);
+  s->e1 = r_fma(spread, first, r_set(-cell->a1));
+  s->e2 = r_fma(spread, along, r_set(-cell->a2));
+  s->perp = r_abs(spread) * r_sqrt(rest2);
+  if (draw_is_moved(&cell->initial_a)) conv_start_around(cell, data, trial, spread, s);
   if (spanned) s->perp = r_set(0.0);
+}
+
+/* what entry q of v_0 has beside the draw */
+BASIN_HD real conv_shift(const conv_cell *cell, const double *data, int64_t q) {
+  return r_set(cell->shift + draw_offset(&cell->initial_v, data, 0, q));
 }
 
 BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, basin_team team, bits trial,
                            conv_state *s) {
   const double *v_star = data + cell->teacher_v;
-  const real shift = r_set(cell->shift);
-  real z[2], factor = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0), rest2 = r_set(0.0);
+  real z[2], spread = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0), rest2 = r_set(0.0);
 
   /* three passes over the same numbers: the drawn length, then v and v'v*, then |v - v* v'v*| */
   for (int pass = 0; pass < 3; pass++) {
     for (int64_t j = 0; j < cell->p && !team_stopped(team); j += 2) {
       draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[0], &z[1]);
       for (int64_t i = 0; i < 2 && j + i < cell->p; i++) {
-        const real v = r_fma(factor, z[i], shift), v_teacher = r_set(v_star[j + i]);
+        const real v = r_fma(spread, z[i], conv_shift(cell, data, j + i)),
+                   v_teacher = r_set(v_star[j + i]);
         const real rest = r_fnma(along, v_teacher, v);
         if (pass == 0) norm2 = r_fma(z[i], z[i], norm2);
         if (pass == 1) along = r_fma(v, v_teacher, along);
         if (pass == 2) rest2 = r_fma(rest, rest, rest2);
       }
     }
-    if (pass == 0) factor = draw_factor(&cell->initial_v, trial, 0, norm2);
+    if (pass == 0) spread = draw_spread(&cell->initial_v, trial, 0, norm2);
   }
 
   /* the angle, without loss of accuracy at either end: 1 -+ cos phi = sin^2 phi / (1 +- cos phi) */
@@ -459,19 +490,20 @@ static inline void conv_vectors(const conv_cell *cell, const double *data, uint6
   }
 
   /* a_t = a* + e1 f1 + e2 f2 + (perp_t / perp_0) (rest of a_0 - a*) */
-  const double factor_a = draw_factor(&cell->initial_a, trial, 0, norm2_a);
+  const double spread_a = draw_spread(&cell->initial_a, trial, 0, norm2_a);
   const double kept = start.perp > 0 ? now->perp / start.perp : 0.0, root = cell->root_k;
   for (int64_t j = 0; j < cell->k; j++) {
     const double a_star = data[cell->teacher_a + j];
-    const double rest = factor_a * a[j] - a_star - start.e1 / root - start.e2 * f2[j];
+    const double a_0 = draw_entry(&cell->initial_a, data, 0, j, spread_a, a[j]);
+    const double rest = a_0 - a_star - start.e1 / root - start.e2 * f2[j];
     a[j] = a_star + now->e1 / root + now->e2 * f2[j] + kept * rest;
   }
 
   /* v_t = |v| (cos phi v* + side sin phi n), n the unit vector of v_0 - v* v*'v_0 */
-  const double factor_v = draw_factor(&cell->initial_v, trial, 0, norm2_v);
+  const double spread_v = draw_spread(&cell->initial_v, trial, 0, norm2_v);
   double along = 0, rest2 = 0;
   for (int64_t j = 0; j < cell->p; j++) {
-    v[j] = r_fma(factor_v, v[j], cell->shift);
+    v[j] = r_fma(spread_v, v[j], conv_shift(cell, data, j));
     along = r_fma(v[j], v_star[j], along);
   }
   for (int64_t j = 0; j < cell->p; j++) {

@@ -73,9 +73,7 @@ BASIN_HD void conv_reduce_a(const conv_cell *cell, const double *data, const rea
     along = r_fma(e, r_set(data[cell->f2 + j]), along);
     norm2 = r_fma(e, e, norm2);
   }
-  s->e1 = sum / r_set(cell->root_k);
-  s->e2 = along;
-  s->perp = r_sqrt(r_max(r_fnma(s->e2, s->e2, r_fnma(s->e1, s->e1, norm2)), r_set(0.0)));
+  conv_split(cell, sum, along, norm2, s);
 }
 
 /* a_0, the same as for the population gradient */
@@ -90,9 +88,9 @@ BASIN_HD void conv_sampled_start_a(const conv_cell *cell, const double *data, ba
   }
   team_sync(team);
   for (int64_t j = 0; j < cell->k; j++) norm2 = r_fma(a[j], a[j], norm2);
-  const real factor = draw_factor(&cell->initial_a, trial, 0, norm2);
+  const real spread = draw_spread(&cell->initial_a, trial, 0, norm2);
   team_sync(team);
-  BASIN_TEAM_FOR(team, j, cell->k) a[j] = factor * a[j];
+  BASIN_TEAM_FOR(team, j, cell->k) a[j] = draw_entry(&cell->initial_a, data, 0, j, spread, a[j]);
   team_sync(team);
 }
 
@@ -125,9 +123,9 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, basin_turn turn, real *x)
   }
   team_sync(team);
   for (int q = 0; q < cell->p; q++) norm2 = r_fma(v[q], v[q], norm2);
-  const real factor = draw_factor(&cell->initial_v, trial, 0, norm2);
+  const real spread = draw_spread(&cell->initial_v, trial, 0, norm2);
   team_sync(team);
-  BASIN_TEAM_FOR(team, q, cell->p) v[q] = r_fma(factor, v[q], r_set(cell->shift));
+  BASIN_TEAM_FOR(team, q, cell->p) v[q] = r_fma(spread, v[q], conv_shift(cell, turn.data, q));
   team_sync(team);
   if (cell->grows) return;
   const real scale = conv_inverse_length(cell, v);

@@ -308,8 +308,8 @@ BASIN_HD void relu_row(const relu_cell *cell, const double *data, basin_team tea
     if (2 * block + 1 < d) to[2 * block + 1] = z1;
   }
   const real norm2 = team_dot(team, to, to, d, strand);
-  const real factor = draw_factor(source, trial, row, norm2);
-  BASIN_TEAM_FOR(team, j, d) to[j] = factor * to[j];
+  const real spread = draw_spread(source, trial, row, norm2);
+  BASIN_TEAM_FOR(team, j, d) to[j] = draw_entry(source, data, row, j, spread, to[j]);
   team_sync(team);
 }
 
@@ -417,18 +417,13 @@ static inline const char *relu_check(const basin_setting *setting, const char **
   const basin_vector *v = &setting->teacher[0], *w = &setting->initial[0];
   *where = "teacher.v";
   if (!draw_fits(v)) return "more than 2^25 numbers: fewer rows or a smaller d";
-  double lengths = (double)v->rows * fabs(v->scale);
-  if (v->source == BASIN_NORMAL) lengths *= sqrt((double)v->length);
-  if (v->source == BASIN_GIVEN) lengths = 0;
-  for (int64_t l = 0; l < v->rows && v->source == BASIN_GIVEN; l++) {
-    double norm2 = 0;
-    for (int64_t j = 0; j < v->length; j++)
-      norm2 += v->value[l * v->length + j] * v->value[l * v->length + j];
-    if (!(norm2 > RELU_ZERO2)) return "a teacher must not be zero: it has no direction";
-    lengths += sqrt(norm2);
+  const double least = v->source == BASIN_GIVEN ? sqrt(RELU_ZERO2) : 0;
+  double lengths = 0;
+  for (int64_t l = 0; l < v->rows; l++) {
+    const double length = draw_reach(v, l);
+    if (!(length > least)) return "a teacher must not be zero: it has no direction";
+    lengths += length;
   }
-  if (v->source != BASIN_GIVEN && v->scale == 0)
-    return "a teacher must not be zero: it has no direction";
   if (!(lengths < 1e50)) return "the teachers are too long: 1e50 together, or more";
   *where = "stop.at";
   if (v->rows > 1 && setting->stop.tolerance > 0 &&
