@@ -153,7 +153,7 @@ basin_status basin_command_status(const basin_arguments *a, basin_error *error) 
   if (status) return status;
   status = basin_store_open(&store, c.experiment, c.parts, c.part_trials, error);
   if (!status) status = basin_campaign_heartbeats(&c, &p.beat, &p.beats, error);
-  if (!status) status = basin_parts_list(c.parts, c.experiment, 0, &store.parts, error);
+  if (!status) status = basin_store_list(&store, 0, error);
   const int64_t shards = basin_standing_shards(&c, &p);
   if (!status) status = basin_campaign_rounds(&c, &store, shards, &rounds, error);
   if (!status) status = basin_standing_find_idle(&rounds, shards, &p, error);

@@ -3,8 +3,9 @@
  * judge.c: what has been run beside what the experiment asks for: more trials, or fewer that end nowhere.
  */
 #include "run/run.h"
-#include "store/until.h"
 #include "store/results.h"
+#include "store/search.h"
+#include "store/until.h"
 
 static basin_status judge_cell(const basin_experiment *e, const char *path, int64_t cell,
                                int64_t trials, const int64_t *outcomes, basin_error *error) {
@@ -19,8 +20,7 @@ static basin_status judge_cell(const basin_experiment *e, const char *path, int6
                     (long long)diverged);
 }
 
-basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) {
-  *raised = 0;
+static basin_status raise_until(basin_store *s, int *raised, basin_error *error) {
   if (!(s->experiment->halfwidth > 0)) return BASIN_OK;
   for (int64_t c = 0; c < s->experiment->cells; c++) {
     basin_range sum;
@@ -32,6 +32,12 @@ basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) 
     s->target[c] = enough;
   }
   return BASIN_OK;
+}
+
+basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) {
+  *raised = 0;
+  const basin_status status = raise_until(s, raised, error);
+  return status || !s->search ? status : basin_search_round(s->search, s, raised, error);
 }
 
 basin_status basin_store_judge(const basin_store *s, const char *path, basin_error *error) {
@@ -57,7 +63,7 @@ basin_status basin_results_check(const char *path, const basin_experiment *e, in
                         "or remove it",
                         path);
   const int64_t missing = basin_results_missing(r);
-  for (int64_t c = 0; c < e->cells && !missing && status != BASIN_BAD_INPUT; c++) {
+  for (int64_t c = 0; c < basin_results_cells(r) && !missing && status != BASIN_BAD_INPUT; c++) {
     basin_summary s;
     basin_error other;
     const basin_status read = basin_results_outcomes(r, c, &s, &other);
