@@ -65,6 +65,13 @@ static void print_need(const basin_experiment *e, const basin_need *x, FILE *to)
     fprintf(to,
             "until: every cell gets more trials, up to %lld, while its interval is wider than %g\n",
             (long long)e->max_trials, e->halfwidth);
+  if (e->refine.asked)
+    fprintf(to,
+            "refine: points of %s are added, with up to %lld trials each, until it is known to "
+            "%g%s where success crosses %g\n",
+            e->axis[e->refine.axis], (long long)e->refine.max_trials,
+            e->refine.relative ? 100 * e->refine.to : e->refine.to, e->refine.relative ? "%" : "",
+            e->refine.where);
 }
 
 static basin_status show_need(const basin_experiment *e, const basin_request *r, FILE *to,
@@ -253,7 +260,9 @@ static basin_status run_shard(const basin_arguments *a, const basin_campaign *c,
   if (complete) fputs("; all parts are there\n", stderr), basin_show_merge(stderr, c);
   else
     fprintf(stderr, "; other shards are not%s\nnext: basin status %s\n",
-            c->experiment->halfwidth > 0
+            c->experiment->refine.asked
+                ? ", and `refine` may ask for more when they are: then give this command again"
+            : c->experiment->halfwidth > 0
                 ? ", and `until` may ask for more when they are: then give this command again"
                 : "",
             word);

@@ -188,7 +188,7 @@ static basin_status read_cell(reader *r, const basin_sheet *sheet, const double 
 static basin_status blame_added(reader *r, const basin_added *added, basin_status status) {
   const basin_error fault = *r->error;
   const int axis = r->experiment->refine.axis;
-  return basin_fail(r->error, status, "%.800s (at %s = %.17g, which `refine` adds)", fault.text,
+  return basin_fail(r->error, status, "%.800s (at %s = %.15g, which `refine` adds)", fault.text,
                     r->experiment->axis[axis], added->coordinate[axis]);
 }
 
