@@ -138,6 +138,16 @@ static void show_trial(const basin_experiment *e, int64_t cell, const basin_part
 
 /* ---- the two ways to run ---- */
 
+/* of a cell that `refine` has added: which these are follows from a whole run */
+static basin_status no_such_cell(const basin_experiment *e, int64_t cell, basin_error *error) {
+  const char *name = e->axis[e->refine.axis];
+  return basin_fail(error, BASIN_BAD_INPUT,
+                    "--cell %lld: the grid has %lld cells; a point that `refine` has added is run "
+                    "again by typing it into the grid: --set refine=none --set grid.%s=VALUE, with "
+                    "the cell's number in that grid",
+                    (long long)cell, (long long)e->cells, name);
+}
+
 static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, basin_request *r,
                               basin_error *error) {
   const int kept = basin_argument(a, "output") != NULL;
@@ -146,8 +156,10 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
   if (!basin_argument(a, "cell") || !basin_argument(a, "trial"))
     return basin_fail(error, BASIN_BAD_INPUT,
                       "--cell and --trial go together: which trial of which cell?");
-  basin_status status = basin_argument_integer(a, "cell", 0, basin_experiment_cells(e) - 1, &cell,
-                                               error);
+  basin_status status = basin_argument_integer(
+      a, "cell", 0, (e->refine.asked ? BASIN_CELLS_MAX : basin_experiment_cells(e)) - 1, &cell,
+      error);
+  if (!status && cell >= basin_experiment_cells(e)) status = no_such_cell(e, cell, error);
   if (!status)
     status = basin_argument_integer(a, "trial", 0, ((int64_t)1 << 48) - 1, &trial, error);
   if (status) return status;

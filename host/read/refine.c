@@ -96,10 +96,10 @@ basin_status basin_refine_read(basin_experiment *e, const basin_grid *grid, cons
   static const char *const key[] = {"to", "where", "max_trials", "scale"};
   basin_refine *r = &e->refine;
   basin_scope scope = {0};
-  if (!node) return BASIN_OK;
+  if (!node || (node->kind == BASIN_SCALAR && !strcmp(node->text, "none"))) return BASIN_OK;
   if (node->kind != BASIN_MAPPING || node->count != 1)
     return basin_fail_at(error, node->place,
-                         "refine: expected one grid parameter, as in {angle: {to: 0.01}}");
+                         "refine: expected one grid parameter, as in {angle: {to: 0.01}}, or none");
   const basin_node *what = node->child[0];
   *r = (basin_refine){.where = 0.5,
                       .max_trials = e->trials > MOST_TRIALS ? e->trials : MOST_TRIALS};

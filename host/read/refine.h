@@ -8,7 +8,7 @@
 
 #include "read/grid.h"
 
-/* Reads the key (or NULL: nothing is refined) into experiment->refine, once its trials, its grid and its cells are
+/* Reads the key (`none`, or NULL: nothing is refined) into experiment->refine, once its trials, its grid and its cells are
    read. */
 basin_status basin_refine_read(basin_experiment *experiment, const basin_grid *grid,
                                const basin_node *node, basin_error *error);
