@@ -8,8 +8,8 @@
 
 #include "read/grid.h"
 
-/* Reads the key (`none`, or NULL: nothing is refined) into experiment->refine, once its trials, its grid and its cells are
-   read. */
+/* Reads the key (`none`, or NULL: nothing is refined) into experiment->refine, once its trials, its grid and its cells
+   are read. */
 basin_status basin_refine_read(basin_experiment *experiment, const basin_grid *grid,
                                const basin_node *node, basin_error *error);
 

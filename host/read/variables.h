@@ -8,8 +8,8 @@
  *   type       int8, int64, uint64, real or text
  *   dimensions or-ed BASIN_BY_; a variable of the one dimension that bears its name is the dimension's scale
  *   fill       value of what is not written: minus_one, nan, or none
- *   there      always; where there are variants, trajectories, halvings, crossings; or one for each of finals, observables,
- *              estimates, vectors
+ *   there      always; where there are variants, trajectories, halvings, crossings; or one for each of finals,
+ *              observables, estimates, vectors
  *   long_name  %s: the meaning of what it is of, of errors and vectors the name
  *
  * Beside these: one on cell for every grid parameter and parameter of the model.

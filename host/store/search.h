@@ -68,8 +68,8 @@ basin_status basin_curve_open(const basin_search_rule *rule, const double *at, c
                               int64_t count, basin_curve *curve, basin_error *error);
 void basin_curve_close(basin_curve *curve);
 
-/* One round: all points have their trials and successes. Asks for more trials, and adds points with no cell; curve->asks
-   is 0 where the search has ended. */
+/* One round: all points have their trials and successes. Asks for more trials, and adds points with no cell;
+   curve->asks is 0 where the search has ended. */
 basin_status basin_curve_round(const basin_search_rule *rule, basin_curve *curve,
                                basin_error *error);
 
