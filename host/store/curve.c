@@ -11,7 +11,7 @@
 
 enum {
   TRIALS_MULTIPLE = 64,
-  PATIENCE = 8 /* trials of a point before it is set aside, beside those of its ends */
+  PATIENCE = 3 /* trials of a point that is set aside, beside those of its ends */
 };
 
 /* `to` is typed in decimal, and so are the points: 0.74 - 0.73 is not quite 0.01 */
@@ -114,7 +114,7 @@ static void tell_sides(const basin_search_rule *rule, basin_curve *c) {
   for (int64_t i = 0; i < c->count; i++) {
     basin_point *p = &c->point[i];
     const basin_side_rule side = side_rule(rule, c, p);
-    if (!p->side && !p->aside) p->side = basin_side(&side, p->asked, p->successes);
+    if (!p->side && !p->waits) p->side = basin_side(&side, p->asked, p->successes);
   }
 }
 
@@ -131,43 +131,52 @@ static int is_crossing(const basin_curve *c, int64_t i, int64_t j) {
   return i >= 0 && j < c->count && c->point[i].side != c->point[j].side;
 }
 
+static int is_close_crossing(const basin_search_rule *rule, const basin_curve *c, int64_t i,
+                             int64_t j) {
+  return is_crossing(c, i, j) && is_close(&rule->refine, c->point[i].at, c->point[j].at);
+}
+
 /* ---- asking ---- */
 
 /* the trials after which a point between i and j is set aside: early only where there is another way, in a crossing */
 static int64_t most_trials(const basin_search_rule *rule, const basin_curve *c, int64_t i,
-                           int64_t j, const basin_point *p) {
+                           int64_t j) {
   const int64_t most = rule->refine.max_trials;
-  if (p->patient || !is_crossing(c, i, j)) return most;
+  if (!is_crossing(c, i, j)) return most;
   const int64_t low = c->point[i].asked, high = c->point[j].asked,
                 enough = PATIENCE * (low > high ? low : high);
   return enough < most ? enough : most;
 }
 
-/* asks for more trials of the points between i and j that are not set aside; whether any gets them */
+/* asks for more trials of a point, at most so many in all; whether it gets any */
+static int ask(const basin_search_rule *rule, const basin_curve *c, basin_point *p, int64_t most) {
+  const basin_side_rule side = side_rule(rule, c, p);
+  p->waits = p->asked >= most;
+  if (p->waits) return 0;
+  const int64_t enough = basin_side_enough(&side, p->asked, p->successes),
+                even = (enough + TRIALS_MULTIPLE - 1) / TRIALS_MULTIPLE * TRIALS_MULTIPLE;
+  p->asked = even < most ? even : most;
+  return 1;
+}
+
+/* of the points between i and j that are not set aside, or must be now; whether any gets trials */
 static int ask_between(const basin_search_rule *rule, basin_curve *c, int64_t i, int64_t j) {
   int asks = 0;
-  if (is_crossing(c, i, j) && is_close(&rule->refine, c->point[i].at, c->point[j].at)) return 0;
   for (int64_t k = i + 1; k < j; k++) {
     basin_point *p = &c->point[k];
-    const int64_t most = most_trials(rule, c, i, j, p);
-    const basin_side_rule side = side_rule(rule, c, p);
-    p->aside |= p->asked >= most;
-    if (p->aside) continue;
-    const int64_t enough = basin_side_enough(&side, p->asked, p->successes),
-                  even = (enough + TRIALS_MULTIPLE - 1) / TRIALS_MULTIPLE * TRIALS_MULTIPLE;
-    p->asked = even < most ? even : most;
-    asks = 1;
+    const int64_t most = most_trials(rule, c, i, j);
+    p->aside = p->asked >= most;
+    p->waits = 1;
+    if (!p->aside && !is_close_crossing(rule, c, i, j)) asks |= ask(rule, c, p, most);
   }
   return asks;
 }
 
-/* all points between i and j are set aside, and no other could be added: they get trials again; whether any does */
+/* all points between i and j are set aside, and no other could be added */
 static int ask_again(const basin_search_rule *rule, basin_curve *c, int64_t i, int64_t j) {
-  for (int64_t k = i + 1; k < j; k++) {
-    c->point[k].patient = 1;
-    c->point[k].aside = 0;
-  }
-  return ask_between(rule, c, i, j);
+  int asks = 0;
+  for (int64_t k = i + 1; k < j; k++) asks |= ask(rule, c, &c->point[k], rule->refine.max_trials);
+  return asks;
 }
 
 /* adds what brings the ends i and j of a crossing nearer */
@@ -189,7 +198,7 @@ static basin_status add_between(const basin_search_rule *rule, basin_curve *c, i
 static basin_status work_on(const basin_search_rule *rule, basin_curve *c, int64_t i, int64_t j,
                             basin_error *error) {
   const int64_t count = c->count;
-  if (is_close(&rule->refine, c->point[i].at, c->point[j].at)) return BASIN_OK;
+  if (is_close_crossing(rule, c, i, j)) return BASIN_OK;
   for (int64_t k = i + 1; k < j; k++)
     if (!c->point[k].aside) return BASIN_OK; /* it gets trials */
   const basin_status status = add_between(rule, c, i, j, error);

@@ -129,7 +129,7 @@ static basin_status round_of_curve(basin_search *s, const basin_store *store, ba
   for (int64_t i = 0; i < curve->count && !status; i++) {
     basin_point *point = &curve->point[i];
     basin_range sum;
-    if (point->side || point->aside) continue; /* it was counted */
+    if (point->side || point->waits) continue; /* it was counted */
     status = basin_store_count(store, point->cell, point->asked, &sum, error);
     point->successes = sum.outcomes[BASIN_GLOBAL];
   }

@@ -15,9 +15,9 @@
  * 1. Every point of the grid gets trials until its side is told. Between neighbours on two sides lies a crossing.
  * 2. Between the ends of a crossing, while they are more than `to` apart, the middle is added: a number of few digits
  *    in the middle eighth. When its side is told it becomes one of the ends.
- * 3. A point may happen to lie on the crossing, or next to it. After eight times as many trials as its ends have it is
+ * 3. A point may happen to lie on the crossing, or next to it. While it has three times as many trials as its ends it is
  *    set aside, and what lies between it and either end is halved, down to half of `to`. Where that leads no further
- *    (to points which are set aside too, and about as far apart as the ends from them) those get trials again.
+ *    (to points which are set aside too, and about as far apart as the ends from them) those get more trials.
  * 4. What cannot be told with max_trials ends the search there: the crossing is reported with the nearest ends that can
  *    be told, as `wide`.
  *
@@ -39,10 +39,10 @@ typedef struct basin_point {
   int64_t cell;  /* -1: it has none yet */
   int64_t asked; /* its trials, as many as the search looks at */
   int64_t successes;
-  int side;    /* of `where`: 1 above, -1 below, 0 not told */
-  int added;   /* by the search: it is none of the grid */
-  int aside;   /* set aside: no more trials are asked for, at present */
-  int patient; /* it was, and has got trials again: up to max_trials */
+  int side;  /* of `where`: 1 above, -1 below, 0 not told */
+  int added; /* by the search: it is none of the grid */
+  int aside; /* set aside: it gets trials only where nothing else leads further */
+  int waits; /* for no trials now: those asked for have been looked at */
 } basin_point;
 
 /* How many trials a search begins with, and its risk. */
