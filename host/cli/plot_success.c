@@ -58,7 +58,8 @@ typedef struct chart {
   const char *x;
   axis axis;
   basin_span span_x, span_y;
-  int *of; /* [cells] the line of each */
+  int *of;        /* [cells] the line of each */
+  int64_t *order; /* [cells] along x: `refine` adds cells as they come */
   int lines;
   line line[BASIN_SERIES_MAX];
 } chart;
@@ -81,6 +82,24 @@ static basin_status find_lines(const basin_figure *f, chart *c, basin_error *err
 
 static double across(const basin_figure *f, const chart *c, int64_t cell) {
   return place(&c->axis, basin_plot_parameter(&f->cell[cell], c->x));
+}
+
+typedef struct sorting {
+  const basin_figure *figure;
+  const chart *chart;
+} sorting;
+
+static int along_x(const void *a, const void *b, void *context) {
+  const sorting *s = context;
+  const int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
+  const double x = across(s->figure, s->chart, i), y = across(s->figure, s->chart, j);
+  return x < y ? -1 : x > y ? 1 : i < j ? -1 : i > j;
+}
+
+static void sort_cells(const basin_figure *f, const chart *c) {
+  sorting s = {f, c};
+  for (int64_t i = 0; i < f->cells; i++) c->order[i] = i;
+  qsort_r(c->order, (size_t)f->cells, sizeof *c->order, along_x, &s);
 }
 
 static const basin_published_row *published(const basin_figure *f, int64_t cell) {
@@ -137,10 +156,12 @@ static void set_axes(basin_figure *f, const chart *c) {
 
 static void write_line(basin_figure *f, const chart *c, int number) {
   fprintf(f->pipe, "$rate%d << EOD\n", number);
-  for (int64_t i = 0; i < f->cells; i++)
+  for (int64_t k = 0; k < f->cells; k++) {
+    const int64_t i = c->order[k];
     if (c->of[i] == number && f->cell[i].trials)
       fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", across(f, c, i), f->cell[i].success.value,
               f->cell[i].success.low, f->cell[i].success.high);
+  }
   fprintf(f->pipe, "EOD\n$published%d << EOD\n", number);
   for (int64_t i = 0; i < f->cells; i++) {
     const basin_published_row *row = c->of[i] == number ? published(f, i) : NULL;
@@ -176,9 +197,12 @@ basin_status basin_plot_success(basin_figure *f, const char *title, const char *
                                 basin_error *error) {
   chart *c = calloc(1, sizeof *c);
   if (c) c->of = calloc((size_t)f->cells, sizeof *c->of);
-  basin_status status = c && c->of ? choose_x(f, wanted, &c->x, error) : basin_fail_memory(error);
+  if (c) c->order = calloc((size_t)f->cells, sizeof *c->order);
+  basin_status status = c && c->of && c->order ? choose_x(f, wanted, &c->x, error)
+                                               : basin_fail_memory(error);
   if (!status) status = find_lines(f, c, error);
   if (!status) c->axis = choose_axis(f, c->x);
+  if (!status) sort_cells(f, c);
   if (!status) status = measure(f, c, error);
   if (!status) status = basin_plot_start(f, title, 1, error);
   if (!status) {
@@ -187,6 +211,7 @@ basin_status basin_plot_success(basin_figure *f, const char *title, const char *
     draw_lines(f, c);
     status = basin_plot_end(f, 1, error);
   }
+  if (c) free(c->order);
   if (c) free(c->of);
   free(c);
   return status;

@@ -45,6 +45,15 @@ rate = (d.outcome == 1).sum("trial") / d.trials
 assert (rate[low].values > 0.5).all() and (rate[high].values < 0.5).all() and (d.crossing_direction == -1).all()
 P
 
+check "a figure" "$basin" plot one.h5 -o one.svg
+check "its curves go along the axis" /usr/bin/python3 - <<'P'
+import re
+pieces = [piece for d in re.findall(r" d='([^']*)'", open("one.svg").read()) for piece in d.split("M")]
+curves = [[float(x) for x in re.findall(r"([0-9.]+),[0-9.]+", piece)] for piece in pieces]
+curves = [c for c in curves if len(c) > 8]
+assert len(curves) == 2 and all(c == sorted(c) for c in curves), curves
+P
+
 # ---- the same file, whoever makes it ----
 check "two threads, other parts" run angle.yaml --threads 2 --part-trials 100 -o two.h5
 check "two threads: the same file" cmp one.h5 two.h5
