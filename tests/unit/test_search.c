@@ -6,6 +6,7 @@
 #include "base/sequential.h"
 #include "store/search.h"
 #include "test.h"
+#include <unistd.h>
 
 static const basin_search_rule usual = {
     .refine = {.asked = 1, .to = 0.05, .where = 0.5, .max_trials = 200000},
@@ -456,6 +457,53 @@ static void points_that_cannot_be(void **unused) {
   basin_experiment_free(e);
 }
 
+/* what a caller of basin.h reads in the file */
+static void in_the_file(void **unused) {
+  static const char *const set[] = {"refine.angle.to=0.2", "grid.ratio=[1, 1.5]"},
+                           *const none[] = {"refine=none"};
+  char folder[] = "/tmp/basin-test-search-XXXXXX", path[64];
+  basin_experiment *e = test_parse(text, set, 2), *plain = test_parse(text, none, 1);
+  basin_error error;
+  basin_results *results;
+  basin_refinement r;
+  basin_crossing c = {0};
+  (void)unused;
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/out.h5", folder);
+  const basin_run_options options = {.output = path};
+  assert_ok(basin_run(e, &options, &error), error);
+  assert_ok(basin_results_open(path, &results, &error), error);
+  assert_true(basin_results_refinement(results, &r));
+  assert_string_equal(r.parameter, "angle");
+  assert_true(r.where == 0.5 && r.to == 0.2 && !r.relative && r.max_trials == 1000000);
+  assert_true(r.grid_cells == 8 && r.crossings == 4 && basin_results_cells(results) > 12);
+  for (int64_t i = 0; i < r.crossings; i++) {
+    basin_summary low, high;
+    assert_ok(basin_results_crossing(results, i, &c, &error), error);
+    assert_ok(basin_results_summary(results, c.low_cell, &low, &error), error);
+    assert_ok(basin_results_summary(results, c.high_cell, &high, &error), error);
+    assert_string_equal(low.variant, i < 2 ? "x" : "y");
+    assert_true(low.parameter[0] == (i % 2 ? 1.5 : 1) && high.parameter[0] == low.parameter[0]);
+    assert_true(low.parameter[1] == c.low && high.parameter[1] == c.high);
+    assert_true(low.success.value > 0.5 && high.success.value < 0.5 && c.direction == -1);
+    assert_string_equal(basin_crossing_status_name((int)c.status), "found");
+  }
+  assert_int_equal(basin_results_crossing(results, 4, &c, &error), BASIN_BAD_INPUT);
+  basin_results_close(results);
+
+  assert_int_equal(basin_run(plain, &options, &error), BASIN_BAD_INPUT); /* another experiment's */
+  unlink(path);
+  assert_ok(basin_run(plain, &options, &error), error);
+  assert_ok(basin_results_open(path, &results, &error), error);
+  assert_false(basin_results_refinement(results, &r));
+  assert_int_equal(basin_results_crossing(results, 0, &c, &error), BASIN_BAD_INPUT);
+  assert_null(basin_crossing_status_name(6));
+  basin_results_close(results);
+  basin_experiment_free(plain);
+  basin_experiment_free(e);
+  assert_int_equal(test_remove_folder(folder), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sides),
@@ -472,6 +520,7 @@ int main(void) {
       cmocka_unit_test(identity),
       cmocka_unit_test(mistakes),
       cmocka_unit_test(points_that_cannot_be),
+      cmocka_unit_test(in_the_file),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
