@@ -15,8 +15,8 @@
  * 1. Every point of the grid gets trials until its side is told. Between neighbours on two sides lies a crossing.
  * 2. Between the ends of a crossing, while they are more than `to` apart, the middle is added: a number of few digits
  *    in the middle eighth. When its side is told it becomes one of the ends.
- * 3. A point may happen to lie on the crossing, or next to it. While it has three times as many trials as its ends it is
- *    set aside, and what lies between it and either end is halved, down to half of `to`. Where that leads no further
+ * 3. A point may happen to lie on the crossing, or next to it. While it has three times as many trials as its ends it
+ *    is set aside, and what lies between it and either end is halved, down to half of `to`. Where that leads no further
  *    (to points which are set aside too, and about as far apart as the ends from them) those get more trials.
  * 4. What cannot be told with max_trials ends the search there: the crossing is reported with the nearest ends that can
  *    be told, as `wide`.
