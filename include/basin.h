@@ -186,6 +186,48 @@ typedef struct basin_summary {
 basin_status basin_results_summary(basin_results *results, int64_t cell, basin_summary *summary,
                                    basin_error *error);
 
+/* ---- where success crosses a rate: `refine` ---- */
+
+typedef enum basin_crossing_status {
+  BASIN_CROSSING_FOUND,      /* as closely as was asked for, or as there are numbers */
+  BASIN_CROSSING_WIDE,       /* not so closely: points in between cannot be told from the rate */
+  BASIN_CROSSING_ABOVE,      /* there is none: success is above the rate at all points */
+  BASIN_CROSSING_BELOW,      /* below it */
+  BASIN_CROSSING_UNTOLD,     /* none is seen, and some points cannot be told from the rate */
+  BASIN_CROSSING_UNFINISHED, /* of a partial file: the search would go on */
+} basin_crossing_status;
+
+/* Success along the refined parameter, all else fixed, crosses the rate between `low` and `high`: at these two it lies
+   on two sides of it, for all crossings of the curve together with 95% confidence. */
+typedef struct basin_crossing {
+  double at, low,
+      high; /* of the parameter; NaN where there is no crossing; `at`: on the line between the two rates */
+  int64_t low_cell,
+      high_cell; /* the cells at low and high; the curve's first and last where there is no crossing */
+  int direction; /* 1: success rises there with the parameter, -1: it falls, 0: there is no crossing */
+  basin_crossing_status status;
+} basin_crossing;
+
+/* What was asked for. */
+typedef struct basin_refinement {
+  const char *parameter;
+  double to;                      /* how far apart low and high may be */
+  int relative;                   /* `to` is a share of low */
+  double where;                   /* the rate */
+  int64_t max_trials, grid_cells; /* of a point; cells of the grid: those behind them were added */
+  int64_t crossings;
+} basin_refinement;
+
+/* Fills it in; 0 where the experiment does not refine. It is valid until the results are closed. */
+int basin_results_refinement(const basin_results *results, basin_refinement *refinement);
+
+/* One of the crossings, index from 0: those of a curve by the parameter, at least one entry for each curve. */
+basin_status basin_results_crossing(const basin_results *results, int64_t index,
+                                    basin_crossing *crossing, basin_error *error);
+
+/* "found", "wide", ...; NULL past the last one */
+const char *basin_crossing_status_name(int status);
+
 /* ---- numbers of single trials ---- */
 
 /* How many trials a partial file lacks, any of them: what `basin merge --partial` makes. 0: the file is complete. */

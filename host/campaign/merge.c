@@ -20,7 +20,7 @@ basin_status basin_campaign_merge(const basin_campaign *c, const char *output, i
   if (status) return status;
 
   /* every byte is checked while it is copied; a partial merge must know first what to leave out */
-  status = basin_parts_list(c->parts, c->experiment, partial, &store.parts, error);
+  status = basin_store_list(&store, partial, error);
   if (!status) status = basin_campaign_rounds(c, &store, incomplete->shards, &rounds, error);
   if (!status && !rounds.complete) {
     for (int64_t i = 0; i < rounds.count; i++) missing += !rounds.done[i];
@@ -38,7 +38,7 @@ basin_status basin_campaign_merge(const basin_campaign *c, const char *output, i
   if (status == BASIN_FAILED && !partial) {
     basin_parts checked;
     basin_error ignored;
-    if (!basin_parts_list(c->parts, c->experiment, 1, &checked, &ignored)) {
+    if (!basin_parts_list(c->parts, store.experiment, 1, &checked, &ignored)) {
       if (checked.damageds)
         incomplete->report(incomplete->context, &(basin_rounds){0}, &checked, &ignored);
       basin_parts_free(&checked);

@@ -65,12 +65,12 @@ static basin_status add_round(const basin_campaign *c, const basin_store *store,
                               basin_rounds *rounds, basin_error *error) {
   basin_range *fresh = NULL;
   int64_t *owner = NULL, round = 0;
-  basin_status status = basin_cut_missing(c->experiment, store->target, c->part_trials,
+  basin_status status = basin_cut_missing(store->experiment, store->target, c->part_trials,
                                           rounds->range, rounds->count, &fresh, &round, error);
   if (!status && round) {
     basin_range_sort(fresh, round);
     owner = malloc((size_t)round * sizeof *owner);
-    status = owner ? basin_cut_shards(c->experiment, fresh, round, shards, owner, error)
+    status = owner ? basin_cut_shards(store->experiment, fresh, round, shards, owner, error)
                    : basin_fail_memory(error);
     if (!status) status = join_round(&store->parts, fresh, owner, round, rounds, error);
   }
@@ -81,9 +81,8 @@ static basin_status add_round(const basin_campaign *c, const basin_store *store,
 
 basin_status basin_campaign_rounds(const basin_campaign *c, basin_store *store, int64_t shards,
                                    basin_rounds *rounds, basin_error *error) {
-  basin_status status = BASIN_OK;
+  basin_status status = basin_store_restart(store, error);
   memset(rounds, 0, sizeof *rounds);
-  for (int64_t i = 0; i < c->experiment->cells; i++) store->target[i] = c->experiment->trials;
   while (!status) {
     int64_t missing = 0;
     int raised = 0;

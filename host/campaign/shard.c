@@ -62,8 +62,8 @@ static basin_status run_round(const basin_campaign *c, basin_runner *r, int64_t 
   int64_t count = 0;
   int damaged = 0;
   *work = 0;
-  basin_parts_free(&r->store.parts);
-  basin_status status = basin_parts_list(c->parts, c->experiment, 0, &r->store.parts, error);
+  basin_status status = basin_store_restart(&r->store, error);
+  if (!status) status = basin_store_list(&r->store, 0, error);
   if (!status) status = basin_campaign_rounds(c, &r->store, shards, &rounds, error);
   if (status) return status;
   if (check) status = check_own(&r->store, &rounds, shard, &damaged, error);

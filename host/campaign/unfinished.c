@@ -41,7 +41,7 @@ int basin_unfinished_is_run(const char *path) {
 }
 
 static basin_status count_cells(basin_unfinished *u, basin_error *error) {
-  const int64_t cells = u->experiment->cells;
+  const int64_t cells = u->store.experiment->cells;
   u->count = calloc((size_t)cells, sizeof *u->count);
   basin_status status = u->count ? BASIN_OK : basin_fail_memory(error);
   for (int64_t c = 0; c < cells && !status; c++) {
@@ -64,7 +64,7 @@ basin_status basin_unfinished_open(const char *path, int whole, basin_unfinished
   basin_status status = basin_charter_read(charter, &u->experiment, &part_trials, error);
   if (status || !u->experiment) return status; /* gone by now: the run has ended */
   status = basin_store_open(&u->store, u->experiment, u->folder, part_trials, error);
-  if (!status) status = basin_parts_list(u->folder, u->experiment, whole, &u->store.parts, error);
+  if (!status) status = basin_store_list(&u->store, whole, error);
   if (!status) status = basin_store_raise_all(&u->store, error);
   if (!status) status = count_cells(u, error);
   *found = !status;

@@ -148,13 +148,15 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
   if (!status && style == JSON) {
     printf("{\n");
     basin_table_json(&t);
+    status = basin_table_crossings(results, &t, 1, error);
   } else if (!status && style == CSV && !pairs) {
     summary_csv(&t);
   } else if (!status && style == TEXT) {
     basin_table_title(&t);
     basin_table_rates(&t);
     basin_table_steps(&t);
-    status = summary_draws(results, &t, error);
+    status = basin_table_crossings(results, &t, 0, error);
+    if (!status) status = summary_draws(results, &t, error);
   }
   if (!status && pairs) status = summary_pairs(results, &t, style, error);
   if (!status && style == JSON) printf("\n}\n");

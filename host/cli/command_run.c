@@ -67,6 +67,13 @@ static void print_need(const basin_experiment *e, const basin_need *x, FILE *to)
     fprintf(to,
             "until: every cell gets more trials, up to %lld, while its interval is wider than %g\n",
             (long long)e->max_trials, e->halfwidth);
+  if (e->refine.asked)
+    fprintf(to,
+            "refine: points of %s are added, with up to %lld trials each, until it is known to "
+            "%g%s where success crosses %g\n",
+            e->axis[e->refine.axis], (long long)e->refine.max_trials,
+            e->refine.relative ? 100 * e->refine.to : e->refine.to, e->refine.relative ? "%" : "",
+            e->refine.where);
 }
 
 static basin_status show_need(const basin_experiment *e, const basin_request *r,
@@ -90,6 +97,16 @@ static basin_status dry_run(const basin_experiment *e, const basin_request *r, i
 
 /* ---- the two ways to run ---- */
 
+/* of a cell that `refine` has added: which these are follows from a whole run */
+static basin_status no_such_cell(const basin_experiment *e, int64_t cell, basin_error *error) {
+  const char *name = e->axis[e->refine.axis];
+  return basin_fail(error, BASIN_BAD_INPUT,
+                    "--cell %lld: the grid has %lld cells; a point that `refine` has added is run "
+                    "again by typing it into the grid: --set refine=none --set grid.%s=VALUE, with "
+                    "the cell's number in that grid",
+                    (long long)cell, (long long)e->cells, name);
+}
+
 static basin_status run_trial(const basin_arguments *a, const basin_experiment *e, basin_request *r,
                               basin_error *error) {
   const int kept = basin_argument(a, "output") != NULL;
@@ -98,8 +115,10 @@ static basin_status run_trial(const basin_arguments *a, const basin_experiment *
   if (!basin_argument(a, "cell") || !basin_argument(a, "trial"))
     return basin_fail(error, BASIN_BAD_INPUT,
                       "--cell and --trial go together: which trial of which cell?");
-  basin_status status = basin_argument_integer(a, "cell", 0, basin_experiment_cells(e) - 1, &cell,
-                                               error);
+  basin_status status = basin_argument_integer(
+      a, "cell", 0, (e->refine.asked ? BASIN_CELLS_MAX : basin_experiment_cells(e)) - 1, &cell,
+      error);
+  if (!status && cell >= basin_experiment_cells(e)) status = no_such_cell(e, cell, error);
   if (!status)
     status = basin_argument_integer(a, "trial", 0, ((int64_t)1 << 48) - 1, &trial, error);
   if (status) return status;
@@ -217,7 +236,9 @@ static basin_status run_shard(const basin_arguments *a, const basin_campaign *c,
   if (complete) fputs("; all parts are there\n", stderr), basin_show_merge(stderr, c);
   else
     fprintf(stderr, "; other shards are not%s\nnext: basin status %s\n",
-            c->experiment->halfwidth > 0
+            c->experiment->refine.asked
+                ? ", and `refine` may ask for more when they are: then give this command again"
+            : c->experiment->halfwidth > 0
                 ? ", and `until` may ask for more when they are: then give this command again"
                 : "",
             word);

@@ -123,11 +123,11 @@ static basin_status campaign_status(const basin_arguments *a, const basin_campai
   basin_standing p = {0};
   basin_status status = basin_store_open(&store, c->experiment, c->parts, c->part_trials, error);
   if (!status) status = basin_campaign_heartbeats(c, &p.beat, &p.beats, error);
-  if (!status) status = basin_parts_list(c->parts, c->experiment, 0, &store.parts, error);
+  if (!status) status = basin_store_list(&store, 0, error);
   const int64_t shards = basin_standing_shards(c, &p);
   if (!status) status = basin_campaign_rounds(c, &store, shards, &rounds, error);
   if (!status) status = basin_standing_find_idle(&rounds, shards, &p, error);
-  if (!status) status = basin_cells_open(c->experiment, &cells, error);
+  if (!status) status = basin_cells_open(store.experiment, &cells, error);
   if (!status) status = basin_cells_count(&cells, &store, error);
   if (!status) {
     measure(&store, &rounds, &cells.table, &p);
@@ -149,7 +149,7 @@ static basin_status run_status(const char *path, const basin_unfinished *u, int 
                                basin_error *error) {
   const int runs = basin_unfinished_runs(u);
   basin_cells cells = {0};
-  basin_status status = basin_cells_open(u->experiment, &cells, error);
+  basin_status status = basin_cells_open(u->store.experiment, &cells, error);
   if (!status) status = basin_cells_count(&cells, &u->store, error);
   if (!status && json) {
     printf("{\n  \"complete\": false,\n  \"running\": %s,\n  \"trials\": {\"all\": %lld, "

@@ -10,7 +10,7 @@ enum { GROUPS_SHOWN = 8 };
 
 /* "cells 0 to 3: 320 of 1500 trials": neighbours that are alike are told of together */
 static void tell_cells(const basin_unfinished *u) {
-  const int64_t *count = u->count, *target = u->store.target, cells = u->experiment->cells;
+  const int64_t *count = u->count, *target = u->store.target, cells = u->store.experiment->cells;
   int groups = 0;
   for (int64_t c = 0, end; c < cells; c = end) {
     for (end = c + 1; end < cells && count[end] == count[c] && target[end] == target[c];) end++;

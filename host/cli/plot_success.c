@@ -17,10 +17,29 @@ typedef struct chart {
   basin_span span_x, span_y;
   int curves_of[BASIN_PANELS_MAX];
   basin_page page;
+  int64_t *order; /* [cells] along x: `refine` adds cells as they come */
 } chart;
 
 static double across(const basin_figure *f, const chart *c, int64_t cell) {
   return basin_axis_of(&c->x, &f->cell[cell]);
+}
+
+typedef struct sorting {
+  const basin_figure *figure;
+  const chart *chart;
+} sorting;
+
+static int along_x(const void *a, const void *b, void *context) {
+  const sorting *s = context;
+  const int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
+  const double x = across(s->figure, s->chart, i), y = across(s->figure, s->chart, j);
+  return x < y ? -1 : x > y ? 1 : i < j ? -1 : i > j;
+}
+
+static void sort_cells(const basin_figure *f, const chart *c) {
+  sorting s = {f, c};
+  for (int64_t i = 0; i < f->cells; i++) c->order[i] = i;
+  qsort_r(c->order, (size_t)f->cells, sizeof *c->order, along_x, &s);
 }
 
 static const basin_published_row *published(const basin_figure *f, int64_t cell) {
@@ -118,10 +137,12 @@ static void set_axes(basin_figure *f, const chart *c, int panel) {
 
 static void write_curve(basin_figure *f, const chart *c, int curve) {
   fprintf(f->pipe, "$rate%d << EOD\n", curve);
-  for (int64_t i = 0; i < f->cells; i++)
+  for (int64_t k = 0; k < f->cells; k++) {
+    const int64_t i = c->order[k];
     if (c->series.of[i] == curve && f->cell[i].trials)
       fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", across(f, c, i), f->cell[i].success.value,
               f->cell[i].success.low, f->cell[i].success.high);
+  }
   fprintf(f->pipe, "EOD\n$published%d << EOD\n", curve);
   for (int64_t i = 0; i < f->cells; i++) {
     const basin_published_row *row = c->series.of[i] == curve ? published(f, i) : NULL;
@@ -194,20 +215,25 @@ basin_status basin_plot_success(basin_figure *f, const basin_success_options *o,
   int map = o->y || o->halfwidth;
   if (map) return basin_plot_heat(f, o->x, o->y, o->halfwidth, error);
   chart *c = calloc(1, sizeof *c);
-  if (!c) return basin_fail_memory(error);
-  basin_status status = basin_axis_open(f, o->x, NULL, "x", &c->x, error);
+  if (c) c->order = calloc((size_t)f->cells, sizeof *c->order);
+  basin_status status = c && c->order ? basin_axis_open(f, o->x, NULL, "x", &c->x, error)
+                                      : basin_fail_memory(error);
   if (!status) status = prefers_map(f, c, &map, error);
   if (!status && map) {
     status = basin_plot_heat(f, o->x, NULL, 0, error);
   } else if (!status) {
     status = basin_series_find(f, &c->x, NULL, BASIN_SERIES_MAX, &c->series, error);
     if (status == BASIN_OUTSIDE) status = basin_page_too_many("curves", BASIN_SERIES_MAX, error);
+    if (!status) sort_cells(f, c);
     if (!status) status = measure(f, c, error);
     if (!status) status = spread(c, error);
     if (!status) status = draw(f, c, error);
   }
-  basin_series_free(&c->series);
-  free(c->x.value);
+  if (c) {
+    basin_series_free(&c->series);
+    free(c->x.value);
+    free(c->order);
+  }
   free(c);
   return status;
 }

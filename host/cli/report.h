@@ -59,6 +59,10 @@ void basin_table_json(const basin_table *table);
 void basin_table_json_head(const basin_table *table);
 void basin_json_cell(const basin_summary *cell);
 
+/* What `refine` has found, below the rates, or the member `refine`; nothing where the experiment does not refine. */
+basin_status basin_table_crossings(const basin_results *results, const basin_table *table, int json,
+                                   basin_error *error);
+
 /* Text, a number, and a member `name` with an interval's value, low and high, as JSON. */
 void basin_json_text(const char *text);
 void basin_json_number(double number);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/cell.h"
+#include "base/text.h"
 #include "read/identity.h"
 #include "read/vector.h"
 #include <math.h>

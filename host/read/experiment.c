@@ -8,6 +8,7 @@
 #include "read/grid.h"
 #include "read/identity.h"
 #include "read/record.h"
+#include "read/refine.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -25,12 +26,14 @@ typedef struct reader {
   basin_scope scope; /* of the cells */
   char used[BASIN_AXES_MAX];
   double vector_bytes;
+  const basin_added *added; /* [addeds] points behind the grid's */
+  int64_t addeds;
 } reader;
 
 static const char *const file_keys[] = {
-    "title",    "model",  "trials",   "seed",     "grid",     "parameters",    "define",
-    "teacher",  "init",   "schedule", "gradient", "method",   "on_divergence", "stop",
-    "variants", "record", "until",    "allow",    "same_draw"};
+    "title",    "model",  "trials",   "seed",     "grid",   "parameters",    "define",
+    "teacher",  "init",   "schedule", "gradient", "method", "on_divergence", "stop",
+    "variants", "record", "until",    "refine",   "allow",  "same_draw"};
 static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
                                            "init",          "schedule",   "gradient", "method",
                                            "on_divergence", "stop"};
@@ -174,6 +177,21 @@ static basin_status count_vectors(reader *r, const basin_cell *cell) {
   return BASIN_OK;
 }
 
+static basin_status read_cell(reader *r, const basin_sheet *sheet, const double *coordinate,
+                              basin_cell *cell) {
+  const basin_status status = basin_cell_read(r->experiment, sheet, &r->scope, coordinate,
+                                              r->grid.place, cell, r->error);
+  return status ? status : count_vectors(r, cell);
+}
+
+/* a fault at a point that nobody has typed */
+static basin_status blame_added(reader *r, const basin_added *added, basin_status status) {
+  const basin_error fault = *r->error;
+  const int axis = r->experiment->refine.axis;
+  return basin_fail(r->error, status, "%.800s (at %s = %.15g, which `refine` adds)", fault.text,
+                    r->experiment->axis[axis], added->coordinate[axis]);
+}
+
 /* the cells of one variant, or of an experiment without any */
 static basin_status read_variant(reader *r, const basin_node *node, int variant) {
   basin_experiment *e = r->experiment;
@@ -183,8 +201,12 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   basin_status status = basin_sheet_read(&sheet, &r->scope, r->file, node, variant, r->error);
   for (int64_t i = 0; i < r->grid.points && !status; i++, cell++) {
     basin_grid_point(&r->grid, i, coordinate);
-    status = basin_cell_read(e, &sheet, &r->scope, coordinate, r->grid.place, cell, r->error);
-    if (!status) status = count_vectors(r, cell);
+    status = read_cell(r, &sheet, coordinate, cell);
+  }
+  for (int64_t i = 0; i < r->addeds && !status; i++) {
+    if (r->added[i].variant != variant) continue;
+    status = read_cell(r, &sheet, r->added[i].coordinate, &e->cell[e->grid_cells + i]);
+    if (status) status = blame_added(r, &r->added[i], status);
   }
   return status;
 }
@@ -192,7 +214,8 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
 static basin_status read_cells(reader *r, int nodes) {
   basin_experiment *e = r->experiment;
   const basin_node *variants = basin_node_get(r->file, "variants");
-  e->cells = r->grid.points * (e->variants ? e->variants : 1);
+  e->grid_cells = r->grid.points * (e->variants ? e->variants : 1);
+  e->cells = e->grid_cells + r->addeds;
   e->cell = calloc((size_t)e->cells, sizeof *e->cell);
   if (!e->cell) {
     e->cells = 0;
@@ -266,6 +289,7 @@ static basin_status read_keys(reader *r, int nodes) {
   if (!status) status = read_cells(r, nodes);
   if (!status) keep_dimensions(&r->grid, e);
   if (!status) status = basin_grid_check(&r->grid, grid, r->error);
+  if (!status) status = basin_refine_read(e, &r->grid, basin_node_get(r->file, "refine"), r->error);
   if (!status) status = basin_record_read(e, basin_node_get(r->file, "record"), r->error);
   if (!status) e->identity = basin_identity(e);
   return status;
@@ -307,13 +331,36 @@ basin_status basin_experiment_parse(const char *name, const char *text, int64_t 
     status = read_keys(&r, basin_yaml_nodes(yaml));
   }
   basin_grid_free(&r.grid);
-  basin_yaml_free(yaml);
+  if (!status && e->refine.asked) e->yaml = yaml;
+  else basin_yaml_free(yaml);
   if (status) {
     basin_experiment_free(e);
     return status;
   }
   *out = e;
   return BASIN_OK;
+}
+
+basin_status basin_experiment_grow(const basin_experiment *e, const basin_added *added,
+                                   int64_t count, basin_experiment **grown, basin_error *error) {
+  basin_experiment *more = calloc(1, sizeof *more);
+  reader r = {.experiment = more, .error = error, .added = added, .addeds = count};
+  *grown = NULL;
+  if (!more) return basin_fail_memory(error);
+  more->name = strdup(e->name);
+  more->text = strdup(e->text);
+  more->overrides = strdup(e->overrides);
+  more->refine = e->refine;
+  r.file = basin_yaml_root(e->yaml);
+  basin_status status = more->name && more->text && more->overrides ? BASIN_OK
+                                                                    : basin_fail_memory(error);
+  if (!status && e->grid_cells + count > BASIN_CELLS_MAX)
+    status = basin_fail(error, BASIN_BAD_INPUT, "refine: more than %d cells", BASIN_CELLS_MAX);
+  if (!status) status = read_keys(&r, basin_yaml_nodes(e->yaml));
+  basin_grid_free(&r.grid);
+  if (status) basin_experiment_free(more);
+  else *grown = more;
+  return status;
 }
 
 basin_status basin_experiment_read(const char *path, const char *const *set, int sets,
@@ -353,6 +400,7 @@ void basin_experiment_free(basin_experiment *e) {
   free(e->final);
   free(e->time);
   free(e->cell);
+  basin_yaml_free(e->yaml);
   free(e->title);
   free(e->overrides);
   free(e->text);

@@ -3,8 +3,8 @@
  * experiment.h: an experiment with every cell resolved: what came of reading it.
  *
  * experiment.c reads the file's own keys, grid.c the grid, cell.c one point of it for one variant, with dynamics.c and
- * vector.c, and record.c what is kept. All of them ask scope.c for the values of numbers. identity.c makes of it all
- * the hash that the experiment's parts are found by.
+ * vector.c, record.c what is kept, and refine.c where points of the grid are added. All of them ask scope.c for the
+ * values of numbers. identity.c makes of it all the hash that the experiment's parts are found by.
  */
 #ifndef BASIN_EXPERIMENT_H
 #define BASIN_EXPERIMENT_H
@@ -37,6 +37,25 @@ typedef struct basin_cell {
   const int *index; /* of what is recorded: [finals], then [observables]; see basin_observable() */
 } basin_cell;
 
+/* Along a parameter of the grid points are added until the place where success crosses a rate is known closely. */
+typedef struct basin_refine {
+  int asked;
+  int axis;           /* the parameter */
+  double to;          /* how far apart the ends of the crossing's interval may be */
+  int relative;       /* beside the lower one; points between two are then geometric means */
+  int whole;          /* points are whole numbers */
+  double where;       /* the rate */
+  int64_t max_trials; /* of a point */
+} basin_refine;
+
+/* A point that was added to the grid. */
+typedef struct basin_added {
+  int variant; /* -1 where there are none */
+  double coordinate[BASIN_AXES_MAX];
+} basin_added;
+
+struct basin_yaml;
+
 struct basin_experiment {
   char *name;      /* base name of the file, without .yaml */
   char *text;      /* the file, verbatim */
@@ -65,7 +84,11 @@ struct basin_experiment {
   int same_draw_variant; /* likewise for the variants */
 
   int64_t cells;
+  int64_t grid_cells; /* of the grid: the first ones. Behind them are those that were added to it */
   basin_cell *cell;
+
+  basin_refine refine;
+  struct basin_yaml *yaml; /* the file as it was read, where cells may be added; or NULL */
 
   /* what is recorded; an observable is named, for models may differ in their tables */
   int64_t recorded; /* trials of each cell that keep their trajectory */
@@ -80,8 +103,16 @@ struct basin_experiment {
   int estimates;
   char **estimate; /* [estimates] the observables that are estimated, see measure.h */
 
-  uint64_t identity; /* of everything that decides the output but `trials`, `until` and the texts */
+  uint64_t
+      identity; /* of everything that decides the output but `trials`, `until` and the texts; of an
+                        experiment that refines, of its trials too: the points follow from them */
 };
+
+/* The same experiment with cells behind those of the grid: each what it would be had its point been typed into the
+   grid. The experiment must refine, and not be grown itself. BASIN_BAD_INPUT where the file makes no sense at a point,
+   or there are too many. */
+basin_status basin_experiment_grow(const basin_experiment *experiment, const basin_added *added,
+                                   int64_t count, basin_experiment **grown, basin_error *error);
 
 /* whether parts keep the state at the recorded steps: for the full vectors, or to estimate from it */
 static inline int basin_keeps_states(const basin_experiment *experiment) {

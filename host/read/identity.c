@@ -218,11 +218,20 @@ static uint64_t hash_names(uint64_t hash, char *const *name, int names) {
   return hash;
 }
 
+/* which points are added, and what the numbers of cells stand for, follows from these */
+static uint64_t hash_refine(uint64_t hash, const basin_experiment *e) {
+  const basin_refine *r = &e->refine;
+  hash = basin_hash_text(basin_hash_text(hash, "refine 1"), e->axis[r->axis]);
+  hash = basin_hash(hash, &(double[2]){r->to, r->where}, 2 * sizeof(double));
+  return basin_hash(hash, &(int64_t[4]){r->relative, r->whole, r->max_trials, e->trials},
+                    4 * sizeof(int64_t));
+}
+
 uint64_t basin_identity(const basin_experiment *e) {
   uint64_t hash = basin_hash_text(0, "basin experiment 1");
   hash = hash_names(hash, e->axis, e->axes);
   hash = hash_names(hash, e->variant, e->variants);
-  for (int64_t i = 0; i < e->cells; i++) hash = hash_cell(hash, e, &e->cell[i]);
+  for (int64_t i = 0; i < e->grid_cells; i++) hash = hash_cell(hash, e, &e->cell[i]);
   hash = basin_hash(hash, &(int64_t[3]){e->recorded, e->times, e->keep_vectors},
                     3 * sizeof(int64_t));
   hash = basin_hash(hash, e->time, (size_t)e->times * sizeof *e->time);
@@ -230,5 +239,6 @@ uint64_t basin_identity(const basin_experiment *e) {
   hash = basin_hash_text(hash, "final");
   hash = hash_names(hash, e->final, e->finals);
   if (e->inputs) hash = basin_hash(basin_hash_text(hash, "estimate"), &e->inputs, sizeof e->inputs);
+  if (e->refine.asked) hash = hash_refine(hash, e);
   return hash;
 }

@@ -8,8 +8,8 @@
  *   type       int8, int64, uint64, real or text
  *   dimensions or-ed BASIN_BY_; a variable of the one dimension that bears its name is the dimension's scale
  *   fill       value of what is not written: minus_one, nan, or none
- *   there      always; where there are variants, trajectories, halvings; or one for each of finals, observables,
- *              estimates, vectors
+ *   there      always; where there are variants, trajectories, halvings, crossings; or one for each of finals,
+ *              observables, estimates, vectors
  *   long_name  %s: the meaning of what it is of, of errors and vectors the name
  *
  * Beside these: one on cell for every grid parameter and parameter of the model.
@@ -23,8 +23,9 @@ enum {
   BASIN_BY_TRIAL = 2,
   BASIN_BY_RECORDED = 4,
   BASIN_BY_TIME = 8,
-  BASIN_BY_ENTRY = 16,
-  BASIN_DIMENSIONS = 5
+  BASIN_BY_CROSSING = 16,
+  BASIN_BY_ENTRY = 32,
+  BASIN_DIMENSIONS = 6
 };
 
 #define BASIN_OUTPUT_VARIABLES(X)                                                                  \
@@ -67,7 +68,23 @@ enum {
     estimates, "standard error of estimated_%s")                                                   \
   X(entry, "%s_entry", int64, BASIN_BY_ENTRY, none, vectors, "index of the entry, from 0")         \
   X(vector, "vector_%s", real, BASIN_BY_CELL | BASIN_BY_RECORDED | BASIN_BY_TIME | BASIN_BY_ENTRY, \
-    nan, vectors, "entries of %s")
+    nan, vectors, "entries of %s")                                                                 \
+  X(crossing, "crossing", int64, BASIN_BY_CROSSING, none, crossings,                               \
+    "number of the crossing, or of the curve without one")                                         \
+  X(crossing_at, "crossing_at", real, BASIN_BY_CROSSING, nan, crossings,                           \
+    "the refined parameter where success crosses the rate: on the line between both ends' rates")  \
+  X(crossing_low, "crossing_low", real, BASIN_BY_CROSSING, nan, crossings,                         \
+    "lower end of the crossing's 95% interval")                                                    \
+  X(crossing_high, "crossing_high", real, BASIN_BY_CROSSING, nan, crossings,                       \
+    "upper end of the crossing's 95% interval")                                                    \
+  X(crossing_low_cell, "crossing_low_cell", int64, BASIN_BY_CROSSING, none, crossings,             \
+    "cell at the lower end; of a curve without a crossing its first")                              \
+  X(crossing_high_cell, "crossing_high_cell", int64, BASIN_BY_CROSSING, none, crossings,           \
+    "cell at the upper end; of a curve without a crossing its last")                               \
+  X(crossing_direction, "crossing_direction", int8, BASIN_BY_CROSSING, none, crossings,            \
+    "1: success rises there with the parameter, -1: it falls, 0: no crossing")                     \
+  X(crossing_status, "crossing_status", int8, BASIN_BY_CROSSING, none, crossings,                  \
+    "what the search has come to")
 
 /* Groups beside them. */
 #define BASIN_OUTPUT_GROUPS(X) X("provenance") X("checksum")

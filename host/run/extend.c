@@ -187,6 +187,12 @@ basin_status basin_earlier_open(const char *path, const basin_experiment *e, bas
   *s = (basin_earlier){.path = path};
   basin_status status = basin_results_open(path, &s->results, error);
   if (!status) status = check_version(s, error);
+  if (!status && (e->refine.asked || s->results->refined))
+    status = basin_fail(error, BASIN_BAD_INPUT,
+                        "%s: holds another experiment, or other trials, and where `refine` adds "
+                        "points, they follow "
+                        "from the number of trials: give another name with -o",
+                        path);
   if (!status) status = read_experiment(s, &s->experiment, error);
   if (!status) status = match_cells(s, e, error);
   if (!status) status = check_trials(s, e, error);

@@ -3,8 +3,9 @@
  * judge.c: what has been run beside what the experiment asks for: more trials, or fewer that end nowhere.
  */
 #include "run/run.h"
-#include "store/until.h"
 #include "store/results.h"
+#include "store/search.h"
+#include "store/until.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,8 +38,13 @@ static void excess_add(excess x[EXCESSES], int64_t cell, int64_t trials, const i
   }
 }
 
-/* "cell 4 (CNN, k = 25)": by its variant, and where it is in the grid */
+/* "cell 4 (CNN, k = 25)": by its variant, and where it is in the grid; the number alone of one that `refine` added to a
+   file */
 static void name_cell(char name[NAME_BYTES], const basin_experiment *e, int64_t cell) {
+  if (cell >= e->cells) {
+    snprintf(name, NAME_BYTES, "cell %lld", (long long)cell);
+    return;
+  }
   const basin_cell *c = &e->cell[cell];
   const char *comma = c->variant < 0 ? " (" : ", ";
   int used = snprintf(name, NAME_BYTES, "cell %lld", (long long)cell);
@@ -85,18 +91,18 @@ static double allowance(double share) {
 }
 
 static basin_status excess_status(const excess x[EXCESSES], const basin_experiment *e,
-                                  const char *path, basin_error *error) {
+                                  int64_t cells, const char *path, basin_error *error) {
   char text[EXCESSES][NAME_BYTES + 2 * ADVICE_BYTES] = {"", ""};
   for (int i = 0; i < EXCESSES; i++) {
     char name[NAME_BYTES];
     if (!x[i].cells) continue;
-    const basin_cell *worst = &e->cell[x[i].worst];
+    const basin_cell *worst = &e->cell[x[i].worst < e->cells ? x[i].worst : 0];
     const char *word = basin_outcome_name((int)x[i].outcome);
     name_cell(name, e, x[i].worst);
     snprintf(text[i], sizeof text[i],
              "%lld of %lld cell%s %s more %s trials than the experiment allows, the worst is %s "
              "with %.3g; %s, or allow: {%s: %.2g}",
-             (long long)x[i].cells, (long long)e->cells, e->cells == 1 ? "" : "s",
+             (long long)x[i].cells, (long long)cells, cells == 1 ? "" : "s",
              x[i].cells == 1 ? "has" : "have", word, name, x[i].share,
              x[i].outcome == BASIN_DIVERGED ? advice_diverged(worst)
                                             : advice_unresolved(worst, x[i].outcomes),
@@ -107,8 +113,7 @@ static basin_status excess_status(const excess x[EXCESSES], const basin_experime
                     *text[0] && *text[1] ? "; " : "", text[1]);
 }
 
-basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) {
-  *raised = 0;
+static basin_status raise_until(basin_store *s, int *raised, basin_error *error) {
   if (!(s->experiment->halfwidth > 0)) return BASIN_OK;
   for (int64_t c = 0; c < s->experiment->cells; c++) {
     basin_range sum;
@@ -120,6 +125,12 @@ basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) 
     s->target[c] = enough;
   }
   return BASIN_OK;
+}
+
+basin_status basin_store_raise(basin_store *s, int *raised, basin_error *error) {
+  *raised = 0;
+  const basin_status status = raise_until(s, raised, error);
+  return status || !s->search ? status : basin_search_round(s->search, s, raised, error);
 }
 
 basin_status basin_store_raise_all(basin_store *s, basin_error *error) {
@@ -145,7 +156,7 @@ basin_status basin_store_judge(const basin_store *s, const char *path, basin_err
     status = basin_store_count(s, c, s->target[c], &sum, error);
     if (!status) excess_add(x, c, sum.count, sum.outcomes);
   }
-  return status ? status : excess_status(x, s->experiment, path, error);
+  return status ? status : excess_status(x, s->experiment, s->experiment->cells, path, error);
 }
 
 basin_status basin_results_check(const char *path, const basin_experiment *e, int *complete,
@@ -163,7 +174,7 @@ basin_status basin_results_check(const char *path, const basin_experiment *e, in
   const int64_t missing = basin_results_missing(r);
   excess x[EXCESSES];
   excess_begin(x, e);
-  for (int64_t c = 0; c < e->cells && !missing && !status; c++) {
+  for (int64_t c = 0; c < basin_results_cells(r) && !missing && !status; c++) {
     basin_summary s;
     status = basin_results_outcomes(r, c, &s, error);
     if (!status && s.trials < e->trials)
@@ -173,7 +184,7 @@ basin_status basin_results_check(const char *path, const basin_experiment *e, in
                           path, (long long)s.trials, (long long)c, (long long)e->trials);
     if (!status) excess_add(x, c, s.trials, s.outcomes);
   }
-  if (!status) status = excess_status(x, e, path, error);
+  if (!status) status = excess_status(x, e, basin_results_cells(r), path, error);
   *complete = !missing && (!status || status == BASIN_OUTSIDE);
   basin_results_close(r);
   return status;

@@ -143,11 +143,11 @@ cleanup:
 }
 
 basin_status basin_runner_check_room(const basin_runner *r, int output, basin_error *error) {
-  const basin_extent extent = basin_store_extent(r->experiment, r->store.target);
+  const basin_extent extent = basin_store_extent(r->store.experiment, r->store.target);
   basin_need need;
   struct statvfs disk;
   char needed[32], have[32];
-  const basin_status status = measure_need(r->experiment, r->store.part_trials, &r->backend,
+  const basin_status status = measure_need(r->store.experiment, r->store.part_trials, &r->backend,
                                            r->store.target, &need, error);
   if (status) return status;
   const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
@@ -159,10 +159,10 @@ basin_status basin_runner_check_room(const basin_runner *r, int output, basin_er
                       "fewer threads, smaller data sets, or smaller vectors",
                       needed, have);
   }
-  if (!output) need.disk_bytes -= basin_output_bytes(r->experiment, &extent);
+  if (!output) need.disk_bytes -= basin_output_bytes(r->store.experiment, &extent);
   for (int64_t i = 0; i < r->store.parts.count; i++) {
     const basin_range *range = &r->store.parts.range[i];
-    need.disk_bytes -= part_bytes(r->experiment, range->cell, range->first, range->count);
+    need.disk_bytes -= part_bytes(r->store.experiment, range->cell, range->first, range->count);
   }
   const double room = statvfs(r->store.folder, &disk)
                           ? INFINITY

@@ -89,8 +89,8 @@ basin_status basin_runner_work(basin_runner *r, basin_range *range, int64_t rang
   int64_t done = 0;
   int lost;
   do {
-    status = basin_schedule(r->experiment, &r->backend, r->options, r->store.folder, range + done,
-                            ranges - done, &r->watch, &r->progress, &lost, error);
+    status = basin_schedule(r->store.experiment, &r->backend, r->options, r->store.folder,
+                            range + done, ranges - done, &r->watch, &r->progress, &lost, error);
     if (!lost) break;
     done += written_first(range + done, ranges - done);
     status = fall_back(r, error);
@@ -108,8 +108,7 @@ basin_status basin_runner_work(basin_runner *r, basin_range *range, int64_t rang
 
 basin_status basin_runner_interrupted(basin_runner *r, basin_error *error) {
   int64_t trials = 0;
-  basin_parts_free(&r->store.parts);
-  if (!basin_parts_list(r->store.folder, r->experiment, 0, &r->store.parts, error))
+  if (!basin_store_list(&r->store, 0, error))
     for (int64_t i = 0; i < r->store.parts.count; i++) trials += r->store.parts.range[i].count;
   return basin_fail(
       error, BASIN_INTERRUPTED,
@@ -173,12 +172,13 @@ static basin_status run_round(basin_runner *r, basin_error *error) {
   const basin_store *store = &r->store;
   basin_range *missing = NULL;
   int64_t missings = 0;
-  basin_status status = basin_cut_missing(r->experiment, store->target, store->part_trials,
+  basin_status status = basin_cut_missing(store->experiment, store->target, store->part_trials,
                                           store->parts.range, store->parts.count, &missing,
                                           &missings, error);
   if (status || !missings) return status;
   r->progress.trials_total = 0;
-  for (int64_t c = 0; c < r->experiment->cells; c++) r->progress.trials_total += store->target[c];
+  for (int64_t c = 0; c < store->experiment->cells; c++)
+    r->progress.trials_total += store->target[c];
   status = basin_runner_work(r, missing, missings, error);
   free(missing);
   return status;
@@ -201,18 +201,25 @@ static basin_status take_over(basin_runner *r, const basin_earlier *earlier, bas
   return earlier->results ? basin_earlier_take(earlier, &r->store, r->options, error) : BASIN_OK;
 }
 
+static int64_t trials_there(const basin_store *store) {
+  int64_t trials = 0;
+  for (int64_t i = 0; i < store->parts.count; i++) trials += store->parts.range[i].count;
+  return trials;
+}
+
 static basin_status run_rounds(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
   int raised = 1;
-  basin_status status = basin_parts_list(r->store.folder, r->experiment, 1, &r->store.parts, error);
+  basin_status status = basin_store_list(&r->store, 1, error);
   if (!status) status = basin_runner_check_room(r, 1, error);
   if (!status) status = place_charter(r, error);
   if (!status) status = take_over(r, earlier, error);
-  for (int64_t i = 0; i < r->store.parts.count; i++)
-    r->progress.trials_kept += r->store.parts.range[i].count;
+  r->progress.trials_kept = trials_there(&r->store);
   while (!status && raised) {
     status = basin_runner_check_room(r, 1, error);
     if (!status) status = run_round(r, error);
+    const int64_t before = trials_there(&r->store);
     if (!status) status = basin_store_raise(&r->store, &raised, error);
+    r->progress.trials_kept += trials_there(&r->store) - before; /* of cells that were added */
   }
   return status == BASIN_INTERRUPTED ? basin_runner_interrupted(r, error) : status;
 }

@@ -50,8 +50,8 @@ basin_status basin_trial_again(const basin_experiment *experiment, int64_t cell,
 
 /* ---- judge.c: what has been run beside what the experiment asks for ---- */
 
-/* `until`: raises the targets of the cells whose interval is too wide; *raised: whether any was. All trials
-   below the targets must be there. */
+/* `until` and `refine`: raises the targets of the cells whose interval is too wide, or whose side of a rate is not
+   told, and adds cells; *raised: whether more is asked for. All trials below the targets must be there. */
 basin_status basin_store_raise(basin_store *store, int *raised, basin_error *error);
 
 /* The same as often as all trials below the targets are there: those of the present round. */

@@ -324,9 +324,14 @@ static void tell_grid(basin_output *o) {
   if (!rank) return;
   basin_netcdf_text(o->file, o->scale[0], "grid_dimensions", names);
   basin_netcdf_numbers(o->file, o->scale[0], "grid_shape", H5T_NATIVE_INT32, (hsize_t)rank, shape);
-  basin_netcdf_text(o->file, o->scale[0], "comment",
-                    "cells are numbered over grid_shape in row-major order: the last of "
-                    "grid_dimensions varies fastest, and parameters that run together are one");
+  basin_netcdf_text(
+      o->file, o->scale[0], "comment",
+      e->refine.asked
+          ? "the first cells, refine_grid_cells of them, are numbered over grid_shape in "
+            "row-major order: the last of grid_dimensions varies fastest, and "
+            "parameters that run together are one; then come those that refine added"
+          : "cells are numbered over grid_shape in row-major order: the last of "
+            "grid_dimensions varies fastest, and parameters that run together are one");
 }
 
 static void make_variables(basin_output *o, const int64_t *count) {

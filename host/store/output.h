@@ -11,9 +11,10 @@
  *             OBSERVABLE(cell, recorded, time), estimated_OBSERVABLE and estimated_OBSERVABLE_error likewise,
  *             vector_NAME(cell, recorded, time, NAME_entry),
  *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell),
- *             early_rule(cell) whether steps count until an outcome was proved, not reached
- *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell)
- *             success(cell), success_low(cell), success_high(cell) the rate and its 95% Wilson interval
+ *             early_rule(cell) whether steps count until an outcome was proved, not reached,
+ *             success(cell), success_low(cell), success_high(cell) the rate and its 95% Wilson interval,
+ *             crossing_at(crossing) and the like: where success crosses a rate, with `refine` (crossings.c); then the
+ *             cells are those of the grid, in its order, and behind them those that were added, as they came
  * /checksum   a checksum of every variable, or of each of its cells (checksum.h)
  *
  * Uncompressed and contiguous; written part by part, so memory does not grow with the file. Fill values:
@@ -45,6 +46,10 @@ basin_status basin_output_create(const char *path, const basin_experiment *exper
 /* Writes the trials of a part that lie below `limit` and are not written yet. Parts come by cell and first trial. */
 basin_status basin_output_write(basin_output *output, int64_t cell, const basin_part *part,
                                 int64_t limit, basin_error *error);
+
+/* What `refine` has found: the variables crossing_... and the attributes refine_... */
+basin_status basin_output_crossings(basin_output *output, const basin_crossing *crossing,
+                                    int64_t count, basin_error *error);
 
 /* A line of /provenance: text, or a number of an HDF5 type. */
 basin_status basin_output_provenance(basin_output *output, const char *name, const char *text,

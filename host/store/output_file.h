@@ -26,6 +26,7 @@ typedef enum basin_there {
   BASIN_THERE_variants,
   BASIN_THERE_trajectories,
   BASIN_THERE_halvings,
+  BASIN_THERE_crossings,
   BASIN_THERE_finals,
   BASIN_THERE_observables,
   BASIN_THERE_estimates,

@@ -61,6 +61,11 @@ basin_status basin_part_resume(const char *folder, const basin_experiment *exper
    byte, else the headers. A part of another experiment or version is BASIN_BAD_INPUT. */
 basin_status basin_parts_list(const char *folder, const basin_experiment *experiment, int whole,
                               basin_parts *parts, basin_error *error);
+
+/* Parts of cells that an experiment which refines does not have yet are passed over; when it has grown this adds those
+   of cells from `first` on to a list that ends before them. */
+basin_status basin_parts_add(const char *folder, const basin_experiment *experiment, int64_t first,
+                             int whole, basin_parts *parts, basin_error *error);
 void basin_parts_free(basin_parts *parts);
 
 /* Whether the part of this very range is there, and damaged. */

@@ -62,8 +62,13 @@ static basin_status append(basin_range **list, int64_t *count, const basin_range
   return BASIN_OK;
 }
 
-basin_status basin_parts_list(const char *folder, const basin_experiment *e, int whole,
-                              basin_parts *parts, basin_error *error) {
+/* whether the part may be one of a cell that the experiment does not have yet */
+static int is_later(const basin_experiment *e, const basin_range *range) {
+  return e->refine.asked && range->cell >= e->cells;
+}
+
+static basin_status list_from(const char *folder, const basin_experiment *e, int64_t first,
+                              int whole, basin_parts *parts, basin_error *error) {
   basin_status status = BASIN_OK;
   DIR *directory = opendir(folder);
   memset(parts, 0, sizeof *parts);
@@ -76,6 +81,7 @@ basin_status basin_parts_list(const char *folder, const basin_experiment *e, int
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
       status = basin_part_check_saved(path, e, error);
     if (!basin_part_parse_name(entry->d_name, BASIN_PART_SUFFIX, &range)) continue;
+    if (range.cell < first || is_later(e, &range)) continue;
     status = basin_part_look(folder, e, whole, &range, &damaged, error);
     if (status) break;
     status = damaged ? append(&parts->damaged, &parts->damageds, &range, error)
@@ -85,6 +91,33 @@ basin_status basin_parts_list(const char *folder, const basin_experiment *e, int
   if (status) basin_parts_free(parts);
   basin_range_sort(parts->range, parts->count);
   basin_range_sort(parts->damaged, parts->damageds);
+  return status;
+}
+
+basin_status basin_parts_list(const char *folder, const basin_experiment *e, int whole,
+                              basin_parts *parts, basin_error *error) {
+  return list_from(folder, e, 0, whole, parts, error);
+}
+
+/* a list behind another: their cells are behind the other's */
+static basin_status join(basin_range **list, int64_t *count, const basin_range *more, int64_t mores,
+                         basin_error *error) {
+  if (!mores) return BASIN_OK;
+  basin_range *all = realloc(*list, (size_t)(*count + mores) * sizeof *all);
+  if (!all) return basin_fail_memory(error);
+  memcpy(all + *count, more, (size_t)mores * sizeof *all);
+  *list = all;
+  *count += mores;
+  return BASIN_OK;
+}
+
+basin_status basin_parts_add(const char *folder, const basin_experiment *e, int64_t first,
+                             int whole, basin_parts *parts, basin_error *error) {
+  basin_parts more;
+  basin_status status = list_from(folder, e, first, whole, &more, error);
+  if (!status) status = join(&parts->range, &parts->count, more.range, more.count, error);
+  if (!status) status = join(&parts->damaged, &parts->damageds, more.damaged, more.damageds, error);
+  basin_parts_free(&more);
   return status;
 }
 

@@ -11,8 +11,7 @@ enum { TEXT_BYTES_MAX = 32 << 20, CHUNKS = 521, CHUNK_BYTES = 64 << 20 };
 
 /* ---- pieces of a file ---- */
 
-/* a scalar attribute converted to the type; 0 where it is not there or of another class */
-static int read_attribute(const basin_results *r, const char *name, hid_t type, void *value) {
+int basin_results_number_of(const basin_results *r, const char *name, hid_t type, void *value) {
   const hid_t id = H5Aexists(r->file, name) > 0 ? H5Aopen(r->file, name, H5P_DEFAULT)
                                                 : H5I_INVALID_HID;
   if (id < 0) return 0;
@@ -126,8 +125,9 @@ static herr_t see_variable(hid_t group, const char *name, const H5L_info_t *info
   int64_t one[1] = {r->cells}, three[3] = {r->cells, r->recorded, r->times};
   (void)group;
   if (info->type != H5L_TYPE_HARD) return 0;
-#define OF_CELLS(id, own, type, dimensions, fill, there, long_name) \
-  if ((dimensions) == BASIN_BY_CELL && !strcmp(name, own)) return 0; /* not a parameter */
+#define OF_CELLS(id, own, type, dimensions, fill, there, long_name)                               \
+  if (((dimensions) == BASIN_BY_CELL || (dimensions) == BASIN_BY_CROSSING) && !strcmp(name, own)) \
+    return 0; /* not a parameter */
   BASIN_OUTPUT_VARIABLES(OF_CELLS)
 #undef OF_CELLS
   hid_t id = basin_results_variable(r, name, 1, one, H5T_FLOAT);
@@ -185,15 +185,15 @@ static int read_all(basin_results *r) {
   r->experiment = basin_results_text_of(r->file, "experiment");
   r->version = basin_results_text_of(r->file, "basin_version");
   if (!r->title || !r->experiment || !r->version) return 0;
-  if (!read_attribute(r, "seed", H5T_NATIVE_UINT64, &r->seed) ||
-      !read_attribute(r, "identity", H5T_NATIVE_UINT64, &r->identity) ||
-      !read_attribute(r, "trials", H5T_NATIVE_INT64, &r->trials_asked) ||
-      !read_attribute(r, "grid_parameters", H5T_NATIVE_INT64, &axes) ||
-      !read_attribute(r, "until_max_trials", H5T_NATIVE_INT64, &r->max_trials) ||
-      !read_attribute(r, "until_halfwidth", H5T_NATIVE_DOUBLE, &r->halfwidth) ||
-      !read_attribute(r, "allow_unresolved", H5T_NATIVE_DOUBLE, &unused))
+  if (!basin_results_number_of(r, "seed", H5T_NATIVE_UINT64, &r->seed) ||
+      !basin_results_number_of(r, "identity", H5T_NATIVE_UINT64, &r->identity) ||
+      !basin_results_number_of(r, "trials", H5T_NATIVE_INT64, &r->trials_asked) ||
+      !basin_results_number_of(r, "grid_parameters", H5T_NATIVE_INT64, &axes) ||
+      !basin_results_number_of(r, "until_max_trials", H5T_NATIVE_INT64, &r->max_trials) ||
+      !basin_results_number_of(r, "until_halfwidth", H5T_NATIVE_DOUBLE, &r->halfwidth) ||
+      !basin_results_number_of(r, "allow_unresolved", H5T_NATIVE_DOUBLE, &unused))
     return 0;
-  if (!read_attribute(r, "trials_missing", H5T_NATIVE_INT64, &r->missing)) r->missing = 0;
+  if (!basin_results_number_of(r, "trials_missing", H5T_NATIVE_INT64, &r->missing)) r->missing = 0;
   const hid_t outcome = basin_results_variable(r, "outcome", 2, any, H5T_INTEGER);
   if (outcome < 0) return 0;
   H5Dclose(outcome);
@@ -230,7 +230,7 @@ static int read_all(basin_results *r) {
   for (int64_t c = 0; c < r->cells; c++)
     if (r->count[c] < 0 || r->count[c] > r->trials) return 0;
   if (!read_early_rule(r)) return 0;
-  if (!read_variants(r) || !read_parameters(r)) return 0;
+  if (!read_variants(r) || !read_parameters(r) || !basin_results_read_refinement(r)) return 0;
   r->axes = axes >= 0 && axes <= r->parameters ? (int)axes : r->parameters;
   return 1;
 }
@@ -270,6 +270,7 @@ void basin_results_close(basin_results *r) {
   if (!r) return;
   for (int i = 0; i < r->parameters; i++) free(r->parameter_name[i]);
   for (int i = 0; i < r->observables; i++) free(r->observable[i]);
+  free(r->refined);
   free(r->variant_names);
   basin_checks_close(r->checks);
   if (r->file > 0) H5Fclose(r->file);
@@ -348,8 +349,8 @@ basin_status basin_results_first(const basin_results *r, int64_t *cell, int64_t 
 
 int basin_results_matches(const basin_results *r, const basin_experiment *e) {
   return r->identity == e->identity && r->trials_asked == e->trials &&
-         r->halfwidth == e->halfwidth && r->max_trials == e->max_trials && r->cells == e->cells &&
-         !r->first_trial;
+         r->halfwidth == e->halfwidth && r->max_trials == e->max_trials && !r->first_trial &&
+         (r->refined ? r->refinement.grid_cells : r->cells) == e->cells;
 }
 
 int64_t basin_results_reach(const basin_results *r, int64_t cell) {

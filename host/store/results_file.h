@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * results_file.h: an open output file, for the files that read it: results.c opens it, summary.c counts, trajectories.c
- * reads trajectories and single trials.
+ * reads trajectories and single trials, crossings.c what `refine` has found.
  */
 #ifndef BASIN_RESULTS_FILE_H
 #define BASIN_RESULTS_FILE_H
@@ -34,10 +34,19 @@ struct basin_results {
   double *parameter; /* [cells][parameters] */
   int observables;
   char *observable[BASIN_NAMES_MAX];
+  char *refined; /* the parameter that `refine` names, or NULL */
+  basin_refinement refinement;
 };
 
 /* Text of fixed length of a scalar attribute, which the caller frees; NULL where it is not there. */
 char *basin_results_text_of(hid_t object, const char *name);
+
+/* A scalar attribute of the file converted to the type; 0 where it is not there or of another class. */
+int basin_results_number_of(const basin_results *results, const char *name, hid_t type,
+                            void *value);
+
+/* What `refine` asked for, where it is there; 0 where it cannot be read. */
+int basin_results_read_refinement(basin_results *results);
 
 /* Opens a variable if it has the rank, sizes (size < 0: any, filled in) and class; a negative number otherwise. */
 hid_t basin_results_variable(const basin_results *results, const char *name, int rank,

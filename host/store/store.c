@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store.h"
+#include "store/search.h"
 #include "engine/blas.h"
 #include "base/files.h"
 #include <stdio.h>
@@ -8,19 +8,61 @@
 #include <time.h>
 #include <unistd.h>
 
-basin_status basin_store_open(basin_store *s, const basin_experiment *e, const char *folder,
-                              int64_t part_trials, basin_error *error) {
-  *s = (basin_store){.experiment = e, .folder = folder, .part_trials = part_trials};
-  s->target = calloc((size_t)e->cells, sizeof *s->target);
-  if (!s->target) return basin_fail_memory(error);
-  for (int64_t c = 0; c < e->cells; c++) s->target[c] = e->trials;
+/* ---- the experiment, and its targets ---- */
+
+static basin_status set_targets(basin_store *s, int64_t from, basin_error *error) {
+  int64_t *target = realloc(s->target, (size_t)s->experiment->cells * sizeof *target);
+  if (!target) return basin_fail_memory(error);
+  for (int64_t c = from; c < s->experiment->cells; c++) target[c] = s->base->trials;
+  s->target = target;
   return BASIN_OK;
 }
 
+basin_status basin_store_open(basin_store *s, const basin_experiment *e, const char *folder,
+                              int64_t part_trials, basin_error *error) {
+  *s = (basin_store){.base = e, .folder = folder, .part_trials = part_trials};
+  return basin_store_restart(s, error);
+}
+
+basin_status basin_store_restart(basin_store *s, basin_error *error) {
+  basin_search_close(s->search);
+  s->search = NULL;
+  s->experiment = s->base;
+  basin_experiment_free(s->grown);
+  s->grown = NULL;
+  basin_status status = set_targets(s, 0, error);
+  if (!status && s->base->refine.asked) status = basin_search_open(s->base, &s->search, error);
+  return status;
+}
+
 void basin_store_close(basin_store *s) {
+  basin_search_close(s->search);
+  basin_experiment_free(s->grown);
   basin_parts_free(&s->parts);
   free(s->target);
-  s->target = NULL;
+  *s = (basin_store){0};
+}
+
+basin_status basin_store_list(basin_store *s, int whole, basin_error *error) {
+  basin_parts_free(&s->parts);
+  s->listed = s->experiment->cells;
+  s->whole = whole;
+  return basin_parts_list(s->folder, s->experiment, whole, &s->parts, error);
+}
+
+basin_status basin_store_grow(basin_store *s, const basin_added *added, int64_t count,
+                              basin_error *error) {
+  basin_experiment *grown;
+  const int64_t before = s->experiment->cells;
+  basin_status status = basin_experiment_grow(s->base, added, count, &grown, error);
+  if (status) return status;
+  basin_experiment_free(s->grown);
+  s->experiment = s->grown = grown;
+  status = set_targets(s, before, error);
+  if (!status && s->listed < grown->cells)
+    status = basin_parts_add(s->folder, grown, s->listed, s->whole, &s->parts, error);
+  if (s->listed < grown->cells) s->listed = grown->cells;
+  return status;
 }
 
 /* ---- counting ---- */
@@ -128,6 +170,18 @@ typedef struct assembly {
   const volatile int *stop;
 } assembly;
 
+/* what `refine` has found */
+static basin_status write_crossings(const basin_store *s, basin_output *output,
+                                    basin_error *error) {
+  basin_crossing *crossing;
+  int64_t count;
+  if (!s->search) return BASIN_OK;
+  basin_status status = basin_search_crossings(s->search, &crossing, &count, error);
+  if (!status) status = basin_output_crossings(output, crossing, count, error);
+  free(crossing);
+  return status;
+}
+
 static basin_status write_parts(const void *context, basin_output *output, basin_error *error) {
   const assembly *a = context;
   const basin_store *s = a->store;
@@ -145,7 +199,7 @@ static basin_status write_parts(const void *context, basin_output *output, basin
     basin_part_free(&part);
     reached = range->first + range->count;
   }
-  return status;
+  return status ? status : write_crossings(s, output, error);
 }
 
 static basin_status count_cells(const basin_store *s, int64_t *count, int64_t *missing,

@@ -9,11 +9,18 @@
 #include "store/output.h"
 #include "store/part.h"
 
+typedef struct basin_search basin_search;
+
 /* A folder of parts and what it is to become. */
 typedef struct basin_store {
-  const basin_experiment *experiment;
+  const basin_experiment *experiment; /* with the cells that `refine` has added so far */
+  const basin_experiment *base;       /* as it was read */
+  basin_experiment *grown;            /* the first of them where it has any, or NULL */
+  basin_search *search;               /* of `refine`, or NULL */
   const char *folder;
   basin_parts parts;   /* what is there */
+  int64_t listed;      /* cells whose parts have been looked for */
+  int whole;           /* whether they were checked, see basin_parts_list() */
   int64_t *target;     /* [cells] trials that each cell should have */
   int64_t part_trials; /* trials of a part; 0: chosen from the experiment alone */
 } basin_store;
@@ -22,6 +29,16 @@ typedef struct basin_store {
 basin_status basin_store_open(basin_store *store, const basin_experiment *experiment,
                               const char *folder, int64_t part_trials, basin_error *error);
 void basin_store_close(basin_store *store);
+
+/* Looks for the parts that are there, as basin_parts_list() does. */
+basin_status basin_store_list(basin_store *store, int whole, basin_error *error);
+
+/* Back to the first round: targets and cells as when it was opened. What is known of parts stays. */
+basin_status basin_store_restart(basin_store *store, basin_error *error);
+
+/* More cells, with experiment->trials for each that is new, and the parts of theirs that are there. */
+basin_status basin_store_grow(basin_store *store, const basin_added *added, int64_t count,
+                              basin_error *error);
 
 /* Counts the trials of a cell below `limit`, each once: sum->count, ->steps and ->outcomes. */
 basin_status basin_store_count(const basin_store *store, int64_t cell, int64_t limit,

@@ -73,6 +73,8 @@ int64_t basin_variable_count(const basin_experiment *e, const basin_extent *x,
     return trajectories;
   case BASIN_THERE_halvings:
     return halves(e);
+  case BASIN_THERE_crossings:
+    return e->refine.asked;
   case BASIN_THERE_finals:
     return e->finals;
   case BASIN_THERE_observables:
@@ -89,7 +91,8 @@ int64_t basin_variable_count(const basin_experiment *e, const basin_extent *x,
 
 double basin_output_bytes(const basin_experiment *e, const basin_extent *x) {
   const double size[BASIN_DIMENSIONS - 1] = {(double)x->cells, (double)x->trials,
-                                             (double)x->recorded, (double)x->times};
+                                             (double)x->recorded, (double)x->times,
+                                             (double)x->cells /* crossings at most */};
   const basin_vectors vectors = basin_vectors_find(e, x);
   const char *column[BASIN_COLUMNS_MAX];
   double entries = 0, sum = 65536 + 8 * size[0] * basin_experiment_columns(e, column);
