@@ -53,6 +53,8 @@ void basin_span_set(basin_figure *f, char axis, int logarithmic, int whole,
       fprintf(f->pipe, "set format %c '%%g'\n", axis);
       set_small_tics(f, axis, least, most);
     }
+    if (most > 1e6 * least) /* tics that skip powers would have crowds of small ones behind them */
+      fprintf(f->pipe, "unset m%ctics\n", axis);
     least /= factor, most *= factor;
   } else {
     const double more = wide ? margin * (most - least) : size > 0 ? size / 2 : 1;

@@ -151,6 +151,7 @@ static void write_curve(basin_figure *f, const chart *c, int curve) {
   fputs("EOD\n", f->pipe);
 }
 
+/* An interval is an arrow with flat heads: gnuplot's own error bars clear a disc in what lies below them. */
 static void draw_curves(basin_figure *f, const chart *c, int panel) {
   const char *separator = "plot";
   int64_t points = 0;
@@ -165,7 +166,8 @@ static void draw_curves(basin_figure *f, const chart *c, int panel) {
     if (c->curve[i].panel != panel) continue;
     if (c->curve[i].rates) {
       fprintf(f->pipe,
-              "%s $rate%d using 1:2:3:4 with yerrorbars lw 1.2 pt 0 lc rgb '%s', "
+              "%s $rate%d using 1:3:(0):($4-$3) with vectors heads size graph 0.007,90 lw 1.2 lc "
+              "rgb '%s', "
               "$rate%d using 1:2 with linespoints ",
               separator, i, s.colour, i);
       basin_style_both(f, &s);
