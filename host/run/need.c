@@ -162,6 +162,7 @@ basin_status basin_runner_check_room(const basin_runner *r, int output, basin_er
   if (!output) need.disk_bytes -= basin_output_bytes(r->store.experiment, &extent);
   for (int64_t i = 0; i < r->store.parts.count; i++) {
     const basin_range *range = &r->store.parts.range[i];
+    if (range->cell >= r->store.experiment->cells) break; /* of cells to come */
     need.disk_bytes -= part_bytes(r->store.experiment, range->cell, range->first, range->count);
   }
   const double room = statvfs(r->store.folder, &disk)

@@ -18,7 +18,7 @@ typedef struct basin_store {
   basin_experiment *grown;            /* the first of them where it has any, or NULL */
   basin_search *search;               /* of `refine`, or NULL */
   const char *folder;
-  basin_parts parts;   /* what is there */
+  basin_parts parts;   /* what is there; after a restart with those of cells to come behind */
   int64_t listed;      /* cells whose parts have been looked for */
   int whole;           /* whether they were checked, see basin_parts_list() */
   int64_t *target;     /* [cells] trials that each cell should have */
