@@ -87,6 +87,9 @@ static inline int basin_keeps_states(const basin_experiment *experiment) {
    allows every trial to stay unresolved */
 int64_t basin_experiment_endless(const basin_experiment *experiment);
 
+/* The keys that an experiment file may have. */
+const char *const *basin_experiment_keys(int *count);
+
 /* the parameters that tell cells apart or that all cells have: the grid's, then those of the models that are
    not in the grid. Names into name[BASIN_COLUMNS_MAX]; returns how many. */
 enum { BASIN_COLUMNS_MAX = 128 };
