@@ -177,7 +177,7 @@ def _plain(value, where):
         return {str(key): _plain(of, f"{where}.{key}") for key, of in value.items()}
     if isinstance(value, collections.abc.Iterable) and not isinstance(value, (bytes, collections.abc.Set)):
         return [_plain(of, f"{where}[{i}]") for i, of in enumerate(value)]
-    raise InputError(f"{where}: a {type(value).__name__} is no number, text, list or dict")
+    raise InputError(f"{where}: expected a number, text, a list or a dict, not {type(value).__name__}")
 
 
 def _yaml(value, where):
@@ -195,9 +195,7 @@ def _text(experiment):
     if isinstance(experiment, str) and ("\n" in experiment or experiment.lstrip().startswith("{")):
         return "experiment", experiment.encode()
     if not isinstance(experiment, (str, os.PathLike)):
-        raise InputError(
-            f"a {type(experiment).__name__} is no experiment, expected a dict, the path of a file, or YAML"
-        )
+        raise InputError(f"expected a dict, the path of a file, or YAML, not {type(experiment).__name__}")
     path = os.path.expanduser(experiment)
     if os.path.isdir(path):
         raise InputError(f"{path}: a folder, expected an experiment")

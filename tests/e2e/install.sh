@@ -285,7 +285,7 @@ cat > in_debian <<'S'
 set -ex
 cd /root
 apt-get update
-DEBIAN_FRONTEND=noninteractive apt-get install -y ./basin.deb ./basin-cuda.deb
+DEBIAN_FRONTEND=noninteractive apt-get install -y --install-recommends ./basin.deb ./basin-cuda.deb
 basin run /usr/share/basin/experiments/resnet-table1.yaml -q --trials 20 -o t.h5
 basin compare t.h5 /usr/share/basin/published/resnet-table1.csv
 basin plot t.h5 -o t.svg
