@@ -31,7 +31,9 @@ WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
             $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
 # contraction off: the same bits with and without FMA units (include/numeric/real.h)
-CFLAGS   := -std=c17 $(OPT) $(DEBUG) -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(EXTRA)
+# no path of this machine in the debugging information: the same bytes wherever the tree is
+CFLAGS   := -std=c17 $(OPT) $(DEBUG) -fdebug-prefix-map=$(CURDIR)=. -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
+            -fno-trapping-math $(WARN) $(EXTRA)
 # OpenBLAS is opened when it is first needed (host/engine/blas.c): of it the header alone
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -ldl -lm -lpthread
 
@@ -77,7 +79,7 @@ SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cu
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-neuron bench-sampled setup info man install clean help list FORCE
+.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-neuron bench-sampled setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -363,6 +365,10 @@ $(BUILD)/basin.1: $(BUILD)/basin
 # the program finds the module in ../lib/basin, so the folders below PREFIX are fixed
 DEST  = $(DESTDIR)$(PREFIX)
 SHARE = $(DEST)/share/basin
+PKGCONFIGDIR = $(PREFIX)/lib/pkgconfig
+# where Python looks for modules below PREFIX; where it looks nowhere there: PYTHONPATH
+PYTHONDIR = $(or $(shell python3 -c 'import sys; print(*[p for p in sys.path if p.startswith("$(PREFIX)/lib/") and \
+  p.endswith("-packages")][:1])' 2>/dev/null),$(PREFIX)/lib/python3/dist-packages)
 
 # what pkg-config tells: `library` can be set to :libbasin.a, and then --static has what that one needs
 define PC
@@ -380,8 +386,12 @@ Libs.private: $(LDLIBS)
 endef
 export PC
 
-install: all man ## install program, library, header, manual page, CUDA module and experiments under PREFIX (/usr/local)
+install: all man ## install program, library, Python module, manual page, CUDA module, experiments under PREFIX (/usr/local)
 	$(call say,INST,$(DEST))
+	$(Q)$(MAKE) --no-print-directory -s put
+
+# what has been built, to its places
+put:
 	$(Q)install -D -m 755 $(BUILD)/basin $(DEST)/bin/basin
 	$(Q)install -D -m 755 $(BUILD)/libbasin.so $(DEST)/lib/libbasin.so.$(VERSION)
 	$(Q)ln -sf libbasin.so.$(VERSION) $(DEST)/lib/libbasin.so.$(SOVERSION)
@@ -390,11 +400,35 @@ install: all man ## install program, library, header, manual page, CUDA module a
 	$(Q)if [ -e $(BUILD)/libbasin_cuda.so ]; then \
 	  install -D -m 755 $(BUILD)/libbasin_cuda.so $(DEST)/lib/basin/libbasin_cuda.so; fi
 	$(Q)install -D -m 644 include/basin.h $(DEST)/include/basin.h
-	$(Q)install -d $(DEST)/lib/pkgconfig && printf '%s\n' "$$PC" > $(DEST)/lib/pkgconfig/basin.pc
+	$(Q)install -d $(DESTDIR)$(PKGCONFIGDIR) && printf '%s\n' "$$PC" > $(DESTDIR)$(PKGCONFIGDIR)/basin.pc
+	$(Q)install -D -m 644 host/python/basin.py $(DESTDIR)$(PYTHONDIR)/basin.py
 	$(Q)install -D -m 644 $(BUILD)/basin.1 $(DEST)/share/man/man1/basin.1
+	$(Q)install -D -m 644 host/cli/basin.bash $(DEST)/share/bash-completion/completions/basin
 	$(Q)install -D -m 644 -t $(SHARE)/experiments data/experiments/*.yaml
 	$(Q)install -D -m 644 -t $(SHARE)/published data/published/*.csv
 	$(Q)install -D -m 644 -t $(DEST)/share/doc/basin README.md LICENSE CITATION.cff
+
+uninstall: all man ## remove what `make install` puts under PREFIX
+	$(Q)rm -rf $(BUILD)/stage
+	$(Q)$(MAKE) --no-print-directory -s put DESTDIR=$(abspath $(BUILD))/stage PREFIX=$(abspath $(PREFIX))
+	$(Q)cd $(BUILD)/stage && find . ! -type d -exec rm -f '$(DESTDIR)/{}' \; && \
+	  find . -depth -type d -path '*/basin*' -exec sh -c 'rmdir "$$1" 2>/dev/null || true' - '$(DESTDIR)/{}' \;
+	$(Q)rm -rf $(BUILD)/stage
+
+# The packages are made by debhelper, of host/debian, in $(DEBS)/deb. For one tree they have the same bytes: times in them
+# are that of the changelog, or SOURCE_DATE_EPOCH.
+DEBS = $(BUILD)
+deb: all man ## build the Debian packages: build/basin_VERSION_ARCH.deb, and basin-cuda_... with the CUDA module
+	@.ci/setup build deb
+	@rm -rf $(DEBS)/deb $(DEBS)/basin_*.deb $(DEBS)/basin-cuda_*.deb
+	@mkdir -p $(DEBS)/deb && cp -r host/debian $(DEBS)/deb/debian
+	@test "$$(dpkg-parsechangelog -l host/debian/changelog -S Version)" = '$(VERSION)' || \
+	  { echo 'host/debian/changelog is not of version $(VERSION)'; exit 1; }
+	$(Q)$(MAKE) --no-print-directory -s put DESTDIR=$(abspath $(DEBS))/deb/installed PREFIX=/usr \
+	  PYTHONDIR=/usr/lib/python3/dist-packages PKGCONFIGDIR=/usr/lib/$$(dpkg-architecture -q DEB_HOST_MULTIARCH)/pkgconfig
+	$(Q)cd $(DEBS)/deb && env -u MAKEFLAGS -u MAKELEVEL debian/rules binary > log 2>&1 || { tail log; exit 1; }
+	@rm -r $(DEBS)/deb
+	@ls $(DEBS)/basin*_$(VERSION)_*.deb
 
 clean: ## remove build/ and what `make demo` wrote
 	rm -rf $(BUILD) table1.h5 table1.h5.parts table1.h5.tmp table1.svg table1.png

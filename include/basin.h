@@ -337,6 +337,16 @@ const char *basin_outcome_name(int outcome);
 /* Wilson's score interval for `successes` out of `trials` at 95% (Wilson 1927). */
 basin_proportion basin_wilson(int64_t successes, int64_t trials);
 
+/* ---- for other languages ---- */
+
+/* The BASIN_VERSION that the library was built with. */
+const char *basin_version(void);
+
+/* Where a member of a structure lies, for a language that cannot read this header: "basin_run_options.threads", or
+   "basin_run_options" for all of it; offset and size in bytes. 0 where there is none of this name. Known are the
+   structures that a run takes: basin_error, basin_progress and basin_run_options. */
+int basin_structure(const char *name, int64_t *offset, int64_t *size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -244,6 +244,10 @@ basin_status basin_command_help(const basin_arguments *arguments, basin_error *e
     basin_help_man();
     return BASIN_OK;
   }
+  if (basin_argument(arguments, "words")) {
+    basin_help_words();
+    return BASIN_OK;
+  }
   for (int i = 0; i < basin_commands_count && arguments->positionals; i++)
     if (!strcmp(basin_commands[i].name, arguments->positional[0])) {
       basin_help_command(&basin_commands[i]);

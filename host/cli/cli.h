@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cli.h: the command line. One table of commands and options is behind the parser, --help and the man page.
+ * cli.h: the command line. One table of commands and options is behind the parser, --help, the man page
+ * and the completion of the shell.
  */
 #ifndef BASIN_CLI_H
 #define BASIN_CLI_H
@@ -60,6 +61,12 @@ basin_status basin_argument_positive(const basin_arguments *arguments, const cha
 void basin_help_program(void);
 void basin_help_command(const basin_command *command);
 void basin_help_man(void);
+
+/* The table for the completion of a shell (basin.bash), tabs between the columns:
+     arguments  COMMAND  what each takes, one word for each
+     option     COMMAND  --NAME, and its letter   what it takes; nothing for a flag
+     names      WORD     the names that can stand for such a word: MODEL, OUTCOME, ... */
+void basin_help_words(void);
 
 /* the commands, each in the file of its name: BASIN_OK, or the exit code and a reason ("" for none) */
 basin_status basin_command_init(const basin_arguments *arguments, basin_error *error);

@@ -34,12 +34,12 @@ static const basin_option run_options[] = {
     {"threads", 0, "N",
      "worker threads; default: all processors this process may use. With cuda: parts under way at "
      "once on each device; default 32"},
-    {"backend", 0, "NAME",
-     "auto, cpu or cuda; default auto: cuda where a device answers and --isa is not given, else "
+    {"backend", 0, "auto|cpu|cuda",
+     "default auto: cuda where a device answers and --isa is not given, else "
      "cpu. The results do not depend on it, but for the last bits with fixed data sets"},
     {"devices", 0, "LIST", "numbers of the CUDA devices to use, as in 0,2; default: all"},
-    {"isa", 0, "NAME",
-     "generic, avx2 or avx512; default: the best of this machine. The results do not depend on it"},
+    {"isa", 0, "generic|avx2|avx512",
+     "default: the best of this machine. The results do not depend on it"},
     {"shard", 0, "I/N",
      "with -o DIR/: run shard I of N of a campaign; `slurm`: the place of this job in its array"},
     {"cell", 0, "I", "with --trial: run only this cell's trial, and show it"},
@@ -100,8 +100,8 @@ static const basin_option rates_options[] = {
      "recorded steps lie between"},
     {"to", 0, "X",
      "where it ends; default: the last record that at least half of the cell's trials reach"},
-    {"observable", 0, "NAME", "the recorded observable to fit; default: loss"},
-    {"outcome", 0, "NAME", "only trials that ended so, as in global; default: all but diverged"},
+    {"observable", 0, "OBSERVABLE", "the recorded observable to fit; default: loss"},
+    {"outcome", 0, "OUTCOME", "only trials that ended so, as in global; default: all but diverged"},
     SELECTION,
     {"json", 0, NULL, "as JSON"},
     HELP,
@@ -131,7 +131,7 @@ static const basin_option plot_options[] = {
      "where starts end: each a point in the colour of its outcome, at two observables of the "
      "start, "
      "or entries of its vectors as in v[0],v[1]"},
-    {"observable", 0, "NAME",
+    {"observable", 0, "OBSERVABLE",
      "draw this observable along the trajectories; repeat it for a panel each"},
     {"rates", 0, NULL,
      "draw the loss, or the one --observable, against eta t on logarithmic axes, and beside it its "
@@ -159,6 +159,7 @@ static const basin_option verify_options[] = {
 
 static const basin_option help_options[] = {
     {"man", 0, NULL, "the whole manual page, in roff"},
+    {"words", 0, NULL, "commands, options and what they take, a line each, for the shell"},
     HELP,
 };
 
@@ -285,7 +286,7 @@ const basin_command basin_commands[] = {
                     "commands compare what they read themselves; this one finds damage elsewhere.",
      .least = 1,
      .most = 1,
-     OPTIONS(help_options),
+     OPTIONS(plain_options),
      .run = basin_command_check},
     {.name = "plot",
      .arguments = "OUT.h5",
@@ -334,7 +335,7 @@ const basin_command basin_commands[] = {
      OPTIONS(verify_options),
      .run = basin_command_verify},
     {.name = "models",
-     .arguments = "[NAME]",
+     .arguments = "[MODEL]",
      .meaning = "every model with its parameters, vectors, observables and source",
      .description = "",
      .least = 0,

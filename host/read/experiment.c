@@ -39,6 +39,11 @@ static const char *const variant_keys[] = {"model",         "parameters", "defin
                                            "on_divergence", "stop"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
+const char *const *basin_experiment_keys(int *count) {
+  *count = LENGTH(file_keys);
+  return file_keys;
+}
+
 /* ---- single values that belong to no cell ---- */
 
 static basin_status read_count(reader *r, const char *key, int64_t minimum, int64_t maximum,

@@ -134,6 +134,9 @@ basin_steps_to basin_cell_steps_to(const basin_cell *cell);
    allows every trial to stay unresolved */
 int64_t basin_experiment_endless(const basin_experiment *experiment);
 
+/* The keys that an experiment file may have. */
+const char *const *basin_experiment_keys(int *count);
+
 /* the parameters that tell cells apart or that all cells have: the grid's, then those of the models that are
    not in the grid. Names into name[BASIN_COLUMNS_MAX]; returns how many. */
 enum { BASIN_COLUMNS_MAX = 128 };

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * words.c: `basin help --words`, what the completion of a shell knows of the program (basin.bash).
+ */
+#include "cli/cli.h"
+#include "model/registry.h"
+#include "read/experiment.h"
+#include <stdio.h>
+#include <string.h>
+
+/* `EXPERIMENT.yaml | DIR/` as EXPERIMENT.yaml|DIR/, `[MODEL...]` as MODEL...; options among them are told elsewhere */
+static void show_arguments(const basin_command *command) {
+  printf("arguments\t%s\t", command->name);
+  for (const char *at = command->arguments; *at && strncmp(at, " -", 2) != 0; at++) {
+    if (*at == '[' || *at == ']' || (*at == ' ' && (at[1] == '|' || at[-1] == '|'))) continue;
+    putchar(*at);
+  }
+  putchar('\n');
+}
+
+static void show_options(const basin_command *command) {
+  for (int i = 0; i < command->options; i++) {
+    const basin_option *option = &command->option[i];
+    printf("option\t%s\t--%s", command->name, option->name);
+    if (option->letter) printf(" -%c", option->letter);
+    printf("\t%s\n", option->argument ? option->argument : "");
+  }
+}
+
+static void show_names(void) {
+  int models, keys;
+  const basin_model *const *model = basin_models(&models);
+  const char *const *key = basin_experiment_keys(&keys);
+  printf("names\tCOMMAND\t");
+  for (int i = 0; i < basin_commands_count; i++) printf("%s ", basin_commands[i].name);
+  printf("\nnames\tMODEL\t");
+  for (int i = 0; i < models; i++) printf("%s ", model[i]->name);
+  printf("\nnames\tOBSERVABLE\t");
+  for (int i = 0; i < models; i++)
+    for (int j = 0; j < model[i]->observables; j++) printf("%s ", model[i]->observable[j].name);
+  for (int i = 0; i < BASIN_RISK_OBSERVABLES; i++) printf("%s ", basin_risk_observables()[i].name);
+  printf("\nnames\tOUTCOME\t");
+  for (int i = 0; basin_outcome_name(i); i++) printf("%s ", basin_outcome_name(i));
+  printf("\nnames\tKEY\t");
+  for (int i = 0; i < keys; i++) printf("%s ", key[i]);
+  putchar('\n');
+}
+
+void basin_help_words(void) {
+  show_names();
+  for (int i = 0; i < basin_commands_count; i++) {
+    show_arguments(&basin_commands[i]);
+    show_options(&basin_commands[i]);
+  }
+}
