@@ -390,7 +390,8 @@ install: all man ## install program, library, Python module, manual page, CUDA m
 	$(call say,INST,$(DEST))
 	$(Q)$(MAKE) --no-print-directory -s put
 
-# what has been built, to its places
+# what has been built, to its places; the pages of the README as they link to each other
+PAGES = README.md $(wildcard */README.md */*/README.md data/*.md bench/*.md) data/figures/resnet-table1.svg
 put:
 	$(Q)install -D -m 755 $(BUILD)/basin $(DEST)/bin/basin
 	$(Q)install -D -m 755 $(BUILD)/libbasin.so $(DEST)/lib/libbasin.so.$(VERSION)
@@ -406,7 +407,8 @@ put:
 	$(Q)install -D -m 644 host/cli/basin.bash $(DEST)/share/bash-completion/completions/basin
 	$(Q)install -D -m 644 -t $(SHARE)/experiments data/experiments/*.yaml
 	$(Q)install -D -m 644 -t $(SHARE)/published data/published/*.csv
-	$(Q)install -D -m 644 -t $(DEST)/share/doc/basin README.md LICENSE CITATION.cff
+	$(Q)install -D -m 644 -t $(DEST)/share/doc/basin LICENSE CITATION.cff
+	$(Q)for page in $(PAGES); do install -D -m 644 $$page $(DEST)/share/doc/basin/$$page; done
 
 uninstall: all man ## remove what `make install` puts under PREFIX
 	$(Q)rm -rf $(BUILD)/stage

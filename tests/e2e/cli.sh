@@ -231,8 +231,11 @@ elif command -v setpriv >/dev/null; then
   expect 1 'Permission denied' setpriv --reuid=65534 --regid=65534 --clear-groups "$work/basin" run "$work/small.yaml" -o "$work/locked/x.h5"
 fi
 
-# the page of the README is an experiment
-sed -n '/^```yaml/,/^```/{/^```/!p}' "$here/README.md" > page.yaml
+# the page on experiments begins with one, and the README has one
+experiment_of() { sed -n '/^```yaml/,/^```/p;/^```yaml/,$ { /^```$/q }' "$here/$1" | grep -v '^```'; }
+experiment_of README.md > first.yaml
+expect 0 '^12 cells, 24000 trials' "$basin" run first.yaml --dry-run
+experiment_of data/experiments/README.md > page.yaml
 expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run
 expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run --set 'gradient={sampled: {inputs: 16, sampler: projected}}'
 finish

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# install.sh: what `make install` leaves is enough: the program of README.md, and one that reads every array, built with
+# install.sh: what `make install` leaves is enough: the program of include/README.md, and one that reads every array, built with
 # what pkg-config says and nothing else, against the shared library and the other one, in C and C++; the Debian packages;
 # and `make demo`. BASIN_SOAK=1 installs the packages in a Debian that has nothing else.
 . "$(dirname "$0")/../support/shell.sh"
@@ -51,10 +51,10 @@ for compiler in 'gcc -std=c99' 'gcc -std=c17' 'g++ -std=c++11' 'g++ -std=c++20';
   check "$compiler takes basin.h" $compiler -Wall -Wextra -Wpedantic -Werror -I"$there/include" -fsyntax-only $source
 done
 
-# ---- the program of README.md ----
+# ---- the program of include/README.md ----
 
-sed -n '/^```c$/,/^```$/p' "$here/README.md" | grep -v '^```' > rates.c
-check "README.md has a program" grep -q 'int main' rates.c
+sed -n '/^```c$/,/^```$/p' "$here/include/README.md" | grep -v '^```' > rates.c
+check "include/README.md has a program" grep -q 'int main' rates.c
 cp rates.c rates.cpp
 cat > small.yaml <<'Y'
 model: cnn

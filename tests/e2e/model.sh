@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# model.sh: a model is added by one header, and taken away with it. The example of README.md, in a copy of the sources.
+# model.sh: a model is added by one header, and taken away with it. The example of include/models/README.md, in a copy of the sources.
 . "$(dirname "$0")/../support/shell.sh"
 cp -r "$here"/{Makefile,host,include,cuda} .
 mkdir tests && cp -r "$here"/tests/cudasim tests/

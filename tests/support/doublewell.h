@@ -5,7 +5,7 @@
  *   x <- x - eta (x^3 - x + tilt)
  *
  * For 0 < tilt < 2/sqrt(27) the minimum near -1 is the global one, that near 1 is spurious, and the maximum between
- * them divides their basins. This is the example of README.md: put it into include/models and the program knows it.
+ * them divides their basins. This is the example of include/models/README.md: put it there and the program knows it.
  */
 #ifndef BASIN_MODELS_DOUBLEWELL_H
 #define BASIN_MODELS_DOUBLEWELL_H
