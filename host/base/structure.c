@@ -35,6 +35,7 @@ static const struct {
     MEMBER(basin_run_options, part_trials),
     MEMBER(basin_run_options, save_seconds),
     MEMBER(basin_run_options, no_provenance),
+    MEMBER(basin_run_options, extend),
     MEMBER(basin_run_options, progress),
     MEMBER(basin_run_options, context),
     MEMBER(basin_run_options, warn),

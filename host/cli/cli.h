@@ -41,6 +41,7 @@ typedef struct basin_command {
 
 extern const basin_command basin_commands[];
 extern const int basin_commands_count;
+enum { BASIN_COMMANDS_MAX = 32 };
 
 /* Fills `arguments` from the words behind the command's name. */
 basin_status basin_arguments_parse(const basin_command *command, int count, char **word,

@@ -6,6 +6,7 @@
  * will run, it ends well too.
  */
 #include "cli/cli.h"
+#include "base/text.h"
 #include "engine/cpu.h"
 #include "read/dynamics.h"
 #include "store/part.h"
@@ -16,8 +17,11 @@
 
 enum { TRIALS = 200, MAX_STEPS = 100000 };
 
-static const char *const teachers[] = {"{head: [1]}", "1", "{orthonormal: 1}"},
-                         *const starts[] = {"{ball: 1}", "{normal: 1}", "{sphere: 1}", "1"};
+static const char *const teachers[] = {"{head: [1]}", "1", "{orthonormal: 1}"}, *const starts[] = {
+                                                                                    "{ball: 1}",
+                                                                                    "{normal: 1}",
+                                                                                    "{sphere: 1}",
+                                                                                    "1"};
 static const double step_sizes[] = {0.1, 0.03, 0.01, 0.003, 0.001, 1e-4, 1e-5};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
@@ -31,16 +35,6 @@ typedef struct draft {
 } draft;
 
 /* ---- the text ---- */
-
-/* the shortest decimal that is the number */
-static void put_number(FILE *to, double x) {
-  char text[32];
-  for (int digits = 6; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, x);
-    if (strtod(text, NULL) == x) break;
-  }
-  fputs(text, to);
-}
 
 static void put_quoted(FILE *to, const char *text) {
   putc('"', to);
@@ -86,13 +80,16 @@ static void put_parameters(FILE *to, const draft *d) {
   const basin_model *m = d->model;
   if (d->axis >= 0) {
     const basin_symbol *s = &m->parameter[d->axis];
-    fprintf(to, "# What tells cells apart: the lists are crossed. A list may also be {range: [from, to]}, with a\n"
-                "# step as the third number, or {linspace: [from, to, how many]}, or {logspace: [...]}\n"
-                "grid:\n  %s: [",
-            s->name);
-    put_number(to, fmin(s->initial, other_value(s)));
+    fprintf(
+        to,
+        "# What tells cells apart: the lists are crossed. A list may also be {range: [from, to]}, "
+        "with a\n"
+        "# step as the third number, or {linspace: [from, to, how many]}, or {logspace: [...]}\n"
+        "grid:\n  %s: [",
+        s->name);
+    fputs(basin_exact(fmin(s->initial, other_value(s))).text, to);
     fputs(", ", to);
-    put_number(to, fmax(s->initial, other_value(s)));
+    fputs(basin_exact(fmax(s->initial, other_value(s))).text, to);
     putc(']', to);
     put_range(to, s);
     putc('\n', to);
@@ -102,7 +99,7 @@ static void put_parameters(FILE *to, const draft *d) {
   for (int i = 0; i < m->parameters; i++) {
     if (i == d->axis) continue;
     fprintf(to, "  %s: ", m->parameter[i].name);
-    put_number(to, m->parameter[i].initial);
+    fputs(basin_exact(m->parameter[i].initial).text, to);
     put_range(to, &m->parameter[i]);
   }
   putc('\n', to);
@@ -133,7 +130,7 @@ static void put_schedule(FILE *to, const draft *d) {
         "#   - {steps: 100, eta: 1e-3}\n"
         "schedule:\n  - {eta: ",
         to);
-  put_number(to, d->eta);
+  fputs(basin_exact(d->eta).text, to);
   fputs("}", to);
   for (int i = 0; i < m->step_sizes; i++)
     fprintf(to, "%s %s (%s)", i ? "," : "  # for all:", m->step_size[i].name,
@@ -161,7 +158,7 @@ static void put_kind(FILE *to, const basin_model *m, int i) {
       if (strcmp(m->option[o].of, m->kind[i].name) != 0) continue;
       if (options++) fprintf(to, ", %s: ", m->option[o].name);
       else fprintf(to, "{%s: {%s: ", name, m->option[o].name);
-      put_number(to, m->option[o].initial);
+      fputs(basin_exact(m->option[o].initial).text, to);
     }
     fprintf(to, "%s\n", options ? "}}" : name);
   }
@@ -199,7 +196,8 @@ static void put_record(FILE *to, const basin_model *m) {
         to);
   for (int i = 0; i < m->observables && i < 2; i++)
     fprintf(to, "%s%s", i ? ", " : "", m->observable[i].name);
-  fputs("]  # at the end of every trial; and `observables`, along trajectories. Default: all\n", to);
+  fputs("]  # at the end of every trial; and `observables`, along trajectories. Default: all\n",
+        to);
   for (int i = 0; i < m->observables; i++)
     fprintf(to, "  #   %-14s %s\n", m->observable[i].name, m->observable[i].meaning);
   putc('\n', to);
@@ -211,9 +209,9 @@ static void put_allow(FILE *to, const draft *d) {
           "# Shares of a cell's trials that may end so; with more the exit code is 3\n"
           "%sallow: {unresolved: ",
           live ? "" : "# ");
-  put_number(to, live ? d->unresolved : 0.01);
+  fputs(basin_exact(live ? d->unresolved : 0.01).text, to);
   fputs(", diverged: ", to);
-  put_number(to, d->diverged);
+  fputs(basin_exact(d->diverged).text, to);
   fputs("}\n\n", to);
 }
 
@@ -223,39 +221,44 @@ static void put_more(FILE *to, const draft *d) {
         "# Alternative settings, each of them at every point of the grid\n"
         "# variants: {as above: {}, small steps: {schedule: [{eta: ",
         to);
-  put_number(to, d->eta / 2);
+  fputs(basin_exact(d->eta / 2).text, to);
   fputs("}]}}\n", to);
 }
 
 static void put_experiment(FILE *to, const draft *d) {
   const basin_model *m = d->model;
-  fprintf(to,
-          "# A first experiment with the model %s, by basin %s. Save it as first.yaml; then\n"
-          "#   basin run first.yaml       runs the trials, into first.h5\n"
-          "#   basin summary first.h5     prints the success rates\n"
-          "#   basin models %-12s  tells more of the model\n"
-          "# Numbers may be expressions, as in 1/sqrt(2). Behind # are comments, and keys to try.\n\n"
-          "title: ",
-          m->name, BASIN_VERSION, m->name);
+  fprintf(
+      to,
+      "# A first experiment with the model %s, by basin %s. Save it as first.yaml; then\n"
+      "#   basin run first.yaml       runs the trials, into first.h5\n"
+      "#   basin summary first.h5     prints the success rates\n"
+      "#   basin models %-12s  tells more of the model\n"
+      "# Numbers may be expressions, as in 1/sqrt(2). Behind # are comments, and keys to try.\n\n"
+      "title: ",
+      m->name, BASIN_VERSION, m->name);
   put_quoted(to, m->title);
-  fprintf(to,
-          "\nmodel: %s\n"
-          "trials: %d  # of each cell, each from its own start; with more trials these stay the same\n"
-          "seed: 1      # with another one they start elsewhere\n\n",
-          m->name, TRIALS);
+  fprintf(
+      to,
+      "\nmodel: %s\n"
+      "trials: %d  # of each cell, each from its own start; with more trials these stay the same\n"
+      "seed: 1      # with another one they start elsewhere\n\n",
+      m->name, TRIALS);
   put_parameters(to, d);
   if (m->teachers) {
-    fprintf(to, "# What is to be found: a number for every entry, [entries], {head: [first, ...]}, the rest 0,\n"
-                "# {blocks: [[value, how many], ...]}, {sum: s, norm: n}%s\n",
+    fprintf(to,
+            "# What is to be found: a number for every entry, [entries], {head: [first, ...]}, the "
+            "rest 0,\n"
+            "# {blocks: [[value, how many], ...]}, {sum: s, norm: n}%s\n",
             m->drawn_teachers ? "; or drawn, as under init" : "");
     put_vectors(to, m, "teacher", m->teacher, m->teachers, d->teacher);
   }
-  fputs("# Where a trial starts. Drawn for it: {ball: radius}, {sphere: radius}, {normal: sigma} or\n"
-        "# {uniform: [low, high]}; around a point: {ball: 0.1, around: x}, {normal: 1, mean: x}; or given: x\n"
-        "# being a number for every entry, [entries], {head: [first, ...]}",
-        to);
-  fputs(has_namesakes(m) ? ", `teacher` being the teacher of the same name\n" : " and so on\n",
-        to);
+  fputs(
+      "# Where a trial starts. Drawn for it: {ball: radius}, {sphere: radius}, {normal: sigma} or\n"
+      "# {uniform: [low, high]}; around a point: {ball: 0.1, around: x}, {normal: 1, mean: x}; or "
+      "given: x\n"
+      "# being a number for every entry, [entries], {head: [first, ...]}",
+      to);
+  fputs(has_namesakes(m) ? ", `teacher` being the teacher of the same name\n" : " and so on\n", to);
   put_vectors(to, m, "init", m->initial, m->initials, d->start);
   put_schedule(to, d);
   put_dynamics(to, m);

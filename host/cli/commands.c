@@ -7,12 +7,12 @@
 #define HELP \
   {"help", 'h', NULL, "show this and exit"}, { "version", 'V', NULL, "show the version and exit" }
 
-#define SETTINGS                                                                              \
-  {"set", 0, "KEY=VALUE",                                                                     \
-   "replace one key of the file, dots between levels, numbers from 0 for the entries of a list "    \
-   "(stop.max_steps=1e5, schedule.0.eta=0.1); may be repeated"}, \
-      {"trials", 0, "N", "the same as --set trials=N"}, {                                     \
-    "seed", 0, "S", "the same as --set seed=S"                                                \
+#define SETTINGS                                                                                 \
+  {"set", 0, "KEY=VALUE",                                                                        \
+   "replace one key of the file, dots between levels, numbers from 0 for the entries of a list " \
+   "(stop.max_steps=1e5, schedule.0.eta=0.1); may be repeated"},                                 \
+      {"trials", 0, "N", "the same as --set trials=N"}, {                                        \
+    "seed", 0, "S", "the same as --set seed=S"                                                   \
   }
 
 #define SELECTION                                                                          \
@@ -360,4 +360,6 @@ const basin_command basin_commands[] = {
      .run = basin_command_help},
 };
 
+_Static_assert(sizeof basin_commands / sizeof *basin_commands <= BASIN_COMMANDS_MAX,
+               "more commands than have room");
 const int basin_commands_count = (int)(sizeof basin_commands / sizeof *basin_commands);

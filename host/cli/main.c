@@ -46,7 +46,7 @@ int main(int count, char **word) {
     basin_help_program();
     return finish(&error, BASIN_OK);
   }
-  const char *name[16];
+  const char *name[BASIN_COMMANDS_MAX];
   for (int i = 0; i < basin_commands_count; i++) {
     const basin_command *command = &basin_commands[i];
     name[i] = command->name;

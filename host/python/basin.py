@@ -144,6 +144,7 @@ _Options = _structure(
     backend=c_char_p,
     devices=c_char_p,
     threads=c_int,
+    extend=c_int,
     progress=_Progress,
     warn=_Warn,
     stop=c_void_p,
@@ -338,6 +339,7 @@ def run(
     threads=None,
     backend=None,
     devices=None,
+    extend=False,
     progress=None,
 ):
     """Runs an experiment and returns its results, an xarray.Dataset of what the output file has.
@@ -349,6 +351,7 @@ def run(
     trials, seed, set   replace keys of the experiment; set={"stop.max_steps": 1e5} has dots between levels
     threads     None: all processors this process may use
     backend     "auto", "cpu" or "cuda"; devices: "0,2". The results do not depend on them, but for fixed data sets
+    extend      True: an output that has fewer trials of the experiment, or fewer points of its grid, gets the others
     progress    True: a line on stderr; False: none; None: where a terminal or a notebook shows it; or a function, which
                 gets a dict a few times a second: trials, trials_total, trials_kept, trial_steps, seconds, seconds_left
                 (NaN: not known yet), backend
@@ -358,7 +361,7 @@ def run(
     trials are unresolved or diverged than the experiment allows; the results are returned all the same.
     """
     settings = {"trials": trials, "seed": seed, **(set or {})}
-    options = {"threads": threads or 0, "backend": backend, "devices": devices}
+    options = {"threads": threads or 0, "backend": backend, "devices": devices, "extend": int(extend)}
     return _make(experiment, output, _library.basin_run, settings, options, progress)
 
 

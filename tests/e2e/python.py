@@ -133,6 +133,8 @@ check(
 )
 
 # In [3]: settings
+more = basin.run(experiment, "named.h5", trials=350, extend=True)
+check("a file is extended", same(more, basin.run(experiment, trials=350)) and more.sizes["trial"] == 350)
 few = basin.run(experiment, trials=7, seed=np.uint64(2**64 - 1), set={"grid.k": np.array([9]), "stop.max_steps": 1e3})
 check(
     "settings",
