@@ -16,8 +16,11 @@
 
 enum { TRIALS = 200, MAX_STEPS = 100000 };
 
-static const char *const teachers[] = {"{head: [1]}", "1", "{orthonormal: 1}"},
-                         *const starts[] = {"{ball: 1}", "{normal: 1}", "{sphere: 1}", "1"};
+static const char *const teachers[] = {"{head: [1]}", "1", "{orthonormal: 1}"}, *const starts[] = {
+                                                                                    "{ball: 1}",
+                                                                                    "{normal: 1}",
+                                                                                    "{sphere: 1}",
+                                                                                    "1"};
 static const double step_sizes[] = {0.1, 0.03, 0.01, 0.003, 0.001, 1e-4, 1e-5};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
@@ -86,10 +89,13 @@ static void put_parameters(FILE *to, const draft *d) {
   const basin_model *m = d->model;
   if (d->axis >= 0) {
     const basin_symbol *s = &m->parameter[d->axis];
-    fprintf(to, "# What tells cells apart: the lists are crossed. A list may also be {range: [from, to]}, with a\n"
-                "# step as the third number, or {linspace: [from, to, how many]}, or {logspace: [...]}\n"
-                "grid:\n  %s: [",
-            s->name);
+    fprintf(
+        to,
+        "# What tells cells apart: the lists are crossed. A list may also be {range: [from, to]}, "
+        "with a\n"
+        "# step as the third number, or {linspace: [from, to, how many]}, or {logspace: [...]}\n"
+        "grid:\n  %s: [",
+        s->name);
     put_number(to, fmin(s->initial, other_value(s)));
     fputs(", ", to);
     put_number(to, fmax(s->initial, other_value(s)));
@@ -199,7 +205,8 @@ static void put_record(FILE *to, const basin_model *m) {
         to);
   for (int i = 0; i < m->observables && i < 2; i++)
     fprintf(to, "%s%s", i ? ", " : "", m->observable[i].name);
-  fputs("]  # at the end of every trial; and `observables`, along trajectories. Default: all\n", to);
+  fputs("]  # at the end of every trial; and `observables`, along trajectories. Default: all\n",
+        to);
   for (int i = 0; i < m->observables; i++)
     fprintf(to, "  #   %-14s %s\n", m->observable[i].name, m->observable[i].meaning);
   putc('\n', to);
@@ -229,33 +236,38 @@ static void put_more(FILE *to, const draft *d) {
 
 static void put_experiment(FILE *to, const draft *d) {
   const basin_model *m = d->model;
-  fprintf(to,
-          "# A first experiment with the model %s, by basin %s. Save it as first.yaml; then\n"
-          "#   basin run first.yaml       runs the trials, into first.h5\n"
-          "#   basin summary first.h5     prints the success rates\n"
-          "#   basin models %-12s  tells more of the model\n"
-          "# Numbers may be expressions, as in 1/sqrt(2). Behind # are comments, and keys to try.\n\n"
-          "title: ",
-          m->name, BASIN_VERSION, m->name);
+  fprintf(
+      to,
+      "# A first experiment with the model %s, by basin %s. Save it as first.yaml; then\n"
+      "#   basin run first.yaml       runs the trials, into first.h5\n"
+      "#   basin summary first.h5     prints the success rates\n"
+      "#   basin models %-12s  tells more of the model\n"
+      "# Numbers may be expressions, as in 1/sqrt(2). Behind # are comments, and keys to try.\n\n"
+      "title: ",
+      m->name, BASIN_VERSION, m->name);
   put_quoted(to, m->title);
-  fprintf(to,
-          "\nmodel: %s\n"
-          "trials: %d  # of each cell, each from its own start; with more trials these stay the same\n"
-          "seed: 1      # with another one they start elsewhere\n\n",
-          m->name, TRIALS);
+  fprintf(
+      to,
+      "\nmodel: %s\n"
+      "trials: %d  # of each cell, each from its own start; with more trials these stay the same\n"
+      "seed: 1      # with another one they start elsewhere\n\n",
+      m->name, TRIALS);
   put_parameters(to, d);
   if (m->teachers) {
-    fprintf(to, "# What is to be found: a number for every entry, [entries], {head: [first, ...]}, the rest 0,\n"
-                "# {blocks: [[value, how many], ...]}, {sum: s, norm: n}%s\n",
+    fprintf(to,
+            "# What is to be found: a number for every entry, [entries], {head: [first, ...]}, the "
+            "rest 0,\n"
+            "# {blocks: [[value, how many], ...]}, {sum: s, norm: n}%s\n",
             m->drawn_teachers ? "; or drawn, as under init" : "");
     put_vectors(to, m, "teacher", m->teacher, m->teachers, d->teacher);
   }
-  fputs("# Where a trial starts. Drawn for it: {ball: radius}, {sphere: radius}, {normal: sigma} or\n"
-        "# {uniform: [low, high]}; around a point: {ball: 0.1, around: x}, {normal: 1, mean: x}; or given: x\n"
-        "# being a number for every entry, [entries], {head: [first, ...]}",
-        to);
-  fputs(has_namesakes(m) ? ", `teacher` being the teacher of the same name\n" : " and so on\n",
-        to);
+  fputs(
+      "# Where a trial starts. Drawn for it: {ball: radius}, {sphere: radius}, {normal: sigma} or\n"
+      "# {uniform: [low, high]}; around a point: {ball: 0.1, around: x}, {normal: 1, mean: x}; or "
+      "given: x\n"
+      "# being a number for every entry, [entries], {head: [first, ...]}",
+      to);
+  fputs(has_namesakes(m) ? ", `teacher` being the teacher of the same name\n" : " and so on\n", to);
   put_vectors(to, m, "init", m->initial, m->initials, d->start);
   put_schedule(to, d);
   put_dynamics(to, m);

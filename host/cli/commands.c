@@ -7,12 +7,12 @@
 #define HELP \
   {"help", 'h', NULL, "show this and exit"}, { "version", 'V', NULL, "show the version and exit" }
 
-#define SETTINGS                                                                              \
-  {"set", 0, "KEY=VALUE",                                                                     \
-   "replace one key of the file, dots between levels, numbers from 0 for the entries of a list "    \
-   "(stop.max_steps=1e5, schedule.0.eta=0.1); may be repeated"}, \
-      {"trials", 0, "N", "the same as --set trials=N"}, {                                     \
-    "seed", 0, "S", "the same as --set seed=S"                                                \
+#define SETTINGS                                                                                 \
+  {"set", 0, "KEY=VALUE",                                                                        \
+   "replace one key of the file, dots between levels, numbers from 0 for the entries of a list " \
+   "(stop.max_steps=1e5, schedule.0.eta=0.1); may be repeated"},                                 \
+      {"trials", 0, "N", "the same as --set trials=N"}, {                                        \
+    "seed", 0, "S", "the same as --set seed=S"                                                   \
   }
 
 static const basin_option run_options[] = {
