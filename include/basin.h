@@ -52,8 +52,9 @@ typedef struct basin_error {
 typedef struct basin_experiment basin_experiment;
 
 /* Reads an experiment file and resolves every cell. set[i] is "key=value" and replaces one key of the
-   file, with dots between levels and numbers from 0 for the entries of lists ("schedule.0.eta=0.1"). BASIN_BAD_INPUT with the place of the fault, or
-   BASIN_FAILED where the file cannot be read. */
+   file, with dots between levels ("stop.max_steps=1e5") and numbers from 0 for the entries of lists
+   ("schedule.0.eta=0.1"). BASIN_BAD_INPUT with the place of the fault, or BASIN_FAILED where the file
+   cannot be read. */
 basin_status basin_experiment_read(const char *path, const char *const *set, int sets,
                                    basin_experiment **experiment, basin_error *error);
 

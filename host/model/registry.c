@@ -40,8 +40,9 @@ const char *basin_model_unknown(const char *name, char text[BASIN_UNKNOWN]) {
     snprintf(text, BASIN_UNKNOWN, "unknown model `%.64s`, did you mean `%.64s`?", name, near);
     return text;
   }
-  int used = snprintf(text, BASIN_UNKNOWN, "unknown model%s%.64s%s, expected one of: ",
-                      *name ? " `" : "", name, *name ? "`" : "");
+  int used = snprintf(text, BASIN_UNKNOWN,
+                      "unknown model%s%.64s%s, expected one of: ", *name ? " `" : "", name,
+                      *name ? "`" : "");
   for (int i = 0; i < MODELS && used < BASIN_UNKNOWN; i++)
     used += snprintf(text + used, (size_t)(BASIN_UNKNOWN - used), "%s%s", i ? ", " : "", known[i]);
   return text;

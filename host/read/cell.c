@@ -171,7 +171,8 @@ static basin_status read_vectors(draft *d, basin_error *error) {
                                          : &model->initial[i - model->teachers];
     d->vector[i].rows = symbol->rows >= 0 ? (int64_t)d->parameter[symbol->rows] : 1;
     d->vector[i].length = symbol->length >= 0 ? (int64_t)d->parameter[symbol->length] : 1;
-    const int named = teacher ? -1 : basin_symbol_find(model->teacher, model->teachers, symbol->name);
+    const int named = teacher ? -1
+                              : basin_symbol_find(model->teacher, model->teachers, symbol->name);
     status = basin_vector_read(d->scope, d->sheet->vector[i], d->sheet->what[i], symbol->rows >= 0,
                                !teacher || model->drawn_teachers,
                                named < 0 ? NULL : &d->vector[named], &d->vector[i],

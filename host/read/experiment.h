@@ -31,8 +31,8 @@ typedef struct basin_cell {
 
   /* what it owns */
   void *memory; /* one block: the coordinates, and the arrays of the setting */
-  double *
-      *given; /* [teachers + initials] entries of vectors, or what is added to drawn ones; or NULL */
+  double **
+      given; /* [teachers + initials] entries of vectors, or what is added to drawn ones; or NULL */
 
   const int *index; /* of what is recorded: [finals], then [observables]; see basin_observable() */
 } basin_cell;

@@ -106,11 +106,11 @@ static void hash_parameters(hasher *h, const double *parameter) {
 
 /* ROW(structure, field, how): every field of a cell's setting, in the order in which they are hashed. What a field is
    hashed as, or that it is not, stands here and nowhere else. */
-#define VECTOR_FIELDS(ROW)  \
-  ROW(vector, source, more) \
-  ROW(vector, rows, more)   \
-  ROW(vector, length, last) \
-  ROW(vector, scale, real)  \
+#define VECTOR_FIELDS(ROW)    \
+  ROW(vector, source, more)   \
+  ROW(vector, rows, more)     \
+  ROW(vector, length, last)   \
+  ROW(vector, scale, real)    \
   ROW(vector, value, entries) \
   ROW(vector, offset, added)
 #define STAGE_FIELDS(ROW)  \

@@ -115,7 +115,9 @@ static double count_range(const double *number, const char **why) {
   const double steps = (number[1] - number[0]) / number[2];
   if (number[2] == 0) *why = "the step is 0";
   else if (!isfinite(steps)) *why = "the ends are too far apart";
-  else if (steps < 0) *why = "the steps lead away from the end, expected [from, to, step] with a step of the other sign";
+  else if (steps < 0)
+    *why =
+        "the steps lead away from the end, expected [from, to, step] with a step of the other sign";
   else return floor(steps + TOUCHES) + 1;
   return 0;
 }

@@ -120,9 +120,9 @@ static basin_status read_given(basin_scope *scope, const basin_node *node, const
   if (has_form(node, "blocks", NULL))
     return read_blocks(scope, basin_node_get(node, "blocks"), what, length, value, error);
   if (has_form(node, "sum", "norm")) return read_sum_norm(scope, node, what, length, value, error);
-  return basin_fail_at(error, node->place,
-                       "%s: expected one of head, blocks, sum with norm, ball, sphere, normal, uniform",
-                       what);
+  return basin_fail_at(
+      error, node->place,
+      "%s: expected one of head, blocks, sum with norm, ball, sphere, normal, uniform", what);
 }
 
 /* a matrix: row by row, or one vector for all rows */
@@ -255,9 +255,8 @@ static basin_status read_drawn(basin_scope *scope, const basin_node *node, const
                          "have `mean`), uniform, and no other key but `scale`",
                          what);
   vector->source = source;
-  basin_status status = source == BASIN_UNIFORM
-                            ? read_interval(scope, number, what, vector, error)
-                            : read_radius(scope, number, what, vector, error);
+  basin_status status = source == BASIN_UNIFORM ? read_interval(scope, number, what, vector, error)
+                                                : read_radius(scope, number, what, vector, error);
   vector->scale *= factor;
   vector->offset *= factor;
   if (!status && around)

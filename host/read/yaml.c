@@ -382,7 +382,8 @@ static basin_status list_slot(basin_node *list, const char *part, size_t length,
                               basin_node ***child, basin_error *error) {
   long long index = 0;
   size_t digits = 0;
-  for (; digits < length && part[digits] >= '0' && part[digits] <= '9' && index <= INT_MAX; digits++)
+  for (; digits < length && part[digits] >= '0' && part[digits] <= '9' && index <= INT_MAX;
+       digits++)
     index = 10 * index + part[digits] - '0';
   if (!list->count)
     return basin_fail_at(error, place, "`%.*s` is below an empty list", (int)length, part);

@@ -34,8 +34,8 @@ basin_node *basin_yaml_root(const basin_yaml *yaml);
 int basin_yaml_nodes(const basin_yaml *yaml);
 
 /* Replaces or adds the node at a dotted path below the root, from "path=value"; the value is YAML. An entry of a list
-   goes by its number, from 0, and must be there ("schedule.0.eta=0.1"). BASIN_BAD_INPUT where the assignment is none, or
-   the path leads nowhere. */
+   goes by its number, from 0, and must be there ("schedule.0.eta=0.1"). BASIN_BAD_INPUT where the assignment is none,
+   or the path leads nowhere. */
 basin_status basin_yaml_set(basin_yaml *yaml, const char *assignment, basin_error *error);
 
 /* The value of a key, or NULL. */

@@ -8,7 +8,7 @@
 
 /* The random streams. A stream is never reused for a second purpose. */
 #define BASIN_STREAMS(X)                                                                         \
-  X(BASIN_STREAM_DIRECTION, 0, "initial vector i: what its entries are made of, stream 0 + i") \
+  X(BASIN_STREAM_DIRECTION, 0, "initial vector i: what its entries are made of, stream 0 + i")   \
   X(BASIN_STREAM_RADIUS, 16,                                                                     \
     "initial vector i: one uniform a row for the radius in a ball, stream 16 + i")               \
   X(BASIN_STREAM_INPUT, 32, "sampled gradient: the normals of the step's inputs")                \

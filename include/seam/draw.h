@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * draw.h: a vector, or a matrix row by row, as the experiment gives it or as it is drawn for every trial. Models call
- * it, to start a trial: on the host draw_put() notes where the vector comes from, in a driver draw_pair(), draw_spread()
- * and draw_entry() make its entries. For a vector of two entries, the first initial one:
+ * it, to start a trial: on the host draw_put() notes where the vector comes from, in a driver draw_pair(),
+ * draw_spread() and draw_entry() make its entries. For a vector of two entries, the first initial one:
  *
  *   cell->x = draw_put(room, &setting->initial[0], setting->key, BASIN_STREAM_DIRECTION, BASIN_STREAM_RADIUS);
  *   ...
@@ -27,11 +27,12 @@ typedef struct draw_source {
   int64_t length; /* of a row */
   double scale;
   double offset; /* added to every entry; -0 where nothing is, for x + -0 is x to the sign */
-  int64_t value; /* offset of [rows][length] values: given, or added to what is drawn; -1: there are none */
+  int64_t
+      value; /* offset of [rows][length] values: given, or added to what is drawn; -1: there are none */
 } draw_source;
 
-/* entries 2 block and 2 block + 1 of a row (0 past its end): as they are given, or the numbers that they are drawn from,
-   normal or uniform on [0, 1) */
+/* entries 2 block and 2 block + 1 of a row (0 past its end): as they are given, or the numbers that they are drawn
+   from, normal or uniform on [0, 1) */
 BASIN_HD void draw_pair(const draw_source *source, const double *data, bits trial, int64_t row,
                         int64_t block, real *x, real *y) {
   const int64_t j = 2 * block;

@@ -57,7 +57,8 @@ enum basin_source {
 typedef struct basin_vector {
   enum basin_source source;
   int64_t rows, length; /* length: of a row */
-  double scale; /* radius, standard deviation or width; may be negative: the sign of the draw turned */
+  /* radius, standard deviation or width; may be negative: the sign of the draw turned */
+  double scale;
   const double *value; /* [rows][length] where given; where drawn what is added to it, or NULL */
   double offset;       /* where drawn: added to every entry, too */
 } basin_vector;

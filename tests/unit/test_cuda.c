@@ -58,6 +58,33 @@ static void same_part(void **unused) {
   }
 }
 
+/* starts around a point, and uniform ones, by every kind of state: in registers, of teams, of data sets */
+static void starts_around(void **unused) {
+  static const char *const set[] = {
+      "trials=40",
+      "stop.max_steps=20",
+      "grid={k: [5], p: [3, 6]}",
+      "parameters={}",
+      "variants={res: {model: resnet, init: {w: {ball: 0.3, around: 0.2}, a: {uniform: [-1, 2]}}},"
+      " cnn: {model: cnn, init: {v: {normal: 0.1, mean: teacher}, a: {sphere: 0.5, around: "
+      "teacher}}},"
+      " dir: {model: cnn, init: {v: {uniform: [0, 1], scale: -1}, a: {ball: 1, around: {head: "
+      "[2]}}},"
+      " gradient: {sampled: {inputs: 2, sampler: direct}}},"
+      " prj: {model: resnet, init: {w: {sphere: 1, around: 1}, a: {normal: 1, mean: teacher}},"
+      " gradient: {sampled: {inputs: 2, sampler: projected}}},"
+      " set: {model: cnn, init: {v: {uniform: [0, 1]}, a: {ball: 1, around: teacher}},"
+      " gradient: {sampled: {inputs: {fixed: 9, batch: 3}}}},"
+      " sum: {model: relu_sum, parameters: {n: 3, m: 2, d: 5}, teacher: {v: {uniform: [0, p]}},"
+      " init: {w: {ball: k, around: {orthonormal: 2}}}, stop: {at: 1e-6, max_steps: 20}}}",
+      "schedule=[{eta: 0.05}]",
+      "record={trials: 40, steps: [0, 1, 20], parameters: true}"};
+  basin_experiment *e = experiment_with(set, sizeof set / sizeof *set);
+  (void)unused;
+  for (int64_t cell = 0; cell < e->cells; cell++) compare_part(e, cell, 7, 40);
+  basin_experiment_free(e);
+}
+
 /* paused as soon as may be, saved, taken up from the file by the other backend, again and again: the same bits */
 static void paused_and_mixed(void **unused) {
   static const char *const rules[][3] = {
@@ -391,6 +418,7 @@ int main(int words, char **word) {
   if (!find_module(word[0])) return 0;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_part),
+      cmocka_unit_test(starts_around),
       cmocka_unit_test(paused_and_mixed),
       cmocka_unit_test(out_of_memory),
       cmocka_unit_test(launch_fails),

@@ -220,8 +220,8 @@ static void overrides(void **unused) {
   static const char *const set[] = {"trials=5", "stop.max_steps=77", "grid.k=[16]",
                                     "allow.diverged=1", "record.steps={every: 1000}"},
                            *const entries[] = {"schedule.0.steps=20", "schedule.1={eta: 0.25}",
-                                               "grid.k.1=25", "teacher.v={head: [0, 1]}",
-                                               "teacher.v.head.0=1", "teacher.v.head.1=0"};
+                                               "grid.k.1=25",         "teacher.v={head: [0, 1]}",
+                                               "teacher.v.head.0=1",  "teacher.v.head.1=0"};
   basin_experiment *e;
   basin_error error;
   (void)unused;
@@ -241,18 +241,19 @@ static void overrides(void **unused) {
               last->teacher[1].value[0] == 1 && last->teacher[1].value[1] == 0);
   basin_experiment_free(e);
 
-  static const char *const bad[][2] = {{"trials", "--set trials: expected key=value"},
-                                       {"trials=0", "--set trials=0: trials is 0"},
-                                       {"a..b=1", "--set a..b=1: an empty name"},
-                                       {"model.x=1", "--set model.x=1: `x` is not below a mapping or a list"},
-                                       {"schedule.2.eta=1", "`2` is below a list, expected the "
-                                                            "number of an entry, from 0 to 1"},
-                                       {"schedule.x.eta=1", "`x` is below a list, expected"},
-                                       {"schedule.-1.eta=1", "`-1` is below a list, expected"},
-                                       {"schedule.4294967296.eta=1", "is below a list, expected"},
-                                       {"schedule.1.eta=x", "=x: unknown symbol `x`"},
-                                       {"trails=5", "--set trails=5: unknown key `trails`"},
-                                       {"stop.max_steps=[", "--set stop.max_steps=[: not YAML"}};
+  static const char *const bad[][2] = {
+      {"trials", "--set trials: expected key=value"},
+      {"trials=0", "--set trials=0: trials is 0"},
+      {"a..b=1", "--set a..b=1: an empty name"},
+      {"model.x=1", "--set model.x=1: `x` is not below a mapping or a list"},
+      {"schedule.2.eta=1", "`2` is below a list, expected the "
+                           "number of an entry, from 0 to 1"},
+      {"schedule.x.eta=1", "`x` is below a list, expected"},
+      {"schedule.-1.eta=1", "`-1` is below a list, expected"},
+      {"schedule.4294967296.eta=1", "is below a list, expected"},
+      {"schedule.1.eta=x", "=x: unknown symbol `x`"},
+      {"trails=5", "--set trails=5: unknown key `trails`"},
+      {"stop.max_steps=[", "--set stop.max_steps=[: not YAML"}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     assert_int_equal(read_with(0, NULL, bad[i], 1, &e, &error), BASIN_BAD_INPUT);
     if (!strstr(error.text, bad[i][1])) fail_msg("%s: \"%s\"", bad[i][0], error.text);
@@ -281,18 +282,23 @@ static void grids_by_rules(void **unused) {
     double value[21];
   } known[] = {
       /* NumPy's, to the last bit */
-      {"{linspace: [0, 1, 11]}", 11, {0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5,
-                                      0.6000000000000001, 0.7000000000000001, 0.8, 0.9, 1}},
+      {"{linspace: [0, 1, 11]}",
+       11,
+       {0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5, 0.6000000000000001, 0.7000000000000001, 0.8,
+        0.9, 1}},
       {"{linspace: [1, 0, 3]}", 3, {1, 0.5, 0}},
-      {"{linspace: [1/3, sqrt(2), 2^2]}", 4, {0x1.5555555555555p-2, 0x1.63230b61beefap-1,
-                                              0x1.0dcdb60c699a5p+0, 0x1.6a09e667f3bcdp+0}},
+      {"{linspace: [1/3, sqrt(2), 2^2]}",
+       4,
+       {0x1.5555555555555p-2, 0x1.63230b61beefap-1, 0x1.0dcdb60c699a5p+0, 0x1.6a09e667f3bcdp+0}},
       /* decimals and powers come out as they are written */
       {"{logspace: [1e-3, 1, 4]}", 4, {1e-3, 1e-2, 1e-1, 1}},
       {"{logspace: [1, 1e-6, 7]}", 7, {1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}},
       {"{logspace: [16, 1024, 7]}", 7, {16, 32, 64, 128, 256, 512, 1024}},
-      {"{logspace: [1, 3^20, 21]}", 21, {1, 3, 9, 27, 81, 243, 729, 2187, 6561, 19683, 59049,
-                                         177147, 531441, 1594323, 4782969, 14348907, 43046721,
-                                         129140163, 387420489, 1162261467, 3486784401}},
+      {"{logspace: [1, 3^20, 21]}",
+       21,
+       {1,       3,        9,        27,        81,        243,        729,
+        2187,    6561,     19683,    59049,     177147,    531441,     1594323,
+        4782969, 14348907, 43046721, 129140163, 387420489, 1162261467, 3486784401}},
       {"{logspace: [1, 2, 3]}", 3, {1, 0x1.6a09e667f3bcdp+0, 2}},
       {"{logspace: [1e-300, 1e300, 3]}", 3, {1e-300, 1, 1e300}},
       {"{range: [16, 20]}", 5, {16, 17, 18, 19, 20}},
@@ -395,7 +401,8 @@ static void faults(void **unused) {
       {5, "grid: {k: {linspace: [4, 4, 2]}, ratio: 1}", "5:23", "the ends are the same"},
       {5, "grid: {k: {linspace: [4, x, 2]}, ratio: 1}", "5:26", "unknown symbol `x`"},
       {5, "grid: {k: {linspace: [4, inf, 2]}, ratio: 1}", "5:26", "unknown symbol `inf`"},
-      {5, "grid: {k: {linspace: [4, 9, 3]}, ratio: 1}", "5:12", "k is 6.5, expected a whole number"},
+      {5, "grid: {k: {linspace: [4, 9, 3]}, ratio: 1}", "5:12",
+       "k is 6.5, expected a whole number"},
       {5, "grid: {k: {linspace: [-1e308, 1e308, 3]}, ratio: 1}", "5:23", "too far apart"},
       {5, "grid: {k: {linspace: [4, 9, 1e9]}, ratio: 1}", "5:23",
        "linspace has 1000000000 values, expected at most 1000000"},
@@ -468,17 +475,18 @@ static void faults(void **unused) {
       {9, "init: {v: {sphere: 1}, a: {normal: 1, around: 1}}", "9:28", "normal (may have `mean`)"},
       {9, "init: {v: {sphere: 1}, a: {ball: 1, mean: 1}}", "9:28", "ball, sphere (both may have"},
       {9, "init: {v: {sphere: 1}, a: {around: teacher}}", "9:28", "init.a: expected one of head"},
-      {9, "init: {v: {sphere: 1}, a: {ball: 1, around: techer}}", "9:45", "unknown symbol `techer`"},
+      {9, "init: {v: {sphere: 1}, a: {ball: 1, around: techer}}", "9:45",
+       "unknown symbol `techer`"},
       {9, "init: {v: {sphere: 1}, a: {ball: 1, around: [1, 2]}}", "9:46", "2 entries, expected 4"},
       {9, "init: {v: {sphere: 1}, a: {ball: 1, around: {ball: 1}}}", "9:46", "unknown key `ball`"},
       {9, "init: {v: {sphere: 1}, a: {ball: -1, around: 1}}", "9:34", "-1 is negative"},
       {9, "init: {v: {ball: 0, around: 0}, a: 1}", "9:12", "v_0 must not be zero"},
       {9, "init: {v: {uniform: [0, 0]}, a: 1}", "9:12", "v_0 must not be zero"},
       {8, "teacher: {a: {uniform: [0, 1]}, v: {head: [1]}}", "8:15", "a teacher is not drawn here"},
-      {2, "model: resnet\nvariants: {x: {init: {a: 1, w: {ball: 1, around: teacher}}}}", "3:",
-       "init.w: no teacher has that name: give the vector itself"},
-      {2, "model: resnet\nvariants: {x: {init: {a: 1, w: {ball: 0, around: -1/sqrt(3)}}}}", "3:",
-       "1/sqrt(p) + w_0 must not be zero"},
+      {2, "model: resnet\nvariants: {x: {init: {a: 1, w: {ball: 1, around: teacher}}}}",
+       "3:", "init.w: no teacher has that name: give the vector itself"},
+      {2, "model: resnet\nvariants: {x: {init: {a: 1, w: {ball: 0, around: -1/sqrt(3)}}}}",
+       "3:", "1/sqrt(p) + w_0 must not be zero"},
       {9, "init: {v: {sphere: 1}, a: {ball: 1, normal: 1}}", "9:28", "no other key but `scale`"},
       {9, "init: {v: 0, a: {ball: 1}}", "9:11", "v_0 must not be zero"},
       {9, "init: {a: {ball: 1}}", "9:8", "init.v is missing"},
