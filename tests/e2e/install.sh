@@ -291,6 +291,7 @@ basin compare t.h5 /usr/share/basin/published/resnet-table1.csv
 basin plot t.h5 -o t.svg
 basin info | grep '/usr/bin/../lib/basin/libbasin_cuda.so\|backend cuda .*device'
 basin run /usr/share/basin/experiments/erm.yaml -q --trials 2 --set stop.max_steps=10 -o e.h5 || test $? = 3
+DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-xarray python3-netcdf4
 python3 -c 'import basin; assert basin.run("/usr/share/basin/experiments/cnn-table5-1.yaml", trials=9).sizes["trial"] == 9'
 apt-get purge -y basin basin-cuda
 test -z "$(find / -xdev -name '*basin*' ! -path '/root/*' ! -path '/proc/*')"
