@@ -39,7 +39,7 @@ offers "" basin submit small.yaml -- --t
 offers "a folder empty other.yml small.yaml there with blank.yaml" basin run ''
 offers "small.yaml" basin run sm
 offers "with blank.yaml" basin run w
-offers "a folder empty there" basin status ''
+offers "a folder empty small.h5 there" basin status ''
 offers "a folder empty small.h5 there" basin summary ''
 offers "small.h5" basin run small.yaml -o sm
 offers "small.h5" basin run small.yaml --output = sm
