@@ -212,7 +212,9 @@ void basin_help_man(void) {
   }
   printf(".SH DESCRIPTION\n");
   roff(synopsis);
-  printf("\nAn experiment is a YAML file; data/experiments/README.md explains it on one page (installed below share/doc/basin).\n.SH COMMANDS\n");
+  printf("\nAn experiment is a YAML file; data/experiments/README.md, below share/doc/basin, "
+         "explains it "
+         "on one page.\n.SH COMMANDS\n");
   for (int i = 0; i < basin_commands_count; i++) {
     const basin_command *command = &basin_commands[i];
     printf(".SS basin %s ", command->name);
