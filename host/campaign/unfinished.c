@@ -26,7 +26,7 @@ static int find_parts(const char *path, char folder[BASIN_PATH_BYTES],
                {"", "/" BASIN_RUN_CHARTER}};
   size_t length = strlen(path);
   while (length > 1 && path[length - 1] == '/') length--;
-  if (length + 64 > BASIN_PATH_BYTES) return 0;
+  if (!length || length + 64 > BASIN_PATH_BYTES) return 0;
   for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
     snprintf(folder, BASIN_PATH_BYTES, "%.*s%s", (int)length, path, place[i].parts);
     snprintf(charter, BASIN_PATH_BYTES, "%.*s%s", (int)length, path, place[i].charter);

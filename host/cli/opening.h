@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 
-/* As basin_results_open(). Where the file is not there and the parts of its run are, or the path is a campaign's folder,
-   the results are those of the parts, and a line on stderr says so, with how many trials of how many there are of each
-   cell. */
+/* As basin_results_open(). Where the file is not there and the parts of its run are, or the path is a campaign's
+   folder, the results are those of the parts, and a line on stderr says so, with how many trials of how many there are
+   of each cell. */
 basin_status basin_opening_results(const char *path, basin_results **results, basin_error *error);
 
 #endif

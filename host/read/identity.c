@@ -207,7 +207,8 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
 
 uint64_t basin_identity_trials(const basin_experiment *e, const basin_cell *cell) {
   basin_experiment nowhere = *e;
-  nowhere.axes = 0; /* so that the coordinates are left out: they are in the key, where they matter */
+  nowhere.axes =
+      0; /* so that the coordinates are left out: they are in the key, where they matter */
   return hash_cell(0, &nowhere, cell);
 }
 

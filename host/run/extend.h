@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * extend.h: a finished file whose trials a larger experiment takes over: more trials, a narrower `until`, more points of
- * the grid or more variants.
+ * extend.h: a finished file whose trials a larger experiment takes over: more trials, a narrower `until`, more points
+ * of the grid or more variants.
  *
  * The trials that are there become parts, as if they had just been run; the rest is the usual run, which puts its
  * output in the file's place. So the file that was there stays whole until the new one is, and is that of a fresh run.

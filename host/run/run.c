@@ -184,8 +184,8 @@ static basin_status run_round(basin_runner *r, basin_error *error) {
   return status;
 }
 
-/* What the parts are parts of, for those who look at them before the end. An experiment with a name or a setting that no
-   charter can keep runs without one, and so does one in whose folder that name is another's. */
+/* What the parts are parts of, for those who look at them before the end. An experiment with a name or a setting that
+   no charter can keep runs without one, and so does one in whose folder that name is another's. */
 static basin_status place_charter(const basin_runner *r, basin_error *error) {
   char path[BASIN_PATH_BYTES];
   snprintf(path, sizeof path, "%.4000s/" BASIN_RUN_CHARTER, r->store.folder);

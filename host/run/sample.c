@@ -287,8 +287,8 @@ static basin_status make_tasks(sampler *s, const basin_run_options *options, bas
 
 /* ---- what comes of them ---- */
 
-/* Of a cell: steps of its trials and their squares, if the open ones end now, and steps if they take max_steps; work and
-   seconds. */
+/* Of a cell: steps of its trials and their squares, if the open ones end now, and steps if they take max_steps; work
+   and seconds. */
 typedef struct sums {
   double steps, squares, most, lately[2], ever[2];
 } sums;

@@ -42,12 +42,11 @@ typedef struct basin_forecast {
   double
       steps[2]; /* of all trials together. From: the open ones end now; to: they take max_steps */
   double seconds[2]; /* NaN where nothing is known */
-  int64_t
-      open; /* trials of the sample that had not ended: the true number may lie near either end */
+  int64_t open; /* trials of the sample that had not ended: the truth may lie near either end */
 } basin_forecast;
 
-/* forecast.c. The mean steps of the cells' trials are taken to within two standard errors, and the time by the worst and
-   by the best rate of the sample, with a fifth for the mood of the machine. Cells that were not reached are as the
+/* forecast.c. The mean steps of the cells' trials are taken to within two standard errors, and the time by the worst
+   and by the best rate of the sample, with a fifth for the mood of the machine. Cells that were not reached are as the
    others on average. parts: of the run; fewer than workers leave some of these idle. */
 basin_forecast basin_forecast_make(const basin_experiment *experiment, const basin_sample *sample,
                                    int64_t parts);

@@ -92,8 +92,8 @@ int basin_is_part_name(const char *name, const void *context);
 int basin_is_ours_among_parts(const char *name, const void *context);
 int basin_parts_any(const char *folder);
 
-/* Removes the part files, the charter beside them (charter.h) and the folder. What else is in it stays, and so does all that a symbolic link leads to:
-   then -1. */
+/* Removes the part files, the charter beside them (charter.h) and the folder. What else is in it stays, and so does all
+   that a symbolic link leads to: then -1. */
 int basin_parts_remove(const char *folder);
 
 #endif

@@ -243,9 +243,11 @@ static basin_status open_file(basin_results *r, basin_error *error) {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_cache(access, 0, CHUNKS, CHUNK_BYTES, 0.75);
   r->file = H5Fopen(r->path, H5F_ACC_RDONLY, access);
-  H5Pclose(access);
-  if (r->file < 0)
-    return basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path, "cannot be read as HDF5");
+  const basin_status status =
+      r->file < 0 ? basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path, "cannot be read as HDF5")
+                  : BASIN_OK;
+  H5Pclose(access); /* now: it clears HDF5's reasons */
+  if (status) return status;
   if (read_all(r)) return BASIN_OK;
   if (*basin_checks_damage(r->checks)) return basin_results_unreadable(r, error);
   return basin_fail(error, BASIN_BAD_INPUT, "%s: not an output file of basin, or damaged", r->path);

@@ -92,7 +92,7 @@ define: {s: sqrt(ratio)}
 teacher: {a: {sum: s, norm: 1}, v: {head: [cos(angle), sin(angle)]}}
 init: {v: {head: [-1]}, a: {ball: abs(s)/4}}
 schedule: [{eta: 0.02}]
-record: {trials: 0}
+record: {trials: 0, final: all}
 allow: {unresolved: 1}
 Y
 check "a crossed grid" "$basin" run cross.yaml -q
@@ -167,7 +167,7 @@ init: {v: {sphere: 1}, a: {ball: 1}}
 schedule: [{eta: 0.05}]
 gradient: {sampled: {inputs: m, sampler: projected}}
 stop: {at: 1e-3, max_steps: 64}
-record: {trials: 20, steps: [0, 1, 2, 3]}
+record: {trials: 20, steps: [0, 1, 2, 3], final: all}
 allow: {unresolved: 1}
 Y
 check "a grid of few whole numbers" "$basin" run few.yaml -q
@@ -191,7 +191,7 @@ teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}
 init: {v: {sphere: 1}, a: {ball: 1}}
 schedule: [{eta: 0.05}]
 stop: {at: 1e-6, max_steps: 3000}
-record: {trials: 0}
+record: {trials: 0, final: all}
 allow: {unresolved: 1}
 Y
 check "a run to the optima" "$basin" run ends.yaml -q
@@ -293,7 +293,7 @@ init: {w: {normal: 0.5}}
 teacher: {v: {head: [1]}}
 schedule: [{eta: 0.1}]
 stop: {at: 1e-3, max_steps: 100000}
-record: {trials: 0}
+record: {trials: 0, final: all}
 allow: {unresolved: 1}
 Y
 check "of relu_sum" "$basin" run relu.yaml -q

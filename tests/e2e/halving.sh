@@ -96,5 +96,5 @@ sed -i -e '/same_draw/d' -e 's/, diverged: 1//' hopeless.yaml
 expect 3 'more diverged trials .*; halving the step sizes was not enough: give smaller ones, or allow' "$basin" run hopeless.yaml -q -o hopeless.h5
 check "30 times" test "$(/usr/bin/python3 -c 'import h5py; h = h5py.File("hopeless.h5")["halvings"][:]; print(h.min(), h.max())')" = "30 30"
 sed -e 's/on_divergence: halve/on_divergence: half/' start.yaml > wrong.yaml
-expect 2 'wrong.yaml:11:16: on_divergence: expected `stop` or `halve`' "$basin" run wrong.yaml
+expect 2 'wrong.yaml:11:16: on_divergence: unknown word `half`, did you mean `halve`?' "$basin" run wrong.yaml
 finish

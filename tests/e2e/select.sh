@@ -36,7 +36,7 @@ shows() {
   local file=$1 cells=$2
   shift 2
   local text=$("$basin" summary "$file" "$@") csv=$("$basin" summary "$file" --csv "$@") json=$("$basin" summary "$file" --json "$@")
-  check "summary $*" test "$(sed -n '/^cell /,/^$/p' <<<"$text" | awk 'NR > 1 && NF { printf "%s ", $1 }')" = "$cells "
+  check "summary $*" test "$(sed -n '/^cell /,/^$/p; /^Steps/q' <<<"$text" | awk 'NR > 1 && NF { printf "%s ", $1 }')" = "$cells "
   check "summary --csv $*" test "$(sed 1d <<<"$csv" | cut -d, -f1 | tr '\n' ' ')" = "$cells "
   check "summary --json $*" test "$(jq -r '.cells[].index' <<<"$json" | tr '\n' ' ')" = "$cells "
 }
