@@ -243,9 +243,9 @@ static basin_status open_file(basin_results *r, basin_error *error) {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_cache(access, 0, CHUNKS, CHUNK_BYTES, 0.75);
   r->file = H5Fopen(r->path, H5F_ACC_RDONLY, access);
-  const basin_status status =
-      r->file < 0 ? basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path, "cannot be read as HDF5")
-                  : BASIN_OK;
+  const basin_status status = r->file < 0 ? basin_hdf5_fail(error, BASIN_BAD_INPUT, r->path,
+                                                            "cannot be read as HDF5")
+                                          : BASIN_OK;
   H5Pclose(access); /* now: it clears HDF5's reasons */
   if (status) return status;
   if (read_all(r)) return BASIN_OK;
