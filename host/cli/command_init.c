@@ -196,7 +196,8 @@ static void put_record(FILE *to, const basin_model *m) {
         to);
   for (int i = 0; i < m->observables && i < 2; i++)
     fprintf(to, "%s%s", i ? ", " : "", m->observable[i].name);
-  fputs("]  # at the end of every trial; and `observables`, along trajectories. Default: all\n",
+  fputs("]  # at the end of every trial, by default the loss\n"
+        "  # observables: all  # along trajectories; of these:\n",
         to);
   for (int i = 0; i < m->observables; i++)
     fprintf(to, "  #   %-14s %s\n", m->observable[i].name, m->observable[i].meaning);
