@@ -6,26 +6,48 @@
 #include "fuzz.h"
 #include "base/hash.h"
 #include "model/registry.h"
+#include "store/part_file.h"
 #include "store/results.h"
 #include "store/store.h"
 
-enum {
-  HEADER = 256,
-  PREAMBLE = 48
-}; /* bytes of host/store/part_file.c; each ends with its checksum */
+/* bytes of host/store/part_file.c: preamble and header end with their checksums; where some of its numbers are */
+enum { HEADER = 256, PREAMBLE = 48, FLIGHTS = 128, COUNTS = 136, BYTES = 208 };
 
 static void sum_up(uint8_t *at, const void *bytes, size_t count) {
   const uint64_t sum = basin_hash(0, bytes, count);
   memcpy(at, &sum, sizeof sum);
 }
 
-/* what was changed on purpose has the right checksums */
-static void make_sums_right(uint8_t *bytes, size_t size) {
+/* what was changed on purpose has the right checksums, size and counts */
+static void make_right(const basin_experiment *e, uint8_t *bytes, size_t size) {
+  const basin_job job = basin_part_job(e, 0, 0, e->trials);
+  basin_piece piece[BASIN_PART_PIECES];
+  basin_part part = {.count = job.count};
+  basin_range range;
+  int64_t flights;
+  uint64_t sum = 0;
+  if (size < HEADER) return;
   const int64_t behind = (int64_t)size - HEADER;
-  if (behind < 0) return;
+  memcpy(bytes + BYTES, &behind, sizeof behind);
+  memcpy(&flights, bytes + FLIGHTS, sizeof flights);
+  if (flights >= 0 && flights <= job.count &&
+      (double)behind == basin_part_bytes_with(&job, flights)) {
+    uint8_t *at = bytes + HEADER;
+    basin_part_pieces(&part, &job, flights, piece);
+    for (int i = 0; i < BASIN_PART_PIECES; at += piece[i++].bytes) {
+      *piece[i].array = at;
+      sum = basin_hash(sum, at, piece[i].bytes);
+    }
+    int small = 1;
+    for (int64_t t = 0; t < part.count; t++) small = small && part.steps[t] >> 40 == 0;
+    if (small) {
+      basin_part_count(&part, &range);
+      memcpy(bytes + COUNTS, &range.steps, sizeof range.steps);
+      memcpy(bytes + COUNTS + 8, range.outcomes, sizeof range.outcomes);
+    }
+  }
+  memcpy(bytes + HEADER - 16, &sum, sizeof sum);
   sum_up(bytes + PREAMBLE - 8, bytes, PREAMBLE - 8);
-  memcpy(bytes + HEADER - 48, &behind, sizeof behind);
-  sum_up(bytes + HEADER - 16, bytes + HEADER, (size_t)behind);
   sum_up(bytes + HEADER - 8, bytes, HEADER - 8);
 }
 
@@ -76,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!bytes) return 0;
   const int saved = data[0] & 1;
   memcpy(bytes, data + 1, --size);
-  if (data[0] & 2) make_sums_right(bytes, size);
+  if (data[0] & 2) make_right(e, bytes, size);
   snprintf(
       path, sizeof path, "%s",
       fuzz_file(saved ? "c000000-t0000000000000-n16.part.saved" : "c000000-t0000000000000-n16.part",
