@@ -288,11 +288,12 @@ gpu-alone: $(BUILD)/gpu_alone module ## build/gpu_alone: bits and rate of the mo
 
 unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone ## build the unit tests: build/tests/test_*
 
-# fuzzers are a build of their own, with clang and its sanitizers
-$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libbasin.a $(BUILD)/flags
+# fuzzers are a build of their own, with clang and its sanitizers; they reach the readers of the program too
+OF_FUZZERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out host/cli/main.c,$(CLI)))
+$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(OF_FUZZERS) $(BUILD)/libbasin.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(TESTING) $(CFLAGS) -fsanitize=fuzzer -MMD -MP -MT $@ -MF $@.d -o $@ $< $(BUILD)/libbasin.a $(LDLIBS)
+	$(Q)$(CC) $(TESTING) $(CFLAGS) -fsanitize=fuzzer -MMD -MP -MT $@ -MF $@.d -o $@ $< $(OF_FUZZERS) $(BUILD)/libbasin.a $(LDLIBS)
 
 fuzzers: $(FUZZERS:%=$(BUILD)/tests/%)
 

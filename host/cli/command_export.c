@@ -5,12 +5,12 @@
  */
 #include "cli/cli.h"
 #include "cli/csv.h"
+#include "cli/opening.h"
 #include "base/files.h"
 #include "store/results.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { COLUMNS_MAX = 256, BLOCK_VALUES = 1 << 14 };
@@ -209,12 +209,6 @@ static basin_status put_table(table *t, int64_t only, basin_error *error) {
 
 /* ---- where it goes ---- */
 
-/* whether both names are of the same file */
-static int is_same_file(const char *a, const char *b) {
-  struct stat x, y;
-  return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* under a temporary name, and renamed once it is whole */
 static basin_status put_file(table *t, int64_t only, basin_error *error) {
   char temporary[BASIN_PATH_BYTES];
@@ -239,13 +233,7 @@ basin_status basin_command_export(const basin_arguments *a, basin_error *error) 
              .trajectories = basin_argument(a, "trajectories") != NULL};
   int64_t only = -1;
   basin_status status = basin_argument_integer(a, "cell", 0, INT64_MAX, &only, error);
-  if (!status && output && is_same_file(path, output))
-    status = basin_fail(error, BASIN_BAD_INPUT, "%s: is what is read, give another name with -o",
-                        output);
-  if (!status && output && basin_is_irregular(output))
-    status = basin_fail(error, BASIN_BAD_INPUT,
-                        "%s: a folder, a pipe, or a link that leads nowhere, expected a file",
-                        output);
+  if (!status && output) status = basin_opening_output(path, output, error);
   if (!status) status = open_table(&t, path, error);
   if (!status) status = output ? put_file(&t, only, error) : put_table(&t, only, error);
   close_table(&t);

@@ -102,6 +102,7 @@ basin_status basin_command_plot(const basin_arguments *a, basin_error *error) {
     return basin_fail(error, BASIN_BAD_INPUT, "plot: -o FIG.svg, FIG.png or FIG.pdf is missing");
   basin_status status = choose_kind(a, &k, error);
   if (!status) status = read_observables(a, observable, &observables, error);
+  if (!status) status = basin_opening_output(a->positional[0], f.output, error);
   if (!status) status = basin_opening_results(a->positional[0], &f.results, error);
   if (status) return status;
   status = read_cells(&f, a, error);

@@ -59,3 +59,16 @@ basin_status basin_opening_results(const char *path, basin_results **results, ba
   if (!basin_results_open(path, results, status ? &other : error)) return BASIN_OK;
   return status ? status : BASIN_BAD_INPUT;
 }
+
+basin_status basin_opening_output(const char *input, const char *output, basin_error *error) {
+  struct stat read, made;
+  if (!stat(input, &read) && !stat(output, &made) && read.st_dev == made.st_dev &&
+      read.st_ino == made.st_ino)
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: is what is read, give another name with -o",
+                      output);
+  if (basin_is_irregular(output))
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: a folder, a pipe, or a link that leads nowhere, expected a file",
+                      output);
+  return BASIN_OK;
+}

@@ -12,4 +12,8 @@
    of each cell. */
 basin_status basin_opening_results(const char *path, basin_results **results, basin_error *error);
 
+/* Whether a command that reads the one file may make the other: BASIN_BAD_INPUT where they are the same, or where
+   something is there that is no plain file. */
+basin_status basin_opening_output(const char *input, const char *output, basin_error *error);
+
 #endif

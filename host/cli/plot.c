@@ -164,7 +164,11 @@ basin_status basin_gnuplot_end(basin_figure *f, basin_error *error) {
   const basin_status status = wait_for_gnuplot(f, error);
   if (status) return status;
   if (!is_whole(f->picture, basin_format_of(f->output)))
-    return basin_fail(error, BASIN_FAILED, "gnuplot ended well, but its picture is not whole");
+    return basin_fail(
+        error, BASIN_FAILED,
+        "%s: gnuplot ended well, but its picture is not whole: no memory is left, or files may "
+        "not be so large",
+        f->output);
   return save_picture(f, error);
 }
 

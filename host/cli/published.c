@@ -46,14 +46,14 @@ static int parse_number(const char *text, double *value) {
 static basin_status read_heading(basin_published *p, char *line, int *role, int *columns,
                                  basin_place place, basin_error *error) {
   char *field[COLUMNS_MAX];
-  int success = 0, trials = 0;
+  int success = 0, trials = 0, variants = 0;
   *columns = split(line, field);
   if (*columns > COLUMNS_MAX)
     return basin_fail_at(error, place, "more than %d columns", COLUMNS_MAX);
   for (int i = 0; i < *columns; i++) {
     if (!strcmp(field[i], "success")) role[i] = SUCCESS, success++;
     else if (!strcmp(field[i], "trials")) role[i] = TRIALS, trials++;
-    else if (!strcmp(field[i], "variant")) role[i] = VARIANT;
+    else if (!strcmp(field[i], "variant")) role[i] = VARIANT, variants++;
     else {
       if (p->keys == BASIN_PUBLISHED_KEYS)
         return basin_fail_at(error, place, "more than %d columns", COLUMNS_MAX);
@@ -62,9 +62,10 @@ static basin_status read_heading(basin_published *p, char *line, int *role, int 
       if (!p->key[role[i]]) return basin_fail_memory(error);
     }
   }
-  if (success != 1 || trials != 1)
+  if (success != 1 || trials != 1 || variants > 1)
     return basin_fail_at(error, place,
-                         "expected a heading with one `success` and one `trials` column");
+                         "expected a heading with one `success` and one `trials` column, and not "
+                         "more than one `variant`");
   return BASIN_OK;
 }
 
@@ -74,6 +75,7 @@ static basin_status read_row(basin_published *p, char *line, const int *role, in
   basin_published_row *row = &p->row[p->rows];
   double x;
   memset(row, 0, sizeof *row);
+  p->rows++; /* it is freed with the others, whatever is wrong in it */
   if (split(line, field) != columns)
     return basin_fail_at(error, place, "expected %d columns, as in the heading", columns);
   for (int i = 0; i < columns; i++) {
@@ -99,7 +101,6 @@ static basin_status read_row(basin_published *p, char *line, const int *role, in
       row->trials = (int64_t)x;
     }
   }
-  p->rows++;
   return BASIN_OK;
 }
 

@@ -18,10 +18,17 @@ static void show_curve(const basin_table *t, const basin_refinement *r, const ba
   if (told) printf(": ");
 }
 
+/* the row of the cell; NULL where it was not selected */
+static const basin_summary *row_of(const basin_table *t, int64_t cell) {
+  for (int64_t i = 0; i < t->cells; i++)
+    if (t->cell[i].index == cell) return &t->cell[i];
+  return NULL;
+}
+
 static void show_crossing(const basin_table *t, const basin_refinement *r,
                           const basin_crossing *c) {
   printf("  ");
-  show_curve(t, r, &t->cell[c->low_cell]);
+  show_curve(t, r, row_of(t, c->low_cell));
   if (c->direction)
     printf("%s = %.6g [%.10g, %.10g], success %s there", r->parameter, c->at, c->low, c->high,
            c->direction > 0 ? "rises" : "falls");
@@ -78,17 +85,21 @@ basin_status basin_table_crossings(const basin_results *results, const basin_tab
                                    basin_error *error) {
   basin_refinement r;
   basin_crossing c;
+  int shown = 0;
   if (!basin_results_refinement(results, &r)) return BASIN_OK;
-  head(&r, json);
+  if (json) head(&r, 1);
   for (int64_t i = 0; i < r.crossings; i++) {
     const basin_status status = basin_results_crossing(results, i, &c, error);
     if (status) return status;
-    if (json) json_crossing(&c, i == 0);
+    if (!row_of(t, c.low_cell) || !row_of(t, c.high_cell)) continue;
+    if (!json && !shown) head(&r, 0);
+    if (json) json_crossing(&c, !shown);
     else show_crossing(t, &r, &c);
+    shown++;
   }
   if (json) printf("\n    ]}");
-  else if (t->cells > r.grid_cells)
+  else if (shown && basin_results_cells(results) > r.grid_cells)
     printf("  (cells %lld to %lld were added for it)\n", (long long)r.grid_cells,
-           (long long)t->cells - 1);
+           (long long)basin_results_cells(results) - 1);
   return BASIN_OK;
 }

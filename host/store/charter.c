@@ -13,7 +13,7 @@ enum { CHARTER_BYTES_MAX = 64 << 20, SETS_MAX = 128 };
 static const char HEADING[] = "basin campaign 1\n";
 
 /* the file's bytes with a NUL behind them; NULL in *text where there is no such file */
-static basin_status read_text(const char *path, char **text, basin_error *error) {
+static basin_status read_text(const char *path, char **text, size_t *length, basin_error *error) {
   struct stat status;
   *text = NULL;
   const int file = basin_open_regular(path);
@@ -28,6 +28,7 @@ static basin_status read_text(const char *path, char **text, basin_error *error)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: not a campaign's charter: too long", path);
   }
   const size_t size = bad ? 0 : (size_t)status.st_size;
+  *length = size;
   *text = calloc(1, size + 1);
   errno = *text ? 0 : ENOMEM;
   bad = bad || !*text || basin_read_all(file, *text, size);
@@ -50,10 +51,11 @@ static char *take_line(char **text, const char *key) {
   return line + length;
 }
 
-/* cuts the text up */
-static basin_status parse_charter(const char *path, char *text, basin_experiment **e,
-                                  int64_t *part_trials, basin_error *error) {
+/* cuts the text up, which ends at `behind` */
+static basin_status parse_charter(const char *path, char *text, const char *behind,
+                                  basin_experiment **e, int64_t *part_trials, basin_error *error) {
   const char *set[SETS_MAX];
+  basin_error reason;
   char file[BASIN_PATH_BYTES], *name = NULL, *size = NULL, *end = NULL;
   int sets = 0;
   if (!strncmp(text, HEADING, strlen(HEADING))) {
@@ -69,15 +71,19 @@ static basin_status parse_charter(const char *path, char *text, basin_experiment
     return basin_fail(error, BASIN_BAD_INPUT, "%s: not a campaign's charter, or damaged", path);
   if (snprintf(file, sizeof file, "%s.yaml", name) >= (int)sizeof file)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: the experiment's name is too long", path);
-  return basin_experiment_parse(file, text, (int64_t)strlen(text), set, sets, e, error);
+  const basin_status status = basin_experiment_parse(file, text, behind - text, set, sets, e,
+                                                     &reason);
+  return status ? basin_fail(error, status, "%s: the experiment in it: %s", path, reason.text)
+                : BASIN_OK;
 }
 
 basin_status basin_charter_read(const char *path, basin_experiment **e, int64_t *part_trials,
                                 basin_error *error) {
   char *text;
+  size_t length = 0;
   *e = NULL;
-  basin_status status = read_text(path, &text, error);
-  if (text) status = parse_charter(path, text, e, part_trials, error);
+  basin_status status = read_text(path, &text, &length, error);
+  if (text) status = parse_charter(path, text, text + length, e, part_trials, error);
   free(text);
   return status;
 }

@@ -206,6 +206,34 @@ static int is_of_range(const header *h, const basin_experiment *e, const basin_r
          (double)h->bytes == basin_part_bytes_with(&job, h->flights);
 }
 
+/* Whether a run can have left the part so: a checksum that is right does not say that. Each trial under way is named
+   once and has not ended; `finished`: there are none. */
+static int is_possible(const basin_job *job, basin_part *part, const header *h, int finished) {
+  enum { FRESH = -1, NAMED = -2 };
+  basin_range range;
+  int ok = 1;
+  for (int64_t i = 0; i < part->count && ok; i++) {
+    const int ended = part->outcome[i] >= 0;
+    ok = part->outcome[i] >= (finished ? 0 : FRESH) && part->outcome[i] < BASIN_OUTCOMES &&
+         (!ended || (part->steps[i] >= 0 && part->steps[i] <= job->setting->stop.max_steps)) &&
+         (!part->halvings || part->halvings[i] >= 0);
+  }
+  if (ok) {
+    basin_part_count(part, &range);
+    ok = range.steps == h->steps && !memcmp(range.outcomes, h->outcomes, sizeof h->outcomes) &&
+         (!finished || !part->flights);
+  }
+  int64_t named = 0;
+  for (; named < part->flights && ok; named += ok) {
+    const basin_flight *flight = &part->flight[named];
+    ok = flight->trial >= 0 && flight->trial < part->count && flight->step > 0 &&
+         flight->step <= job->setting->stop.max_steps && part->outcome[flight->trial] == FRESH;
+    if (ok) part->outcome[flight->trial] = NAMED;
+  }
+  for (int64_t i = 0; i < named; i++) part->outcome[part->flight[i].trial] = FRESH;
+  return ok;
+}
+
 /* read a file's header, and its arrays where `part` is given */
 static basin_status load(const char *path, const char magic[8], const basin_experiment *e,
                          const basin_range *range, header *h, basin_part *part, int *damaged,
@@ -229,7 +257,8 @@ static basin_status load(const char *path, const char magic[8], const basin_expe
     if (piece[i].bytes && basin_read_all(file, *piece[i].array, piece[i].bytes)) *damaged = DAMAGED;
     hash = basin_hash(hash, *piece[i].array, piece[i].bytes);
   }
-  if (hash != h->payload_hash) *damaged = DAMAGED;
+  if (hash != h->payload_hash || (!*damaged && !is_possible(&job, part, h, magic == FINISHED)))
+    *damaged = DAMAGED;
   if (*damaged) basin_part_free(part);
 
 cleanup:

@@ -101,6 +101,10 @@ printf 'k,success,trials\n4,1.5,5000\n' > bad.csv
 expect 2 'bad.csv:2:1: success is 1.5' "$basin" compare small.h5 bad.csv
 printf 'k,success\n4,0.5\n' > bad.csv
 expect 2 'bad.csv:1:1: expected a heading' "$basin" compare small.h5 bad.csv
+printf 'variant,k,variant,success,trials\nsmall,1,large,0.5,9\n' > bad.csv
+expect 2 'bad.csv:1:1: .* not more than one .variant.' "$basin" compare small.h5 bad.csv
+printf 'variant,k,success,trials\nsmall,1,0.5,9\nsmall,1,0.5,x\n' > bad.csv
+expect 2 'bad.csv:3:1: .x. is not a number' "$basin" compare small.h5 bad.csv # the row is freed, too: with sanitizers
 printf 'k,success,trials\n4,0.5\n' > bad.csv
 expect 2 'bad.csv:2:1: expected 3 columns' "$basin" compare small.h5 bad.csv
 : > bad.csv

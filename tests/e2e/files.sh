@@ -118,6 +118,11 @@ cp -r camp pipes
 rm pipes/campaign && mkfifo pipes/campaign
 expect 2 'pipes/campaign: no plain file' soon "$basin" status pipes
 
+cp -r camp nul
+printf '\0what is behind it\n' >> nul/campaign
+expect 2 'nul/campaign: the experiment in it: e.yaml:[0-9]+' soon "$basin" status nul
+expect 2 'nul/campaign: the experiment in it: e.yaml:[0-9]+' soon "$basin" run nul
+
 # what another file has: h5py would make it in a line, the netCDF library cannot; so the C interface of HDF5
 cat > link.c <<'C'
 #include <hdf5.h>

@@ -44,7 +44,7 @@ rmdir home
 expect 1 'tilde~/x.svg: cannot be made: No such file' "$basin" plot small.h5 -o 'tilde~/x.svg'
 check "no temporary file" sh -c '! ls -A . | grep -q tmp'
 mkdir folder.svg
-expect 1 'folder.svg: cannot be' "$basin" plot small.h5 -o folder.svg
+expect 2 'folder.svg: a folder, a pipe' "$basin" plot small.h5 -o folder.svg
 check "no temporary file beside a folder" sh -c '! ls -A . | grep -q tmp'
 
 # texts too, in every kind of figure
@@ -115,7 +115,7 @@ for kind in svg png pdf; do
 done
 for kind in svg png pdf; do
   fake ':'
-  expect 1 'gnuplot ended well, but its picture is not whole' faked $kind
+  expect 1 'fig.(svg|png|pdf): gnuplot ended well, but its picture is not whole' faked $kind
   fake "head -c 3000 old.$kind"
   expect 1 'its picture is not whole' faked $kind
   fake "cat old.$([ $kind = svg ] && echo png || echo svg)"
@@ -131,9 +131,21 @@ done
 expect 1 'gnuplot is not installed' env PATH=/nowhere "$basin" plot small.h5 -o fig.svg
 check "gnuplot sees no path" sh -c '! grep "fig\.\|^set output\|tmp-" script'
 
+# what is no plain file, and what is read, stays
+cp small.h5 small.svg
+mkfifo pipe.svg
+ln -s nowhere dangling.svg
+ln -s /dev/null device.svg
+for name in folder pipe dangling device; do
+  expect 2 "^basin: $name.svg: a folder, a pipe, or a link that leads nowhere" timeout 60 "$basin" plot small.h5 -o $name.svg
+done
+check "they are as they were" test -d folder.svg -a -p pipe.svg -a -L dangling.svg -a -L device.svg -a ! -e nowhere
+expect 2 '^basin: small.svg: is what is read' "$basin" plot small.svg -o small.svg
+check "what is read stays" cmp small.h5 small.svg
+
 # a file that cannot grow, and a full disk
 limited() { (trap '' XFSZ && ulimit -f 2 && exec "$basin" plot small.h5 -o fig.svg); }
-expect 1 'not whole|fig.svg: cannot be written' limited
+expect 1 'fig.svg: (gnuplot ended well, but its picture is not whole|cannot be written)' limited
 check "the old figure stays" cmp fig.svg old.svg
 mkdir tiny
 if mount -t tmpfs -o size=64k tmpfs tiny 2>/dev/null; then

@@ -28,6 +28,16 @@ check "a run" run angle.yaml --threads 1 -o one.h5
 expect 0 'ratio = 1: angle = 1\.[67][0-9]* \[1\.6[0-9]*, 1\.[67][0-9]*\], success falls there' "$basin" summary one.h5
 expect 0 'ratio = 4: angle = 2\.1[0-9]* \[[0-9.]*, [0-9.]*\], success falls there' "$basin" summary one.h5
 expect 0 'cells 6 to [0-9]+ were added' "$basin" summary one.h5
+for option in '' --json; do
+  "$basin" summary one.h5 --where ratio=4 $option > said
+  check "of selected cells: $option" test $? = 0
+  "$basin" summary one.h5 --cell 5 $option > alone
+  check "of one cell: $option" test $? = 0
+done
+check "the crossings of selected curves" test "$("$basin" summary one.h5 --where ratio=4 --json | jq -c '[.refine.crossings[] | .at > 2]')" = '[true]'
+expect 0 '^  angle = 2\.1' "$basin" summary one.h5 --where ratio=4
+check "and no others" test "$("$basin" summary one.h5 --where ratio=4 | grep -c 'success falls')" = 1
+check "none where its cells are not shown" eval '! "$basin" summary one.h5 --cell 5 | grep -q "crosses"'
 expect 0 'variables of numbers are as they were written' "$basin" check one.h5
 check "xarray reads the crossings" /usr/bin/python3 - <<'P'
 import numpy, xarray

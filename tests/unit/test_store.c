@@ -248,6 +248,76 @@ static void damaged_part(void **unused) {
   basin_parts_remove(parts);
 }
 
+/* Parts that no run leaves, with checksums that are right: a finished one is damaged, one half done is not taken up. */
+static void impossible_part(void **unused) {
+  basin_error error;
+  basin_status status;
+  basin_part part;
+  int64_t damaged;
+  (void)unused;
+  for (int i = 0; i < 12; i++) {
+    const int finished = i < 5;
+    const basin_job job = basin_part_job(e, 0, 0, 16);
+    mkdir(parts, 0777);
+    assert_ok(basin_part_allocate(&job, &part, &error), error);
+    for (int64_t t = 0; t < 16; t++) part.outcome[t] = BASIN_GLOBAL, part.steps[t] = 16;
+    if (!finished) {
+      part.flights = 2;
+      part.flight = calloc(2, sizeof *part.flight);
+      part.flight_state = calloc(2 * (size_t)job.setting->size.states, sizeof *part.flight_state);
+      for (int f = 0; f < 2; f++) part.flight[f] = (basin_flight){3 + f, 16};
+      part.outcome[3] = part.outcome[4] = part.outcome[5] = -1;
+    }
+    switch (i) {
+    case 1:
+      part.outcome[7] = BASIN_OUTCOMES;
+      break;
+    case 2:
+      part.outcome[7] = -1;
+      break;
+    case 3:
+      part.steps[7] = -1;
+      break;
+    case 4:
+      part.steps[7] = INT64_MAX;
+      break;
+    case 6:
+      part.flight[0].trial = 16;
+      break;
+    case 7:
+      part.flight[0].trial = -1;
+      break;
+    case 8:
+      part.flight[0].trial = 4;
+      break; /* twice */
+    case 9:
+      part.flight[0].trial = 7;
+      break; /* it has ended */
+    case 10:
+      part.flight[0].step = 0;
+      break;
+    case 11:
+      part.outcome[7] = -2;
+      break;
+    }
+    if (finished) {
+      assert_ok(basin_part_write(parts, e->identity, 0, &job, &part, &error), error);
+      assert_int_equal(count_parts(&damaged, &status, &error), i == 0);
+      assert_int_equal(damaged, i != 0);
+    } else {
+      assert_ok(basin_part_save(parts, e->identity, 0, &job, &part, &error), error);
+      basin_part_free(&part);
+      assert_ok(basin_part_allocate(&job, &part, &error), error);
+      assert_ok(basin_part_resume(parts, e, 0, &job, &part, &error), error);
+      assert_int_equal(part.flights, i == 5 ? 2 : 0);
+      assert_int_equal(part.outcome[3], -1);
+      assert_int_equal(part.outcome[0], i == 5 ? BASIN_GLOBAL : -1);
+    }
+    basin_part_free(&part);
+    basin_parts_remove(parts);
+  }
+}
+
 /* a part of another experiment is refused, with its name; nothing is written or removed */
 static void foreign_part(void **unused) {
   basin_error error;
@@ -887,6 +957,7 @@ int main(void) {
       cmocka_unit_test(part_round_trip),
       cmocka_unit_test(part_bytes_stay),
       cmocka_unit_test(damaged_part),
+      cmocka_unit_test(impossible_part),
       cmocka_unit_test(foreign_part),
       cmocka_unit_test(resume_to_same_bytes),
       cmocka_unit_test(other_version),
