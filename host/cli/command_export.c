@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/csv.h"
 #include "cli/opening.h"
+#include "cli/select.h"
 #include "base/files.h"
 #include "store/results.h"
 #include <math.h>
@@ -62,7 +63,7 @@ static basin_status see_arrays(table *t, basin_error *error) {
 }
 
 static basin_status open_table(table *t, const char *path, basin_error *error) {
-  basin_status status = basin_results_open(path, &t->results, error);
+  basin_status status = basin_opening_results(path, &t->results, error);
   if (!status) status = basin_results_first(t->results, &t->first_cell, &t->first_trial, error);
   if (status) return status;
   t->times = basin_results_times(t->results);
@@ -193,16 +194,10 @@ static basin_status put_whole_cell(table *t, int64_t index, int heading, basin_e
   return status;
 }
 
-static basin_status put_table(table *t, int64_t only, basin_error *error) {
-  const int64_t cells = basin_results_cells(t->results),
-                first = only < 0 ? 0 : only - t->first_cell;
-  const int64_t end = only < 0 ? cells : first + 1;
+static basin_status put_table(table *t, const basin_selection *cells, basin_error *error) {
   basin_status status = BASIN_OK;
-  if (first < 0 || end > cells)
-    return basin_fail(error, BASIN_BAD_INPUT, "--cell %lld: no such cell, expected %lld to %lld",
-                      (long long)only, (long long)t->first_cell,
-                      (long long)(t->first_cell + cells - 1));
-  for (int64_t c = first; c < end && !status; c++) status = put_whole_cell(t, c, c == first, error);
+  for (int64_t i = 0; i < cells->cells && !status; i++)
+    status = put_whole_cell(t, cells->cell[i], i == 0, error);
   if (!status && fflush(t->to)) status = basin_fail_system(error, "cannot be written", t->name);
   return status;
 }
@@ -210,14 +205,14 @@ static basin_status put_table(table *t, int64_t only, basin_error *error) {
 /* ---- where it goes ---- */
 
 /* under a temporary name, and renamed once it is whole */
-static basin_status put_file(table *t, int64_t only, basin_error *error) {
+static basin_status put_file(table *t, const basin_selection *cells, basin_error *error) {
   char temporary[BASIN_PATH_BYTES];
   basin_sweep_path(t->name, 0);
   if (!basin_temporary_name(t->name, temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "%s: the path is too long", t->name);
   t->to = fopen(temporary, "wx");
   if (!t->to) return basin_fail_system(error, "cannot be made", t->name);
-  basin_status status = put_table(t, only, error);
+  basin_status status = put_table(t, cells, error);
   if (!status && fsync(fileno(t->to)))
     status = basin_fail_system(error, "cannot be written", t->name);
   if (fclose(t->to) && !status) status = basin_fail_system(error, "cannot be written", t->name);
@@ -231,11 +226,12 @@ basin_status basin_command_export(const basin_arguments *a, basin_error *error) 
   table t = {.to = stdout,
              .name = output ? output : "standard output",
              .trajectories = basin_argument(a, "trajectories") != NULL};
-  int64_t only = -1;
-  basin_status status = basin_argument_integer(a, "cell", 0, INT64_MAX, &only, error);
-  if (!status && output) status = basin_opening_output(path, output, error);
+  basin_selection cells = {0};
+  basin_status status = output ? basin_opening_output(path, output, error) : BASIN_OK;
   if (!status) status = open_table(&t, path, error);
-  if (!status) status = output ? put_file(&t, only, error) : put_table(&t, only, error);
+  if (!status) status = basin_select(a, t.results, &cells, error);
+  if (!status) status = output ? put_file(&t, &cells, error) : put_table(&t, &cells, error);
+  basin_selection_free(&cells);
   close_table(&t);
   return status;
 }

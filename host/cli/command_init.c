@@ -181,9 +181,15 @@ static void put_stop(FILE *to, const basin_model *m) {
           "# When a trial ends. %s\n"
           "stop:\n"
           "  max_steps: %d  # then it is unresolved\n"
-          "  %sat: 1e-6  # %s%s\n\n",
+          "  %sat: 1e-6  # %s%s\n",
           early ? "Here: where it is proved which way it goes" : "Here: where it is near enough",
           MAX_STEPS, early ? "# " : "", early ? "or run on to this: " : "", m->at);
+  if (early && *m->at_spurious)
+    fprintf(to,
+            "  # at_spurious: 0.1  # with `at`, where trials settle more slowly at the spurious "
+            "optimum: %s\n",
+            m->at_spurious);
+  putc('\n', to);
 }
 
 static void put_record(FILE *to, const basin_model *m) {
@@ -256,10 +262,12 @@ static void put_experiment(FILE *to, const draft *d) {
   fputs(
       "# Where a trial starts. Drawn for it: {ball: radius}, {sphere: radius}, {normal: sigma} or\n"
       "# {uniform: [low, high]}; around a point: {ball: 0.1, around: x}, {normal: 1, mean: x}; or "
-      "given: x\n"
-      "# being a number for every entry, [entries], {head: [first, ...]}",
+      "given,\n"
+      "# which x is too: a number for every entry, [entries], {head: [first, ...]}",
       to);
-  fputs(has_namesakes(m) ? ", `teacher` being the teacher of the same name\n" : " and so on\n", to);
+  fputs(has_namesakes(m) ? "; as `around` or `mean`, `teacher` is the teacher of the same name\n"
+                         : " and so on\n",
+        to);
   put_vectors(to, m, "init", m->initial, m->initials, d->start);
   put_schedule(to, d);
   put_dynamics(to, m);

@@ -6,6 +6,7 @@
 #include "cli/cells.h"
 #include "cli/standing.h"
 #include "base/text.h"
+#include "store/extract.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,7 +195,10 @@ basin_status basin_command_status(const basin_arguments *a, basin_error *error) 
   }
   basin_status status = basin_unfinished_open(path, 0, &u, &found, error);
   if (status || !found) return status ? status : file_status(path, json, error);
-  status = run_status(path, &u, json, error);
+  /* a run that was killed as it removed its parts has left some that the file has */
+  if (!basin_unfinished_runs(&u) && basin_is_there(path) && basin_extract_has(path, &u.store.parts))
+    status = file_status(path, json, error);
+  else status = run_status(path, &u, json, error);
   basin_unfinished_close(&u);
   return status;
 }

@@ -144,7 +144,7 @@ static const basin_option plot_options[] = {
 static const basin_option export_options[] = {
     {"csv", 0, NULL, "as CSV, which is the default"},
     {"trajectories", 0, NULL, "a row for each recorded step of each recorded trial"},
-    {"cell", 0, "I", "only this cell"},
+    SELECTION,
     {"output", 'o', "FILE", "write a file; default: standard output"},
     HELP,
 };

@@ -79,6 +79,7 @@ typedef struct panel {
   int64_t
       *reach; /* [recorded] index of the last record; -1: none, or the trial is not of the bundle */
   double *last;    /* [recorded] the record read last */
+  int over[BANDS]; /* of the bundle at work: drawn to its end */
   double *sample;  /* [recorded] scratch */
   double *outcome; /* [recorded] of the bundle's cell */
 } panel;
@@ -96,28 +97,41 @@ static basin_status find_reach(basin_figure *f, const bundle *b, panel *p, basin
   return status;
 }
 
+/* whether the order statistics that make up the quantile are of trials still under way; sample is sorted */
+static int is_alive(const panel *p, int64_t recorded, int64_t times, int64_t time, int64_t n,
+                    double at) {
+  const double place = at * (double)(n - 1);
+  const double ends[] = {p->sample[(int64_t)floor(place)], p->sample[(int64_t)ceil(place)]};
+  int found[2] = {0, 0};
+  for (int64_t r = 0; r < recorded; r++)
+    for (int i = 0; i < 2; i++)
+      found[i] |= p->reach[r] >= time && p->value[r * times + time] == ends[i];
+  return found[0] && found[1];
+}
+
 /* Quantiles at one of the recorded times. A trial that has ended counts with its last value, so that they stay those of
-   all trials; the median, or a band, ends where ended trials could make it up. Whether the median is there. */
+   all trials; the median, or a band, ends where trials that have ended make it up. Whether the median is there. */
 static int write_row(basin_figure *f, panel *p, int64_t *points, int64_t time) {
   const int64_t times = basin_results_times(f->results),
                 recorded = basin_results_recorded(f->results),
                 step = basin_results_time(f->results)[time];
-  int64_t n = 0, ended = 0;
+  int64_t n = 0;
   for (int64_t r = 0; r < recorded; r++) {
     const double x = p->value[r * times + time];
     if (p->reach[r] < 0) continue;
     if (!isnan(x)) p->last[r] = x;
     if (isnan(p->last[r])) continue;
-    ended += p->reach[r] < time;
     p->sample[n++] = p->last[r];
   }
-  if ((double)ended > tail[MEDIAN] * (double)(n - 1)) return 0;
-  fprintf(f->pipe, "%lld", (long long)step);
   for (int band = 0; band < BANDS; band++) {
     const double at[] = {tail[band], 1 - tail[band]};
     double q[2];
-    const int there = (double)ended <= tail[band] * (double)(n - 1);
     basin_quantiles(p->sample, n, at, 2, q);
+    p->over[band] |= p->over[MEDIAN] || !n || !is_alive(p, recorded, times, time, n, at[0]) ||
+                     !is_alive(p, recorded, times, time, n, at[1]);
+    if (p->over[MEDIAN]) return 0;
+    if (band == MEDIAN) fprintf(f->pipe, "%lld", (long long)step);
+    const int there = !p->over[band];
     for (int i = 0; i < 2; i++) {
       if (there && isfinite(q[i])) fprintf(f->pipe, " %.10g", q[i]);
       else fputs(" NaN", f->pipe);
@@ -144,6 +158,7 @@ static basin_status write_group(basin_figure *f, const bundles *b, int group, in
     if (!status) status = find_reach(f, one, p, error);
     if (status) return status;
     fprintf(f->pipe, "$bundle%d_%d << EOD\n", number, one->number);
+    memset(p->over, 0, sizeof p->over);
     for (int64_t t = 0; t < basin_results_times(f->results); t++)
       if (!write_row(f, p, p->points[one->number], t)) break;
     fputs("EOD\n", f->pipe);

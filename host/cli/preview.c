@@ -48,21 +48,34 @@ static void show_cells(const basin_table *t, const basin_sample *s) {
 
 /* ---- warnings ---- */
 
-static int has_open(const basin_sampled *c) { return c->open == c->trials; }
-static int has_unresolved(const basin_sampled *c) {
+static int has_open(const basin_experiment *e, const basin_sampled *c) {
+  (void)e;
+  return c->open == c->trials;
+}
+static int has_unresolved(const basin_experiment *e, const basin_sampled *c) {
+  (void)e;
   return c->open < c->trials && c->open + c->outcomes[BASIN_UNRESOLVED] == c->trials;
 }
-static int has_diverged(const basin_sampled *c) { return c->outcomes[BASIN_DIVERGED] > 0; }
+/* some are resolved, and more are not than the experiment allows, surely */
+static int has_excess(const basin_experiment *e, const basin_sampled *c) {
+  return !has_open(e, c) && !has_unresolved(e, c) &&
+         basin_wilson(c->outcomes[BASIN_UNRESOLVED], c->trials).low > e->allow_unresolved;
+}
+static int has_diverged(const basin_experiment *e, const basin_sampled *c) {
+  (void)e;
+  return c->outcomes[BASIN_DIVERGED] > 0;
+}
 
 /* "warning: 2 cells (3, 7): ..." for the cells of which it holds */
-static void warn(const basin_sample *s, int64_t cells, int (*holds)(const basin_sampled *),
-                 const char *what) {
+static void warn(const basin_experiment *e, const basin_sample *s,
+                 int (*holds)(const basin_experiment *, const basin_sampled *), const char *what) {
+  const int64_t cells = e->cells;
   int64_t count = 0;
-  for (int64_t i = 0; i < cells; i++) count += s->cell[i].trials && holds(&s->cell[i]);
+  for (int64_t i = 0; i < cells; i++) count += s->cell[i].trials && holds(e, &s->cell[i]);
   if (!count) return;
   printf("warning: %lld cell%s (", (long long)count, count == 1 ? "" : "s");
   for (int64_t i = 0, named = 0; i < cells && named <= CELLS_NAMED; i++) {
-    if (!s->cell[i].trials || !holds(&s->cell[i])) continue;
+    if (!s->cell[i].trials || !holds(e, &s->cell[i])) continue;
     if (named == CELLS_NAMED) printf(", ...");
     else printf("%s%lld", named ? ", " : "", (long long)i);
     named++;
@@ -104,7 +117,10 @@ static void show_forecast(const basin_experiment *e, const basin_sample *s, cons
   }
   if (e->halfwidth > 0)
     printf("until: %.0f to %.0f trials in all, by these rates\n", f->trials[0], f->trials[1]);
-  printf("the whole run: ");
+  printf(e->refine.asked
+             ? "the grid as it is, without the points that refine adds, which may be many times "
+               "that: "
+             : "the whole run: ");
   snprintf(from, sizeof from, "%.2g", f->steps[0]);
   snprintf(to, sizeof to, "%.2g", f->steps[1]);
   show_range(from, to, " trial-steps");
@@ -123,12 +139,16 @@ static void show_forecast(const basin_experiment *e, const basin_sample *s, cons
 static void show(const basin_experiment *e, const basin_table *t, const basin_sample *s,
                  const basin_need *need, int64_t shards) {
   const basin_forecast f = basin_forecast_make(e, s, need->parts);
-  int64_t trials = 0;
-  for (int64_t i = 0; i < e->cells; i++) trials += s->cell[i].trials;
+  int64_t trials = 0, most = 0;
+  for (int64_t i = 0; i < e->cells; i++) {
+    const int64_t steps = e->cell[i].setting.stop.max_steps;
+    trials += s->cell[i].trials;
+    most = steps > most ? steps : most;
+  }
   if (s->cells) {
     printf("\na sample: %lld trials of %lld cell%s, to %lld steps at most, in %.1f s\n",
-           (long long)trials, (long long)s->cells, s->cells == 1 ? "" : "s", (long long)s->bound,
-           s->seconds);
+           (long long)trials, (long long)s->cells, s->cells == 1 ? "" : "s",
+           (long long)(s->bound < most ? s->bound : most), s->seconds);
     show_cells(t, s);
   }
   putchar('\n');
@@ -137,10 +157,15 @@ static void show(const basin_experiment *e, const basin_table *t, const basin_sa
   printf(
       "long trials that are rare, fewer than %.2g%% of a cell, need not be in a sample of %lld\n",
       100 * basin_wilson(0, trials / s->cells).high, (long long)(trials / s->cells));
-  warn(s, e->cells, has_open, "no trial of the sample has ended");
-  warn(s, e->cells, has_unresolved,
+  warn(e, s, has_open, "no trial of the sample has ended");
+  warn(e, s, has_unresolved,
        "no trial of the sample is resolved: raise stop.max_steps, or ask for less with stop.at");
-  warn(s, e->cells, has_diverged, "trials diverge: smaller step sizes, or on_divergence: halve");
+  warn(e, s, has_excess,
+       "more trials are unresolved than the experiment allows, so the run will end with exit code "
+       "3: a larger "
+       "stop.max_steps, stop.at_spurious for those that settle at the spurious optimum, or allow: "
+       "{unresolved: ...}");
+  warn(e, s, has_diverged, "trials diverge: smaller step sizes, or on_divergence: halve");
 }
 
 basin_status basin_preview_show(const basin_experiment *e, const basin_run_options *options,

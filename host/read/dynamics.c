@@ -45,7 +45,7 @@ static basin_status read_form(basin_scope *scope, basin_setting *setting, const 
                               const char *what, const char *expected, const form *f, int forms,
                               basin_error *error) {
   reading r = {scope, setting, {0}, error};
-  const char *word[FORMS_MAX];
+  const char *word[FORMS_MAX] = {NULL};
   char name[64];
   int words = 0;
   if (!node) return BASIN_OK;

@@ -60,7 +60,7 @@ static void name_cell(char name[NAME_BYTES], const basin_experiment *e, int64_t 
 static const char *advice_unresolved(const basin_cell *c, const int64_t *outcomes) {
   const basin_stop *stop = &c->setting.stop;
   const int spurious = c->model->outcomes & BASIN_CAN(BASIN_SPURIOUS) &&
-                       !outcomes[BASIN_SPURIOUS] && !(stop->tolerance_spurious > 0);
+                       !(stop->tolerance_spurious > 0);
   switch (basin_cell_rule(c)) {
   case BASIN_NO_RULE:
     return "no rule ends its trials: give stop.at";
@@ -74,8 +74,8 @@ static const char *advice_unresolved(const basin_cell *c, const int64_t *outcome
   }
   if (!(stop->tolerance > 0)) return "give a larger stop.max_steps, or a larger stop.at_gradient";
   return spurious
-             ? "no trial of it is spurious: where they come to the spurious optimum too slowly, "
-               "or not as close as stop.at, give stop.at_spurious; else a larger stop.max_steps"
+             ? "where trials come to the spurious optimum too slowly, or not as close as stop.at, "
+               "give stop.at_spurious; else a larger stop.max_steps"
              : "give a larger stop.max_steps, or a larger tolerance";
 }
 
@@ -101,9 +101,9 @@ static basin_status excess_status(const excess x[EXCESSES], const basin_experime
     name_cell(name, e, x[i].worst);
     snprintf(text[i], sizeof text[i],
              "%lld of %lld cell%s %s more %s trials than the experiment allows, the worst is %s "
-             "with %.3g; %s, or allow: {%s: %.2g}",
+             "with %.3g%% of its trials; %s, or allow: {%s: %.2g}",
              (long long)x[i].cells, (long long)cells, cells == 1 ? "" : "s",
-             x[i].cells == 1 ? "has" : "have", word, name, x[i].share,
+             x[i].cells == 1 ? "has" : "have", word, name, 100 * x[i].share,
              x[i].outcome == BASIN_DIVERGED ? advice_diverged(worst)
                                             : advice_unresolved(worst, x[i].outcomes),
              word, allowance(x[i].share));

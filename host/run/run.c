@@ -143,10 +143,14 @@ static void sweep(const basin_experiment *e, const basin_run_options *options, c
   basin_parts parts;
   basin_error ignored;
   const int there = basin_is_there(folder) && !basin_is_link(folder);
-  if (there && !basin_parts_list(folder, e, 0, &parts, &ignored)) {
+  const int lock = there ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (lock < 0) return;
+  if (!flock(lock, LOCK_EX | LOCK_NB) && /* else a run is at work in it */
+      !basin_parts_list(folder, e, 0, &parts, &ignored)) {
     if (basin_extract_has(options->output, &parts)) remove_parts(options, folder);
     basin_parts_free(&parts);
   }
+  close(lock);
 }
 
 /* One run at a time. A run that ends removes the folder: then it is made again. */
@@ -201,6 +205,23 @@ static basin_status take_over(basin_runner *r, const basin_earlier *earlier, bas
   return earlier->results ? basin_earlier_take(earlier, &r->store, r->options, error) : BASIN_OK;
 }
 
+/* Finished trials that the experiment no longer asks for would go with the parts: not without a word. */
+static basin_status check_fewer(const basin_runner *r, basin_error *error) {
+  const basin_experiment *e = r->experiment;
+  int64_t most = 0;
+  if (e->halfwidth > 0 || e->refine.asked) return BASIN_OK; /* rounds may come to them */
+  for (int64_t i = 0; i < r->store.parts.count; i++) {
+    const basin_range *range = &r->store.parts.range[i];
+    most = range->first + range->count > most ? range->first + range->count : most;
+  }
+  if (most <= e->trials) return BASIN_OK;
+  return basin_fail(
+      error, BASIN_BAD_INPUT,
+      "%s: has finished trials of this experiment up to number %lld of a cell, and fewer are "
+      "asked for now: go on with more (--trials), or give another name with -o, or remove it",
+      r->store.folder, (long long)most);
+}
+
 static int64_t trials_there(const basin_store *store) {
   int64_t trials = 0;
   for (int64_t i = 0; i < store->parts.count; i++) trials += store->parts.range[i].count;
@@ -210,6 +231,7 @@ static int64_t trials_there(const basin_store *store) {
 static basin_status run_rounds(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
   int raised = 1;
   basin_status status = basin_store_list(&r->store, 1, error);
+  if (!status) status = check_fewer(r, error);
   if (!status) status = basin_runner_check_room(r, 1, error);
   if (!status) status = place_charter(r, error);
   if (!status) status = take_over(r, earlier, error);
@@ -245,6 +267,24 @@ static basin_status look(const basin_experiment *e, const basin_run_options *opt
   }
   basin_earlier_close(earlier);
   return status;
+}
+
+/* what stands at a path: another file has another one of these; all 0 where there is none */
+static struct stat standing(const char *path) {
+  struct stat status;
+  return stat(path, &status) ? (struct stat){0} : status;
+}
+
+/* that nobody has written the output since it was looked at */
+static basin_status check_standing(const char *path, const struct stat *before,
+                                   basin_error *error) {
+  const struct stat now = standing(path);
+  if (now.st_dev == before->st_dev && now.st_ino == before->st_ino &&
+      now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+      now.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+    return BASIN_OK;
+  return basin_fail(error, BASIN_FAILED,
+                    "%s: another run has just written it: give the command again", path);
 }
 
 /* parts of the file that is extended, left by a run that was killed as it removed them, would be in the way */
@@ -289,6 +329,7 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   basin_status status = basin_check_output_name(options->output, error);
   if (status) return status;
   snprintf(folder, sizeof folder, "%s.parts", options->output);
+  const struct stat before = standing(options->output);
   status = look(e, options, &complete, &earlier, error);
   if (complete) sweep(e, options, folder);
   if (status || complete) return status;
@@ -298,6 +339,7 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
     return status;
   }
   status = lock_folder(folder, &lock, error);
+  if (!status) status = check_standing(options->output, &before, error);
   if (!status) { /* what killed runs have left: with the folder locked, nobody writes these now */
     basin_sweep_path(options->output, 0);
     if (!basin_is_link(folder)) basin_sweep(folder, basin_is_ours_among_parts, NULL, 0);

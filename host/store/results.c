@@ -379,6 +379,28 @@ basin_status basin_results_verify(basin_results *r, int64_t *variables, basin_er
 
 enum { SETTINGS_MAX = 64 };
 
+/* the cells that `refine` has added, from the file's own columns */
+static basin_status add_cells(const basin_results *r, basin_experiment **e, basin_error *error) {
+  const int64_t from = (*e)->cells, count = r->cells - from;
+  basin_experiment *grown = NULL;
+  if (count <= 0) return BASIN_OK;
+  basin_added *added = calloc((size_t)count, sizeof *added);
+  if (!added) return basin_fail_memory(error);
+  for (int64_t i = 0; i < count; i++) {
+    added[i].variant = -1;
+    for (int v = 0; v < (*e)->variants; v++)
+      if (!strcmp((*e)->variant[v], basin_results_variant(r, from + i))) added[i].variant = v;
+    for (int a = 0; a < (*e)->axes && a < r->parameters; a++)
+      added[i].coordinate[a] = basin_results_parameter(r, from + i, a);
+  }
+  const basin_status status = basin_experiment_grow(*e, added, count, &grown, error);
+  free(added);
+  if (status) return status;
+  basin_experiment_free(*e);
+  *e = grown;
+  return BASIN_OK;
+}
+
 basin_status basin_results_read_experiment(const basin_results *r, basin_experiment **experiment,
                                            basin_error *error) {
   char *text = basin_results_text_of(r->file, "experiment_yaml"),
@@ -395,7 +417,7 @@ basin_status basin_results_read_experiment(const basin_results *r, basin_experim
                             : BASIN_BAD_INPUT;
   free(lines);
   free(text);
-  if (!status && basin_results_matches(r, *experiment)) return BASIN_OK;
+  if (!status && basin_results_matches(r, *experiment)) return add_cells(r, experiment, error);
   if (!status) snprintf(reason.text, sizeof reason.text, "it means something else here");
   basin_experiment_free(*experiment);
   *experiment = NULL;

@@ -193,7 +193,7 @@ P
 
 # exit code 3: more unresolved trials than allowed; and the file is there all the same
 # it counts the cells, names the worst, and says what to change, by what is known of it
-excess='2 of 2 cells have more unresolved trials than the experiment allows, the worst is cell 0 \(k = 4\) with 0.345; '
+excess='2 of 2 cells have more unresolved trials than the experiment allows, the worst is cell 0 \(k = 4\) with 34.5% of its trials; '
 expect 3 "three.h5: ${excess}give a larger stop.max_steps, or allow: .unresolved: 0.35.\$" "$basin" run small.yaml -o three.h5 --set stop.max_steps=20
 expect 3 "three.h5: $excess" "$basin" run small.yaml -o three.h5 --set stop.max_steps=20 # as of a file that is there
 outside() { # outside PATTERN SETTING...: in the line of a run that ends with 3
@@ -204,12 +204,12 @@ outside() { # outside PATTERN SETTING...: in the line of a run that ends with 3
   expect 3 "$pattern" "$basin" run small.yaml -q -o outside.h5 --trials 50 "${given[@]}"
 }
 far='stop={at: 1e-12, max_steps: 5000'
-outside 'no trial of it is spurious: .* give stop.at_spurious; else a larger stop.max_steps, or allow' "$far}"
+outside 'where trials come to the spurious optimum .* give stop.at_spurious; else a larger stop.max_steps, or allow' "$far}"
 outside 'give a larger stop.max_steps, or a larger tolerance, or allow' 'stop={at: 1e-6, at_spurious: 0.1, max_steps: 400}'
 check "what it advises resolves them" "$basin" run small.yaml -q -o inside.h5 --trials 50 --set "$far, at_spurious: 0.1}"
 outside 'no rule ends its trials: give stop.at, or' 'gradient={sampled: {inputs: 4, sampler: direct}}' stop.max_steps=20
 outside 'no trial of it has a proof: give a larger stop.max_steps, smaller step sizes, or stop.at, or' 'schedule=[{eta: 3}]' stop.max_steps=30
-outside '2 of 2 cells have more diverged trials .* with 1; give smaller step sizes, or on_divergence: halve, or allow: .diverged: 1.' 'schedule=[{eta: 40}]'
+outside '2 of 2 cells have more diverged trials .* with 100% of its trials; give smaller step sizes, or on_divergence: halve, or allow: .diverged: 1.' 'schedule=[{eta: 40}]'
 outside '^basin: outside.h5: 1 of 4 cells has more unresolved trials .*, the worst is cell 3 \(far, k = 9\) with .* spurious' \
   'variants={near: {}, far: {parameters: {p: 4}, stop: {at: 1e-12, max_steps: 5000}}}' 'allow={unresolved: 0.4}'
 expect 0 "unresolved" "$basin" summary three.h5

@@ -210,4 +210,37 @@ if mount -t tmpfs -o size=900k tmpfs disk 2>/dev/null; then
   done
   check "refused $refusals times" test $refusals -gt 2
 fi
+# ---- what is there is not lost ----
+
+# fewer trials than a run that was stopped has finished: refused, and the parts stay
+cat > slow.yaml <<'Y'
+model: cnn
+trials: 4096
+parameters: {k: 9, p: 4}
+teacher: {a: 1, v: {head: [0.6, 0.8]}}
+init: {v: {sphere: 1}, a: {normal: 0.3}}
+schedule: [{eta: 1e-4}]
+stop: {at: 1e-4, max_steps: 60000}
+allow: {unresolved: 1}
+Y
+"$basin" run slow.yaml -q -o fewer.h5 --part-trials 64 --threads 1 & runner=$!
+until [ "$(ls fewer.h5.parts 2>/dev/null | grep -c 'n64.part$')" -ge 3 ] || ! kill -0 $runner 2>/dev/null; do sleep 0.02; done
+kill -TERM $runner
+wait $runner
+check "stopped half way" test $? = 75
+ls fewer.h5.parts > before
+expect 2 'fewer.h5.parts: has finished trials .* fewer are asked for now: go on with more' "$basin" run slow.yaml -q -o fewer.h5 --trials 100
+check "all parts are there" cmp before <(ls fewer.h5.parts)
+
+# the finished file's own command beside its extension at work: the parts of that one stay
+check "a small file" "$basin" run slow.yaml -q -o grown.h5 --trials 64
+"$basin" run slow.yaml -q -o grown.h5 --part-trials 64 --threads 1 --extend & runner=$!
+until [ -e grown.h5.parts/basin-run ] && ls grown.h5.parts | grep -q 'part$' || ! kill -0 $runner 2>/dev/null; do sleep 0.02; done
+ls grown.h5.parts > before
+check "the small one's command" "$basin" run slow.yaml -q -o grown.h5 --trials 64
+check "takes no part away" test -z "$(comm -23 before <(ls grown.h5.parts))"
+kill -TERM $runner
+wait $runner
+check "the extension was at work" test $? = 75
+
 finish

@@ -77,7 +77,7 @@ while kill -0 $pid 2>/dev/null; do
   seen=$((seen + 1))
 done
 wait $pid
-check "looked $seen times at a run at work, $bad times in vain" test $bad = 0
+check "looked $seen times at a run at work, $bad times in vain" test $bad = 0 -a $seen -gt 0
 check "it is not disturbed" cmp out.h5 whole.h5
 check "and nothing is left" test -z "$(ls -A "$TMPDIR")" -a ! -e out.h5.parts
 check "a file that is there has no mark" eval '! "$basin" summary out.h5 2>&1 | grep -qE "PARTIAL|note"'

@@ -167,4 +167,5 @@ expect 2 'steps is [0-9.]*, expected a whole number .*at angle = [0-9.]*, which 
 sed 's/to: 0.04/to: 0.04, scale: cubic/' angle.yaml > bad.yaml
 expect 2 'bad.yaml:12:35: refine: scale: expected .linear. or .log.' "$basin" run bad.yaml
 
+check 'a map of the starts of cells that were added' "$basin" plot one.h5 --map loss,phi -o starts.svg
 finish
