@@ -272,7 +272,8 @@ static basin_status look(const basin_experiment *e, const basin_run_options *opt
 /* what stands at a path: another file has another one of these; all 0 where there is none */
 static struct stat standing(const char *path) {
   struct stat status;
-  return stat(path, &status) ? (struct stat){0} : status;
+  if (stat(path, &status)) memset(&status, 0, sizeof status);
+  return status;
 }
 
 /* that nobody has written the output since it was looked at */

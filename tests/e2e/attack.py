@@ -7,6 +7,7 @@ that breaks it is kept, and its path told. BASIN_SOAK=1 takes the long version.
 A case fails where the program dies by a signal that nobody sent, does not end, gives an exit code that the manual does
 not have, refuses without one line that says where, changes or removes a file that is not its own, or leaves a
 temporary one."""
+
 import collections
 import os
 import random
@@ -14,10 +15,12 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 import h5py
 import numpy as np
@@ -33,6 +36,7 @@ MEMORY = resource.RLIM_INFINITY if SANITIZED else 4 << 30
 TEMPORARY = r"\.tmp-.*-\d+-[0-9a-f]{8}"
 KEPT = os.path.join(here, "build", "attack")
 
+warnings.simplefilter("ignore")  # numpy's, of numbers that do not fit
 counted, failures = collections.Counter(), []
 work = tempfile.mkdtemp(prefix="basin-attack-")
 sys.stdout.reconfigure(line_buffering=True)
@@ -93,8 +97,16 @@ class Case:
         if len(failures) < 50:
             shutil.rmtree(kept, ignore_errors=True)
             try:
-                shutil.copytree(self.folder, kept, symlinks=True, ignore=lambda top, names: [
-                    n for n in names if not (os.path.isfile(os.path.join(top, n)) or os.path.isdir(os.path.join(top, n)))])
+                shutil.copytree(
+                    self.folder,
+                    kept,
+                    symlinks=True,
+                    ignore=lambda top, names: [
+                        n
+                        for n in names
+                        if not (os.path.isfile(os.path.join(top, n)) or os.path.isdir(os.path.join(top, n)))
+                    ],
+                )
             except (OSError, shutil.Error):
                 pass
         failures.append(f"{self.kind} {self.number}: basin {words}: {reason}")
@@ -114,8 +126,16 @@ class Case:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
         try:
-            done = subprocess.run([basin, *words], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
-                                  preexec_fn=limits, timeout=1800, check=False, env={**os.environ, **(environment or {})})
+            done = subprocess.run(
+                [basin, *words],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                preexec_fn=limits,
+                timeout=1800,
+                check=False,
+                env={**os.environ, **(environment or {})},
+            )
         except subprocess.TimeoutExpired:
             self.fail(words, "does not end")
             return 124, b"", ""
@@ -133,7 +153,11 @@ class Case:
             if word in said:
                 return self.fail(words, f"it said: {said[-2000:]}")
         if code in (1, 2):
-            lines = [line for line in said.split("\n") if line.startswith("basin: ") and not line.startswith("basin: warning: ")]
+            lines = [
+                line
+                for line in said.split("\n")
+                if line.startswith("basin: ") and not line.startswith("basin: warning: ")
+            ]
             if len(lines) != 1 or len(lines[0]) < 16 or any(ord(c) < 32 for c in lines[0]):
                 return self.fail(words, f"exit code {code} without one line of reason; it said: {said[-2000:]!r}")
             if names and not any(name in lines[0] for name in names):
@@ -191,12 +215,69 @@ def experiments():
     return texts + [SMALL, NEURON]
 
 
-NUMBERS = ("0", "-1", "1e308", "1e-320", "-0", "1e999", "nan", "inf", ".5", "0x10", "010", "1_000", "9223372036854775807",
-           "9223372036854775808", "1e18", "1/0", "sqrt(-1)", "k", "~", "''", "[]", "{}", "true", "2e100", "1e7")
-HOSTILE = ("---\nmodel: cnn\n", "...\nx: 1\n", "%YAML 1.1\n", "&a [*a]", "*nowhere", "!!binary aGk=", "!!python/x y", "? x", "<<: *a",
-           "\t", "\r\n", "\0", "\ufeff", "\u2028", "\x85", "\x1b[31m", "'", '"', "|\n  x", ">\n", "# ", "{" * 3000, "[" * 300,
-           "[" * 3000 + "]" * 3000, "(" * 5000, "-" * 5000, "x: " * 2000, "a" * 70000, "%s%n", "$(touch x)", "`touch x`", "\ud7ff",
-           "[" + "1," * 20000 + "1]", "{" + ",".join(f"k{i}: 1" for i in range(5000)) + "}")
+NUMBERS = (
+    "0",
+    "-1",
+    "1e308",
+    "1e-320",
+    "-0",
+    "1e999",
+    "nan",
+    "inf",
+    ".5",
+    "0x10",
+    "010",
+    "1_000",
+    "9223372036854775807",
+    "9223372036854775808",
+    "1e18",
+    "1/0",
+    "sqrt(-1)",
+    "k",
+    "~",
+    "''",
+    "[]",
+    "{}",
+    "true",
+    "2e100",
+    "1e7",
+)
+HOSTILE = (
+    "---\nmodel: cnn\n",
+    "...\nx: 1\n",
+    "%YAML 1.1\n",
+    "&a [*a]",
+    "*nowhere",
+    "!!binary aGk=",
+    "!!python/x y",
+    "? x",
+    "<<: *a",
+    "\t",
+    "\r\n",
+    "\0",
+    "\ufeff",
+    "\u2028",
+    "\x85",
+    "\x1b[31m",
+    "'",
+    '"',
+    "|\n  x",
+    ">\n",
+    "# ",
+    "{" * 3000,
+    "[" * 300,
+    "[" * 3000 + "]" * 3000,
+    "(" * 5000,
+    "-" * 5000,
+    "x: " * 2000,
+    "a" * 70000,
+    "%s%n",
+    "$(touch x)",
+    "`touch x`",
+    "\ud7ff",
+    "[" + "1," * 20000 + "1]",
+    "{" + ",".join(f"k{i}: 1" for i in range(5000)) + "}",
+)
 
 
 def mutate_text(text, r, others):
@@ -206,23 +287,27 @@ def mutate_text(text, r, others):
         at = r.randrange(len(text) + 1)
         line = r.randrange(len(lines))
         if way == 0:  # bytes
-            text = text[:at] + chr(r.choice((r.randrange(256), r.randrange(32, 127), r.randrange(0x800)))) + text[at + r.randrange(2):]
+            text = (
+                text[:at]
+                + chr(r.choice((r.randrange(256), r.randrange(32, 127), r.randrange(0x800))))
+                + text[at + r.randrange(2) :]
+            )
         elif way == 1:
-            text = text[:at] + text[at + r.randrange(20):]
+            text = text[:at] + text[at + r.randrange(20) :]
         elif way == 2:
             text = text[:at] + r.choice(HOSTILE) + text[at:]
         elif way in (3, 4):  # a number
             found = list(re.finditer(r"(?<![\w.])[-\d.]+(e[-\d]+)?", text))
             if found:
                 m = r.choice(found)
-                text = text[:m.start()] + r.choice(NUMBERS) + text[m.end():]
+                text = text[: m.start()] + r.choice(NUMBERS) + text[m.end() :]
         elif way == 5:  # a word for another
             words = list(re.finditer(r"[A-Za-z_]+", text))
             if len(words) > 1:
                 m, w = r.choice(words), r.choice(words).group()
-                text = text[:m.start()] + w + text[m.end():]
+                text = text[: m.start()] + w + text[m.end() :]
         elif way == 6:  # lines
-            lines[line:line + 1] = r.choice(([], [lines[line]] * 2, [" " + lines[line]], [lines[line][1:]]))
+            lines[line : line + 1] = r.choice(([], [lines[line]] * 2, [" " + lines[line]], [lines[line][1:]]))
             text = "\n".join(lines)
         elif way == 7:
             lines.insert(line, r.choice(r.choice(others).split("\n")))
@@ -230,7 +315,11 @@ def mutate_text(text, r, others):
         elif way == 8:  # brackets and the like
             text = text[:at] + r.choice("[]{}:,-#&*!|>'\"%@`?\\()^/ \n") + text[at:]
         else:  # a value inside out
-            text = re.sub(r": (\S+)", lambda m: r.choice((f": [{m[1]}]", f": {{x: {m[1]}}}", ": ")) if r.random() < 0.1 else m[0], text)
+            text = re.sub(
+                r": (\S+)",
+                lambda m: r.choice((f": [{m[1]}]", f": {{x: {m[1]}}}", ": ")) if r.random() < 0.1 else m[0],
+                text,
+            )
     return text
 
 
@@ -244,12 +333,36 @@ def attack_experiments():
         case = Case("experiment", number)
         r = case.random
         text = mutate_text(r.choice(texts), r, texts)
-        write(case.path("e.yaml"), text.encode("utf-8", "surrogatepass") if r.random() < 0.95 else text.encode("utf-16"))
+        write(
+            case.path("e.yaml"), text.encode("utf-8", "surrogatepass") if r.random() < 0.95 else text.encode("utf-16")
+        )
         way = r.randrange(8)
         if way == 0:
-            case.run("submit", "e.yaml", "-o", "c/", "--shards", "2", "--dry-run", *tiny, own=("c",), names=("e.yaml", "--set"))
+            case.run(
+                "submit",
+                "e.yaml",
+                "-o",
+                "c/",
+                "--shards",
+                "2",
+                "--dry-run",
+                *tiny,
+                own=("c",),
+                names=("e.yaml", "--set"),
+            )
         elif way < 4:
-            case.run("run", "e.yaml", "-q", "-o", "o.h5", "--threads", "1", *tiny, own=("o.h5",), names=("e.yaml", "--set", "o.h5"))
+            case.run(
+                "run",
+                "e.yaml",
+                "-q",
+                "-o",
+                "o.h5",
+                "--threads",
+                "1",
+                *tiny,
+                own=("o.h5",),
+                names=("e.yaml", "--set", "o.h5"),
+            )
         else:
             case.run("run", "e.yaml", "--dry-run", "--threads", "1", *tiny, names=("e.yaml", "--set"))
     sound = Case("setting", 0, {"e.yaml": SMALL})
@@ -260,7 +373,16 @@ def attack_experiments():
         key = r.choice(re.findall(r"[a-z_]+(?=:)", SMALL)) + r.choice(("", "", ".0", ".at", ".k", ".a", ".."))
         value = mutate_text(r.choice(re.findall(r": (.*)", SMALL)), r, texts)
         value = value.replace("\0", "").encode("utf-8", "surrogatepass")[:30000]
-        sound.run("run", "e.yaml", "-q", "-o", "/dev/null/x.h5", "--set", key.encode() + b"=" + value, names=("--set", "e.yaml", "/dev/null"))
+        sound.run(
+            "run",
+            "e.yaml",
+            "-q",
+            "-o",
+            "/dev/null/x.h5",
+            "--set",
+            key.encode() + b"=" + value,
+            names=("--set", "e.yaml", "/dev/null"),
+        )
 
 
 # ---- outputs ----
@@ -272,8 +394,12 @@ def make_sound():
     os.mkdir(folder)
     write(os.path.join(folder, "small.yaml"), SMALL)
     write(os.path.join(folder, "neuron.yaml"), NEURON)
-    write(os.path.join(folder, "refined.yaml"), SMALL.replace("grid: {k: [4, 9]}", "grid: {k: [4, 9], p: [2, 6]}").replace(
-        "parameters: {p: 3}\n", "refine: {p: {to: 2}}\n").replace("same_draw: [variant]\n", ""))
+    write(
+        os.path.join(folder, "refined.yaml"),
+        SMALL.replace("grid: {k: [4, 9]}", "grid: {k: [4, 9], p: [2, 6]}")
+        .replace("parameters: {p: 3}\n", "refine: {p: {to: 2}}\n")
+        .replace("same_draw: [variant]\n", ""),
+    )
 
     def run(*words):
         subprocess.run([basin, *words], cwd=folder, stdout=subprocess.PIPE, check=True)
@@ -331,14 +457,25 @@ def craft(path, r):
                     file[name] = np.array(values).astype(r.choice(("f4", "i8", "u1", "S3", "f8")))
                 elif way == 3:
                     del file[name]
-                    file.create_dataset(name, shape=r.choice(((1 << 40,), (1 << 30, 1 << 30), (0,), (), (1, 1, 1, 1))), dtype=r.choice(("i1", "f8", "i8")),
-                                        chunks=None)
+                    file.create_dataset(
+                        name,
+                        shape=r.choice(((1 << 40,), (1 << 30, 1 << 30), (0,), (), (1, 1, 1, 1))),
+                        dtype=r.choice(("i1", "f8", "i8")),
+                        chunks=None,
+                    )
                 elif way == 4:
                     del file[name]
                     file.create_group(name)
                 elif way == 5:
                     del file[name]
-                    file[name] = r.choice((h5py.SoftLink("/" + name), h5py.SoftLink("/no"), h5py.ExternalLink("no.h5", "/x"), h5py.ExternalLink("o.h5", "/" + name)))
+                    file[name] = r.choice(
+                        (
+                            h5py.SoftLink("/" + name),
+                            h5py.SoftLink("/no"),
+                            h5py.ExternalLink("no.h5", "/x"),
+                            h5py.ExternalLink("o.h5", "/" + name),
+                        )
+                    )
                 elif way == 6 and file[name].dtype.kind in "iuf" and values.size:
                     flat = np.array(values).reshape(-1)
                     flat[r.randrange(flat.size)] = r.choice((-1, 0, 1, 7, 100, 127))
@@ -350,11 +487,28 @@ def craft(path, r):
                     key = r.choice(sorted(attributes))
                     del file.attrs[key]
                     if r.random() < 0.7:
-                        file.attrs[key] = r.choice((-1, 1 << 62, float("nan"), "", "x" * 60000, "a\nb", "\x1b]0;x", np.arange(9), "1e9", np.bytes_(b"\xff\xfe")))
+                        file.attrs[key] = r.choice(
+                            (
+                                -1,
+                                1 << 62,
+                                float("nan"),
+                                "",
+                                "x" * 60000,
+                                "a\nb",
+                                "\x1b]0;x",
+                                np.arange(9),
+                                "1e9",
+                                np.bytes_(b"\xff\xfe"),
+                            )
+                        )
                 elif way == 9:
                     key = r.choice(sorted(attributes))
                     if isinstance(attributes[key], (str, bytes)):
-                        text = attributes[key] if isinstance(attributes[key], str) else attributes[key].decode(errors="replace")
+                        text = (
+                            attributes[key]
+                            if isinstance(attributes[key], str)
+                            else attributes[key].decode(errors="replace")
+                        )
                         file.attrs[key] = mutate_text(text, r, [SMALL]).replace("\0", "")[:60000]
                 else:
                     item = file[name]
@@ -377,26 +531,43 @@ def damage(content, r):
         if way < 2:
             content[at] ^= 1 << r.randrange(8)
         elif way == 2:
-            content[at:at + many] = bytes(r.choice((0, 255, 1)) for _ in range(1)) * len(content[at:at + many])
+            content[at : at + many] = bytes(r.choice((0, 255, 1)) for _ in range(1)) * len(content[at : at + many])
         elif way == 3:
             del content[at:]
         elif way == 4:
             other = r.randrange(len(content))
-            content[at:at + many] = content[other:other + len(content[at:at + many])]
+            content[at : at + many] = content[other : other + len(content[at : at + many])]
         else:
-            content[at:at + 8] = r.choice((b"\xff" * 8, b"\0" * 8, b"\xff" * 7 + b"\x7f", b"\0\0\0\0\1\0\0\0"))
+            content[at : at + 8] = r.choice((b"\xff" * 8, b"\0" * 8, b"\xff" * 7 + b"\x7f", b"\0\0\0\0\1\0\0\0"))
     return bytes(content)
 
 
-ASK = (("summary", "o.h5"), ("summary", "o.h5", "--json"), ("summary", "o.h5", "--csv"), ("summary", "o.h5", "--pairs"), ("rates", "o.h5"),
-       ("compare", "o.h5", "p.csv"), ("check", "o.h5"), ("export", "o.h5"), ("export", "o.h5", "--trajectories"),
-       ("export", "o.h5", "-o", "x.csv"), ("summary", "o.h5", "--where", "k=4"))
+ASK = (
+    ("summary", "o.h5"),
+    ("summary", "o.h5", "--json"),
+    ("summary", "o.h5", "--csv"),
+    ("summary", "o.h5", "--pairs"),
+    ("rates", "o.h5"),
+    ("compare", "o.h5", "p.csv"),
+    ("check", "o.h5"),
+    ("export", "o.h5"),
+    ("export", "o.h5", "--trajectories"),
+    ("export", "o.h5", "-o", "x.csv"),
+    ("summary", "o.h5", "--where", "k=4"),
+)
 MAKE = (("run", "e.yaml", "-q", "-o", "o.h5"), ("run", "e.yaml", "-q", "-o", "o.h5", "--extend", "--trials", "50"))
-DRAW = (("plot", "o.h5", "-o", "f.svg"), ("plot", "o.h5", "-o", "f.svg", "--observable", "loss"), ("plot", "o.h5", "-o", "f.svg", "--published", "p.csv"))
+DRAW = (
+    ("plot", "o.h5", "-o", "f.svg"),
+    ("plot", "o.h5", "-o", "f.svg", "--observable", "loss"),
+    ("plot", "o.h5", "-o", "f.svg", "--published", "p.csv"),
+)
 
 
 def attack_outputs(sound):
-    kinds = [(read(os.path.join(sound, name + ".h5")), read(os.path.join(sound, name + ".yaml"))) for name in ("small", "neuron", "refined")]
+    kinds = [
+        (read(os.path.join(sound, name + ".h5")), read(os.path.join(sound, name + ".yaml")))
+        for name in ("small", "neuron", "refined")
+    ]
     strangers = list(foreign())
     answers = {}
     for number in range(times(120, 8000)):
@@ -442,7 +613,10 @@ def attack_parts(sound):
         path = case.path(os.path.join("camp", "parts", name))
         write(path, damage(read(path), r))
         if r.random() < 0.3:
-            write(case.path("camp/campaign"), mutate_text(read(case.path("camp/campaign")).decode(), r, [text]).encode("utf-8", "surrogatepass"))
+            write(
+                case.path("camp/campaign"),
+                mutate_text(read(case.path("camp/campaign")).decode(), r, [text]).encode("utf-8", "surrogatepass"),
+            )
             told = ("campaign", "camp", name)
             case.run("status", "camp", names=told)
             case.run("merge", "camp", "-q", "-o", "m.h5", own=("m.h5",), names=told)
@@ -476,14 +650,58 @@ def attack_published(sound):
         text = r.choice(tables)
         for _ in range(r.choice((1, 1, 3))):
             at = r.randrange(len(text) + 1)
-            text = r.choice((lambda: mutate_text(text, r, tables), lambda: text[:at] + r.choice((",", '"', ",,", "\n", "\r", "\0", '""', "é", "," * 99, "x" * 9999)) + text[at:],
-                             lambda: text.replace(r.choice(("k", "success", "trials", "variant")), r.choice(("p", "k", "", "success", '"k"')), 1)))()
+            text = r.choice(
+                (
+                    lambda: mutate_text(text, r, tables),
+                    lambda: text[:at]
+                    + r.choice((",", '"', ",,", "\n", "\r", "\0", '""', "é", "," * 99, "x" * 9999))
+                    + text[at:],
+                    lambda: text.replace(
+                        r.choice(("k", "success", "trials", "variant")), r.choice(("p", "k", "", "success", '"k"')), 1
+                    ),
+                )
+            )()
         write(case.path("p.csv"), text.encode("utf-8", "surrogatepass"))
         case.run("compare", "o.h5", "p.csv", *r.choice(((), ("--csv",))), names=("p.csv", "o.h5"))
 
 
-NAMES = ("a b", "it's", "''", 'say "x"', "new\nline", "|touch x", "a|b", "-q", "--help", "..x", "~", "~root", "$HOME", "`id`", "a;b", "a&b", "%d%s",
-         "\\n", "a\tb", "\x1b[31m", "é", "\udcff", "@x", "#x", "[x]", "{x}", "*", "?", "a" * 200, "x.part", "x.tmp-y", ",", "=", " ", "a.h5.parts")
+NAMES = (
+    "a b",
+    "it's",
+    "''",
+    'say "x"',
+    "new\nline",
+    "|touch x",
+    "a|b",
+    "-q",
+    "--help",
+    "..x",
+    "~",
+    "~root",
+    "$HOME",
+    "`id`",
+    "a;b",
+    "a&b",
+    "%d%s",
+    "\\n",
+    "a\tb",
+    "\x1b[31m",
+    "é",
+    "\udcff",
+    "@x",
+    "#x",
+    "[x]",
+    "{x}",
+    "*",
+    "?",
+    "a" * 200,
+    "x.part",
+    "x.tmp-y",
+    ",",
+    "=",
+    " ",
+    "a.h5.parts",
+)
 
 
 def attack_names(sound):
@@ -510,7 +728,11 @@ def attack_names(sound):
                     case.fail(name, "another file")
             elif way == 2:
                 write(case.path(name + ".h5"), output)
-                for words in (("summary", at + ".h5"), ("export", at + ".h5", "-o", at + ".csv"), ("check", at + ".h5")):
+                for words in (
+                    ("summary", at + ".h5"),
+                    ("export", at + ".h5", "-o", at + ".csv"),
+                    ("check", at + ".h5"),
+                ):
                     case.run(*words, own=(name + ".csv",), codes=(0,))
             elif way == 3:
                 code, *_ = case.run("plot", "o.h5", "-o", at + ".svg", "--title", name, own=(name + ".svg",))
@@ -530,8 +752,22 @@ def attack_names(sound):
         case = Case("place", number, {"e.yaml": text, "o.h5": output, "p.csv": PUBLISHED})
         r = case.random
         shutil.copytree(os.path.join(sound, "camp"), case.path("camp"))
-        place = r.choice(("e.yaml", "o.h5", "p.csv", "f.svg", "x.csv", "camp/campaign", "camp/parts", "camp/running", "camp", "n.h5.parts", "n.h5",
-                          "camp/parts/" + r.choice(os.listdir(case.path("camp/parts")))))
+        place = r.choice(
+            (
+                "e.yaml",
+                "o.h5",
+                "p.csv",
+                "f.svg",
+                "x.csv",
+                "camp/campaign",
+                "camp/parts",
+                "camp/running",
+                "camp",
+                "n.h5.parts",
+                "n.h5",
+                "camp/parts/" + r.choice(os.listdir(case.path("camp/parts"))),
+            )
+        )
         if os.path.isdir(case.path(place)):
             shutil.rmtree(case.path(place))
         elif os.path.exists(case.path(place)):
@@ -554,7 +790,7 @@ def attack_names(sound):
         elif thing == "file":
             write(case.path(place), "mine")
         else:
-            import socket
+
             with socket.socket(socket.AF_UNIX) as s:
                 os.chdir(case.path(os.path.dirname(place)))
                 s.bind(os.path.basename(place))
@@ -562,10 +798,26 @@ def attack_names(sound):
         # what is asked for may be made anew in the place of a plain file; all else stays
         made = [m for m in ("n.h5", "f.svg", "x.csv", "m.h5", "o.h5") if m != place or thing == "file"]
         extra = ("camp",) if place.startswith("camp/") or place == "camp" and thing == "folder" else ()
-        for words in (("run", "e.yaml", "-q", "-o", "n.h5"), ("summary", "o.h5"), ("compare", "o.h5", "p.csv"), ("export", "o.h5", "-o", "x.csv"),
-                      ("plot", "o.h5", "-o", "f.svg"), ("status", "camp"), ("merge", "camp", "-q", "-o", "m.h5"), ("run", "e.yaml", "-q", "-o", "camp/")):
+        for words in (
+            ("run", "e.yaml", "-q", "-o", "n.h5"),
+            ("summary", "o.h5"),
+            ("compare", "o.h5", "p.csv"),
+            ("export", "o.h5", "-o", "x.csv"),
+            ("plot", "o.h5", "-o", "f.svg"),
+            ("status", "camp"),
+            ("merge", "camp", "-q", "-o", "m.h5"),
+            ("run", "e.yaml", "-q", "-o", "camp/"),
+        ):
             if SOAK or r.random() < 0.5 or place.split("/")[0] in " ".join(words):
-                case.run(*words, own=(*made, *extra, *(("n.h5.parts",) if place != "n.h5.parts" else ()), *(("camp",) if "camp/" in words else ())))
+                case.run(
+                    *words,
+                    own=(
+                        *made,
+                        *extra,
+                        *(("n.h5.parts",) if place != "n.h5.parts" else ()),
+                        *(("camp",) if "camp/" in words else ()),
+                    ),
+                )
 
 
 # ---- full disks ----
@@ -614,10 +866,12 @@ int rename(const char *a, const char *b) { REAL(rename); return full(-1) ? -1 : 
 int link(const char *a, const char *b) { REAL(link); return full(-1) ? -1 : real(a, b); }
 static int open_mode(int flags, va_list rest) { return flags & (O_CREAT | O_TMPFILE) ? (int)va_arg(rest, mode_t) : 0; }
 #define OPEN(name) int name(const char *p, int flags, ...) { REAL(name); va_list rest; va_start(rest, flags); \
-  const int mode = open_mode(flags, rest); va_end(rest); return flags & O_CREAT && full(-1) ? -1 : real(p, flags, mode); }
+  const int mode = open_mode(flags, rest); va_end(rest); \
+  return flags & O_CREAT && full(-1) ? -1 : real(p, flags, mode); }
 OPEN(open)
 OPEN(open64)
-#define FOPEN(name) FILE *name(const char *p, const char *m) { REAL(name); return *m == 'w' && full(-1) ? NULL : real(p, m); }
+#define FOPEN(name) FILE *name(const char *p, const char *m) { REAL(name); \
+  return *m == 'w' && full(-1) ? NULL : real(p, m); }
 FOPEN(fopen)
 FOPEN(fopen64)
 int fflush(FILE *f) { REAL(fflush); return f && full(fileno(f)) ? EOF : real(f); }
@@ -628,7 +882,10 @@ def attack_disks(sound):
     output = read(os.path.join(sound, "small.h5"))
     more = SMALL.replace("trials: 40", "trials: 50", 1)
     tasks = {
-        "run": (("run", "e.yaml", "-q", "--no-provenance", "--threads", "1", "--part-trials", "20", "-o", "n.h5"), "n.h5"),
+        "run": (
+            ("run", "e.yaml", "-q", "--no-provenance", "--threads", "1", "--part-trials", "20", "-o", "n.h5"),
+            "n.h5",
+        ),
         "trial": (("run", "e.yaml", "-q", "--cell", "1", "--trial", "3", "-o", "n.h5"), "n.h5"),
         "extend": (("run", "more.yaml", "-q", "--no-provenance", "--threads", "1", "--extend", "-o", "o.h5"), "o.h5"),
         "merge": (("merge", "camp", "-q", "--no-provenance", "-o", "n.h5"), "n.h5"),
@@ -640,7 +897,11 @@ def attack_disks(sound):
     }
     shim = os.path.join(work, "full.so")
     write(shim + ".c", SHIM)
-    shimmed = not SANITIZED and subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, shim + ".c", "-ldl"], check=False).returncode == 0
+    shimmed = (
+        not SANITIZED
+        and subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, shim + ".c", "-ldl"], check=False).returncode
+        == 0
+    )
     files = {"e.yaml": SMALL, "more.yaml": more, "o.h5": output, "x.csv": "old", "f.svg": "old"}
     for task, (words, made) in tasks.items():
         whole = None
@@ -654,24 +915,44 @@ def attack_disks(sound):
                     shutil.copytree(os.path.join(sound, "camp"), case.path("camp"))
                 old = files.get(made)
                 own = (made, made + ".parts") if way != "none" else (made,)
-                environment = {"LD_PRELOAD": shim, "FULL_FROM": str(at), "FULL_FOR": "1" if way == "one call" else "1000000000"} if "call" in way else {}
-                code, _, said = case.run(*words, own=own, codes=(0, 1) if way != "none" else (0,), environment=environment,
-                                         limit=at if way == "size" else None)
+                environment = (
+                    {"LD_PRELOAD": shim, "FULL_FROM": str(at), "FULL_FOR": "1" if way == "one call" else "1000000000"}
+                    if "call" in way
+                    else {}
+                )
+                code, _, said = case.run(
+                    *words,
+                    own=own,
+                    codes=(0, 1) if way != "none" else (0,),
+                    environment=environment,
+                    limit=at if way == "size" else None,
+                )
                 there = case.state()
                 now = there.get(made) if not os.path.isdir(case.path(made)) else None
                 if way == "none":
                     whole = now
                     break
                 comparable = whole is not None and words[0] != "plot" and "--cell" not in words
-                if code == 0 and comparable and now != whole and (old is None or now != old.encode() if isinstance(old, str) else now != old):
+                if (
+                    code == 0
+                    and comparable
+                    and now != whole
+                    and (old is None or now != old.encode() if isinstance(old, str) else now != old)
+                ):
                     case.fail(words, "exit 0, and another file")
                 if code == 1:
                     refused += 1
-                    if now is not None and now != (old.encode() if isinstance(old, str) else old) and not (comparable and now == whole):
+                    if (
+                        now is not None
+                        and now != (old.encode() if isinstance(old, str) else old)
+                        and not (comparable and now == whole)
+                    ):
                         case.fail(words, f"exit 1, and half a {made}; it said: {said}")
                     if not re.search("No space|File too large|needs .* of disk|cannot|failed|not be so large", said):
                         case.fail(words, f"what is wrong is not said: {said}")
-                    if made == "n.h5" and task == "run" or task in ("extend", "campaign"):  # it goes on when there is room
+                    if (
+                        made == "n.h5" and task == "run" or task in ("extend", "campaign")
+                    ):  # it goes on when there is room
                         if SOAK or at % 5 == 0:
                             case.run(*words, own=own, codes=(0,))
                             if comparable and read(case.path(made)) != whole:
@@ -703,8 +984,14 @@ def send(case, words, number, ms, output):
     """starts it, sends the signal when it has used so much; exit code, ms that it used after that"""
     with tempfile.TemporaryFile(dir=work) as said:
         begun = time.monotonic()
-        child = subprocess.Popen([basin, *words], cwd=case.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
-                                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        child = subprocess.Popen(
+            [basin, *words],
+            cwd=case.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         used = 0
         while used < ms:
             time.sleep(0.002)
@@ -728,12 +1015,21 @@ LOADS = {  # experiment, settings
     "teams": (NEURON, ("trials=200", "parameters={d: 60, n: 20}", "stop.max_steps=100")),
     "sampled": (SMALL, ("trials=60", "gradient={sampled: {inputs: 64, sampler: projected}}", "stop.max_steps=60")),
     "direct": (SMALL, ("trials=60", "gradient={sampled: {inputs: 100, sampler: direct}}", "stop.max_steps=60")),
-    "data sets": (SMALL, ("trials=60", "gradient={sampled: {inputs: {fixed: 300}}}", "stop={at: 1e-9, max_steps: 100}")),
-    "batches": (SMALL, ("trials=60", "gradient={sampled: {inputs: {fixed: 300, batch: 100}}}", "stop={at: 1e-9, max_steps: 60}")),
+    "data sets": (
+        SMALL,
+        ("trials=60", "gradient={sampled: {inputs: {fixed: 300}}}", "stop={at: 1e-9, max_steps: 100}"),
+    ),
+    "batches": (
+        SMALL,
+        ("trials=60", "gradient={sampled: {inputs: {fixed: 300, batch: 100}}}", "stop={at: 1e-9, max_steps: 60}"),
+    ),
     "flow": (NEURON, ("trials=40", "method=gradient_flow", "parameters={d: 20, n: 10}", "stop.max_steps=40")),
     "estimates": (SMALL, ("trials=4", "record={trials: 4, steps: [0, 1, 8], estimate: {inputs: 60000}}")),
     "until": (SMALL, ("trials=500", "until={halfwidth: 0.015, max_trials: 20000}")),
-    "refine": (SMALL.replace("same_draw: [variant]\n", ""), ("trials=1000", "grid={k: [4, 9], p: [2, 4, 32]}", "parameters={}", "refine={p: {to: 1}}")),
+    "refine": (
+        SMALL.replace("same_draw: [variant]\n", ""),
+        ("trials=1000", "grid={k: [4, 9], p: [2, 4, 32]}", "parameters={}", "refine={p: {to: 1}}"),
+    ),
     "halve": (SMALL, ("trials=1000", "on_divergence=halve", "variants={fast: {schedule: [{eta: 40}]}}")),
 }
 
@@ -754,7 +1050,9 @@ def attack_signals(sound):
             case = Case("signal " + load, number + 1, {"e.yaml": text, "b.h5.tmp-run.txt": "mine"})
             r, code, tries = case.random, 75, 0
             while code not in (0, 3) and tries < 40:
-                sent = r.choice((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGKILL, signal.SIGTERM))
+                sent = r.choice(
+                    (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGKILL, signal.SIGTERM)
+                )
                 ms = r.random() * lasts * (0.7 + 0.2 * tries) if tries < 20 else 1e9
                 code, after, said = send(case, words, sent, ms, "n.h5")
                 early = code == -sent and sent != signal.SIGKILL and not os.path.exists(case.path("n.h5.parts"))
@@ -776,11 +1074,17 @@ def attack_signals(sound):
                     case.fail(words, f"left after {tries} signals: {left}")
     # commands that make a file of what is there: they end, whole or without a trace
     output = read(os.path.join(sound, "small.h5"))
-    commands = {"merge": ("merge", "camp", "-q", "--no-provenance", "-o", "n.h5"), "export": ("export", "o.h5", "--trajectories", "-o", "x.csv"),
-                "plot": ("plot", "o.h5", "-o", "f.svg"), "dry-run": ("run", "e.yaml", "--dry-run", "--set", "trials=100000"),
-                "extend": ("run", "e.yaml", "-q", "--no-provenance", "-o", "o.h5", "--extend", "--trials", "60"), "rates": ("rates", "o.h5"),
-                "verify": ("verify", "cnn"), "trial": ("run", "e.yaml", "-q", "--cell", "0", "--trial", "1", "-o", "n.h5"),
-                "campaign": ("run", "e.yaml", "-q", "-o", "c/", "--part-trials", "7")}
+    commands = {
+        "merge": ("merge", "camp", "-q", "--no-provenance", "-o", "n.h5"),
+        "export": ("export", "o.h5", "--trajectories", "-o", "x.csv"),
+        "plot": ("plot", "o.h5", "-o", "f.svg"),
+        "dry-run": ("run", "e.yaml", "--dry-run", "--set", "trials=100000"),
+        "extend": ("run", "e.yaml", "-q", "--no-provenance", "-o", "o.h5", "--extend", "--trials", "60"),
+        "rates": ("rates", "o.h5"),
+        "verify": ("verify", "cnn"),
+        "trial": ("run", "e.yaml", "-q", "--cell", "0", "--trial", "1", "-o", "n.h5"),
+        "campaign": ("run", "e.yaml", "-q", "-o", "c/", "--part-trials", "7"),
+    }
     for command, words in commands.items():
         files = {"e.yaml": SMALL, "o.h5": output, "f.svg": "old", "x.csv": "old"}
         for number in range(times(4, 120)):
@@ -812,9 +1116,15 @@ def attack_signals(sound):
 
 def main():
     sound = make_sound()
-    parts = {"experiments": attack_experiments, "outputs": lambda: attack_outputs(sound), "parts": lambda: attack_parts(sound),
-             "published": lambda: attack_published(sound), "names": lambda: attack_names(sound), "disks": lambda: attack_disks(sound),
-             "signals": lambda: attack_signals(sound)}
+    parts = {
+        "experiments": attack_experiments,
+        "outputs": lambda: attack_outputs(sound),
+        "parts": lambda: attack_parts(sound),
+        "published": lambda: attack_published(sound),
+        "names": lambda: attack_names(sound),
+        "disks": lambda: attack_disks(sound),
+        "signals": lambda: attack_signals(sound),
+    }
     wanted = sys.argv[3:] or parts
     try:
         for part in wanted:

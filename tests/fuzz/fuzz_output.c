@@ -40,7 +40,7 @@ static void ask(basin_results *r, int thorough) {
       for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) sum += s.outcomes[o];
       if (sum != s.trials || !s.variant) abort();
     }
-    for (int i = 0; i < basin_results_arrays(r); i++) {
+    for (int i = 0; i < basin_results_arrays(r) && c == 0; i++) {
       basin_array array;
       if (fuzz_judge(basin_results_array(r, i, &array, &error), &error))
         read_array(r, &array, c, value);
