@@ -265,7 +265,7 @@ static void put_experiment(FILE *to, const draft *d) {
       "given,\n"
       "# which x is too: a number for every entry, [entries], {head: [first, ...]}",
       to);
-  fputs(has_namesakes(m) ? "; as `around` or `mean`, `teacher` is the teacher of the same name\n"
+  fputs(has_namesakes(m) ? ";\n# or, around it, `teacher`: the one of the same name\n"
                          : " and so on\n",
         to);
   put_vectors(to, m, "init", m->initial, m->initials, d->start);

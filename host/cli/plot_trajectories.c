@@ -68,7 +68,7 @@ static basin_status find_bundles(basin_figure *f, bundles *b, basin_error *error
 }
 
 /* What is drawn of a bundle: the median, and two bands about it, from one quantile to its opposite. */
-enum { MEDIAN, HALF, MOST, BANDS };
+enum { MEDIAN, HALF, MOST, BANDS, CURVES_WITH_ALL = 4 };
 static const double tail[BANDS] = {0.5, 0.25, 0.05};
 
 typedef struct panel {
@@ -171,10 +171,11 @@ static basin_status write_group(basin_figure *f, const bundles *b, int group, in
                           observable, f->log_scale ? "finite and above 0" : "finite");
 }
 
-static void draw_bands(basin_figure *f, const bundle *b, int number, const panel *p,
+/* among many curves the inner band alone */
+static void draw_bands(basin_figure *f, const bundle *b, int curves, int number, const panel *p,
                        const char *colour, const char **separator) {
   for (int band = BANDS - 1; band > MEDIAN && b->trials > 1; band--) {
-    if (p->points[b->number][band] < 2) continue;
+    if (p->points[b->number][band] < 2 || (band == MOST && curves > CURVES_WITH_ALL)) continue;
     fprintf(f->pipe,
             "%s$bundle%d_%d using 1:%d:%d with filledcurves fs transparent solid %s noborder lc "
             "rgb '%s'",
@@ -228,7 +229,7 @@ static basin_status draw_panel(basin_figure *f, const bundles *b, int group, int
       const basin_style style = basin_style_of(b->one[i].number, b->groups.of[group]);
       if (b->one[i].group != group) continue;
       if (kind) draw_median(f, &b->one[i], number, p, &style, &separator);
-      else draw_bands(f, &b->one[i], number, p, style.colour, &separator);
+      else draw_bands(f, &b->one[i], b->groups.of[group], number, p, style.colour, &separator);
     }
   putc('\n', f->pipe);
   return BASIN_OK;

@@ -233,12 +233,12 @@ expect 2 'fewer.h5.parts: has finished trials .* fewer are asked for now: go on 
 check "all parts are there" cmp before <(ls fewer.h5.parts)
 
 # the finished file's own command beside its extension at work: the parts of that one stay
-check "a small file" "$basin" run slow.yaml -q -o grown.h5 --trials 64
-"$basin" run slow.yaml -q -o grown.h5 --part-trials 64 --threads 1 --extend & runner=$!
-until [ -e grown.h5.parts/basin-run ] && ls grown.h5.parts | grep -q 'part$' || ! kill -0 $runner 2>/dev/null; do sleep 0.02; done
-ls grown.h5.parts > before
-check "the small one's command" "$basin" run slow.yaml -q -o grown.h5 --trials 64
-check "takes no part away" test -z "$(comm -23 before <(ls grown.h5.parts))"
+check "a small file" "$basin" run slow.yaml -q -o bigger.h5 --trials 64
+"$basin" run slow.yaml -q -o bigger.h5 --part-trials 64 --threads 1 --extend & runner=$!
+until [ -e bigger.h5.parts/basin-run ] && ls bigger.h5.parts | grep -q 'part$' || ! kill -0 $runner 2>/dev/null; do sleep 0.02; done
+ls bigger.h5.parts > before
+check "the small one's command" "$basin" run slow.yaml -q -o bigger.h5 --trials 64
+check "takes no part away" test -z "$(comm -23 before <(ls bigger.h5.parts))"
 kill -TERM $runner
 wait $runner
 check "the extension was at work" test $? = 75
