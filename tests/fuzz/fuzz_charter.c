@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_charter.c: any bytes as the charter of a campaign or a run: it is read whole, or refused with one line of reason.
+ * fuzz_charter.c: any bytes as the charter of a campaign or a run: it is read whole, or refused with one line of
+ * reason.
  */
 #include "fuzz.h"
 #include "store/charter.h"
