@@ -195,15 +195,25 @@ for o, rows in zip(sorted(set(outcome), key=lambda o: (o - 1) % 100), blocks):
     n, running = len(x), np.isfinite(x)
     ended = (~running).sum(0)
     full = np.array([np.interp(steps, steps[k], row[k]) for row, k in zip(x, running)])
-    lasts = rows[:, 0]
-    assert lasts[-1] == steps[2 * ended <= n - 1][-1] and (lasts == steps[:len(rows)]).all()
-    for t, row in enumerate(rows):
+
+    def alive(t, tail):
+        """whether the trials whose values make up both quantiles are under way"""
+        order, places = np.argsort(full[:, t], kind="stable"), np.array([tail, 1 - tail]) * (n - 1)
+        return running[order[np.concatenate([np.floor(places), np.ceil(places)]).astype(int)], t].all()
+
+    over = [False] * 3
+    for t in range(len(steps)):
+        over = [before or not alive(t, tail) for before, tail in zip(over, (0.5, 0.25, 0.05))]
+        if over[0]:
+            break
+        assert rows[t, 0] == steps[t], t
         for band, tail in enumerate((0.5, 0.25, 0.05)):
-            drawn = row[1 + 2 * band:3 + 2 * band]
-            if ended[t] > tail * (n - 1):
-                assert np.isnan(drawn).all(), (t, row)
+            drawn = rows[t, 1 + 2 * band:3 + 2 * band]
+            if over[band]:
+                assert np.isnan(drawn).all(), (t, band)
                 continue
-            assert np.allclose(drawn, np.percentile(full[:, t], [100 * tail, 100 * (1 - tail)]), rtol=1e-8), (t, row)
+            assert np.allclose(drawn, np.percentile(full[:, t], [100 * tail, 100 * (1 - tail)]), rtol=1e-8), (t, band)
+    assert len(rows) == (t if over[0] else t + 1)
     held += (ended > 0).any()
 assert held, "no trial has ended early: this tests nothing"
 P
