@@ -13,7 +13,7 @@ const char *basin_nearest(const char *word, const char *const *candidate, int ca
 /* A double in the fewest digits of %g that read back as the same one: 0.1, 1e+22, 5e-324; "nan", "inf" and "-inf". With
    a decimal point whatever the locale. To be used where it is made: printf("%s", basin_exact(x).text). */
 typedef struct basin_number {
-  char text[32];
+  char text[40];
 } basin_number;
 basin_number basin_exact(double x);
 
