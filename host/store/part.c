@@ -107,11 +107,12 @@ void basin_part_free(basin_part *part) {
 /* ---- how its trials ended ---- */
 
 void basin_part_count(const basin_part *part, basin_range *range) {
+  uint64_t steps = 0; /* of a part that was tampered with, the sum may be anything */
   memset(range->outcomes, 0, sizeof range->outcomes);
-  range->steps = 0;
   for (int64_t i = 0; i < part->count; i++) {
     if (part->outcome[i] < 0 || part->outcome[i] >= BASIN_OUTCOMES) continue;
     range->outcomes[part->outcome[i]]++;
-    range->steps += part->steps[i];
+    steps += (uint64_t)part->steps[i];
   }
+  range->steps = (int64_t)steps;
 }

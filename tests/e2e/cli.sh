@@ -47,7 +47,7 @@ expect 2 '--cell 2: expected a whole number from 0 to 1' "$basin" run small.yaml
 check "nothing was made by mistakes" test "$(ls)" = small.yaml
 
 # a run, and everything that reads it
-expect 0 '2 cells, 400 trials in .* at most .*B of memory and .*B of disk; cpu, ' "$basin" run small.yaml --dry-run
+expect 0 '2 cells, 400 trials in .* at most .*B of memory and .*B of disk; cpu, ' "$basin" run small.yaml --dry-run --set stop.max_steps=20
 check "a dry run makes nothing" test "$(ls)" = small.yaml
 expect 0 'next: basin summary small.h5' "$basin" run small.yaml
 expect 0 'complete already' "$basin" run small.yaml
@@ -217,9 +217,9 @@ expect 0 'wrote' "$basin" run small.yaml -o four.h5 --set stop.max_steps=20 --se
 
 # a run that cannot resolve says so before it begins; one that may stay unresolved, or is quiet, does not
 sampled='gradient={sampled: {inputs: 4, sampler: direct}}'
-expect 0 '^note: 2 of 2 cells cannot resolve a trial: .* stop.at is not given$' "$basin" run small.yaml --dry-run --set "$sampled"
+expect 0 '^note: 2 of 2 cells cannot resolve a trial: .* stop.at is not given$' "$basin" run small.yaml --dry-run --set stop.max_steps=20 --set "$sampled"
 expect 3 '^note: 2 of 2 cells cannot resolve' "$basin" run small.yaml -o five.h5 --trials 2 --set "$sampled" --set stop.max_steps=20
-notes() { "$basin" run small.yaml --dry-run "$@" 2>&1 >/dev/null | grep -c '^note'; }
+notes() { "$basin" run small.yaml --dry-run --set stop.max_steps=20 "$@" 2>&1 >/dev/null | grep -c '^note'; }
 check "no note with a tolerance" test "$(notes --set "$sampled" --set stop.at=1e-3)" = 0
 check "no note where the early rule is" test "$(notes)" = 0
 check "no note where trials may stay unresolved" test "$(notes --set "$sampled" --set allow.unresolved=1)" = 0
@@ -238,8 +238,8 @@ fi
 # the page on experiments begins with one, and the README has one
 experiment_of() { sed -n '/^```yaml/,/^```/p;/^```yaml/,$ { /^```$/q }' "$here/$1" | grep -v '^```'; }
 experiment_of README.md > first.yaml
-expect 0 '^12 cells, 24000 trials' "$basin" run first.yaml --dry-run
+expect 0 '^12 cells, 24000 trials' "$basin" run first.yaml --dry-run --set stop.max_steps=100
 experiment_of data/experiments/README.md > page.yaml
-expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run
-expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run --set 'gradient={sampled: {inputs: 16, sampler: projected}}'
+expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run --set stop.max_steps=100
+expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run --set stop.max_steps=100 --set 'gradient={sampled: {inputs: 16, sampler: projected}}'
 finish

@@ -93,13 +93,13 @@ expect 0 '^backend cuda +1 device; driver for CUDA [0-9.]+, runtime [0-9.]+$' "$
 expect 0 '^  device 0 .*, compute capability [0-9.]+, [0-9]+ multiprocessors, .*B of memory$' "$basin" info
 expect 0 '^backend cuda +none: there is no module .*none.so$' "${none[@]}" "$basin" info
 expect 0 '^backend cuda +none: no CUDA-capable device is detected$' env CUDASIM_DEVICES=0 "$basin" info
-expect 0 'at most .*B of memory, .*B of each device.s and .*B of disk; cuda, .*, device 0, 32 parts at once$' "$basin" run "$table" --dry-run
-expect 0 '; cuda, .*, device 0,2, 8 parts at once$' env CUDASIM_DEVICES=3 "$basin" run "$table" --dry-run --devices 0,2 --threads 4
-expect 0 'at most [0-9.]+ .B of memory and .*; cuda, ' env CUDASIM_FAIL=device:0:3 CUDASIM_LEAKS=0 "$basin" run "$table" --dry-run
-expect 0 '; cpu, ' "${none[@]}" "$basin" run "$table" --dry-run
-expect 0 '; cpu, ' env CUDASIM_DEVICES=0 "$basin" run "$table" --dry-run
-expect 0 '; cpu, generic' "$basin" run "$table" --dry-run --isa generic
-expect 2 'no CUDA device to run on: there is no module' "${none[@]}" "$basin" run "$table" --dry-run --backend cuda
+expect 0 'at most .*B of memory, .*B of each device.s and .*B of disk; cuda, .*, device 0, 32 parts at once$' "$basin" run "$table" --dry-run --set stop.max_steps=20
+expect 0 '; cuda, .*, device 0,2, 8 parts at once$' env CUDASIM_DEVICES=3 "$basin" run "$table" --dry-run --set stop.max_steps=20 --devices 0,2 --threads 4
+expect 0 'at most [0-9.]+ .B of memory and .*; cuda, ' env CUDASIM_FAIL=device:0:3 CUDASIM_LEAKS=0 "$basin" run "$table" --dry-run --set stop.max_steps=20
+expect 0 '; cpu, ' "${none[@]}" "$basin" run "$table" --dry-run --set stop.max_steps=20
+expect 0 '; cpu, ' env CUDASIM_DEVICES=0 "$basin" run "$table" --dry-run --set stop.max_steps=20
+expect 0 '; cpu, generic' "$basin" run "$table" --dry-run --set stop.max_steps=20 --isa generic
+expect 2 'no CUDA device to run on: there is no module' "${none[@]}" "$basin" run "$table" --dry-run --set stop.max_steps=20 --backend cuda
 expect 2 'no CUDA device to run on: no CUDA-capable device' env CUDASIM_DEVICES=0 "$basin" run "$table" --backend cuda
 expect 2 'no CUDA device to run on' "${none[@]}" "$basin" run "$table" --devices 0
 expect 2 '--devices 0,3: there is no device 3, only 0 to 1' env CUDASIM_DEVICES=2 "$basin" run "$table" --devices 0,3

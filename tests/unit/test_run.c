@@ -100,7 +100,7 @@ static void same_bits(void **unused) {
                {neuron_text, {"trials=40", "record.trials=40"}, {0, 1, 7, 64}}};
   const int isas = basin_cpu_isa(NULL) + 1;
   (void)unused;
-  for (size_t rule = 0; rule < sizeof rules / sizeof *rules; rule++) {
+  for (size_t rule = TEST_SLOWER > 4 ? 2 : 0; rule < sizeof rules / sizeof *rules; rule++) {
     basin_experiment *e = test_parse(rules[rule].text, rules[rule].set, 2);
     size_t size, other_size;
     char *bytes = run(e, basin_cpu_isa_name(isas - 1), 1, 0, &size);
@@ -163,7 +163,7 @@ static void replay_alone(void **unused) {
 static void paused_and_resumed(void **unused) {
   skip_without_races();
   char steps[64];
-  snprintf(steps, sizeof steps, "stop.max_steps=%d", TEST_SLOWER > 1 ? 200 : 1200);
+  snprintf(steps, sizeof steps, "stop.max_steps=%d", TEST_SLOWER > 1 ? 100 : 1200);
   const char *const rules[][3] = {
       {steps, "record.trials=250", "stop.at=1e-9"},
       {steps, "record.trials=250", "variants.cnn.schedule=[{eta: 0.0005}]"},
