@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/csv.h"
 #include "cli/opening.h"
+#include "cli/request.h"
 #include "cli/select.h"
 #include "base/files.h"
 #include "store/results.h"
@@ -166,6 +167,8 @@ static basin_status put_rows(table *t, const basin_summary *s, const char *cell,
   if (t->trajectories && t->flow)
     status = basin_results_read(t->results, "eta_t", s->index, 0, t->times, t->eta_t, error);
   for (int64_t at = 0; at < t->trials && !status; at += t->block) {
+    if (basin_stop_wish)
+      return basin_fail(error, BASIN_INTERRUPTED, "interrupted; %s is not written", t->name);
     const int64_t count = t->trials - at < t->block ? t->trials - at : t->block;
     status = read_block(t, s->index, at, count, error);
     for (int64_t i = 0; i < count && !status; i++) {
@@ -230,6 +233,7 @@ basin_status basin_command_export(const basin_arguments *a, basin_error *error) 
   basin_status status = output ? basin_opening_output(path, output, error) : BASIN_OK;
   if (!status) status = open_table(&t, path, error);
   if (!status) status = basin_select(a, t.results, &cells, error);
+  if (output) basin_catch_signals();
   if (!status) status = output ? put_file(&t, &cells, error) : put_table(&t, &cells, error);
   basin_selection_free(&cells);
   close_table(&t);
