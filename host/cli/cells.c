@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cells.h"
+#include "store/results.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,7 @@ basin_status basin_cells_open(const basin_experiment *e, basin_cells *x, basin_e
         .steps_mean = NAN,
         .steps_max = -1,
         .steps_to = basin_cell_steps_to(&e->cell[c])};
-    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++)
-      x->table.cell[c].steps[o] = (basin_steps){NAN, NAN, NAN, NAN, -1};
+    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) x->table.cell[c].steps[o] = BASIN_NO_STEPS;
   }
   basin_table_columns(&x->table);
   return BASIN_OK;

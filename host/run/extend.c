@@ -8,30 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETS_MAX = 256 };
-
 /* ---- the experiment of the file ---- */
 
-/* read again from the file, where it has its text and its settings, a line each */
+/* read again from the file */
 static basin_status read_experiment(const basin_earlier *s, basin_experiment **e,
                                     basin_error *error) {
   const basin_results *r = s->results;
-  char *text = basin_results_text_of(r->file, "experiment_yaml"),
-       *sets = basin_results_text_of(r->file, "experiment_set"), name[BASIN_PATH_BYTES];
-  const char *set[SETS_MAX];
-  int count = 0;
   basin_error ignored;
-  snprintf(name, sizeof name, "%.4000s.yaml", r->experiment);
-  for (char *line = sets; line && *line && count < SETS_MAX;) {
-    set[count++] = line;
-    line = strchrnul(line, '\n');
-    if (*line) *line++ = 0;
-  }
-  const int read = text && sets &&
-                   !basin_experiment_parse(name, text, (int64_t)strlen(text), set, count, e,
-                                           &ignored);
-  free(text);
-  free(sets);
+  const int read = !basin_results_parse_text(r, e, &ignored);
   if (read && (*e)->identity == r->identity && (*e)->cells == r->cells && !r->first_trial &&
       (r->missing || *r->count >= (*e)->trials))
     return BASIN_OK;
@@ -270,8 +254,7 @@ basin_status basin_earlier_take(const basin_earlier *s, basin_store *store,
     options->warn(text);
   }
   if (status || !ranges) return status;
-  basin_parts_free(&store->parts);
-  return basin_parts_list(store->folder, store->experiment, 0, &store->parts, error);
+  return basin_store_list(store, 0, error);
 }
 
 int64_t basin_earlier_trials(const basin_earlier *s) {

@@ -377,7 +377,28 @@ basin_status basin_results_verify(basin_results *r, int64_t *variables, basin_er
 
 /* ---- what it was made of ---- */
 
-enum { SETTINGS_MAX = 64 };
+basin_status basin_results_parse_text(const basin_results *r, basin_experiment **experiment,
+                                      basin_error *reason) {
+  char *text = basin_results_text_of(r->file, "experiment_yaml"),
+       *lines = basin_results_text_of(r->file, "experiment_set"), *rest = lines;
+  char name[BASIN_PATH_BYTES];
+  int sets = 0, room = 1;
+  *experiment = NULL;
+  snprintf(name, sizeof name, "%.4000s.yaml", r->experiment);
+  for (const char *at = lines; at && *at; at++) room += *at == '\n';
+  const char **set = calloc((size_t)room, sizeof *set);
+  for (char *line; set && (line = strsep(&rest, "\n"));)
+    if (*line) set[sets++] = line;
+  const basin_status status = !set ? basin_fail_memory(reason)
+                              : text && lines
+                                  ? basin_experiment_parse(name, text, (int64_t)strlen(text), set,
+                                                           sets, experiment, reason)
+                                  : basin_fail(reason, BASIN_BAD_INPUT, "it has none");
+  free(set);
+  free(lines);
+  free(text);
+  return status;
+}
 
 /* the cells that `refine` has added, from the file's own columns */
 static basin_status add_cells(const basin_results *r, basin_experiment **e, basin_error *error) {
@@ -403,20 +424,8 @@ static basin_status add_cells(const basin_results *r, basin_experiment **e, basi
 
 basin_status basin_results_read_experiment(const basin_results *r, basin_experiment **experiment,
                                            basin_error *error) {
-  char *text = basin_results_text_of(r->file, "experiment_yaml"),
-       *lines = basin_results_text_of(r->file, "experiment_set"), *rest = lines;
-  const char *set[SETTINGS_MAX];
-  int sets = 0;
-  basin_error reason = {"it has none"};
-  for (char *line; rest && sets < SETTINGS_MAX && (line = strsep(&rest, "\n"));)
-    if (*line) set[sets++] = line;
-  *experiment = NULL;
-  basin_status status = text && lines
-                            ? basin_experiment_parse(r->experiment, text, (int64_t)strlen(text),
-                                                     set, sets, experiment, &reason)
-                            : BASIN_BAD_INPUT;
-  free(lines);
-  free(text);
+  basin_error reason;
+  const basin_status status = basin_results_parse_text(r, experiment, &reason);
   if (!status && basin_results_matches(r, *experiment)) return add_cells(r, experiment, error);
   if (!status) snprintf(reason.text, sizeof reason.text, "it means something else here");
   basin_experiment_free(*experiment);

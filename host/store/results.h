@@ -6,6 +6,7 @@
 #define BASIN_RESULTS_H
 
 #include "read/experiment.h"
+#include <math.h>
 
 /* what messages call the file from now on */
 basin_status basin_results_call(basin_results *results, const char *path, basin_error *error);
@@ -22,6 +23,9 @@ basin_status basin_results_outcomes(basin_results *results, int64_t cell, basin_
 const char *basin_results_variant(const basin_results *results, int64_t cell);
 int basin_results_parameters(const basin_results *results, const char *const **name);
 double basin_results_parameter(const basin_results *results, int64_t cell, int parameter);
+
+/* steps of no trials */
+#define BASIN_NO_STEPS ((basin_steps){NAN, NAN, NAN, NAN, -1})
 
 /* Reads the experiment that the file was made of from the text it holds. BASIN_BAD_INPUT where that does not give this
    file: another version reads it otherwise. */

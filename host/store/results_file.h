@@ -41,6 +41,10 @@ struct basin_results {
 /* Text of fixed length of a scalar attribute, which the caller frees; NULL where it is not there. */
 char *basin_results_text_of(hid_t object, const char *name);
 
+/* The experiment as the text and the settings in the file say, which need not give this file. */
+basin_status basin_results_parse_text(const basin_results *results, basin_experiment **experiment,
+                                      basin_error *reason);
+
 /* A scalar attribute of the file converted to the type; 0 where it is not there or of another class. */
 int basin_results_number_of(const basin_results *results, const char *name, hid_t type,
                             void *value);

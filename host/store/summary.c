@@ -146,7 +146,7 @@ static int select_steps(reading *x) {
 }
 
 static basin_steps steps_of(const kind *k) {
-  basin_steps s = {NAN, NAN, NAN, NAN, -1};
+  basin_steps s = BASIN_NO_STEPS;
   if (!k->trials) return s;
   s.median = ((double)k->prefix[1] + (double)k->prefix[2]) / 2;
   s.mean = k->sum / (double)k->trials;
@@ -220,7 +220,7 @@ basin_status basin_results_outcomes(basin_results *r, int64_t cell, basin_summar
                        .steps_to = !r->early        ? BASIN_STEPS_UNKNOWN
                                    : r->early[cell] ? BASIN_STEPS_PROVED
                                                     : BASIN_STEPS_REACHED};
-  for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) s->steps[o] = (basin_steps){NAN, NAN, NAN, NAN, -1};
+  for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) s->steps[o] = BASIN_NO_STEPS;
   H5Eclear2(H5E_DEFAULT);
   const hid_t outcome = basin_results_variable(r, "outcome", 2, size, H5T_INTEGER);
   const int ok = outcome >= 0 && basin_results_intact(r, "outcome", cell) &&
