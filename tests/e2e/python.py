@@ -25,17 +25,8 @@ module = os.path.join(here, "../../host/python")
 os.environ["BASIN_LIBRARY"] = os.path.join(build, "libbasin.so")
 sys.path.insert(0, module)
 import basin  # noqa: E402
-
-passed = failed = 0
-
-
-def check(what, holds):
-    global passed, failed
-    if holds:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED:", what)
+sys.path.insert(0, os.path.join(here, "../support"))
+from checks import check, finish  # noqa: E402
 
 
 def refused(what, kind, pattern, call):
@@ -370,5 +361,4 @@ check("no library", "ImportError: ./none.so: cannot open" in process.stderr and 
 
 os.chdir("/")
 shutil.rmtree(folder)
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+finish()

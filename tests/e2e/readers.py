@@ -20,6 +20,8 @@ import numpy as np
 import xarray
 
 here = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(here, "../support"))
+from checks import check, finish  # noqa: E402
 basin = os.path.abspath(os.path.join(sys.argv[1], "basin"))
 EXPERIMENT = """
 title: "readers: änd UTF-8"
@@ -34,18 +36,6 @@ stop: {at: 1e-3, max_steps: 5000}
 allow: {unresolved: 1}
 record: {trials: 7, steps: {log: 20}, observables: [loss, phi], final: [loss, phi], parameters: true}
 """
-passed = failed = 0
-
-
-def check(what, holds):
-    global passed, failed
-    if holds:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED:", what)
-
-
 xxhash = ctypes.CDLL("libxxhash.so.0")
 xxhash.XXH3_64bits.restype = ctypes.c_uint64
 xxhash.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
@@ -290,5 +280,4 @@ with tempfile.TemporaryDirectory() as folder:
     else:
         print("skipped: R is missing, so what the page says for it was not tried")
 
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+finish()
