@@ -14,13 +14,13 @@ static const double SAMPLE_SECONDS = 5;
 
 /* the share of success is not known before the open trials end: they are in the interval on both sides */
 static void show_cell(const basin_table *t, const basin_summary *cell, const basin_sampled *c,
-                      int stationary) {
+                      unsigned rare) {
   const int64_t global = c->outcomes[BASIN_GLOBAL];
   basin_table_name_cell(t, cell);
   printf("  %6lld   %.4f  [%.4f, %.4f]  %8lld", (long long)c->trials,
          (double)global / (double)c->trials, basin_wilson(global, c->trials).low,
          basin_wilson(global + c->open, c->trials).high, (long long)c->outcomes[BASIN_SPURIOUS]);
-  if (stationary) printf("  %10lld", (long long)c->outcomes[BASIN_STATIONARY]);
+  basin_table_rare_row(rare, c->outcomes);
   printf("  %10lld  %8lld  %9lld  %s%.6g\n", (long long)c->outcomes[BASIN_UNRESOLVED],
          (long long)c->outcomes[BASIN_DIVERGED], (long long)c->open, c->open ? "over " : "",
          c->mean);
@@ -28,17 +28,17 @@ static void show_cell(const basin_table *t, const basin_summary *cell, const bas
 
 /* all cells, or some that are evenly spread */
 static void show_cells(const basin_table *t, const basin_sample *s) {
-  int64_t stationary = 0, seen = 0;
-  for (int64_t i = 0; i < t->cells; i++) stationary += s->cell[i].outcomes[BASIN_STATIONARY];
+  int64_t seen = 0;
+  unsigned rare = 0;
+  for (int64_t i = 0; i < t->cells; i++) rare |= basin_table_rare(s->cell[i].outcomes);
   basin_table_name_heading(t);
-  printf(
-      "  trials   global  95%% interval       spurious%s  unresolved  diverged  not ended  steps: "
-      "mean\n",
-      stationary ? "  stationary" : "");
+  printf("  trials   global  95%% interval       spurious");
+  basin_table_rare_heading(rare);
+  printf("  unresolved  diverged  not ended  steps: mean\n");
   const int64_t shown = s->cells < ROWS_SHOWN ? s->cells : ROWS_SHOWN;
   for (int64_t i = 0; i < t->cells; i++) {
     if (!s->cell[i].trials) continue;
-    if (seen * shown % s->cells < shown) show_cell(t, &t->cell[i], &s->cell[i], stationary > 0);
+    if (seen * shown % s->cells < shown) show_cell(t, &t->cell[i], &s->cell[i], rare);
     seen++;
   }
   if (shown < t->cells)

@@ -129,12 +129,33 @@ void basin_table_title(const basin_table *t) {
 
 /* ---- rates ---- */
 
+unsigned basin_table_rare(const int64_t outcomes[BASIN_OUTCOMES_MAX]) {
+  const unsigned common = BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) |
+                          BASIN_CAN(BASIN_UNRESOLVED) | BASIN_CAN(BASIN_DIVERGED);
+  unsigned rare = 0;
+  for (int o = 0; o < BASIN_OUTCOMES; o++)
+    if (outcomes[o] > 0) rare |= BASIN_CAN(o);
+  return rare & ~common;
+}
+
+void basin_table_rare_heading(unsigned rare) {
+  for (int o = 0; o < BASIN_OUTCOMES; o++)
+    if (rare & BASIN_CAN(o)) printf("  %10s", basin_outcome_name(o));
+}
+
+void basin_table_rare_row(unsigned rare, const int64_t outcomes[BASIN_OUTCOMES_MAX]) {
+  for (int o = 0; o < BASIN_OUTCOMES; o++)
+    if (rare & BASIN_CAN(o)) printf("  %10lld", (long long)outcomes[o]);
+}
+
 void basin_table_rates(const basin_table *t) {
-  int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0, stationary = 0;
-  for (int64_t i = 0; i < t->cells; i++) stationary += t->cell[i].outcomes[BASIN_STATIONARY];
+  int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0;
+  unsigned rare = 0;
+  for (int64_t i = 0; i < t->cells; i++) rare |= basin_table_rare(t->cell[i].outcomes);
   basin_table_name_heading(t);
-  printf("    trials  success  95%% interval       spurious%s  unresolved  diverged%s\n",
-         stationary ? "  stationary" : "", t->has_steps ? "" : "  mean steps");
+  printf("    trials  success  95%% interval       spurious");
+  basin_table_rare_heading(rare);
+  printf("  unresolved  diverged%s\n", t->has_steps ? "" : "  mean steps");
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
     basin_table_name_cell(t, s);
@@ -144,7 +165,7 @@ void basin_table_rates(const basin_table *t) {
     }
     printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld", (long long)s->trials, s->success.value,
            s->success.low, s->success.high, (long long)s->outcomes[BASIN_SPURIOUS]);
-    if (stationary) printf("  %10lld", (long long)s->outcomes[BASIN_STATIONARY]);
+    basin_table_rare_row(rare, s->outcomes);
     printf("  %10lld  %8lld", (long long)s->outcomes[BASIN_UNRESOLVED],
            (long long)s->outcomes[BASIN_DIVERGED]);
     if (!t->has_steps) printf("  %10.6g", s->steps_mean);

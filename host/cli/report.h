@@ -36,6 +36,12 @@ void basin_table_title(const basin_table *table);
 void basin_table_name_heading(const basin_table *table);
 void basin_table_name_cell(const basin_table *table, const basin_summary *cell);
 
+/* Columns that a table has only where a trial ended so: those of all outcomes but global, spurious, unresolved and
+   diverged. Which a cell needs, or-ed BASIN_CAN(); their headings; their numbers in a row. */
+unsigned basin_table_rare(const int64_t outcomes[BASIN_OUTCOMES_MAX]);
+void basin_table_rare_heading(unsigned rare);
+void basin_table_rare_row(unsigned rare, const int64_t outcomes[BASIN_OUTCOMES_MAX]);
+
 /* A row per cell: trials, success rate and interval, outcomes; the mean of the steps where no more is known of them. */
 void basin_table_rates(const basin_table *table);
 

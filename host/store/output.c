@@ -213,15 +213,20 @@ static void name_coordinates(basin_output *o) {
 }
 
 static void make_outcome(basin_output *o) {
+  const basin_experiment *e = o->experiment;
+  unsigned can = (BASIN_CAN(BASIN_DIVERGED) << 1) - 1; /* files of all models tell these */
   int8_t value[BASIN_OUTCOMES];
   char meanings[256] = "";
+  hsize_t values = 0;
+  for (int64_t c = 0; c < e->cells; c++) can |= e->cell[c].model->outcomes;
   for (int i = 0; i < BASIN_OUTCOMES; i++) {
-    value[i] = (int8_t)i;
+    if (!(can & BASIN_CAN(i))) continue;
+    value[values++] = (int8_t)i;
     snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s", i ? " " : "",
              basin_outcome_name(i));
   }
   basin_variable *v = make(o, BASIN_VARIABLE_outcome);
-  basin_netcdf_numbers(o->file, v, "flag_values", H5T_NATIVE_INT8, BASIN_OUTCOMES, value);
+  basin_netcdf_numbers(o->file, v, "flag_values", H5T_NATIVE_INT8, values, value);
   basin_netcdf_text(o->file, v, "flag_meanings", meanings);
 }
 

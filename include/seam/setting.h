@@ -18,13 +18,15 @@
 #include <stdint.h>
 
 /* How a trial ended. Never merged, never renumbered: these are the values in the output file. */
-#define BASIN_OUTCOME_TABLE(X)                                               \
-  X(UNRESOLVED, "unresolved", "neither proved nor reached before max_steps") \
-  X(GLOBAL, "global", "the global optimum")                                  \
-  X(SPURIOUS, "spurious", "a spurious stationary point with a larger loss")  \
-  X(STATIONARY, "stationary", "some other stationary point")                 \
-  X(DIVERGED, "diverged",                                                    \
-    "the state left every bound: not a number, or a squared length above 1e100")
+#define BASIN_OUTCOME_TABLE(X)                                                       \
+  X(UNRESOLVED, "unresolved", "neither proved nor reached before max_steps")         \
+  X(GLOBAL, "global", "the global optimum")                                          \
+  X(SPURIOUS, "spurious", "a spurious stationary point with a larger loss")          \
+  X(STATIONARY, "stationary", "some other stationary point")                         \
+  X(DIVERGED, "diverged",                                                            \
+    "the state left every bound: not a number, or a squared length above 1e100")     \
+  X(SADDLE, "saddle", "a saddle point: the gradient is small, the objective is not") \
+  X(LEFT, "left", "the state left the set on which the objective is defined")
 
 enum basin_outcome {
 #define BASIN_OUTCOME(name, word, meaning) BASIN_##name,
