@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_passages.c: first passages. Against a plain loop over records of every step, for every kind of state; the same
- * bits whatever the neighbours, the instruction set and the pauses; what is read back from a file, and the lines through
- * it.
+ * bits whatever the neighbours, the instruction set and the pauses; what is read back from a file, and the lines
+ * through it.
  */
 #include "compare.h"
 #include "base/statistics.h"
@@ -176,7 +176,8 @@ static void same_bits(void **unused) {
 
 /* ---- files ---- */
 
-/* the half done part of a trial that has gone back behind a passage: it comes again; later than a trial's end: damaged */
+/* a part half done, of trials that have gone back behind a passage: it comes again; one later than a trial's end is
+   damage */
 static void gone_back(void **unused) {
   basin_experiment *e = test_parse(text, NULL, 0);
   const basin_job job = basin_part_job(e, 10, 0, 80);
