@@ -86,8 +86,8 @@ static void starts_around(void **unused) {
 }
 
 /* first passages by every kind of state, with ladders up and down, cells that lack some, and steps of which each is
-   asked: the CPU's bytes, at once and after pauses by both backends (but of data sets, which take no step where they are
-   to pause at once) */
+   asked: the CPU's bytes, at once and after pauses by both backends (but of data sets, which take no step where they
+   are to pause at once) */
 static void passages(void **unused) {
   static const char *const set[] = {
       "trials=20",
