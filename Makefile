@@ -64,8 +64,8 @@ PAIRS := $(foreach model,$(MODELS),$(call kinds_of,$(model)))
 model_of = $(firstword $(subst :, ,$(1)))
 kind_of  = $(lastword $(subst :, ,$(1)))
 
-# The engines, or those of one instruction set (ENGINE_EXTRA_avx2, say), may be built otherwise than the rest: more
-# options, after all others. The fuzzers, which run none, leave out sanitizers and optimisation.
+# The engines may be built otherwise than the rest: more options, after all others. The fuzzers, which run none, leave out
+# sanitizers and optimisation.
 ENGINE_EXTRA :=
 
 # what runs a kind: matrix products, sums over single inputs, or else lanes
@@ -132,8 +132,8 @@ define pair_rules
 $(BUILD)/models/$(1)/$(2)_$(3).o: host/engine/$(call engine_of,$(2)).c $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)$(comma) $(2)$(comma) $(3)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(3)) $$(ENGINE_EXTRA) $$(ENGINE_EXTRA_$(3)) -DBASIN_KIND=$(2) \
-	  -DBASIN_ISA=$(3) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(3)) $$(ENGINE_EXTRA) -DBASIN_KIND=$(2) -DBASIN_ISA=$(3) \
+	  -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
 $(foreach pair,$(PAIRS),$(foreach isa,$(ISAS),\
@@ -180,9 +180,8 @@ $(BUILD)/cuda/flags: FORCE
 	@echo '$(NVCC) $(CUFLAGS)' | cmp -s - $@ || echo '$(NVCC) $(CUFLAGS)' > $@
 
 # a change of compiler or flags rebuilds
-COMPILER := $(CC) $(CPPFLAGS) $(CFLAGS) $(ENGINE_EXTRA) $(foreach isa,$(ISAS),$(ENGINE_EXTRA_$(isa)))
 $(BUILD)/flags: FORCE | $(BUILD)
-	@echo '$(COMPILER)' | cmp -s - $@ || echo '$(COMPILER)' > $@
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(ENGINE_EXTRA)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(ENGINE_EXTRA)' > $@
 FORCE:
 
 $(BUILD):
