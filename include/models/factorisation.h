@@ -29,7 +29,7 @@
 #define MODEL_INITIAL(X)     \
   X(U, d1, r, "left factor") \
   X(V, d2, r, "right factor")
-#define MODEL_STEP_SIZES(X) X(eta_t, "step size; may be A/(t + 1)^p")
+#define MODEL_STEP_SIZES(X) X(eta_UV, "step size; may be A/(t + 1)^p")
 #define MODEL_OBSERVABLES(X) FACTOR_OBSERVABLES(X)
 
 #define MODEL_OUTCOMES                                                             \

@@ -110,9 +110,11 @@ BASIN_HD void factor_gram(basin_team team, int64_t rows, int64_t r, const real *
   }
 }
 
+/* What follows takes the rank as a number of its own, so that a compiler that knows it can unroll. */
+
 /* A, C, C + E and A - E */
-BASIN_HD void factor_grams(const factor_cell *c, basin_team team, const real *x, real *work) {
-  const int64_t r = c->r;
+BASIN_HD void factor_grams_of(const factor_cell *c, int64_t r, basin_team team, const real *x,
+                              real *work) {
   factor_gram(team, c->n_u, r, x + c->at_u, work + c->to_a);
   factor_gram(team, c->n_v, r, x + c->at_v, work + c->to_c);
   team_sync(team);
@@ -125,11 +127,10 @@ BASIN_HD void factor_grams(const factor_cell *c, basin_team team, const real *x,
 }
 
 /* the gradient [n_u + n_v][r] into its place in the scratch, and what it needs */
-BASIN_HD void factor_gradient(const factor_cell *c, basin_team team, const double *data,
-                              const real *x, real *work) {
-  const int64_t r = c->r;
+BASIN_HD void factor_gradient_of(const factor_cell *c, int64_t r, basin_team team,
+                                 const double *data, const real *x, real *work) {
   const double *sigma = data + c->sigma;
-  factor_grams(c, team, x, work);
+  factor_grams_of(c, r, team, x, work);
   BASIN_TEAM_FOR(team, i, c->n_u + c->n_v) {
     const int of_v = i >= c->n_u;
     const int64_t row = of_v ? i - c->n_u : i;
@@ -149,9 +150,9 @@ BASIN_HD void factor_gradient(const factor_cell *c, basin_team team, const doubl
 }
 
 /* f, |R|_F^2 and |U|_F^2 + |V|_F^2 */
-BASIN_HD void factor_measure(const factor_cell *c, basin_team team, const double *data,
-                             const real *x, real *work, real *loss, real *residual2, real *norm2) {
-  const int64_t r = c->r;
+BASIN_HD void factor_measure_of(const factor_cell *c, int64_t r, basin_team team,
+                                const double *data, const real *x, real *work, real *loss,
+                                real *residual2, real *norm2) {
   const double *sigma = data + c->sigma;
   const real *u = x + c->at_u, *v = x + c->at_v;
   real *term = work + c->to_term, *strand = work + c->to_strand;
@@ -169,7 +170,7 @@ BASIN_HD void factor_measure(const factor_cell *c, basin_team team, const double
   *norm2 = team_dot(team, u, u, (c->n_u + c->n_v) * r, strand); /* V lies behind U */
   *loss = r_set(0.5) * *residual2;
   if (c->reg > 0) {
-    factor_grams(c, team, x, work);
+    factor_grams_of(c, r, team, x, work);
     BASIN_TEAM_FOR(team, j, r) {
       real sum = r_set(0.0);
       for (int64_t k = 0; k < r; k++) {
@@ -180,6 +181,54 @@ BASIN_HD void factor_measure(const factor_cell *c, basin_team team, const double
     }
     *loss = r_fma(r_set(0.125 * c->reg), team_total(team, term, r, strand), *loss);
   }
+}
+
+/* Lanes of a CPU have these for some ranks each, to the same bits; a device's threads have them once. */
+#if BASIN_ON_DEVICE
+#define FACTOR_RANKS(X)
+#else
+#define FACTOR_RANKS(X) X(2) X(3) X(4) X(5)
+#endif
+#define FACTOR_OF_RANK(R)                                                                     \
+  static __attribute__((noinline, unused)) void factor_gradient_##R(                          \
+      const factor_cell *c, basin_team team, const double *data, const real *x, real *work) { \
+    factor_gradient_of(c, R, team, data, x, work);                                            \
+  }                                                                                           \
+  static __attribute__((noinline, unused)) void factor_measure_##R(                           \
+      const factor_cell *c, basin_team team, const double *data, const real *x, real *work,   \
+      real *loss, real *residual2, real *norm2) {                                             \
+    factor_measure_of(c, R, team, data, x, work, loss, residual2, norm2);                     \
+  }
+FACTOR_RANKS(FACTOR_OF_RANK)
+
+BASIN_HD void factor_grams(const factor_cell *c, basin_team team, const real *x, real *work) {
+  factor_grams_of(c, c->r, team, x, work);
+}
+BASIN_HD void factor_gradient(const factor_cell *c, basin_team team, const double *data,
+                              const real *x, real *work) {
+#define FACTOR_CASE(R)                           \
+  case R:                                        \
+    factor_gradient_##R(c, team, data, x, work); \
+    break;
+  switch (c->r) {
+    FACTOR_RANKS(FACTOR_CASE)
+  default:
+    factor_gradient_of(c, c->r, team, data, x, work);
+  }
+#undef FACTOR_CASE
+}
+BASIN_HD void factor_measure(const factor_cell *c, basin_team team, const double *data,
+                             const real *x, real *work, real *loss, real *residual2, real *norm2) {
+#define FACTOR_CASE(R)                                                  \
+  case R:                                                               \
+    factor_measure_##R(c, team, data, x, work, loss, residual2, norm2); \
+    break;
+  switch (c->r) {
+    FACTOR_RANKS(FACTOR_CASE)
+  default:
+    factor_measure_of(c, c->r, team, data, x, work, loss, residual2, norm2);
+  }
+#undef FACTOR_CASE
 }
 
 /* ---------------------------------------------------------------- singular values */

@@ -21,7 +21,7 @@
   X(norm_grad, "1", "length of the gradient")                                              \
   X(norm2_U, "1", "|U|_F^2")                                                               \
   X(norm2_V, "1", "|V|_F^2")                                                               \
-  X(ratio, "1", "|U|_F / |V|_F")                                                           \
+  X(norm_ratio, "1", "|U|_F / |V|_F")                                                      \
   X(norm_D, "1", "|D|_F, D = U'U - V'V")                                                   \
   X(learnt, "1", "how many singular values of U V' are at least half of the sigma_i of M") \
   X(sv_1, "1", "largest singular value of U V'")                                           \
@@ -29,12 +29,12 @@
   X(sv_3, "1", "likewise")                                                                 \
   X(sv_4, "1", "likewise")                                                                 \
   X(sv_5, "1", "likewise")                                                                 \
-  X(a, "1", "rank 1: u'u*; else NaN, as what follows")                                     \
-  X(b, "1", "v'v*")                                                                        \
+  X(alpha_t, "1", "rank 1: a = u'u*; else NaN, as what follows")                           \
+  X(beta_t, "1", "b = v'v*")                                                               \
   X(perp_U, "1", "|u - a u*|")                                                             \
   X(perp_V, "1", "|v - b v*|")                                                             \
-  X(h, "1", "a b - sigma_1")                                                               \
-  X(xi, "1", "perp_U^2 + perp_V^2")                                                        \
+  X(h_t, "1", "a b - sigma_1")                                                             \
+  X(xi_t, "1", "perp_U^2 + perp_V^2")                                                      \
   X(signal, "1", "a^2 + b^2")                                                              \
   X(drift, "1", "watched: |D - D(0)|_F; else NaN, as what follows")                        \
   X(law_error, "1", "|D - D by the one-step law|_F: rounding")                             \
@@ -74,16 +74,16 @@ BASIN_HD void factor_observe_scalars(const factor_cell *c, real a, real perp_u, 
   out[FACTOR_SEES_norm_grad] = r_sqrt(grad2);
   out[FACTOR_SEES_norm2_U] = u2;
   out[FACTOR_SEES_norm2_V] = v2;
-  out[FACTOR_SEES_ratio] = r_sqrt(u2 / v2);
+  out[FACTOR_SEES_norm_ratio] = r_sqrt(u2 / v2);
   out[FACTOR_SEES_norm_D] = r_abs(d);
   out[FACTOR_SEES_learnt] = r_select(r_le(r_set(0.5 * c->first), value), r_set(1.0), r_set(0.0));
   out[FACTOR_SEES_sv_1] = value;
-  out[FACTOR_SEES_a] = a;
-  out[FACTOR_SEES_b] = b;
+  out[FACTOR_SEES_alpha_t] = a;
+  out[FACTOR_SEES_beta_t] = b;
   out[FACTOR_SEES_perp_U] = r_abs(perp_u);
   out[FACTOR_SEES_perp_V] = r_abs(perp_v);
-  out[FACTOR_SEES_h] = h;
-  out[FACTOR_SEES_xi] = r_fma(perp_u, perp_u, perp_v * perp_v);
+  out[FACTOR_SEES_h_t] = h;
+  out[FACTOR_SEES_xi_t] = r_fma(perp_u, perp_u, perp_v * perp_v);
   out[FACTOR_SEES_signal] = r_fma(a, a, b * b);
 }
 
@@ -125,7 +125,7 @@ BASIN_HD void factor_observe(const factor_cell *c, basin_turn t, const real *x, 
     out[FACTOR_SEES_norm_grad] = r_sqrt(factor_gradient2(c, team, t.data, x, work));
     out[FACTOR_SEES_norm2_U] = factor_norm2(c, team, x + c->at_u, c->n_u * r, work);
     out[FACTOR_SEES_norm2_V] = factor_norm2(c, team, x + c->at_v, c->n_v * r, work);
-    out[FACTOR_SEES_ratio] = r_sqrt(out[FACTOR_SEES_norm2_U] / out[FACTOR_SEES_norm2_V]);
+    out[FACTOR_SEES_norm_ratio] = r_sqrt(out[FACTOR_SEES_norm2_U] / out[FACTOR_SEES_norm2_V]);
     out[FACTOR_SEES_norm_D] = r_sqrt(factor_distance2(c, team, NULL, work));
     factor_product_values(c, team, x, work);
     real learnt = r_set(0.0);
