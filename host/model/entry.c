@@ -61,6 +61,13 @@ _Static_assert(ROWS(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES
    .maximum = (maximum_)},
 static const basin_symbol options[] = {MODEL_OPTIONS(OPTION){0}};
 
+#ifndef MODEL_PASSAGES
+#define MODEL_PASSAGES(X)
+#endif
+#define PASSAGES(observable_, first_, last_) \
+  {.observable = OBSERVABLE_##observable_, .first = (first_), .last = PARAMETER_##last_},
+static const basin_own_passages passages[] = {MODEL_PASSAGES(PASSAGES){0}};
+
 /* ---- the kinds of dynamics ---- */
 
 #define RUNNER(kind, isa) BASIN_JOIN4(basin_run, BASIN_MODEL, kind, isa)
@@ -228,6 +235,8 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .outcomes = MODEL_OUTCOMES,
     .at = MODEL_AT,
     .at_spurious = MODEL_AT_SPURIOUS,
+    .passages = ROWS(passages),
+    .passage = passages,
     .check = check,
     .vectors = vectors,
 #ifdef MODEL_INPUT

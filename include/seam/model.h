@@ -14,6 +14,10 @@
  *   MODEL_OBSERVABLES(X)                  X(name, unit, meaning)
  *   MODEL_OUTCOMES                        the outcomes a trial can have, or-ed BASIN_CAN(outcome)
  *   MODEL_AT, MODEL_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
+ *   MODEL_PASSAGES(X)                     X(observable, first, last), where a model has passages of its own: those of
+ *                                         the observable through the levels first, first + 1, ..., up to the parameter
+ *                                         `last`, upwards, are kept where the experiment does not name others
+ *                                         (record.passages). first: a number
  *   MODEL_DRAWN_TEACHERS                  where teachers may be drawn for every trial, as initial vectors are
  *   MODEL_DECAYS                          where step sizes may fall as A/(t + 1)^p; other models take constant ones alone,
  *                                         and a schedule that asks for more is refused before model_prepare is asked
