@@ -14,6 +14,9 @@ for file in "$data"/experiments/*.yaml; do
   neuron-toy) smaller=(--set stop.max_steps=2e5) ;;
   neuron-width) smaller=(--trials 50 --set 'grid={n: [1, 2, 4], sigma: [0.01, 1]}') ;;
   teachers-orthonormal) smaller=(--trials 48 --set 'grid={m: [6, 12], extra: [0, 1]}') ;;
+  factorisation-figure4-1 | factorisation-drift | factorisation-plateaus) smaller=(--trials 20 --set record.trials=20) ;;
+  factorisation-success) smaller=(--trials 60 --set 'grid={r: [1, 2], sd: [0.01, 0.3], c: [0.5, 0.9, 1.1, 1.3]}') ;;
+  factorisation-rank1) smaller=(--trials 500 --set 'grid={c: [0.2, 0.6], d: [100, 1e4]}' --set record.trials=20) ;;
   erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
   esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"
