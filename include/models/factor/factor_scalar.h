@@ -18,13 +18,26 @@
 
 enum { FACTOR_A, FACTOR_PERP_U, FACTOR_B, FACTOR_PERP_V, FACTOR_ETA, FACTOR_SCALARS };
 
+/* the entry of u (of = 0) or v along its singular vector, and its length across: as factor_start_row has them, with no
+   array of the state's */
+BASIN_HD void factor_scalar_row(const factor_cell *c, basin_turn t, int of, int64_t rows,
+                                real *along, real *across) {
+  const draw_source *source = &c->source[of];
+  real x, y;
+  *across = r_set(0.0);
+  if (c->given[of] >= 0) {
+    *along = r_set(t.data[c->given[of]]);
+    if (rows > 1) *across = r_set(t.data[c->given[of] + 1]);
+    return;
+  }
+  draw_pair(source, t.data, t.trial, 0, 0, &x, &y);
+  *along = r_set(source->scale) * x;
+  if (rows > 1) *across = factor_start_diagonal(c, t.trial, of, 0);
+}
+
 BASIN_HD void factor_scalar_start(const factor_cell *c, basin_turn t, real *x) {
-  const real zero = r_set(0.0);
-  factor_start_row(c, t.data, t.trial, 0, 0, &x[FACTOR_A]);
-  factor_start_row(c, t.data, t.trial, 1, 0, &x[FACTOR_B]);
-  x[FACTOR_PERP_U] = x[FACTOR_PERP_V] = zero;
-  if (c->n_u > 1) factor_start_row(c, t.data, t.trial, 0, 1, &x[FACTOR_PERP_U]);
-  if (c->n_v > 1) factor_start_row(c, t.data, t.trial, 1, 1, &x[FACTOR_PERP_V]);
+  factor_scalar_row(c, t, 0, c->n_u, &x[FACTOR_A], &x[FACTOR_PERP_U]);
+  factor_scalar_row(c, t, 1, c->n_v, &x[FACTOR_B], &x[FACTOR_PERP_V]);
   x[FACTOR_ETA] = r_set(c->eta_most);
 }
 

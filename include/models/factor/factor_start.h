@@ -18,7 +18,15 @@
 
 #include "models/factor/factor.h"
 
-/* row i of matrix `of` (0: U, 1: V) at the start [r] */
+/* T_ii of matrix `of` (0: U, 1: V) */
+BASIN_HD real factor_start_diagonal(const factor_cell *c, bits trial, int of, int64_t i) {
+  const draw_source *source = &c->source[of];
+  return r_set(source->scale) * r_sqrt(basin_chi_square(source->key, BASIN_STREAM_START_CHI + of,
+                                                        c->dimension[of] - c->r - i, trial,
+                                                        b_set(0), (uint64_t)i * BASIN_CHI_BLOCKS));
+}
+
+/* row i of it [r] */
 BASIN_HD void factor_start_row(const factor_cell *c, const double *data, bits trial, int of,
                                int64_t i, real *row) {
   const draw_source *source = &c->source[of];
@@ -28,16 +36,15 @@ BASIN_HD void factor_start_row(const factor_cell *c, const double *data, bits tr
     return;
   }
   const real scale = r_set(source->scale);
+  BASIN_ROLLED
   for (int64_t block = 0; block < (r + 1) / 2; block++) {
-    real z[2];
-    draw_pair(source, data, trial, i, block, &z[0], &z[1]);
-    for (int64_t j = 2 * block; j < r && j < 2 * block + 2; j++) row[j] = scale * z[j % 2];
+    real x, y;
+    draw_pair(source, data, trial, i, block, &x, &y);
+    row[2 * block] = scale * x;
+    if (2 * block + 1 < r) row[2 * block + 1] = scale * y;
   }
   for (int64_t j = 0; j < diagonal; j++) row[j] = r_set(0.0);
-  if (diagonal >= 0)
-    row[diagonal] = scale * r_sqrt(basin_chi_square(source->key, BASIN_STREAM_START_CHI + of,
-                                                    c->dimension[of] - i, trial, b_set(0),
-                                                    (uint64_t)diagonal * BASIN_CHI_BLOCKS));
+  if (diagonal >= 0) row[diagonal] = factor_start_diagonal(c, trial, of, diagonal);
 }
 
 BASIN_HD void factor_start(const factor_cell *c, basin_turn t, real *x) {
