@@ -400,7 +400,7 @@ static void one_step_law(void **unused) {
                                     "init.U={normal: 0.3}",
                                     "record.steps=[0, 1000]",
                                     "schedule=[{eta: 0.02}]",
-                                    "stop={at: 1e-28, max_steps: 1000}"};
+                                    "stop={at: 1e-26, max_steps: 1000}"};
   basin_experiment *e = make("", set, 8);
   (void)unused;
   for (int reg = 0; reg < 2; reg++) assert_within(law_of_D(reg, 0), 0, 1e-15);
