@@ -99,6 +99,10 @@ typedef struct factor_cell {
 
 /* ---------------------------------------------------------------- gradient and loss */
 
+/* What follows takes the rank as a number of its own: the lanes of a CPU have it once more for each of some small ranks,
+   with sums in registers, in the same order. */
+enum { FACTOR_SMALL = 5 };
+
 /* x'x [r][r] of x [rows][r] */
 BASIN_HD void factor_gram(basin_team team, int64_t rows, int64_t r, const real *x, real *gram) {
   BASIN_TEAM_FOR(team, j, r)
@@ -109,14 +113,26 @@ BASIN_HD void factor_gram(basin_team team, int64_t rows, int64_t r, const real *
     gram[k * r + j] = sum;
   }
 }
-
-/* What follows takes the rank as a number of its own, so that a compiler that knows it can unroll. */
+BASIN_HD void factor_gram_small(int64_t rows, int r, const real *x, real *gram) {
+  real sum[FACTOR_SMALL * FACTOR_SMALL];
+  for (int e = 0; e < r * r; e++) sum[e] = r_set(0.0);
+  for (int64_t i = 0; i < rows; i++, x += r)
+    for (int j = 0; j < r; j++)
+      for (int k = j; k < r; k++) sum[j * r + k] = r_fma(x[j], x[k], sum[j * r + k]);
+  for (int j = 0; j < r; j++)
+    for (int k = j; k < r; k++) gram[j * r + k] = gram[k * r + j] = sum[j * r + k];
+}
 
 /* A, C, C + E and A - E */
-BASIN_HD void factor_grams_of(const factor_cell *c, int64_t r, basin_team team, const real *x,
-                              real *work) {
-  factor_gram(team, c->n_u, r, x + c->at_u, work + c->to_a);
-  factor_gram(team, c->n_v, r, x + c->at_v, work + c->to_c);
+BASIN_HD void factor_grams_of(const factor_cell *c, int small, int64_t r, basin_team team,
+                              const real *x, real *work) {
+  if (small) {
+    factor_gram_small(c->n_u, small, x + c->at_u, work + c->to_a);
+    factor_gram_small(c->n_v, small, x + c->at_v, work + c->to_c);
+  } else {
+    factor_gram(team, c->n_u, r, x + c->at_u, work + c->to_a);
+    factor_gram(team, c->n_v, r, x + c->at_v, work + c->to_c);
+  }
   team_sync(team);
   BASIN_TEAM_FOR(team, e, r * r) {
     const real a = work[c->to_a + e], b = work[c->to_c + e], half = r_set(0.5 * c->reg);
@@ -127,10 +143,10 @@ BASIN_HD void factor_grams_of(const factor_cell *c, int64_t r, basin_team team, 
 }
 
 /* the gradient [n_u + n_v][r] into its place in the scratch, and what it needs */
-BASIN_HD void factor_gradient_of(const factor_cell *c, int64_t r, basin_team team,
+BASIN_HD void factor_gradient_of(const factor_cell *c, int small, int64_t r, basin_team team,
                                  const double *data, const real *x, real *work) {
   const double *sigma = data + c->sigma;
-  factor_grams_of(c, r, team, x, work);
+  factor_grams_of(c, small, r, team, x, work);
   BASIN_TEAM_FOR(team, i, c->n_u + c->n_v) {
     const int of_v = i >= c->n_u;
     const int64_t row = of_v ? i - c->n_u : i;
@@ -139,6 +155,17 @@ BASIN_HD void factor_gradient_of(const factor_cell *c, int64_t r, basin_team tea
                *on = work + (of_v ? c->to_on_v : c->to_on_u);
     const real pull = r_set(row < r ? sigma[row] : 0.0);
     real *g = work + c->to_g + i * r;
+    if (small) {
+      real sum[FACTOR_SMALL];
+      for (int j = 0; j < small; j++) {
+        sum[j] = r_set(0.0);
+        if (row < r) sum[j] = sum[j] - pull * other[j];
+      }
+      for (int k = 0; k < small; k++)
+        for (int j = 0; j < small; j++) sum[j] = r_fma(own[k], on[k * small + j], sum[j]);
+      for (int j = 0; j < small; j++) g[j] = sum[j];
+      continue;
+    }
     for (int64_t j = 0; j < r; j++) {
       real sum = r_set(0.0);
       if (row < r) sum = sum - pull * other[j];
@@ -150,7 +177,7 @@ BASIN_HD void factor_gradient_of(const factor_cell *c, int64_t r, basin_team tea
 }
 
 /* f, |R|_F^2 and |U|_F^2 + |V|_F^2 */
-BASIN_HD void factor_measure_of(const factor_cell *c, int64_t r, basin_team team,
+BASIN_HD void factor_measure_of(const factor_cell *c, int small, int64_t r, basin_team team,
                                 const double *data, const real *x, real *work, real *loss,
                                 real *residual2, real *norm2) {
   const double *sigma = data + c->sigma;
@@ -170,7 +197,7 @@ BASIN_HD void factor_measure_of(const factor_cell *c, int64_t r, basin_team team
   *norm2 = team_dot(team, u, u, (c->n_u + c->n_v) * r, strand); /* V lies behind U */
   *loss = r_set(0.5) * *residual2;
   if (c->reg > 0) {
-    factor_grams_of(c, r, team, x, work);
+    factor_grams_of(c, small, r, team, x, work);
     BASIN_TEAM_FOR(team, j, r) {
       real sum = r_set(0.0);
       for (int64_t k = 0; k < r; k++) {
@@ -183,50 +210,51 @@ BASIN_HD void factor_measure_of(const factor_cell *c, int64_t r, basin_team team
   }
 }
 
-/* Lanes of a CPU have these for some ranks each, to the same bits; a device's threads have them once. */
 #if BASIN_ON_DEVICE
 #define FACTOR_RANKS(X)
 #else
 #define FACTOR_RANKS(X) X(2) X(3) X(4) X(5)
 #endif
-#define FACTOR_OF_RANK(R)                                                                     \
-  static __attribute__((noinline, unused)) void factor_gradient_##R(                          \
-      const factor_cell *c, basin_team team, const double *data, const real *x, real *work) { \
-    factor_gradient_of(c, R, team, data, x, work);                                            \
-  }                                                                                           \
-  static __attribute__((noinline, unused)) void factor_measure_##R(                           \
-      const factor_cell *c, basin_team team, const double *data, const real *x, real *work,   \
-      real *loss, real *residual2, real *norm2) {                                             \
-    factor_measure_of(c, R, team, data, x, work, loss, residual2, norm2);                     \
+#define FACTOR_OF_RANK(R)                                                              \
+  static __attribute__((noinline, unused)) void factor_gradient_##R(                   \
+      const factor_cell *c, const double *data, const real *x, real *work) {           \
+    const basin_team one = {0, 1, 1, NULL};                                            \
+    factor_gradient_of(c, R, R, one, data, x, work);                                   \
+  }                                                                                    \
+  static __attribute__((noinline, unused)) void factor_measure_##R(                    \
+      const factor_cell *c, const double *data, const real *x, real *work, real *loss, \
+      real *residual2, real *norm2) {                                                  \
+    const basin_team one = {0, 1, 1, NULL};                                            \
+    factor_measure_of(c, R, R, one, data, x, work, loss, residual2, norm2);            \
   }
 FACTOR_RANKS(FACTOR_OF_RANK)
 
 BASIN_HD void factor_grams(const factor_cell *c, basin_team team, const real *x, real *work) {
-  factor_grams_of(c, c->r, team, x, work);
+  factor_grams_of(c, 0, c->r, team, x, work);
 }
 BASIN_HD void factor_gradient(const factor_cell *c, basin_team team, const double *data,
                               const real *x, real *work) {
-#define FACTOR_CASE(R)                           \
-  case R:                                        \
-    factor_gradient_##R(c, team, data, x, work); \
+#define FACTOR_CASE(R)                     \
+  case R:                                  \
+    factor_gradient_##R(c, data, x, work); \
     break;
   switch (c->r) {
     FACTOR_RANKS(FACTOR_CASE)
   default:
-    factor_gradient_of(c, c->r, team, data, x, work);
+    factor_gradient_of(c, 0, c->r, team, data, x, work);
   }
 #undef FACTOR_CASE
 }
 BASIN_HD void factor_measure(const factor_cell *c, basin_team team, const double *data,
                              const real *x, real *work, real *loss, real *residual2, real *norm2) {
-#define FACTOR_CASE(R)                                                  \
-  case R:                                                               \
-    factor_measure_##R(c, team, data, x, work, loss, residual2, norm2); \
+#define FACTOR_CASE(R)                                            \
+  case R:                                                         \
+    factor_measure_##R(c, data, x, work, loss, residual2, norm2); \
     break;
   switch (c->r) {
     FACTOR_RANKS(FACTOR_CASE)
   default:
-    factor_measure_of(c, c->r, team, data, x, work, loss, residual2, norm2);
+    factor_measure_of(c, 0, c->r, team, data, x, work, loss, residual2, norm2);
   }
 #undef FACTOR_CASE
 }
