@@ -94,7 +94,7 @@ static void hash_set_last(hasher *h, int64_t x) {
 }
 static void hash_set_real(hasher *h, double x) {
   if (is_data_set(h)) hash_real(h, x);
-  else hash_added(h, x); /* of models with saddle points: it came later */
+  else if (h->cell->model->outcomes & BASIN_CAN(BASIN_SADDLE)) hash_added(h, x); /* likewise */
 }
 
 static void hash_key(hasher *h, uint64_t key) {
