@@ -36,7 +36,7 @@
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SADDLE) | BASIN_CAN(BASIN_DIVERGED) | \
    BASIN_CAN(BASIN_UNRESOLVED))
 #define MODEL_AT "the loss, where it is proved that it never rises again"
-#define MODEL_AT_SPURIOUS "nothing: at_gradient is for saddle points"
+#define MODEL_AT_SPURIOUS "nothing"
 
 #define MODEL_DECAYS
 #define MODEL_INSTEAD factor_instead
@@ -53,20 +53,15 @@
 
 typedef factor_cell model_cell;
 
-/* rank 1 has a kind of its own */
+/* rank 1 runs in four scalars, every other one in arrays, whichever of the two is asked for */
 static inline const char *factor_instead(const basin_setting *setting) {
-  const int plain = !strcmp(setting->gradient.dynamics, "population");
-  return plain && setting->teacher[0].length == 1 ? "scalar" : setting->gradient.dynamics;
+  if (!strcmp(setting->gradient.dynamics, "watched")) return setting->gradient.dynamics;
+  return setting->teacher[0].length == 1 ? "scalar" : "population";
 }
 
 static inline const char *model_prepare(const basin_setting *setting, basin_room *room,
                                         model_cell *cell, const char **where) {
-  const char *why = factor_prepare(setting, room, cell, where);
-  if (why) return why;
-  *where = "gradient";
-  return !strcmp(setting->gradient.dynamics, "scalar") && cell->r > 1
-             ? "method scalar is rank 1 in four scalars; leave it out"
-             : NULL;
+  return factor_prepare(setting, room, cell, where);
 }
 
 #endif

@@ -38,6 +38,14 @@ check "Table 1: the row without warmup differs, and is shown so" test "$(grep -c
 check "unit ball: the row with warmup differs from k = 25 on" test "$(grep -c 'w/ SSW.*,differs$' compared.csv)" = 6
 check "unit ball: the row without comes within 0.06" awk -F, '/w\/o SSW/ { d = $8 - $11; if (d < -0.06 || d > 0.06) exit 1 }' compared.csv
 
+# factorisation: from small starts every eta sigma_1 below 1 works and none above; the slopes of rank 1; a drift that the
+# law of one step accounts for; what is learnt in the order of sigma
+holds factorisation-success '[.cells[] | select(.parameters.sd == 0.01) | .success.rate == (if .parameters.c < 1 then 1 else 0 end)] | length == 8 and all' "all below eta sigma_1 = 1, none above"
+"$basin" rates factorisation-rank1.h5 --passages --along d --from 8 --json > slopes.json
+check "factorisation-rank1: steps for every e-fold of d" jq -e '[.passages[].per_fold.value] | length == 2 and
+  (.[0] - 2.742 | fabs) < 0.3 and (.[1] - 1.064 | fabs) < 0.12' slopes.json
+holds factorisation-figure4-1 '[.cells[].outcomes.global] | all(. == 20)' "plain and regularised, from equal and unequal spreads"
+
 # Figure 5 (3 of the submission): global with the warmup, spurious without, from the printed a_0
 holds resnet-figure3 '.cells[0].outcomes.global == 1 and .cells[1].outcomes.spurious == 1' "global with warmup, spurious without"
 check "Figure 5: where the paths end, and the full vectors" /usr/bin/python3 - <<'P'

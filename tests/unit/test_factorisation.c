@@ -796,7 +796,6 @@ static void refused(void **unused) {
                {"teacher.sigma=[0.5, 1]", "must be above 0 (and below 1e50) and descend"},
                {"teacher.sigma=[1, 0]", "must be above 0"},
                {"stop.at=1e-40", "rounding errors of the loss"},
-               {"method=scalar", "method scalar is rank 1"},
                {"stop.at_gradient=1e-3", "goes with stop.at, which is missing"},
                {"schedule.0.eta=1 + 1/(t + 1)", "the form A/(t + 1)^p alone is taken"},
                {"schedule.0.eta=1/(t + 1)^0.5*2", "the form A/(t + 1)^p alone is taken"},
