@@ -206,7 +206,7 @@ static const form gradients[] = {
     {"sampled", 0, {"inputs", "sampler", "precision"}, read_sampled},
 };
 
-/* the rule for stationary points asks for the gradient of the whole risk, that for saddle points for a model with them */
+/* stationary points: the rule asks for the gradient of the whole risk; saddle points: for a model with them */
 static basin_status check_stop(const basin_model *model, const basin_node *stop,
                                const basin_node *gradient, const basin_setting *setting,
                                basin_error *error) {

@@ -19,7 +19,7 @@
  *                                         `last`, upwards, are kept where the experiment does not name others
  *                                         (record.passages). first: a number
  *   MODEL_DRAWN_TEACHERS                  where teachers may be drawn for every trial, as initial vectors are
- *   MODEL_DECAYS                          where step sizes may fall as A/(t + 1)^p; other models take constant ones alone,
+ *   MODEL_DECAYS                          where step sizes may fall as A/(t + 1)^p; other models take constant ones,
  *                                         and a schedule that asks for more is refused before model_prepare is asked
  *   MODEL_INSTEAD                         name of a function const char *(const basin_setting *), where some cells have
  *                                         a faster kind: the name of the kind that is run in the place of the one that
@@ -133,7 +133,7 @@ typedef struct basin_turn {
   bits trial, step; /* number of the trial; steps taken so far, by lane */
 } basin_turn;
 
-/* (t + 1)^-p, t being the steps taken since the trial began, 0 <= p <= BASIN_DECAY_MAX: to the same bits everywhere, and
+/* (t + 1)^-p, t: the steps taken since the trial began, 0 <= p <= BASIN_DECAY_MAX: to the same bits everywhere, and
    right to 1e-14 for p <= 1. Exactly 1 for p = 0. */
 BASIN_HD real basin_decay(real p, bits step) {
   const real t = r_from_bits(step | b_set(0x4330000000000000u)) - r_set(0x1p52);

@@ -534,7 +534,7 @@ static void singular_values_of_draws(void **unused) {
 
 /* ---- how trials end ---- */
 
-/* the last rate of the loss per step, beside -2 ln max |1 - eta lambda| over the Hessian's eigenvalues that are not 0 */
+/* the last rate of the loss per step, beside -2 ln max |1 - eta lambda| over the Hessian's eigenvalues but 0 */
 static void last_rates(void **unused) {
   static const char *const set[] = {"parameters={d1: 9, d2: 9, r: 2}", "teacher.sigma=[1, 0.5]",
                                     "init.U={normal: 0.02}",           "init.V={normal: 0.02}",

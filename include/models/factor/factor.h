@@ -2,7 +2,7 @@
  *
  * factor.h: gradient descent on a factorisation U V' of a matrix M, in exact reduced coordinates.
  *
- *   f(U, V) = 1/2 |U V' - M|_F^2 + (reg/8) |U'U - V'V|_F^2,   U d_1 x r, V d_2 x r, M d_1 x d_2 of rank r     (4.1), (4.3)
+ *   f(U, V) = 1/2 |U V' - M|_F^2 + (reg/8) |U'U - V'V|_F^2,   U d_1 x r, V d_2 x r, M d_1 x d_2 of rank r   (4.1, 4.3)
  *   R = U V' - M,  D = U'U - V'V:   dU = R V + (reg/2) U D,   dV = R'U - (reg/2) V D
  *
  * of S. S. Du's thesis (2019), chapter 4. In the singular bases of M = diag(sigma) let U_s and V_s be the first r rows
@@ -27,14 +27,14 @@
  *
  *   p' <= p - eta delta |g|^2 / (2 p),   delta = 2 - eta (L (|U|^2 + |V|^2) + K p).
  *
- * And where p <= sigma_r / 2 the gradient is not small: |g|^2 >= kappa m^2 p^2, m being the smallest singular value of U
+ * And where p <= sigma_r / 2 the gradient is not small: |g|^2 >= kappa m^2 p^2, m being the least singular value of U
  * and V, kappa = 3/4, with reg > 0 min(3/4, 2 reg); for what of R lies in the range of neither U nor V is
  * (1 - P) R M^+ R (1 - Q), at most p/sigma_r of R. So as long as delta and m keep half of what they are, the path that
  * is left is at most
  *
  *   ell = sum eta |g| <= 8 p / (delta m sqrt(kappa)),
  *
- * and they do keep half if ell <= m/2 and eta L ((|U| + ell)^2 + (|V| + ell)^2 - |U|^2 - |V|^2) <= delta/2. A state with
+ * and they do keep half if ell <= m/2 and eta L ((|U| + ell)^2 + (|V| + ell)^2 - |U|^2 - |V|^2) <= delta/2. A state of
  * p <= sigma_r/2 and these two is `settled`: f never rises again, and goes to 0 if the steps to come add up to
  * infinity. eta is the largest of the step sizes to come. That is proved of exact arithmetic, and what it asks is
  * harmless: p at most about delta m^2 / 20, with delta = 2 (1 - eta sigma_1) at a balanced optimum. As |U|^2 + |V|^2 is
@@ -99,7 +99,7 @@ typedef struct factor_cell {
 
 /* ---------------------------------------------------------------- gradient and loss */
 
-/* What follows takes the rank as a number of its own: the lanes of a CPU have it once more for each of some small ranks,
+/* What follows takes the rank as a number of its own: the lanes of a CPU have it once more for some small ranks,
    with sums in registers, in the same order. */
 enum { FACTOR_SMALL = 5 };
 

@@ -10,7 +10,7 @@
  * A matrix that is given is cut up the same way when the cell is prepared, by Gram and Schmidt's process taken twice. A
  * T that has no more rows than the matrix is that matrix.
  *
- * Full matrices, U = [U_s; Q T] at any step, have the Q of the given matrix, or one that is drawn for the trial: so they
+ * Full matrices, U = [U_s; Q T] at any step, have the Q of the given matrix, or one that is drawn for the trial: they
  * are those of a path of the right law, in the singular bases of M = diag(sigma).
  */
 #ifndef BASIN_MODELS_FACTOR_START_H
