@@ -65,6 +65,12 @@ template <int RULE> __device__ bool asks_always(const constants &c) {
   return RULE >= EITHER_RULE ? c.tolerance_rule != 0 : RULE == TOLERANCE_RULE;
 }
 
+/* whether the dynamics have one rule for both: then it is in the code once */
+constexpr bool same_text(const char *a, const char *b) {
+  return *a == *b && (*a == 0 || same_text(a + 1, b + 1));
+}
+constexpr bool ONE_RULE = same_text(BASIN_TEXT(KIND_reached), BASIN_TEXT(KIND_decide));
+
 /* the outcome that holds for the state by the rule of this run, or UNRESOLVED */
 template <int RULE, class Slot>
 __device__ int ask(const lane_batch &b, const constants &c, const Slot &s) {

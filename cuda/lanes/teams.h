@@ -83,7 +83,7 @@ template <bool SHARED> struct slot {
   }
   template <int RULE>
   __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
-    if (RULE != EARLY_RULE) KIND_reached(&c.cell, no_turn(b), x, holds);
+    if (ONE_RULE || asks_always<RULE>(c)) KIND_reached(&c.cell, no_turn(b), x, holds);
     else KIND_decide(&c.cell, no_turn(b), x, holds);
   }
   __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {

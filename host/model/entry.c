@@ -129,8 +129,21 @@ static const char *check(basin_setting *setting, const char **where) {
   basin_layout layout;
   model_cell cell;
   basin_room room = {NULL, 0};
+#ifndef MODEL_DECAYS
+  *where = "schedule";
+  for (int s = 0; s < setting->stages; s++)
+    for (int i = 0; i < ROWS(step_sizes); i++)
+      if (setting->stage[s].eta[BASIN_DECAY + i] > 0)
+        return "step sizes of this model do not fall: A/(t + 1)^p is not taken, give constant ones";
+#endif
   const char *why = model_prepare(setting, &room, &cell, where);
   if (why) return why;
+#ifdef MODEL_INSTEAD
+  setting->gradient.dynamics = MODEL_INSTEAD(setting);
+  room.used = 0;
+  why = model_prepare(setting, &room, &cell, where);
+  if (why) return why;
+#endif
   *where = "gradient";
   if (!layout_of(setting, &cell, &layout)) return "the model has no such dynamics";
   *size = (basin_size){

@@ -212,7 +212,9 @@ static basin_status read_stage(basin_scope *scope, const basin_node *node, int l
     if (!eta)
       status = basin_fail_at(error, node->place,
                              "step size `%s` is missing (or give `eta` for all)", name);
-    else status = basin_scope_value(scope, eta, name, &stage->eta[i], error);
+    else
+      status = basin_scope_step_size(scope, eta, name, &stage->eta[i], &stage->eta[BASIN_DECAY + i],
+                                     error);
     if (!status && !(stage->eta[i] >= 0 && stage->eta[i] <= STEP_SIZE_MAX))
       status = basin_fail_at(error, eta->place, "%s is %g, expected a step size from 0 to %g", name,
                              stage->eta[i], STEP_SIZE_MAX);
@@ -271,6 +273,8 @@ static basin_status check_model(const basin_sheet *sheet, basin_cell *cell, basi
     const basin_node *gradient = sheet->dynamics.gradient;
     return basin_fail_at(error, gradient ? gradient->place : sheet->place, "gradient: %s", why);
   }
+  if (!strcmp(where, "schedule"))
+    return basin_fail_at(error, sheet->schedule->place, "schedule: %s", why);
   const basin_node *group = !strncmp(where, "teacher.", 8) ? sheet->teacher
                             : !strncmp(where, "stop.", 5)  ? sheet->stop
                                                            : sheet->init;

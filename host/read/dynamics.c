@@ -206,13 +206,20 @@ static const form gradients[] = {
     {"sampled", 0, {"inputs", "sampler", "precision"}, read_sampled},
 };
 
-/* the rule for stationary points asks for the gradient of the whole risk */
-static basin_status check_stop(const basin_node *stop, const basin_node *gradient,
-                               const basin_setting *setting, basin_error *error) {
+/* stationary points: the rule asks for the gradient of the whole risk; saddle points: for a model with them */
+static basin_status check_stop(const basin_model *model, const basin_node *stop,
+                               const basin_node *gradient, const basin_setting *setting,
+                               basin_error *error) {
   const basin_node *inputs = basin_node_get(basin_node_get(gradient, "sampled"), "inputs");
   const int fixed = inputs && inputs->kind == BASIN_MAPPING; /* of infinitely many inputs, too */
   if (!(setting->stop.tolerance_gradient > 0) || (fixed && !setting->gradient.batch))
     return BASIN_OK;
+  if (!fixed && model->outcomes & BASIN_CAN(BASIN_SADDLE)) {
+    if (setting->stop.tolerance > 0) return BASIN_OK;
+    return basin_fail_at(error, basin_node_get(stop, "at_gradient")->place,
+                         "stop.at_gradient: of model %s it goes with stop.at, which is missing",
+                         model->name);
+  }
   return basin_fail_at(error, basin_node_get(stop, "at_gradient")->place,
                        "stop.at_gradient goes with a fixed data set, all of it at every step");
 }
@@ -339,7 +346,7 @@ basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *
                                   "`population`, or {sampled: {inputs: B, sampler: direct}}, or "
                                   "{sampled: {inputs: {fixed: n}}}",
                                   gradients, LENGTH(gradients), error);
-  if (!status) status = check_stop(stop, keys->gradient, setting, error);
+  if (!status) status = check_stop(scope->model, stop, keys->gradient, setting, error);
   char expected[256];
   int own = 0;
   tell_methods(scope->model, expected, sizeof expected);

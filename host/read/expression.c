@@ -201,6 +201,11 @@ static basin_status named(parser *p, double *value) {
   const basin_status status = p->lookup ? p->lookup(p->context, name, value, &found, p->error)
                                         : BASIN_OK;
   if (status) return status;
+  if (!found && !strcmp(name, "t"))
+    return basin_fail_at(
+        p->error, here(p, at),
+        "unknown symbol `t`: a step size of the schedule may be A/(t + 1)^p, t being the "
+        "steps since the trial began, and nothing else has it");
   if (!found)
     return basin_fail_at(
         p->error, here(p, at),

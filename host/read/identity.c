@@ -94,6 +94,7 @@ static void hash_set_last(hasher *h, int64_t x) {
 }
 static void hash_set_real(hasher *h, double x) {
   if (is_data_set(h)) hash_real(h, x);
+  else if (h->cell->model->outcomes & BASIN_CAN(BASIN_SADDLE)) hash_added(h, x); /* likewise */
 }
 
 static void hash_key(hasher *h, uint64_t key) {
@@ -187,7 +188,11 @@ static void hash_initials(hasher *h, const basin_vector *vector) {
 }
 
 static void hash_step_sizes(hasher *h, const double *eta) {
-  hash_bytes(h, eta, (size_t)h->cell->model->step_sizes * sizeof *eta);
+  const int count = h->cell->model->step_sizes;
+  int falling = 0;
+  for (int i = 0; i < count; i++) falling |= eta[BASIN_DECAY + i] > 0;
+  hash_bytes(h, eta, (size_t)count * sizeof *eta);
+  if (falling) hash_bytes(h, eta + BASIN_DECAY, (size_t)count * sizeof *eta); /* they came later */
 }
 static void hash_stages(hasher *h, const basin_stage *stage) {
   for (const basin_stage *end = stage + h->cell->setting.stages; stage < end; stage++) {

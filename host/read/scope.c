@@ -185,6 +185,93 @@ basin_status basin_scope_number(basin_scope *scope, const basin_node *node, cons
   return BASIN_OK;
 }
 
+/* ---- step sizes that fall ---- */
+
+static const char form_of_t[] = "A/(t + 1)^p";
+
+/* behind the characters of `pattern` in a text that may have blanks between them; NULL where it goes on otherwise */
+static const char *behind(const char *at, const char *pattern) {
+  for (; *pattern; pattern++, at++) {
+    while (*at == ' ' && *pattern != ' ') at++;
+    if (*at != *pattern) return NULL;
+  }
+  return at;
+}
+
+/* What is read with the symbol t in it. */
+typedef struct falling {
+  basin_scope *scope;
+  double t;
+} falling;
+
+static basin_status look_up_t(void *context, const char *name, double *value, int *found,
+                              basin_error *error) {
+  const falling *f = context;
+  if (strcmp(name, "t") != 0) return look_up(f->scope, name, value, found, error);
+  *value = f->t;
+  *found = 1;
+  return BASIN_OK;
+}
+
+/* a piece of a node's text, from `from` to `to` */
+static basin_status evaluate_piece(basin_scope *scope, const basin_node *node, const char *from,
+                                   const char *to, double *value, basin_error *error) {
+  basin_place place = node->place;
+  place.column += node->quoted + (int)(from - node->text);
+  char *copy = strndup(from, (size_t)(to - from));
+  if (!copy) return basin_fail_memory(error);
+  const basin_status status = basin_evaluate(copy, place, look_up, scope, value, error);
+  free(copy);
+  return status;
+}
+
+/* Whether the text has the values of A/(t + 1)^p: it is cut at the last (t + 1), and what stands around that may bind
+   otherwise, as in 1 + 1/(t + 1). */
+static basin_status has_form(basin_scope *scope, const basin_node *node, double value, double power,
+                             int *has, basin_error *error) {
+  basin_place place = node->place;
+  place.column += node->quoted;
+  *has = 1;
+  for (int t = 1; t <= 3; t += 2) {
+    falling f = {scope, t};
+    double whole;
+    const basin_status status = basin_evaluate(node->text, place, look_up_t, &f, &whole, error);
+    if (status) return status;
+    *has &= fabs(whole - value * exp(-power * log(t + 1.0))) <= 1e-9 * fabs(value);
+  }
+  return BASIN_OK;
+}
+
+basin_status basin_scope_step_size(basin_scope *scope, const basin_node *node, const char *what,
+                                   double *value, double *power, basin_error *error) {
+  const char *slash = NULL, *end = NULL;
+  double unused;
+  int known = 0, has = 0;
+  *power = 0;
+  basin_status status = look_up(scope, "t", &unused, &known, error);
+  for (const char *at = node->kind == BASIN_SCALAR && !known && !status ? node->text : ""; *at;
+       at++) {
+    const char *after = behind(at, "/(t+1)");
+    if (after) slash = at, end = after;
+  }
+  if (status || !slash) return status ? status : basin_scope_value(scope, node, what, value, error);
+  const char *exponent = behind(end, "^");
+  while (!exponent && *end == ' ') end++;
+  status = evaluate_piece(scope, node, node->text, slash, value, error);
+  if (!status && exponent)
+    status = evaluate_piece(scope, node, exponent, exponent + strlen(exponent), power, error);
+  else *power = 1;
+  if (!status && (exponent || !*end)) status = has_form(scope, node, *value, *power, &has, error);
+  if (!status && !has)
+    return basin_fail_at(error, node->place,
+                         "%s: of t, the steps since the trial began, the form %s alone is taken",
+                         what, form_of_t);
+  if (!status && !(*power >= 0 && *power <= BASIN_DECAY_MAX))
+    return basin_fail_at(error, node->place, "%s: the power of %s is %g, expected one from 0 to %d",
+                         what, form_of_t, *power, BASIN_DECAY_MAX);
+  return status;
+}
+
 int basin_is_infinity(const basin_node *node) {
   return node->kind == BASIN_SCALAR && (!strcmp(node->text, "inf") || !strcmp(node->text, ".inf"));
 }

@@ -56,6 +56,10 @@ void basin_scope_move(basin_scope *scope, const double *coordinate);
 /* the value of a scalar node: a number or an expression in the scope */
 basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what,
                                double *value, basin_error *error);
+/* A step size: a number, or A/(t + 1)^p of the steps t since the trial began, written so: A and p are expressions in
+   the scope. *power: p, or 0. A `t` that the scope knows is what it is there. */
+basin_status basin_scope_step_size(basin_scope *scope, const basin_node *node, const char *what,
+                                   double *value, double *power, basin_error *error);
 /* the same for a whole number within [minimum, maximum], and for a number */
 basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, const char *what,
                                  int64_t minimum, int64_t maximum, int64_t *value,

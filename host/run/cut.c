@@ -97,13 +97,15 @@ int64_t basin_cut_campaign_part(const basin_experiment *e, int64_t shards) {
 static double expected_steps(const basin_cell *cell) {
   const basin_setting *s = &cell->setting;
   double steps = 0, eta = 0;
+  int falling = 0;
   for (int i = 0; i < s->stages - 1; i++) steps += (double)s->stage[i].steps;
   for (int i = 0; i < cell->model->step_sizes; i++) {
     const double here = s->stage[s->stages - 1].eta[i];
     if (here > 0 && (eta <= 0 || here < eta)) eta = here;
+    falling |= s->stage[s->stages - 1].eta[BASIN_DECAY + i] > 0;
   }
   const double most = (double)s->stop.max_steps;
-  steps = eta > 0 ? steps + 1 / eta : most;
+  steps = eta > 0 && !falling ? steps + 1 / eta : most;
   return START_STEPS + (steps < most ? steps : most);
 }
 

@@ -19,6 +19,12 @@
  *                                         `last`, upwards, are kept where the experiment does not name others
  *                                         (record.passages). first: a number
  *   MODEL_DRAWN_TEACHERS                  where teachers may be drawn for every trial, as initial vectors are
+ *   MODEL_DECAYS                          where step sizes may fall as A/(t + 1)^p; other models take constant ones,
+ *                                         and a schedule that asks for more is refused before model_prepare is asked
+ *   MODEL_INSTEAD                         name of a function const char *(const basin_setting *), where some cells have
+ *                                         a faster kind: the name of the kind that is run in the place of the one that
+ *                                         the experiment has chosen, or that one. Asked once model_prepare agrees; from
+ *                                         then on the setting has its answer
  *
  *   model_cell                            constants of one cell, plain data; arrays are offsets into `data`
  *   model_prepare(setting, room, cell, where)
@@ -57,7 +63,9 @@
  *     void paces(const model_cell *c, const double *eta, double *pace)
  *                                         the numbers that a step needs of a stage, made of its step sizes eta: at
  *                                         most BASIN_PACES_MAX. Lanes that idle are stepped on with every pace 0: that
- *                                         must leave a finite state where it is
+ *                                         must leave a finite state where it is. With MODEL_DECAYS eta[i] is A, and
+ *                                         eta[BASIN_DECAY + i] is p, 0 of a constant step size: a pace too, so that the
+ *                                         step multiplies by basin_decay(p, t.step)
  *     void vectors(const model_cell *c, basin_turn t, const real *x, int any, double *out)
  *                                         full vectors, one after another in the order of MODEL_INITIAL. What the state
  *                                         does not know is NaN, or with `any` made up such that loss and gradient norms
@@ -124,6 +132,13 @@ typedef struct basin_turn {
   basin_team team;
   bits trial, step; /* number of the trial; steps taken so far, by lane */
 } basin_turn;
+
+/* (t + 1)^-p, t: the steps taken since the trial began, 0 <= p <= BASIN_DECAY_MAX: to the same bits everywhere, and
+   right to 1e-14 for p <= 1. Exactly 1 for p = 0. */
+BASIN_HD real basin_decay(real p, bits step) {
+  const real t = r_from_bits(step | b_set(0x4330000000000000u)) - r_set(0x1p52);
+  return r_exp(r_set(0.0) - p * r_log(t + r_set(1.0)));
+}
 
 /* Sizes of a kind of dynamics, for one trial. */
 typedef struct basin_layout {

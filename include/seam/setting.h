@@ -9,6 +9,8 @@
  *
  *   stage[0] = {.steps = 1000, .eta = {0.01, 0}}, stage[1] = {.steps = INT64_MAX, .eta = {0.02, 0.02}}
  *
+ * and `eta: 0.5/(t + 1)^0.6`, of a model with one step size, becomes eta[0] = 0.5, eta[BASIN_DECAY] = 0.6.
+ *
  * Its parameters k: 25 and p: 8 become parameter = {25, 8}, and `stop: {at: 1e-6}` becomes stop.tolerance = 1e-6.
  */
 #ifndef BASIN_SEAM_SETTING_H
@@ -69,16 +71,19 @@ static inline int64_t basin_vector_size(const basin_vector *vector) {
   return vector->rows * vector->length;
 }
 
-/* One stage of the schedule. */
+/* One stage of the schedule. Step size i is A/(t + 1)^p, where t counts from the start of the trial, not of the stage:
+   A is eta[i], and p, 0 where it is constant, is eta[BASIN_DECAY + i]. */
+enum { BASIN_DECAY = BASIN_STEP_SIZES_MAX, BASIN_DECAY_MAX = 25 /* p is from 0 to this */ };
 typedef struct basin_stage {
   int64_t steps; /* its length; INT64_MAX for the last one */
-  double eta[BASIN_STEP_SIZES_MAX];
+  double eta[2 * BASIN_STEP_SIZES_MAX];
 } basin_stage;
 
 typedef struct basin_stop {
   double tolerance;          /* stop.at: stop where MODEL_AT is at most this; 0: the early rule */
   double tolerance_spurious; /* the same for MODEL_AT_SPURIOUS; 0: the same number */
-  /* data sets: stationary where the squared norm of the risk's gradient is at most this; 0: no such rule */
+  /* data sets: stationary where the squared norm of the risk's gradient is at most this; 0: no such rule. Models that
+     can end at a saddle point: that is one where the squared norm of the gradient is at most this */
   double tolerance_gradient;
   int64_t max_steps; /* the trial is unresolved after so many steps */
 } basin_stop;

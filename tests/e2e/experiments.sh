@@ -14,6 +14,9 @@ for file in "$data"/experiments/*.yaml; do
   neuron-toy) smaller=(--set stop.max_steps=2e5) ;;
   neuron-width) smaller=(--trials 50 --set 'grid={n: [1, 2, 4], sigma: [0.01, 1]}') ;;
   teachers-orthonormal) smaller=(--trials 48 --set 'grid={m: [6, 12], extra: [0, 1]}') ;;
+  factorisation-figure4-1 | factorisation-drift | factorisation-plateaus) smaller=(--trials 20 --set record.trials=20) ;;
+  factorisation-success) smaller=(--trials 60 --set 'grid={r: [1, 2], sd: [0.01, 0.3], c: [0.5, 0.9, 1.1, 1.3]}') ;;
+  factorisation-rank1) smaller=(--trials 500 --set 'grid={c: [0.2, 0.6], d: [100, 1e4]}' --set record.trials=20) ;;
   erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
   esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"
@@ -34,6 +37,14 @@ check "Table 1: the row without warmup differs, and is shown so" test "$(grep -c
 "$basin" compare resnet-table1-unit-ball.h5 "$data/published/resnet-table1.csv" --csv > compared.csv
 check "unit ball: the row with warmup differs from k = 25 on" test "$(grep -c 'w/ SSW.*,differs$' compared.csv)" = 6
 check "unit ball: the row without comes within 0.06" awk -F, '/w\/o SSW/ { d = $8 - $11; if (d < -0.06 || d > 0.06) exit 1 }' compared.csv
+
+# factorisation: from small starts every eta sigma_1 below 1 works and none above; the slopes of rank 1; a drift that the
+# law of one step accounts for; what is learnt in the order of sigma
+holds factorisation-success '[.cells[] | select(.parameters.sd == 0.01) | .success.rate == (if .parameters.c < 1 then 1 else 0 end)] | length == 8 and all' "all below eta sigma_1 = 1, none above"
+"$basin" rates factorisation-rank1.h5 --passages --along d --from 8 --json > slopes.json
+check "factorisation-rank1: steps for every e-fold of d" jq -e '[.passages[].per_fold.value] | length == 2 and
+  (.[0] - 2.742 | fabs) < 0.3 and (.[1] - 1.064 | fabs) < 0.12' slopes.json
+holds factorisation-figure4-1 '[.cells[].outcomes.global] | all(. == 20)' "plain and regularised, from equal and unequal spreads"
 
 # Figure 5 (3 of the submission): global with the warmup, spurious without, from the printed a_0
 holds resnet-figure3 '.cells[0].outcomes.global == 1 and .cells[1].outcomes.spurious == 1' "global with warmup, spurious without"

@@ -75,6 +75,38 @@ static void halved(void **unused) {
   basin_experiment_free(e);
 }
 
+/* the matrix factorisation, in arrays, watched and in four scalars, with steps that fall, by both rules */
+static void factorisation(void **unused) {
+  static const char text[] =
+      "model: factorisation\n"
+      "trials: 40\n"
+      "grid: {r: [1, 2, 5]}\n"
+      "parameters: {d1: 9, d2: 7, reg: 0.5}\n"
+      "teacher: {sigma: {blocks: [[1, 1], [0.5, r - 1]]}}\n"
+      "init: {U: {normal: 0.3}, V: {normal: 0.1}}\n"
+      "schedule: [{steps: 9, eta: 0.3}, {eta: 0.6/(t + 1)^0.1}]\n"
+      "variants:\n"
+      "  plain: {}\n"
+      "  watched: {method: watched}\n"
+      "  halved: {schedule: [{eta: 9/(t + 1)^0.2}], on_divergence: halve}\n"
+      "stop: {max_steps: 90}\n"
+      "record: {trials: 40, steps: [0, 1, 7, 9, 50], parameters: true, final: all}\n";
+  static const char *const rules[] = {"stop={at: 1e-3, at_gradient: 1e-4, max_steps: 90}",
+                                      "trials=40"};
+  int pauses = 0, flights = 0;
+  (void)unused;
+  for (int rule = 0; rule < 2; rule++) {
+    basin_experiment *e = test_parse(text, &rules[rule], 1);
+    for (int64_t cell = 0; cell < e->cells; cell++) {
+      if (!e->cell[cell].setting.halve) compare_part(e, cell, cell % 2 * 1000000000007, 7);
+      if (TEST_SLOWER == 1 || rule == 0)
+        run_in_turns(e, cell, 0, TEST_SLOWER > 4 ? 6 : 12, 0, &pauses, &flights);
+    }
+    basin_experiment_free(e);
+  }
+  if (pauses < 5 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
+}
+
 /* trials that diverge, some at once */
 static void diverging(void **unused) {
   static const char *const set[] = {"schedule=[{eta: 3000}]",
@@ -176,10 +208,10 @@ int main(int words, char **word) {
   (void)words;
   if (!find_module(word[0])) return 0;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(same_part),        cmocka_unit_test(halved),
-      cmocka_unit_test(diverging),        cmocka_unit_test(few_slots),
-      cmocka_unit_test(paused_and_mixed), cmocka_unit_test(failures),
-      cmocka_unit_test(nothing_left),
+      cmocka_unit_test(same_part),     cmocka_unit_test(halved),
+      cmocka_unit_test(factorisation), cmocka_unit_test(diverging),
+      cmocka_unit_test(few_slots),     cmocka_unit_test(paused_and_mixed),
+      cmocka_unit_test(failures),      cmocka_unit_test(nothing_left),
   };
   return cmocka_run_group_tests_name("teams", tests, set_up, tear_down);
 }
