@@ -41,7 +41,7 @@ typedef struct table {
 
 /* final values, or what was recorded; and what others have added of the same shape */
 static int is_column(const table *t, const basin_array *array) {
-  static const char *const own[] = {"outcome", "steps", "halvings", "eta_t"};
+  static const char *const own[] = {"outcome", "steps", "halvings", "eta_t", "passage_level"};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
     if (!strcmp(array->name, own[i])) return 0;
   return array->rank == 1 + t->trajectories && array->size[0] == t->trials &&
@@ -120,11 +120,13 @@ static void put_heading(const table *t, const basin_summary *s) {
   putc('\n', t->to);
 }
 
-/* the last columns: value `at` of trial i of the block */
+/* the last columns: value `at` of trial i of the block; of a passage that has not come nothing */
 static void put_columns(const table *t, int64_t i, int64_t at) {
   for (int c = 0; c < t->columns; c++) {
+    const double value = t->value[(c * t->block + i) * t->entry + at];
+    const int passage = !t->trajectories && !strncmp(t->column[c], "passage_", 8);
     putc(',', t->to);
-    basin_csv_number(t->to, t->value[(c * t->block + i) * t->entry + at]);
+    basin_csv_number(t->to, passage && value < 0 ? NAN : value);
   }
   putc('\n', t->to);
 }

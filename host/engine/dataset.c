@@ -24,6 +24,7 @@
 #include "seam/expand.h"
 #include "seam/products.h"
 #include "seam/flights.h"
+#include "seam/passage.h"
 
 #define RUNNER BASIN_JOIN4(basin_run, BASIN_MODEL, BASIN_KIND, BASIN_ISA)
 
@@ -44,8 +45,10 @@ typedef struct driver {
   double *data;
   basin_course course;
   double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
+  basin_ladders ladders; /* of passages; of most jobs none */
   int64_t rows, width, states, batch, tile;
-  int wants_risk;   /* whether the risk is recorded or kept */
+  int wants_risk;   /* whether the risk is recorded or kept, or there are passages of it */
+  int watches_risk; /* whether there are */
   int knows_risk;   /* whether `loss` is of the present states */
   int broken;       /* told to stop while the data set was drawn */
   int64_t *waiting; /* [flights] indices of the flights that no seat has taken up yet */
@@ -56,6 +59,7 @@ typedef struct driver {
   int64_t trial[SEATS]; /* index in the part, or IDLE */
   int64_t step[SEATS];  /* steps taken */
   basin_clock clock[SEATS];
+  int next_passage[SEATS][BASIN_LADDERS_MAX];
   int64_t next[SEATS];      /* the first trial of the seat that has not been looked at */
   unsigned active[VECTORS]; /* bit per lane with a trial */
   real pace[VECTORS][BASIN_PACES_MAX];
@@ -324,13 +328,26 @@ static void finish(driver *d, int c, int outcome, answer *x) {
   clear(d, c);
 }
 
+/* the passages at the present steps */
+static void watch_passages(driver *d, int c, answer *x) {
+  double seen[OBSERVED];
+  if (!d->ladders.count) return;
+  observe(d, c, x, seen);
+  for (int i = 0; i < d->ladders.count; i++) {
+    const basin_ladder *ladder = &d->ladders.of[i];
+    d->next_passage[c][i] = ladder_climb(ladder, d->job->passage, seen[ladder->observable],
+                                         d->next_passage[c][i], d->part->passage + d->trial[c],
+                                         d->part->count, d->step[c]);
+  }
+}
+
 /* the paces of the seat's stage */
 static void set_stage(driver *d, int c) {
   for (int i = 0; i < BASIN_PACES_MAX; i++)
     r_lane_set(&d->pace[c / BASIN_LANES][i], c % BASIN_LANES, d->stage_pace[d->clock[c].stage][i]);
 }
 
-/* what is due at the present steps: records, ends, stages; 0: told to stop meanwhile, nothing is done */
+/* what is due at the present steps: records, passages, ends, stages; 0: told to stop meanwhile, nothing is done */
 static int settle(driver *d) {
   answer x[VECTORS];
   unsigned due[SEATS] = {0};
@@ -344,11 +361,13 @@ static int settle(driver *d) {
     outcome[c] = outcome_of(&x[c / BASIN_LANES], c % BASIN_LANES);
     if (due[c] & CLOCK_STAGE) set_stage(d, c);
     if (outcome[c] != BASIN_UNRESOLVED) due[c] |= CLOCK_END;
-    any |= (due[c] & (CLOCK_RECORD | CLOCK_END)) != 0;
+    any |= (due[c] & (CLOCK_RECORD | CLOCK_END)) != 0 || d->watches_risk;
   }
   if (any && d->wants_risk && !d->knows_risk && !whole_loss(d)) return 0;
   for (int c = 0; c < SEATS; c++) /* before one is cleared, for they share what was observed */
     if (due[c] & CLOCK_RECORD) record(d, c, d->clock[c].next_time - 1, &x[c / BASIN_LANES]);
+  for (int c = 0; c < SEATS; c++)
+    if (d->trial[c] != IDLE) watch_passages(d, c, &x[c / BASIN_LANES]);
   for (int c = 0; c < SEATS; c++)
     if (due[c] & CLOCK_END) finish(d, c, outcome[c], &x[c / BASIN_LANES]);
   return 1;
@@ -361,6 +380,9 @@ static void launch(driver *d, int c, int64_t trial, int64_t step) {
   d->trial[c] = trial;
   d->step[c] = step;
   d->active[c / BASIN_LANES] |= 1u << c % BASIN_LANES;
+  for (int i = 0; i < d->ladders.count; i++)
+    d->next_passage[c][i] = ladder_begin(&d->ladders.of[i], d->part->passage + trial,
+                                         d->part->count, step);
   clock_set(&d->course, trial < d->part->recorded, step, &d->clock[c]);
   set_stage(d, c);
 }
@@ -456,6 +478,10 @@ static void begin(driver *d) {
   clock_course(setting, d->job->times, d->job->time, &d->course);
   for (int s = 0; s < setting->stages; s++)
     KIND_paces(&d->cell, setting->stage[s].eta, d->stage_pace[s]);
+  d->ladders = basin_ladders_of(d->job);
+  for (int i = 0; i < d->ladders.count; i++)
+    d->watches_risk |= d->ladders.of[i].observable >= MODEL_OBSERVED;
+  d->wants_risk = d->watches_risk;
   for (int c = 0; c < SEATS; c++) {
     clear(d, c);
     d->next[c] = (c - d->part->first % SEATS + SEATS) % SEATS;

@@ -26,6 +26,7 @@
 #include "seam/entry.h"
 #include "seam/expand.h"
 #include "seam/flights.h"
+#include "seam/passage.h"
 
 #define REGISTERS (KIND_states > 0)
 #define LEAPS (KIND_states < 0)
@@ -53,6 +54,7 @@ typedef struct driver {
   double *data;
   basin_course course;
   double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
+  basin_ladders ladders; /* of passages; of most jobs none */
   basin_team team;
   int64_t states; /* reals of a state */
 #if REGISTERS
@@ -66,6 +68,11 @@ typedef struct driver {
 #endif
   real *work;
   real pace[VECTORS][BASIN_PACES_MAX];
+
+  /* of each ladder: what must be passed next, above it as it is and below it with its sign turned, NaN where nothing;
+     and by lane the number of that passage */
+  real level[VECTORS][BASIN_LADDERS_MAX];
+  int next_passage[LANES][BASIN_LADDERS_MAX];
   unsigned active[VECTORS];  /* bit per lane with a running trial */
   int64_t trial[LANES];      /* index in the part */
   int64_t start[LANES];      /* the group's clock at the trial's step 0 */
@@ -121,6 +128,7 @@ static void lane_copy(const driver *d, real *to, int to_lane, const real *from, 
 static void lane_clear(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
   for (int i = 0; i < BASIN_PACES_MAX; i++) r_lane_set(&d->pace[v][i], l, 0.0);
+  for (int i = 0; i < d->ladders.count; i++) r_lane_set(&d->level[v][i], l, NAN);
   d->active[v] &= ~(1u << l);
   d->event[lane] = INT64_MAX;
 }
@@ -181,6 +189,64 @@ static int outcome_of(const unsigned outcome[BASIN_OUTCOMES], int lane) {
   return BASIN_UNRESOLVED;
 }
 
+/* ---- passages ---- */
+
+/* what is below a level is above it with both signs turned */
+static inline double upwards(const basin_ladder *l) { return l->above ? 1.0 : -1.0; }
+
+/* The passages that a trial has had, with those at its present state x, which has taken `step` steps: in next[] the
+   numbers of those that it waits for. Nothing comes of the state where it is broken off. */
+static void begin_passages(const driver *d, int64_t trial, int64_t step, const real *x, int lane,
+                           int next[BASIN_LADDERS_MAX]) {
+  double seen[MODEL_OBSERVED];
+  if (!d->ladders.count) return;
+  observe(d, x, lane, seen);
+  for (int i = 0; i < d->ladders.count; i++) {
+    const basin_ladder *ladder = &d->ladders.of[i];
+    int64_t *passage = d->part->passage + trial;
+    next[i] = ladder_begin(ladder, passage, d->part->count, step);
+    if (broken(d)) continue;
+    next[i] = ladder_climb(ladder, d->job->passage, seen[ladder->observable], next[i], passage,
+                           d->part->count, step);
+  }
+}
+
+/* what the lane waits for on one of the ladders */
+static void set_level(driver *d, int lane, int i, int next) {
+  const basin_ladder *ladder = &d->ladders.of[i];
+  d->next_passage[lane][i] = next;
+  r_lane_set(&d->level[lane / BASIN_LANES][i], lane % BASIN_LANES,
+             next < ladder->end ? upwards(ladder) * d->job->passage[next].level : NAN);
+}
+
+/* the lanes of vector v whose bits are set have passed on a ladder, at this clock; `seen` is what is on it */
+static __attribute__((noinline)) void pass(driver *d, int v, int i, const real *seen,
+                                           unsigned passed, int64_t clock) {
+  const basin_ladder *ladder = &d->ladders.of[i];
+  if (broken(d)) return;
+  for (int l = 0; passed >> l; l++) {
+    if (!(passed >> l & 1)) continue;
+    const int lane = v * BASIN_LANES + l;
+    set_level(d, lane, i,
+              ladder_climb(ladder, d->job->passage, r_lane(seen, l), d->next_passage[lane][i],
+                           d->part->passage + d->trial[lane], d->part->count,
+                           clock - d->start[lane]));
+  }
+}
+
+/* the passages of vector v, whose states have come to this clock */
+static inline __attribute__((always_inline)) void watch_passages(driver *d, int v, const real *x,
+                                                                 int64_t clock) {
+  real seen[MODEL_OBSERVED];
+  KIND_observe(&d->cell, no_turn(d), x, seen);
+  for (int i = 0; i < d->ladders.count; i++) {
+    const basin_ladder *ladder = &d->ladders.of[i];
+    const real *value = &seen[ladder->observable];
+    const unsigned passed = m_bits(r_le(d->level[v][i], r_set(upwards(ladder)) * *value));
+    if (BASIN_UNLIKELY(passed)) pass(d, v, i, value, passed, clock);
+  }
+}
+
 /* ---- the life of a trial ---- */
 
 /* the group's clock at which something is due to the lane; with states in arrays, where lanes may have begun at any
@@ -233,6 +299,9 @@ static void launch(driver *d, int lane, int64_t trial, int64_t step) {
   d->trial[lane] = trial;
   d->start[lane] = d->clock - step;
   d->event[lane] = d->start[lane] + d->of[lane].event;
+  int next[BASIN_LADDERS_MAX];
+  begin_passages(d, trial, step, at(d, lane / BASIN_LANES), lane % BASIN_LANES, next);
+  for (int i = 0; i < d->ladders.count; i++) set_level(d, lane, i, next[i]);
   lane_events(d, lane);
   if (d->active[lane / BASIN_LANES] >> lane % BASIN_LANES & 1) schedule(d, lane);
 }
@@ -275,6 +344,8 @@ static void refill(driver *d, int lane) {
     if (outcome != BASIN_UNRESOLVED) {
       if (trial < d->part->recorded && d->job->times > 0 && d->job->time[0] == 0)
         record(d, trial, 0, d->fresh, from);
+      int next[BASIN_LADDERS_MAX];
+      begin_passages(d, trial, 0, d->fresh, from, next);
       finish(d, trial, outcome, 0, d->fresh, from);
       continue;
     }
@@ -323,7 +394,7 @@ static void keep(driver *d, int64_t clock) {
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit), and in arrays where
    the part is to pause */
 static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
-                                                             unsigned *hit) {
+                                                             int passages, unsigned *hit) {
   bits trial[VECTORS], step[VECTORS];
   int64_t i = 0;
   for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
@@ -349,6 +420,8 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
 #if !REGISTERS
     if (d->long_steps && broken(d)) return i + 1;
 #endif
+    if (passages)
+      for (int v = 0; v < VECTORS; v++) watch_passages(d, v, x + v * states(d), d->clock + i + 1);
     if (!tolerance) continue;
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
@@ -363,6 +436,12 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
 #endif
   return i;
 }
+
+/* the same with passages, apart from the loop without */
+static __attribute__((noinline)) int64_t advance_watching(driver *d, int64_t n, int tolerance,
+                                                          unsigned *hit) {
+  return advance(d, n, tolerance, 1, hit);
+}
 #endif
 
 static void find_next_event(driver *d) {
@@ -373,11 +452,16 @@ static void find_next_event(driver *d) {
 
 #if LEAPS
 
-/* steps until something is due to each lane, 0 where it idles */
+/* steps until something is due to each lane, 0 where it idles; 1 where passages are watched that could come and go within
+   a leap */
 static real limits(const driver *d) {
   real limit = r_set(0.0);
+  int steady = 1;
+  for (int i = 0; i < d->ladders.count; i++)
+    steady &= expand_is_steady(d->ladders.of[i].observable);
   for (int lane = 0; lane < LANES; lane++)
-    if (d->active[0] >> lane & 1) r_lane_set(&limit, lane, (double)(d->event[lane] - d->clock));
+    if (d->active[0] >> lane & 1)
+      r_lane_set(&limit, lane, steady ? (double)(d->event[lane] - d->clock) : 1.0);
   return limit;
 }
 
@@ -394,6 +478,7 @@ static void leap(driver *d) {
     d->event[lane] -= n - 1;
   }
   d->clock++;
+  if (d->ladders.count) watch_passages(d, 0, d->x, d->clock);
   find_next_event(d);
 }
 
@@ -436,12 +521,14 @@ static void go_back(driver *d) {
 
 /* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause */
 static void block(driver *d) {
-  const int tolerance = basin_stop_given(&d->job->setting->stop);
+  const int tolerance = basin_stop_given(&d->job->setting->stop), passages = d->ladders.count > 0;
   unsigned outcome[BASIN_OUTCOMES];
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
     unsigned hit = 0;
-    const int64_t done = tolerance ? advance(d, n, 1, &hit) : advance(d, n, 0, &hit);
+    const int64_t done = passages ? advance_watching(d, n, tolerance, &hit)
+                         : tolerance ? advance(d, n, 1, 0, &hit)
+                                     : advance(d, n, 0, 0, &hit);
     if (broken(d)) { /* before anything is made of these states: a rule may have held on the way */
       if (done > 0) go_back(d);
       return;
@@ -508,6 +595,7 @@ static basin_status run(driver *d) {
   clock_course(setting, d->job->times, d->job->time, &d->course);
   for (int s = 0; s < setting->stages; s++)
     KIND_paces(&d->cell, setting->stage[s].eta, d->stage_pace[s]);
+  d->ladders = basin_ladders_of(d->job);
   for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
   for (int64_t i = 0; i < VECTORS * states(d); i++) d->x[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;

@@ -70,6 +70,13 @@ static const basin_symbol stops[] = {MODEL_STOPS(STOP){0}};
 
 _Static_assert(ROWS(stops) <= BASIN_STOPS_MAX, "raise BASIN_STOPS_MAX");
 
+#ifndef MODEL_PASSAGES
+#define MODEL_PASSAGES(X)
+#endif
+#define PASSAGES(observable_, first_, last_) \
+  {.observable = OBSERVABLE_##observable_, .first = (first_), .last = PARAMETER_##last_},
+static const basin_own_passages passages[] = {MODEL_PASSAGES(PASSAGES){0}};
+
 /* ---- the kinds of dynamics ---- */
 
 #define RUNNER(kind, isa) BASIN_JOIN4(basin_run, BASIN_MODEL, kind, isa)
@@ -226,6 +233,8 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .at_spurious = MODEL_AT_SPURIOUS,
     .stop = stops,
     .stops = ROWS(stops),
+    .passages = ROWS(passages),
+    .passage = passages,
     .check = check,
     .vectors = vectors,
 #ifdef MODEL_INPUT

@@ -2,6 +2,7 @@
 #include "read/cell.h"
 #include "base/text.h"
 #include "read/identity.h"
+#include "read/passages.h"
 #include "read/vector.h"
 #include <math.h>
 #include <stdio.h>
@@ -81,6 +82,7 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
                          .init = pick(file, variant, "init"),
                          .schedule = pick(file, variant, "schedule"),
                          .stop = pick(file, variant, "stop"),
+                         .record = basin_node_get(file, "record"),
                          .dynamics = {.gradient = pick(file, variant, "gradient"),
                                       .method = pick(file, variant, "method"),
                                       .on_divergence = pick(file, variant, "on_divergence")}};
@@ -313,6 +315,7 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   if (!status)
     status = basin_dynamics_read(scope, &sheet->dynamics, sheet->place, sheet->stop, &cell->setting,
                                  error);
+  if (!status) status = basin_passages_cell(e, sheet->record, scope, cell, error);
   if (!status) status = basin_scope_check(scope, sheet->schedule, error);
   if (status) return status;
   cell->identity = basin_identity_draws(e, cell);
@@ -324,4 +327,6 @@ void basin_cell_free(basin_cell *cell) {
   if (cell->memory)
     for (int i = 0; i < cell->model->teachers + cell->model->initials; i++) free(cell->given[i]);
   free(cell->memory);
+  free(cell->level);
+  free(cell->owned);
 }

@@ -7,6 +7,7 @@
 #include "read/expression.h"
 #include "read/grid.h"
 #include "read/identity.h"
+#include "read/passages.h"
 #include "read/record.h"
 #include "read/refine.h"
 #include <errno.h>
@@ -204,6 +205,7 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   double coordinate[BASIN_AXES_MAX] = {0};
   basin_sheet sheet;
   basin_status status = basin_sheet_read(&sheet, &r->scope, r->file, node, variant, r->error);
+  if (!status) status = basin_passages_begin(e, sheet.record, sheet.model, r->error);
   for (int64_t i = 0; i < r->grid.points && !status; i++, cell++) {
     basin_grid_point(&r->grid, i, coordinate);
     status = read_cell(r, &sheet, coordinate, cell);
@@ -295,6 +297,7 @@ static basin_status read_keys(reader *r, int nodes) {
   if (!status) keep_dimensions(&r->grid, e);
   if (!status) status = basin_grid_check(&r->grid, grid, r->error);
   if (!status) status = basin_refine_read(e, &r->grid, basin_node_get(r->file, "refine"), r->error);
+  if (!status) status = basin_passages_end(e, basin_node_get(r->file, "record"), r->error);
   if (!status) status = basin_record_read(e, basin_node_get(r->file, "record"), r->error);
   if (!status) e->identity = basin_identity(e);
   return status;
@@ -399,6 +402,7 @@ void basin_experiment_free(basin_experiment *e) {
   for (int i = 0; i < e->finals; i++) free(e->final[i]);
   for (int i = 0; i < e->estimates; i++) free(e->estimate[i]);
   for (int i = 0; i < e->indices; i++) free(e->index[i]);
+  for (int i = 0; i < e->ladders; i++) free(e->ladder[i].observable);
   free(e->index);
   free(e->estimate);
   free(e->observable);

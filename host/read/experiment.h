@@ -3,22 +3,24 @@
  * experiment.h: an experiment with every cell resolved: what came of reading it.
  *
  * experiment.c reads the file's own keys, grid.c the grid, cell.c one point of it for one variant, with dynamics.c and
- * vector.c, record.c what is kept, and refine.c where points of the grid are added. All of them ask scope.c for the
+ * vector.c, record.c and passages.c what is kept, and refine.c where points of the grid are added. All of them ask scope.c for the
  * values of numbers. identity.c makes of it all the hash that the experiment's parts are found by.
  */
 #ifndef BASIN_EXPERIMENT_H
 #define BASIN_EXPERIMENT_H
 
 #include "seam/backend.h"
+#include "seam/passage.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "model/registry.h"
 
 enum {
   BASIN_CELLS_MAX = 1000000,
-  BASIN_AXES_MAX = 32,      /* grid parameters */
-  BASIN_VARIANTS_MAX = 64,  /* alternative settings */
-  BASIN_TIMES_MAX = 1000000 /* recorded steps */
+  BASIN_AXES_MAX = 32,       /* grid parameters */
+  BASIN_VARIANTS_MAX = 64,   /* alternative settings */
+  BASIN_TIMES_MAX = 1000000, /* recorded steps */
+  BASIN_PASSAGES_MAX = 1000
 };
 
 /* One point of the grid. Its numbers are read through the setting. */
@@ -33,6 +35,12 @@ typedef struct basin_cell {
   void *memory; /* one block: the coordinates, and the arrays of the setting */
   double **
       given; /* [teachers + initials] entries of vectors, or what is added to drawn ones; or NULL */
+
+  /* while they are read: how many levels each of the experiment's ladders has here, and these one after another */
+  int levels[BASIN_LADDERS_MAX];
+  double *level;
+  basin_passage *owned;         /* of `passage`: where it is not that of the cell before */
+  const basin_passage *passage; /* [passages] of the experiment */
 
   const int *index; /* of what is recorded: [finals], then [observables]; see basin_observable() */
 } basin_cell;
@@ -102,6 +110,17 @@ struct basin_experiment {
   int64_t inputs;   /* fresh inputs of an estimate at every recorded step; 0: none are made */
   int estimates;
   char **estimate; /* [estimates] the observables that are estimated, see measure.h */
+
+  /* first passages, of every trial: an observable through levels in one direction (passages.c) */
+  int ladders;
+  struct basin_named_ladder {
+    char *observable;
+    int above;
+    const struct basin_node
+        *level;       /* as the file has them, while it is read; NULL: the model's own */
+    int first, count; /* of the passages */
+  } ladder[BASIN_LADDERS_MAX];
+  int passages; /* of all ladders, as many as the cell with most has */
 
   uint64_t
       identity; /* of everything that decides the output but `trials`, `until` and the texts; of an

@@ -4,6 +4,7 @@
 #include "model/registry.h"
 #include "read/values.h"
 #include "read/variables.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,11 +58,13 @@ static basin_status read_axis(basin_grid *grid, basin_experiment *e, const char 
                               basin_place place, const basin_node *list, int *length,
                               basin_error *error) {
   const int axis = e->axes;
+  char what[80];
   basin_scope scope = {0};
   basin_status status = check_name(e, name, place, error);
   if (status) return status;
   if (!(e->axis[axis] = strdup(name))) return basin_fail_memory(error);
-  status = basin_values_read(&scope, list, name, &grid->value[axis], length, error);
+  snprintf(what, sizeof what, "grid: `%.64s`", name);
+  status = basin_values_read(&scope, list, name, what, &grid->value[axis], length, error);
   grid->place[axis] = list->place;
   grid->axes = ++e->axes;
   return status;

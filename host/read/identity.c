@@ -234,6 +234,21 @@ static uint64_t hash_refine(uint64_t hash, const basin_experiment *e) {
                     4 * sizeof(int64_t));
 }
 
+/* which passages are kept; of experiments that keep any */
+static uint64_t hash_passages(uint64_t hash, const basin_experiment *e) {
+  hash = basin_hash_text(hash, "passages");
+  for (int i = 0; i < e->ladders; i++) {
+    const struct basin_named_ladder *l = &e->ladder[i];
+    hash = basin_hash_text(hash, l->observable);
+    hash = basin_hash(hash, &(int64_t[2]){l->above, l->count}, 2 * sizeof(int64_t));
+  }
+  for (int64_t c = 0; c < e->grid_cells; c++)
+    for (int i = 0; i < e->passages; i++)
+      if (e->cell[c].passage[i].observable >= 0)
+        hash = basin_hash(hash, &e->cell[c].passage[i].level, sizeof(double));
+  return hash;
+}
+
 uint64_t basin_identity(const basin_experiment *e) {
   uint64_t hash = basin_hash_text(0, "basin experiment 1");
   hash = hash_names(hash, e->axis, e->axes);
@@ -246,6 +261,7 @@ uint64_t basin_identity(const basin_experiment *e) {
   hash = basin_hash_text(hash, "final");
   hash = hash_names(hash, e->final, e->finals);
   if (e->inputs) hash = basin_hash(basin_hash_text(hash, "estimate"), &e->inputs, sizeof e->inputs);
+  if (e->passages) hash = hash_passages(hash, e);
   if (e->refine.asked) hash = hash_refine(hash, e);
   return hash;
 }

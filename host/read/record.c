@@ -12,6 +12,7 @@
  *                                 [loss, train_loss])
  *     parameters: true            the full vectors too, at the recorded steps
  *     estimate: {inputs: 1000}    loss and gradient norms measured on so many fresh inputs there, see measure.h
+ *     passages: {loss: {below: 1e-6}}   first steps at a level, of every trial: passages.c
  */
 #include "read/record.h"
 #include "numeric/dmath.h"
@@ -224,13 +225,13 @@ static basin_status find_names(basin_experiment *e, basin_error *error) {
 }
 
 basin_status basin_record_read(basin_experiment *e, const basin_node *record, basin_error *error) {
-  static const char *const key[] = {"trials", "steps",      "observables",
-                                    "final",  "parameters", "estimate"};
+  static const char *const key[] = {"trials",     "steps",    "observables", "final",
+                                    "parameters", "estimate", "passages"};
   basin_scope scope = {0};
   const basin_node *trials = basin_node_get(record, "trials"),
                    *parameters = basin_node_get(record, "parameters"),
                    *estimate = basin_node_get(record, "estimate");
-  basin_status status = record ? basin_check_keys(record, key, 6, "record", error) : BASIN_OK;
+  basin_status status = record ? basin_check_keys(record, key, 7, "record", error) : BASIN_OK;
   if (!status && trials)
     status = basin_scope_integer(&scope, trials, "record.trials", 0, BASIN_TRIALS_MAX, &e->recorded,
                                  error);

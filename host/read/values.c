@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * values.c: how the values of a grid's parameter are written.
+ * values.c: how the values of a grid's parameter, and levels of passages, are written.
  *
  *   [16, 25, pi^2, inf]       these
  *   16                        this one
@@ -153,29 +153,29 @@ static const rule rules[] = {
 };
 enum { RULES = sizeof rules / sizeof *rules, NUMBERS_MAX = 3 };
 
-static basin_status read_rule(basin_scope *scope, const basin_node *node, const char *name,
+static basin_status read_rule(basin_scope *scope, const basin_node *node, const char *what,
                               double **value, int *count, basin_error *error) {
   const char *word[RULES], *why = NULL;
   const rule *r = rules;
   double number[NUMBERS_MAX] = {0, 0, 1};
   for (int i = 0; i < RULES; i++) word[i] = rules[i].name;
-  basin_status status = basin_check_keys(node, word, RULES, "the values of the grid", error);
+  basin_status status = basin_check_keys(node, word, RULES, what, error);
   if (status) return status;
   if (node->count != 1)
     return basin_fail_at(error, node->place,
-                         "grid: `%s`: expected a list, or one of linspace, logspace, range", name);
+                         "%s: expected a list, or one of linspace, logspace, range", what);
   while (strcmp(r->name, node->key[0]) != 0) r++;
   const basin_node *list = node->child[0];
   if (list->kind != BASIN_SEQUENCE || list->count < r->least || list->count > r->most)
-    return basin_fail_at(error, list->place, "grid: `%s`: expected %s", name, r->expected);
+    return basin_fail_at(error, list->place, "%s: expected %s", what, r->expected);
   for (int i = 0; i < list->count && !status; i++)
     status = basin_scope_value(scope, list->child[i], r->name, &number[i], error);
   if (status) return status;
   const double values = r->count(number, &why);
-  if (why) return basin_fail_at(error, list->place, "grid: `%s`: %s: %s", name, r->name, why);
+  if (why) return basin_fail_at(error, list->place, "%s: %s: %s", what, r->name, why);
   if (values > BASIN_CELLS_MAX)
-    return basin_fail_at(error, list->place, "grid: `%s`: %s has %.0f values, expected at most %d",
-                         name, r->name, values, BASIN_CELLS_MAX);
+    return basin_fail_at(error, list->place, "%s: %s has %.0f values, expected at most %d", what,
+                         r->name, values, BASIN_CELLS_MAX);
   *count = (int)values;
   *value = calloc((size_t)*count, sizeof **value);
   if (!*value) return basin_fail_memory(error);
@@ -184,13 +184,12 @@ static basin_status read_rule(basin_scope *scope, const basin_node *node, const 
 }
 
 basin_status basin_values_read(basin_scope *scope, const basin_node *node, const char *name,
-                               double **value, int *count, basin_error *error) {
+                               const char *what, double **value, int *count, basin_error *error) {
   basin_status status = BASIN_OK;
-  if (node->kind == BASIN_MAPPING) return read_rule(scope, node, name, value, count, error);
+  if (node->kind == BASIN_MAPPING) return read_rule(scope, node, what, value, count, error);
   *count = node->kind == BASIN_SEQUENCE ? node->count : 1;
   if (*count == 0)
-    return basin_fail_at(error, node->place, "grid: `%s` has no values, expected at least one",
-                         name);
+    return basin_fail_at(error, node->place, "%s has no values, expected at least one", what);
   *value = calloc((size_t)*count, sizeof **value);
   if (!*value) return basin_fail_memory(error);
   for (int i = 0; i < *count && !status; i++) {

@@ -8,8 +8,8 @@
 #include "read/scope.h"
 
 /* The values of a node, at most BASIN_CELLS_MAX, allocated into *value, their number into *count: the caller's to free,
-   whatever comes of it. name: of the parameter, for messages. */
+   whatever comes of it. For messages, name: of the parameter; what: what they are the values of. */
 basin_status basin_values_read(basin_scope *scope, const basin_node *node, const char *name,
-                               double **value, int *count, basin_error *error);
+                               const char *what, double **value, int *count, basin_error *error);
 
 #endif

@@ -8,8 +8,8 @@
  *   type       int8, int64, uint64, real or text
  *   dimensions or-ed BASIN_BY_; a variable of the one dimension that bears its name is the dimension's scale
  *   fill       value of what is not written: minus_one, nan, or none
- *   there      always; where there are variants, trajectories, halvings, crossings; or one for each of finals,
- *              observables, estimates, vectors
+ *   there      always; where there are variants, trajectories, halvings, any passages, crossings; or one for each of
+ *              finals, passages, observables, estimates, vectors
  *   long_name  %s: the meaning of what it is of, of errors and vectors the name
  *
  * Beside these: one on cell for every grid parameter and parameter of the model.
@@ -24,8 +24,9 @@ enum {
   BASIN_BY_RECORDED = 4,
   BASIN_BY_TIME = 8,
   BASIN_BY_CROSSING = 16,
-  BASIN_BY_ENTRY = 32,
-  BASIN_DIMENSIONS = 6
+  BASIN_BY_PASSAGE = 32,
+  BASIN_BY_ENTRY = 64,
+  BASIN_DIMENSIONS = 7
 };
 
 #define BASIN_OUTPUT_VARIABLES(X)                                                                  \
@@ -58,6 +59,12 @@ enum {
     "how often the trial diverged and began again with half the step sizes")                       \
   X(final, "final_%s", real, BASIN_BY_CELL | BASIN_BY_TRIAL, nan, finals,                          \
     "%s, at the end of the trial")                                                                 \
+  X(passages, "passage", int64, BASIN_BY_PASSAGE, none, any_passages,                              \
+    "number of the passage: that of passage_1, passage_2, ...")                                    \
+  X(passage_level, "passage_level", real, BASIN_BY_CELL | BASIN_BY_PASSAGE, nan, any_passages,     \
+    "level of the passage")                                                                        \
+  X(passage, "passage_%s", int64, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, passages,             \
+    "first step with %s")                                                                          \
   X(eta_t, "eta_t", real, BASIN_BY_CELL | BASIN_BY_TIME, nan, trajectories,                        \
     "flow time: sum of the step sizes up to the step, of the model's first where it has several; " \
     "of a trial with halvings h the 2^h-th part")                                                  \

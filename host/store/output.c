@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/output_file.h"
+#include "read/passages.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,6 +293,52 @@ static void write_flow_time(basin_output *o) {
   free(row);
 }
 
+/* what a passage waits for, in the words "loss <= 1e-06", and as attributes; the level is told where it is the same in
+   all cells that have the passage */
+static void make_passage(basin_output *o, int p) {
+  const basin_experiment *e = o->experiment;
+  const struct basin_named_ladder *ladder = &e->ladder[basin_passage_ladder(e, p)];
+  const basin_cell *cell = e->cell + o->extent.first_cell;
+  const basin_symbol *symbol = observable_symbol(e, ladder->observable);
+  char number[24], words[MEANING_BYTES - 32];
+  double level = NAN;
+  int same = 1;
+  for (int64_t c = 0; c < o->extent.cells; c++) {
+    const basin_passage *passage = &cell[c].passage[p];
+    if (passage->observable < 0) continue;
+    same = same && !(level < passage->level || level > passage->level);
+    level = passage->level;
+  }
+  snprintf(number, sizeof number, "%d", p + 1);
+  if (same) {
+    snprintf(words, sizeof words, "%s %s %.10g", ladder->observable,
+             ladder->above ? ">=" : "<=", level);
+  } else {
+    snprintf(words, sizeof words, "%s %s its passage_level", ladder->observable,
+             ladder->above ? ">=" : "<=");
+  }
+  o->passage[p] = make_of(o, BASIN_VARIABLE_passage, number, words, "1");
+  basin_netcdf_text(o->file, o->passage[p], "observable", symbol->name);
+  basin_netcdf_text(o->file, o->passage[p], "direction", ladder->above ? "above" : "below");
+  if (same) basin_netcdf_number(o->file, o->passage[p], "level", H5T_NATIVE_DOUBLE, &level);
+}
+
+static void make_passages(basin_output *o) {
+  const basin_experiment *e = o->experiment;
+  double *level = calloc((size_t)e->passages, sizeof *level);
+  if (!level) basin_netcdf_fail(o->file);
+  if (!bad(o)) make_dimension(o, BASIN_VARIABLE_passages, "", e->passages, NULL, 1);
+  basin_variable *v = bad(o) ? NULL : make(o, BASIN_VARIABLE_passage_level);
+  for (int64_t c = 0; c < o->extent.cells && !bad(o); c++) {
+    const hsize_t start[2] = {(hsize_t)c, 0}, size[2] = {1, (hsize_t)e->passages};
+    for (int p = 0; p < e->passages; p++)
+      level[p] = e->cell[o->extent.first_cell + c].passage[p].level;
+    basin_netcdf_write(o->file, v, start, size, level);
+  }
+  for (int p = 0; p < e->passages && !bad(o); p++) make_passage(o, p);
+  free(level);
+}
+
 static void make_trajectories(basin_output *o) {
   const basin_experiment *e = o->experiment;
   write_flow_time(o);
@@ -359,6 +406,7 @@ static void make_variables(basin_output *o, const int64_t *count) {
     const basin_symbol *symbol = observable_symbol(e, e->final[i]);
     o->final[i] = make_of(o, BASIN_VARIABLE_final, e->final[i], symbol->meaning, symbol->unit);
   }
+  if (!bad(o) && e->passages) make_passages(o);
   if (!bad(o) && count_of(o, BASIN_VARIABLE_time)) make_trajectories(o);
 }
 
@@ -367,6 +415,7 @@ static void free_output(basin_output *o) {
   free(o->ended);
   free(o->coordinates);
   free(o->final);
+  free(o->passage);
   free(o->record);
   free(o->estimate);
   free(o);
@@ -387,9 +436,11 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   o->ended = calloc((size_t)extent->cells + 1, sizeof *o->ended);
   o->coordinates = calloc(1, COORDINATES_BYTES);
   o->final = calloc((size_t)e->finals + 1, sizeof *o->final);
+  o->passage = calloc((size_t)e->passages + 1, sizeof *o->passage);
   o->record = calloc((size_t)e->observables + 1, sizeof *o->record);
   o->estimate = calloc(2 * (size_t)e->estimates + 1, sizeof *o->estimate);
-  if (!o->successes || !o->ended || !o->coordinates || !o->final || !o->record || !o->estimate)
+  if (!o->successes || !o->ended || !o->coordinates || !o->final || !o->passage || !o->record ||
+      !o->estimate)
     status = basin_fail_memory(error);
   else status = basin_netcdf_create(path, &o->file, error);
   if (status) {

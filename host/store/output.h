@@ -8,6 +8,7 @@
  *             eta_t(cell, time) the sum of the step sizes up to it (of a model with several the first one's; as
  *             the cell gives them: a trial that ran with all of them halved h times has been at 2^-h eta_t)
  * Variables   outcome(cell, trial), steps(cell, trial), final_OBSERVABLE(cell, trial),
+ *             passage_1(cell, trial), ... first steps at a level, passage_level(cell, passage) these levels,
  *             OBSERVABLE(cell, recorded, time), estimated_OBSERVABLE and estimated_OBSERVABLE_error likewise,
  *             vector_NAME(cell, recorded, time, NAME_entry),
  *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell),

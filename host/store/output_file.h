@@ -28,6 +28,8 @@ typedef enum basin_there {
   BASIN_THERE_halvings,
   BASIN_THERE_crossings,
   BASIN_THERE_finals,
+  BASIN_THERE_any_passages,
+  BASIN_THERE_passages,
   BASIN_THERE_observables,
   BASIN_THERE_estimates,
   BASIN_THERE_vectors
@@ -72,6 +74,7 @@ struct basin_output {
 
   basin_variable *variable[BASIN_VARIABLES]; /* those of which there is one, or NULL */
   basin_variable **final, **record;          /* [finals], [observables] */
+  basin_variable **passage;                  /* [passages] */
   basin_variable **estimate;                 /* [2 estimates], the errors too */
   basin_vectors vectors;
   basin_variable *vector[BASIN_VECTORS_MAX];

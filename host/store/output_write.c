@@ -114,6 +114,8 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
     status = write_halvings(o, start, size, part->halvings ? part->halvings + from : NULL, error);
   for (int i = 0; i < e->finals; i++)
     basin_netcdf_write(o->file, o->final[i], start, size, part->final + i * part->count + from);
+  for (int p = 0; p < e->passages; p++)
+    basin_netcdf_write(o->file, o->passage[p], start, size, part->passage + p * part->count + from);
   if (recorded > from && o->extent.times > 0 && !status)
     status = write_records(o, cell, part, from, recorded, error);
   return status ? status : basin_netcdf_status(o->file, error);

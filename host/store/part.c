@@ -16,6 +16,8 @@ basin_job basin_part_job(const basin_experiment *e, int64_t cell, int64_t first,
                      .final = e->cell[cell].index,
                      .observables = e->observables,
                      .observable = e->cell[cell].index + e->finals,
+                     .passages = e->passages,
+                     .passage = e->cell[cell].passage,
                      .keep_states = basin_keeps_states(e),
                      .inputs = e->inputs,
                      .estimates = e->estimates};
@@ -34,9 +36,9 @@ enum {
 };
 
 /* their order on disk: an array that comes in addition needs another FORMAT (part_file.c) */
-static const int on_disk[] = {NUMBER_outcome,      NUMBER_steps,    NUMBER_final,
-                              NUMBER_record,       NUMBER_state,    NUMBER_flight,
-                              NUMBER_flight_state, NUMBER_halvings, NUMBER_estimate};
+static const int on_disk[] = {NUMBER_outcome,  NUMBER_steps,  NUMBER_final,        NUMBER_record,
+                              NUMBER_state,    NUMBER_flight, NUMBER_flight_state, NUMBER_halvings,
+                              NUMBER_estimate, NUMBER_passage};
 _Static_assert(sizeof on_disk / sizeof *on_disk == NUMBERS, "an array of a part is not on disk");
 _Static_assert((int)NUMBERS == (int)BASIN_PART_PIECES, "the pieces of a part are its arrays");
 

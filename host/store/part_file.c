@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT = 3 };
+enum { FORMAT = 4 };
 
 static const char FINISHED[8] = "basinprt", SAVED[8] = "basinsav";
 
@@ -32,7 +32,7 @@ typedef struct header {
   int64_t bytes;  /* behind the header */
   int64_t halves; /* whether there are halvings */
   int64_t estimates;
-  uint64_t reserved[1];
+  int64_t passages;
   uint64_t payload_hash, header_hash; /* header_hash: of all that stands before it */
 } header;
 
@@ -78,7 +78,8 @@ static header describe(const basin_job *job) {
                   .states = job->setting->size.states,
                   .halves = job->setting->halve,
                   .kept_states = job->keep_states ? job->setting->size.states : 0,
-                  .estimates = job->estimates};
+                  .estimates = job->estimates,
+                  .passages = job->passages};
 }
 
 static preamble preamble_of(const char magic[8]) {
@@ -202,8 +203,21 @@ static int is_of_range(const header *h, const basin_experiment *e, const basin_r
          h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
          h->observables == want.observables && h->states == want.states &&
          h->kept_states == want.kept_states && h->halves == want.halves &&
-         h->estimates == want.estimates && h->flights >= 0 && h->flights <= h->count &&
-         (double)h->bytes == basin_part_bytes_with(&job, h->flights);
+         h->estimates == want.estimates && h->passages == want.passages && h->flights >= 0 &&
+         h->flights <= h->count && (double)h->bytes == basin_part_bytes_with(&job, h->flights);
+}
+
+/* Passages come in the trial's life, those of a ladder one after another; of a trial that goes back to where it was
+   kept some may be of later steps. */
+static int passages_are_possible(const basin_job *job, const basin_part *part) {
+  for (int p = 0; p < job->passages; p++) {
+    const int64_t *passage = part->passage + p * part->count;
+    for (int64_t i = 0; i < part->count; i++) {
+      const int64_t last = part->outcome[i] >= 0 ? part->steps[i] : job->setting->stop.max_steps;
+      if (passage[i] < -1 || passage[i] > last) return 0;
+    }
+  }
+  return 1;
 }
 
 /* Whether a run can have left the part so: a checksum that is right does not say that. Each trial under way is named
@@ -223,6 +237,7 @@ static int is_possible(const basin_job *job, basin_part *part, const header *h, 
     ok = range.steps == h->steps && !memcmp(range.outcomes, h->outcomes, sizeof h->outcomes) &&
          (!finished || !part->flights);
   }
+  ok = ok && passages_are_possible(job, part);
   int64_t named = 0;
   for (; named < part->flights && ok; named += ok) {
     const basin_flight *flight = &part->flight[named];

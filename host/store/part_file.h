@@ -8,7 +8,7 @@
 #include "store/part.h"
 #include "base/files.h"
 
-enum { BASIN_PART_PIECES = 9 };
+enum { BASIN_PART_PIECES = 10 };
 
 /* An array of a part. */
 typedef struct basin_piece {

@@ -77,6 +77,10 @@ int64_t basin_variable_count(const basin_experiment *e, const basin_extent *x,
     return e->refine.asked;
   case BASIN_THERE_finals:
     return e->finals;
+  case BASIN_THERE_any_passages:
+    return e->passages > 0;
+  case BASIN_THERE_passages:
+    return e->passages;
   case BASIN_THERE_observables:
     return trajectories ? e->observables : 0;
   case BASIN_THERE_estimates:
@@ -90,9 +94,12 @@ int64_t basin_variable_count(const basin_experiment *e, const basin_extent *x,
 /* ---- bytes ---- */
 
 double basin_output_bytes(const basin_experiment *e, const basin_extent *x) {
-  const double size[BASIN_DIMENSIONS - 1] = {(double)x->cells, (double)x->trials,
-                                             (double)x->recorded, (double)x->times,
-                                             (double)x->cells /* crossings at most */};
+  const double size[BASIN_DIMENSIONS - 1] = {(double)x->cells,
+                                             (double)x->trials,
+                                             (double)x->recorded,
+                                             (double)x->times,
+                                             (double)x->cells /* crossings at most */,
+                                             (double)e->passages};
   const basin_vectors vectors = basin_vectors_find(e, x);
   const char *column[BASIN_COLUMNS_MAX];
   double entries = 0, sum = 65536 + 8 * size[0] * basin_experiment_columns(e, column);

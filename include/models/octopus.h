@@ -40,6 +40,7 @@
   X(distance, "1", "distance to the nearest minimum, (+-4 tau, ...)") \
   X(noises, "1", "perturbed: how often noise was added so far")
 #define MODEL_STEADY(X) X(passed)
+#define MODEL_PASSAGES(X) X(passed, 1, d)
 
 #define MODEL_OUTCOMES                                                         \
   (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SADDLE) | BASIN_CAN(BASIN_LEFT) | \

@@ -67,6 +67,14 @@ typedef struct basin_norm {
   int observable, initial;
 } basin_norm;
 
+/* Passages that are kept of a model's trials where the experiment names none: the observable rises to the levels first,
+   first + 1, ..., up to a parameter. */
+typedef struct basin_own_passages {
+  int observable; /* indices into the model's tables */
+  double first;
+  int last;
+} basin_own_passages;
+
 /* One kind of dynamics of a model. */
 typedef struct basin_dynamics {
   const char *name;
@@ -86,6 +94,8 @@ typedef struct basin_model {
   const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
   const basin_symbol *stop;     /* [stops] criteria of its own, keys of `stop`: numbers above 0 */
   int stops;
+  int passages;
+  const basin_own_passages *passage; /* [passages] */
 
   const basin_symbol
       *option; /* [options] of all dynamics; those of one in the order of gradient.option */

@@ -18,7 +18,7 @@
  *
  * A part may come half done: trials whose outcome is not negative have ended and are left as they are, the trials under
  * way (flights) go on from their state. An engine that is asked to pause leaves the part like that. Of a part that
- * comes fresh every bit of every array is set: outcome and steps are -1, doubles NaN.
+ * comes fresh every bit of every array is set: outcome, steps and passages are -1, doubles NaN.
  */
 #ifndef BASIN_SEAM_JOB_H
 #define BASIN_SEAM_JOB_H
@@ -27,6 +27,13 @@
 #include "seam/setting.h"
 
 struct basin_model;
+
+/* What is asked of every step: when an observable is at a level, or past it, for the first time (passage.h). */
+typedef struct basin_passage {
+  int observable; /* index in the model's table, then in BASIN_RISK_TABLE; -1: the cell has no such passage */
+  int above; /* 1: at the level or above it, 0: at it or below */
+  double level;
+} basin_passage;
 
 typedef struct basin_job {
   const struct basin_model *model;
@@ -41,6 +48,11 @@ typedef struct basin_job {
      BASIN_RISK_TABLE (entry.h); -1: NaN */
   int finals, observables;
   const int *final, *observable; /* [finals], [observables] */
+
+  /* passages kept of every trial; those of one observable in one direction follow each other, in the order in which they
+     must come */
+  int passages;
+  const basin_passage *passage; /* [passages] */
 
   int keep_states; /* whether the state is kept at the recorded steps too */
 
@@ -73,7 +85,8 @@ typedef struct basin_flight {
   X(state, double, (job)->keep_states ? 1 : 0, recorded,                                           \
     (job)->times *(job)->setting->size.states)                                                     \
   X(halvings, int8_t, (job)->setting->halve ? 1 : 0, count, 1)      /* how often it began again */ \
-  X(estimate, double, 2 * (job)->estimates, recorded, (job)->times) /* values, then errors */
+  X(estimate, double, 2 * (job)->estimates, recorded, (job)->times) /* values, then errors */      \
+  X(passage, int64_t, (job)->passages, count, 1)                    /* the step; -1: has not come */
 
 /* What came of it. Trials are counted from the part's first; the recorded ones are at its head. Arrays of no elements
    are NULL; halvings and estimate are no engine's business. */

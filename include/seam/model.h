@@ -17,6 +17,10 @@
  *   MODEL_STOPS(X)                        X(name, minimum, maximum, meaning), where a model has criteria of its own to
  *                                         stop at: stop: {name: number}, a number above 0; setting->stop.own[], in the
  *                                         order of the rows. Where one is given `reached` is asked, as with stop.at
+ *   MODEL_PASSAGES(X)                     X(observable, first, last), where a model has passages of its own: those of
+ *                                         the observable through the levels first, first + 1, ..., up to the parameter
+ *                                         `last`, upwards, are kept where the experiment does not name others
+ *                                         (record.passages). first: a number
  *   MODEL_DRAWN_TEACHERS                  where teachers may be drawn for every trial, as initial vectors are
  *
  *   model_cell                            constants of one cell, plain data; arrays are offsets into `data`
