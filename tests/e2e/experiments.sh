@@ -97,4 +97,26 @@ holds cnn-sgd '.cells | all(.[]; .success.low < 0.6 and .success.high > 0.5)' "t
 # a data set: with 16 inputs for 24 numbers the teacher is not found, with 256 it mostly is; infinitely many are the population
 holds erm '[.cells[] | select(.parameters.n == 16)] | length == 2 and all(.[]; .outcomes.global == 0)' "16 inputs do not tell the teacher"
 holds erm '[.cells[] | select(.parameters.n == 256)] | length == 2 and all(.[]; .success.rate > 0.8)' "256 inputs do"
+
+# the staircase: everybody comes through, gradient descent exponentially late; passage times grow by the exact factor
+for name in octopus-figure7-3 octopus-figure7-4; do
+  holds $name '.cells | length == 10 and all(.[]; .success.rate == 1)' "everybody comes through"
+done
+holds octopus-exponential '[.cells[] | select(.variant == "gradient descent" or .variant == "perturbed")] | length == 20 and all(.[]; .success.rate == 1)' "so here"
+holds octopus-exponential '[.cells[] | select(.variant == "gradient descent, 10000 steps" and .parameters.d >= 7)] | length == 4 and all(.[]; .success.rate == 0)' "not with 10000 steps"
+holds octopus-exponential '[.cells[] | select(.variant == "perturbed, 10000 steps")] | length == 10 and all(.[]; .success.rate == 1)' "but with noise"
+check "octopus: how the passage times grow" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File('octopus-exponential.h5')
+t = {k: f[f'passage_{k}'][:].astype(float) for k in range(1, 11)}
+exact = 1 + np.log(2) / np.log(1 + 1 / (2 * np.e))
+for k in range(6, 10):
+    ratio = t[k + 1][9] / t[k][9]                                  # d = 10, gradient descent
+    assert np.all(abs(ratio / exact - 1) < 10 / t[k][9]), k
+step = np.diff([t[k][19].mean() for k in range(2, 11)])            # d = 10, perturbed
+assert 40 < step.min() and step.max() < 60 and step.max() / step.min() < 1.3
+for d in range(2, 11):                                             # T_d of a trial is that of the same start in more dimensions
+    same = t[d][d - 1] == f['steps'][d - 1]
+    assert same.all()
+P
 finish

@@ -235,15 +235,22 @@ BASIN_HD void octopus_spline(const octopus_cell *c, mask m, const real *pace, re
 
 BASIN_HD void octopus_descent_start(const octopus_cell *c, basin_turn t, real *x) {
   real *anchor = x + OCTOPUS_HEAD, *sign = anchor + c->d;
-  const real one = r_set(1.0);
-  for (int i = 0; i < OCTOPUS_HEAD; i++) x[i] = r_set(0.0);
+  const real zero = r_set(0.0), one = r_set(1.0), end = r_set(2 * c->tau);
+  mask before = r_le(zero, zero); /* all coordinates before this one are behind 2 tau */
+  for (int i = 0; i < OCTOPUS_HEAD; i++) x[i] = zero;
   x[OCTOPUS_TURN] = one;
   octopus_draw(c, t, anchor);
   for (int64_t j = 0; j < c->d; j++) {
+    const real size = r_abs(anchor[j]);
+    const mask passed = m_and(before, r_le(end, size));
+    const mask spline = m_and(m_and(before, r_lt(size, end)), r_lt(r_set(c->tau), size));
     sign[j] = r_copysign(one, anchor[j]);
-    anchor[j] = octopus_log(anchor[j]);
+    anchor[j] = r_select(passed, size - r_set(4 * c->tau),
+                         r_select(spline, size, octopus_log(size)));
+    x[OCTOPUS_FIRST] = x[OCTOPUS_FIRST] + r_select(passed, one, zero);
+    x[OCTOPUS_SPLINE] = r_select(spline, one, x[OCTOPUS_SPLINE]);
+    before = passed;
   }
-  octopus_advance(c, r_le(one, one), x);
 }
 
 BASIN_HD real octopus_descent_leap(const octopus_cell *c, basin_turn t, real limit, real *x) {
