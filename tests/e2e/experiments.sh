@@ -102,21 +102,22 @@ holds erm '[.cells[] | select(.parameters.n == 256)] | length == 2 and all(.[]; 
 for name in octopus-figure7-3 octopus-figure7-4; do
   holds $name '.cells | length == 10 and all(.[]; .success.rate == 1)' "everybody comes through"
 done
-holds octopus-exponential '[.cells[] | select(.variant == "gradient descent" or .variant == "perturbed")] | length == 20 and all(.[]; .success.rate == 1)' "so here"
-holds octopus-exponential '[.cells[] | select(.variant == "gradient descent, 10000 steps" and .parameters.d >= 7)] | length == 4 and all(.[]; .success.rate == 0)' "not with 10000 steps"
-holds octopus-exponential '[.cells[] | select(.variant == "perturbed, 10000 steps")] | length == 10 and all(.[]; .success.rate == 1)' "but with noise"
+holds octopus-exponential '[.cells[] | select(.parameters.budget > 1e9)] | length == 20 and all(.[]; .success.rate == 1)' "so here"
+holds octopus-exponential '[.cells[] | select(.variant == "gradient descent" and .parameters.d >= 7 and .parameters.budget < 1e9)] | length == 8 and all(.[]; .success.rate == 0)' "not with 10000 steps"
+holds octopus-exponential '[.cells[] | select(.variant == "perturbed" and .parameters.budget == 10000)] | length == 10 and all(.[]; .success.rate == 1)' "but with noise"
 check "octopus: how the passage times grow" /usr/bin/python3 - <<'P'
 import h5py, numpy as np
 f = h5py.File('octopus-exponential.h5')
-t = {k: f[f'passage_{k}'][:].astype(float) for k in range(1, 11)}
+def cell(variant, d):
+    return np.flatnonzero((f['variant_number'][:] == variant) & (f['d'][:] == d) & (f['budget'][:] > 1e9))[0]
+t = [{k: f[f'passage_{k}'][cell(v, 10)].astype(float) for k in range(1, 11)} for v in (0, 1)]
 exact = 1 + np.log(2) / np.log(1 + 1 / (2 * np.e))
 for k in range(6, 10):
-    ratio = t[k + 1][9] / t[k][9]                                  # d = 10, gradient descent
-    assert np.all(abs(ratio / exact - 1) < 10 / t[k][9]), k
-step = np.diff([t[k][19].mean() for k in range(2, 11)])            # d = 10, perturbed
+    ratio = t[0][k + 1] / t[0][k]                                  # gradient descent
+    assert np.all(abs(ratio / exact - 1) < 20 / t[0][k]), k
+step = np.diff([t[1][k].mean() for k in range(2, 11)])             # perturbed
 assert 40 < step.min() and step.max() < 60 and step.max() / step.min() < 1.3
-for d in range(2, 11):                                             # T_d of a trial is that of the same start in more dimensions
-    same = t[d][d - 1] == f['steps'][d - 1]
-    assert same.all()
+for d in range(2, 11):                                             # more coordinates ahead change T_d of a start by little
+    assert np.all(abs(t[0][d] - f['steps'][cell(0, d)]) <= 2 + 1e-9 * t[0][d]), d
 P
 finish
