@@ -187,6 +187,26 @@ typedef struct basin_summary {
 basin_status basin_results_summary(basin_results *results, int64_t cell, basin_summary *summary,
                                    basin_error *error);
 
+/* ---- first passages: record.passages ---- */
+
+/* How many first passages the file keeps of every trial, as arrays passage_1, passage_2, ... */
+int basin_results_passages(const basin_results *results);
+
+/* One of them, in one cell: the first step at which an observable is at a level, or past it. */
+typedef struct basin_passages {
+  char observable[64];
+  int above;         /* 1: observable >= level, 0: observable <= level */
+  double level;      /* NaN: the cell has no such passage, and others have */
+  int64_t trials;    /* of the cell */
+  int64_t passed;    /* of these: that had it until they ended */
+  int64_t open;      /* that had not, and ended unresolved: it may come later */
+  basin_steps steps; /* of those that had it */
+} basin_passages;
+
+/* Counts passage number 1, 2, ... of a cell; memory does not grow with the number of trials. */
+basin_status basin_results_passage(basin_results *results, int64_t cell, int number,
+                                   basin_passages *passages, basin_error *error);
+
 /* ---- where success crosses a rate: `refine` ---- */
 
 typedef enum basin_crossing_status {
@@ -247,6 +267,8 @@ const int64_t *basin_results_time(const basin_results *results);
      steps                        [trial]                taken until the outcome
      halvings                     [trial]                where any cell asks for it: on_divergence: halve
      final_NAME                   [trial]                an observable at the end of the trial
+     passage_1, passage_2, ...    [trial]                first steps at a level, -1: not until the end
+     passage_level                [passage]              these levels
      eta_t                        [time]                 sum of the step sizes up to a recorded step
      NAME                         [recorded][time]       an observable along the trajectory
      estimated_NAME, ..._error    [recorded][time]       measured on fresh inputs, with its standard error
@@ -331,6 +353,37 @@ typedef struct basin_rates {
 basin_status basin_results_rates(basin_results *results, int64_t cell,
                                  const basin_rates_options *options, basin_rates *rates,
                                  basin_error *error);
+
+/* ---- how passages follow each other ---- */
+
+/* Straight lines through the steps T of first passages, and through ln T, by least squares, against a number x that
+   tells the passages apart: their number, or a parameter of the cells. The intervals are of 95%. */
+typedef struct basin_passage_rates {
+  int64_t trials;       /* used: those that had every passage of the line */
+  int64_t left_out;     /* that lack one */
+  basin_interval steps; /* dT/dx */
+  basin_interval
+      factor; /* exp(d ln T/dx): what T is multiplied by from x to x + 1; NaN where some T is 0 */
+  basin_interval
+      per_fold; /* dT/d ln y, y being x, or the level; of passages below levels -dT/d ln y */
+  basin_interval power; /* d ln T/d ln y, likewise; both NaN where some y is not above 0 */
+  char reason[128];     /* why nothing could be fitted; "" where it could */
+} basin_passage_rates;
+
+/* Along the levels of one observable in one direction: x is the number of the passage, from `first` to `last`, and y
+   its level. A line is fitted in every trial that had all of these passages; slopes are means over trials (of ln T:
+   the factor is the exponential of that mean), with percentiles of the bootstrap over trials. BASIN_BAD_INPUT where
+   the passages are not of one observable and direction. */
+basin_status basin_results_passage_rates(basin_results *results, int64_t cell, int first, int last,
+                                         basin_passage_rates *rates, basin_error *error);
+
+/* One passage along cells, x[i] and y = x being a parameter of cell[i]: lines through the means of the cells. The trials
+   of different cells are independent unless the cells share their draws. Where none do, the interval is Student's, with
+   the degrees of freedom of Satterthwaite (1946); where all do, a line is fitted for every draw, as above. reason: of
+   cells of which some do. */
+basin_status basin_results_passage_along(basin_results *results, int number, const int64_t *cell,
+                                         const double *x, int64_t cells, basin_passage_rates *rates,
+                                         basin_error *error);
 
 /* "unresolved", "global", ...; NULL past the last one */
 const char *basin_outcome_name(int outcome);

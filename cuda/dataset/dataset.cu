@@ -203,6 +203,28 @@ __device__ void move(const dataset_batch &b, const constants &c, int seat, doubl
   atomicAdd(&b.counters->live, 1);
 }
 
+/* the empirical risk at the present states; with mini-batches where it is wanted */
+__device__ double risk(const dataset_batch &b, int seat, int wanted) {
+  const double loss = b.batch && wanted ? whole_loss(b, seat) : b.loss[seat];
+  return loss / (2 * (double)b.n);
+}
+
+__global__ void kernel_passages(dataset_batch b, constants c) {
+  const int seat = (int)this_thread();
+  if (seat >= SEATS || b.trial[seat] == DATASET_IDLE) return;
+  double seen[OBSERVED];
+  KIND_observe(&c.cell, no_turn(b), b.state + seat * b.states, seen);
+  seen[MODEL_OBSERVED + BASIN_RISK_train_loss] = risk(b, seat, b.watches_risk);
+  for (int i = 0; i < b.ladders.count; i++) {
+    const basin_ladder *ladder = &b.ladders.of[i];
+    int64_t *passage = b.passage + b.trial[seat];
+    int next = ladder->first;
+    while (next < ladder->end && passage[next * b.count] >= 0) next++;
+    ladder_climb(ladder, b.passage_of, observable_of(seen, OBSERVED, ladder->observable), next,
+                 passage, b.count, b.step[seat]);
+  }
+}
+
 __global__ void kernel_settle(dataset_batch b, constants c) {
   const int seat = (int)this_thread();
   if (seat >= SEATS || b.trial[seat] == DATASET_IDLE) return;
@@ -213,8 +235,7 @@ __global__ void kernel_settle(dataset_batch b, constants c) {
   if (outcome != BASIN_UNRESOLVED) due |= CLOCK_END;
   if (due & (CLOCK_RECORD | CLOCK_END)) {
     KIND_observe(&c.cell, no_turn(b), x, seen);
-    const double loss = b.batch && b.wants_risk ? whole_loss(b, seat) : b.loss[seat];
-    seen[MODEL_OBSERVED + BASIN_RISK_train_loss] = loss / (2 * (double)b.n);
+    seen[MODEL_OBSERVED + BASIN_RISK_train_loss] = risk(b, seat, b.wants_risk);
   }
   if (due & CLOCK_RECORD) record(b, trial, b.clock[seat].next_time - 1, seen, x);
   if (!(due & CLOCK_END)) {
@@ -295,7 +316,9 @@ cudaError_t choose(const dataset_batch *b, int64_t first, int64_t inputs, const 
 }
 
 cudaError_t settle(const dataset_batch *b, const void *given, cudaStream_t stream) {
-  return for_each(kernel_settle, SEATS, b, given, stream);
+  const cudaError_t bad = b->ladders.count ? for_each(kernel_passages, SEATS, b, given, stream)
+                                           : cudaSuccess;
+  return bad ? bad : for_each(kernel_settle, SEATS, b, given, stream);
 }
 
 } // namespace

@@ -13,6 +13,7 @@
  *     kernel_residual residuals and weights
  *     kernel_slope    the gradient by the coefficients, and the risk
  *     cuBLAS          G = G + Z'W
+ *   kernel_passages   where there are any: those at the present states
  *   kernel_settle     records and ends at the present states; the others move
  *
  * and in calls of the driver, with one tile of all n inputs,
@@ -31,6 +32,7 @@
 #include "seam/backend.h"
 #include "seam/clock.h"
 #include "seam/flights.h"
+#include "seam/passage.h"
 #include <cuda_runtime.h>
 
 enum { SEATS = 128, DATASET_BLOCK = 128, DATASET_IDLE = -1 };
@@ -46,7 +48,8 @@ struct dataset_counters {
 struct dataset_batch {
   uint64_t first; /* number of the part's first trial */
   int64_t count, recorded, times;
-  int finals, observables, keep_states, wants_risk;
+  int finals, observables, keep_states;
+  int wants_risk, watches_risk; /* recorded or kept; of passages */
   int64_t rows, width, states, n, batch, set, tile;
   double tolerance_gradient;
 
@@ -58,9 +61,12 @@ struct dataset_batch {
   int8_t *outcome;                             /* [count] */
   int64_t *steps;                              /* [count] */
   double *final_value, *record, *record_state; /* as in basin_part */
-  int *flight_of;                              /* [count] index of a trial's flight, -1: none */
-  const int64_t *flight_step;                  /* [flights] */
-  const double *flight_state;                  /* [flights][states] */
+  basin_ladders ladders;
+  const basin_passage *passage_of; /* [job's passages] */
+  int64_t *passage;                /* [job's passages][count] */
+  int *flight_of;                  /* [count] index of a trial's flight, -1: none */
+  const int64_t *flight_step;      /* [flights] */
+  const double *flight_state;      /* [flights][states] */
 
   /* seats */
   int64_t *trial, *step, *next; /* trial: index in the part, or DATASET_IDLE */

@@ -46,6 +46,9 @@ void dataset_describe(dataset_part *p) {
   for (int i = 0; i < job->finals; i++) b->wants_risk |= job->final[i] >= job->model->observables;
   for (int i = 0; i < job->observables && b->recorded; i++)
     b->wants_risk |= job->observable[i] >= job->model->observables;
+  b->ladders = basin_ladders_of(job);
+  for (int i = 0; i < b->ladders.count; i++)
+    b->watches_risk |= b->ladders.of[i].observable >= job->model->observables;
 }
 
 size_t dataset_room_bytes(const dataset_part *p, int room) {
@@ -70,6 +73,10 @@ size_t dataset_room_bytes(const dataset_part *p, int room) {
     return recorded * (size_t)b->observables * sizeof(double);
   case ROOM_RECORD_STATE:
     return b->keep_states ? recorded * states * sizeof(double) : 0;
+  case ROOM_PASSAGE:
+    return n * (size_t)p->job->passages * sizeof(int64_t);
+  case ROOM_PASSAGE_OF:
+    return (size_t)p->job->passages * sizeof(basin_passage);
   case ROOM_FLIGHT_OF:
     return n * sizeof(int);
   case ROOM_FLIGHT_STEP:
@@ -109,6 +116,8 @@ void point(dataset_part *p) {
   b->final_value = (double *)room[ROOM_FINAL].at;
   b->record = (double *)room[ROOM_RECORD].at;
   b->record_state = (double *)room[ROOM_RECORD_STATE].at;
+  b->passage = (int64_t *)room[ROOM_PASSAGE].at;
+  b->passage_of = (const basin_passage *)room[ROOM_PASSAGE_OF].at;
   b->flight_of = (int *)room[ROOM_FLIGHT_OF].at;
   b->flight_step = (const int64_t *)room[ROOM_FLIGHT_STEP].at;
   b->flight_state = (const double *)room[ROOM_FLIGHT_STATE].at;
@@ -236,7 +245,7 @@ basin_worker_status dataset_move_outputs(dataset_part *p, int back) {
   const basin_job *job = p->job;
   basin_part *part = p->part;
   void *outcome = b->outcome, *steps = b->steps, *final = b->final_value, *record = b->record,
-       *state = b->record_state, *halvings = NULL, *estimate = NULL;
+       *state = b->record_state, *passage = b->passage, *halvings = NULL, *estimate = NULL;
   basin_worker_status status = BASIN_WORKER_OK;
 #define MOVE(name, type, outer, trials, inner)       \
   if (name && !status)                               \
@@ -261,6 +270,9 @@ basin_worker_status dataset_upload_constants(dataset_part *p) {
   if (!status)
     status = dataset_copy(p, 0, (void *)b->observable_of, (void *)job->observable,
                           (size_t)b->observables * sizeof(int));
+  if (!status)
+    status = dataset_copy(p, 0, (void *)b->passage_of, (void *)job->passage,
+                          dataset_room_bytes(p, ROOM_PASSAGE_OF));
   return status;
 }
 

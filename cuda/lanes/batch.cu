@@ -8,7 +8,7 @@
 
 enum {
   RECORD_STATE_BYTES = 1 << 26, /* of the recorded states of a batch */
-  STATE_BYTES = 1 << 28,        /* of its trials' states */
+  STATE_BYTES = 1 << 28,        /* of its trials' states, and of their passages */
   MEMORY_BYTES = 1 << 28        /* of the slots' memory, where it is the device's */
 };
 
@@ -36,6 +36,10 @@ size_t buffer_bytes(const part_run *p, int buffer) {
     return recorded * (size_t)b->observables * sizeof(double);
   case BUFFER_RECORD_STATE:
     return recorded * (size_t)p->states * sizeof(double);
+  case BUFFER_PASSAGE:
+    return n * (size_t)p->job->passages * sizeof(int64_t);
+  case BUFFER_PASSAGE_OF:
+    return (size_t)p->job->passages * sizeof(basin_passage);
   case BUFFER_STATE:
     return n * (size_t)p->states * sizeof(double);
   case BUFFER_COUNTERS:
@@ -59,10 +63,12 @@ cudaError_t make_room(part_run *p) {
 /* the size of the batch that begins at p->first, as far as the worker, the states and what is recorded of them allow */
 void size_batch(part_run *p) {
   const int64_t rest = p->part->recorded - p->first;
-  const int64_t state = p->states * (int64_t)sizeof(double), row = p->job->times * state;
+  const int64_t state = p->states * (int64_t)sizeof(double), row = p->job->times * state,
+                passages = p->job->passages * (int64_t)sizeof(int64_t);
   int64_t n = p->part->count - p->first;
   if (n > p->w->batch_most) n = p->w->batch_most;
   if (n > STATE_BYTES / state) n = STATE_BYTES / state > 1 ? STATE_BYTES / state : 1;
+  if (passages > 0 && n > STATE_BYTES / passages) n = STATE_BYTES / passages;
   if (rest > 0 && row > 0 && n * row > RECORD_STATE_BYTES && rest * row > RECORD_STATE_BYTES)
     n = RECORD_STATE_BYTES / row > 1 ? RECORD_STATE_BYTES / row : 1;
   p->b.count = (int)n;
@@ -109,6 +115,8 @@ basin_worker_status batch_begin(part_run *p) {
   b->record = (double *)w->buffer[BUFFER_RECORD].at;
   b->record_state = (double *)w->buffer[BUFFER_RECORD_STATE].at;
   b->state = (double *)w->buffer[BUFFER_STATE].at;
+  b->passage = (int64_t *)w->buffer[BUFFER_PASSAGE].at;
+  b->passage_of = (const basin_passage *)w->buffer[BUFFER_PASSAGE_OF].at;
   b->queue = (int *)w->buffer[BUFFER_QUEUE].at;
   b->counters = (lane_counters *)w->buffer[BUFFER_COUNTERS].at;
   b->memory = (double *)w->buffer[BUFFER_MEMORY].at;
@@ -145,7 +153,7 @@ basin_worker_status move_outputs(part_run *p, int back) {
   const basin_job *job = p->job;
   const lane_batch *b = &p->b;
   void *outcome = b->outcome, *steps = b->steps, *final = b->final_value, *record = b->record,
-       *state = b->record_state, *halvings = NULL, *estimate = NULL;
+       *state = b->record_state, *passage = b->passage, *halvings = NULL, *estimate = NULL;
   const int64_t count = b->count, recorded = b->recorded;
   basin_worker_status status = BASIN_WORKER_OK;
 #define MOVE(name, type, outer, trials, inner)                          \
@@ -176,6 +184,9 @@ basin_worker_status upload_constants(part_run *p) {
   if (!status)
     status = batch_upload(p, (void *)b->observable_of, job->observable,
                           (size_t)b->observables * sizeof(int));
+  if (!status)
+    status = batch_upload(p, (void *)b->passage_of, job->passage,
+                          buffer_bytes(p, BUFFER_PASSAGE_OF));
   return status;
 }
 

@@ -266,6 +266,7 @@ basin_worker_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *j
   p->b.finals = job->finals;
   p->b.observables = job->observables;
   p->b.times = job->times;
+  p->b.ladders = basin_ladders_of(job);
   return BASIN_WORKER_OK;
 }
 

@@ -16,7 +16,7 @@
  *     start(b, c, trial), step(b, c, stage, trial, step), observe(b, c, seen)     as the model has them
  *     leap(b, c, stage, trial, step, limit)   in the place of step(), of a kind that leaps
  *     states(c)                     reals of a state
- *     ask<TOLERANCE>(b, c, holds)   the rule of that kind
+ *     ask<RULE>(b, c, holds)        the rule of that kind
  *     get(from, stride), put(to, stride)   the state from memory and into it, real i at i * stride
  *
  * All threads of a slot go the same way and hold the same numbers.
@@ -35,7 +35,9 @@ namespace {
 enum rule {
   EARLY_RULE,     /* at multiples of BASIN_DECIDE_EVERY */
   TOLERANCE_RULE, /* at every step */
-  EITHER_RULE     /* the constants say which */
+  EITHER_RULE,    /* the constants say which */
+  WITH_PASSAGES /* likewise; and passages are asked for at every step: kernels of their own, for those of a run
+                     without any shall not need more registers */
 };
 
 /* What is the same for all trials of a part: a kernel argument, so it is read through the constant cache. */
@@ -54,20 +56,21 @@ struct slot_trial {
   int trial;    /* in the batch; -1: none */
   int64_t step; /* taken so far */
   basin_clock clock;
+  int next_passage[BASIN_LADDERS_MAX]; /* by ladder; read WITH_PASSAGES alone */
 };
 
 /* ---- what is asked of a state ---- */
 
 /* whether the rule is asked at every step */
 template <int RULE> __device__ bool asks_always(const constants &c) {
-  return RULE == EITHER_RULE ? c.tolerance_rule != 0 : RULE == TOLERANCE_RULE;
+  return RULE >= EITHER_RULE ? c.tolerance_rule != 0 : RULE == TOLERANCE_RULE;
 }
 
 /* the outcome that holds for the state by the rule of this run, or UNRESOLVED */
 template <int RULE, class Slot>
 __device__ int ask(const lane_batch &b, const constants &c, const Slot &s) {
   mask holds[BASIN_OUTCOMES] = {};
-  s.template ask<RULE != EARLY_RULE>(b, c, holds);
+  s.template ask<RULE>(b, c, holds);
   int outcome = BASIN_UNRESOLVED;
 #pragma unroll
   for (int o = BASIN_OUTCOMES - 1; o > 0; o--)
@@ -97,6 +100,45 @@ __device__ void finish(const lane_batch &b, int trial, int outcome, int64_t step
   store(b, trial, step, s);
 }
 
+/* the passages of the trial, whose state has come to `step`; constant indices, for these numbers stay in registers */
+template <class Slot>
+__device__ void watch_passages(const lane_batch &b, const constants &c, slot_trial &l,
+                               const Slot &s, int64_t step) {
+  double seen[MODEL_OBSERVED];
+  s.observe(b, c, seen);
+#pragma unroll
+  for (int i = 0; i < BASIN_LADDERS_MAX; i++) {
+    if (i >= b.ladders.count) continue;
+    const basin_ladder ladder = b.ladders.of[i];
+    const double x = observable_of(seen, MODEL_OBSERVED, ladder.observable);
+    int next = l.next_passage[i];
+    for (; next < ladder.end && ladder_holds(&ladder, &b.passage_of[next], x); next++)
+      if (s.leader()) b.passage[(int64_t)next * b.count + l.trial] = step;
+    l.next_passage[i] = next;
+  }
+}
+
+/* those that it has had, with those at its present step */
+template <class Slot>
+__device__ void begin_passages(const lane_batch &b, const constants &c, slot_trial &l,
+                               const Slot &s) {
+#pragma unroll
+  for (int i = 0; i < BASIN_LADDERS_MAX; i++) {
+    const basin_ladder ladder = b.ladders.of[i];
+    int next = ladder.first;
+    if (i < b.ladders.count) {
+      const int64_t *passage = b.passage + l.trial;
+      while (next < ladder.end && passage[(int64_t)next * b.count] >= 0 &&
+             passage[(int64_t)next * b.count] <= l.step)
+        next++;
+      for (int later = next; later < ladder.end && s.leader(); later++)
+        b.passage[(int64_t)later * b.count + l.trial] = -1;
+    }
+    l.next_passage[i] = next;
+  }
+  watch_passages(b, c, l, s, l.step);
+}
+
 /* what is due at the trial's present step: a record, its end, the next stage */
 template <int RULE, class Slot>
 __device__ void events(const lane_batch &b, const constants &c, slot_trial &l, Slot &s) {
@@ -119,6 +161,7 @@ __device__ void take_up(const lane_batch &b, const constants &c, int trial, slot
   l.step = b.steps[trial];
   clock_set(&c.course, trial < b.recorded, l.step, &l.clock);
   s.set_stage(c, l.clock.stage);
+  if (RULE == WITH_PASSAGES) begin_passages(b, c, l, s);
   events<RULE>(b, c, l, s);
 }
 
@@ -126,13 +169,22 @@ __device__ void take_up(const lane_batch &b, const constants &c, int trial, slot
 #if KIND_states < 0
 typedef int64_t step_count;
 
+/* steps until something is due, or 1 where passages are watched that could come and go within a leap */
+template <int RULE> __device__ real leap_limit(const lane_batch &b, const slot_trial &l) {
+  int steady = 1;
+#pragma unroll
+  for (int i = 0; RULE == WITH_PASSAGES && i < BASIN_LADDERS_MAX; i++)
+    if (i < b.ladders.count) steady &= expand_is_steady(b.ladders.of[i].observable);
+  return steady ? (real)(l.clock.event - l.step) : 1.0;
+}
+
 /* one block: `leaps` of them, with what falls due behind each */
 template <int RULE, class Slot>
 __device__ void block(const lane_batch &b, const constants &c, int leaps, slot_trial &l, Slot &s) {
 #pragma unroll 1
   for (; leaps > 0 && l.trial >= 0; leaps--) {
-    const real limit = (real)(l.clock.event - l.step);
-    l.step += (int64_t)s.leap(b, c, l.clock.stage, l.trial, l.step, limit);
+    l.step += (int64_t)s.leap(b, c, l.clock.stage, l.trial, l.step, leap_limit<RULE>(b, l));
+    if (RULE == WITH_PASSAGES) watch_passages(b, c, l, s, l.step);
     events<RULE>(b, c, l, s);
     if (l.trial < 0) break;
     const int outcome = ask<RULE>(b, c, s);
@@ -156,6 +208,7 @@ __device__ void block(const lane_batch &b, const constants &c, int steps, slot_t
 #pragma unroll 1
     for (; i < n && outcome == BASIN_UNRESOLVED; i++) {
       s.step(b, c, l.clock.stage, l.trial, l.step + i);
+      if (RULE == WITH_PASSAGES) watch_passages(b, c, l, s, l.step + i + 1);
       if (asks_always<RULE>(c)) outcome = ask<RULE>(b, c, s);
     }
     l.step += i;
@@ -181,6 +234,12 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
     s.start(b, c, trial);
     const int outcome = ask<RULE>(b, c, s);
     store(b, trial, 0, s);
+    if (RULE == WITH_PASSAGES) {
+      slot_trial l;
+      l.trial = trial;
+      l.step = 0;
+      begin_passages(b, c, l, s);
+    }
     if (outcome == BASIN_UNRESOLVED) {
       if (s.leader()) b.queue[atomicAdd(&b.counters->queued, 1)] = trial;
     } else {

@@ -26,6 +26,7 @@
 
 #include "seam/backend.h"
 #include "seam/flights.h"
+#include "seam/passage.h"
 #include <cuda_runtime.h>
 
 enum {
@@ -78,8 +79,12 @@ struct lane_batch {
   double *record;       /* [observables][recorded][times] */
   double *record_state; /* [recorded][times][states]; all ones where nothing is recorded yet */
   double *state;        /* [states][count] of the trials under way */
+  int64_t *passage;     /* [job's passages][count] */
   int *queue;           /* [count] trials that no slot has taken yet */
   lane_counters *counters;
+
+  basin_ladders ladders;
+  const basin_passage *passage_of; /* [job's passages] */
 
   lane_shape shape;
   double *memory;     /* [slots][shape.reals], or NULL where none is needed */

@@ -62,9 +62,9 @@ struct slot {
   __device__ void step(const lane_batch &b, const constants &c, int, int trial, int64_t step) {
     KIND_step(&c.cell, turn(b, trial, step), x);
   }
-  template <bool TOLERANCE>
+  template <int RULE>
   __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
-    if (TOLERANCE) KIND_reached(&c.cell, no_turn(b), x, holds);
+    if (asks_always<RULE>(c)) KIND_reached(&c.cell, no_turn(b), x, holds);
     else KIND_decide(&c.cell, no_turn(b), x, holds);
   }
   __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
@@ -93,6 +93,9 @@ cudaError_t shape(const basin_setting *, lane_shape *out) {
 }
 
 cudaError_t start(const lane_batch *batch, const void *given, cudaStream_t stream) {
+  if (batch->ladders.count)
+    return for_each(kernel_start<slot, WITH_PASSAGES>, batch->to_draw - batch->drawn, batch, given,
+                    stream);
   return ((const constants *)given)->tolerance_rule
              ? for_each(kernel_start<slot, TOLERANCE_RULE>, batch->to_draw - batch->drawn, batch,
                         given, stream)
@@ -102,6 +105,8 @@ cudaError_t start(const lane_batch *batch, const void *given, cudaStream_t strea
 
 cudaError_t run(const lane_batch *batch, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
+  if (batch->ladders.count)
+    return run_with(kernel_run<slot, WITH_PASSAGES>, batch, launch, given, stream);
   return ((const constants *)given)->tolerance_rule
              ? run_with(kernel_run<slot, TOLERANCE_RULE>, batch, launch, given, stream)
              : run_with(kernel_run<slot, EARLY_RULE>, batch, launch, given, stream);

@@ -28,6 +28,14 @@ namespace {
 
 enum { BLOCKS_FIRST = 1, BLOCKS_LEAST = 1 }; /* of steps, of the first launch and of the shortest */
 
+/* whether two functions are one, so that it is compiled once: dynamics without an early rule give that of the tolerance */
+template <auto F, auto G> struct same_function {
+  enum { value = 0 };
+};
+template <auto F> struct same_function<F, F> {
+  enum { value = 1 };
+};
+
 /* a team */
 template <bool SHARED> struct slot {
   /* blocks that a multiprocessor shall hold: 128, or 168 registers a thread, where the model says nothing */
@@ -88,9 +96,10 @@ template <bool SHARED> struct slot {
     KIND_step(&c.cell, turn(b, c.stage_pace[stage], trial, step), x);
   }
 #endif
-  template <bool TOLERANCE>
+  template <int RULE>
   __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
-    if (TOLERANCE) KIND_reached(&c.cell, no_turn(b), x, holds);
+    if (same_function<KIND_reached, KIND_decide>::value || asks_always<RULE>(c))
+      KIND_reached(&c.cell, no_turn(b), x, holds);
     else KIND_decide(&c.cell, no_turn(b), x, holds);
   }
   __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
@@ -135,6 +144,8 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   if (!bad) bad = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   if (!bad) bad = allow_shared(kernel_start<in_shared, EITHER_RULE>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, EITHER_RULE>, limit);
+  if (!bad) bad = allow_shared(kernel_start<in_shared, WITH_PASSAGES>, limit);
+  if (!bad) bad = allow_shared(kernel_run<in_shared, WITH_PASSAGES>, limit);
   if (!bad) bad = allow_shared(kernel_finish<in_shared>, limit);
   if (!bad) bad = allow_shared(kernel_record<in_shared>, limit);
   s.shared = 1;
@@ -159,12 +170,19 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
 
 cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
   const int n = b->to_draw - b->drawn;
+  if (b->ladders.count)
+    return b->shape.shared ? for_each(kernel_start<in_shared, WITH_PASSAGES>, n, b, given, stream)
+                           : for_each(kernel_start<in_global, WITH_PASSAGES>, n, b, given, stream);
   return b->shape.shared ? for_each(kernel_start<in_shared, EITHER_RULE>, n, b, given, stream)
                          : for_each(kernel_start<in_global, EITHER_RULE>, n, b, given, stream);
 }
 
 cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
+  if (b->ladders.count)
+    return b->shape.shared
+               ? run_with(kernel_run<in_shared, WITH_PASSAGES>, b, launch, given, stream)
+               : run_with(kernel_run<in_global, WITH_PASSAGES>, b, launch, given, stream);
   return b->shape.shared ? run_with(kernel_run<in_shared, EITHER_RULE>, b, launch, given, stream)
                          : run_with(kernel_run<in_global, EITHER_RULE>, b, launch, given, stream);
 }

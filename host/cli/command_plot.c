@@ -18,12 +18,17 @@ typedef struct kind {
   const char *option, *takes;
 } kind;
 static const kind kinds[] = {
-    {"map", ""},           {"histogram", "log"},
-    {"ecdf", ""},          {"rates", "observable"},
-    {"observable", "log"}, {NULL, "x y halfwidth published log"},
+    {"map", ""},
+    {"histogram", "log"},
+    {"ecdf", ""},
+    {"rates", "observable"},
+    {"passages", "x log"},
+    {"observable", "log"},
+    {NULL, "x y halfwidth published log"},
 };
-static const char *const choices[] = {"map", "histogram", "ecdf",      "rates",     "observable",
-                                      "x",   "y",         "halfwidth", "published", "log"};
+static const char *const choices[] = {"map",        "histogram", "ecdf", "rates",
+                                      "observable", "passages",  "x",    "y",
+                                      "halfwidth",  "published", "log"};
 
 /* whether the word is one of the list */
 static int is_in(const char *list, const char *word) {
@@ -71,6 +76,7 @@ static basin_status draw(basin_figure *f, const kind *k, const basin_arguments *
                                  .y = basin_argument(a, "y"),
                                  .halfwidth = basin_argument(a, "halfwidth") != NULL},
         error);
+  if (!strcmp(k->option, "passages")) return basin_plot_passages(f, basin_argument(a, "x"), error);
   if (!strcmp(k->option, "map")) return basin_plot_map(f, value, error);
   if (!strcmp(k->option, "rates"))
     return basin_plot_rates(f, observables ? *observable : "loss", error);

@@ -3,6 +3,7 @@
  * command_rates.c: basin rates.
  */
 #include "cli/cli.h"
+#include "cli/rates_passages.h"
 #include "seam/setting.h"
 #include "cli/report.h"
 #include "store/results.h"
@@ -124,12 +125,21 @@ static void table_notes(const basin_table *t, const basin_rates *rates, int one_
 /* ---- the command ---- */
 
 basin_status basin_command_rates(const basin_arguments *a, basin_error *error) {
-  const int json = basin_argument(a, "json") != NULL;
+  const int json = basin_argument(a, "json") != NULL,
+            passages = basin_argument(a, "passages") != NULL;
+  const char *const other = passages ? (basin_argument(a, "observable") ? "observable"
+                                        : basin_argument(a, "outcome")  ? "outcome"
+                                                                        : NULL)
+                                     : (basin_argument(a, "along") ? "along" : NULL);
   basin_rates_options options = {.observable = basin_argument(a, "observable"),
                                  .outcome = basin_argument(a, "outcome")};
   basin_results *results = NULL;
   basin_rates *rates = NULL;
   basin_table t = {0};
+  if (other)
+    return basin_fail(error, BASIN_BAD_INPUT, "rates: --%s %s --passages", other,
+                      passages ? "does not go with" : "goes with");
+  if (passages) return basin_rates_passages(a, error);
   basin_status status = basin_argument_positive(a, "from", &options.from, error);
   if (!status) status = basin_argument_positive(a, "to", &options.to, error);
   if (!status) status = basin_table_open(a, &results, &t, error);

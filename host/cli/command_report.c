@@ -35,6 +35,7 @@ static void summary_csv(const basin_table *t) {
   for (int o = 0; o < BASIN_OUTCOMES; o++)
     for (int i = 0; i < BASIN_STEPS_NUMBERS; i++)
       printf(",steps_%s_%s", basin_outcome_name(o), basin_steps_name[i]);
+  basin_csv_passages(t, -1);
   putchar('\n');
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
@@ -53,6 +54,7 @@ static void summary_csv(const basin_table *t) {
       basin_steps_numbers(&s->steps[o], number);
       csv_numbers(number, BASIN_STEPS_NUMBERS);
     }
+    basin_csv_passages(t, i);
     putchar('\n');
   }
 }
@@ -145,6 +147,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
   const style style = json ? JSON : csv ? CSV : TEXT;
   if (json && csv) return basin_fail(error, BASIN_BAD_INPUT, "summary: --json or --csv, not both");
   basin_status status = basin_table_open(arguments, &results, &t, error);
+  if (!status && (style != CSV || !pairs)) status = basin_table_read_passages(results, &t, error);
   if (!status && style == JSON) {
     printf("{\n");
     basin_table_json(&t);
@@ -155,6 +158,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
     basin_table_title(&t);
     basin_table_rates(&t);
     basin_table_steps(&t);
+    basin_table_passages(&t);
     status = basin_table_crossings(results, &t, 0, error);
     if (!status) status = summary_draws(results, &t, error);
   }

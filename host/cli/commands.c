@@ -102,6 +102,11 @@ static const basin_option rates_options[] = {
      "where it ends; default: the last record that at least half of the cell's trials reach"},
     {"observable", 0, "OBSERVABLE", "the recorded observable to fit; default: loss"},
     {"outcome", 0, "OUTCOME", "only trials that ended so, as in global; default: all but diverged"},
+    {"passages", 0, NULL,
+     "of first passages (record.passages) instead: how their steps grow from level to level; "
+     "--from "
+     "and --to are numbers of passages"},
+    {"along", 0, "PARAMETER", "with --passages: how those of each grow along this grid parameter"},
     SELECTION,
     {"json", 0, NULL, "as JSON"},
     HELP,
@@ -124,8 +129,8 @@ static const basin_option plot_options[] = {
     {"halfwidth", 0, NULL, "beside the map one of the half-widths of the intervals"},
     {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
     {"histogram", 0, "NAME",
-     "how steps, or an observable at the end of the trials (loss), is distributed, apart for each "
-     "outcome"},
+     "how steps, a passage (passage_1), or an observable at the end of the trials (loss), is "
+     "distributed, apart for each outcome"},
     {"ecdf", 0, "NAME", "the same, cumulative"},
     {"map", 0, "X,Y",
      "where starts end: each a point in the colour of its outcome, at two observables of the "
@@ -136,7 +141,9 @@ static const basin_option plot_options[] = {
     {"rates", 0, NULL,
      "draw the loss, or the one --observable, against eta t on logarithmic axes, and beside it its "
      "local slope ln(loss) / ln(eta t)"},
-    {"log", 0, NULL, "logarithmic vertical axis, of rates, histograms and trajectories"},
+    {"passages", 0, NULL,
+     "draw the medians of first passages against their level, or with --x against a parameter"},
+    {"log", 0, NULL, "logarithmic vertical axis, of rates, passages, histograms and trajectories"},
     {"title", 0, "TEXT", "title of the figure; default: the experiment's"},
     HELP,
 };
@@ -262,7 +269,19 @@ const basin_command basin_commands[] = {
          "law with the smaller sum of squared residuals of ln(loss) over all trials. The last "
          "column is ln(loss) / ln(eta t) at the last record in the window. A trial's records count "
          "up to the first that is 0 or at most 2^-88 of its largest, where a loss is the rounding "
-         "of the weights; a trial needs three in the window.",
+         "of the weights; a trial needs three in the window.\n"
+         "With --passages the steps T of the first passages of one observable, and ln T, are "
+         "fitted "
+         "by lines in the number of the passage: the slope, and the factor by which T grows from "
+         "one "
+         "to the next. With y for the level: the slope of T in ln y, steps for a factor e of the "
+         "level (for passages below levels, of falling), and the slope of ln T in ln y, the power. "
+         "A line is fitted in every trial that had all of these passages; means and intervals as "
+         "above, the factor's from those of its logarithm. With --along the lines go through the "
+         "means of cells along the parameter; where the cells have draws of their own the interval "
+         "is Student's with Satterthwaite's degrees of freedom (1946), where they share them a "
+         "line "
+         "is fitted for every draw.",
      .least = 1,
      .most = 1,
      OPTIONS(rates_options),

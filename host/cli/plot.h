@@ -81,6 +81,10 @@ basin_status basin_plot_rates(basin_figure *figure, const char *observable, basi
 basin_status basin_plot_distribution(basin_figure *figure, const char *name, int cumulative,
                                      basin_error *error);
 
+/* First passages: the median of their steps, with its interval, against the level, a curve for each cell, or, with x,
+   against a grid parameter, a curve for each passage of each series of cells. */
+basin_status basin_plot_passages(basin_figure *figure, const char *x, basin_error *error);
+
 /* Where starts end: each a point at (x, y) of step 0, observables or entries of vectors such as v[0], in the colour of
    its outcome. axes: "x,y". */
 basin_status basin_plot_map(basin_figure *figure, const char *axes, basin_error *error);

@@ -19,6 +19,7 @@ typedef struct group {
   int64_t cell; /* of the figure */
   int outcome;
   int64_t trials; /* that have a number which is finite */
+  int64_t never;  /* that have none: of a passage, those that did not have it until they ended */
   int64_t below;  /* of these: at or below the left end of a logarithmic axis, which is 0 */
   basin_span span;
   int64_t *count;    /* [bins] */
@@ -27,7 +28,7 @@ typedef struct group {
 
 typedef struct distribution {
   basin_array array;
-  int cumulative;
+  int cumulative, passage; /* whether the number is a passage, which a trial may not have */
   group *group;
   int64_t groups;
   int logarithmic, whole; /* the axis; whether all numbers are whole */
@@ -56,7 +57,8 @@ static basin_status find_array(const basin_figure *f, const char *name, basin_ar
     status = basin_results_array(f->results, i, found, error);
     if (status || found->rank != 1 || found->size[0] != steps.size[0]) continue;
     const char *plain = !strncmp(found->name, "final_", 6) ? found->name + 6 : found->name;
-    if (!strcmp(plain, "outcome") || !strcmp(plain, "eta_t")) continue;
+    if (!strcmp(plain, "outcome") || !strcmp(plain, "eta_t") || !strcmp(plain, "passage_level"))
+      continue;
     if (!strcmp(name, plain) || !strcmp(name, found->name)) {
       free(names);
       return BASIN_OK;
@@ -86,6 +88,7 @@ typedef struct trials {
 /* every finite number of a cell's trials, with its group */
 static basin_status visit(basin_figure *f, distribution *d, int64_t cell, trials *t,
                           void (*see)(distribution *, group *, double), basin_error *error) {
+  const int first_pass = !d->bins;
   const int64_t size = d->array.size[0];
   basin_status status = BASIN_OK;
   for (int64_t first = 0; first < size && !status; first += BLOCK_TRIALS) {
@@ -94,9 +97,13 @@ static basin_status visit(basin_figure *f, distribution *d, int64_t cell, trials
     status = basin_results_read(f->results, "outcome", index, first, count, t->outcome, error);
     if (!status)
       status = basin_results_read(f->results, d->array.name, index, first, count, t->value, error);
-    for (int64_t i = 0; i < count && !status; i++)
-      if (t->outcome[i] >= 0 && t->outcome[i] < BASIN_OUTCOMES && isfinite(t->value[i]))
-        see(d, &d->group[cell * BASIN_OUTCOMES + (int)t->outcome[i]], t->value[i]);
+    for (int64_t i = 0; i < count && !status; i++) {
+      if (!(t->outcome[i] >= 0 && t->outcome[i] < BASIN_OUTCOMES && isfinite(t->value[i])))
+        continue;
+      group *g = &d->group[cell * BASIN_OUTCOMES + (int)t->outcome[i]];
+      if (d->passage && t->value[i] < 0) g->never += first_pass;
+      else see(d, g, t->value[i]);
+    }
   }
   return status;
 }
@@ -229,6 +236,10 @@ static void fill_panels(const basin_figure *f, distribution *d) {
         const size_t used = strlen(label);
         snprintf(label + used, sizeof label - used, ", %lld not above 0", (long long)g->below);
       }
+      if (g->never) {
+        const size_t used = strlen(label);
+        snprintf(label + used, sizeof label - used, ", %lld not", (long long)g->never);
+      }
       if (!d->cumulative) snprintf(panel->title, sizeof panel->title, "%s", d->name[c]);
       basin_legend_add(alone ? &d->page.legend : &panel->legend, label,
                        basin_style_of(g->number, d->panels.of[g->panel]),
@@ -250,14 +261,15 @@ static void write_bars(basin_figure *f, const distribution *d, const group *g) {
 /* the share of the trials that are at or below the end of each bin which has any; of whole numbers the largest in it */
 static void write_shares(basin_figure *f, const distribution *d, const group *g) {
   int64_t sum = d->logarithmic ? g->below : 0;
-  fprintf(f->pipe, "%.10g %.10g\n", d->edge[0], (double)sum / (double)g->trials);
+  fprintf(f->pipe, "%.10g %.10g\n", d->edge[0], (double)sum / (double)(g->trials + g->never));
   for (int i = 0; i < d->bins; i++) {
     sum += g->count[i];
     if (g->count[i])
       fprintf(f->pipe, "%.10g %.10g\n", d->edge[i + 1] - (d->whole ? 0.5 : 0),
-              (double)sum / (double)g->trials);
+              (double)sum / (double)(g->trials + g->never));
   }
-  fprintf(f->pipe, "%.10g 1\n", d->edge[d->bins]);
+  fprintf(f->pipe, "%.10g %.10g\n", d->edge[d->bins],
+          (double)g->trials / (double)(g->trials + g->never));
 }
 
 static void draw_group(basin_figure *f, const distribution *d, const group *g,
@@ -330,6 +342,7 @@ basin_status basin_plot_distribution(basin_figure *f, const char *name, int cumu
   d->whole = 1;
   d->span = BASIN_NO_SPAN;
   basin_status status = find_array(f, name, &d->array, error);
+  d->passage = !strncmp(d->array.name, "passage_", 8);
   if (!status) status = open_groups(f, d, error);
   if (!status) status = basin_plot_names(f, &d->name, error);
   if (!status) status = visit_all(f, d, see_span, error);

@@ -144,7 +144,7 @@ static basin_status start_again(basin_starts *s, int64_t cell, int64_t count, do
   job.recorded = count;
   job.times = 1;
   job.time = &start;
-  job.finals = 0;
+  job.finals = job.passages = 0;
   job.observables = s->coordinates;
   job.observable = index;
   job.keep_states = 1;

@@ -28,6 +28,28 @@ static int64_t rows_of(const basin_experiment *e, const basin_part *part) {
   return rows;
 }
 
+/* the passages that the trial's cell has, a line or a member each */
+static void put_passages(const basin_experiment *e, int64_t cell, const basin_part *part,
+                         int json) {
+  int shown = 0;
+  for (int p = 0; p < e->passages; p++) {
+    const basin_passage *passage = &e->cell[cell].passage[p];
+    const int64_t step = part->passage[p * part->count];
+    if (passage->observable < 0) continue;
+    const char *name = basin_observable(&e->cell[cell], passage->observable)->name,
+               *sign = passage->above ? ">=" : "<=";
+    if (json) {
+      printf("%s\"passage_%d\": ", shown++ ? ", " : "", p + 1);
+      basin_json_number(step < 0 ? NAN : (double)step);
+    } else if (step < 0) {
+      printf("\npassage_%d: %s %s %.10g has not come", p + 1, name, sign, passage->level);
+    } else {
+      printf("\npassage_%d: %s %s %.10g at step %lld", p + 1, name, sign, passage->level,
+             (long long)step);
+    }
+  }
+}
+
 /* ---- for a person ---- */
 
 /* the cell, by its variant and its parameters */
@@ -49,6 +71,7 @@ void basin_replay_text(const basin_experiment *e, int64_t cell, const basin_part
   printf("\ntrial %lld: %s after %lld steps", (long long)part->first,
          basin_outcome_name(part->outcome[0]), (long long)part->steps[0]);
   if (halvings) printf(", with step sizes halved %d times", halvings);
+  put_passages(e, cell, part, 0);
   printf("\n\n%10s", "step");
   for (int i = 0; i < columns; i++) name_column(name, e, i), printf("  %22s", name);
   putchar('\n');
@@ -126,6 +149,10 @@ void basin_replay_json(const basin_experiment *e, int64_t cell, const basin_part
   for (int i = 0; i < e->finals; i++) {
     printf("%s\"%s\": ", i ? ", " : "", e->final[i]);
     basin_json_number(part->final[i]);
+  }
+  if (e->passages) {
+    printf("},\n  \"passages\": {");
+    put_passages(e, cell, part, 1);
   }
   printf("},\n  \"trajectory\": {\n");
   json_trajectory(e, part);

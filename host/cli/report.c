@@ -61,6 +61,7 @@ basin_status basin_table_open(const basin_arguments *arguments, basin_results **
 
 void basin_table_close(basin_results *results, basin_table *t) {
   free(t->cell);
+  free(t->passage);
   basin_results_close(results);
 }
 
@@ -317,6 +318,7 @@ void basin_table_json(const basin_table *t) {
     basin_json_number(s->success.high);
     printf("}, \"steps\": ");
     json_steps(s);
+    basin_json_passages(t, i);
     printf("}");
   }
   printf("\n  ]");

@@ -15,7 +15,9 @@ typedef struct basin_table {
   int64_t cells;
   basin_summary *cell; /* [cells] */
   int has_variants;
-  int has_steps; /* whether steps are known by their outcome; else only the mean of all */
+  int has_steps;           /* whether steps are known by their outcome; else only the mean of all */
+  int passages;            /* once basin_table_read_passages() has counted them */
+  basin_passages *passage; /* [cells][passages] */
   char show
       [128]; /* [parameters] whether a parameter is a column: it is no function of those before it */
 } basin_table;
@@ -68,6 +70,14 @@ void basin_json_cell(const basin_summary *cell);
 /* What `refine` has found, below the rates, or the member `refine`; nothing where the experiment does not refine. */
 basin_status basin_table_crossings(const basin_results *results, const basin_table *table, int json,
                                    basin_error *error);
+
+/* Counts the passages that the file keeps; a row for each passage of each cell below the steps; the member `passages`
+   of a cell of the table, with the comma before it; its columns of CSV, or with -1 their names. */
+basin_status basin_table_read_passages(basin_results *results, basin_table *table,
+                                       basin_error *error);
+void basin_table_passages(const basin_table *table);
+void basin_json_passages(const basin_table *table, int64_t cell);
+void basin_csv_passages(const basin_table *table, int64_t cell);
 
 /* Text, a number, and a member `name` with an interval's value, low and high, as JSON. */
 void basin_json_text(const char *text);

@@ -2,6 +2,7 @@
 #include "run/extend.h"
 #include "read/difference.h"
 #include "read/identity.h"
+#include "read/passages.h"
 #include "run/cut.h"
 #include "store/results_file.h"
 #include <stdio.h>
@@ -126,6 +127,30 @@ static int has_steps(const basin_experiment *e, const basin_experiment *old) {
   return 1;
 }
 
+/* whether every passage of a cell is kept in another experiment's cell as well */
+static int has_passages_of(const basin_experiment *e, const basin_cell *cell,
+                           const basin_experiment *old, const basin_cell *before) {
+  for (int q = 0; q < old->passages; q++) {
+    const struct basin_named_ladder *was = &old->ladder[basin_passage_ladder(old, q)];
+    int there = before->passage[q].observable < 0;
+    for (int p = 0; p < e->passages && !there; p++) {
+      const struct basin_named_ladder *is = &e->ladder[basin_passage_ladder(e, p)];
+      there = is->above == was->above && cell->passage[p].level >= before->passage[q].level &&
+              cell->passage[p].level <= before->passage[q].level &&
+              !strcmp(is->observable, was->observable);
+    }
+    if (!there) return 0;
+  }
+  return 1;
+}
+
+static int has_passages(const basin_earlier *s, const basin_experiment *e) {
+  const basin_experiment *old = s->experiment;
+  for (int64_t c = 0; c < e->cells; c++)
+    if (s->cell[c] >= 0 && !has_passages_of(e, &e->cell[c], old, &old->cell[s->cell[c]])) return 0;
+  return 1;
+}
+
 /* and keeps all of them that the file keeps */
 static basin_status check_record(const basin_earlier *s, const basin_experiment *e,
                                  basin_error *error) {
@@ -135,6 +160,7 @@ static basin_status check_record(const basin_earlier *s, const basin_experiment 
     int kept, trajectories;
   } row[] = {
       {"final", has_all(old->final, old->finals, e->final, e->finals), 0},
+      {"passages", has_passages(s, e), 0},
       {"trials", e->recorded >= old->recorded, 1},
       {"steps", has_steps(e, old), 1},
       {"observables", has_all(old->observable, old->observables, e->observable, e->observables), 1},
@@ -159,6 +185,12 @@ static basin_status check_version(const basin_earlier *s, basin_error *error) {
 
 static basin_status check_finals(basin_earlier *s, const basin_experiment *e, basin_error *error) {
   s->extract = basin_extract_look(s->results, e, s->cell);
+  if (s->extract.passage_lacked)
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "%s: does not keep passage_%d, which the experiment asks for; ask for passages "
+        "that it has (record.passages), or give another name with -o",
+        s->path, s->extract.passage_lacked);
   if (!s->extract.lacked) return BASIN_OK;
   return basin_fail(error, BASIN_BAD_INPUT,
                     "%s: does not keep final_%s, which the experiment asks for; ask for final "

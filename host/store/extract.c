@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/extract.h"
+#include "read/passages.h"
 #include "seam/clock.h"
 #include "store/results_file.h"
 #include <stdio.h>
@@ -28,6 +29,22 @@ static int has_trajectories(const basin_results *r, const basin_experiment *e) {
   return 1;
 }
 
+/* number[passages]: which of the file's, from 1, each passage of the cell is; 0: none */
+static void find_passages(const basin_results *r, int64_t from, const basin_experiment *e,
+                          const basin_cell *cell, int *number) {
+  double level[BASIN_PASSAGES_MAX];
+  const int known = r->passages && basin_results_levels(r, from, level);
+  for (int p = 0; p < e->passages; p++) {
+    const struct basin_named_ladder *ladder = &e->ladder[basin_passage_ladder(e, p)];
+    number[p] = 0;
+    for (int q = 0; q < r->passages && known && !number[p]; q++)
+      if (r->passage[q].above == ladder->above && level[q] >= cell->passage[p].level &&
+          level[q] <= cell->passage[p].level &&
+          !strcmp(r->passage[q].observable, ladder->observable))
+        number[p] = q + 1;
+  }
+}
+
 basin_extract basin_extract_look(const basin_results *r, const basin_experiment *e,
                                  const int64_t *cell) {
   const int none = !e->times || !e->observables;
@@ -36,6 +53,13 @@ basin_extract basin_extract_look(const basin_results *r, const basin_experiment 
     if (has(r, "final_%s", e->final[i])) continue;
     for (int64_t c = 0; c < e->cells && !x.lacked; c++)
       if (cell[c] >= 0 && e->cell[c].index[i] >= 0) x.lacked = e->final[i];
+  }
+  for (int64_t c = 0; c < e->cells && e->passages && !x.passage_lacked; c++) {
+    int number[BASIN_PASSAGES_MAX];
+    if (cell[c] < 0) continue;
+    find_passages(r, cell[c], e, &e->cell[c], number);
+    for (int p = 0; p < e->passages && !x.passage_lacked; p++)
+      if (e->cell[c].passage[p].observable >= 0 && !number[p]) x.passage_lacked = p + 1;
   }
   return x;
 }
@@ -61,6 +85,7 @@ basin_status basin_extract_part(basin_results *r, int64_t cell, const basin_expe
                                 const basin_job *job, basin_part *part, basin_error *error) {
   const int64_t n = job->count, trajectory = part->recorded * job->times;
   char name[BASIN_NAMES_MAX];
+  int number[BASIN_PASSAGES_MAX];
   double *value = malloc((size_t)n * sizeof *value);
   if (!value) return basin_fail_memory(error);
   basin_status status = basin_extract_outcomes(r, cell, job->first, n, part->outcome, error);
@@ -75,6 +100,13 @@ basin_status basin_extract_part(basin_results *r, int64_t cell, const basin_expe
     if (job->final[i] >= 0) status = basin_results_read(r, name, cell, job->first, n, final, error);
     else /* the cell has no such observable, and the file may not either */
       for (int64_t t = 0; t < n; t++) final[t] = canonical(NAN);
+  }
+  if (job->passages && !status) find_passages(r, cell, e, &e->cell[job->cell], number);
+  for (int p = 0; p < job->passages && !status; p++) {
+    if (!number[p]) continue; /* the cell has no such passage */
+    snprintf(name, sizeof name, "passage_%d", number[p]);
+    status = basin_results_read(r, name, cell, job->first, n, value, error);
+    for (int64_t t = 0; t < n && !status; t++) part->passage[p * n + t] = (int64_t)value[t];
   }
   for (int i = 0; i < job->observables && trajectory && !status; i++)
     status = basin_results_read(r, e->observable[i], cell, job->first, part->recorded,

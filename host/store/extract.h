@@ -15,6 +15,7 @@ typedef struct basin_extract {
   int64_t recorded; /* trials below this number come back with their trajectories */
   const char *
       lacked; /* a final observable that cells need and the file lacks: nothing comes back; else NULL */
+  int passage_lacked; /* likewise the number of a passage, from 1; else 0 */
 } basin_extract;
 
 /* cell[i]: the file's cell that cell i of the experiment is, -1 for none */

@@ -119,6 +119,46 @@ static int read_early_rule(basin_results *r) {
   return ok;
 }
 
+/* what the passages are of */
+static int read_passages(basin_results *r) {
+  int64_t size[2] = {r->cells, -1}, trials[2] = {r->cells, r->trials};
+  if (H5Lexists(r->file, "passage_level", H5P_DEFAULT) <= 0) return 1;
+  const hid_t level = basin_results_variable(r, "passage_level", 2, size, H5T_FLOAT);
+  if (level < 0) return 0;
+  H5Dclose(level);
+  if (size[1] < 1 || size[1] > BASIN_PASSAGES_MAX) return 0;
+  r->passage = calloc((size_t)size[1], sizeof *r->passage);
+  int ok = r->passage != NULL;
+  for (int p = 0; p < size[1] && ok; p++) {
+    char name[32];
+    snprintf(name, sizeof name, "passage_%d", p + 1);
+    const hid_t id = basin_results_variable(r, name, 2, trials, H5T_INTEGER);
+    char *observable = id < 0 ? NULL : basin_results_text_of(id, "observable"),
+         *direction = id < 0 ? NULL : basin_results_text_of(id, "direction");
+    if (id >= 0) H5Dclose(id);
+    ok = observable && direction && strlen(observable) < sizeof r->passage->observable &&
+         (!strcmp(direction, "above") || !strcmp(direction, "below"));
+    if (ok) {
+      strcpy(r->passage[p].observable, observable);
+      r->passage[p].above = *direction == 'a';
+    }
+    free(direction);
+    free(observable);
+  }
+  r->passages = (int)size[1];
+  return ok;
+}
+
+int basin_results_levels(const basin_results *r, int64_t cell, double *level) {
+  int64_t size[2] = {r->cells, r->passages};
+  const hsize_t start[2] = {(hsize_t)cell, 0}, count[2] = {1, (hsize_t)r->passages};
+  const hid_t id = basin_results_variable(r, "passage_level", 2, size, H5T_FLOAT);
+  const int ok = id >= 0 && basin_results_intact(r, "passage_level", cell) &&
+                 basin_hdf5_read(id, H5T_NATIVE_DOUBLE, 2, start, count, level);
+  if (id >= 0) H5Dclose(id);
+  return ok;
+}
+
 /* the variables on (cell) and (cell, recorded, time), in the order of the file: parameters and observables */
 static herr_t see_variable(hid_t group, const char *name, const H5L_info_t *info, void *context) {
   basin_results *r = context;
@@ -231,7 +271,7 @@ static int read_all(basin_results *r) {
   if (!read_variable(r, "draw", r->cells, H5T_INTEGER, H5T_NATIVE_UINT64, r->draw)) return 0;
   for (int64_t c = 0; c < r->cells; c++)
     if (r->count[c] < 0 || r->count[c] > r->trials) return 0;
-  if (!read_early_rule(r)) return 0;
+  if (!read_early_rule(r) || !read_passages(r)) return 0;
   if (!read_variants(r) || !read_parameters(r) || !basin_results_read_refinement(r)) return 0;
   r->axes = axes >= 0 && axes <= r->parameters ? (int)axes : r->parameters;
   return 1;
@@ -274,6 +314,7 @@ void basin_results_close(basin_results *r) {
   if (!r) return;
   for (int i = 0; i < r->parameters; i++) free(r->parameter_name[i]);
   for (int i = 0; i < r->observables; i++) free(r->observable[i]);
+  free(r->passage);
   free(r->refined);
   free(r->variant_names);
   basin_checks_close(r->checks);
@@ -307,6 +348,7 @@ const char *basin_results_version(const basin_results *r) { return r->version; }
 uint64_t basin_results_seed(const basin_results *r) { return r->seed; }
 int64_t basin_results_cells(const basin_results *r) { return r->cells; }
 int basin_results_axes(const basin_results *r) { return r->axes; }
+int basin_results_passages(const basin_results *r) { return r->passages; }
 int64_t basin_results_times(const basin_results *r) { return r->times; }
 int64_t basin_results_recorded(const basin_results *r) { return r->recorded; }
 const int64_t *basin_results_time(const basin_results *r) { return r->time; }

@@ -32,6 +32,11 @@ struct basin_results {
   int parameters, axes;
   char *parameter_name[BASIN_NAMES_MAX];
   double *parameter; /* [cells][parameters] */
+  int passages;      /* kept of every trial; of each: */
+  struct basin_passage_kind {
+    char observable[64];
+    int above;
+  } * passage; /* [passages] */
   int observables;
   char *observable[BASIN_NAMES_MAX];
   char *refined; /* the parameter that `refine` names, or NULL */
@@ -48,6 +53,9 @@ basin_status basin_results_parse_text(const basin_results *results, basin_experi
 /* A scalar attribute of the file converted to the type; 0 where it is not there or of another class. */
 int basin_results_number_of(const basin_results *results, const char *name, hid_t type,
                             void *value);
+
+/* level[passages] of a cell; 0 where they cannot be read */
+int basin_results_levels(const basin_results *results, int64_t cell, double *level);
 
 /* What `refine` asked for, where it is there; 0 where it cannot be read. */
 int basin_results_read_refinement(basin_results *results);

@@ -5,6 +5,7 @@
 #include "store/results_file.h"
 #include "base/statistics.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,7 @@ typedef struct reading {
   const basin_results *results;
   int64_t cell;
   hid_t outcome, steps;
+  int passages;          /* whether `steps` are passages, which some trials have not had: -1 */
   int8_t *outcome_block; /* [BLOCK_TRIALS] */
   int64_t *steps_block;  /* [BLOCK_TRIALS] */
   int64_t *count;        /* [KINDS][RANKS][1 << DIGIT_BITS] */
@@ -93,6 +95,7 @@ static int read_steps(reading *x, int shift) {
       const int8_t outcome = x->outcome_block[i];
       const int64_t steps = x->steps_block[i];
       if (outcome == -1 && r->missing) continue;
+      if (steps == -1 && x->passages) continue;
       ok = outcome >= 0 && outcome < BASIN_OUTCOMES && steps >= 0 && steps <= BASIN_STEPS_MAX;
       if (!ok) break;
       if (shift < 0) add_steps(&x->kind[outcome], steps), add_steps(&x->kind[ALL], steps);
@@ -157,30 +160,45 @@ static basin_steps steps_of(const kind *k) {
   return s;
 }
 
-static int count_steps(const basin_results *r, hid_t outcome, hid_t steps, int64_t cell,
-                       basin_summary *s) {
+static void close_reading(reading *x) {
+  if (!x) return;
+  free(x->outcome_block);
+  free(x->steps_block);
+  free(x->count);
+  free(x);
+}
+
+/* the steps, or passages, of a cell counted by kind; NULL on failure */
+static reading *count_kinds(const basin_results *r, hid_t outcome, hid_t steps, int passages,
+                            int64_t cell) {
   reading *x = calloc(1, sizeof *x);
-  if (!x) return 0;
+  if (!x) return NULL;
   *x = (reading){.results = r,
                  .cell = cell,
                  .outcome = outcome,
                  .steps = steps,
+                 .passages = passages,
                  .outcome_block = malloc(BLOCK_TRIALS),
                  .steps_block = malloc(BLOCK_TRIALS * sizeof *x->steps_block),
                  .count = malloc(KINDS * RANKS * sizeof *x->count << DIGIT_BITS)};
-  const int ok = x->outcome_block && x->steps_block && x->count && read_steps(x, -1) &&
-                 select_steps(x);
-  for (int o = 0; o < BASIN_OUTCOMES && ok; o++) s->steps[o] = steps_of(&x->kind[o]);
-  if (ok && x->kind[ALL].trials) {
+  if (x->outcome_block && x->steps_block && x->count && read_steps(x, -1) && select_steps(x))
+    return x;
+  close_reading(x);
+  return NULL;
+}
+
+static int count_steps(const basin_results *r, hid_t outcome, hid_t steps, int64_t cell,
+                       basin_summary *s) {
+  reading *x = count_kinds(r, outcome, steps, 0, cell);
+  for (int o = 0; o < BASIN_OUTCOMES && x; o++) s->steps[o] = steps_of(&x->kind[o]);
+  if (x && x->kind[ALL].trials) {
     const basin_steps all = steps_of(&x->kind[ALL]);
     s->steps_median = all.median;
     s->steps_mean = all.mean;
     s->steps_max = all.max;
   }
-  free(x->outcome_block);
-  free(x->steps_block);
-  free(x->count);
-  free(x);
+  const int ok = x != NULL;
+  close_reading(x);
   return ok;
 }
 
@@ -240,6 +258,53 @@ basin_status basin_results_summary(basin_results *r, int64_t cell, basin_summary
   const int ok = steps >= 0 && outcome >= 0 && basin_results_intact(r, "steps", cell) &&
                  count_steps(r, outcome, steps, cell, s);
   if (steps >= 0) H5Dclose(steps);
+  if (outcome >= 0) H5Dclose(outcome);
+  return ok ? BASIN_OK : basin_results_unreadable(r, error);
+}
+
+/* ---- passages ---- */
+
+/* what it is of; 0 where that cannot be read */
+static int describe_passage(const basin_results *r, int64_t cell, int number, basin_passages *p) {
+  double level[BASIN_PASSAGES_MAX];
+  if (!basin_results_levels(r, cell, level)) return 0;
+  strcpy(p->observable, r->passage[number - 1].observable);
+  p->above = r->passage[number - 1].above;
+  p->level = level[number - 1];
+  return 1;
+}
+
+static int count_passages(const basin_results *r, hid_t outcome, hid_t id, int64_t cell,
+                          basin_passages *p) {
+  basin_summary all = {0};
+  if (!count_outcomes(r, outcome, cell, &all)) return 0;
+  reading *x = count_kinds(r, outcome, id, 1, cell);
+  if (!x) return 0;
+  p->trials = r->count[cell];
+  p->passed = x->kind[ALL].trials;
+  p->open = all.outcomes[BASIN_UNRESOLVED] - x->kind[BASIN_UNRESOLVED].trials;
+  p->steps = steps_of(&x->kind[ALL]);
+  close_reading(x);
+  return 1;
+}
+
+basin_status basin_results_passage(basin_results *r, int64_t cell, int number, basin_passages *p,
+                                   basin_error *error) {
+  int64_t size[2] = {r->cells, r->trials};
+  char name[32];
+  *p = (basin_passages){.level = NAN, .steps = BASIN_NO_STEPS};
+  if (cell < 0 || cell >= r->cells || number < 1 || number > r->passages)
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "%s: no passage %d of cell %lld, expected 1 to %d of 0 to %lld", r->path,
+                      number, (long long)cell, r->passages, (long long)r->cells - 1);
+  snprintf(name, sizeof name, "passage_%d", number);
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t id = basin_results_variable(r, name, 2, size, H5T_INTEGER),
+              outcome = basin_results_variable(r, "outcome", 2, size, H5T_INTEGER);
+  const int ok = id >= 0 && outcome >= 0 && basin_results_intact(r, name, cell) &&
+                 basin_results_intact(r, "outcome", cell) && describe_passage(r, cell, number, p) &&
+                 count_passages(r, outcome, id, cell, p);
+  if (id >= 0) H5Dclose(id);
   if (outcome >= 0) H5Dclose(outcome);
   return ok ? BASIN_OK : basin_results_unreadable(r, error);
 }

@@ -62,13 +62,15 @@ BASIN_HD int ladder_begin(const basin_ladder *l, int64_t *passage, int64_t strid
   return next;
 }
 
+/* whether the observable's value makes the passage */
+BASIN_HD int ladder_holds(const basin_ladder *l, const basin_passage *of, double seen) {
+  return l->above ? seen >= of->level : seen <= of->level;
+}
+
 /* notes the passages that the observable's value at this step makes */
 BASIN_HD int ladder_climb(const basin_ladder *l, const basin_passage *of, double seen, int next,
                           int64_t *passage, int64_t stride, int64_t step) {
-  for (; next < l->end; next++) {
-    if (l->above ? !(seen >= of[next].level) : !(seen <= of[next].level)) break;
-    passage[next * stride] = step;
-  }
+  for (; next < l->end && ladder_holds(l, &of[next], seen); next++) passage[next * stride] = step;
   return next;
 }
 

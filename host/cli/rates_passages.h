@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rates_passages.h: basin rates --passages.
+ */
+#ifndef BASIN_RATES_PASSAGES_H
+#define BASIN_RATES_PASSAGES_H
+
+#include "cli/cli.h"
+
+basin_status basin_rates_passages(const basin_arguments *arguments, basin_error *error);
+
+#endif
