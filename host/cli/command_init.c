@@ -190,7 +190,7 @@ static void put_stop(FILE *to, const basin_model *m) {
             "optimum: %s\n",
             m->at_spurious);
   for (int i = 0; i < m->stops; i++)
-    fprintf(to, "  # %s: ...  # or at this: %s\n", m->stop[i].name, m->stop[i].meaning);
+    fprintf(to, "  # %s: %s  # %s\n", m->stop[i].name, m->stop[i].example, m->stop[i].meaning);
   putc('\n', to);
 }
 

@@ -64,8 +64,13 @@ static const basin_symbol options[] = {MODEL_OPTIONS(OPTION){0}};
 #ifndef MODEL_STOPS
 #define MODEL_STOPS(X)
 #endif
-#define STOP(name_, minimum_, maximum_, meaning_) \
-  {.name = #name_, .unit = "1", .meaning = meaning_, .minimum = (minimum_), .maximum = (maximum_)},
+#define STOP(name_, minimum_, maximum_, example_, meaning_) \
+  {.name = #name_,                                          \
+   .unit = "1",                                             \
+   .meaning = meaning_,                                     \
+   .example = example_,                                     \
+   .minimum = (minimum_),                                   \
+   .maximum = (maximum_)},
 static const basin_symbol stops[] = {MODEL_STOPS(STOP){0}};
 
 _Static_assert(ROWS(stops) <= BASIN_STOPS_MAX, "raise BASIN_STOPS_MAX");

@@ -21,7 +21,7 @@
 #define MODEL_SOURCE "Du et al., NeurIPS 2017; Du's thesis (2019), section 7.4 and Algorithm 2"
 
 #define MODEL_PARAMETERS(X)                                                   \
-  X(d, 5, 1, 64, 1, "1", "dimension, and number of saddle points on the way") \
+  X(d, 2, 1, 64, 1, "1", "dimension, and number of saddle points on the way") \
   X(L, 2.718281828459045, 1e-6, 1e6, 0, "1",                                  \
     "half the curvature along which gradient descent "                        \
     "comes to a saddle point")                                                \
@@ -47,7 +47,8 @@
    BASIN_CAN(BASIN_DIVERGED) | BASIN_CAN(BASIN_UNRESOLVED))
 #define MODEL_AT "max_j ||x_j| - 4 tau|, which is at most 2 tau behind the last saddle point"
 #define MODEL_AT_SPURIOUS ""
-#define MODEL_STOPS(X) X(passed, 1, 64, "d: where the last saddle point is passed, at T_d steps")
+#define MODEL_STOPS(X) \
+  X(passed, 1, 64, "d", "saddle points passed: the last one, number d, at T_d steps")
 
 #define MODEL_DYNAMICS(X) X(population) X(perturbed)
 #define MODEL_OPTIONS(X)                                                                         \

@@ -16,7 +16,8 @@
 /* Name, unit and meaning of a parameter, vector, step size, option or observable. */
 typedef struct basin_symbol {
   const char *name, *unit, *meaning;
-  const char *of; /* of options: the dynamics that has it */
+  const char *of;      /* of options: the dynamics that has it */
+  const char *example; /* of stops: what may be given */
   double initial, minimum,
       maximum;      /* of parameters and options: the default and the range; of stops the range */
   int integer;      /* whether a parameter must be a whole number */

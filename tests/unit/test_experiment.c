@@ -372,7 +372,7 @@ static void faults(void **unused) {
       {1, "titel: x", "1:1", "unknown key `titel` in the experiment, did you mean `title`?"},
       {1, "zzz: x", "1:1", "expected one of: title, model,"},
       {1, "title: [a]", "1:9", "expected text"},
-      {2, "model: vgg", "2:8", "unknown model `vgg`, expected one of: cnn, relu_sum, resnet"},
+      {2, "model: vgg", "2:8", "unknown model `vgg`, expected one of: cnn, octopus, relu_sum, resnet"},
       {2, "model: cnnn", "2:8", "unknown model `cnnn`, did you mean `cnn`?"},
       {2, "model: [cnn]", "2:9", "unknown model, expected one of"},
       {2, "", "1:1", "key `model` is missing"},
