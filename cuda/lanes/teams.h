@@ -28,7 +28,7 @@ namespace {
 
 enum { BLOCKS_FIRST = 1, BLOCKS_LEAST = 1 }; /* of steps, of the first launch and of the shortest */
 
-/* whether two functions are one, so that it is compiled once: dynamics without an early rule give that of the tolerance */
+/* whether two functions are one, to be compiled once: dynamics without an early rule give that of the tolerance */
 template <auto F, auto G> struct same_function {
   enum { value = 0 };
 };

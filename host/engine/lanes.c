@@ -14,8 +14,8 @@
  * back: of states in registers between two blocks, of states in arrays between any two long steps, or where anything
  * else than steps is due.
  *
- * Of a kind that leaps (seam/model.h) every lane takes as many steps as it can, so the group's clock counts leaps, and a
- * lane that took more than one step is put back by the rest: it started as much earlier. The rule is asked behind each
+ * Of a kind that leaps (seam/model.h) every lane takes as many steps as it can, so the group's clock counts leaps, and
+ * a lane that took more than one step is put back by the rest: it started as much earlier. The rule is asked behind each
  * leap.
  *
  * Told to give up, it breaks a step in arrays off, with the records and ends that are due behind it, hands back the
@@ -452,8 +452,8 @@ static void find_next_event(driver *d) {
 
 #if LEAPS
 
-/* steps until something is due to each lane, 0 where it idles; 1 where passages are watched that could come and go within
-   a leap */
+/* steps until something is due to each lane, 0 where it idles; 1 where passages are watched that could come and go
+   within a leap */
 static real limits(const driver *d) {
   real limit = r_set(0.0);
   int steady = 1;

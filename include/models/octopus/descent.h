@@ -25,10 +25,10 @@
  * That nothing happens between. A leap must end where the piece is left or a trial ends.
  *   - The piece is left at the smallest n with anchor + n ln(1 + 2 eta gamma) > ln tau. The left side is one fma of n,
  *     correctly rounded, so it never falls as n grows, and the smallest n is that for which this holds in exact
- *     arithmetic but for a relative 2^-52 of the quotient. A leap goes to a whole step before the quotient less 2^-40 of
- *     it, the last steps are taken singly, and are asked.
- *   - Behind the last saddle point the tolerance is met at the smallest n with ln max|excess| + n ln|q| <= ln at, in the
- *     same way. Before, it is not: |x_i| < 2 tau, while stop.at is at most 2 tau.
+ *     arithmetic but for a relative 2^-52 of the quotient. A leap goes to a whole step before the quotient less 2^-40
+ *     of it, the last steps are taken singly, and are asked.
+ *   - Behind the last saddle point the tolerance is met at the smallest n with ln max|excess| + n ln|q| <= ln at, in
+ *     the same way. Before, it is not: |x_i| < 2 tau, while stop.at is at most 2 tau.
  *   - The number of saddle points passed changes with |x_i| >= 2 tau, on the spline alone.
  *   - D is not left: where |q| <= 1 no |x_j| ahead and no |excess| grows, and |x_i| <= tau. Where |q| > 1 (eta > 1/L)
  *     every step is single, and the first coordinate below 2 tau is looked for again after each.
@@ -36,8 +36,9 @@
  *
  * A trial whose x_i is 0 stays at its saddle point for ever, and ends as `saddle`. eta = 1/(2 L) does that to all.
  *
- * Accuracy. ln|x_j| has the error of one fma, some 1e-16 of its size, and of n times that of ln|q|, a relative 1e-16: as
- * n products would have. tests/unit/test_octopus.c compares with the plain recursion in logarithms of binary128.
+ * Accuracy. ln|x_j| has the error of one fma, some 1e-16 of its size, and of n times that of ln|q|, a relative 1e-16:
+ * as n products would have. tests/unit/test_octopus.c compares with the plain recursion in numbers that reach down to
+ * 2^-16445, passage for passage.
  */
 #ifndef BASIN_MODELS_OCTOPUS_DESCENT_H
 #define BASIN_MODELS_OCTOPUS_DESCENT_H

@@ -9,10 +9,10 @@
  *   g2(y) = -gamma - (L + gamma) z^3 (10 + 15 z + 6 z^2),    z = u - 1
  *   nu    = -g1(2 tau) + 4 L tau^2 = tau^2 (37 L + 13 gamma)/6
  *
- * g1' is the cubic with g1'(tau) = -2 gamma tau, g1''(tau) = -2 gamma, g1'(2 tau) = -4 L tau, g1''(2 tau) = 2 L. Let i be
- * the first coordinate with |x_i| < 2 tau (d + 1: none). Then
+ * g1' is the cubic with g1'(tau) = -2 gamma tau, g1''(tau) = -2 gamma, g1'(2 tau) = -4 L tau, g1''(2 tau) = 2 L. Let i
+ * be the first coordinate with |x_i| < 2 tau (d + 1: none). Then
  *
- *   f = sum_{j<i} (L (|x_j| - 4 tau)^2 - nu) + g1(|x_i|) + g2(|x_i|) x_{i+1}^2 + sum_{j>i+1} L x_j^2       (7.14)-(7.18)
+ *   f = sum_{j<i} (L (|x_j| - 4 tau)^2 - nu) + g1(|x_i|) + g2(|x_i|) x_{i+1}^2 + sum_{j>i+1} L x_j^2     (7.14)-(7.18)
  *
  * for g2(y) = L and g1(y) = -gamma y^2 up to tau. f is twice continuously differentiable. It is defined on D (7.12):
  * |x_j| <= 6 tau for j < i, |x_j| <= tau for j > i; what is outside ends a trial as `left`. In D it has the saddle
