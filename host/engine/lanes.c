@@ -15,8 +15,8 @@
  * else than steps is due.
  *
  * Of a kind that leaps (seam/model.h) every lane takes as many steps as it can, so the group's clock counts leaps, and
- * a lane that took more than one step is put back by the rest: it started as much earlier. The rule is asked behind each
- * leap.
+ * a lane that took more than one step is put back by the rest: it started as much earlier. The rule is asked behind
+ * each leap.
  *
  * Told to give up, it breaks a step in arrays off, with the records and ends that are due behind it, hands back the
  * states from before it, and leaves a start that it was drawing for later.

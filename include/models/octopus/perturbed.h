@@ -8,8 +8,8 @@
  *
  * xi is uniform in the ball of radius r in R^d, and the gradient is that of the perturbed point. (Algorithm 2 begins
  * with t = 1 from x^(0), and writes the gradient before the perturbation; with it the noise would not grow.) Noise
- * keeps coming at a minimum, so a trial hovers about it. With radius 0 this is gradient descent, in plain double precision:
- * what descent.h is for does not happen here, for noise refills the coordinates.
+ * keeps coming at a minimum, so a trial hovers about it. With radius 0 this is gradient descent, in plain double
+ * precision: what descent.h is for does not happen here, for noise refills the coordinates.
  *
  * xi is a normal vector brought to the length r U^(1/d), of the stream BASIN_STREAM_NOISE at the trial's step: entries
  * 2 b and 2 b + 1 of block b, U of block ceil(d/2).
