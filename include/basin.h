@@ -377,7 +377,7 @@ typedef struct basin_passage_rates {
 basin_status basin_results_passage_rates(basin_results *results, int64_t cell, int first, int last,
                                          basin_passage_rates *rates, basin_error *error);
 
-/* One passage along cells, x[i] and y = x being a parameter of cell[i]: lines through the means of the cells. The trials
+/* One passage along cells, x[i] and y = x being a parameter of cell[i]: lines through the means of the cells. Trials
    of different cells are independent unless the cells share their draws. Where none do, the interval is Student's, with
    the degrees of freedom of Satterthwaite (1946); where all do, a line is fitted for every draw, as above. reason: of
    cells of which some do. */

@@ -69,6 +69,11 @@ static void show_model(const basin_model *m) {
   if (basin_dynamics_find(m, "dataset"))
     show_symbols("observables of fixed data sets", basin_risk_observables(), BASIN_RISK_OBSERVABLES,
                  1);
+  for (int i = 0; i < m->passages; i++)
+    printf("  first passages of %s at %s, ..., %s, kept of every trial unless record.passages says "
+           "otherwise\n",
+           m->observable[m->passage[i].observable].name, basin_exact(m->passage[i].first).text,
+           m->parameter[m->passage[i].last].name);
   printf("  outcomes      ");
   for (int o = 0; o < BASIN_OUTCOMES; o++)
     if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));

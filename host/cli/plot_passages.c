@@ -32,9 +32,13 @@ typedef struct chart {
   curve curve[BASIN_SERIES_MAX];
   int curves, groups;
   char title[BASIN_PANELS_MAX][BASIN_LABEL_BYTES]; /* of a group */
-  basin_span span_x, span_y;
-  int log_x, log_y, whole_x;
-  int curves_of[BASIN_PANELS_MAX];
+  struct {
+    basin_span span;
+    int logarithmic, whole;
+  } across[BASIN_PANELS_MAX]; /* of a group: what its levels, or parameters, span */
+  basin_span span_y;
+  int log_y;
+  int group_of[BASIN_PANELS_MAX], curves_of[BASIN_PANELS_MAX]; /* by panel */
   basin_page page;
 } chart;
 
@@ -92,7 +96,7 @@ static basin_status curves_by_level(const basin_figure *f, chart *c, basin_error
   for (int first = 0, end; first < c->passages; first = end) {
     char title[BASIN_LABEL_BYTES];
     for (end = first + 1; end < c->passages && goes_on(c, end);) end++;
-    snprintf(title, sizeof title, "%s %s a level", c->passage[first].observable,
+    snprintf(title, sizeof title, "level that %s is %s", c->passage[first].observable,
              c->passage[first].above ? "above" : "below");
     basin_status status = add_group(c, title, error);
     for (int64_t i = 0; i < f->cells && !status; i++) {
@@ -145,19 +149,22 @@ static basin_status curves_by_parameter(const basin_figure *f, chart *c, basin_e
 static basin_status measure(const basin_figure *f, chart *c, basin_error *error) {
   basin_span above = BASIN_NO_SPAN;
   int64_t points = 0;
-  c->span_x = c->span_y = BASIN_NO_SPAN;
-  c->whole_x = 1;
+  c->span_y = BASIN_NO_SPAN;
+  for (int g = 0; g < c->groups; g++) c->across[g].span = BASIN_NO_SPAN, c->across[g].whole = 1;
   for (int i = 0; i < c->curves; i++)
     for (int64_t k = 0; k < c->curve[i].points; k++) {
       const point *p = &c->curve[i].point[k];
-      c->whole_x = c->whole_x && p->x == floor(p->x);
-      basin_span_widen(&c->span_x, p->x, 0);
+      c->across[c->curve[i].group].whole &= p->x == floor(p->x);
+      basin_span_widen(&c->across[c->curve[i].group].span, p->x, 0);
       basin_span_widen(&above, p->steps.median, 1);
       points++;
     }
   if (!points) return basin_fail(error, BASIN_BAD_INPUT, "no trial had a passage: nothing to draw");
-  c->log_x = c->x ? c->axis.logarithmic
-                  : c->span_x.least > 0 && c->span_x.most >= DECADES_TWO * c->span_x.least;
+  for (int g = 0; g < c->groups; g++) {
+    const basin_span *span = &c->across[g].span;
+    c->across[g].logarithmic = c->x ? c->axis.logarithmic
+                                    : span->least > 0 && span->most >= DECADES_TWO * span->least;
+  }
   c->log_y = f->log_scale || above.most >= DECADES_TWO * above.least;
   for (int i = 0; i < c->curves; i++) {
     curve *one = &c->curve[i];
@@ -192,9 +199,11 @@ static basin_status spread(chart *c, basin_error *error) {
       if (number % most == 0) panel++;
       if (panel == BASIN_PANELS_MAX) return basin_page_too_many("panels", BASIN_PANELS_MAX, error);
       c->curve[i].panel = panel;
+      c->group_of[panel] = g;
       c->curve[i].number = number++ % most;
       c->curves_of[panel] = c->curve[i].number + 1;
-      if (c->groups > 1) snprintf(c->page.panel[panel].title, BASIN_LABEL_BYTES, "%s", c->title[g]);
+      if (c->x && c->groups > 1)
+        snprintf(c->page.panel[panel].title, BASIN_LABEL_BYTES, "%s", c->title[g]);
     }
   }
   c->page.panels = panel + 1;
@@ -208,14 +217,13 @@ static basin_style style_of(const chart *c, const curve *one) {
 /* ---- drawing ---- */
 
 static void draw_panel(basin_figure *f, const chart *c, int panel) {
-  const char *separator = "plot", *observable = c->passage->observable;
-  char label[BASIN_LABEL_BYTES];
+  const int group = c->group_of[panel];
+  const basin_span *span = &c->across[group].span;
+  const char *separator = "plot";
   basin_page_panel(f, panel);
-  basin_span_set(f, 'x', c->log_x, c->whole_x, &c->span_x);
-  snprintf(label, sizeof label, "level of %s", c->groups > 1 ? "the observable" : observable);
-  if (c->x)
-    basin_axis_set(f, 'x', &c->axis, c->span_x.least, c->span_x.most, f->box[panel].width * 0.8);
-  else basin_plot_axis_label(f, 'x', label, "");
+  basin_span_set(f, 'x', c->across[group].logarithmic, c->across[group].whole, span);
+  if (c->x) basin_axis_set(f, 'x', &c->axis, span->least, span->most, f->box[panel].width * 0.8);
+  else basin_plot_axis_label(f, 'x', c->title[group], "");
   basin_span_set(f, 'y', c->log_y, 0, &c->span_y);
   basin_plot_axis_label(f, 'y', "step of the first passage, median", "");
   for (int i = 0; i < c->curves; i++) {

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INTERVAL_BYTES = 64, WIDE = 28 };
+enum { INTERVAL_BYTES = 64, WIDE = 29 };
 
 /* What is printed, and how. */
 typedef struct listing {
@@ -59,8 +59,8 @@ static void show_heading(const char *of, const char *unit, const char *log_of) {
   snprintf(factor, sizeof factor, "factor per %.20s", unit);
   snprintf(fold, sizeof fold, "steps per e-fold of %.20s", log_of);
   snprintf(power, sizeof power, "power of %.20s", log_of);
-  printf("  %-24s    trials  %-*s  %-*s  %-*s  %-*s\n", of, WIDE, steps, WIDE, factor, WIDE, fold,
-         WIDE, power);
+  printf("  %-24s    trials  %-*s  %-*s  %-*s  %s\n", of, WIDE, steps, WIDE, factor, WIDE, fold,
+         power);
 }
 
 /* ---- along the levels ---- */

@@ -79,8 +79,8 @@ void basin_table_passages(const basin_table *t) {
     proved += cell->steps_to == BASIN_STEPS_PROVED && p->passed < p->trials;
   }
   if (open)
-    printf("\n%lld passages are open: their trials are unresolved, and may have them later; the "
-           "medians leave them out, and are too small for it\n",
+    printf("\n%lld passages are open: their trials are unresolved, and may have them later; these "
+           "medians leave them out\n",
            (long long)open);
   if (proved)
     printf(

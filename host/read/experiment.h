@@ -3,8 +3,8 @@
  * experiment.h: an experiment with every cell resolved: what came of reading it.
  *
  * experiment.c reads the file's own keys, grid.c the grid, cell.c one point of it for one variant, with dynamics.c and
- * vector.c, record.c and passages.c what is kept, and refine.c where points of the grid are added. All of them ask scope.c for the
- * values of numbers. identity.c makes of it all the hash that the experiment's parts are found by.
+ * vector.c, record.c and passages.c what is kept, and refine.c where points of the grid are added. All of them ask
+ * scope.c for the values of numbers. identity.c makes of it all the hash that the experiment's parts are found by.
  */
 #ifndef BASIN_EXPERIMENT_H
 #define BASIN_EXPERIMENT_H

@@ -9,8 +9,9 @@
  *     passages: none
  *
  * Levels are a number, a list, or a rule of values.c, and may differ from cell to cell, in their number too. They come
- * in the order in which they must be passed: falling under `below`, rising under `above`. Passages are numbered through,
- * from 1, in the order of the file; a cell with fewer levels than another lacks the last ones of that observable.
+ * in the order in which they must be passed: falling under `below`, rising under `above`. Passages are numbered
+ * through, from 1, in the order of the file; a cell with fewer levels than another lacks the last ones of that
+ * observable.
  *
  * Without the key a model may keep passages by itself (MODEL_PASSAGES).
  */

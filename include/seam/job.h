@@ -49,8 +49,8 @@ typedef struct basin_job {
   int finals, observables;
   const int *final, *observable; /* [finals], [observables] */
 
-  /* passages kept of every trial; those of one observable in one direction follow each other, in the order in which they
-     must come */
+  /* passages kept of every trial; those of one observable in one direction follow each other, in the order in which
+     they must come */
   int passages;
   const basin_passage *passage; /* [passages] */
 

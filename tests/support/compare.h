@@ -40,6 +40,9 @@ static inline void test_assert_same(const basin_experiment *e, int64_t cell, con
   const size_t n = (size_t)y->count, kept = (size_t)(y->recorded * e->times);
   assert_memory_equal(x->outcome + skip, y->outcome, n);
   assert_memory_equal(x->steps + skip, y->steps, n * sizeof *x->steps);
+  for (int64_t p = 0; p < e->passages; p++)
+    assert_memory_equal(x->passage + p * x->count + skip, y->passage + p * y->count,
+                        n * sizeof *x->passage);
   for (int64_t o = 0; o < e->observables; o++)
     assert_memory_equal(x->record + (o * x->recorded + skip) * e->times,
                         y->record + o * y->recorded * e->times, kept * sizeof *x->record);
@@ -56,6 +59,8 @@ static inline void test_same_part(const basin_experiment *e, int64_t cell, const
   assert_memory_equal(x->outcome, y->outcome, n);
   assert_memory_equal(x->steps, y->steps, n * sizeof *x->steps);
   if (x->halvings) assert_memory_equal(x->halvings, y->halvings, n);
+  if (x->passage)
+    assert_memory_equal(x->passage, y->passage, n * (size_t)e->passages * sizeof *x->passage);
   assert_memory_equal(x->final, y->final, n * (size_t)e->finals * sizeof *x->final);
   assert_memory_equal(x->record, y->record, kept * (size_t)e->observables * sizeof *x->record);
   if (x->state)

@@ -85,6 +85,38 @@ static void starts_around(void **unused) {
   basin_experiment_free(e);
 }
 
+/* first passages by every kind of state, with ladders up and down, cells that lack some, and steps of which each is
+   asked: the CPU's bytes, at once and after pauses by both backends */
+static void passages(void **unused) {
+  static const char *const set[] = {
+      "trials=60",
+      "stop.max_steps=90",
+      "grid={k: [5], n: [2, 3]}",
+      "parameters={p: 6}",
+      "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}},"
+      " at: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, stop: {at: 1e-2, max_steps: "
+      "90}},"
+      " dir: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
+      " gradient: {sampled: {inputs: 2, sampler: direct}}},"
+      " set: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
+      " gradient: {sampled: {inputs: {fixed: 9, batch: 3}}}},"
+      " sum: {model: relu_sum, parameters: {m: 2, d: 5}, teacher: {v: {normal: 1}},"
+      " init: {w: {normal: 1}}, stop: {at: 1e-6, max_steps: 90}}}",
+      "schedule=[{eta: 0.05}]",
+      "record={trials: 60, steps: [0, 1, 20], passages: {loss: {below: [1, 1e-1, 1e-2], above: "
+      "[0.2, n]}, phi: {below: 0.5}, train_loss: {below: [0.5, 0.1]}}}"};
+  basin_experiment *e = experiment_with(set, sizeof set / sizeof *set);
+  int pauses = 0, flights = 0;
+  (void)unused;
+  assert_int_equal(e->passages, 8);
+  for (int64_t cell = 0; cell < e->cells; cell++) {
+    compare_part(e, cell, 7, 60);
+    if (cell % 2 == 0) run_in_turns(e, cell, 0, 60, 0, &pauses, &flights);
+  }
+  if (pauses < 10 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
+  basin_experiment_free(e);
+}
+
 /* paused as soon as may be, saved, taken up from the file by the other backend, again and again: the same bits */
 static void paused_and_mixed(void **unused) {
   static const char *const rules[][3] = {
@@ -419,6 +451,7 @@ int main(int words, char **word) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_part),
       cmocka_unit_test(starts_around),
+      cmocka_unit_test(passages),
       cmocka_unit_test(paused_and_mixed),
       cmocka_unit_test(out_of_memory),
       cmocka_unit_test(launch_fails),

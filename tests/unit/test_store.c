@@ -181,7 +181,7 @@ static uint64_t hash_part_file(const char *suffix) {
   char *bytes = test_read_file(path, &size);
   assert_true(size > 256 && !memcmp(bytes, *suffix ? "basinsav" : "basinprt", 8));
   memcpy(&format, bytes + 8, sizeof format);
-  assert_int_equal(format, 3);
+  assert_int_equal(format, 4);
   const uint64_t hash = basin_hash(basin_hash(0, bytes + 48, 200), bytes + 256, size - 256);
   free(bytes);
   return hash;
@@ -189,14 +189,17 @@ static uint64_t hash_part_file(const char *suffix) {
 
 /* The bytes on disk are those of earlier builds, whose parts half done go on. Other bytes need another FORMAT. */
 static void part_bytes_stay(void **unused) {
-  static const char *const set[] = {"grid={k: [5, 6, 7, 9]}", "on_divergence=halve",
+  static const char *const set[] = {"grid={k: [5, 6, 7, 9]}",
+                                    "on_divergence=halve",
                                     "record.estimate={inputs: 1000}",
-                                    "record.observables=[loss, phi]", "record.final=[phi]"};
+                                    "record.observables=[loss, phi]",
+                                    "record.final=[phi]",
+                                    "record.passages={loss: {below: [1, 0.5, 0.25]}}"};
   basin_error error;
   basin_experiment *other;
   basin_part part;
   (void)unused;
-  other = test_parse(experiment_text, set, 5);
+  other = test_parse(experiment_text, set, 6);
   mkdir(parts, 0777);
   const basin_job job = basin_part_job(other, 3, 2, 4);
   assert_ok(basin_part_allocate(&job, &part, &error), error);
@@ -217,8 +220,8 @@ static void part_bytes_stay(void **unused) {
   basin_part_free(&part);
   basin_experiment_free(other);
   basin_parts_remove(parts);
-  assert_int_equal(finished, 0x36e73df69430fed8);
-  assert_int_equal(saved, 0x8b64b0b522e0be2d);
+  assert_int_equal(finished, 0xb7a966c4ac5c74c8);
+  assert_int_equal(saved, 0x6a48bac6e7d1807e);
 }
 
 /* flip one bit of every byte of a part in turn, and cut it at every length: never accepted, never a crash */
