@@ -83,7 +83,7 @@ SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cu
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-neuron bench-sampled setup info man install put uninstall deb clean help list FORCE
+.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-neuron bench-octopus bench-sampled setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -328,10 +328,15 @@ bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 	@bench/sampled $(BUILD)
 	@bench/neuron $(BUILD)
 	@bench/factorisation $(BUILD)
+	@bench/octopus $(BUILD)
 
 bench-factorisation: all ## measure the matrix factorisation beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench
 	@bench/factorisation $(BUILD)
+
+bench-octopus: all ## measure the staircase of saddle points beside NumPy and JAX (run `make bench` first for JAX)
+	@.ci/setup build bench
+	@bench/octopus $(BUILD)
 
 bench-neuron: all ## measure the over-parameterised neuron beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench

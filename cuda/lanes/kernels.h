@@ -14,6 +14,7 @@
  *     before()                      the threads of the warp before those of the slot, a bit each
  *     set_stage(c, stage)           the stage of the next steps
  *     start(b, c, trial), step(b, c, stage, trial, step), observe(b, c, seen)     as the model has them
+ *     leap(b, c, stage, trial, step, limit)   in the place of step(), of a kind that leaps
  *     states(c)                     reals of a state
  *     ask<RULE>(b, c, holds)        the rule of that kind
  *     get(from, stride), put(to, stride)   the state from memory and into it, real i at i * stride
@@ -170,6 +171,37 @@ __device__ void take_up(const lane_batch &b, const constants &c, int trial, slot
   events<RULE>(b, c, l, s);
 }
 
+/* steps of a launch, of one slot: few but where one leap may take many */
+#if KIND_states < 0
+typedef int64_t step_count;
+
+/* steps until something is due, or 1 where passages are watched that could come and go within a leap */
+template <int RULE> __device__ real leap_limit(const lane_batch &b, const slot_trial &l) {
+  int steady = 1;
+#pragma unroll
+  for (int i = 0; RULE == WITH_PASSAGES && i < BASIN_LADDERS_MAX; i++)
+    if (i < b.ladders.count) steady &= expand_is_steady(b.ladders.of[i].observable);
+  return steady ? (real)(l.clock.event - l.step) : 1.0;
+}
+
+/* one block: `leaps` of them, with what falls due behind each */
+template <int RULE, class Slot>
+__device__ void block(const lane_batch &b, const constants &c, int leaps, slot_trial &l, Slot &s) {
+#pragma unroll 1
+  for (; leaps > 0 && l.trial >= 0; leaps--) {
+    l.step += (int64_t)s.leap(b, c, l.clock.stage, l.trial, l.step, leap_limit<RULE>(b, l));
+    if (RULE == WITH_PASSAGES) watch_passages(b, c, l, s, l.step);
+    events<RULE>(b, c, l, s);
+    if (l.trial < 0) break;
+    const int outcome = ask<RULE>(b, c, s);
+    if (outcome == BASIN_UNRESOLVED) continue;
+    finish(b, l.trial, outcome, l.step, s);
+    l.trial = -1;
+  }
+}
+#else
+typedef int step_count;
+
 /* one block: the steps up to the next multiple of `steps`, with what falls due on the way */
 template <int RULE, class Slot>
 __device__ void block(const lane_batch &b, const constants &c, int steps, slot_trial &l, Slot &s) {
@@ -195,6 +227,7 @@ __device__ void block(const lane_batch &b, const constants &c, int steps, slot_t
     }
   } while (l.trial >= 0 && (l.step & (steps - 1)) != 0);
 }
+#endif
 
 /* ---- kernels ---- */
 
@@ -228,7 +261,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT)
     kernel_run(const __grid_constant__ lane_batch b, const __grid_constant__ constants c,
                const __grid_constant__ lane_launch launch) {
   const unsigned all = 0xffffffffu;
-  int steps = 0; /* at most BASIN_DECIDE_EVERY a block */
+  step_count steps = 0; /* at most BASIN_DECIDE_EVERY a block, but where it leaps */
   int more = launch.queued > 0, quorum = launch.quorum;
   Slot s(b, c);
   slot_trial l;
@@ -255,7 +288,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT)
     if (l.trial >= 0) {
       const int64_t before = l.step;
       block<RULE>(b, c, Slot::WHOLE_BLOCKS ? (int)BASIN_DECIDE_EVERY : launch.block_steps, l, s);
-      steps += (int)(l.step - before);
+      steps += (step_count)(l.step - before);
     }
   }
   if (l.trial >= 0) {
@@ -310,7 +343,7 @@ int prepare(const basin_setting *setting, void *out, double *data) {
   memset(out, 0, sizeof *c);
   if (model_prepare(setting, &room, &c->cell, &where)) return 0;
   clock_course(setting, 0, NULL, &c->course);
-  c->tolerance_rule = setting->stop.tolerance > 0;
+  c->tolerance_rule = basin_stop_given(&setting->stop);
   c->states = setting->size.states;
   for (int s = 0; s < setting->stages; s++)
     KIND_paces(&c->cell, setting->stage[s].eta, c->stage_pace[s]);

@@ -77,10 +77,17 @@ template <bool SHARED> struct slot {
     team_sync(team);
     KIND_start(&c.cell, turn(b, NULL, trial, 0), x);
   }
+#if KIND_states < 0
+  __device__ real leap(const lane_batch &b, const constants &c, int stage, int trial, int64_t step,
+                       real limit) {
+    return KIND_step(&c.cell, turn(b, c.stage_pace[stage], trial, step), limit, x);
+  }
+#else
   __device__ void step(const lane_batch &b, const constants &c, int stage, int trial,
                        int64_t step) {
     KIND_step(&c.cell, turn(b, c.stage_pace[stage], trial, step), x);
   }
+#endif
   template <int RULE>
   __device__ void ask(const lane_batch &b, const constants &c, mask *holds) const {
     if (ONE_RULE || asks_always<RULE>(c)) KIND_reached(&c.cell, no_turn(b), x, holds);

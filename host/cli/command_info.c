@@ -77,7 +77,10 @@ static void show_model(const basin_model *m) {
   printf("  outcomes      ");
   for (int o = 0; o < BASIN_OUTCOMES; o++)
     if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));
-  printf("\n  stop.at is for %s\n  stop.at_spurious is for %s\n", m->at, m->at_spurious);
+  printf("\n  stop.at is for %s\n", m->at);
+  if (*m->at_spurious) printf("  stop.at_spurious is for %s\n", m->at_spurious);
+  for (int i = 0; i < m->stops; i++)
+    printf("  stop.%s is for %s\n", m->stop[i].name, m->stop[i].meaning);
 }
 
 basin_status basin_command_models(const basin_arguments *arguments, basin_error *error) {

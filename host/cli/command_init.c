@@ -189,6 +189,8 @@ static void put_stop(FILE *to, const basin_model *m) {
             "  # at_spurious: 0.1  # with `at`, where trials settle more slowly at the spurious "
             "optimum: %s\n",
             m->at_spurious);
+  for (int i = 0; i < m->stops; i++)
+    fprintf(to, "  # %s: %s  # %s\n", m->stop[i].name, m->stop[i].example, m->stop[i].meaning);
   putc('\n', to);
 }
 

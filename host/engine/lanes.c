@@ -14,6 +14,10 @@
  * back: of states in registers between two blocks, of states in arrays between any two long steps, or where anything
  * else than steps is due.
  *
+ * Of a kind that leaps (seam/model.h) every lane takes as many steps as it can, so the group's clock counts leaps, and
+ * a lane that took more than one step is put back by the rest: it started as much earlier. The rule is asked behind
+ * each leap.
+ *
  * Told to give up, it breaks a step in arrays off, with the records and ends that are due behind it, hands back the
  * states from before it, and leaves a start that it was drawing for later.
  */
@@ -25,6 +29,7 @@
 #include "seam/passage.h"
 
 #define REGISTERS (KIND_states > 0)
+#define LEAPS (KIND_states < 0)
 #define RUNNER BASIN_JOIN4(basin_run, BASIN_MODEL, BASIN_KIND, BASIN_ISA)
 
 enum {
@@ -55,7 +60,8 @@ typedef struct driver {
 #if REGISTERS
   real x[VECTORS * STATES], fresh_state[STATES];
 #else
-  /* the states of one vector; behind them the fresh ones, these as they were at clock kept_at, and the scratch */
+  /* the states of one vector; behind them the fresh ones, these as they were at clock kept_at, and the scratch; what
+     leaps keeps none */
   real *x, *kept;
   int64_t kept_at; /* before the latest long step, or the latest few short ones */
   int long_steps;  /* whether to look at the watch and to keep the states at each */
@@ -109,8 +115,8 @@ static int told_to_give_up(const driver *d) {
 }
 
 /* Whether what was computed just now from states in arrays may be broken off, and must go nowhere. Nothing takes long
-   with states in registers but the starts. */
-static inline int broken(const driver *d) { return !REGISTERS && told_to_give_up(d); }
+   with states in registers, or of those that leap, but the starts. */
+static inline int broken(const driver *d) { return !REGISTERS && !LEAPS && told_to_give_up(d); }
 
 /* ---- single lanes of whole vectors ---- */
 
@@ -138,7 +144,7 @@ static void lane_set_stage(driver *d, int lane, int stage) {
 static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
-  if (d->job->setting->stop.tolerance > 0) KIND_reached(&d->cell, no_turn(d), x, holds);
+  if (basin_stop_given(&d->job->setting->stop)) KIND_reached(&d->cell, no_turn(d), x, holds);
   else KIND_decide(&d->cell, no_turn(d), x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
 }
@@ -244,12 +250,12 @@ static inline __attribute__((always_inline)) void watch_passages(driver *d, int 
 /* ---- the life of a trial ---- */
 
 /* the group's clock at which something is due to the lane; with states in arrays, where lanes may have begun at any
-   clock, also where the early rule is asked */
+   clock, also where the early rule is asked, if that is not behind each leap */
 static void schedule(driver *d, int lane) {
   int64_t at = d->of[lane].event;
   const int64_t step = d->clock - d->start[lane],
                 asked = (step / BASIN_DECIDE_EVERY + 1) * BASIN_DECIDE_EVERY;
-  if (!REGISTERS && asked < at) at = asked;
+  if (!REGISTERS && !LEAPS && asked < at) at = asked;
   d->event[lane] = d->start[lane] + at;
 }
 
@@ -377,13 +383,14 @@ static inline void numbers(const driver *d, int v, bits *trial, bits *step) {
   memcpy(step, taken, sizeof *step);
 }
 
-#if !REGISTERS
+#if !REGISTERS && !LEAPS
 static void keep(driver *d, int64_t clock) {
   memcpy(d->kept, d->x, (size_t)d->states * sizeof *d->kept);
   d->kept_at = clock;
 }
 #endif
 
+#if !LEAPS
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit), and in arrays where
    the part is to pause */
 static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
@@ -435,12 +442,62 @@ static __attribute__((noinline)) int64_t advance_watching(driver *d, int64_t n, 
                                                           unsigned *hit) {
   return advance(d, n, tolerance, 1, hit);
 }
+#endif
 
 static void find_next_event(driver *d) {
   d->next_event = INT64_MAX;
   for (int lane = 0; lane < LANES; lane++)
     if (d->event[lane] < d->next_event) d->next_event = d->event[lane];
 }
+
+#if LEAPS
+
+/* steps until something is due to each lane, 0 where it idles; 1 where passages are watched that could come and go
+   within a leap */
+static real limits(const driver *d) {
+  real limit = r_set(0.0);
+  int steady = 1;
+  for (int i = 0; i < d->ladders.count; i++)
+    steady &= expand_is_steady(d->ladders.of[i].observable);
+  for (int lane = 0; lane < LANES; lane++)
+    if (d->active[0] >> lane & 1)
+      r_lane_set(&limit, lane, steady ? (double)(d->event[lane] - d->clock) : 1.0);
+  return limit;
+}
+
+/* one leap of every lane */
+static void leap(driver *d) {
+  bits trial, step;
+  numbers(d, 0, &trial, &step);
+  const real taken = KIND_step(&d->cell, turn_of(d, d->pace[0], trial, step), limits(d), d->x);
+  for (int lane = 0; lane < LANES; lane++) {
+    if (!(d->active[0] >> lane & 1)) continue;
+    const int64_t n = (int64_t)r_lane(&taken, lane);
+    d->steps += n;
+    d->start[lane] -= n - 1;
+    d->event[lane] -= n - 1;
+  }
+  d->clock++;
+  if (d->ladders.count) watch_passages(d, 0, d->x, d->clock);
+  find_next_event(d);
+}
+
+/* one block: BASIN_DECIDE_EVERY leaps, with what falls due behind them; fewer where the part is to pause */
+static void block(driver *d) {
+  unsigned outcome[BASIN_OUTCOMES];
+  for (int left = BASIN_DECIDE_EVERY; left > 0 && d->active[0]; left--) {
+    leap(d);
+    if (d->clock == d->next_event) {
+      for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
+      find_next_event(d);
+    }
+    ask(d, d->x, outcome);
+    retire(d, 0, ~0u, outcome);
+    if (watch_asks(d->watch, d->pauses)) return;
+  }
+}
+
+#else
 
 /* the lanes of vector v that are asked now where there is no tolerance: those whose own step count is a multiple of
    BASIN_DECIDE_EVERY; with states in registers all of them, for that is so at the end of a block */
@@ -464,12 +521,12 @@ static void go_back(driver *d) {
 
 /* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause */
 static void block(driver *d) {
-  const int tolerance = d->job->setting->stop.tolerance > 0, passages = d->ladders.count > 0;
+  const int tolerance = basin_stop_given(&d->job->setting->stop), passages = d->ladders.count > 0;
   unsigned outcome[BASIN_OUTCOMES];
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
     unsigned hit = 0;
-    const int64_t done = passages    ? advance_watching(d, n, tolerance, &hit)
+    const int64_t done = passages ? advance_watching(d, n, tolerance, &hit)
                          : tolerance ? advance(d, n, 1, 0, &hit)
                                      : advance(d, n, 0, 0, &hit);
     if (broken(d)) { /* before anything is made of these states: a rule may have held on the way */
@@ -493,6 +550,7 @@ static void block(driver *d) {
     if (!REGISTERS && watch_asks(d->watch, d->pauses)) return;
   }
 }
+#endif
 
 /* fill the idle lanes while there are trials; whether any lane runs */
 static int refill_all(driver *d) {
@@ -556,7 +614,7 @@ static basin_status run(driver *d) {
   return running || d->next_trial < d->part->count || broken(d) ? hand_back(d) : BASIN_OK;
 }
 
-#if !REGISTERS
+#if !REGISTERS && !LEAPS
 /* whether a step may take longer than a millisecond: a flow takes many to make one; others do some states^2 operations,
    with each of the inputs */
 static int are_long(const basin_setting *setting) {
@@ -573,7 +631,9 @@ static int allocate(driver *d) {
 #if REGISTERS
   d->fresh = d->fresh_state;
 #else
+#if !LEAPS
   d->long_steps = are_long(d->job->setting);
+#endif
   const size_t reals = (size_t)((VECTORS + 2) * size->states + size->work);
   d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
   if (!d->x) return 0;

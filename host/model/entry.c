@@ -61,6 +61,20 @@ _Static_assert(ROWS(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES
    .maximum = (maximum_)},
 static const basin_symbol options[] = {MODEL_OPTIONS(OPTION){0}};
 
+#ifndef MODEL_STOPS
+#define MODEL_STOPS(X)
+#endif
+#define STOP(name_, minimum_, maximum_, example_, meaning_) \
+  {.name = #name_,                                          \
+   .unit = "1",                                             \
+   .meaning = meaning_,                                     \
+   .example = example_,                                     \
+   .minimum = (minimum_),                                   \
+   .maximum = (maximum_)},
+static const basin_symbol stops[] = {MODEL_STOPS(STOP){0}};
+
+_Static_assert(ROWS(stops) <= BASIN_STOPS_MAX, "raise BASIN_STOPS_MAX");
+
 #ifndef MODEL_PASSAGES
 #define MODEL_PASSAGES(X)
 #endif
@@ -235,6 +249,8 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .outcomes = MODEL_OUTCOMES,
     .at = MODEL_AT,
     .at_spurious = MODEL_AT_SPURIOUS,
+    .stop = stops,
+    .stops = ROWS(stops),
     .passages = ROWS(passages),
     .passage = passages,
     .check = check,

@@ -242,12 +242,31 @@ static basin_status read_tolerance(basin_scope *scope, const basin_node *node, c
                        *tolerance);
 }
 
+/* the model's own criteria */
+static basin_status read_own_stops(basin_scope *scope, const basin_node *node, basin_stop *stop,
+                                   basin_error *error) {
+  const basin_model *model = scope->model;
+  basin_status status = BASIN_OK;
+  for (int i = 0; i < model->stops && !status; i++) {
+    const basin_symbol *own = &model->stop[i];
+    const basin_node *value = basin_node_get(node, own->name);
+    char what[64];
+    snprintf(what, sizeof what, "stop.%s", own->name);
+    if (value)
+      status = basin_scope_number(scope, value, what, own->minimum, own->maximum, &stop->own[i],
+                                  error);
+  }
+  return status;
+}
+
 static basin_status read_stop(basin_scope *scope, const basin_node *node, basin_stop *stop,
                               basin_error *error) {
-  static const char *const key[] = {"at", "at_spurious", "at_gradient", "max_steps"};
+  const char *key[4 + BASIN_STOPS_MAX] = {"at", "at_spurious", "at_gradient", "max_steps"};
+  const int stops = scope->model->stops;
   *stop = (basin_stop){.max_steps = 1000000};
   if (!node) return BASIN_OK;
-  basin_status status = basin_scope_keys(scope, node, key, 4, "stop", error);
+  for (int i = 0; i < stops; i++) key[4 + i] = scope->model->stop[i].name;
+  basin_status status = basin_scope_keys(scope, node, key, 4 + stops, "stop", error);
   const basin_node *at = basin_node_get(node, "at"), *max_steps = basin_node_get(node, "max_steps"),
                    *spurious = basin_node_get(node, "at_spurious"),
                    *gradient = basin_node_get(node, "at_gradient");
@@ -259,6 +278,7 @@ static basin_status read_stop(basin_scope *scope, const basin_node *node, basin_
     status = read_tolerance(scope, spurious, "stop.at_spurious", &stop->tolerance_spurious, error);
   if (!status)
     status = read_tolerance(scope, gradient, "stop.at_gradient", &stop->tolerance_gradient, error);
+  if (!status) status = read_own_stops(scope, node, stop, error);
   if (!status && max_steps)
     status = basin_scope_integer(scope, max_steps, "stop.max_steps", 1, BASIN_STEPS_MAX,
                                  &stop->max_steps, error);

@@ -426,7 +426,7 @@ int64_t basin_experiment_trials(const basin_experiment *e) { return e->trials; }
 basin_rule basin_cell_rule(const basin_cell *cell) {
   const basin_stop *stop = &cell->setting.stop;
   const basin_dynamics *kind = basin_dynamics_of(cell->model, &cell->setting);
-  if (stop->tolerance > 0 || stop->tolerance_gradient > 0) return BASIN_TOLERANCE_RULE;
+  if (basin_stop_given(stop) || stop->tolerance_gradient > 0) return BASIN_TOLERANCE_RULE;
   return strcmp(kind->early_rule, kind->tolerance_rule) ? BASIN_EARLY_RULE : BASIN_NO_RULE;
 }
 

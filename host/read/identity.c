@@ -85,6 +85,11 @@ static void hash_options(hasher *h, const double *option) {
     options += !strcmp(h->cell->model->option[i].of, setting->gradient.dynamics);
   if (options) hash_bytes(h, option, (size_t)options * sizeof *option);
 }
+/* of models that have criteria of their own, likewise */
+static void hash_own(hasher *h, const double *own) {
+  const int stops = h->cell->model->stops;
+  if (stops) hash_bytes(h, own, (size_t)stops * sizeof *own);
+}
 static void hash_dynamics(hasher *h, const char *dynamics) { hash_more(h, number_of(dynamics)); }
 static void hash_set_more(hasher *h, int64_t x) {
   if (is_data_set(h)) hash_more(h, x);
@@ -136,6 +141,7 @@ static void hash_parameters(hasher *h, const double *parameter) {
   ROW(gradient, batch, set_more)          \
   ROW(gradient, set, set_last)            \
   ROW(stop, tolerance_gradient, set_real) \
+  ROW(stop, own, own)                     \
   ROW(setting, halve, flag)               \
   ROW(stop, max_steps, whole)             \
   ROW(setting, size, nothing) /* follows from the rest */
@@ -151,7 +157,7 @@ COMPLETE(basin_vector, NUMBER(vector_source), NUMBER(vector_rows), NUMBER(vector
 COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)});
 #define STOP                                                                                \
   NUMBER(stop_tolerance), NUMBER(stop_tolerance_spurious), NUMBER(stop_tolerance_gradient), \
-      NUMBER(stop_max_steps)
+      {NUMBER(stop_own)}, NUMBER(stop_max_steps)
 #define GRADIENT                                                                  \
   POINTER(gradient_dynamics), NUMBER(gradient_inputs), NUMBER(gradient_set_size), \
       NUMBER(gradient_batch), NUMBER(gradient_set), NUMBER(gradient_error), {     \

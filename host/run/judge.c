@@ -72,7 +72,7 @@ static const char *advice_unresolved(const basin_cell *c, const int64_t *outcome
   case BASIN_TOLERANCE_RULE:
     break;
   }
-  if (!(stop->tolerance > 0)) return "give a larger stop.max_steps, or a larger stop.at_gradient";
+  if (!basin_stop_given(stop)) return "give a larger stop.max_steps, or a larger stop.at_gradient";
   return spurious
              ? "where trials come to the spurious optimum too slowly, or not as close as stop.at, "
                "give stop.at_spurious; else a larger stop.max_steps"

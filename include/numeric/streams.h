@@ -14,6 +14,8 @@
   X(BASIN_STREAM_INPUT, 32, "sampled gradient: the normals of the step's inputs")                \
   X(BASIN_STREAM_CHI, 33, "sampled gradient: attempts at the step's chi-square numbers")         \
   X(BASIN_STREAM_WISHART, 34, "sampled gradient: the step's Wishart matrix, see relu_sampled.h") \
+  X(BASIN_STREAM_NOISE, 38,                                                                      \
+    "perturbed gradient descent: the step's noise, see octopus/perturbed.h")                     \
   X(BASIN_STREAM_DATA, 40,                                                                       \
     "fixed data set number `trial`: the normals of input number `step`, see conv_dataset.h")     \
   X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")  \

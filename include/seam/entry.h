@@ -16,9 +16,11 @@
 /* Name, unit and meaning of a parameter, vector, step size, option or observable. */
 typedef struct basin_symbol {
   const char *name, *unit, *meaning;
-  const char *of;                   /* of options: the dynamics that has it */
-  double initial, minimum, maximum; /* of parameters and options: the default and the range */
-  int integer;                      /* whether a parameter must be a whole number */
+  const char *of;      /* of options: the dynamics that has it */
+  const char *example; /* of stops: what may be given */
+  double initial, minimum,
+      maximum;      /* of parameters and options: the default and the range; of stops the range */
+  int integer;      /* whether a parameter must be a whole number */
   int rows, length; /* of vectors: indices of the parameters that are their sizes; -1: one */
 } basin_symbol;
 
@@ -91,6 +93,8 @@ typedef struct basin_model {
   int drawn_teachers;           /* whether a teacher may be drawn for every trial */
   unsigned outcomes;            /* or-ed BASIN_CAN() */
   const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
+  const basin_symbol *stop;     /* [stops] criteria of its own, keys of `stop`: numbers above 0 */
+  int stops;
   int passages;
   const basin_own_passages *passage; /* [passages] */
 

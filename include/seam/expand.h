@@ -64,6 +64,19 @@ enum {
 #undef BASIN_INDEX
       MODEL_OBSERVED
 };
+
+/* whether no step of a leap but its last one changes the observable of that number */
+#ifndef MODEL_STEADY
+#define MODEL_STEADY(X)
+#endif
+BASIN_HD int expand_is_steady(int observable) {
+  int steady = 0;
+#define BASIN_STEADY(name) steady |= observable == OBSERVABLE_##name;
+  MODEL_STEADY(BASIN_STEADY)
+#undef BASIN_STEADY
+  (void)observable;
+  return steady;
+}
 enum {
 #define BASIN_INDEX(name, rows, length, meaning) INITIAL_##name,
   MODEL_INITIAL(BASIN_INDEX)

@@ -14,6 +14,10 @@
  *   MODEL_OBSERVABLES(X)                  X(name, unit, meaning)
  *   MODEL_OUTCOMES                        the outcomes a trial can have, or-ed BASIN_CAN(outcome)
  *   MODEL_AT, MODEL_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
+ *   MODEL_STOPS(X)                        X(name, minimum, maximum, example, meaning), where a model has criteria of its
+ *                                         own to stop at: stop: {name: number}, a number above 0; setting->stop.own[],
+ *                                         in the order of the rows. Where one is given `reached` is asked, as with
+ *                                         stop.at
  *   MODEL_PASSAGES(X)                     X(observable, first, last), where a model has passages of its own: those of
  *                                         the observable through the levels first, first + 1, ..., up to the parameter
  *                                         `last`, upwards, are kept where the experiment does not name others
@@ -97,6 +101,21 @@
  * threads return the same outcomes and observables. Where such a function can take longer than a second it asks
  * team_stopped(t.team) now and then, and returns early, leaving garbage, where that is so.
  *
+ * Where several steps can be taken in one go, `states` is BASIN_LEAPS. The state is then an array, too, and in place of
+ * `step` the row has
+ *
+ *     real leap(const model_cell *c, basin_turn t, real limit, real *x)
+ *                                         takes 1 to `limit` steps of each lane, and says how many: whole numbers. The
+ *                                         limit is the number of steps until something is due to the lane: a record,
+ *                                         the next stage, its end. It is 0 in lanes that idle, which take none
+ *
+ * A leap ends at the first step at which the rule of the run holds, for the rule is asked behind each leap, and only
+ * there: `decide` too, whatever the number of steps. What a state has become after n steps must be the same bits
+ * whatever leaps they were taken in, since trials are recorded, paused and gone on with. A leap is short: it never asks
+ * team_stopped. Observables that no step of a leap but its last one changes are named in
+ *
+ *   MODEL_STEADY(X)        X(observable)
+ *
  *   MODEL_TEAM_RESIDENT    where 128 registers a thread do not do on a device: blocks of 128 threads that a
  *                          multiprocessor shall hold; 2 leave 255 registers
  *
@@ -123,6 +142,7 @@
 #include "seam/setting.h"
 
 enum { BASIN_PACES_MAX = 8 }; /* numbers of a stage */
+#define BASIN_LEAPS (-1)      /* `states` of a kind that takes many steps in one go */
 
 /* What a function is told beside the cell and the state. */
 typedef struct basin_turn {

@@ -43,6 +43,7 @@ enum {
   BASIN_STEP_SIZES_MAX = 4, /* step sizes of a model */
   BASIN_STAGES_MAX = 16,    /* stages of a schedule */
   BASIN_OPTIONS_MAX = 4,    /* options of a kind of dynamics */
+  BASIN_STOPS_MAX = 2,      /* criteria of a model's own to stop at */
   BASIN_DECIDE_EVERY = 16   /* the early rule is asked at every multiple of so many steps */
 };
 
@@ -85,8 +86,17 @@ typedef struct basin_stop {
   /* data sets: stationary where the squared norm of the risk's gradient is at most this; 0: no such rule. Models that
      can end at a saddle point: that is one where the squared norm of the gradient is at most this */
   double tolerance_gradient;
-  int64_t max_steps; /* the trial is unresolved after so many steps */
+  double
+      own[BASIN_STOPS_MAX]; /* the model's own criteria, in the order of its table; 0: not given */
+  int64_t max_steps;        /* the trial is unresolved after so many steps */
 } basin_stop;
+
+/* whether a rule other than the early one is asked, at every step */
+static inline int basin_stop_given(const basin_stop *stop) {
+  int given = stop->tolerance > 0;
+  for (int i = 0; i < BASIN_STOPS_MAX; i++) given |= stop->own[i] > 0;
+  return given;
+}
 
 static inline double basin_tolerance_spurious(const basin_stop *stop) {
   return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;

@@ -62,6 +62,17 @@ for file in "$here"/data/experiments/*.yaml; do
     done
     continue
   fi
+  if grep -q 'model: octopus' "$file"; then
+    most=stop.max_steps=
+    [ $name = octopus-exponential ] && most=grid.budget.0=
+    for order in 0 1 2; do
+      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+      same "$name, order $order" "$file" --trials 12 --set "$most"$((steps / 6)) --part-trials 7
+      same "$name, order $order, all recorded" "$file" --trials 4 --set "${most}200" --set "$everything" --set stop.at=0.5
+      [ -z "$quick" ] || break
+    done
+    continue
+  fi
   for order in 0 1 2; do
     export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
     same "$name, order $order" "$file" --trials 150 --set stop.max_steps=$steps

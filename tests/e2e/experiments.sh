@@ -108,4 +108,27 @@ holds cnn-sgd '.cells | all(.[]; .success.low < 0.6 and .success.high > 0.5)' "t
 # a data set: with 16 inputs for 24 numbers the teacher is not found, with 256 it mostly is; infinitely many are the population
 holds erm '[.cells[] | select(.parameters.n == 16)] | length == 2 and all(.[]; .outcomes.global == 0)' "16 inputs do not tell the teacher"
 holds erm '[.cells[] | select(.parameters.n == 256)] | length == 2 and all(.[]; .success.rate > 0.8)' "256 inputs do"
+
+# the staircase: everybody comes through, gradient descent exponentially late; passage times grow by the exact factor
+for name in octopus-figure7-3 octopus-figure7-4; do
+  holds $name '.cells | length == 10 and all(.[]; .success.rate == 1)' "everybody comes through"
+done
+holds octopus-exponential '[.cells[] | select(.parameters.budget > 1e9)] | length == 20 and all(.[]; .success.rate == 1)' "so here"
+holds octopus-exponential '[.cells[] | select(.variant == "gradient descent" and .parameters.d >= 7 and .parameters.budget < 1e9)] | length == 8 and all(.[]; .success.rate == 0)' "not with 10000 steps"
+holds octopus-exponential '[.cells[] | select(.variant == "perturbed" and .parameters.budget == 10000)] | length == 10 and all(.[]; .success.rate == 1)' "but with noise"
+check "octopus: how the passage times grow" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File('octopus-exponential.h5')
+def cell(variant, d):
+    return np.flatnonzero((f['variant_number'][:] == variant) & (f['d'][:] == d) & (f['budget'][:] > 1e9))[0]
+t = [{k: f[f'passage_{k}'][cell(v, 10)].astype(float) for k in range(1, 11)} for v in (0, 1)]
+exact = 1 + np.log(2) / np.log(1 + 1 / (2 * np.e))
+for k in range(6, 10):
+    ratio = t[0][k + 1] / t[0][k]                                  # gradient descent
+    assert np.all(abs(ratio / exact - 1) < 20 / t[0][k]), k
+step = np.diff([t[1][k].mean() for k in range(2, 11)])             # perturbed
+assert 40 < step.min() and step.max() < 60 and step.max() / step.min() < 1.3
+for d in range(2, 11):                                             # more coordinates ahead change T_d of a start by little
+    assert np.all(abs(t[0][d] - f['steps'][cell(0, d)]) <= 2 + 1e-9 * t[0][d]), d
+P
 finish

@@ -107,6 +107,35 @@ static void factorisation(void **unused) {
   if (pauses < 5 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
 }
 
+/* kinds that take many steps in one go: whole, and in turns with the CPU, by both rules, with passages that leaps may
+   pass and with such that they may not; beside one that does not leap */
+static void leaping(void **unused) {
+  static const char octopus[] =
+      "model: octopus\n"
+      "trials: 24\n"
+      "grid: {d: [1, 4, 7]}\n"
+      "init: {x: {uniform: [-1, 1]}}\n"
+      "schedule: [{steps: 37, eta: 0.05}, {steps: 60, eta: 0.15}, {eta: 1/(4*L)}]\n"
+      "stop: {passed: d, max_steps: 1e9}\n"
+      "variants: {leaps: {}, early: {stop: {max_steps: 2000}}, near: {stop: {at: 1e-6, max_steps: "
+      "2e4}}, perturbed: {method: {perturbed: {radius: 0.1, below: 0.1}}, stop: {passed: d, "
+      "max_steps: 90}}}\n"
+      "record: {trials: 24, steps: {log: 12}, parameters: true, final: all}\n";
+  static const char *const set[] = {"record.passages={f: {below: [-1, -100]}, passed: {above: 1}}",
+                                    "grid.d=[2]", TEST_SLOWER > 4 ? "trials=6" : "trials=24"};
+  (void)unused;
+  for (int watched = 0; watched < 2; watched++) {
+    basin_experiment *e = test_parse(octopus, watched ? set : set + 2, watched ? 3 : 1);
+    int pauses = 0, flights = 0;
+    for (int64_t cell = 0; cell < e->cells; cell++) {
+      compare_part(e, cell, 1000000000007, e->trials);
+      run_in_turns(e, cell, 0, e->trials / 3, 0, &pauses, &flights);
+    }
+    if (pauses < 20 || flights <= pauses) fail_msg("only %d pauses, %d flights", pauses, flights);
+    basin_experiment_free(e);
+  }
+}
+
 /* trials that diverge, some at once */
 static void diverging(void **unused) {
   static const char *const set[] = {"schedule=[{eta: 3000}]",
@@ -208,10 +237,9 @@ int main(int words, char **word) {
   (void)words;
   if (!find_module(word[0])) return 0;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(same_part),     cmocka_unit_test(halved),
-      cmocka_unit_test(factorisation), cmocka_unit_test(diverging),
-      cmocka_unit_test(few_slots),     cmocka_unit_test(paused_and_mixed),
-      cmocka_unit_test(failures),      cmocka_unit_test(nothing_left),
+      cmocka_unit_test(same_part), cmocka_unit_test(halved),    cmocka_unit_test(factorisation),
+      cmocka_unit_test(diverging), cmocka_unit_test(few_slots), cmocka_unit_test(paused_and_mixed),
+      cmocka_unit_test(leaping),   cmocka_unit_test(failures),  cmocka_unit_test(nothing_left),
   };
   return cmocka_run_group_tests_name("teams", tests, set_up, tear_down);
 }
