@@ -469,7 +469,7 @@ double basin_experiment_column(const basin_experiment *e, int64_t cell, int colu
 int basin_same_observables(const basin_cell *x, const basin_cell *y) {
   return x->model == y->model &&
          (x->setting.gradient.set_size > 0) == (y->setting.gradient.set_size > 0) &&
-         basin_inputs_are_own(&x->setting.gradient) == basin_inputs_are_own(&y->setting.gradient);
+         basin_law_is_closed(&x->setting.gradient) == basin_law_is_closed(&y->setting.gradient);
 }
 
 /* whether it is a closed form of the law of the model's own inputs */
@@ -481,7 +481,7 @@ static int is_closed_form(const basin_model *model, int observable) {
 
 int basin_observable_find(const basin_cell *cell, const char *name) {
   const int index = basin_symbol_find(cell->model->observable, cell->model->observables, name);
-  if (index >= 0 && !basin_inputs_are_own(&cell->setting.gradient) &&
+  if (index >= 0 && !basin_law_is_closed(&cell->setting.gradient) &&
       is_closed_form(cell->model, index))
     return -1;
   if (index >= 0 || !cell->setting.gradient.set_size) return index;

@@ -88,7 +88,7 @@ static void hash_options(hasher *h, const double *option) {
 static void hash_dynamics(hasher *h, const char *dynamics) { hash_more(h, number_of(dynamics)); }
 /* of another law than the model's own alone, likewise */
 static void hash_law(hasher *h, basin_input_law law) {
-  if (law.kind == BASIN_LAW_OF_MODEL) return;
+  if (law.kind == BASIN_LAW_OWN) return;
   hash_whole(h, law.kind);
   hash_real(h, law.degrees);
 }

@@ -94,6 +94,16 @@ static int is_observable(const basin_experiment *e, const char *name) {
   return 0;
 }
 
+/* whether any cell's model has it */
+static int is_known(const basin_experiment *e, const char *name) {
+  int known = 0;
+  for (int64_t c = 0; c < e->cells && !known; c++) {
+    const basin_model *model = e->cell[c].model;
+    known = basin_symbol_find(model->observable, model->observables, name) >= 0;
+  }
+  return known;
+}
+
 /* number i of all: the first model's, then those of data sets; NULL where no cell has it */
 static const char *one_of_all(const basin_experiment *e, int i) {
   const basin_model *model = e->cell[0].model;
@@ -133,6 +143,11 @@ static basin_status read_names(const basin_experiment *e, const basin_node *node
   for (int i = 0; i < node->count; i++) {
     const basin_node *item = node->child[i];
     const char *text = item->kind == BASIN_SCALAR ? item->text : "";
+    if (!is_observable(e, text) && is_known(e, text))
+      return basin_fail_at(error, item->place,
+                           "%s: `%s` is a closed form, and not of this law of the inputs: measure "
+                           "it, by record.estimate",
+                           what, text);
     if (!is_observable(e, text))
       return basin_fail_at(error, item->place, "%s: no observable `%s`, see `basin models`", what,
                            text);

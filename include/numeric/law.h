@@ -30,7 +30,7 @@
   X(STUDENT, "student", 1)
 
 enum basin_input_law_kind {
-  BASIN_LAW_OF_MODEL,
+  BASIN_LAW_OWN,
 #define BASIN_INPUT_LAW(NAME, word, degrees) BASIN_LAW_##NAME,
   BASIN_LAW_TABLE(BASIN_INPUT_LAW)
 #undef BASIN_INPUT_LAW

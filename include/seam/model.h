@@ -90,8 +90,8 @@
  *                          multiprocessor shall hold; 2 leave 255 registers
  *
  * The kind `law` is that of fresh inputs whose law the experiment names: setting->gradient.law, drawn by law_vector() or
- * law_row() of numeric/law.h. The observable `loss` and those of MODEL_NORMS are closed forms of the model's own law: in
- * cells of another one (basin_inputs_are_own) the host takes them for unknown, and MODEL_INPUT draws by that law. Single
+ * law_row() of numeric/law.h. The observable `loss` and those of MODEL_NORMS are closed forms of the model's own law, or
+ * of normal inputs: in cells of another one (basin_law_is_closed) the host takes them for unknown, and MODEL_INPUT draws by that law. Single
  * vectors of an input, each of its length, are independent of each other.
  *
  * The kind `dataset` is driven by matrix products instead of steps: products.h. A model whose closed forms can be

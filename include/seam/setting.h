@@ -114,10 +114,15 @@ typedef struct basin_gradient {
   double option[BASIN_OPTIONS_MAX];
 } basin_gradient;
 
-/* Whether the inputs have the law of the model's own, of which its closed forms are: the loss and the lengths of its
-   gradient. Of others these are not known, nor where a spurious optimum is. */
+/* Whether the inputs have the law of the model's own. */
 static inline int basin_inputs_are_own(const basin_gradient *gradient) {
-  return gradient->law.kind == BASIN_LAW_OF_MODEL;
+  return gradient->law.kind == BASIN_LAW_OWN;
+}
+
+/* Whether the model may have closed forms for their law: of its own, and of normal inputs. Of the others the loss and
+   the lengths of its gradient are not known, nor where a spurious optimum is. */
+static inline int basin_law_is_closed(const basin_gradient *gradient) {
+  return gradient->law.kind <= BASIN_LAW_NORMAL;
 }
 
 /* What a trial of the cell takes, in doubles: filled in by basin_model.check (entry.h) from the model's own layout, and

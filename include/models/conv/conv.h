@@ -444,7 +444,7 @@ static inline const char *conv_prepare(const basin_setting *setting, double shif
   cell->tolerance_spurious = basin_tolerance_spurious(&setting->stop);
   cell->inputs = setting->gradient.inputs;
   cell->law = setting->gradient.law;
-  if (!basin_inputs_are_own(&setting->gradient)) cell->tolerance_spurious = -1;
+  if (!basin_law_is_closed(&setting->gradient)) cell->tolerance_spurious = -1;
 
   /* the early rule's conditions on the step sizes, see conv_decide() */
   const basin_stage *last = &setting->stage[setting->stages - 1];

@@ -450,7 +450,7 @@ static inline const char *relu_prepare(const basin_setting *setting, int spanned
   cell->error = setting->gradient.error;
   cell->inputs = setting->gradient.inputs;
   cell->law = setting->gradient.law;
-  if (!basin_inputs_are_own(&setting->gradient)) cell->tolerance_gradient2 = -1;
+  if (!basin_law_is_closed(&setting->gradient)) cell->tolerance_gradient2 = -1;
   return relu_check(setting, where);
 }
 
