@@ -232,6 +232,40 @@ static void fixed_data_sets(void **unused) {
   basin_experiment_free(e);
 }
 
+/* inputs of other laws: fresh ones of teams, with pauses; and mini-batches of data sets, which the host makes for both */
+static void other_laws(void **unused) {
+  static const char *const law[] = {"uniform", "rademacher", "sphere", "laplace",
+                                    "{student: {degrees: 3}}"};
+  int pauses = 0, flights = 0;
+  (void)unused;
+  for (size_t l = 0; l < sizeof law / sizeof *law; l++) {
+    char fresh[64], batch[96], neurons[200], all[1200];
+    snprintf(fresh, sizeof fresh, "{sampled: {inputs: 2, sampler: direct, law: %s}}", law[l]);
+    snprintf(batch, sizeof batch, "{sampled: {inputs: {fixed: 9, batch: 3}, law: %s}}", law[l]);
+    snprintf(neurons, sizeof neurons,
+             "{model: relu_sum, parameters: {n: 3, m: 2, d: 5}, teacher: {v: {sphere: 1}}, init: "
+             "{w: {normal: 1}}, gradient: %s}",
+             fresh);
+    snprintf(all, sizeof all,
+             "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, gradient: %s},"
+             " cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
+             " set: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
+             " sum: %s}",
+             fresh, fresh, batch, neurons);
+    const char *const set[] = {all,
+                               "grid={k: [5], p: [3, 6]}",
+                               "parameters={}",
+                               "schedule=[{eta: 0.05}]",
+                               "stop={at: 1e-6, max_steps: 12}",
+                               "record={trials: 40, steps: [0, 1, 12], parameters: true}"};
+    basin_experiment *e = experiment_with(set, sizeof set / sizeof *set);
+    for (int64_t cell = 0; cell < e->cells; cell++) compare_part(e, cell, 7, 20);
+    if (l == 4) run_in_turns(e, 0, 7, 20, 0, &pauses, &flights);
+    basin_experiment_free(e);
+  }
+  assert_true(pauses > 1 && flights > 1);
+}
+
 /* what `need` says a worker takes is what it then has, cell after cell, for lanes, teams and data sets; it takes
    nothing itself */
 static void needed(void **unused) {
@@ -424,6 +458,7 @@ int main(int words, char **word) {
       cmocka_unit_test(launch_fails),
       cmocka_unit_test(launch_without_memory),
       cmocka_unit_test(fixed_data_sets),
+      cmocka_unit_test(other_laws),
       cmocka_unit_test(needed),
       cmocka_unit_test(refilled),
       cmocka_unit_test(paused_while_waiting),
