@@ -276,14 +276,14 @@ $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
 ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/engine/%.o,cpu cuda data) $(BUILD)/host/base/error.o \
-         $(BUILD)/host/base/text.o $(BUILD)/host/engine/blas_plain.o
+         $(BUILD)/host/base/text.o $(BUILD)/host/base/hash.o $(BUILD)/host/model/patches.o $(BUILD)/host/engine/blas_plain.o
 $(BUILD)/host/engine/blas_plain.o: host/engine/blas.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$< (plain))
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DBASIN_PLAIN_PRODUCTS -MMD -MP -c -o $@ $<
 $(BUILD)/gpu_alone: tests/tools/gpu_alone.c $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
-	$(Q)$(CC) $(TESTING) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread -ldl
+	$(Q)$(CC) $(TESTING) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread -ldl -lxxhash
 gpu-alone: $(BUILD)/gpu_alone module ## build/gpu_alone: bits and rate of the module, built without the libraries
 
 unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone ## build the unit tests: build/tests/test_*

@@ -7,6 +7,7 @@
 #include "seam/entry.h"
 #include "seam/expand.h"
 #include "seam/products.h"
+#include "model/patches.h"
 #include <stdlib.h>
 
 /* rows of a table that ends with an empty one */
@@ -184,16 +185,19 @@ static basin_status inputs(const basin_setting *setting, int64_t first, int64_t 
   basin_room room = {data, 0};
   if (model_prepare(setting, &room, &cell, &where)) count = 0;
   const basin_turn turn = {.data = data, .team = basin_alone};
-  for (int64_t i = 0; i < count; i++) {
+  basin_status status = BASIN_OK;
+  for (int64_t i = 0; i < count && !status; i++) {
     label[i] = 0;
+    if (g->images) status = basin_images_cut(g, first + i, z);
     for (int64_t row = 0; row < rows; row++, z += width) {
-      law_vector(&g->law, setting->key, BASIN_STREAM_DATA, (uint64_t)g->set, (uint64_t)(first + i),
-                 (uint64_t)(row * blocks), width, z);
+      if (!g->images)
+        law_vector(&g->law, setting->key, BASIN_STREAM_DATA, (uint64_t)g->set,
+                   (uint64_t)(first + i), (uint64_t)(row * blocks), width, z);
       SET_label(&cell, turn, row, z, &label[i]);
     }
   }
   free(data);
-  return BASIN_OK;
+  return status;
 }
 #endif
 

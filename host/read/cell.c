@@ -2,6 +2,7 @@
 #include "read/cell.h"
 #include "base/text.h"
 #include "read/identity.h"
+#include "read/images.h"
 #include "read/vector.h"
 #include <math.h>
 #include <stdio.h>
@@ -297,7 +298,10 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   if (status) return status;
   cell->identity = basin_identity_draws(e, cell);
   cell->setting.key = basin_key(e->seed, cell->identity);
-  return check_model(sheet, cell, error);
+  status = check_model(sheet, cell, error);
+  if (!status && cell->setting.gradient.images)
+    status = basin_images_check(&cell->setting, sheet->dynamics.gradient->place, error);
+  return status;
 }
 
 void basin_cell_free(basin_cell *cell) {

@@ -5,6 +5,8 @@
  *   gradient: population, or, of a model whose own inputs are not normal, {population: {law: normal}}
  *   gradient: {sampled: {inputs: B, sampler: direct or projected, precision: double or mixed}}
  *   gradient: {sampled: {inputs: {fixed: n, batch: B, set: s}}}
+ *                             {file: PATH, variable: NAME, size: m, stride: s, images: n, batch: B}
+ *                             {strokes: n, size: m, stride: s, set: s, batch: B}: see images.c
  *                                                and law: WORD, or {student: {degrees: nu}}, behind either `inputs`
  *   method: gradient_descent, gradient_flow, or {gradient_flow: {error: 1e-9}}
  *   method: NAME, or {NAME: {option: value}}: any other dynamics that the model's header has
@@ -14,6 +16,7 @@
  */
 #include "read/dynamics.h"
 #include "base/text.h"
+#include "read/images.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -144,6 +147,14 @@ static basin_status read_law(reading *r, const basin_node *node, basin_input_law
   return mapping ? read_degrees(r, node->child[0], &law->degrees) : BASIN_OK;
 }
 
+/* a data set of images */
+static basin_status read_images(reading *r, const basin_node *inputs) {
+  if (!has(r->scope->model, "dataset"))
+    return basin_fail_at(r->error, inputs->place, "model %s has no fixed data sets",
+                         r->scope->model->name);
+  return basin_images_read(r->scope, inputs, &r->setting->gradient, r->error);
+}
+
 /* The law, behind all else that is said of the inputs: whether it goes with that. */
 static basin_status find_law(reading *r, const basin_node *node) {
   basin_gradient *g = &r->setting->gradient;
@@ -266,8 +277,13 @@ static basin_status read_sampled(reading *r, const basin_node *sampled) {
                              "set: leave it out",
                              of_fresh[i]);
     }
-    const basin_status status = read_fixed(r, inputs);
-    return status ? status : find_law(r, basin_node_get(sampled, "law"));
+    const basin_node *law = basin_node_get(sampled, "law");
+    const int images = basin_images_are_meant(inputs);
+    if (images && law)
+      return basin_fail_at(r->error, law->place,
+                           "law: the inputs are patches of images, not drawn: leave it out");
+    const basin_status status = images ? read_images(r, inputs) : read_fixed(r, inputs);
+    return status || images ? status : find_law(r, law);
   }
   const char *dynamics = NULL;
   basin_status status = find_fresh(r, sampled, &dynamics);

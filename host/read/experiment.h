@@ -87,6 +87,7 @@ struct basin_experiment {
   int64_t grid_cells; /* of the grid: the first ones. Behind them are those that were added to it */
   basin_cell *cell;
 
+  struct basin_album *album; /* images that data sets are cut from; or NULL */
   basin_refine refine;
   struct basin_yaml *yaml; /* the file as it was read, where cells may be added; or NULL */
 

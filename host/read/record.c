@@ -191,6 +191,11 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
       return basin_fail_at(error, node->place,
                            "record.estimate: model %s has no sampled form to estimate from",
                            model->name);
+    if (e->cell[c].setting.gradient.images)
+      return basin_fail_at(error, node->place,
+                           "record.estimate: there are no fresh inputs, for those of cell %lld are "
+                           "cut from images: train_loss is their loss",
+                           (long long)c);
     const int64_t most = basin_inputs_max(&e->cell[c].setting);
     if (e->inputs > most)
       return basin_fail_at(error, inputs->place,

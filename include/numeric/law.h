@@ -34,7 +34,8 @@ enum basin_input_law_kind {
 #define BASIN_INPUT_LAW(NAME, word, degrees) BASIN_LAW_##NAME,
   BASIN_LAW_TABLE(BASIN_INPUT_LAW)
 #undef BASIN_INPUT_LAW
-      BASIN_LAWS
+      BASIN_LAWS,
+  BASIN_LAW_IMAGES = 64 /* no law: patches of images, which the host has */
 };
 
 #define BASIN_DEGREES_MIN \

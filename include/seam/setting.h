@@ -87,6 +87,16 @@ static inline double basin_tolerance_spurious(const basin_stop *stop) {
   return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;
 }
 
+/* Images that a data set is cut from. */
+enum { BASIN_STROKES_SIDE = 28 /* pixels of a drawing, either way */ };
+typedef struct basin_images {
+  int64_t height,
+      width;           /* pixels; of images that are patches already: how many, and their length */
+  const double *value; /* [images][height][width]; NULL: drawings of strokes, of the set `set` */
+  int64_t set;
+  uint64_t checksum; /* of the values, with how many there are */
+} basin_images;
+
 /* What a step does. `dynamics` is the name of one of the model's kinds, as its header has it:
 
      "population"  the gradient of the expectation over the inputs     "flow"       the same, gradient flow
@@ -106,6 +116,11 @@ typedef struct basin_gradient {
   int64_t set_size, batch, set;
 
   basin_input_law law; /* of the inputs, of `law` and of data sets */
+
+  /* Where the data set is cut from images (law.kind is BASIN_LAW_IMAGES then): patches of patch_size x patch_size pixels,
+     patch_stride apart; patch_size 0: they are patches already. Else NULL. */
+  const basin_images *images;
+  int64_t patch_size, patch_stride;
 
   /* gradient flow: what one step of the integrator may be wrong by, relative to the state */
   double error;

@@ -239,7 +239,7 @@ static void other_laws(void **unused) {
   int pauses = 0, flights = 0;
   (void)unused;
   for (size_t l = 0; l < sizeof law / sizeof *law; l++) {
-    char fresh[64], batch[96], neurons[200], all[1200];
+    char fresh[128], batch[128], neurons[320], all[1200];
     snprintf(fresh, sizeof fresh, "{sampled: {inputs: 2, sampler: direct, law: %s}}", law[l]);
     snprintf(batch, sizeof batch, "{sampled: {inputs: {fixed: 9, batch: 3}, law: %s}}", law[l]);
     snprintf(neurons, sizeof neurons,
