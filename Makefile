@@ -107,7 +107,7 @@ $(BUILD)/host/%.o: host/%.c $(BUILD)/flags
 $(BUILD)/host/model/registry.o: $(BUILD)/models.inc
 
 # a number that changes with the seam: a module that was built from other headers is told by it
-$(BUILD)/layout_word.h: include/basin.h $(wildcard include/seam/*.h) | $(BUILD)
+$(BUILD)/layout_word.h: include/basin.h include/numeric/law.h $(wildcard include/seam/*.h) | $(BUILD)
 	@printf '#define BASIN_LAYOUT_WORD 0x%sull\n' $$(cat $^ | sha256sum | cut -c1-16) > $@
 $(BUILD)/host/engine/cuda.o: $(BUILD)/layout_word.h
 

@@ -97,8 +97,21 @@ static void draw_lanes(const driver *d, basin_data *inputs, int64_t i, real *z) 
     inputs->label[i + l] = r_lane(&label, l);
 }
 
+/* those that the model does not draw itself */
+static int make_inputs(driver *d, basin_data *inputs) {
+  const int64_t row_size = inputs->rows * inputs->width, most = 64;
+  for (int64_t i = 0; i < inputs->n && !stopped(d); i += most) {
+    const int64_t count = inputs->n - i < most ? inputs->n - i : most;
+    if (d->job->model->inputs(d->job->setting, i, count, inputs->z + i * row_size,
+                              inputs->label + i))
+      return 1;
+  }
+  return d->broken = stopped(d);
+}
+
 static int draw_inputs(void *context, basin_data *inputs) {
   driver *d = context;
+  if (!basin_inputs_are_own(&d->job->setting->gradient)) return make_inputs(d, inputs);
   for (int64_t i = 0; i < inputs->n && !stopped(d); i += BASIN_LANES)
     draw_lanes(d, inputs, i, d->u);
   return d->broken = stopped(d);

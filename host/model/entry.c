@@ -169,6 +169,34 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t
   return BASIN_OK;
 }
 
+/* ---- data sets that the model does not draw itself ---- */
+
+#ifdef MODEL_PRODUCTS
+static basin_status inputs(const basin_setting *setting, int64_t first, int64_t count, double *z,
+                           double *label) {
+  const basin_gradient *g = &setting->gradient;
+  const int64_t rows = setting->size.rows, width = setting->size.width,
+                blocks = law_blocks(&g->law, width);
+  const char *where;
+  model_cell cell;
+  double *data = malloc((size_t)(setting->size.data + 1) * sizeof *data);
+  if (!data) return BASIN_FAILED;
+  basin_room room = {data, 0};
+  if (model_prepare(setting, &room, &cell, &where)) count = 0;
+  const basin_turn turn = {.data = data, .team = basin_alone};
+  for (int64_t i = 0; i < count; i++) {
+    label[i] = 0;
+    for (int64_t row = 0; row < rows; row++, z += width) {
+      law_vector(&g->law, setting->key, BASIN_STREAM_DATA, (uint64_t)g->set, (uint64_t)(first + i),
+                 (uint64_t)(row * blocks), width, z);
+      SET_label(&cell, turn, row, z, &label[i]);
+    }
+  }
+  free(data);
+  return BASIN_OK;
+}
+#endif
+
 /* ---- what is measured on fresh inputs ---- */
 
 #ifdef MODEL_INPUT
@@ -209,6 +237,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .options = ROWS(options),
     .kind = kinds,
     .kinds = ROWS(kinds),
+#ifdef MODEL_INPUT_LAW
+    .own_law = MODEL_INPUT_LAW,
+#endif
 #ifdef MODEL_DRAWN_TEACHERS
     .drawn_teachers = 1,
 #endif
@@ -217,6 +248,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .at_spurious = MODEL_AT_SPURIOUS,
     .check = check,
     .vectors = vectors,
+#ifdef MODEL_PRODUCTS
+    .inputs = inputs,
+#endif
 #ifdef MODEL_INPUT
     .norms = ROWS(norms),
     .norm = norms,

@@ -468,11 +468,22 @@ double basin_experiment_column(const basin_experiment *e, int64_t cell, int colu
 
 int basin_same_observables(const basin_cell *x, const basin_cell *y) {
   return x->model == y->model &&
-         (x->setting.gradient.set_size > 0) == (y->setting.gradient.set_size > 0);
+         (x->setting.gradient.set_size > 0) == (y->setting.gradient.set_size > 0) &&
+         basin_law_is_closed(&x->setting.gradient) == basin_law_is_closed(&y->setting.gradient);
+}
+
+/* whether it is a closed form of the law of the model's own inputs */
+static int is_closed_form(const basin_model *model, int observable) {
+  int closed = !strcmp(model->observable[observable].name, "loss");
+  for (int i = 0; i < model->norms; i++) closed |= model->norm[i].observable == observable;
+  return closed;
 }
 
 int basin_observable_find(const basin_cell *cell, const char *name) {
   const int index = basin_symbol_find(cell->model->observable, cell->model->observables, name);
+  if (index >= 0 && !basin_law_is_closed(&cell->setting.gradient) &&
+      is_closed_form(cell->model, index))
+    return -1;
   if (index >= 0 || !cell->setting.gradient.set_size) return index;
   const int of_risk = basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name);
   return of_risk < 0 ? -1 : cell->model->observables + of_risk;

@@ -150,7 +150,8 @@ double basin_experiment_column(const basin_experiment *experiment, int64_t cell,
 int basin_same_observables(const basin_cell *x, const basin_cell *y);
 
 /* observables of a cell: those of its model, then, with a data set, those of BASIN_RISK_TABLE; the index of a
-   name, -1 where the cell lacks it, and back */
+   name, -1 where the cell lacks it, and back. A cell of another law than the model's own lacks what is a closed form of
+   that one: the loss, and the norms of its gradient */
 int basin_observable_find(const basin_cell *cell, const char *name);
 const basin_symbol *basin_observable(const basin_cell *cell, int index);
 

@@ -86,6 +86,12 @@ static void hash_options(hasher *h, const double *option) {
   if (options) hash_bytes(h, option, (size_t)options * sizeof *option);
 }
 static void hash_dynamics(hasher *h, const char *dynamics) { hash_more(h, number_of(dynamics)); }
+/* of another law than the model's own alone, likewise */
+static void hash_law(hasher *h, basin_input_law law) {
+  if (law.kind == BASIN_LAW_OWN) return;
+  hash_whole(h, law.kind);
+  hash_real(h, law.degrees);
+}
 static void hash_set_more(hasher *h, int64_t x) {
   if (is_data_set(h)) hash_more(h, x);
 }
@@ -134,6 +140,7 @@ static void hash_parameters(hasher *h, const double *parameter) {
   ROW(gradient, set_size, set_more)       \
   ROW(gradient, batch, set_more)          \
   ROW(gradient, set, set_last)            \
+  ROW(gradient, law, law)                 \
   ROW(stop, tolerance_gradient, set_real) \
   ROW(setting, halve, flag)               \
   ROW(stop, max_steps, whole)             \
@@ -153,7 +160,8 @@ COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)});
       NUMBER(stop_max_steps)
 #define GRADIENT                                                                  \
   POINTER(gradient_dynamics), NUMBER(gradient_inputs), NUMBER(gradient_set_size), \
-      NUMBER(gradient_batch), NUMBER(gradient_set), NUMBER(gradient_error), {     \
+      NUMBER(gradient_batch), NUMBER(gradient_set), {NUMBER(gradient_law), 0},    \
+      NUMBER(gradient_error), {                                                   \
     NUMBER(gradient_option)                                                       \
   }
 COMPLETE(basin_stop, STOP);
