@@ -35,7 +35,9 @@
    BASIN_CAN(BASIN_UNRESOLVED))
 #define MODEL_AT "the squared distance |w - w*|^2"
 #define MODEL_AT_SPURIOUS "nothing: there is no spurious optimum"
-#define MODEL_DYNAMICS(X) X(population) X(direct) X(dataset)
+#define MODEL_DYNAMICS(X) X(population) X(direct) X(law) X(dataset)
+
+#define MODEL_INPUT_LAW "inputs of its angle model"
 
 typedef filter_cell model_cell;
 
@@ -89,11 +91,14 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
   memset(cell, 0, sizeof *cell);
   cell->k = (int64_t)setting->parameter[0];
   cell->p = (int64_t)setting->parameter[1];
-  cell->around = cell->k > 1 && sigma2 > 0;
-  cell->framed = !cell->normal;
-  cell->graded = !cell->normal && cell->p > 2;
+  cell->law = g->law;
+  cell->normal = g->law.kind == BASIN_LAW_NORMAL;
+  cell->framed = g->law.kind == BASIN_LAW_OWN;
+  cell->around = cell->framed && cell->k > 1 && sigma2 > 0;
+  cell->graded = cell->framed && cell->p > 2;
   cell->crossed = cell->k > 1 && (cell->around || cell->normal);
-  cell->closed = cell->normal || !cell->around || (cell->p == 2 && sigma2 >= 0.03);
+  cell->closed = cell->normal ||
+                 (cell->framed && (!cell->around || (cell->p == 2 && sigma2 >= 0.03)));
   if (cell->graded && cell->p > FILTER_TABLE_P_MAX) cell->closed = 0;
   cell->key = setting->key;
   cell->over_k = 1 / (double)cell->k;
@@ -111,7 +116,7 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
     return "w_0 must not be zero: the loss has no gradient there";
   if (!draw_fits(&setting->initial[0])) return "more than 2^25 random numbers";
   *where = "teacher.w";
-  if (!cell->normal && cell->p < 2)
+  if (cell->framed && cell->p < 2)
     return "p must be at least 2: in one dimension there is no angle to w*";
   *where = "gradient";
   if (population && !cell->closed)

@@ -42,11 +42,11 @@
 #include "numeric/dmath.h"
 
 enum {
-  FILTER_INTERVALS = 512,  /* of the angles from 0 to pi: a multiple of 2 */
-  FILTER_TERMS = 256,      /* of Fourier series: orders up to this one */
-  FILTER_PANELS = 128,     /* of integrals over a quarter turn */
-  FILTER_CURVES = 4,       /* functions of the angle */
-  FILTER_ROW = 16,         /* numbers of an interval */
+  FILTER_INTERVALS = 512, /* of the angles from 0 to pi: a multiple of 2 */
+  FILTER_TERMS = 256,     /* of Fourier series: orders up to this one */
+  FILTER_PANELS = 128,    /* of integrals over a quarter turn */
+  FILTER_CURVES = 4,      /* functions of the angle */
+  FILTER_ROW = 16,        /* numbers of an interval */
   FILTER_TABLE_P_MAX = 1024
 };
 

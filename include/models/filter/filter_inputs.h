@@ -10,14 +10,14 @@
  *
  * and Z_1 = Z~ for k = 1; by inverse: t = sigma sqrt 2 erfinv(c U), c = erf(pi / (2 sqrt 2 sigma)), U uniform on the
  * odd multiples of 2^-52 in (-1, 1); the sign is a bit of the same word. For p = 2 both t and s_j are symmetric, and u
- * and v_j are one direction. Or (normal) k independent patches of p standard normals.
+ * and v_j are one direction. Or, by the key `law`, k independent patches, each a vector of numeric/law.h.
  *
  * Coordinates. The angle model knows the axis e alone, so sampled dynamics work in coordinates whose first axis is e:
  * the reflection along h = e + sgn(e_1) e^1, and the sign of the first coordinate turned where that makes it +e. For
  * w* = |w*| e^1 they are the plain ones, to the bit.
  *
  * Words of an input, two a block: first that of Z~, then that of each patch; behind these blocks the normals of u
- * (p - 1), then those of each v_j (p), for p >= 3. Of normal patches: those of each patch (p).
+ * (p - 1), then those of each v_j (p), for p >= 3. Of another law: the blocks of each patch.
  */
 #ifndef BASIN_MODELS_FILTER_INPUTS_H
 #define BASIN_MODELS_FILTER_INPUTS_H
@@ -45,13 +45,13 @@ BASIN_HD void filter_turn_either(const filter_angle *a, bits word, real *sine, r
 /* ---------------------------------------------------------------- blocks of an input */
 
 BASIN_HD int64_t filter_word_blocks(const filter_cell *cell) {
-  return cell->normal ? 0 : cell->around ? (cell->k + 2) / 2 : 1;
+  return cell->law.kind ? 0 : cell->around ? (cell->k + 2) / 2 : 1;
 }
 BASIN_HD int64_t filter_centre_blocks(const filter_cell *cell) {
-  return cell->normal || cell->p == 2 ? 0 : cell->p / 2;
+  return cell->law.kind || cell->p == 2 ? 0 : cell->p / 2;
 }
 BASIN_HD int64_t filter_patch_blocks(const filter_cell *cell) {
-  if (cell->normal) return (cell->p + 1) / 2;
+  if (cell->law.kind) return law_blocks(&cell->law, cell->p);
   return cell->around && cell->p > 2 ? (cell->p + 1) / 2 : 0;
 }
 BASIN_HD int64_t filter_blocks(const filter_cell *cell) {
@@ -127,12 +127,13 @@ BASIN_HD void filter_around(const filter_cell *cell, const filter_source *at, in
     }
 }
 
-/* Patch j of an input, into z [p]; centre [p]: made for j = 0 where it is not z, else for every patch anew */
-BASIN_HD void filter_patch(const filter_cell *cell, const filter_source *at, int64_t j,
-                           real *centre, real *z) {
-  if (cell->normal) {
-    basin_normals_row(basin_alone, cell->key, at->stream, at->trial, at->step,
-                      filter_block_of(cell, at, j), cell->p, z);
+/* Patch j of an input, into z [p]. law: NULL, which the compiler has to know, for the angle model. centre [p]: made for
+   j = 0 where it is not z, else for every patch anew */
+BASIN_HD void filter_patch(const filter_cell *cell, const basin_input_law *law,
+                           const filter_source *at, int64_t j, real *centre, real *z) {
+  if (law) {
+    law_vector(law, cell->key, at->stream, at->trial, at->step, filter_block_of(cell, at, j),
+               cell->p, z);
   } else if (cell->around) {
     if (j == 0 || centre == z) filter_centre(cell, at, centre);
     filter_around(cell, at, j, centre, z);
@@ -173,9 +174,9 @@ BASIN_HD real filter_change(real t, real d, real u) {
 
 /* k times the residual of an input at w - w* = off [p], and the sum of its active patches into sum [p]; centre, z [p]:
    scratch */
-BASIN_HD real filter_input(const filter_cell *cell, const double *data, basin_team team,
-                           const filter_source *at, const real *off, real *sum, real *centre,
-                           real *z) {
+BASIN_HD real filter_input(const filter_cell *cell, const basin_input_law *law, const double *data,
+                           basin_team team, const filter_source *at, const real *off, real *sum,
+                           real *centre, real *z) {
   const int64_t p = cell->p;
   const double *goal = data + cell->goal;
   const real zero = r_set(0.0);
@@ -183,7 +184,7 @@ BASIN_HD real filter_input(const filter_cell *cell, const double *data, basin_te
   for (int64_t q = 0; q < p; q++) sum[q] = zero;
   for (int64_t j = 0; j < cell->k && !team_stopped(team); j++) {
     real t = zero, d = zero;
-    filter_patch(cell, at, j, centre, z);
+    filter_patch(cell, law, at, j, centre, z);
     for (int64_t q = 0; q < p; q++) {
       t = r_fma(z[q], r_set(goal[q]), t);
       d = r_fma(z[q], off[q], d);
@@ -216,7 +217,8 @@ BASIN_HD void filter_input_draw(const filter_cell *cell, basin_turn t, bits inpu
   const filter_source at = {BASIN_STREAM_ESTIMATE, t.trial, t.step,
                             b_mul32(input, b_set((uint64_t)filter_blocks(cell)))};
   const real over_k = r_set(cell->over_k);
-  const real r = over_k * filter_input(cell, t.data, basin_alone, &at, off, sum, centre, z);
+  const basin_input_law *law = cell->law.kind ? &cell->law : NULL;
+  const real r = over_k * filter_input(cell, law, t.data, basin_alone, &at, off, sum, centre, z);
   const real weight = over_k * r;
   out[0] = r_set(0.5) * r * r;
   for (int64_t q = 0; q < p; q++) out[1 + q] = weight * sum[q];

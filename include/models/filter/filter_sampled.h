@@ -7,6 +7,8 @@
  * model all is done in registers, and the words of the step are numbered through: word n of a step is word n mod 2 of
  * block n / 2, and an input has 1 word (k = 1) or 1 + k.
  *
+ * law: the same with patches of another law (numeric/law.h), in plain coordinates.
+ *
  * dataset: the same on inputs that are drawn once, driven by matrix products (products.h): the rows of an input are its
  * patches, the filter is w, the coefficients are 1/k each. Input number i of data set s has the numbers of (key, trial
  * s, BASIN_STREAM_DATA, step i).
@@ -20,7 +22,7 @@
 #include "models/filter/filter_inputs.h"
 #include "seam/products.h"
 
-BASIN_HD int filter_is_planar(const filter_cell *cell) { return cell->p == 2 && !cell->normal; }
+BASIN_HD int filter_is_planar(const filter_cell *cell) { return cell->p == 2 && !cell->law.kind; }
 
 /* state: w - w*; scratch: gradient, sum, centre, patch */
 static inline basin_layout filter_direct_layout(const basin_setting *setting,
@@ -128,23 +130,29 @@ BASIN_HD void filter_plane_step(const filter_cell *cell, basin_turn t, real *x) 
 
 /* ---------------------------------------------------------------- direct */
 
-BASIN_HD void filter_direct_step(const filter_cell *cell, basin_turn t, real *x) {
+/* one step, with inputs of the law, see filter_patch() */
+BASIN_HD void filter_descend(const filter_cell *cell, const basin_input_law *law, basin_turn t,
+                             real *x) {
   const int64_t p = cell->p;
   const uint64_t blocks = (uint64_t)filter_blocks(cell);
-  if (filter_is_planar(cell)) {
-    filter_plane_step(cell, t, x);
-    return;
-  }
   real *grad = t.work, *sum = grad + p, *centre = sum + p, *z = centre + p;
   for (int64_t q = 0; q < p; q++) grad[q] = r_set(0.0);
   BASIN_ROLLED
   for (int64_t i = 0; i < cell->inputs && !team_stopped(t.team); i++) {
     const filter_source at = {BASIN_STREAM_INPUT, t.trial, t.step, b_set((uint64_t)i * blocks)};
-    const real r = filter_input(cell, t.data, t.team, &at, x, sum, centre, z);
+    const real r = filter_input(cell, law, t.data, t.team, &at, x, sum, centre, z);
     for (int64_t q = 0; q < p; q++) grad[q] = r_fma(r, sum[q], grad[q]);
   }
   const real pace = t.pace[0] * r_set(cell->over_k * cell->over_k);
   for (int64_t q = 0; q < p; q++) x[q] = r_fnma(pace, grad[q], x[q]);
+}
+
+BASIN_HD void filter_direct_step(const filter_cell *cell, basin_turn t, real *x) {
+  if (filter_is_planar(cell)) filter_plane_step(cell, t, x);
+  else filter_descend(cell, NULL, t, x);
+}
+BASIN_HD void filter_law_step(const filter_cell *cell, basin_turn t, real *x) {
+  filter_descend(cell, &cell->law, t, x);
 }
 
 /* (w - w*)'e, and the length of the rest */
@@ -191,6 +199,9 @@ static inline void filter_direct_vectors(const filter_cell *cell, basin_turn t, 
 #define MODEL_direct(F)                                                                    \
   F(0, filter_direct_layout, filter_direct_paces, filter_direct_start, filter_direct_step, \
     filter_direct_reached, filter_direct_reached, filter_direct_observe, filter_direct_vectors)
+#define MODEL_law(F)                                                                    \
+  F(0, filter_direct_layout, filter_direct_paces, filter_direct_start, filter_law_step, \
+    filter_direct_reached, filter_direct_reached, filter_direct_observe, filter_direct_vectors)
 
 /* ---------------------------------------------------------------- a fixed data set */
 
@@ -206,15 +217,22 @@ static inline basin_input_shape filter_dataset_shape(const filter_cell *cell) {
   return shape;
 }
 
+/* the label's share of a patch that is there */
+BASIN_HD void filter_dataset_label(const filter_cell *cell, basin_turn t, int64_t patch,
+                                   const real *z, real *label) {
+  const double *goal = t.data + cell->goal;
+  real u = r_set(0.0);
+  (void)patch;
+  for (int64_t q = 0; q < cell->p; q++) u = r_fma(z[q], r_set(goal[q]), u);
+  *label = r_fma(r_set(cell->over_k), r_max(u, r_set(0.0)), *label);
+}
+
 /* patch number `patch` of an input; *label: the labels of the patches before it, to which its own is added */
 BASIN_HD void filter_dataset_draw(const filter_cell *cell, basin_turn t, bits set, bits input,
                                   int64_t patch, real *z, real *label) {
   const filter_source at = {BASIN_STREAM_DATA, set, input, b_set(0)};
-  const double *goal = t.data + cell->goal;
-  real u = r_set(0.0);
-  filter_patch(cell, &at, patch, z, z);
-  for (int64_t q = 0; q < cell->p; q++) u = r_fma(z[q], r_set(goal[q]), u);
-  *label = r_fma(r_set(cell->over_k), r_max(u, r_set(0.0)), *label);
+  filter_patch(cell, NULL, &at, patch, z, z);
+  filter_dataset_label(cell, t, patch, z, label);
 }
 
 /* w, in the coordinates of the inputs: the driver does not hand the data over, so the state is w itself */
@@ -303,6 +321,6 @@ static inline void filter_dataset_vectors(const filter_cell *cell, basin_turn t,
 #define MODEL_PRODUCTS(F)                                                                          \
   F(filter_dataset_shape, filter_dataset_draw, filter_dataset_filter, filter_dataset_coefficients, \
     filter_dataset_residual, filter_dataset_slope, filter_dataset_weight,                          \
-    filter_dataset_gradient2, filter_dataset_move)
+    filter_dataset_gradient2, filter_dataset_move, filter_dataset_label)
 
 #endif

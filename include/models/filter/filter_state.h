@@ -34,12 +34,13 @@ typedef struct filter_angle {
 
 typedef struct filter_cell {
   int64_t k, p;
-  int normal;  /* whether the patches are independent normal vectors; else of the angle model */
+  int normal;  /* whether the patches are independent normal vectors */
   int around;  /* whether they differ: lie around a centre */
   int framed;  /* whether sampled dynamics use coordinates whose first axis is e */
   int closed;  /* whether the population gradient is known */
   int graded;  /* see filter_curves.h */
   int crossed; /* whether T is not 0 */
+  basin_input_law law;
   uint64_t key;
   double star; /* |w*| */
   filter_form form;
