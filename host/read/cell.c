@@ -149,6 +149,8 @@ static basin_status read_parameters(draft *d, const basin_place *axis_place, bas
     double *value = &d->parameter[i];
     basin_status status = BASIN_OK;
     if (axis >= 0) *value = d->coordinate[axis];
+    else if (node && symbol->maximum == INFINITY && basin_scope_infinite(d->scope, node))
+      *value = INFINITY;
     else if (node) status = basin_scope_value(d->scope, node, symbol->name, value, error);
     else *value = symbol->initial;
     if (status) return status;
