@@ -18,12 +18,17 @@ typedef struct kind {
   const char *option, *takes;
 } kind;
 static const kind kinds[] = {
-    {"map", ""},           {"histogram", "log"},
-    {"ecdf", ""},          {"rates", "observable"},
-    {"observable", "log"}, {NULL, "x y halfwidth published log"},
+    {"map", ""},
+    {"vector", "shape trial"},
+    {"histogram", "log"},
+    {"ecdf", ""},
+    {"rates", "observable"},
+    {"observable", "log"},
+    {NULL, "x y halfwidth published log"},
 };
-static const char *const choices[] = {"map", "histogram", "ecdf",      "rates",     "observable",
-                                      "x",   "y",         "halfwidth", "published", "log"};
+static const char *const choices[] = {"map",    "histogram", "ecdf",      "rates",     "observable",
+                                      "x",      "y",         "halfwidth", "published", "log",
+                                      "vector", "shape",     "trial"};
 
 /* whether the word is one of the list */
 static int is_in(const char *list, const char *word) {
@@ -40,6 +45,8 @@ static basin_status choose_kind(const basin_arguments *a, const kind **chosen, b
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
     const char *option = choices[i];
     if (!basin_argument(a, option) || is_in(k->takes, option)) continue;
+    if (!k->option && (!strcmp(option, "shape") || !strcmp(option, "trial")))
+      return basin_fail(error, BASIN_BAD_INPUT, "plot: --%s goes with --vector", option);
     if (k->option && strcmp(option, k->option) != 0)
       return basin_fail(error, BASIN_BAD_INPUT, "plot: --%s and --%s do not go together", k->option,
                         option);
@@ -71,6 +78,9 @@ static basin_status draw(basin_figure *f, const kind *k, const basin_arguments *
                                  .y = basin_argument(a, "y"),
                                  .halfwidth = basin_argument(a, "halfwidth") != NULL},
         error);
+  if (!strcmp(k->option, "vector"))
+    return basin_plot_vector(f, value, basin_argument(a, "shape"), basin_argument(a, "trial"),
+                             error);
   if (!strcmp(k->option, "map")) return basin_plot_map(f, value, error);
   if (!strcmp(k->option, "rates"))
     return basin_plot_rates(f, observables ? *observable : "loss", error);
