@@ -25,7 +25,7 @@ steps=3000
 everything='record={trials: 20, steps: {log: 30}, parameters: true, final: all}'
 for file in "$here"/data/experiments/*.yaml; do
   name=$(basename "$file" .yaml)
-  grep -q fixed: "$file" && continue # not the same bits: tests/e2e/dataset.sh
+  grep -qE 'fixed:|strokes:' "$file" && continue # not the same bits: tests/e2e/dataset.sh
   # fibers take their time over the sum of a team: fewer inputs and steps
   if grep -q sampled "$file"; then
     samplers=(direct projected 'direct, precision: mixed')

@@ -14,6 +14,7 @@ for file in "$data"/experiments/*.yaml; do
   neuron-toy) smaller=(--set stop.max_steps=2e5) ;;
   neuron-width) smaller=(--trials 50 --set 'grid={n: [1, 2, 4], sigma: [0.01, 1]}') ;;
   teachers-orthonormal) smaller=(--trials 48 --set 'grid={m: [6, 12], extra: [0, 1]}') ;;
+  filter-figure6-3[cd] | filter-figure6-4) smaller=(--trials 3 --set record.trials=3 --set gradient.sampled.inputs.strokes=40 --set stop.max_steps=60) ;;
   erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
   esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"
@@ -54,6 +55,19 @@ for c in (0, 1):
     error = ((f['vector_a'][c, 0][ok] - a_star) ** 2).sum(axis=1)
     assert np.allclose(error, f['error_a'][c, 0][ok], rtol=1e-9, atol=1e-12)
 P
+
+# Figures 6.3c and d on drawings: better starts, lower loss; the loss falls, the distance hardly
+for panel in c d; do
+  holds filter-figure6-3$panel '.cells | length == 3 and all(.[]; .outcomes.unresolved == 1)' "nothing is reached"
+  check "Figure 6.3$panel: better starts, lower loss" /usr/bin/python3 - filter-figure6-3$panel.h5 <<'P'
+import h5py, numpy as np, sys
+f = h5py.File(sys.argv[1])
+loss, distance = (np.median(f[name][...], axis=1) for name in ("train_loss", "error_w"))
+last = ~np.isnan(loss[0])
+loss, distance = loss[:, last], distance[:, last]
+assert (np.diff(loss[:, -1]) > 0).all() and (loss[:, -1] < loss[:, 0] / 10).all() and (distance[:, -1] > distance[:, 0] / 2).all()
+P
+done
 
 # thesis Table 5.1: within 0.05 everywhere, and the cells that must be 1 are 1
 "$basin" compare cnn-table5-1.h5 "$data/published/cnn-table5-1.csv" --csv > compared.csv
