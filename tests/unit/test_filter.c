@@ -4,7 +4,8 @@
  * over the angles, done here with the edges of every ReLU in their place; against differences; the smallest eigenvalues
  * that the specification prints, and the slopes that follow from them. The laws of centres and patches by Kolmogorov
  * and Smirnov's test; steps of the samplers against plain ones on the same words; means against the population. What is
- * wrong on purpose must fail. Seeds are fixed, so a test that passes once passes always; z-scores are compared with 5.5.
+ * wrong on purpose must fail. Seeds are fixed, so a test that passes once passes always; z-scores are compared with
+ * 5.5.
  */
 #include "compare.h"
 #include "models/filter.h"
@@ -221,7 +222,7 @@ static void population_is_an_integral(void **unused) {
   } cases[] = {{"k: 1, p: 2, sigma: 0.1", 1e-9},
                {"k: 1, p: 2, sigma: 1", 1e-9},
                {"k: 1, p: 2, sigma: inf", 1e-9},
-               {"k: 3, p: 2, sigma2: 0.1", 1e-8},
+               {"k: 3, p: 2, sigma2: 0.1", 1e-9},
                {"k: 10, p: 2, sigma: inf, sigma2: 1", 1e-9},
                {"k: 3, p: 2, sigma: 0.3, sigma2: inf", 1e-9},
                {"k: 1, p: 3, sigma: 1", 1e-6},
