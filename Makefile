@@ -79,7 +79,7 @@ SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cu
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-neuron bench-sampled setup info man install put uninstall deb clean help list FORCE
+.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-filter bench-neuron bench-sampled setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -319,6 +319,11 @@ bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 	@bench/run $(BUILD)
 	@bench/sampled $(BUILD)
 	@bench/neuron $(BUILD)
+	@bench/filter $(BUILD)
+
+bench-filter: all ## measure one convolutional filter beside NumPy and JAX (run `make bench` first for JAX)
+	@.ci/setup build bench
+	@bench/filter $(BUILD)
 
 bench-neuron: all ## measure the over-parameterised neuron beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench

@@ -123,10 +123,10 @@ static const basin_option plot_options[] = {
      "this, where there would be more than eight curves"},
     {"halfwidth", 0, NULL, "beside the map one of the half-widths of the intervals"},
     {"published", 0, "PUBLISHED.csv", "draw the published rates too"},
-    {"histogram", 0, "NAME",
+    {"histogram", 0, "steps|OBSERVABLE",
      "how steps, or an observable at the end of the trials (loss), is distributed, apart for each "
      "outcome"},
-    {"ecdf", 0, "NAME", "the same, cumulative"},
+    {"ecdf", 0, "steps|OBSERVABLE", "the same, cumulative"},
     {"map", 0, "X,Y",
      "where starts end: each a point in the colour of its outcome, at two observables of the "
      "start, "

@@ -114,41 +114,50 @@ static void choose_scale(basin_axis *a) {
 
 /* ---- what tells what ---- */
 
-/* cells sorted by their places on the axes, and then compared with their neighbours: whether these tell parameter p */
+/* cells sorted by their places on the axes and by the parameters shown so far, and then compared with their neighbours:
+   whether these tell parameter p */
 typedef struct ordering {
   const basin_figure *figure;
   const basin_axis *axis[2];
+  const char *shows;
+  int parameters; /* of which it is known whether they are shown */
 } ordering;
 
-static int by_axes(const void *a, const void *b, void *context) {
+static int by_number(double x, double y) {
+  if (x == y || (isnan(x) && isnan(y))) return 0;
+  return isnan(x) || x < y ? -1 : 1;
+}
+
+static int by_names(const void *a, const void *b, void *context) {
   const ordering *o = context;
   const basin_summary *x = &o->figure->cell[*(const int64_t *)a],
                       *y = &o->figure->cell[*(const int64_t *)b];
-  for (int i = 0; i < 2; i++) {
-    if (!o->axis[i]) continue;
-    const double of_x = x->parameter[o->axis[i]->parameter],
-                 of_y = y->parameter[o->axis[i]->parameter];
-    if (of_x != of_y && !(isnan(of_x) && isnan(of_y))) return isnan(of_x) || of_x < of_y ? -1 : 1;
+  int order = 0;
+  for (int i = 0; i < 2 && !order; i++) {
+    const int p = o->axis[i] ? o->axis[i]->parameter : -1;
+    if (p >= 0) order = by_number(x->parameter[p], y->parameter[p]);
   }
-  return 0;
+  for (int p = 0; p < o->parameters && !order; p++)
+    if (o->shows[p]) order = by_number(x->parameter[p], y->parameter[p]);
+  return order;
 }
 
-/* shows[parameters]: set where a parameter is no axis, is not the same everywhere, and the axes do not tell it */
+/* shows[parameters]: set where a parameter is no axis, is not the same everywhere, and neither the axes nor those shown
+   before it tell it */
 static basin_status find_shown(const basin_figure *f, const basin_axis *x, const basin_axis *y,
                                char *shows, basin_error *error) {
-  ordering o = {f, {x, y}};
+  ordering o = {f, {x, y}, shows, 0};
   int64_t *order = malloc((size_t)f->cells * sizeof *order);
   if (!order) return basin_fail_memory(error);
   for (int64_t i = 0; i < f->cells; i++) order[i] = i;
-  qsort_r(order, (size_t)f->cells, sizeof *order, by_axes, &o);
-  memset(shows, 0, (size_t)axes_of(f));
-  for (int64_t i = 1; i < f->cells; i++)
-    for (int p = 0; p < axes_of(f); p++) {
-      const double here = f->cell[order[i]].parameter[p],
-                   before = f->cell[order[i - 1]].parameter[p];
-      shows[p] |= here != before && !(isnan(here) && isnan(before)) &&
-                  !by_axes(&order[i], &order[i - 1], &o);
-    }
+  for (int p = 0; p < axes_of(f); p++) {
+    o.parameters = p;
+    qsort_r(order, (size_t)f->cells, sizeof *order, by_names, &o);
+    shows[p] = 0;
+    for (int64_t i = 1; i < f->cells && !shows[p]; i++)
+      shows[p] = by_number(f->cell[order[i]].parameter[p], f->cell[order[i - 1]].parameter[p]) &&
+                 !by_names(&order[i], &order[i - 1], &o);
+  }
   free(order);
   return BASIN_OK;
 }

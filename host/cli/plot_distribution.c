@@ -131,7 +131,8 @@ static void see_bin(distribution *d, group *g, double x) {
 
 /* ---- bins ---- */
 
-/* A logarithmic axis where hardly any number is not above 0, and the others span two decades. */
+/* A logarithmic axis where the numbers above 0 span two decades and hardly any other is there: a histogram would not
+   show those. A cumulative curve begins with their share, so any number of zeros will do. */
 static void choose_scale(distribution *d) {
   basin_span above = BASIN_NO_SPAN;
   int64_t trials = 0, below = 0;
@@ -141,7 +142,8 @@ static void choose_scale(distribution *d) {
     basin_span_widen(&above, d->group[i].span.least, 1);
     basin_span_widen(&above, d->group[i].span.most, 1);
   }
-  d->logarithmic = 20 * below <= trials && above.most >= 100 * above.least;
+  const int few = 20 * below <= trials || (d->cumulative && d->span.least >= 0);
+  d->logarithmic = few && above.most >= 100 * above.least;
   if (d->logarithmic) d->span = above;
 }
 

@@ -526,7 +526,7 @@ static int allocate(driver *d) {
   d->z = cut(&block, gathered);
   d->waiting = malloc((size_t)(d->part->flights + 1) * sizeof *d->waiting);
   d->data = malloc((size_t)(setting->size.data + 1) * sizeof *d->data);
-  basin_room room = {d->data, 0};
+  basin_room room = {d->data, 0, 0};
   if (!d->waiting || !d->data || model_prepare(setting, &room, &d->cell, &where)) return 0;
   d->set = basin_data_take(setting, d->rows, d->width, draw_inputs, d);
   return d->set != NULL;

@@ -122,7 +122,7 @@ static const char *check(basin_setting *setting, const char **where) {
   basin_size *size = &setting->size;
   basin_layout layout;
   model_cell cell;
-  basin_room room = {NULL, 0};
+  basin_room room = {NULL, 0, 0};
   const char *why = model_prepare(setting, &room, &cell, where);
   if (why) return why;
   *where = "gradient";
@@ -153,7 +153,7 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t
   model_cell cell;
   double *data = malloc((size_t)(size->data + size->work + 1) * sizeof *data);
   if (!data) return BASIN_FAILED;
-  basin_room room = {data, 0};
+  basin_room room = {data, 0, 1};
   if (model_prepare(setting, &room, &cell, &where)) n = 0;
   const basin_turn turn = {
       .data = data, .work = data + size->data, .team = basin_alone, .trial = (uint64_t)trial};
@@ -182,7 +182,7 @@ static basin_status inputs(const basin_setting *setting, int64_t first, int64_t 
   model_cell cell;
   double *data = malloc((size_t)(setting->size.data + 1) * sizeof *data);
   if (!data) return BASIN_FAILED;
-  basin_room room = {data, 0};
+  basin_room room = {data, 0, 1};
   if (model_prepare(setting, &room, &cell, &where)) count = 0;
   const basin_turn turn = {.data = data, .team = basin_alone};
   basin_status status = BASIN_OK;

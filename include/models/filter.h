@@ -37,6 +37,7 @@
 #define MODEL_AT_SPURIOUS "nothing: there is no spurious optimum"
 #define MODEL_DYNAMICS(X) X(population) X(direct) X(law) X(dataset)
 
+#define MODEL_TEAM_RESIDENT 2
 #define MODEL_INPUT_LAW "inputs of its angle model"
 
 typedef filter_cell model_cell;
@@ -74,7 +75,7 @@ static inline void filter_put_axis(const basin_vector *star, basin_room *room, f
 static inline void filter_put_curves(double sigma, double sigma2, basin_room *room,
                                      filter_cell *cell) {
   cell->table = room_put(room, NULL, FILTER_INTERVALS * FILTER_ROW);
-  if (!room->data) return;
+  if (!room->data || room->bare) return;
   filter_values values;
   if (cell->normal) filter_curves_normal(cell->k, &values, &cell->form);
   else if (cell->around) filter_curves_patches(cell->k, sigma, sigma2, &values, &cell->form);

@@ -4,8 +4,8 @@
  *
  * Branch-free, built only from correctly rounded operations in a written order. The polynomials are
  * Chebyshev interpolants computed in 300-bit arithmetic (tests/tools/dmath_fit.py prints every coefficient
- * below). tests/unit/test_dmath.c compares each function with binary128 on a hundred thousand to millions of arguments and
- * fails if the largest error leaves the bound that is stated here, in units in the last place:
+ * below). tests/unit/test_dmath.c compares each function with binary128 on a hundred thousand to millions of
+ * arguments and fails if the largest error leaves the bound that is stated here, in units in the last place:
  *
  *   r_log(x)             0.85 ulp   x positive and normal
  *   r_exp(x)             1.00 ulp   -708 <= x <= 709

@@ -35,6 +35,9 @@ offers "" basin nothing --t
 offers "--threads --trial --trials" basin run --t
 offers "" basin submit small.yaml -- --t
 
+offers "steps" basin plot a.h5 --histogram st
+offers "loss" basin plot a.h5 --ecdf los
+
 # files of the right kind, and folders
 offers "a folder empty other.yml small.yaml there with blank.yaml" basin run ''
 offers "small.yaml" basin run sm

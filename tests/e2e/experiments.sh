@@ -15,6 +15,7 @@ for file in "$data"/experiments/*.yaml; do
   neuron-width) smaller=(--trials 50 --set 'grid={n: [1, 2, 4], sigma: [0.01, 1]}') ;;
   teachers-orthonormal) smaller=(--trials 48 --set 'grid={m: [6, 12], extra: [0, 1]}') ;;
   filter-figure6-3[cd] | filter-figure6-4) smaller=(--trials 3 --set record.trials=3 --set gradient.sampled.inputs.strokes=40 --set stop.max_steps=60) ;;
+  filter-slow) smaller=(--trials 4000 --set stop.max_steps=10000) ;;
   erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
   esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"
@@ -111,4 +112,30 @@ holds cnn-sgd '.cells | all(.[]; .success.low < 0.6 and .success.high > 0.5)' "t
 # a data set: with 16 inputs for 24 numbers the teacher is not found, with 256 it mostly is; infinitely many are the population
 holds erm '[.cells[] | select(.parameters.n == 16)] | length == 2 and all(.[]; .outcomes.global == 0)' "16 inputs do not tell the teacher"
 holds erm '[.cells[] | select(.parameters.n == 256)] | length == 2 and all(.[]; .success.rate > 0.8)' "256 inputs do"
+# one convolutional filter: rates as the smallest eigenvalue says, starts as the incomplete beta function says, 65/T
+check "Figure 6.3: the population's loss falls as lambda_min says" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+for panel, most in ('a', 0.004), ('b', 0.006):
+    f = h5py.File(f'filter-figure6-3{panel}.h5')
+    last = []
+    for c in range(len(f['cell']) // 2):                           # the population comes first
+        x, step = f['error_w'][c, 0], f['time'][:]
+        on = (x < 1e-9) & ~np.isnan(x)
+        slope = np.polyfit(step[on], np.log(x[on]), 1)[0]
+        last.append(slope)
+        assert abs(slope / (2 * np.log(1 - 0.5 * f['final_lambda_min'][c, 0])) - 1) < most, (panel, c, slope)
+    lines = np.array(last).reshape(-1, 6)
+    assert (np.diff(lines) < 0).all() if panel == 'a' else (np.diff(lines) > 0).all()
+P
+"$basin" compare filter-start.h5 "$data/published/filter-start.csv" --csv > compared.csv
+check "Theorem 6.6: starts are as near as the exact probability" test "$(grep -c ',agrees$' compared.csv)" = 42
+check "a share of 65/T is still there" /usr/bin/python3 - <<'P'
+import h5py
+f = h5py.File('filter-slow.h5')
+late = (f['steps'][1] > 2500).mean() * 2500
+assert f['k'][1] == 10 and 45 < late < 130, late
+rate, phi = (f[name][1][f['outcome'][1] == 0] for name in ('final_rate', 'final_phi'))
+held = rate < 1e-3                                                 # the others are on their last way, at lambda_min
+assert held.mean() > 0.8 and (phi[held] > 2.9).all() and (rate[~held] < 1.01 * f['final_lambda_min'][1, 0]).all()
+P
 finish

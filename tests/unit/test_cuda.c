@@ -85,6 +85,28 @@ static void starts_around(void **unused) {
   basin_experiment_free(e);
 }
 
+/* the model filter: entries of a table by lane, and every law of its inputs */
+static void filters(void **unused) {
+  static const char text[] =
+      "model: filter\ntrials: 40\nseed: 5\nteacher: {w: {head: [0.6, 0.8]}}\n"
+      "init: {w: {ball: 1, around: teacher}}\nschedule: [{steps: 3, eta: 0.1}, {eta: 0.5}]\n"
+      "stop: {at: 0.01, max_steps: 20}\n"
+      "record: {trials: 40, steps: [0, 1, 3, 20], parameters: true, final: all}\n"
+      "variants:\n"
+      "  one: {parameters: {k: 1, p: 5, sigma: 0.3}}\n"
+      "  patches: {parameters: {k: 3, p: 2, sigma2: inf}}\n"
+      "  normal: {parameters: {k: 3, p: 4}, gradient: {population: {law: normal}}}\n"
+      "  plane: {parameters: {k: 2, p: 2}, gradient: {sampled: {inputs: 3, sampler: direct}}}\n"
+      "  space: {parameters: {k: 2, p: 5}, gradient: {sampled: {inputs: 2, sampler: direct}}}\n"
+      "  laplace: {parameters: {k: 2, p: 3}, gradient: {sampled: {inputs: 2, sampler: direct, law: "
+      "laplace}}}\n"
+      "  set: {parameters: {k: 2, p: 3}, gradient: {sampled: {inputs: {fixed: 9, batch: 3}}}}\n";
+  basin_experiment *e = test_parse(text, NULL, 0);
+  (void)unused;
+  for (int64_t cell = 0; cell < e->cells; cell++) compare_part(e, cell, 7, 40);
+  basin_experiment_free(e);
+}
+
 /* paused as soon as may be, saved, taken up from the file by the other backend, again and again: the same bits */
 static void paused_and_mixed(void **unused) {
   static const char *const rules[][3] = {
@@ -453,6 +475,7 @@ int main(int words, char **word) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_part),
       cmocka_unit_test(starts_around),
+      cmocka_unit_test(filters),
       cmocka_unit_test(paused_and_mixed),
       cmocka_unit_test(out_of_memory),
       cmocka_unit_test(launch_fails),

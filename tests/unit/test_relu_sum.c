@@ -117,7 +117,7 @@ static void open_problem(problem *p, uint64_t trial) {
   p->setting.initial = &p->initial;
   p->setting.stage = &p->stage;
   if (!p->setting.gradient.dynamics) p->setting.gradient.dynamics = "population";
-  basin_room room = {NULL, 0};
+  basin_room room = {NULL, 0, 0};
   if (model_prepare(&p->setting, &room, &p->cell, &where)) fail_msg("%s", where);
   p->data = malloc((size_t)room.used * sizeof *p->data);
   room = (basin_room){p->data, 0};

@@ -350,7 +350,8 @@ static void outputs_filled(void **unused) {
     }
     basin_part_free(&part);
   }
-  for (int o = 0; o < BASIN_OUTCOMES; o++) assert_int_equal(ended[o] > 0, o <= BASIN_DIVERGED && o != BASIN_STATIONARY);
+  for (int o = 0; o < BASIN_OUTCOMES; o++)
+    assert_int_equal(ended[o] > 0, o <= BASIN_DIVERGED && o != BASIN_STATIONARY);
   basin_experiment_free(e);
 }
 

@@ -6,14 +6,16 @@
  * a trial stays in the plane of w and e, as w = (|w*| + dx) e + y n, and with r = |w| and phi, the angle of w to e,
  * the gradient (du-thesis-2019, section 6.3, after its errata 1 and 7) is homogeneous in lengths:
  *
- *   grad = D (w - w*) + (r - |w*|) T(phi) + |w*| G(phi),     T = E[f(w^) Z_S], G = T + D e - A, A = E[f(e) Z_S]
+ *   grad = D (w - w*) + (r - |w*|) T(phi) + |w*| G(phi),   G = T + D e - A,   D = E[Z_1 Z_1'] / (2 k)
+ *   T = (1/k^2) sum_{i != j} E[max(0, w^'Z_i) Z_j 1_j],   A = (1/k) sum_j E[f(e, Z) Z_j 1_j],   1_j = 1{w'Z_j >= 0}
  *
- * with w^ = w/r, Z_S = (1/k) sum of the patches with w'Z_j >= 0, and without i = j in T, which is D w^ there:
- * D = (1/k) E[Z_1 Z_1'] / 2. G vanishes at phi = 0, and so does T - T(0) e. All four functions
+ * with w^ = w / r: for A |w*| is E[f(w*, Z) grad f(w, Z)], and D w + r T is E[f(w, Z) grad f(w, Z)]. G vanishes at
+ * phi = 0, and so does T - T(0). All four functions
  *
  *   G_x, G_y, T_x - T_x(0), T_y
  *
- * are kept divided by d, the diamond angle: y / (|x| + y) for x >= 0, else 2 minus that. So nothing is lost as phi -> 0.
+ * are kept divided by d, the diamond angle: y / (|x| + y) for x >= 0, else 2 minus that. So nothing is lost as
+ * phi -> 0.
  *
  * Where they come from. k = 1: T = 0 and -dA is the mass that the half space w'Z >= 0 loses as w turns,
  *
@@ -31,10 +33,11 @@
  * kappa = (k-1)/(2 pi k), T = kappa w^ and G = (phi e - sin phi w^) / (2 pi k) (Gaussian A_{w,w*}, section 1 of Du's
  * chapter 6; patches other than i see w through the mean of its ReLU alone).
  *
- * Between the nodes: cubics, FILTER_INTERVALS of them for phi from 0 to pi, even in d, for p >= 3 in the square root of
- * |x| / (|x| + y), for there G has a term (phi - pi/2) log |phi - pi/2| (centres near +-e are a pole of the law). The
- * error of the gradient, in units of |w|, |w*|: tests/unit/test_filter.c finds at most 1e-8 for sigma >= 0.1 and
- * sigma2 >= 0.1 with p = 2, 1e-6 for p >= 3, 1e-11 for normal patches.
+ * Between the nodes: cubics, FILTER_INTERVALS of them for phi from 0 to pi, of equal width in d; for p >= 3 in the
+ * square root of |x| / (|x| + y), for there G has a term (phi - pi/2) log |phi - pi/2| (centres near +-e are a pole of
+ * the law). The error of loss and gradient in units of |w| and |w*|, as tests/unit/test_filter.c finds it: below 1e-9
+ * for p = 2, sigma >= 0.1 and sigma2 >= 0.1 (at most 2e-10 was seen), below 1e-6 for p >= 3 and sigma >= 0.2 (2e-7),
+ * below 1e-11 for normal patches.
  */
 #ifndef BASIN_MODELS_FILTER_CURVES_H
 #define BASIN_MODELS_FILTER_CURVES_H

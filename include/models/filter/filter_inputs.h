@@ -115,6 +115,7 @@ BASIN_HD void filter_around(const filter_cell *cell, const filter_source *at, in
       basin_normals_in(cell->key, at->stream, at->trial, at->step, block + b_set((uint64_t)q / 2),
                        &g[0], &g[1]);
       if (pass && q == 0) scale = sine / r_sqrt(r_fnma(along, along, norm2));
+      BASIN_UNROLLED
       for (int64_t i = 0; i < 2 && q + i < p; i++) {
         const real c = centre[q + i];
         if (!pass) {

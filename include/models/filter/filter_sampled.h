@@ -100,6 +100,7 @@ BASIN_HD void filter_plane_blocks(int count, const filter_cell *cell, basin_turn
   basin_words_of(count, cell->key, BASIN_STREAM_INPUT, t.trial, t.step, b_set(block), low, high);
   int64_t place = s->place;
   BASIN_UNROLL
+  BASIN_UNROLLED
   for (int i = 0; i < 2 * count; i++) {
     const bits word = i % 2 ? high[i / 2] : low[i / 2];
     if (place == 0) filter_turn_either(&cell->centre, word, &sine[i], &cosine[i]);
@@ -107,6 +108,7 @@ BASIN_HD void filter_plane_blocks(int count, const filter_cell *cell, basin_turn
     place = place == last ? 0 : place + 1;
   }
   BASIN_UNROLL
+  BASIN_UNROLLED
   for (int i = 0; i < 2 * count; i++)
     if (i < words) filter_plane_next(cell, s, sine[i], cosine[i]);
 }
