@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * plot_vector.c: a vector as an image: of each cell the teacher's, where it has one of that name, and those of one trial
- * at its start and at its last recorded step. The images of a cell have the same colours for the same numbers: white is
- * 0, and the deepest colours are +-the largest size of an entry.
+ * plot_vector.c: a vector as an image: of each cell the teacher's, where it has one of that name, and those of one
+ * trial at its start and at its last recorded step. The images of a cell have the same colours for the same numbers:
+ * white is 0, and the deepest colours are +-the largest size of an entry.
  */
 #include "cli/plot_axis.h"
 #include "read/experiment.h"

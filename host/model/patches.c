@@ -3,8 +3,8 @@
  * patches.c: patches of images, and the drawings that are made where there are no images.
  *
  * A drawing has two or three strokes, each a quadratic Bezier curve whose three control points are uniform in
- * [4, 24]^2, drawn on 28 x 28 pixels with a pen exp(-r^2 / (2 0.8^2)), r the distance to the nearest of 40 points of the
- * curve, from its first end to its last one at equal steps of the parameter; where strokes cross the brighter one
+ * [4, 24]^2, drawn on 28 x 28 pixels with a pen exp(-r^2 / (2 0.8^2)), r the distance to the nearest of 40 points of
+ * the curve, from its first end to its last one at equal steps of the parameter; where strokes cross the brighter one
  * shows. So a pixel is the pen at the nearest point of all. Block 0 says how many strokes, blocks 1 + 3 s + c are the
  * coordinates of control point c of stroke s; all of them are the same numbers whatever the experiment and its seed.
  */

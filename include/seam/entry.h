@@ -99,9 +99,9 @@ typedef struct basin_model {
   basin_status (*vectors)(const basin_setting *setting, int64_t trial, int64_t n,
                           const double *state, int any, double *out);
 
-  /* Inputs first .. first + count - 1 of a data set of another law than the model's own, or of images, z [count][size.rows]
-     [size.width], and their labels [count], the same bits wherever they are drawn. BASIN_OK or BASIN_FAILED (out of
-     memory). NULL where the model has no data sets */
+  /* Inputs first .. first + count - 1 of a data set of another law than the model's own, or of images,
+     z [count][size.rows][size.width], and their labels [count], the same bits wherever they are drawn. BASIN_OK or
+     BASIN_FAILED (out of memory). NULL where the model has no data sets */
   basin_status (*inputs)(const basin_setting *setting, int64_t first, int64_t count, double *z,
                          double *label);
 

@@ -89,10 +89,10 @@
  *   MODEL_TEAM_RESIDENT    where 128 registers a thread do not do on a device: blocks of 128 threads that a
  *                          multiprocessor shall hold; 2 leave 255 registers
  *
- * The kind `law` is that of fresh inputs whose law the experiment names: setting->gradient.law, drawn by law_vector() or
- * law_row() of numeric/law.h. The observable `loss` and those of MODEL_NORMS are closed forms of the model's own law, or
- * of normal inputs: in cells of another one (basin_law_is_closed) the host takes them for unknown, and MODEL_INPUT draws by that law. Single
- * vectors of an input, each of its length, are independent of each other.
+ * The kind `law` is that of fresh inputs whose law the experiment names: setting->gradient.law, drawn by law_vector()
+ * or law_row() of numeric/law.h; the vectors of an input are independent of each other. The observable `loss` and those
+ * of MODEL_NORMS are closed forms of the model's own law, or of normal inputs: in cells of another one
+ * (basin_law_is_closed) the host takes them for unknown, and MODEL_INPUT draws by that law.
  *
  * The kind `dataset` is driven by matrix products instead of steps: products.h. A model whose closed forms can be
  * measured against its own inputs (record.estimate, basin verify) has a further row:

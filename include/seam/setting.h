@@ -117,8 +117,8 @@ typedef struct basin_gradient {
 
   basin_input_law law; /* of the inputs, of `law` and of data sets */
 
-  /* Where the data set is cut from images (law.kind is BASIN_LAW_IMAGES then): patches of patch_size x patch_size pixels,
-     patch_stride apart; patch_size 0: they are patches already. Else NULL. */
+  /* Where the data set is cut from images (law.kind is BASIN_LAW_IMAGES then): patches of patch_size x patch_size
+     pixels, patch_stride apart; patch_size 0: they are patches already. Else NULL. */
   const basin_images *images;
   int64_t patch_size, patch_stride;
 

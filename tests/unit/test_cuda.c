@@ -254,7 +254,8 @@ static void fixed_data_sets(void **unused) {
   basin_experiment_free(e);
 }
 
-/* inputs of other laws: fresh ones of teams, with pauses; and mini-batches of data sets, which the host makes for both */
+/* inputs of other laws: fresh ones of teams, with pauses; and mini-batches of data sets, which the host makes for
+   both, drawn or cut from images */
 static void other_laws(void **unused) {
   static const char *const law[] = {"uniform", "rademacher", "sphere", "laplace",
                                     "{student: {degrees: 3}}"};
@@ -268,12 +269,16 @@ static void other_laws(void **unused) {
              "{model: relu_sum, parameters: {n: 3, m: 2, d: 5}, teacher: {v: {sphere: 1}}, init: "
              "{w: {normal: 1}}, gradient: %s}",
              fresh);
-    snprintf(all, sizeof all,
-             "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, gradient: %s},"
-             " cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
-             " set: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
-             " sum: %s}",
-             fresh, fresh, batch, neurons);
+    snprintf(
+        all, sizeof all,
+        "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, gradient: %s},"
+        " cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
+        " set: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
+        " pix: {model: filter, parameters: {k: 4, p: 196}, teacher: {w: {head: [1]}}, init: {w: "
+        "{normal: 0.1}}, gradient: {sampled: {inputs: {strokes: 9, size: 14, stride: 14, batch: "
+        "3}}}},"
+        " sum: %s}",
+        fresh, fresh, batch, neurons);
     const char *const set[] = {all,
                                "grid={k: [5], p: [3, 6]}",
                                "parameters={}",

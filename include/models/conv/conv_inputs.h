@@ -3,7 +3,8 @@
  * conv_inputs.h: the loss and its gradient on single inputs, for the networks of conv.h.
  *
  * The other side of the closed forms: nothing here knows of angles or of g(phi). An input is k patches Z_j of p
- * standard normals each, or of the experiment's law, all of them drawn; its residual r, sigma(u_j) and G are those of conv_sampled.h, and
+ * standard normals each, or of the experiment's law, all of them drawn; its residual r, sigma(u_j) and G are those of
+ * conv_sampled.h, and
  *
  *   loss = 1/2 r^2,   by a_j: r sigma(u_j),   by v (and by w, v = shift 1 + w): 1/|v| (I - v v'/|v|^2) G.
  *

@@ -11,8 +11,8 @@
  *
  * direct: all p k normals of every input are drawn. The state is a and v.
  *
- * law: the same with patches Z_ij of another law (numeric/law.h), of mean 0 and covariance I, independent of each other.
- * The global optimum is that of normal inputs; the spurious one, wherever it is, is not, and is not looked for.
+ * law: the same with patches Z_ij of another law (numeric/law.h), of mean 0 and covariance I, independent of each
+ * other. The global optimum is that of normal inputs; the spurious one, wherever it is, is not, and is not looked for.
  *
  * projected: equal in distribution, at 2 k normals an input whatever p is. Let n be the unit vector of v*
  * orthogonal to v. Then u_ij and xi_ij = Z_ij'n are independent standard normals, t_ij = cos phi u_ij +

@@ -11,8 +11,8 @@
  * direct: all d normals of every input are drawn, and the state is the full vectors.
  *
  * law: the same with inputs of another law (numeric/law.h), of mean 0 and covariance I. The loss over normal inputs, of
- * which stop.at is the bound, is no longer the mean of 1/2 r_s^2, but still a distance of the functions: 0 at the global
- * optimum alone. No trial ends as spurious: where the mean gradient vanishes is not known.
+ * which stop.at is the bound, is no longer the mean of 1/2 r_s^2, but still a distance of the functions: 0 at the
+ * global optimum alone. No trial ends as spurious: where the mean gradient vanishes is not known.
  *
  * projected: equal in distribution, at a cost that has no d in it. The state is the D = min(d, n + m) coordinates of
  * relu.h in an orthonormal frame of the span, of which the teachers' take the first m. An input's D coordinates
