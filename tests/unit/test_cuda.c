@@ -254,6 +254,17 @@ static void fixed_data_sets(void **unused) {
   basin_experiment_free(e);
 }
 
+static const char drawn_text[] =
+    "model: filter\n"
+    "trials: 40\n"
+    "parameters: {k: 4, p: 196}\n"
+    "teacher: {w: {head: [1]}}\n"
+    "init: {w: {normal: 0.1}}\n"
+    "gradient: {sampled: {inputs: {strokes: 9, size: 14, stride: 14, batch: 3}}}\n"
+    "schedule: [{eta: 0.05}]\n"
+    "stop: {at: 1e-6, max_steps: 12}\n"
+    "record: {trials: 40, steps: [0, 1, 12], parameters: true, final: all}\n";
+
 /* inputs of other laws: fresh ones of teams, with pauses; and mini-batches of data sets, which the host makes for
    both, drawn or cut from images */
 static void other_laws(void **unused) {
@@ -269,16 +280,12 @@ static void other_laws(void **unused) {
              "{model: relu_sum, parameters: {n: 3, m: 2, d: 5}, teacher: {v: {sphere: 1}}, init: "
              "{w: {normal: 1}}, gradient: %s}",
              fresh);
-    snprintf(
-        all, sizeof all,
-        "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, gradient: %s},"
-        " cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
-        " set: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
-        " pix: {model: filter, parameters: {k: 4, p: 196}, teacher: {w: {head: [1]}}, init: {w: "
-        "{normal: 0.1}}, gradient: {sampled: {inputs: {strokes: 9, size: 14, stride: 14, batch: "
-        "3}}}},"
-        " sum: %s}",
-        fresh, fresh, batch, neurons);
+    snprintf(all, sizeof all,
+             "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, gradient: %s},"
+             " cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
+             " set: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
+             " sum: %s}",
+             fresh, fresh, batch, neurons);
     const char *const set[] = {all,
                                "grid={k: [5], p: [3, 6]}",
                                "parameters={}",
@@ -291,6 +298,9 @@ static void other_laws(void **unused) {
     basin_experiment_free(e);
   }
   assert_true(pauses > 1 && flights > 1);
+  basin_experiment *e = test_parse(drawn_text, NULL, 0);
+  compare_part(e, 0, 7, 20);
+  basin_experiment_free(e);
 }
 
 /* what `need` says a worker takes is what it then has, cell after cell, for lanes, teams and data sets; it takes
