@@ -5,7 +5,7 @@
 cp -r "$here"/{Makefile,host,include,cuda} .
 mkdir tests && cp -r "$here"/tests/cudasim tests/
 cp "$here"/tests/support/{doublewell,rolling}.h include/models/
-rm include/models/{cnn,relu_sum,resnet}.h
+rm include/models/{cnn,filter,relu_sum,resnet}.h
 check "it builds" sh -c "make -s -j$(nproc) program module > log 2>&1 || { tail log; false; }"
 basin=$work/build/basin
 cat > well.yaml <<'Y'

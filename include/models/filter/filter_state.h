@@ -73,7 +73,8 @@ enum {
 };
 
 /* the state of the population dynamics */
-enum { FILTER_DX, FILTER_Y, FILTER_STATES };
+#define FILTER_STATES 2
+enum { FILTER_DX, FILTER_Y };
 
 /* ---------------------------------------------------------------- the curves */
 
