@@ -277,7 +277,7 @@ static void relu_steps(void **unused) {
     basin_experiment *e = with_law(relu_text, words[l], NULL, 0);
     const basin_setting *s = &e->cell[0].setting;
     const int64_t blocks = law_blocks(&s->gradient.law, 5), states = s->size.states;
-    basin_room room = {NULL, 0};
+    basin_room room = {NULL, 0, 0};
     relu_cell cell;
     const char *where;
     basin_part part;
