@@ -372,7 +372,8 @@ static void faults(void **unused) {
       {1, "titel: x", "1:1", "unknown key `titel` in the experiment, did you mean `title`?"},
       {1, "zzz: x", "1:1", "expected one of: title, model,"},
       {1, "title: [a]", "1:9", "expected text"},
-      {2, "model: vgg", "2:8", "unknown model `vgg`, expected one of: cnn, relu_sum, resnet"},
+      {2, "model: vgg", "2:8",
+       "unknown model `vgg`, expected one of: cnn, filter, relu_sum, resnet"},
       {2, "model: cnnn", "2:8", "unknown model `cnnn`, did you mean `cnn`?"},
       {2, "model: [cnn]", "2:9", "unknown model, expected one of"},
       {2, "", "1:1", "key `model` is missing"},
@@ -539,7 +540,7 @@ static void faults(void **unused) {
       {13, "gradient: sampled", "13:11",
        "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or {sampled: "
        "{inputs: {fixed: n}}}"},
-      {13, "gradient: {population: 1}", "13:12", "gradient: expected `population`, or {sampled"},
+      {13, "gradient: {population: 1}", "13:24", "gradient.population: expected a mapping"},
       {13, "gradient: populaton", "13:11", "unknown word `populaton`, did you mean `population`?"},
       {13, "method: gradient_decent", "13:9", "did you mean `gradient_descent`?"},
       {13, "allow: {unresolved: *x}", "13:22", "aliases"},
