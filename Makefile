@@ -64,6 +64,10 @@ PAIRS := $(foreach model,$(MODELS),$(call kinds_of,$(model)))
 model_of = $(firstword $(subst :, ,$(1)))
 kind_of  = $(lastword $(subst :, ,$(1)))
 
+# The engines may be built otherwise than the rest: more options, after all others. The fuzzers, which run none, leave out
+# sanitizers and optimisation.
+ENGINE_EXTRA :=
+
 # what runs a kind: matrix products, sums over single inputs, or else lanes
 engine_of = $(if $(filter dataset,$(1)),dataset,$(if $(filter input,$(1)),input_sums,lanes))
 
@@ -128,8 +132,8 @@ define pair_rules
 $(BUILD)/models/$(1)/$(2)_$(3).o: host/engine/$(call engine_of,$(2)).c $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)$(comma) $(2)$(comma) $(3)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(3)) -DBASIN_KIND=$(2) -DBASIN_ISA=$(3) -DBASIN_MODEL=$(1) \
-	  -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(3)) $$(ENGINE_EXTRA) -DBASIN_KIND=$(2) -DBASIN_ISA=$(3) \
+	  -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
 $(foreach pair,$(PAIRS),$(foreach isa,$(ISAS),\
@@ -148,7 +152,7 @@ module:
 endif
 
 # ptxas says what each kernel needs; tests/e2e/cuda.sh reads it in the .log files
-$(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags $(BUILD)/models.inc $(BUILD)/layout_word.h
+$(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
 	$(Q)$(NVCC) -Iinclude -Icuda -I$(BUILD) $(CUFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
@@ -161,6 +165,8 @@ $(BUILD)/cuda/models/$(1)/$(2).o: cuda/$(3).cu $(BUILD)/cuda/flags
 	$$(Q)$$(NVCC) -Iinclude -Icuda -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -DBASIN_KIND=$(2) \
 	  $$(CUFLAGS) -Xptxas -v -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
+$(BUILD)/cuda/module.o: $(BUILD)/models.inc $(BUILD)/layout_word.h
+$(BUILD)/cuda/dataset/dataset_driver.o: $(BUILD)/models.inc
 CUDA_PAIRS := $(filter-out %:input,$(PAIRS))
 $(foreach pair,$(CUDA_PAIRS),$(eval $(call cuda_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)),$(if \
   $(filter dataset,$(call kind_of,$(pair))),dataset/dataset,lanes/lanes))))
@@ -175,7 +181,7 @@ $(BUILD)/cuda/flags: FORCE
 
 # a change of compiler or flags rebuilds
 $(BUILD)/flags: FORCE | $(BUILD)
-	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(ENGINE_EXTRA)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(ENGINE_EXTRA)' > $@
 FORCE:
 
 $(BUILD):
@@ -254,10 +260,12 @@ $(SIMLIB): $(filter-out tests/cudasim/test_%,$(wildcard tests/cudasim/*))
 $(SIMDIR)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(SIMFLAGS)' | cmp -s - $@ || echo '$(SIMFLAGS)' > $@
-$(SIMDIR)/cuda/%.o: cuda/%.cu $(SIMDIR)/flags $(BUILD)/models.inc $(BUILD)/layout_word.h
+$(SIMDIR)/cuda/%.o: cuda/%.cu $(SIMDIR)/flags
 	@mkdir -p $(@D)
 	$(call say,SIM,$<)
 	$(Q)g++ $(SIMFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+$(SIMDIR)/cuda/module.o: $(BUILD)/models.inc $(BUILD)/layout_word.h
+$(SIMDIR)/cuda/dataset/dataset_driver.o: $(BUILD)/models.inc
 define sim_rules
 $(SIMDIR)/models/$(1)/$(2).o: cuda/$(3).cu $(SIMDIR)/flags
 	@mkdir -p $$(@D)

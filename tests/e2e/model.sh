@@ -1,12 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# model.sh: a model is added by one header, and taken away with it. The example of include/models/README.md, in a copy of the sources.
+# model.sh BUILD: a model is added by one header, and taken away with it. The example of include/models/README.md, in a
+# copy of the sources, with those objects of this build that do not know of any model.
 . "$(dirname "$0")/../support/shell.sh"
-cp -r "$here"/{Makefile,host,include,cuda} .
-mkdir tests && cp -r "$here"/tests/cudasim tests/
+cp -pr "$here"/{Makefile,host,include,cuda} .
+mkdir tests build && cp -pr "$here"/tests/cudasim tests/
+cp -pr "$build"/{flags,host} build/
+make=(make -s -j"$(nproc)" -o build/flags)
 cp "$here"/tests/support/{doublewell,rolling}.h include/models/
 rm include/models/{cnn,filter,relu_sum,resnet}.h
-check "it builds" sh -c "make -s -j$(nproc) program module > log 2>&1 || { tail log; false; }"
+check "it builds" sh -c "${make[*]} program module > log 2>&1 || { tail log; false; }"
 basin=$work/build/basin
 cat > well.yaml <<'Y'
 title: A double well
@@ -95,7 +98,7 @@ check "generic and avx2: the same bits" sh -c "for isa in generic avx2; do '$bas
 
 # without a key it is the header's first kind, with the defaults of its options; what a model has not is told
 check "a model that only rolls" sh -c "sed 's/X(population) X(heavy_ball)/X(heavy_ball)/; s/rolling/roller/' include/models/rolling.h > include/models/roller.h &&
-  ! cmp -s include/models/rolling.h include/models/roller.h && make -s -j$(nproc) NVCC= program"
+  ! cmp -s include/models/rolling.h include/models/roller.h && ${make[*]} NVCC= program"
 sed 's/rolling/roller/; /^method/d' ball.yaml > roller.yaml
 named=(--set method=heavy_ball --set stop.max_steps=20000 --set allow.unresolved=1)
 check "its default" "$basin" run roller.yaml -q "${named[@]:2}" -o default.h5
@@ -111,7 +114,7 @@ expect 2 'model roller has no gradient sampled so|no population' "$basin" run ro
 
 # the header that gcc took is taken by nvcc too (above, where it is), and its kernels give the same bits
 if (. "$here/tests/cudasim/cudasim.sh" && [ -n "$(cudasim_toolkit)" ]); then
-  check "the simulated module builds" sh -c "make -s -j$(nproc) NVCC= cudasim > log 2>&1 || { tail log; false; }"
+  check "the simulated module builds" sh -c "${make[*]} NVCC= cudasim > log 2>&1 || { tail log; false; }"
   export BASIN_CUDA_MODULE=$work/build/tests/cudasim/libbasin_cuda.so
   for rule in well.yaml "well.yaml --set stop.at=1e-8" ball.yaml; do
     check "the same bits, cuda: $rule" sh -c "for b in cpu cuda; do '$basin' run -q --no-provenance --trials 3000 \\

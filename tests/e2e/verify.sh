@@ -104,20 +104,30 @@ P
 
 # ---- what is wrong is found ----
 
-cp -r "$here"/{Makefile,host,include,cuda} .
-mkdir tests && cp -r "$here"/tests/cudasim tests/
+# With the objects of this build, but for what a formula of the population gradient goes into: those of one model, for one
+# instruction set. The other dynamics of the model are not run, and stay as they are.
+cp -pr "$here"/{Makefile,host,include,cuda} .
+mkdir -p tests build/models && cp -r "$here"/tests/cudasim tests/
+cp -pr "$build"/{flags,host} build/
+cp -pr "$build"/models/{cnn,relu_sum} build/models/
+rm build/host/{engine/cpu,model/registry}.o
 # with the machine's fused multiply-add, where the compiler has to be told of it: else fma() is slow
 extra=$(grep -qw fma /proc/cpuinfo && echo -mfma)
 
 # formulas MODEL HEADER: where the next changes are made
 formulas() {
   header=include/$2 right=$(cat "include/$2")
-  make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="$extra")
+  make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="$extra" -o build/flags)
+  made=("build/models/$1"/{entry,population_generic,input_generic}.o)
+  rm "${made[@]}"
+  local object
+  for object in "build/models/$1"/*.o; do make+=(-o "$object"); done
 }
 
 # mutate WHAT CODE SED: change the formulas, build, and let verify look
 mutate() {
   echo "$right" | sed -E "$3" > "$header"
+  rm -f "${made[@]}"
   check "$1: the change is made" test "$right" != "$(cat "$header")"
   check "$1: it builds" sh -c "${make[*]} > log 2>&1 || { tail log; false; }"
   expect "$2" 'in 1e\+06 runs: [0-9]+$' build/basin verify --states 8 --inputs 262144

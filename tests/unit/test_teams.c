@@ -41,7 +41,7 @@ static basin_experiment *experiment_with(const char *const *set, int sets) {
 /* every cell, at a high trial number too, by both rules */
 static void same_part(void **unused) {
   static const char *const rules[][2] = {
-      {"stop.at=0.5", TEST_SLOWER > 4 ? "stop.max_steps=17" : "stop.max_steps=37"},
+      {"stop.at=0.5", TEST_SLOWER > 1 ? "stop.max_steps=17" : "stop.max_steps=37"},
       {"stop.max_steps=37", "grid={k: [2, 40], p: [3], B: [3]}"}};
   (void)unused;
   for (int rule = 0; rule < 2; rule++) {
@@ -67,7 +67,7 @@ static void halved(void **unused) {
       "record: {trials: 40, steps: [0, 1, 20], parameters: true, final: all}\n";
   (void)unused;
   static const char *const fewer[] = {"stop.max_steps=60", "trials=16"};
-  basin_experiment *e = test_parse(neuron, fewer, TEST_SLOWER > 4 ? 2 : 0);
+  basin_experiment *e = test_parse(neuron, fewer, TEST_SLOWER > 1 ? 2 : 0);
   int pauses = 0, flights = 0;
   for (int64_t cell = 0; cell < e->cells; cell++)
     run_in_turns(e, cell, 0, e->trials, 0, &pauses, &flights);
@@ -101,7 +101,7 @@ static void diverging(void **unused) {
 static void few_slots(void **unused) {
   static const char *const in_device[] = {large, "stop.max_steps=2", "record.trials=3"};
   static const char *const in_shared[] = {
-      wide, "record.trials=20", TEST_SLOWER > 4 ? "stop.max_steps=3" : "stop.max_steps=37"};
+      wide, "record.trials=20", TEST_SLOWER > 1 ? "stop.max_steps=3" : "stop.max_steps=37"};
   (void)unused;
   basin_experiment *e = experiment_with(in_device, 3);
   compare_part(e, 0, 0, 600);
@@ -114,9 +114,9 @@ static void few_slots(void **unused) {
 
 static void paused_and_mixed(void **unused) {
   static const char *const rules[][4] = {
-      {TEST_SLOWER > 4 ? "stop.max_steps=50" : "stop.max_steps=150", "record.steps={log: 10}",
+      {TEST_SLOWER > 1 ? "stop.max_steps=50" : "stop.max_steps=150", "record.steps={log: 10}",
        "stop.at=1e-9", "grid={k: [5, 33], p: [3], B: [2]}"},
-      {TEST_SLOWER > 4 ? "stop.max_steps=30" : "stop.max_steps=100", "record.trials=0",
+      {TEST_SLOWER > 1 ? "stop.max_steps=30" : "stop.max_steps=100", "record.trials=0",
        "stop.at=1e-9", large}};
   (void)unused;
   for (int rule = 0; rule < 2; rule++) {
