@@ -83,7 +83,7 @@ SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cu
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-neuron bench-octopus bench-sampled setup info man install put uninstall deb clean help list FORCE
+.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-neuron bench-octopus bench-sampled setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -111,7 +111,7 @@ $(BUILD)/host/%.o: host/%.c $(BUILD)/flags
 $(BUILD)/host/model/registry.o: $(BUILD)/models.inc
 
 # a number that changes with the seam: a module that was built from other headers is told by it
-$(BUILD)/layout_word.h: include/basin.h $(wildcard include/seam/*.h) | $(BUILD)
+$(BUILD)/layout_word.h: include/basin.h include/numeric/law.h $(wildcard include/seam/*.h) | $(BUILD)
 	@printf '#define BASIN_LAYOUT_WORD 0x%sull\n' $$(cat $^ | sha256sum | cut -c1-16) > $@
 $(BUILD)/host/engine/cuda.o: $(BUILD)/layout_word.h
 
@@ -284,14 +284,14 @@ $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
 ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/engine/%.o,cpu cuda data) $(BUILD)/host/base/error.o \
-         $(BUILD)/host/base/text.o $(BUILD)/host/engine/blas_plain.o
+         $(BUILD)/host/base/text.o $(BUILD)/host/base/hash.o $(BUILD)/host/model/patches.o $(BUILD)/host/engine/blas_plain.o
 $(BUILD)/host/engine/blas_plain.o: host/engine/blas.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$< (plain))
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DBASIN_PLAIN_PRODUCTS -MMD -MP -c -o $@ $<
 $(BUILD)/gpu_alone: tests/tools/gpu_alone.c $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
-	$(Q)$(CC) $(TESTING) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread -ldl
+	$(Q)$(CC) $(TESTING) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread -ldl -lxxhash
 gpu-alone: $(BUILD)/gpu_alone module ## build/gpu_alone: bits and rate of the module, built without the libraries
 
 unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone ## build the unit tests: build/tests/test_*
@@ -329,6 +329,7 @@ bench: all ## measure basin beside NumPy and JAX, as ratios in one run
 	@bench/neuron $(BUILD)
 	@bench/factorisation $(BUILD)
 	@bench/octopus $(BUILD)
+	@bench/filter $(BUILD)
 
 bench-factorisation: all ## measure the matrix factorisation beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench
@@ -337,6 +338,10 @@ bench-factorisation: all ## measure the matrix factorisation beside NumPy and JA
 bench-octopus: all ## measure the staircase of saddle points beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench
 	@bench/octopus $(BUILD)
+
+bench-filter: all ## measure one convolutional filter beside NumPy and JAX (run `make bench` first for JAX)
+	@.ci/setup build bench
+	@bench/filter $(BUILD)
 
 bench-neuron: all ## measure the over-parameterised neuron beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench

@@ -12,7 +12,7 @@ namespace {
 
 /* 0: the setting is wrong */
 int sizes(const basin_setting *setting, basin_size *size) {
-  basin_room room = {NULL, 0};
+  basin_room room = {NULL, 0, 0};
   const char *where;
   model_cell cell;
   if (model_prepare(setting, &room, &cell, &where)) return 0;

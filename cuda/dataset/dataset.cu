@@ -255,7 +255,7 @@ __global__ void kernel_settle(dataset_batch b, constants c) {
 
 int prepare(const basin_setting *setting, void *given, double *data) {
   constants *c = (constants *)given;
-  basin_room room = {data, 0};
+  basin_room room = {data, 0, 0};
   const char *where;
   if (model_prepare(setting, &room, &c->cell, &where)) return 0;
   clock_course(setting, 0, NULL, &c->course);

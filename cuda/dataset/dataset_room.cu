@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TILE_BYTES = 1 << 25 };
+enum { TILE_BYTES = 1 << 25, SEND_BYTES = 1 << 22 };
 
 /* the data set of a cell on a device */
 struct device_data {
@@ -168,6 +168,29 @@ void destroy_data(device_data *inputs) {
   free(inputs);
 }
 
+/* those that the model does not draw itself: made by the host, some at a time */
+basin_worker_status send_data(dataset_part *p, device_data *inputs) {
+  const dataset_batch *b = &p->b;
+  const int64_t size = b->rows * b->width, most = 1 + SEND_BYTES / (size * (int64_t)sizeof(double));
+  const basin_job *job = p->job;
+  double *z = (double *)malloc((size_t)(most * (size + 1)) * sizeof *z);
+  basin_worker_status status = z ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
+  for (int64_t i = 0; i < b->n && !status; i += most) {
+    const int64_t count = b->n - i < most ? b->n - i : most;
+    double *label = z + count * size;
+    if (job->model->inputs(job->setting, i, count, z, label)) status = BASIN_WORKER_FAILED;
+    if (!status)
+      status = dataset_copy(p, 0, inputs->z + i * size, z, (size_t)(count * size) * sizeof *z);
+    if (!status)
+      status = dataset_copy(p, 0, inputs->label + i, label, (size_t)count * sizeof *label);
+    p->doing = "copying to the device";
+    const cudaError_t bad = worker_wait(p->w); /* before the next ones take their place */
+    if (!status && (p->bad = bad) != cudaSuccess) status = BASIN_WORKER_LOST;
+  }
+  free(z);
+  return status;
+}
+
 /* drawn on this worker's stream, and waited for */
 basin_worker_status draw_data(dataset_part *p, device_data *inputs) {
   dataset_batch *b = &p->b;
@@ -177,6 +200,7 @@ basin_worker_status draw_data(dataset_part *p, device_data *inputs) {
       cudaMalloc((void **)&inputs->label, n * sizeof(double)));
   b->z = inputs->z;
   b->label = inputs->label;
+  if (!basin_inputs_are_own(&p->job->setting->gradient)) return send_data(p, inputs);
   TRY(p, "kernel_draw", p->model->draw(b, p->constants, p->w->stream));
   TRY(p, "kernel_draw", worker_wait(p->w));
   return BASIN_WORKER_OK;

@@ -338,7 +338,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
 
 int prepare(const basin_setting *setting, void *out, double *data) {
   constants *c = (constants *)out;
-  basin_room room = {data, 0};
+  basin_room room = {data, 0, 0};
   const char *where;
   memset(out, 0, sizeof *c);
   if (model_prepare(setting, &room, &c->cell, &where)) return 0;

@@ -147,6 +147,8 @@ static void put_kind(FILE *to, const basin_model *m, int i) {
   if (keyed && keyed->sampler)
     fprintf(to, "%sgradient: {sampled: {inputs: 16, sampler: %s, precision: %s}}\n", comment,
             keyed->sampler, keyed->precision);
+  else if (keyed && !strcmp(keyed->kind, "law"))
+    fprintf(to, "%sgradient: {sampled: {inputs: 16, sampler: direct, law: uniform}}\n", comment);
   else if (keyed && keyed->needs_inputs)
     fprintf(to, "%sgradient: {sampled: {inputs: {fixed: 500}}}\n", comment);
   else if (keyed && !strcmp(keyed->key, "gradient"))

@@ -19,6 +19,7 @@ typedef struct kind {
 } kind;
 static const kind kinds[] = {
     {"map", ""},
+    {"vector", "shape trial"},
     {"histogram", "log"},
     {"ecdf", ""},
     {"rates", "observable"},
@@ -26,9 +27,9 @@ static const kind kinds[] = {
     {"observable", "log"},
     {NULL, "x y halfwidth published log"},
 };
-static const char *const choices[] = {"map",        "histogram", "ecdf", "rates",
-                                      "observable", "passages",  "x",    "y",
-                                      "halfwidth",  "published", "log"};
+static const char *const choices[] = {"map",      "histogram", "ecdf",  "rates",     "observable",
+                                      "passages", "x",         "y",     "halfwidth", "published",
+                                      "log",      "vector",    "shape", "trial"};
 
 /* whether the word is one of the list */
 static int is_in(const char *list, const char *word) {
@@ -45,6 +46,8 @@ static basin_status choose_kind(const basin_arguments *a, const kind **chosen, b
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
     const char *option = choices[i];
     if (!basin_argument(a, option) || is_in(k->takes, option)) continue;
+    if (!k->option && (!strcmp(option, "shape") || !strcmp(option, "trial")))
+      return basin_fail(error, BASIN_BAD_INPUT, "plot: --%s goes with --vector", option);
     if (k->option && strcmp(option, k->option) != 0)
       return basin_fail(error, BASIN_BAD_INPUT, "plot: --%s and --%s do not go together", k->option,
                         option);
@@ -77,6 +80,9 @@ static basin_status draw(basin_figure *f, const kind *k, const basin_arguments *
                                  .halfwidth = basin_argument(a, "halfwidth") != NULL},
         error);
   if (!strcmp(k->option, "passages")) return basin_plot_passages(f, basin_argument(a, "x"), error);
+  if (!strcmp(k->option, "vector"))
+    return basin_plot_vector(f, value, basin_argument(a, "shape"), basin_argument(a, "trial"),
+                             error);
   if (!strcmp(k->option, "map")) return basin_plot_map(f, value, error);
   if (!strcmp(k->option, "rates"))
     return basin_plot_rates(f, observables ? *observable : "loss", error);

@@ -136,6 +136,11 @@ static const basin_option plot_options[] = {
      "where starts end: each a point in the colour of its outcome, at two observables of the "
      "start, "
      "or entries of its vectors as in v[0],v[1]"},
+    {"vector", 0, "NAME",
+     "a full vector (record.parameters) as an image: the teacher's, and a trial's at its start and "
+     "end"},
+    {"shape", 0, "ROWSxCOLUMNS", "of that image, row by row, as in 5x5"},
+    {"trial", 0, "TRIAL", "which recorded trial; default: 0"},
     {"observable", 0, "OBSERVABLE",
      "draw this observable along the trajectories; repeat it for a panel each"},
     {"rates", 0, NULL,

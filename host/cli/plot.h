@@ -89,4 +89,8 @@ basin_status basin_plot_passages(basin_figure *figure, const char *x, basin_erro
    its outcome. axes: "x,y". */
 basin_status basin_plot_map(basin_figure *figure, const char *axes, basin_error *error);
 
+/* A vector as an image of `shape` ("5x5", row by row): the teacher's, and a recorded trial's at its start and end. */
+basin_status basin_plot_vector(basin_figure *figure, const char *name, const char *shape,
+                               const char *trial, basin_error *error);
+
 #endif

@@ -21,7 +21,7 @@ typedef struct basin_data {
   struct basin_data *next;
 } basin_data;
 
-/* draws all of it; not 0: broken off, for it was told to stop */
+/* draws all of it; not 0: broken off, for it was told to stop, or out of memory */
 typedef int basin_data_drawer(void *context, basin_data *data);
 
 /* The cell's data set, by its setting or any copy of it: drawn now, by `draw`, where no other worker holds it. NULL:

@@ -101,8 +101,21 @@ static void draw_lanes(const driver *d, basin_data *inputs, int64_t i, real *z) 
     inputs->label[i + l] = r_lane(&label, l);
 }
 
+/* those that the model does not draw itself */
+static int make_inputs(driver *d, basin_data *inputs) {
+  const int64_t row_size = inputs->rows * inputs->width, most = 64;
+  for (int64_t i = 0; i < inputs->n && !stopped(d); i += most) {
+    const int64_t count = inputs->n - i < most ? inputs->n - i : most;
+    if (d->job->model->inputs(d->job->setting, i, count, inputs->z + i * row_size,
+                              inputs->label + i))
+      return 1;
+  }
+  return d->broken = stopped(d);
+}
+
 static int draw_inputs(void *context, basin_data *inputs) {
   driver *d = context;
+  if (!basin_inputs_are_own(&d->job->setting->gradient)) return make_inputs(d, inputs);
   for (int64_t i = 0; i < inputs->n && !stopped(d); i += BASIN_LANES)
     draw_lanes(d, inputs, i, d->u);
   return d->broken = stopped(d);
@@ -539,7 +552,7 @@ static int allocate(driver *d) {
   d->z = cut(&block, gathered);
   d->waiting = malloc((size_t)(d->part->flights + 1) * sizeof *d->waiting);
   d->data = malloc((size_t)(setting->size.data + 1) * sizeof *d->data);
-  basin_room room = {d->data, 0};
+  basin_room room = {d->data, 0, 0};
   if (!d->waiting || !d->data || model_prepare(setting, &room, &d->cell, &where)) return 0;
   d->set = basin_data_take(setting, d->rows, d->width, draw_inputs, d);
   return d->set != NULL;

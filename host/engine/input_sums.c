@@ -83,7 +83,7 @@ basin_status SUMMER(const basin_setting *setting, basin_input_sums *c) {
   const char *where;
   double *data = malloc((size_t)(setting->size.data + 1) * sizeof *data);
   real *out = aligned_alloc(64, (reals * sizeof *out + 63) / 64 * 64);
-  basin_room room = {data, 0};
+  basin_room room = {data, 0, 1};
   const int ready = data && out && !model_prepare(setting, &room, &cell, &where);
   if (ready) {
     memset(c->loss, 0, 2 * n);

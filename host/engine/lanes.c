@@ -642,7 +642,7 @@ static int allocate(driver *d) {
   d->work = at(d, VECTORS + 2);
 #endif
   d->data = malloc((size_t)(size->data + 1) * sizeof *d->data);
-  basin_room room = {d->data, 0};
+  basin_room room = {d->data, 0, 0};
   return d->data && !model_prepare(d->job->setting, &room, &d->cell, &where);
 }
 

@@ -7,6 +7,7 @@
 #include "seam/entry.h"
 #include "seam/expand.h"
 #include "seam/products.h"
+#include "model/patches.h"
 #include <stdlib.h>
 
 /* rows of a table that ends with an empty one */
@@ -142,7 +143,7 @@ static const char *check(basin_setting *setting, const char **where) {
   basin_size *size = &setting->size;
   basin_layout layout;
   model_cell cell;
-  basin_room room = {NULL, 0};
+  basin_room room = {NULL, 0, 0};
 #ifndef MODEL_DECAYS
   *where = "schedule";
   for (int s = 0; s < setting->stages; s++)
@@ -186,7 +187,7 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t
   model_cell cell;
   double *data = malloc((size_t)(size->data + size->work + 1) * sizeof *data);
   if (!data) return BASIN_FAILED;
-  basin_room room = {data, 0};
+  basin_room room = {data, 0, 1};
   if (model_prepare(setting, &room, &cell, &where)) n = 0;
   const basin_turn turn = {
       .data = data, .work = data + size->data, .team = basin_alone, .trial = (uint64_t)trial};
@@ -202,6 +203,37 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t
   free(data);
   return BASIN_OK;
 }
+
+/* ---- data sets that the model does not draw itself ---- */
+
+#ifdef MODEL_PRODUCTS
+static basin_status inputs(const basin_setting *setting, int64_t first, int64_t count, double *z,
+                           double *label) {
+  const basin_gradient *g = &setting->gradient;
+  const int64_t rows = setting->size.rows, width = setting->size.width,
+                blocks = law_blocks(&g->law, width);
+  const char *where;
+  model_cell cell;
+  double *data = malloc((size_t)(setting->size.data + 1) * sizeof *data);
+  if (!data) return BASIN_FAILED;
+  basin_room room = {data, 0, 1};
+  if (model_prepare(setting, &room, &cell, &where)) count = 0;
+  const basin_turn turn = {.data = data, .team = basin_alone};
+  basin_status status = BASIN_OK;
+  for (int64_t i = 0; i < count && !status; i++) {
+    label[i] = 0;
+    if (g->images) status = basin_images_cut(g, first + i, z);
+    for (int64_t row = 0; row < rows; row++, z += width) {
+      if (!g->images)
+        law_vector(&g->law, setting->key, BASIN_STREAM_DATA, (uint64_t)g->set,
+                   (uint64_t)(first + i), (uint64_t)(row * blocks), width, z);
+      SET_label(&cell, turn, row, z, &label[i]);
+    }
+  }
+  free(data);
+  return status;
+}
+#endif
 
 /* ---- what is measured on fresh inputs ---- */
 
@@ -243,6 +275,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .options = ROWS(options),
     .kind = kinds,
     .kinds = ROWS(kinds),
+#ifdef MODEL_INPUT_LAW
+    .own_law = MODEL_INPUT_LAW,
+#endif
 #ifdef MODEL_DRAWN_TEACHERS
     .drawn_teachers = 1,
 #endif
@@ -255,6 +290,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .passage = passages,
     .check = check,
     .vectors = vectors,
+#ifdef MODEL_PRODUCTS
+    .inputs = inputs,
+#endif
 #ifdef MODEL_INPUT
     .norms = ROWS(norms),
     .norm = norms,

@@ -2,6 +2,7 @@
 #include "read/cell.h"
 #include "base/text.h"
 #include "read/identity.h"
+#include "read/images.h"
 #include "read/passages.h"
 #include "read/vector.h"
 #include <math.h>
@@ -150,6 +151,8 @@ static basin_status read_parameters(draft *d, const basin_place *axis_place, bas
     double *value = &d->parameter[i];
     basin_status status = BASIN_OK;
     if (axis >= 0) *value = d->coordinate[axis];
+    else if (node && symbol->maximum == INFINITY && basin_scope_infinite(d->scope, node))
+      *value = INFINITY;
     else if (node) status = basin_scope_value(d->scope, node, symbol->name, value, error);
     else *value = symbol->initial;
     if (status) return status;
@@ -324,7 +327,10 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   if (status) return status;
   cell->identity = basin_identity_draws(e, cell);
   cell->setting.key = basin_key(e->seed, cell->identity);
-  return check_model(sheet, cell, error);
+  status = check_model(sheet, cell, error);
+  if (!status && cell->setting.gradient.images)
+    status = basin_images_check(&cell->setting, sheet->dynamics.gradient->place, error);
+  return status;
 }
 
 void basin_cell_free(basin_cell *cell) {

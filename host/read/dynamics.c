@@ -2,9 +2,12 @@
  *
  * dynamics.c: what a step does, in tables of forms: a key is a word, or a mapping of one word to its own keys.
  *
- *   gradient: population
+ *   gradient: population, or, of a model whose own inputs are not normal, {population: {law: normal}}
  *   gradient: {sampled: {inputs: B, sampler: direct or projected, precision: double or mixed}}
  *   gradient: {sampled: {inputs: {fixed: n, batch: B, set: s}}}
+ *                             {file: PATH, variable: NAME, size: m, stride: s, images: n, batch: B}
+ *                             {strokes: n, size: m, stride: s, set: s, batch: B}: see images.c
+ *                                                and law: WORD, or {student: {degrees: nu}}, behind either `inputs`
  *   method: gradient_descent, gradient_flow, or {gradient_flow: {error: 1e-9}}
  *   method: NAME, or {NAME: {option: value}}: any other dynamics that the model's header has
  *   on_divergence: stop, or halve
@@ -13,6 +16,7 @@
  */
 #include "read/dynamics.h"
 #include "base/text.h"
+#include "read/images.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +31,7 @@ typedef struct reading {
 typedef struct form {
   const char *word;
   int alone;          /* whether the word may stand alone */
-  const char *key[3]; /* of the mapping that may stand behind it; none: it has none */
+  const char *key[4]; /* of the mapping that may stand behind it; none: it has none */
   basin_status (*read)(reading *r, const basin_node *body); /* body: that mapping, or NULL */
 } form;
 
@@ -78,6 +82,7 @@ static const basin_keyed keyed[] = {
     {"population", "gradient", "population", NULL, NULL, 0},
     {"direct", "gradient", "sampled direct", "direct", "double", 1},
     {"mixed", "gradient", "sampled direct with precision mixed", "direct", "mixed", 1},
+    {"law", "gradient", "sampled direct of another law", NULL, NULL, 1},
     {"projected", "gradient", "sampled projected", "projected", "double", 1},
     {"dataset", "gradient", "fixed data set", NULL, NULL, 1},
     {"flow", "method", "gradient_flow", NULL, NULL, 0},
@@ -93,13 +98,95 @@ static int has(const basin_model *model, const char *dynamics) {
   return basin_dynamics_find(model, dynamics) != NULL;
 }
 
+/* ---- the law of the inputs ---- */
+
+static const char *const law_word[] = {
+#define BASIN_INPUT_LAW(NAME, word, degrees) word,
+    BASIN_LAW_TABLE(BASIN_INPUT_LAW)
+#undef BASIN_INPUT_LAW
+};
+static const int law_degrees[] = {
+#define BASIN_INPUT_LAW(NAME, word, degrees) degrees,
+    BASIN_LAW_TABLE(BASIN_INPUT_LAW)
+#undef BASIN_INPUT_LAW
+};
+
+static basin_status read_degrees(reading *r, const basin_node *body, double *degrees) {
+  static const char *const key[] = {"degrees"};
+  const char *what = "law.student.degrees";
+  basin_status status = basin_scope_keys(r->scope, body, key, 1, "law.student", r->error);
+  const basin_node *node = basin_node_get(body, "degrees");
+  if (!status && !node)
+    return basin_fail_at(r->error, body->place, "%s is missing: degrees of freedom", what);
+  if (!status)
+    status = basin_scope_number(r->scope, node, what, BASIN_DEGREES_MIN, BASIN_DEGREES_MAX, degrees,
+                                r->error);
+  if (status || *degrees > BASIN_DEGREES_MIN) return status;
+  return basin_fail_at(r->error, node->place, "%s is %g: the variance is infinite, expected more",
+                       what, *degrees);
+}
+
+/* the word of a law, or a mapping of one; the first is the model's own, unless that has a law of its own */
+static basin_status read_law(reading *r, const basin_node *node, basin_input_law *law) {
+  enum { LAWS = sizeof law_word / sizeof *law_word };
+  const int mapping = node->kind == BASIN_MAPPING && node->count == 1;
+  const char *word = mapping ? node->key[0] : node->kind == BASIN_SCALAR ? node->text : "";
+  int at = 0;
+  while (at < LAWS && strcmp(word, law_word[at]) != 0) at++;
+  if (at == LAWS || law_degrees[at] != mapping) {
+    const char *near = at < LAWS || !*word ? NULL : basin_nearest(word, law_word, LAWS);
+    if (near)
+      return basin_fail_at(r->error, node->place, "law: unknown law `%s`, did you mean `%s`?", word,
+                           near);
+    return basin_fail_at(r->error, node->place,
+                         "law: expected `normal`, `uniform`, `rademacher`, `sphere`, `laplace` or "
+                         "{student: {degrees: nu}}");
+  }
+  law->kind = at + 1;
+  if (law->kind == BASIN_LAW_NORMAL && !r->scope->model->own_law) law->kind = BASIN_LAW_OWN;
+  return mapping ? read_degrees(r, node->child[0], &law->degrees) : BASIN_OK;
+}
+
+/* a data set of images */
+static basin_status read_images(reading *r, const basin_node *inputs) {
+  if (!has(r->scope->model, "dataset"))
+    return basin_fail_at(r->error, inputs->place, "model %s has no fixed data sets",
+                         r->scope->model->name);
+  return basin_images_read(r->scope, inputs, &r->setting->gradient, r->error);
+}
+
+/* The law, behind all else that is said of the inputs: whether it goes with that. */
+static basin_status find_law(reading *r, const basin_node *node) {
+  basin_gradient *g = &r->setting->gradient;
+  const char *kind = g->dynamics,
+             *own = r->scope->model->own_law ? r->scope->model->own_law : "normal inputs";
+  basin_status status = node ? read_law(r, node, &g->law) : BASIN_OK;
+  if (status || basin_inputs_are_own(g) || !strcmp(kind, "dataset")) return status;
+  if (!strcmp(kind, "population") && basin_law_is_closed(g)) return BASIN_OK;
+  if (!strcmp(kind, "direct")) {
+    g->dynamics = "law";
+    return has(r->scope->model, "law")
+               ? BASIN_OK
+               : basin_fail_at(r->error, node->place, "law: model %s has %s alone",
+                               r->scope->model->name, own);
+  }
+  return basin_fail_at(
+      r->error, node->place,
+      !strcmp(kind, "population")
+          ? "law: the population's gradient is a closed form, of %s alone: give a number of inputs"
+      : !strcmp(kind, "projected")
+          ? "law: sampler projected has the law of the gradient for %s alone: give sampler direct"
+          : "law: precision mixed draws %s alone: leave it out",
+      own);
+}
+
+/* body: {law: WORD}, or NULL */
 static basin_status read_population(reading *r, const basin_node *body) {
-  (void)body;
   if (!has(r->scope->model, "population"))
     return basin_fail_at(r->error, r->place, "model %s has no population gradient",
                          r->scope->model->name);
   r->setting->gradient.dynamics = "population";
-  return BASIN_OK;
+  return find_law(r, basin_node_get(body, "law"));
 }
 
 /* {fixed: n, batch: B, set: s}; n = inf is the population, B = inf all n inputs */
@@ -190,20 +277,28 @@ static basin_status read_sampled(reading *r, const basin_node *sampled) {
                              "set: leave it out",
                              of_fresh[i]);
     }
-    return read_fixed(r, inputs);
+    const basin_node *law = basin_node_get(sampled, "law");
+    const int images = basin_images_are_meant(inputs);
+    if (images && law)
+      return basin_fail_at(r->error, law->place,
+                           "law: the inputs are patches of images, not drawn: leave it out");
+    const basin_status status = images ? read_images(r, inputs) : read_fixed(r, inputs);
+    return status || images ? status : find_law(r, law);
   }
   const char *dynamics = NULL;
-  const basin_status status = find_fresh(r, sampled, &dynamics);
+  basin_status status = find_fresh(r, sampled, &dynamics);
   if (status) return status;
-  if (basin_scope_infinite(r->scope, inputs)) return read_population(r, NULL);
   g->dynamics = dynamics;
-  return basin_scope_integer(r->scope, inputs, "gradient.sampled.inputs", 1, BASIN_VECTOR_MAX,
-                             &g->inputs, r->error);
+  if (basin_scope_infinite(r->scope, inputs)) status = read_population(r, NULL);
+  else
+    status = basin_scope_integer(r->scope, inputs, "gradient.sampled.inputs", 1, BASIN_VECTOR_MAX,
+                                 &g->inputs, r->error);
+  return status ? status : find_law(r, basin_node_get(sampled, "law"));
 }
 
 static const form gradients[] = {
-    {"population", 1, {NULL}, read_population},
-    {"sampled", 0, {"inputs", "sampler", "precision"}, read_sampled},
+    {"population", 1, {"law"}, read_population},
+    {"sampled", 0, {"inputs", "sampler", "precision", "law"}, read_sampled},
 };
 
 /* stationary points: the rule asks for the gradient of the whole risk; saddle points: for a model with them */

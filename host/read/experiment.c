@@ -7,6 +7,7 @@
 #include "read/expression.h"
 #include "read/grid.h"
 #include "read/identity.h"
+#include "read/images.h"
 #include "read/passages.h"
 #include "read/record.h"
 #include "read/refine.h"
@@ -229,6 +230,7 @@ static basin_status read_cells(reader *r, int nodes) {
     return basin_fail_memory(r->error);
   }
   basin_status status = basin_scope_open(&r->scope, nodes, e->axes, e->axis, r->used, r->error);
+  r->scope.album = e->album;
   if (!status && !e->variants) status = read_variant(r, NULL, -1);
   for (int v = 0; v < e->variants && !status; v++) status = read_variant(r, variants->child[v], v);
   basin_scope_close(&r->scope);
@@ -310,6 +312,17 @@ static char *base_name(const char *path) {
   return name;
 }
 
+/* an empty one; paths begin at the folder of the experiment file */
+static basin_album *album_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  basin_album *album = calloc(1, sizeof *album);
+  if (!album || !slash) return album;
+  album->folder = strndup(path, (size_t)(slash - path) + 1);
+  if (album->folder) return album;
+  free(album);
+  return NULL;
+}
+
 /* the --set assignments, a line each */
 static char *join(const char *const *set, int sets) {
   size_t size = 1;
@@ -329,10 +342,12 @@ basin_status basin_experiment_parse(const char *name, const char *text, int64_t 
   *out = NULL;
   if (!e) return basin_fail_memory(error);
   e->name = base_name(name);
+  e->album = album_of(name);
   e->text = strndup(text, (size_t)length);
   e->overrides = join(set, sets);
-  status = e->name && e->text && e->overrides ? basin_yaml_parse(name, text, length, &yaml, error)
-                                              : basin_fail_memory(error);
+  status = e->name && e->album && e->text && e->overrides
+               ? basin_yaml_parse(name, text, length, &yaml, error)
+               : basin_fail_memory(error);
   for (int i = 0; i < sets && !status; i++) status = basin_yaml_set(yaml, set[i], error);
   if (!status) {
     r.file = basin_yaml_root(yaml);
@@ -358,10 +373,12 @@ basin_status basin_experiment_grow(const basin_experiment *e, const basin_added 
   more->name = strdup(e->name);
   more->text = strdup(e->text);
   more->overrides = strdup(e->overrides);
+  more->album = album_of(e->album->folder ? e->album->folder : "");
   more->refine = e->refine;
   r.file = basin_yaml_root(e->yaml);
-  basin_status status = more->name && more->text && more->overrides ? BASIN_OK
-                                                                    : basin_fail_memory(error);
+  basin_status status = more->name && more->text && more->overrides && more->album
+                            ? BASIN_OK
+                            : basin_fail_memory(error);
   if (!status && e->grid_cells + count > BASIN_CELLS_MAX)
     status = basin_fail(error, BASIN_BAD_INPUT, "refine: more than %d cells", BASIN_CELLS_MAX);
   if (!status) status = read_keys(&r, basin_yaml_nodes(e->yaml));
@@ -396,6 +413,8 @@ basin_status basin_experiment_read(const char *path, const char *const *set, int
 void basin_experiment_free(basin_experiment *e) {
   if (!e) return;
   for (int64_t i = 0; i < e->cells; i++) basin_cell_free(&e->cell[i]);
+  if (e->album) basin_album_free(e->album);
+  free(e->album);
   for (int i = 0; i < BASIN_AXES_MAX; i++) free(e->axis[i]);
   for (int i = 0; i < e->variants; i++) free(e->variant[i]);
   for (int i = 0; i < e->observables; i++) free(e->observable[i]);
@@ -472,11 +491,22 @@ double basin_experiment_column(const basin_experiment *e, int64_t cell, int colu
 
 int basin_same_observables(const basin_cell *x, const basin_cell *y) {
   return x->model == y->model &&
-         (x->setting.gradient.set_size > 0) == (y->setting.gradient.set_size > 0);
+         (x->setting.gradient.set_size > 0) == (y->setting.gradient.set_size > 0) &&
+         basin_law_is_closed(&x->setting.gradient) == basin_law_is_closed(&y->setting.gradient);
+}
+
+/* whether it is a closed form of the law of the model's own inputs */
+static int is_closed_form(const basin_model *model, int observable) {
+  int closed = !strcmp(model->observable[observable].name, "loss");
+  for (int i = 0; i < model->norms; i++) closed |= model->norm[i].observable == observable;
+  return closed;
 }
 
 int basin_observable_find(const basin_cell *cell, const char *name) {
   const int index = basin_symbol_find(cell->model->observable, cell->model->observables, name);
+  if (index >= 0 && !basin_law_is_closed(&cell->setting.gradient) &&
+      is_closed_form(cell->model, index))
+    return -1;
   if (index >= 0 || !cell->setting.gradient.set_size) return index;
   const int of_risk = basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name);
   return of_risk < 0 ? -1 : cell->model->observables + of_risk;

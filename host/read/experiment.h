@@ -95,6 +95,7 @@ struct basin_experiment {
   int64_t grid_cells; /* of the grid: the first ones. Behind them are those that were added to it */
   basin_cell *cell;
 
+  struct basin_album *album; /* images that data sets are cut from; or NULL */
   basin_refine refine;
   struct basin_yaml *yaml; /* the file as it was read, where cells may be added; or NULL */
 
@@ -169,7 +170,8 @@ double basin_experiment_column(const basin_experiment *experiment, int64_t cell,
 int basin_same_observables(const basin_cell *x, const basin_cell *y);
 
 /* observables of a cell: those of its model, then, with a data set, those of BASIN_RISK_TABLE; the index of a
-   name, -1 where the cell lacks it, and back */
+   name, -1 where the cell lacks it, and back. A cell of another law than the model's own lacks what is a closed form of
+   that one: the loss, and the norms of its gradient */
 int basin_observable_find(const basin_cell *cell, const char *name);
 const basin_symbol *basin_observable(const basin_cell *cell, int index);
 

@@ -91,6 +91,19 @@ static void hash_own(hasher *h, const double *own) {
   if (stops) hash_bytes(h, own, (size_t)stops * sizeof *own);
 }
 static void hash_dynamics(hasher *h, const char *dynamics) { hash_more(h, number_of(dynamics)); }
+/* of another law than the model's own alone, likewise */
+static void hash_law(hasher *h, basin_input_law law) {
+  if (law.kind == BASIN_LAW_OWN) return;
+  hash_whole(h, law.kind);
+  hash_real(h, law.degrees);
+}
+/* of images alone, likewise */
+static void hash_images(hasher *h, const basin_images *images) {
+  if (images) hash_bytes(h, &images->checksum, sizeof images->checksum);
+}
+static void hash_patch(hasher *h, int64_t x) {
+  if (h->cell->setting.gradient.images) hash_whole(h, x);
+}
 static void hash_set_more(hasher *h, int64_t x) {
   if (is_data_set(h)) hash_more(h, x);
 }
@@ -140,6 +153,10 @@ static void hash_parameters(hasher *h, const double *parameter) {
   ROW(gradient, set_size, set_more)       \
   ROW(gradient, batch, set_more)          \
   ROW(gradient, set, set_last)            \
+  ROW(gradient, law, law)                 \
+  ROW(gradient, images, images)           \
+  ROW(gradient, patch_size, patch)        \
+  ROW(gradient, patch_stride, patch)      \
   ROW(stop, tolerance_gradient, set_real) \
   ROW(stop, own, own)                     \
   ROW(setting, halve, flag)               \
@@ -158,10 +175,12 @@ COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)});
 #define STOP                                                                                \
   NUMBER(stop_tolerance), NUMBER(stop_tolerance_spurious), NUMBER(stop_tolerance_gradient), \
       {NUMBER(stop_own)}, NUMBER(stop_max_steps)
-#define GRADIENT                                                                  \
-  POINTER(gradient_dynamics), NUMBER(gradient_inputs), NUMBER(gradient_set_size), \
-      NUMBER(gradient_batch), NUMBER(gradient_set), NUMBER(gradient_error), {     \
-    NUMBER(gradient_option)                                                       \
+#define GRADIENT                                                                            \
+  POINTER(gradient_dynamics), NUMBER(gradient_inputs), NUMBER(gradient_set_size),           \
+      NUMBER(gradient_batch), NUMBER(gradient_set), {NUMBER(gradient_law), 0},              \
+      POINTER(gradient_images), NUMBER(gradient_patch_size), NUMBER(gradient_patch_stride), \
+      NUMBER(gradient_error), {                                                             \
+    NUMBER(gradient_option)                                                                 \
   }
 COMPLETE(basin_stop, STOP);
 COMPLETE(basin_gradient, GRADIENT);

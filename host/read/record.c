@@ -89,21 +89,27 @@ static basin_status read_steps(basin_experiment *e, basin_scope *scope, const ba
 static int is_observable(const basin_experiment *e, const char *name) {
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_cell *cell = &e->cell[c], *before = c ? cell - 1 : NULL;
-    if (before && before->model == cell->model &&
-        (before->setting.gradient.set_size > 0) == (cell->setting.gradient.set_size > 0))
-      continue; /* they have the same */
+    if (before && basin_same_observables(before, cell)) continue;
     if (basin_observable_find(cell, name) >= 0) return 1;
   }
   return 0;
 }
 
-/* number i of all: the first model's, then those of data sets; NULL behind the last one */
+/* whether any cell's model has it */
+static int is_known(const basin_experiment *e, const char *name) {
+  int known = 0;
+  for (int64_t c = 0; c < e->cells && !known; c++) {
+    const basin_model *model = e->cell[c].model;
+    known = basin_symbol_find(model->observable, model->observables, name) >= 0;
+  }
+  return known;
+}
+
+/* number i of all: the first model's, then those of data sets; NULL where no cell has it */
 static const char *one_of_all(const basin_experiment *e, int i) {
   const basin_model *model = e->cell[0].model;
-  if (i < model->observables) return model->observable[i].name;
-  const int risk = i - model->observables;
-  if (risk >= BASIN_RISK_OBSERVABLES) return NULL;
-  const char *name = basin_risk_observables()[risk].name;
+  const char *name = i < model->observables ? model->observable[i].name
+                                            : basin_risk_observables()[i - model->observables].name;
   return is_observable(e, name) ? name : NULL;
 }
 
@@ -114,13 +120,12 @@ static int is_loss(const char *name) {
 /* all observables, in the order of the first cell's, or the losses among them */
 static basin_status keep_all(const basin_experiment *e, int losses, int *count, char ***name,
                              basin_error *error) {
-  int n = 0;
-  while (one_of_all(e, n)) n++;
+  const int n = e->cell[0].model->observables + BASIN_RISK_OBSERVABLES;
   *name = calloc((size_t)n + 1, sizeof **name);
   if (!*name) return basin_fail_memory(error);
   for (int i = 0; i < n; i++) {
     const char *text = one_of_all(e, i);
-    if (losses && !is_loss(text)) continue;
+    if (!text || (losses && !is_loss(text))) continue;
     if (!((*name)[*count] = strdup(text))) return basin_fail_memory(error);
     ++*count;
   }
@@ -139,6 +144,11 @@ static basin_status read_names(const basin_experiment *e, const basin_node *node
   for (int i = 0; i < node->count; i++) {
     const basin_node *item = node->child[i];
     const char *text = item->kind == BASIN_SCALAR ? item->text : "";
+    if (!is_observable(e, text) && is_known(e, text))
+      return basin_fail_at(error, item->place,
+                           "%s: `%s` is a closed form, and not of this law of the inputs: measure "
+                           "it, by record.estimate",
+                           what, text);
     if (!is_observable(e, text))
       return basin_fail_at(error, item->place, "%s: no observable `%s`, see `basin models`", what,
                            text);
@@ -182,6 +192,11 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
       return basin_fail_at(error, node->place,
                            "record.estimate: model %s has no sampled form to estimate from",
                            model->name);
+    if (e->cell[c].setting.gradient.images)
+      return basin_fail_at(error, node->place,
+                           "record.estimate: there are no fresh inputs, for those of cell %lld are "
+                           "cut from images: train_loss is their loss",
+                           (long long)c);
     const int64_t most = basin_inputs_max(&e->cell[c].setting);
     if (e->inputs > most)
       return basin_fail_at(error, inputs->place,

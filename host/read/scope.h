@@ -38,7 +38,8 @@ typedef struct basin_scope {
   uint64_t clock, cell, changed[BASIN_AXES_MAX]; /* changed: the clock when a coordinate did */
   uint64_t depends;                              /* of what is being evaluated, so far */
   int depth, height;
-  int checking, elsewhere; /* see basin_scope_check() */
+  int checking, elsewhere;   /* see basin_scope_check() */
+  struct basin_album *album; /* the images that have been read, where there may be any */
 } basin_scope;
 
 /* A scope for a tree of so many nodes; used[axes] is the caller's. */

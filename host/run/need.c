@@ -5,6 +5,7 @@
 #include "run/choose.h"
 #include "base/text.h"
 #include "engine/data.h"
+#include "read/images.h"
 #include "engine/measure.h"
 #include "run/cut.h"
 #include "run/run.h"
@@ -53,7 +54,8 @@ static basin_status data_bytes(const basin_experiment *e, const basin_backend *b
     bytes[c] = basin_data_bytes(&cell->setting);
     if (here > work) work = here;
   }
-  *all = sum_of_largest(bytes, e->cells, backend->workers) + work * backend->workers;
+  *all = basin_album_bytes(e->album) + sum_of_largest(bytes, e->cells, backend->workers) +
+         work * backend->workers;
   free(bytes);
   return BASIN_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/charter.h"
 #include "base/files.h"
+#include "read/images.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,11 +57,12 @@ static basin_status parse_charter(const char *path, char *text, const char *behi
                                   basin_experiment **e, int64_t *part_trials, basin_error *error) {
   const char *set[SETS_MAX];
   basin_error reason;
-  char file[BASIN_PATH_BYTES], *name = NULL, *size = NULL, *end = NULL;
+  char file[BASIN_PATH_BYTES], *name = NULL, *folder = NULL, *size = NULL, *end = NULL;
   int sets = 0;
   if (!strncmp(text, HEADING, strlen(HEADING))) {
     text += strlen(HEADING);
     name = take_line(&text, "name ");
+    if (name) folder = take_line(&text, "images ");
     if (name) size = take_line(&text, "part-trials ");
   }
   if (size)
@@ -69,7 +71,7 @@ static basin_status parse_charter(const char *path, char *text, const char *behi
   const char *rest = size ? take_line(&text, "experiment") : NULL;
   if (*part_trials < 0 || *end || !rest || *rest)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: not a campaign's charter, or damaged", path);
-  if (snprintf(file, sizeof file, "%s.yaml", name) >= (int)sizeof file)
+  if (snprintf(file, sizeof file, "%s%s.yaml", folder ? folder : "", name) >= (int)sizeof file)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: the experiment's name is too long", path);
   const basin_status status = basin_experiment_parse(file, text, behind - text, set, sets, e,
                                                      &reason);
@@ -88,11 +90,23 @@ basin_status basin_charter_read(const char *path, basin_experiment **e, int64_t 
   return status;
 }
 
+/* where the paths of images begin, for processes that run anywhere: only where there are any */
+static int write_folder(FILE *file, const basin_experiment *e) {
+  if (!(basin_album_bytes(e->album) > 0)) return 0;
+  char *folder = realpath(e->album->folder ? e->album->folder : ".", NULL);
+  if (!folder) return -1;
+  fprintf(file, "images %s/\n", folder);
+  free(folder);
+  return 0;
+}
+
 /* the charter's text to a file of our own, fsynced */
 static int write_charter(const char *path, const basin_experiment *e, int64_t part_trials) {
   FILE *file = fopen(path, "wbx");
   if (!file) return -1;
-  fprintf(file, "%sname %s\npart-trials %lld\n", HEADING, e->name, (long long)part_trials);
+  fprintf(file, "%sname %s\n", HEADING, e->name);
+  const int lost = write_folder(file, e);
+  fprintf(file, "part-trials %lld\n", (long long)part_trials);
   for (const char *line = e->overrides; *line;) {
     const char *end = strchrnul(line, '\n');
     fprintf(file, "set %.*s\n", (int)(end - line), line);
@@ -100,7 +114,7 @@ static int write_charter(const char *path, const basin_experiment *e, int64_t pa
   }
   fputs("experiment\n", file);
   fputs(e->text, file);
-  int bad = ferror(file) || fflush(file) || fsync(fileno(file));
+  int bad = lost || ferror(file) || fflush(file) || fsync(fileno(file));
   return fclose(file) || bad ? -1 : 0;
 }
 

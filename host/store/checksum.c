@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/checksum.h"
-#include "store/hdf5_util.h"
+#include "base/hdf5_util.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

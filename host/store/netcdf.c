@@ -2,7 +2,7 @@
 #include "store/netcdf.h"
 #include "store/checksum.h"
 #include "store/hdf5_driver.h"
-#include "store/hdf5_util.h"
+#include "base/hdf5_util.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5_hl.h>

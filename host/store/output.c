@@ -254,11 +254,20 @@ static const basin_symbol *observable_symbol(const basin_experiment *e, const ch
   return NULL;
 }
 
+/* the same of what is estimated, which a cell of another law has as no observable */
+static const basin_symbol *estimate_symbol(const basin_experiment *e, const char *name) {
+  int i = -1;
+  int64_t c = 0;
+  for (; c < e->cells && i < 0; c++)
+    i = basin_symbol_find(e->cell[c].model->observable, e->cell[c].model->observables, name);
+  return i < 0 ? NULL : &e->cell[c - 1].model->observable[i];
+}
+
 /* what is measured on fresh inputs, and its standard error */
 static void make_estimates(basin_output *o) {
   const basin_experiment *e = o->experiment;
   for (int i = 0; i < 2 * count_of(o, BASIN_VARIABLE_estimate) && !bad(o); i++) {
-    const basin_symbol *symbol = observable_symbol(e, e->estimate[i / 2]);
+    const basin_symbol *symbol = estimate_symbol(e, e->estimate[i / 2]);
     o->estimate[i] =
         i % 2 ? make_of(o, BASIN_VARIABLE_error, symbol->name, symbol->name, symbol->unit)
               : make_of(o, BASIN_VARIABLE_estimate, symbol->name, symbol->meaning, symbol->unit);

@@ -428,7 +428,10 @@ basin_status basin_results_parse_text(const basin_results *r, basin_experiment *
   char name[BASIN_PATH_BYTES];
   int sets = 0, room = 1;
   *experiment = NULL;
-  snprintf(name, sizeof name, "%.4000s.yaml", r->experiment);
+  const char *slash = strrchr(r->path, '/'); /* images are looked for beside the file */
+  const int folder = slash ? (int)(slash - r->path) + 1 : 0;
+  snprintf(name, sizeof name, "%.*s%.2000s.yaml", folder < 2000 ? folder : 0, r->path,
+           r->experiment);
   for (const char *at = lines; at && *at; at++) room += *at == '\n';
   const char **set = calloc((size_t)room, sizeof *set);
   for (char *line; set && (line = strsep(&rest, "\n"));)

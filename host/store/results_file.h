@@ -7,7 +7,7 @@
 #define BASIN_RESULTS_FILE_H
 
 #include "store/checksum.h"
-#include "store/hdf5_util.h"
+#include "base/hdf5_util.h"
 #include "store/results.h"
 
 enum { BASIN_NAMES_MAX = 128 };

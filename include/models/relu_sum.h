@@ -41,7 +41,7 @@
 #define MODEL_AT "the loss"
 #define MODEL_AT_SPURIOUS "the length of the gradient, where the loss is larger than stop.at"
 
-#define MODEL_DYNAMICS(X) X(population) X(flow) X(direct) X(projected)
+#define MODEL_DYNAMICS(X) X(population) X(flow) X(direct) X(projected) X(law)
 #define MODEL_DRAWN_TEACHERS
 #define MODEL_TEAM_RESIDENT 2
 
@@ -49,7 +49,8 @@ typedef relu_cell model_cell;
 
 static inline const char *model_prepare(const basin_setting *setting, basin_room *room,
                                         model_cell *cell, const char **where) {
-  const int direct = !strcmp(setting->gradient.dynamics, "direct"),
+  const int direct = !strcmp(setting->gradient.dynamics, "direct") ||
+                     !strcmp(setting->gradient.dynamics, "law"),
             projected = !strcmp(setting->gradient.dynamics, "projected");
   const char *why = relu_prepare(setting, projected || (!direct && setting->parameter[3] != 0),
                                  room, cell, where);

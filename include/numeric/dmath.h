@@ -4,8 +4,8 @@
  *
  * Branch-free, built only from correctly rounded operations in a written order. The polynomials are
  * Chebyshev interpolants computed in 300-bit arithmetic (tests/tools/dmath_fit.py prints every coefficient
- * below). tests/unit/test_dmath.c compares each function with binary128 on several million arguments and
- * fails if the largest error leaves the bound that is stated here, in units in the last place:
+ * below). tests/unit/test_dmath.c compares each function with binary128 on a hundred thousand to millions of
+ * arguments and fails if the largest error leaves the bound that is stated here, in units in the last place:
  *
  *   r_log(x)             0.85 ulp   x positive and normal
  *   r_exp(x)             1.00 ulp   -708 <= x <= 709
@@ -13,6 +13,8 @@
  *   r_sincos(x)          0.95 ulp   |x| <= 1e5, both results
  *   r_atan(x)            1.40 ulp   x finite
  *   r_angle(y, x)        1.40 ulp   the angle of (x, y), y >= 0, both finite: in [0, pi]
+ *   r_erf(x)             1.25 ulp   x finite
+ *   r_erfinv(x)          2.50 ulp   |x| < 1
  *
  * Outside the stated domain the result is finite garbage or NaN, never a trap. Callers that face
  * users (host/read/expression.c) check the domain first.
@@ -201,5 +203,124 @@ BASIN_HD real r_angle(real y, real x) {
 
 /* arc tangent */
 BASIN_HD real r_atan(real x) { return r_copysign(r_angle(r_abs(x), r_set(1.0)), x); }
+
+/* error function */
+BASIN_HD real r_erf(real x) {
+  /* up to 1 a polynomial; beyond it 1 - e^(-x^2) q, q a polynomial in 1 / (|x| + 2), and 1 from 6 on */
+  const real a = r_min(r_abs(x), r_set(6.0)), z = a * a;
+  real p = r_set(-0x1.29b6758efffb1p-38);
+  p = BASIN_HORNER(p, z, 0x1.7f05c4ce71a84p-34);
+  p = BASIN_HORNER(p, z, -0x1.4e603f0ea3f96p-30);
+  p = BASIN_HORNER(p, z, 0x1.fc434a34e5273p-27);
+  p = BASIN_HORNER(p, z, -0x1.5f6d919248428p-23);
+  p = BASIN_HORNER(p, z, 0x1.b9e6508a369ffp-20);
+  p = BASIN_HORNER(p, z, -0x1.f4d25619e1da1p-17);
+  p = BASIN_HORNER(p, z, 0x1.f9a326c2284bep-14);
+  p = BASIN_HORNER(p, z, -0x1.c02db3feeb0c9p-11);
+  p = BASIN_HORNER(p, z, 0x1.565bcd0e65018p-8);
+  p = BASIN_HORNER(p, z, -0x1.b82ce312889bap-6);
+  p = BASIN_HORNER(p, z, 0x1.ce2f21a042bdep-4);
+  p = BASIN_HORNER(p, z, -0x1.812746b0379e7p-2);
+  p = BASIN_HORNER(p, z, 0x1.06eba8214db69p-3);
+  const real s = r_set(1.0) / (a + r_set(2.0));
+  real q = r_set(-0x1.30b2cea5303a5p+12);
+  q = BASIN_HORNER(q, s, 0x1.1b5a4859bde22p+14);
+  q = BASIN_HORNER(q, s, -0x1.da6fa19b11433p+14);
+  q = BASIN_HORNER(q, s, 0x1.d22ed051dbf10p+14);
+  q = BASIN_HORNER(q, s, -0x1.2550b45c8d9edp+14);
+  q = BASIN_HORNER(q, s, 0x1.e6360839c475dp+12);
+  q = BASIN_HORNER(q, s, -0x1.1088d83826ff9p+11);
+  q = BASIN_HORNER(q, s, 0x1.d75830e643122p+8);
+  q = BASIN_HORNER(q, s, -0x1.59a225498e88dp+6);
+  q = BASIN_HORNER(q, s, 0x1.9461c42c4e869p-2);
+  q = BASIN_HORNER(q, s, -0x1.715fa8e38a86ep-1);
+  q = BASIN_HORNER(q, s, 0x1.55b4748e19e8dp+1);
+  q = BASIN_HORNER(q, s, 0x1.69b5577cc259ap+1);
+  q = BASIN_HORNER(q, s, 0x1.f96275e395f8dp+0);
+  q = BASIN_HORNER(q, s, 0x1.20df5582e91adp+0);
+  q = BASIN_HORNER(q, s, 0x1.20dd567db2a77p-1);
+  q = BASIN_HORNER(q, s, 0x1.b5edabcd341c9p-27);
+  const real far = r_fnma(r_exp(r_set(0.0) - z), q, r_set(1.0));
+  return r_copysign(r_select(r_lt(a, r_set(1.0)), r_fma(a, p, a), far), x);
+}
+
+/* inverse error function, for |x| < 1 */
+BASIN_HD real r_erfinv(real x) {
+  /* x times a polynomial in w = -log(1 - x^2) (Giles 2010), beyond w = 6.25 (|x| > 0.999) in sqrt(w) */
+  const real w = r_set(0.0) - r_log((r_set(1.0) - x) * (r_set(1.0) + x));
+  const real v = w - r_set(3.125);
+  real p = r_set(-0x1.b27fffc21d492p-72);
+  p = BASIN_HORNER(p, v, 0x1.e2ae152d4e779p-69);
+  p = BASIN_HORNER(p, v, 0x1.79c02147ead77p-66);
+  p = BASIN_HORNER(p, v, -0x1.9a150247c91d7p-62);
+  p = BASIN_HORNER(p, v, 0x1.668682cbc3cf4p-61);
+  p = BASIN_HORNER(p, v, 0x1.1e2031104d09ep-56);
+  p = BASIN_HORNER(p, v, -0x1.19ab29ac01f23p-53);
+  p = BASIN_HORNER(p, v, -0x1.6b6eee39e403ep-55);
+  p = BASIN_HORNER(p, v, 0x1.d5e9013f84e35p-48);
+  p = BASIN_HORNER(p, v, -0x1.6877e074a3da3p-45);
+  p = BASIN_HORNER(p, v, -0x1.6b86d3a97f363p-44);
+  p = BASIN_HORNER(p, v, 0x1.7236b6e7c9fc0p-39);
+  p = BASIN_HORNER(p, v, -0x1.c8a6b0d3d82b8p-37);
+  p = BASIN_HORNER(p, v, -0x1.dc3f4547e85d1p-35);
+  p = BASIN_HORNER(p, v, 0x1.20f544dcc6dfep-30);
+  p = BASIN_HORNER(p, v, -0x1.1a9eb003e7776p-28);
+  p = BASIN_HORNER(p, v, -0x1.f36ceed4f94a7p-26);
+  p = BASIN_HORNER(p, v, 0x1.c6b4f886939bdp-22);
+  p = BASIN_HORNER(p, v, -0x1.6e8a53c7a93b5p-20);
+  p = BASIN_HORNER(p, v, -0x1.d1d1f7c9ffc1ep-17);
+  p = BASIN_HORNER(p, v, 0x1.879c2a20aeafcp-13);
+  p = BASIN_HORNER(p, v, -0x1.84576948359dap-11);
+  p = BASIN_HORNER(p, v, -0x1.8b6c33114ea2ep-8);
+  p = BASIN_HORNER(p, v, 0x1.ebd80d9b13dfap-3);
+  p = BASIN_HORNER(p, v, 0x1.a755e7c99ae86p+0);
+  const mask beyond = r_lt(r_set(6.25), w);
+  if (BASIN_UNLIKELY(m_any(beyond))) {
+    const real root = r_sqrt(r_max(w, r_set(6.25)));
+    const real near = root - r_set(3.25), far = root - r_set(5.0);
+    real q = r_set(0x1.07bb9f6b7700bp-27);
+    q = BASIN_HORNER(q, near, -0x1.071e5e183fb84p-26);
+    q = BASIN_HORNER(q, near, -0x1.671c5c2309bbfp-26);
+    q = BASIN_HORNER(q, near, 0x1.1aa2ab6ced3bap-23);
+    q = BASIN_HORNER(q, near, -0x1.079d645464f6ep-22);
+    q = BASIN_HORNER(q, near, -0x1.daee7520883d2p-26);
+    q = BASIN_HORNER(q, near, 0x1.8db71c5009c80p-20);
+    q = BASIN_HORNER(q, near, -0x1.0b79a1bd40036p-18);
+    q = BASIN_HORNER(q, near, 0x1.899a8b9f2d7e3p-19);
+    q = BASIN_HORNER(q, near, 0x1.a241bacf2b2a2p-17);
+    q = BASIN_HORNER(q, near, -0x1.8cf4630a274f1p-15);
+    q = BASIN_HORNER(q, near, 0x1.1e6abc3710c61p-14);
+    q = BASIN_HORNER(q, near, 0x1.932e8fc368725p-16);
+    q = BASIN_HORNER(q, near, -0x1.7448bccb5c6c5p-12);
+    q = BASIN_HORNER(q, near, 0x1.f3cc545da5572p-11);
+    q = BASIN_HORNER(q, near, -0x1.ba9240d86c4aap-10);
+    q = BASIN_HORNER(q, near, 0x1.468eeca944b41p-9);
+    q = BASIN_HORNER(q, near, -0x1.ebadabba02e52p-9);
+    q = BASIN_HORNER(q, near, 0x1.5ffcfe5b6cd3ap-8);
+    q = BASIN_HORNER(q, near, 0x1.0158a6d641d55p+0);
+    q = BASIN_HORNER(q, near, 0x1.8abcc380d5a48p+1);
+    real t = r_set(-0x1.52766a16c4e59p-36);
+    t = BASIN_HORNER(t, far, 0x1.7b06475edfdcbp-35);
+    t = BASIN_HORNER(t, far, 0x1.1b93c0690263cp-34);
+    t = BASIN_HORNER(t, far, -0x1.e1feb1ad42c13p-32);
+    t = BASIN_HORNER(t, far, 0x1.6c507e04c2580p-30);
+    t = BASIN_HORNER(t, far, -0x1.dcef51595dc3dp-29);
+    t = BASIN_HORNER(t, far, 0x1.0c6c2de58ba0fp-27);
+    t = BASIN_HORNER(t, far, -0x1.061843502763dp-26);
+    t = BASIN_HORNER(t, far, 0x1.f2a10ae2c26e0p-26);
+    t = BASIN_HORNER(t, far, -0x1.222673bb4f52dp-24);
+    t = BASIN_HORNER(t, far, 0x1.ebe21da9763d3p-23);
+    t = BASIN_HORNER(t, far, -0x1.0a9076f85e01fp-20);
+    t = BASIN_HORNER(t, far, 0x1.2fbcff0a84d10p-18);
+    t = BASIN_HORNER(t, far, -0x1.4a348fbb024dcp-16);
+    t = BASIN_HORNER(t, far, 0x1.3ebf4ef8ce475p-14);
+    t = BASIN_HORNER(t, far, -0x1.c2f36aa259431p-13);
+    t = BASIN_HORNER(t, far, -0x1.22ea5df1c1328p-13);
+    t = BASIN_HORNER(t, far, 0x1.02a30d1fba10dp+0);
+    t = BASIN_HORNER(t, far, 0x1.3664ddd1ad7fbp+2);
+    p = r_select(beyond, r_select(r_lt(root, r_set(4.0)), q, t), p);
+  }
+  return x * p;
+}
 
 #endif

@@ -14,6 +14,8 @@
  *   real   BASIN_LANES doubles       + - * / work on it as they are
  *   bits   BASIN_LANES uint64_t      + - & | ^ << >> (by a scalar) work on it as they are
  *   mask   BASIN_LANES truth values  m_and, m_or, m_not, m_any, and r_select
+ *
+ * r_gather(from, i) is from[i], an entry of a table for each lane.
  */
 #ifndef BASIN_NUMERIC_REAL_H
 #define BASIN_NUMERIC_REAL_H
@@ -100,6 +102,9 @@ BASIN_HD mask m_or(mask a, mask b) { return (mask)(a | b); }
 BASIN_HD mask m_not(mask a) { return (mask)~a; }
 BASIN_HD unsigned m_bits(mask a) { return a; }
 BASIN_HD real r_select(mask m, real yes, real no) { return _mm512_mask_blend_pd(m, no, yes); }
+BASIN_HD real r_gather(const double *from, bits i) {
+  return _mm512_i64gather_pd((__m512i)i, from, 8);
+}
 
 #elif BASIN_SIMD == 2
 /* ---- AVX2 with FMA: four lanes ---- */
@@ -126,6 +131,9 @@ BASIN_HD mask m_not(mask a) {
 }
 BASIN_HD unsigned m_bits(mask a) { return (unsigned)_mm256_movemask_pd(a); }
 BASIN_HD real r_select(mask m, real yes, real no) { return _mm256_blendv_pd(no, yes, m); }
+BASIN_HD real r_gather(const double *from, bits i) {
+  return _mm256_i64gather_pd(from, (__m256i)i, 8);
+}
 
 #else
 /* ---- one lane: any C compiler, and a CUDA thread ---- */
@@ -158,6 +166,7 @@ BASIN_HD mask m_or(mask a, mask b) { return a | b; }
 BASIN_HD mask m_not(mask a) { return !a; }
 BASIN_HD unsigned m_bits(mask a) { return (unsigned)a; }
 BASIN_HD real r_select(mask m, real yes, real no) { return m ? yes : no; }
+BASIN_HD real r_gather(const double *from, bits i) { return from[i]; }
 #endif
 
 /* plain C with one lane: where the host's own functions of a model are compiled */

@@ -19,6 +19,8 @@
   X(BASIN_STREAM_DATA, 40,                                                                       \
     "fixed data set number `trial`: the normals of input number `step`, see conv_dataset.h")     \
   X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")  \
+  X(BASIN_STREAM_STROKES, 42,                                                                    \
+    "drawings of strokes, number `step` of the set `trial`, see host/model/patches.c")           \
   X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")    \
   X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")       \
   X(BASIN_STREAM_START_CHI, 112,                                                                 \

@@ -90,6 +90,7 @@ typedef struct basin_model {
   const char *name, *title, *source;
   const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
   int parameters, teachers, initials, step_sizes, observables;
+  const char *own_law;          /* MODEL_INPUT_LAW, or NULL: its inputs are normal */
   int drawn_teachers;           /* whether a teacher may be drawn for every trial */
   unsigned outcomes;            /* or-ed BASIN_CAN() */
   const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
@@ -111,6 +112,12 @@ typedef struct basin_model {
      model.h. BASIN_OK or BASIN_FAILED (out of memory) */
   basin_status (*vectors)(const basin_setting *setting, int64_t trial, int64_t n,
                           const double *state, int any, double *out);
+
+  /* Inputs first .. first + count - 1 of a data set of another law than the model's own, or of images,
+     z [count][size.rows][size.width], and their labels [count], the same bits wherever they are drawn. BASIN_OK or
+     BASIN_FAILED (out of memory). NULL where the model has no data sets */
+  basin_status (*inputs)(const basin_setting *setting, int64_t first, int64_t count, double *z,
+                         double *label);
 
   /* what is measured on fresh inputs; 0 and NULL where the model has no such inputs */
   int norms;              /* observables that are norms of the gradient by an initial vector */

@@ -14,6 +14,7 @@
  *   MODEL_OBSERVABLES(X)                  X(name, unit, meaning)
  *   MODEL_OUTCOMES                        the outcomes a trial can have, or-ed BASIN_CAN(outcome)
  *   MODEL_AT, MODEL_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
+ *   MODEL_INPUT_LAW                       a few words, where the inputs that the model draws itself are not normal
  *   MODEL_STOPS(X)                        X(name, minimum, maximum, example, meaning), where a model has criteria of its
  *                                         own to stop at: stop: {name: number}, a number above 0; setting->stop.own[],
  *                                         in the order of the rows. Where one is given `reached` is asked, as with
@@ -39,8 +40,8 @@
  * and its dynamics, which are what a step can be:
  *
  *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name but `input`:
- *                                         `population`, `flow`, `direct`, `projected`, `mixed` and `dataset` are chosen
- *                                         by the keys `gradient` and `method`, any other one by `method: NAME`
+ *                                         `population`, `flow`, `direct`, `projected`, `mixed`, `law` and `dataset` are
+ *                                         chosen by the keys `gradient` and `method`, any other one by `method: NAME`
  *   MODEL_kind(F)                         F(states, layout, paces, start, step, reached, decide, observe, vectors):
  *                                         a number, then the names of eight functions, which rows may share;
  *                                         they begin with a word of the model's, for drivers have names of their own
@@ -118,6 +119,11 @@
  *
  *   MODEL_TEAM_RESIDENT    where 128 registers a thread do not do on a device: blocks of 128 threads that a
  *                          multiprocessor shall hold; 2 leave 255 registers
+ *
+ * The kind `law` is that of fresh inputs whose law the experiment names: setting->gradient.law, drawn by law_vector()
+ * or law_row() of numeric/law.h; the vectors of an input are independent of each other. The observable `loss` and those
+ * of MODEL_NORMS are closed forms of the model's own law, or of normal inputs: in cells of another one
+ * (basin_law_is_closed) the host takes them for unknown, and MODEL_INPUT draws by that law.
  *
  * The kind `dataset` is driven by matrix products instead of steps: products.h. A model whose closed forms can be
  * measured against its own inputs (record.estimate, basin verify) has a further row:

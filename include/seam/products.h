@@ -8,10 +8,11 @@
  * that follows from the u of its input. So the u of all rows and trials are one matrix product, and so are the
  * gradients. Matrices lie in rows of `stride` reals, a trial a lane. The row MODEL_dataset has `none` for the step, and
  *
- *   MODEL_PRODUCTS(F)   F(shape, draw, filter, coefficients, residual, slope, weight, gradient2, move)
+ *   MODEL_PRODUCTS(F)   F(shape, draw, filter, coefficients, residual, slope, weight, gradient2, move, label)
  *
  *   basin_input_shape shape(const model_cell *c)
  *   draw(c, t, set, input, row, z[width], real *label)   a row of input number `input`; adds its share to the label
+ *   label(c, t, row, z[width], real *label)              adds the share of a row that is there: of another law
  *   filter(c, x, f, stride)                              f [width]
  *   coefficients(c, x, a, stride)                        a [rows]
  *   real residual(a, u, r)                               r and the share of one row more; r is -label at first
@@ -35,18 +36,35 @@ typedef struct basin_input_shape {
   int64_t rows, width; /* of an input: rows, and numbers of a row */
 } basin_input_shape;
 
-#define PRODUCTS_SHAPE(shape, draw, filter, coefficients, residual, slope, weight, g2, move) shape
-#define PRODUCTS_DRAW(shape, draw, filter, coefficients, residual, slope, weight, g2, move) draw
-#define PRODUCTS_FILTER(shape, draw, filter, coefficients, residual, slope, weight, g2, move) filter
+#define PRODUCTS_SHAPE(shape, draw, filter, coefficients, residual, slope, weight, g2, move, \
+                       label)                                                                \
+  shape
+#define PRODUCTS_DRAW(shape, draw, filter, coefficients, residual, slope, weight, g2, move, label) \
+  draw
+#define PRODUCTS_FILTER(shape, draw, filter, coefficients, residual, slope, weight, g2, move, \
+                        label)                                                                \
+  filter
 #define PRODUCTS_COEFFICIENTS(shape, draw, filter, coefficients, residual, slope, weight, g2, \
-                              move)                                                           \
+                              move, label)                                                    \
   coefficients
-#define PRODUCTS_RESIDUAL(shape, draw, filter, coefficients, residual, slope, weight, g2, move) \
+#define PRODUCTS_RESIDUAL(shape, draw, filter, coefficients, residual, slope, weight, g2, move, \
+                          label)                                                                \
   residual
-#define PRODUCTS_SLOPE(shape, draw, filter, coefficients, residual, slope, weight, g2, move) slope
-#define PRODUCTS_WEIGHT(shape, draw, filter, coefficients, residual, slope, weight, g2, move) weight
-#define PRODUCTS_GRADIENT2(shape, draw, filter, coefficients, residual, slope, weight, g2, move) g2
-#define PRODUCTS_MOVE(shape, draw, filter, coefficients, residual, slope, weight, g2, move) move
+#define PRODUCTS_SLOPE(shape, draw, filter, coefficients, residual, slope, weight, g2, move, \
+                       label)                                                                \
+  slope
+#define PRODUCTS_WEIGHT(shape, draw, filter, coefficients, residual, slope, weight, g2, move, \
+                        label)                                                                \
+  weight
+#define PRODUCTS_GRADIENT2(shape, draw, filter, coefficients, residual, slope, weight, g2, move, \
+                           label)                                                                \
+  g2
+#define PRODUCTS_MOVE(shape, draw, filter, coefficients, residual, slope, weight, g2, move, label) \
+  move
+
+#define PRODUCTS_LABEL(shape, draw, filter, coefficients, residual, slope, weight, g2, move, \
+                       label)                                                                \
+  label
 
 #define SET_shape MODEL_PRODUCTS(PRODUCTS_SHAPE)
 #define SET_draw MODEL_PRODUCTS(PRODUCTS_DRAW)
@@ -57,5 +75,6 @@ typedef struct basin_input_shape {
 #define SET_weight MODEL_PRODUCTS(PRODUCTS_WEIGHT)
 #define SET_gradient2 MODEL_PRODUCTS(PRODUCTS_GRADIENT2)
 #define SET_move MODEL_PRODUCTS(PRODUCTS_MOVE)
+#define SET_label MODEL_PRODUCTS(PRODUCTS_LABEL)
 
 #endif

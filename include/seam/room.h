@@ -9,7 +9,8 @@
  *   cell->sums = room_put(room, NULL, 2);                   offset 3: zeros
  *   if (room->data) room->data[cell->sums] = 1.5;           there is memory: the second time
  *
- * room->used is 5 then. The caller calls it with {NULL, 0} first, which only counts, and again with that much memory.
+ * room->used is 5 then. The caller calls it with {NULL, 0, 0} first, which only counts, and again with that much
+ * memory. Where it wants full vectors or inputs alone it says so by room->bare, and long tables need not be computed.
  */
 #ifndef BASIN_SEAM_ROOM_H
 #define BASIN_SEAM_ROOM_H
@@ -20,6 +21,7 @@
 typedef struct basin_room {
   double *data; /* NULL: count alone */
   int64_t used; /* doubles so far */
+  int bare;     /* whether arrays for steps, rules and observables may be left zeros */
 } basin_room;
 
 /* put `count` values, or zeros where `value` is NULL, behind those already there; return their offset */

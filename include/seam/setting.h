@@ -16,7 +16,7 @@
 #ifndef BASIN_SEAM_SETTING_H
 #define BASIN_SEAM_SETTING_H
 
-#include "numeric/philox.h"
+#include "numeric/law.h"
 #include <stdint.h>
 
 /* How a trial ended. Never merged, never renumbered: these are the values in the output file. */
@@ -102,11 +102,22 @@ static inline double basin_tolerance_spurious(const basin_stop *stop) {
   return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;
 }
 
+/* Images that a data set is cut from. */
+enum { BASIN_STROKES_SIDE = 28 /* pixels of a drawing, either way */ };
+typedef struct basin_images {
+  int64_t height,
+      width;           /* pixels; of images that are patches already: how many, and their length */
+  const double *value; /* [images][height][width]; NULL: drawings of strokes, of the set `set` */
+  int64_t set;
+  uint64_t checksum; /* of the values, with how many there are */
+} basin_images;
+
 /* What a step does. `dynamics` is the name of one of the model's kinds, as its header has it:
 
      "population"  the gradient of the expectation over the inputs     "flow"       the same, gradient flow
      "direct"      the mean over fresh inputs, all of them drawn        "projected"  equal in distribution
      "mixed"       as direct, in single precision with double sums      "dataset"    inputs that are drawn once
+     "law"         as direct, of inputs of another law than the model's own
 
    and whatever else a header defines (method: NAME). */
 typedef struct basin_gradient {
@@ -119,12 +130,30 @@ typedef struct basin_gradient {
      cell's data sets it is */
   int64_t set_size, batch, set;
 
+  basin_input_law law; /* of the inputs, of `law` and of data sets */
+
+  /* Where the data set is cut from images (law.kind is BASIN_LAW_IMAGES then): patches of patch_size x patch_size
+     pixels, patch_stride apart; patch_size 0: they are patches already. Else NULL. */
+  const basin_images *images;
+  int64_t patch_size, patch_stride;
+
   /* gradient flow: what one step of the integrator may be wrong by, relative to the state */
   double error;
 
   /* other dynamics: the numbers of method: {NAME: {...}}, in the order of the header's table */
   double option[BASIN_OPTIONS_MAX];
 } basin_gradient;
+
+/* Whether the inputs have the law of the model's own. */
+static inline int basin_inputs_are_own(const basin_gradient *gradient) {
+  return gradient->law.kind == BASIN_LAW_OWN;
+}
+
+/* Whether the model may have closed forms for their law: of its own, and of normal inputs. Of the others the loss and
+   the lengths of its gradient are not known, nor where a spurious optimum is. */
+static inline int basin_law_is_closed(const basin_gradient *gradient) {
+  return gradient->law.kind <= BASIN_LAW_NORMAL;
+}
 
 /* What a trial of the cell takes, in doubles: filled in by basin_model.check (entry.h) from the model's own layout, and
    read by everybody else. */

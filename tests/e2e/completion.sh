@@ -60,7 +60,7 @@ offers "generic" basin run --isa g
 offers "trials=" basin run --set tri
 offers "" basin run --set trials = ''
 offers "" basin run --threads ''
-offers "cnn octopus relu_sum resnet" basin models ''
+offers "cnn factorisation filter octopus relu_sum resnet" basin models ''
 offers "cnn" basin verify resnet c
 offers "global" basin rates small.h5 --outcome g
 offers "phi" basin plot small.h5 --observable ph

@@ -25,7 +25,16 @@ steps=3000
 everything='record={trials: 20, steps: {log: 30}, parameters: true, final: all}'
 for file in "$here"/data/experiments/*.yaml; do
   name=$(basename "$file" .yaml)
-  grep -q fixed: "$file" && continue # not the same bits: tests/e2e/dataset.sh
+  grep -qE 'fixed:|strokes:' "$file" && continue # not the same bits: tests/e2e/dataset.sh
+  if grep -q 'model: filter' "$file"; then # its variants say how they sample
+    for order in 0 1 2; do
+      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+      same "$name, order $order" "$file" --trials 30 --set stop.max_steps=60 --part-trials 7
+      same "$name, order $order, all recorded" "$file" --trials 9 --set stop.max_steps=40 --set "$everything" --threads 3
+      [ -z "$quick" ] || break
+    done
+    continue
+  fi
   # fibers take their time over the sum of a team: fewer inputs and steps
   if grep -q sampled "$file"; then
     samplers=(direct projected 'direct, precision: mixed')

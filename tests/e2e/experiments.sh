@@ -17,6 +17,8 @@ for file in "$data"/experiments/*.yaml; do
   factorisation-figure4-1 | factorisation-drift | factorisation-plateaus) smaller=(--trials 20 --set record.trials=20) ;;
   factorisation-success) smaller=(--trials 60 --set 'grid={r: [1, 2], sd: [0.01, 0.3], c: [0.5, 0.9, 1.1, 1.3]}') ;;
   factorisation-rank1) smaller=(--trials 500 --set 'grid={c: [0.2, 0.6], d: [100, 1e4]}' --set record.trials=20) ;;
+  filter-figure6-3[cd] | filter-figure6-4) smaller=(--trials 3 --set record.trials=3 --set gradient.sampled.inputs.strokes=40 --set stop.max_steps=60) ;;
+  filter-slow) smaller=(--trials 4000 --set stop.max_steps=10000) ;;
   erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
   esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"
@@ -65,6 +67,19 @@ for c in (0, 1):
     error = ((f['vector_a'][c, 0][ok] - a_star) ** 2).sum(axis=1)
     assert np.allclose(error, f['error_a'][c, 0][ok], rtol=1e-9, atol=1e-12)
 P
+
+# Figures 6.3c and d on drawings: better starts, lower loss; the loss falls, the distance hardly
+for panel in c d; do
+  holds filter-figure6-3$panel '.cells | length == 3 and all(.[]; .outcomes.unresolved == 1)' "nothing is reached"
+  check "Figure 6.3$panel: better starts, lower loss" /usr/bin/python3 - filter-figure6-3$panel.h5 <<'P'
+import h5py, numpy as np, sys
+f = h5py.File(sys.argv[1])
+loss, distance = (np.median(f[name][...], axis=1) for name in ("train_loss", "error_w"))
+last = ~np.isnan(loss[0])
+loss, distance = loss[:, last], distance[:, last]
+assert (np.diff(loss[:, -1]) > 0).all() and (loss[:, -1] < loss[:, 0] / 10).all() and (distance[:, -1] > distance[:, 0] / 2).all()
+P
+done
 
 # thesis Table 5.1: within 0.05 everywhere, and the cells that must be 1 are 1
 "$basin" compare cnn-table5-1.h5 "$data/published/cnn-table5-1.csv" --csv > compared.csv
@@ -130,5 +145,32 @@ step = np.diff([t[1][k].mean() for k in range(2, 11)])             # perturbed
 assert 40 < step.min() and step.max() < 60 and step.max() / step.min() < 1.3
 for d in range(2, 11):                                             # more coordinates ahead change T_d of a start by little
     assert np.all(abs(t[0][d] - f['steps'][cell(0, d)]) <= 2 + 1e-9 * t[0][d]), d
+P
+
+# one convolutional filter: rates as the smallest eigenvalue says, starts as the incomplete beta function says, 65/T
+check "Figure 6.3: the population's loss falls as lambda_min says" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+for panel, most in ('a', 0.004), ('b', 0.006):
+    f = h5py.File(f'filter-figure6-3{panel}.h5')
+    last = []
+    for c in range(len(f['cell']) // 2):                           # the population comes first
+        x, step = f['error_w'][c, 0], f['time'][:]
+        on = (x < 1e-9) & ~np.isnan(x)
+        slope = np.polyfit(step[on], np.log(x[on]), 1)[0]
+        last.append(slope)
+        assert abs(slope / (2 * np.log(1 - 0.5 * f['final_lambda_min'][c, 0])) - 1) < most, (panel, c, slope)
+    lines = np.array(last).reshape(-1, 6)
+    assert (np.diff(lines) < 0).all() if panel == 'a' else (np.diff(lines) > 0).all()
+P
+"$basin" compare filter-start.h5 "$data/published/filter-start.csv" --csv > compared.csv
+check "Theorem 6.6: starts are as near as the exact probability" test "$(grep -c ',agrees$' compared.csv)" = 42
+check "a share of 65/T is still there" /usr/bin/python3 - <<'P'
+import h5py
+f = h5py.File('filter-slow.h5')
+late = (f['steps'][1] > 2500).mean() * 2500
+assert f['k'][1] == 10 and 45 < late < 130, late
+rate, phi = (f[name][1][f['outcome'][1] == 0] for name in ('final_rate', 'final_phi'))
+held = rate < 1e-3                                                 # the others are on their last way, at lambda_min
+assert held.mean() > 0.8 and (phi[held] > 2.9).all() and (rate[~held] < 1.01 * f['final_lambda_min'][1, 0]).all()
 P
 finish

@@ -15,7 +15,7 @@ expect 2 '--states 0: expected a whole number from 1' "$basin" verify --states 0
 expect 2 '--inputs 1e6: expected a whole number from 1024 to 16777216' "$basin" verify --inputs 1e6
 "$basin" verify --json --states 3 --inputs 20000 --seed 7 > verify.json
 check "JSON has what it promises" jq -e '
-  .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "relu_sum", "resnet"] and
+  .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "filter", "relu_sum", "resnet"] and
   .limit == .false_alarm / .comparisons and
   ([.models[] | (.states[].comparisons[], .together[]) | select(.p != null)] | length) == .comparisons and
   ([.models[].states[].comparisons[] | select(.z != null and .error > 1e-5) | ((.measured - .closed) / .error - .z) | fabs] | max) < 0.01 and
@@ -156,4 +156,11 @@ formulas relu_sum models/relu/relu.h
 mutate "1/pi for 1/(2 pi) in (23)" 3 's/(head\[RELU_LOSS\] = r_fma\(r_set\()1 \/ \(2 \* BASIN_PI\)/\11 \/ BASIN_PI/'
 mutate "(4) without the pull along w_i" 3 's/real sum = work\[cell->to_pull \+ i\]/real sum = r_set(0.0) * work[cell->to_pull + i]/'
 mutate "angles between students larger by 1% in (4)" 3 's/^( +)turn\[a \* all \+ hi\] = /&r_set(1.01) * /'
+
+# the tables of one convolutional filter
+formulas filter models/filter/filter_curves.h
+mutate "the sum of the filter's own terms" 0 's/const double own = 1 \/ \(double\)k, other = 1 - own;/const double own = 1.0 \/ (double)k, other = 1 - own;/'
+mutate "pairs of patches with weight 1" 3 's/const double own = 1 \/ \(double\)k, other = 1 - own;/const double own = 1 \/ (double)k, other = 1;/'
+mutate "no pairs of equal patches" 3 's/scale \* \(own \* g\[0\] \+ other/scale * (0 * g[0] + other/'
+mutate "the angle of a coordinate on the wrong sphere" 3 's/double power = odd \? sine : sine \* sine;/double power = odd ? sine * sine : sine;/'
 finish

@@ -58,6 +58,12 @@ void PASTE(dmath_eval_, BASIN_ISA)(int function, const double *x, const double *
     case DMATH_angle:
       s = r_angle(a, b);
       break;
+    case DMATH_erf:
+      s = r_erf(a);
+      break;
+    case DMATH_erfinv:
+      s = r_erfinv(a);
+      break;
     case DMATH_single_log:
       s = single_log(a);
       break;

@@ -11,7 +11,9 @@
 #define DMATH_FUNCTIONS(X) \
   X(log)                   \
   X(exp)                   \
-  X(sinpi) X(cospi) X(sin) X(cos) X(atan) X(angle) X(single_log) X(single_sine) X(single_cosine)
+  X(sinpi)                 \
+  X(cospi)                 \
+  X(sin) X(cos) X(atan) X(angle) X(erf) X(erfinv) X(single_log) X(single_sine) X(single_cosine)
 
 enum dmath_function {
 #define DMATH_INDEX(name) DMATH_##name,

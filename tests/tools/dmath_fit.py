@@ -6,7 +6,7 @@ Each is the polynomial that interpolates the function at Chebyshev nodes of the 
 300-bit arithmetic and rounded to double, or to float; its relative error is measured at 2001 points. Needs mpmath.
 """
 import struct
-from mpmath import mp, mpf, cos, pi, log, exp, sin, asin, atan, sqrt, matrix, lu_solve
+from mpmath import mp, mpf, cos, pi, log, exp, sin, asin, atan, sqrt, matrix, lu_solve, erf, erfc, erfinv, expm1
 mp.prec = 300
 def to_float(x):
     return struct.unpack("f", struct.pack("f", float(x)))[0]
@@ -46,6 +46,26 @@ fit("turn: atan(t)/t", lambda z: atan(r(z))/r(z), mpf(2)**-70, mpf(2)**-10, 3)
 fit("turn: sin(atan(t)/2)/t", lambda z: sin(atan(r(z))/2)/r(z), mpf(2)**-70, mpf(2)**-10, 3)
 fit("turn: (1-cos(atan(t)/2))/t^2", lambda z: (1-cos(atan(r(z))/2))/z, mpf(2)**-70, mpf(2)**-10, 3)
 fit("angle: (phi-sin phi)/sin^3(phi/2)", lambda z: (2*asin(r(z))-2*r(z)*r(1-z))/r(z)**3, mpf(2)**-70, mpf(1)/64, 6)
+
+# erf(x)/x - 1 is 0 inside the interval: what counts is its absolute error
+fit("erf: erf(x)/x-1", lambda z: erf(r(z))/r(z)-1, mpf(2)**-70, mpf("1.0001"), 13)
+fit("erf: exp(x^2)(1-erf(x)) in 1/(x+2)", lambda s: exp((1/s-2)**2)*erfc(1/s-2), mpf(1)/8, 1/mpf("2.9999"), 16)
+def inverse(w):
+    """erfinv(x)/x at w = -log(1-x^2), by Halley's steps where x is near 1."""
+    x = r(-expm1(-w))
+    if x < mpf("0.9"):
+        return erfinv(x)/x
+    rest = exp(-w)/(1+x)
+    y = r(w-log(r(pi)*r(w)))
+    step = mpf(1)
+    while abs(step) > mpf(2)**-250:
+        d = (erfc(y)-rest)*r(pi)/2*exp(y*y)
+        step = d/(1+y*d)
+        y += step
+    return y/x
+fit("erfinv(x)/x in w-3.125", lambda v: inverse(v+mpf("3.125")), -mpf("3.125")+mpf(2)**-40, mpf("3.126"), 24)
+fit("erfinv(x)/x in sqrt(w)-3.25", lambda v: inverse((v+mpf("3.25"))**2), -mpf("0.751"), mpf("0.751"), 20)
+fit("erfinv(x)/x in sqrt(w)-5", lambda v: inverse((v+5)**2), -mpf("1.001"), mpf("1.02"), 18)
 
 # single precision; the relative error of cos is large where it is 0
 fit("single: (-2 log(1-g/2)-g)/g^2", lambda g: (-2*log(1-g/2)-g)/g**2, 2-2*r(mpf(2)), 2-2*r(mpf(1)/2), 7, to_float)

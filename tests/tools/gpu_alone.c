@@ -80,7 +80,7 @@ static void teach(basin_vector *vector, int64_t rows, int64_t length) {
 /* fresh inputs at every step; what else there is follows the expectation, or a landscape */
 static int is_sampled(const char *dynamics) {
   return !strcmp(dynamics, "direct") || !strcmp(dynamics, "projected") ||
-         !strcmp(dynamics, "mixed");
+         !strcmp(dynamics, "mixed") || !strcmp(dynamics, "law");
 }
 
 static void set_up(setup *s, const basin_model *m, const char *dynamics, int64_t inputs, double eta,
@@ -111,6 +111,7 @@ static void set_up(setup *s, const basin_model *m, const char *dynamics, int64_t
       .stop = {.tolerance = tolerance, .tolerance_spurious = tolerance, .max_steps = steps},
       .gradient = {.dynamics = dynamics,
                    .inputs = is_sampled(dynamics) ? inputs : 0,
+                   .law = {!strcmp(dynamics, "law") ? BASIN_LAW_LAPLACE : BASIN_LAW_OWN, 0},
                    .error = 1e-6},
       .key = 12345};
   const char *wrong = m->check(&s->setting, &where);

@@ -105,12 +105,12 @@ static void make_problem(problem *x, int k, int p, int drawn, double eta_a, doub
 
 /* either model's cell, whichever the header is */
 static void prepare(problem *x, int weight_norm, conv_cell *cell, double *paces) {
-  basin_room room = {NULL, 0};
+  basin_room room = {NULL, 0, 0};
   const char *where;
   const double shift = weight_norm ? 0 : 1 / sqrt(x->parameter[1]);
   assert_null(conv_prepare(&x->setting, shift, weight_norm, &room, cell, &where));
   assert_true(room.used <= (int64_t)(sizeof x->data / sizeof *x->data));
-  room = (basin_room){x->data, 0};
+  room = (basin_room){x->data, 0, 0};
   assert_null(conv_prepare(&x->setting, shift, weight_norm, &room, cell, &where));
   conv_paces(cell, x->stage[0].eta, paces);
 }

@@ -119,6 +119,28 @@ static void passages(void **unused) {
   basin_experiment_free(e);
 }
 
+/* the model filter: entries of a table by lane, and every law of its inputs */
+static void filters(void **unused) {
+  static const char text[] =
+      "model: filter\ntrials: 40\nseed: 5\nteacher: {w: {head: [0.6, 0.8]}}\n"
+      "init: {w: {ball: 1, around: teacher}}\nschedule: [{steps: 3, eta: 0.1}, {eta: 0.5}]\n"
+      "stop: {at: 0.01, max_steps: 20}\n"
+      "record: {trials: 40, steps: [0, 1, 3, 20], parameters: true, final: all}\n"
+      "variants:\n"
+      "  one: {parameters: {k: 1, p: 5, sigma: 0.3}}\n"
+      "  patches: {parameters: {k: 3, p: 2, sigma2: inf}}\n"
+      "  normal: {parameters: {k: 3, p: 4}, gradient: {population: {law: normal}}}\n"
+      "  plane: {parameters: {k: 2, p: 2}, gradient: {sampled: {inputs: 3, sampler: direct}}}\n"
+      "  space: {parameters: {k: 2, p: 5}, gradient: {sampled: {inputs: 2, sampler: direct}}}\n"
+      "  laplace: {parameters: {k: 2, p: 3}, gradient: {sampled: {inputs: 2, sampler: direct, law: "
+      "laplace}}}\n"
+      "  set: {parameters: {k: 2, p: 3}, gradient: {sampled: {inputs: {fixed: 9, batch: 3}}}}\n";
+  basin_experiment *e = test_parse(text, NULL, 0);
+  (void)unused;
+  for (int64_t cell = 0; cell < e->cells; cell++) compare_part(e, cell, 7, 40);
+  basin_experiment_free(e);
+}
+
 /* paused as soon as may be, saved, taken up from the file by the other backend, again and again: the same bits */
 static void paused_and_mixed(void **unused) {
   static const char *const rules[][3] = {
@@ -263,6 +285,55 @@ static void fixed_data_sets(void **unused) {
     basin_part_free(&device);
     basin_part_free(&turns);
   }
+  basin_experiment_free(e);
+}
+
+static const char drawn_text[] =
+    "model: filter\n"
+    "trials: 40\n"
+    "parameters: {k: 4, p: 196}\n"
+    "teacher: {w: {head: [1]}}\n"
+    "init: {w: {normal: 0.1}}\n"
+    "gradient: {sampled: {inputs: {strokes: 9, size: 14, stride: 14, batch: 3}}}\n"
+    "schedule: [{eta: 0.05}]\n"
+    "stop: {at: 1e-6, max_steps: 12}\n"
+    "record: {trials: 40, steps: [0, 1, 12], parameters: true, final: all}\n";
+
+/* inputs of other laws: fresh ones of teams, with pauses; and mini-batches of data sets, which the host makes for
+   both, drawn or cut from images */
+static void other_laws(void **unused) {
+  static const char *const law[] = {"uniform", "rademacher", "sphere", "laplace",
+                                    "{student: {degrees: 3}}"};
+  int pauses = 0, flights = 0;
+  (void)unused;
+  for (size_t l = 0; l < sizeof law / sizeof *law; l++) {
+    char fresh[128], batch[128], neurons[320], all[1200];
+    snprintf(fresh, sizeof fresh, "{sampled: {inputs: 2, sampler: direct, law: %s}}", law[l]);
+    snprintf(batch, sizeof batch, "{sampled: {inputs: {fixed: 9, batch: 3}, law: %s}}", law[l]);
+    snprintf(neurons, sizeof neurons,
+             "{model: relu_sum, parameters: {n: 3, m: 2, d: 5}, teacher: {v: {sphere: 1}}, init: "
+             "{w: {normal: 1}}, gradient: %s}",
+             fresh);
+    snprintf(all, sizeof all,
+             "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, gradient: %s},"
+             " cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
+             " set: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, gradient: %s},"
+             " sum: %s}",
+             fresh, fresh, batch, neurons);
+    const char *const set[] = {all,
+                               "grid={k: [5], p: [3, 6]}",
+                               "parameters={}",
+                               "schedule=[{eta: 0.05}]",
+                               "stop={at: 1e-6, max_steps: 12}",
+                               "record={trials: 40, steps: [0, 1, 12], parameters: true}"};
+    basin_experiment *e = experiment_with(set, sizeof set / sizeof *set);
+    for (int64_t cell = 0; cell < e->cells; cell++) compare_part(e, cell, 7, 20);
+    if (l == 4) run_in_turns(e, 0, 7, 20, 0, &pauses, &flights);
+    basin_experiment_free(e);
+  }
+  assert_true(pauses > 1 && flights > 1);
+  basin_experiment *e = test_parse(drawn_text, NULL, 0);
+  compare_part(e, 0, 7, 20);
   basin_experiment_free(e);
 }
 
@@ -454,11 +525,13 @@ int main(int words, char **word) {
       cmocka_unit_test(same_part),
       cmocka_unit_test(starts_around),
       cmocka_unit_test(passages),
+      cmocka_unit_test(filters),
       cmocka_unit_test(paused_and_mixed),
       cmocka_unit_test(out_of_memory),
       cmocka_unit_test(launch_fails),
       cmocka_unit_test(launch_without_memory),
       cmocka_unit_test(fixed_data_sets),
+      cmocka_unit_test(other_laws),
       cmocka_unit_test(needed),
       cmocka_unit_test(refilled),
       cmocka_unit_test(paused_while_waiting),

@@ -38,6 +38,20 @@ static __float128 pi(void) {
   return (__float128)3.14159265358979311600e+00 + 1.22464679914735317723e-16;
 }
 
+/* Winitzki's start, three of Halley's steps in double precision and one in binary128 */
+static __float128 inverse_erf(double a) {
+  const double x = fabs(a), w = -log1p(-x * x), b = 2 / (M_PI * 0.147) - w / 2;
+  double y = sqrt(sqrt(b * b + w / 0.147) - b);
+  if (w < 1e-3) y = x * sqrt(M_PI) / 2;
+  for (int i = 0; i < 3; i++) {
+    const double d = (x < 0.5 ? x - erf(y) : erfc(y) - (1 - x)) * sqrt(M_PI) / 2 * exp(y * y);
+    y += d / (1 - y * d);
+  }
+  const __float128 z = y, error = x < 0.5 ? x - erfq(z) : erfcq(z) - (1 - (__float128)x);
+  const __float128 d = error * sqrtq(pi()) / 2 * expq(z * z);
+  return copysignq(z + d / (1 - z * d), a);
+}
+
 static __float128 reference(int function, double a, double b) {
   switch (function) {
   case DMATH_log:
@@ -54,6 +68,10 @@ static __float128 reference(int function, double a, double b) {
     return cosq(a);
   case DMATH_atan:
     return atanq(a);
+  case DMATH_erf:
+    return erfq(a);
+  case DMATH_erfinv:
+    return inverse_erf(a);
   case DMATH_single_log:
     return -2 * logq((float)a);
   case DMATH_single_sine:
@@ -92,14 +110,17 @@ static double sample(uint64_t *state, double low, double high, int spread) {
 static void check(int function, double low, double high, int spread, double bound) {
   double worst = 0, at = 0;
   uint64_t state = 88172645463325252u;
-  for (int piece = 0; piece < PIECES; piece++) {
-    for (int i = 0; i < SAMPLES; i++) {
+  /* binary128 has no quick error function */
+  const int slow = function == DMATH_erf || function == DMATH_erfinv;
+  const int pieces = slow ? 1 : PIECES, samples = slow ? SAMPLES / 4 : SAMPLES;
+  for (int piece = 0; piece < pieces; piece++) {
+    for (int i = 0; i < samples; i++) {
       x[i] = sample(&state, low, high, spread);
       if (function > DMATH_single_log) x[i] = floor(x[i]);
       y[i] = sample(&state, -1, 1, 0) * pow(2, floor(40 * test_uniform(&state) - 20));
     }
-    eval[basin_cpu_isa(NULL)](function, x, y, got, SAMPLES);
-    for (int i = 0; i < SAMPLES; i++) {
+    eval[basin_cpu_isa(NULL)](function, x, y, got, samples);
+    for (int i = 0; i < samples; i++) {
       const double error = error_of(function, got[i], reference(function, x[i], y[i]));
       if (!(error <= worst)) worst = error, at = x[i];
     }
@@ -147,6 +168,16 @@ static void atan_error(void **unused) {
   check(DMATH_angle, 1e-12, 1e12, 1, 1.40);
 }
 
+static void erf_error(void **unused) {
+  (void)unused;
+  check(DMATH_erf, -2, 2, 0, 1.25);
+  check(DMATH_erf, 0.9, 7, 0, 1.25);
+  check(DMATH_erf, 1e-300, 1, 1, 1.25);
+  check(DMATH_erfinv, -1, 1, 0, 2.50);
+  check(DMATH_erfinv, 1e-300, 0.99999, 1, 2.50);
+  check(DMATH_erfinv, 0.999, 1, 0, 2.50);
+}
+
 static void single_error(void **unused) {
   (void)unused;
   check(DMATH_single_log, 0x1p-33, 1, 0, 1.3);
@@ -180,6 +211,10 @@ static void exact_values(void **unused) {
       {DMATH_angle, 0, -1, 3.1415926535897931},
       {DMATH_angle, 1, 0, 1.5707963267948966},
       {DMATH_angle, 0, 0, 0},
+      {DMATH_erf, 0, 0, 0},
+      {DMATH_erf, 1e300, 0, 1},
+      {DMATH_erf, -7, 0, -1},
+      {DMATH_erfinv, 0, 0, 0},
       {DMATH_single_log, 1, 0, 0},
       {DMATH_single_sine, 0, 0, 0},
       {DMATH_single_cosine, 0, 0, 1},
@@ -199,9 +234,10 @@ static void same_bits(void **unused) {
   (void)unused;
   for (int function = 0; function < DMATH_COUNT; function++) {
     for (int i = 0; i < SAMPLES; i++) {
-      x[i] = function == DMATH_exp         ? sample(&state, -700, 700, 0)
-             : function > DMATH_single_log ? floor(sample(&state, 0, 4294967296, 0))
-                                           : sample(&state, 1e-20, 1e4, 1);
+      x[i] = function == DMATH_exp ? sample(&state, -700, 700, 0)
+             : function > DMATH_single_log
+                 ? floor(sample(&state, 0, 4294967296, 0))
+                 : sample(&state, 1e-20, function == DMATH_erfinv ? 1 : 1e4, 1);
       y[i] = sample(&state, -10, 10, 0);
     }
     eval[0](function, x, y, got, SAMPLES);
@@ -238,9 +274,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(log_error),      cmocka_unit_test(exp_error),
       cmocka_unit_test(sincospi_error), cmocka_unit_test(sincos_error),
-      cmocka_unit_test(atan_error),     cmocka_unit_test(exact_values),
-      cmocka_unit_test(same_bits),      cmocka_unit_test(same_normals),
-      cmocka_unit_test(single_error),   cmocka_unit_test(same_singles),
+      cmocka_unit_test(atan_error),     cmocka_unit_test(erf_error),
+      cmocka_unit_test(exact_values),   cmocka_unit_test(same_bits),
+      cmocka_unit_test(same_normals),   cmocka_unit_test(single_error),
+      cmocka_unit_test(same_singles),
   };
   return cmocka_run_group_tests_name("dmath", tests, NULL, NULL);
 }

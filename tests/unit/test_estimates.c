@@ -108,7 +108,7 @@ typedef struct problem {
 
 static void prepare(const basin_cell *c, problem *x) {
   const int residual = !strcmp(c->model->name, "resnet");
-  basin_room room = {x->data, 0};
+  basin_room room = {x->data, 0, 0};
   const char *where;
   assert_null(conv_prepare(&c->setting, residual ? 1 / sqrt(c->setting.parameter[1]) : 0, !residual,
                            &room, &x->cell, &where));
@@ -192,7 +192,7 @@ static void prepare_sum(const basin_cell *c, uint64_t trial, sum *x) {
   const basin_vector *teacher = &c->setting.teacher[0];
   const int64_t d = teacher->length;
   x->setting = &c->setting;
-  basin_room room = {x->data, 0};
+  basin_room room = {x->data, 0, 0};
   const char *where;
   assert_null(relu_prepare(&c->setting, 1, &room, &x->cell, &where));
   for (int64_t l = 0; l < teacher->rows; l++) {

@@ -539,7 +539,7 @@ static void faults(void **unused) {
       {13, "gradient: sampled", "13:11",
        "gradient: expected `population`, or {sampled: {inputs: B, sampler: direct}}, or {sampled: "
        "{inputs: {fixed: n}}}"},
-      {13, "gradient: {population: 1}", "13:12", "gradient: expected `population`, or {sampled"},
+      {13, "gradient: {population: 1}", "13:24", "gradient.population: expected a mapping"},
       {13, "gradient: populaton", "13:11", "unknown word `populaton`, did you mean `population`?"},
       {13, "method: gradient_decent", "13:9", "did you mean `gradient_descent`?"},
       {13, "allow: {unresolved: *x}", "13:22", "aliases"},

@@ -103,7 +103,7 @@ static void set_up(bench *b, const char *text) {
   const char *where;
   memset(b, 0, sizeof *b);
   b->e = test_parse(text, NULL, 0);
-  basin_room room = {b->data, 0};
+  basin_room room = {b->data, 0, 0};
   assert_null(model_prepare(&b->e->cell[0].setting, &room, &b->c, &where));
   b->p = (plain){(int)b->c.d, b->c.L, b->c.gamma, b->c.tau};
 }

@@ -4,7 +4,7 @@
  * there: exact laws, zeros, rounding noise, ends, halved step sizes, windows.
  */
 #include "test.h"
-#include "store/hdf5_util.h"
+#include "base/hdf5_util.h"
 #include "store/results.h"
 #include "base/statistics.h"
 #include <unistd.h>

@@ -77,7 +77,7 @@ static basin_experiment *make(const shape *s, const char *sampler) {
 static relu_cell layout(const basin_experiment *e) {
   const basin_setting *setting = &e->cell[0].setting;
   relu_cell cell;
-  basin_room room = {NULL, 0};
+  basin_room room = {NULL, 0, 0};
   const char *where;
   assert_null(model_prepare(setting, &room, &cell, &where));
   return cell;
@@ -246,7 +246,7 @@ static problem open_problem(const shape *s, const char *sampler) {
   const size_t work = (size_t)setting->size.work;
   p.data = malloc((size_t)setting->size.data * sizeof *p.data);
   p.work = malloc(work * sizeof *p.work);
-  basin_room room = {p.data, 0};
+  basin_room room = {p.data, 0, 0};
   const char *where;
   assert_null(model_prepare(setting, &room, &p.cell, &where));
   p.x = malloc((size_t)p.cell.states * sizeof *p.x);

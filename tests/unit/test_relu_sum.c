@@ -117,10 +117,10 @@ static void open_problem(problem *p, uint64_t trial) {
   p->setting.initial = &p->initial;
   p->setting.stage = &p->stage;
   if (!p->setting.gradient.dynamics) p->setting.gradient.dynamics = "population";
-  basin_room room = {NULL, 0};
+  basin_room room = {NULL, 0, 0};
   if (model_prepare(&p->setting, &room, &p->cell, &where)) fail_msg("%s", where);
   p->data = malloc((size_t)room.used * sizeof *p->data);
-  room = (basin_room){p->data, 0};
+  room = (basin_room){p->data, 0, 0};
   model_prepare(&p->setting, &room, &p->cell, &where);
   const basin_layout size = is_flow(p) ? relu_flow_layout(&p->setting, &p->cell)
                                        : relu_layout(&p->setting, &p->cell);

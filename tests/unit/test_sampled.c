@@ -196,7 +196,7 @@ static void step_matches_reference(void **unused) {
     double *data = malloc((size_t)s->size.data * sizeof *data), x[K + 64], y[K + 64];
     double *work = malloc((size_t)s->size.work * sizeof *work), paces[BASIN_PACES_MAX];
     conv_cell cell;
-    basin_room room = {data, 0};
+    basin_room room = {data, 0, 0};
     const char *where;
     assert_null(conv_prepare(s, weight_norm ? 0 : 1 / sqrt(s->parameter[1]), weight_norm, &room,
                              &cell, &where));

@@ -7,7 +7,7 @@
 #include "test.h"
 #include "base/hash.h"
 #include "run/run.h"
-#include "store/hdf5_util.h"
+#include "base/hdf5_util.h"
 #include "store/results.h"
 #include <dirent.h>
 #include <errno.h>

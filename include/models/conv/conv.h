@@ -70,6 +70,7 @@ typedef struct conv_cell {
   double forcing;     /* (1'a*)^2 / ((k+pi-1) (1-nu)) */
   double tolerance, tolerance_spurious; /* of the tolerance rule */
   int64_t inputs;                       /* B, of a sampled gradient */
+  basin_input_law law;                  /* of its inputs */
   draw_source initial_a, initial_v;
   int64_t f2, teacher_a, teacher_v; /* offsets into data: [k], [k], [p] */
 } conv_cell;
@@ -442,6 +443,8 @@ static inline const char *conv_prepare(const basin_setting *setting, double shif
   cell->tolerance = setting->stop.tolerance;
   cell->tolerance_spurious = basin_tolerance_spurious(&setting->stop);
   cell->inputs = setting->gradient.inputs;
+  cell->law = setting->gradient.law;
+  if (!basin_law_is_closed(&setting->gradient)) cell->tolerance_spurious = -1;
 
   /* the early rule's conditions on the step sizes, see conv_decide() */
   const basin_stage *last = &setting->stage[setting->stages - 1];

@@ -63,6 +63,15 @@ BASIN_HD void conv_dataset_draw(const conv_cell *cell, basin_turn turn, bits set
   *label = r_fma(r_set(data[cell->teacher_a + patch]), conv_relu(t), *label);
 }
 
+/* the label's share of patch j with the numbers z [p], which are there */
+BASIN_HD void conv_dataset_label(const conv_cell *cell, basin_turn turn, int64_t patch,
+                                 const real *z, real *label) {
+  const double *data = turn.data;
+  real t = r_set(0.0);
+  for (int64_t q = 0; q < cell->p; q++) t = r_fma(z[q], r_set(data[cell->teacher_v + q]), t);
+  *label = r_fma(r_set(data[cell->teacher_a + patch]), conv_relu(t), *label);
+}
+
 /* v/|v| */
 BASIN_HD void conv_dataset_filter(const conv_cell *cell, const real *x, real *f, int64_t stride) {
   const real *v = x + cell->k, inverse = conv_inverse_length(cell, v);
@@ -125,6 +134,6 @@ BASIN_HD void conv_dataset_move(const conv_cell *cell, const real *pace, const r
 #define MODEL_PRODUCTS(F)                                                                   \
   F(conv_dataset_shape, conv_dataset_draw, conv_dataset_filter, conv_dataset_coefficients,  \
     conv_dataset_residual, conv_dataset_slope, conv_dataset_weight, conv_dataset_gradient2, \
-    conv_dataset_move)
+    conv_dataset_move, conv_dataset_label)
 
 #endif

@@ -3,7 +3,8 @@
  * conv_inputs.h: the loss and its gradient on single inputs, for the networks of conv.h.
  *
  * The other side of the closed forms: nothing here knows of angles or of g(phi). An input is k patches Z_j of p
- * standard normals each, all of them drawn; its residual r, sigma(u_j) and G are those of conv_sampled.h, and
+ * standard normals each, or of the experiment's law, all of them drawn; its residual r, sigma(u_j) and G are those of
+ * conv_sampled.h, and
  *
  *   loss = 1/2 r^2,   by a_j: r sigma(u_j),   by v (and by w, v = shift 1 + w): 1/|v| (I - v v'/|v|^2) G.
  *
@@ -17,8 +18,9 @@
 /* scratch: a and sigma(u) [k] each; v [p]; 1/|v|; the strands of the residual, of patches and of G */
 static inline basin_input_layout conv_input_layout(const conv_cell *cell) {
   const int64_t k = cell->k, p = cell->p;
-  const basin_input_layout layout = {
-      conv_direct_blocks(k, p), 2 * k + p + 1 + team_strands(k) * (1 + 2 * conv_direct_stride(p))};
+  const basin_input_layout layout = {conv_direct_blocks(&cell->law, k, p),
+                                     2 * k + p + 1 +
+                                         team_strands(k) * (1 + 2 * conv_direct_stride(p))};
   return layout;
 }
 
@@ -43,9 +45,14 @@ BASIN_HD void conv_input_draw(const conv_cell *cell, basin_turn t, bits input, r
        *sum = residual + strands, *patch = sum + strands * stride;
   const real inverse = v[p];
   for (int64_t i = 0; i < strands * (1 + stride); i++) residual[i] = r_set(0.0);
-  const bits block = b_mul32(input, b_set((uint64_t)conv_direct_blocks(k, p)));
-  const real r = conv_direct_input(cell, t.data, basin_alone, BASIN_STREAM_ESTIMATE, t.trial,
-                                   t.step, block, a, v, inverse, active, residual, sum, patch);
+  const basin_input_law *law = &cell->law;
+  const bits block = b_mul32(input, b_set((uint64_t)conv_direct_blocks(law, k, p)));
+  const real r = law->kind ? conv_direct_input(cell, law, t.data, basin_alone,
+                                               BASIN_STREAM_ESTIMATE, t.trial, t.step, block, a, v,
+                                               inverse, active, residual, sum, patch)
+                           : conv_direct_input(cell, NULL, t.data, basin_alone,
+                                               BASIN_STREAM_ESTIMATE, t.trial, t.step, block, a, v,
+                                               inverse, active, residual, sum, patch);
   const real along = conv_direct_along(cell, basin_alone, v, inverse, strands, sum);
   out[0] = r_set(0.5) * r * r;
   for (int64_t j = 0; j < k; j++) out[1 + j] = r * active[j];

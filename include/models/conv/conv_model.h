@@ -23,7 +23,7 @@
 #define MODEL_AT "the squared distance |a - a*|^2 + |v/|v| - v*|^2 to the global optimum"
 #define MODEL_AT_SPURIOUS "the same to the spurious one"
 
-#define MODEL_DYNAMICS(X) X(population) X(direct) X(projected) X(mixed) X(dataset)
+#define MODEL_DYNAMICS(X) X(population) X(direct) X(projected) X(mixed) X(law) X(dataset)
 
 typedef conv_cell model_cell;
 
@@ -36,7 +36,7 @@ static inline const char *conv_gradient_check(const basin_setting *setting) {
   const double blocks = inputs * k *
                         (projected ? 1
                          : mixed   ? (double)(int64_t)((p + 3) / 4)
-                                   : (double)(int64_t)((p + 1) / 2));
+                                   : (double)law_blocks(&g->law, (int64_t)p));
   if (g->set_size && blocks > (double)(BASIN_VECTOR_MAX / 2))
     return "more than 2^25 random numbers an input: fewer or smaller patches";
   if (projected && p < 2)

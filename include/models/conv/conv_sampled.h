@@ -11,6 +11,9 @@
  *
  * direct: all p k normals of every input are drawn. The state is a and v.
  *
+ * law: the same with patches Z_ij of another law (numeric/law.h), of mean 0 and covariance I, independent of each
+ * other. The global optimum is that of normal inputs; the spurious one, wherever it is, is not, and is not looked for.
+ *
  * projected: equal in distribution, at 2 k normals an input whatever p is. Let n be the unit vector of v*
  * orthogonal to v. Then u_ij and xi_ij = Z_ij'n are independent standard normals, t_ij = cos phi u_ij +
  * sin phi xi_ij, and the part of G along n follows. What is left of the Z_ij, orthogonal to v and v*, is
@@ -169,19 +172,39 @@ BASIN_HD void conv_draw_patch(const conv_cell *cell, const double *data, bits tr
     conv_draw_entries(1, cell, v_star, trial, step, stream, block, p, v, z, q, u, t);
 }
 
-/* Philox blocks of an input of which every number is drawn */
-BASIN_HD int64_t conv_direct_blocks(int64_t k, int64_t p) { return k * ((p + 1) / 2); }
+/* the same of another law than the normal one */
+BASIN_HD void conv_law_patch(const conv_cell *cell, const basin_input_law *law, const double *data,
+                             bits trial, bits step, int stream, bits block, const real *v, real *z,
+                             real *u, real *t) {
+  const int p = (int)cell->p;
+  const double *v_star = data + cell->teacher_v;
+  law_vector(law, cell->key, stream, trial, step, block, p, z);
+  *u = *t = r_set(0.0);
+  for (int q = 0; q < p; q++) {
+    *u = r_fma(z[q], v[q], *u);
+    *t = r_fma(z[q], r_set(v_star[q]), *t);
+  }
+}
 
-/* Draws the input whose first block is `block` and returns its residual r_i. inverse: 1/|v|; active [k]: sigma(u_ij);
+/* Philox blocks of a patch of which every number is drawn, and of an input; law: NULL for the normal one */
+BASIN_HD int64_t conv_patch_blocks(const basin_input_law *law, int64_t p) {
+  return law ? law_blocks(law, p) : (p + 1) / 2;
+}
+BASIN_HD int64_t conv_direct_blocks(const basin_input_law *law, int64_t k, int64_t p) {
+  return k * conv_patch_blocks(law, p);
+}
+
+/* Draws the input whose first block is `block` and returns its residual r_i. law: NULL, which the compiler has to know,
+   for the normal one; inverse: 1/|v|; active [k]: sigma(u_ij);
    input [strands][stride]: sum_j a_j 1{u_ij > 0} Z_ij in strands, so that G_i = r_i times their sum; residual
    [strands] and patch [strands][stride]: scratch. Strands without a patch are left as they are. Patch j, a_j and what
    belongs to them are used by one thread of the team alone, that of strand j mod 32. */
-BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin_team team,
-                                int stream, bits trial, bits step, bits block, const real *a,
-                                const real *v, real inverse, real *active, real *residual,
-                                real *input, real *patch) {
+BASIN_HD real conv_direct_input(const conv_cell *cell, const basin_input_law *law,
+                                const double *data, basin_team team, int stream, bits trial,
+                                bits step, bits block, const real *a, const real *v, real inverse,
+                                real *active, real *residual, real *input, real *patch) {
   const int k = (int)cell->k, p = (int)cell->p, stride = conv_direct_stride(p);
-  const uint64_t blocks = (uint64_t)((p + 1) / 2);
+  const uint64_t blocks = (uint64_t)conv_patch_blocks(law, p);
   const int strands = team_strands(k);
   const real zero = r_set(0.0);
   BASIN_TEAM_FOR(team, c, strands < k ? strands : k) {
@@ -189,8 +212,9 @@ BASIN_HD real conv_direct_input(const conv_cell *cell, const double *data, basin
     BASIN_ROLLED
     for (int j = c; j < k && !team_stopped(team); j += strands) {
       real u, t, *z = j == c ? to : patch + c * stride;
-      conv_draw_patch(cell, data, trial, step, stream, block + b_set((uint64_t)j * blocks), v, z,
-                      &u, &t);
+      const bits first = block + b_set((uint64_t)j * blocks);
+      if (law) conv_law_patch(cell, law, data, trial, step, stream, first, v, z, &u, &t);
+      else conv_draw_patch(cell, data, trial, step, stream, first, v, z, &u, &t);
       active[j] = conv_relu(u * inverse);
       sum = r_fma(a[j], active[j], sum);
       sum = r_fnma(r_set(data[cell->teacher_a + j]), conv_relu(t), sum);
@@ -236,7 +260,8 @@ BASIN_HD void conv_direct_move(const conv_cell *cell, const real *pace, basin_te
   team_sync(team);
 }
 
-BASIN_HD void conv_direct_step(const conv_cell *cell, basin_turn t, real *x) {
+BASIN_HD void conv_direct_descend(const conv_cell *cell, const basin_input_law *law, basin_turn t,
+                                  real *x) {
   const basin_team team = t.team;
   const int k = (int)cell->k, p = (int)cell->p, stride = conv_direct_stride(p);
   const int strands = team_strands(k);
@@ -244,7 +269,7 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, basin_turn t, real *x) {
   real *a = x, *v = x + k, *active = t.work, *grad = active + k, *residual = grad + k,
        *input = residual + strands, *all = input + strands * stride,
        *patch = all + strands * stride;
-  const uint64_t blocks = (uint64_t)conv_direct_blocks(k, p);
+  const uint64_t blocks = (uint64_t)conv_direct_blocks(law, k, p);
   const real inverse = conv_inverse_length(cell, v);
 
   conv_clear(team, grad, k);
@@ -254,7 +279,7 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, basin_turn t, real *x) {
   }
   BASIN_ROLLED
   for (int i = 0; i < (int)cell->inputs && !team_stopped(team); i++) {
-    const real r = conv_direct_input(cell, t.data, team, BASIN_STREAM_INPUT, t.trial, t.step,
+    const real r = conv_direct_input(cell, law, t.data, team, BASIN_STREAM_INPUT, t.trial, t.step,
                                      b_set((uint64_t)i * blocks), a, v, inverse, active, residual,
                                      input, patch);
     BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r, active[j], grad[j]);
@@ -264,6 +289,13 @@ BASIN_HD void conv_direct_step(const conv_cell *cell, basin_turn t, real *x) {
   conv_direct_move(cell, t.pace, team, inverse, all, strands, v);
   BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(t.pace[CONV_SAMPLED_PACE_A], grad[j], a[j]);
   team_sync(team);
+}
+
+BASIN_HD void conv_direct_step(const conv_cell *cell, basin_turn t, real *x) {
+  conv_direct_descend(cell, NULL, t, x);
+}
+BASIN_HD void conv_law_step(const conv_cell *cell, basin_turn t, real *x) {
+  conv_direct_descend(cell, &cell->law, t, x);
 }
 
 /* the state of conv.h: what the rules and the observables are made of */
@@ -308,6 +340,10 @@ static inline void conv_direct_vectors(const conv_cell *cell, basin_turn t, cons
 
 #define MODEL_direct(F)                                                             \
   F(0, conv_direct_layout, conv_sampled_paces, conv_direct_start, conv_direct_step, \
+    conv_direct_reached, conv_direct_reached, conv_direct_observe, conv_direct_vectors)
+
+#define MODEL_law(F)                                                             \
+  F(0, conv_direct_layout, conv_sampled_paces, conv_direct_start, conv_law_step, \
     conv_direct_reached, conv_direct_reached, conv_direct_observe, conv_direct_vectors)
 
 /* ---------------------------------------------------------------- projected */

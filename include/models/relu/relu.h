@@ -63,6 +63,7 @@ typedef struct relu_cell {
   double tolerance, tolerance_gradient2;
   double error;   /* of gradient flow */
   int64_t inputs; /* B, of a sampled gradient */
+  basin_input_law law;
   draw_source teacher, student;
 
   /* offsets into a state, in reals, and its length */
@@ -448,6 +449,8 @@ static inline const char *relu_prepare(const basin_setting *setting, int spanned
   cell->with_loss = cell->tolerance > 0;
   cell->error = setting->gradient.error;
   cell->inputs = setting->gradient.inputs;
+  cell->law = setting->gradient.law;
+  if (!basin_law_is_closed(&setting->gradient)) cell->tolerance_gradient2 = -1;
   return relu_check(setting, where);
 }
 

@@ -2,7 +2,8 @@
  *
  * relu_inputs.h: the loss and its gradient on single inputs, for the sums of neurons of relu.h.
  *
- * The other side of the closed forms: nothing here knows of angles. An input is a vector x of d standard normals, and
+ * The other side of the closed forms: nothing here knows of angles. An input is a vector x of d standard normals, or of
+ * the experiment's law, and
  *
  *   r = sum_i max(0, w_i'x) - sum_l max(0, v_l'x),   loss = 1/2 r^2,   by w_i: r 1{w_i'x >= 0} x.
  *
@@ -18,7 +19,7 @@ enum { RELU_INPUT_SUMS = 32 }; /* scratch of team_total() */
 
 /* scratch: strands; an input [d]; the teachers [m][d], drawn or given, and the students [n][d] */
 static inline basin_input_layout relu_input_layout(const relu_cell *cell) {
-  const basin_input_layout layout = {(cell->d + 1) / 2,
+  const basin_input_layout layout = {law_blocks(&cell->law, cell->d),
                                      RELU_INPUT_SUMS + cell->d * (1 + cell->m + cell->n)};
   return layout;
 }
@@ -34,11 +35,14 @@ BASIN_HD void relu_input_begin(const relu_cell *cell, basin_turn t, const double
 /* out: see model.h */
 BASIN_HD void relu_input_draw(const relu_cell *cell, basin_turn t, bits input, real *out) {
   const int64_t d = cell->d, m = cell->m, n = cell->n;
-  const bits block = b_mul32(input, b_set((uint64_t)(d + 1) / 2));
+  const bits block = b_mul32(input, b_set((uint64_t)law_blocks(&cell->law, d)));
   const real zero = r_set(0.0);
   real *x = t.work + RELU_INPUT_SUMS, *row = x + d, r = zero;
-  basin_normals_row(basin_alone, cell->student.key, BASIN_STREAM_ESTIMATE, t.trial, t.step, block,
-                    d, x);
+  if (cell->law.kind)
+    law_vector(&cell->law, cell->student.key, BASIN_STREAM_ESTIMATE, t.trial, t.step, block, d, x);
+  else
+    basin_normals_row(basin_alone, cell->student.key, BASIN_STREAM_ESTIMATE, t.trial, t.step, block,
+                      d, x);
   for (int64_t a = 0; a < m + n; a++) {
     real dot = zero;
     for (int64_t j = 0; j < d; j++) dot = r_fma(row[a * d + j], x[j], dot);

@@ -10,6 +10,10 @@
  *
  * direct: all d normals of every input are drawn, and the state is the full vectors.
  *
+ * law: the same with inputs of another law (numeric/law.h), of mean 0 and covariance I. The loss over normal inputs, of
+ * which stop.at is the bound, is no longer the mean of 1/2 r_s^2, but still a distance of the functions: 0 at the
+ * global optimum alone. No trial ends as spurious: where the mean gradient vanishes is not known.
+ *
  * projected: equal in distribution, at a cost that has no d in it. The state is the D = min(d, n + m) coordinates of
  * relu.h in an orthonormal frame of the span, of which the teachers' take the first m. An input's D coordinates
  * xi_s are standard normals and give all r_s and 1_is = 1{w_i'x_s >= 0}, and the gradient's part within the span. What
@@ -85,21 +89,29 @@ static inline void relu_sampled_paces(const relu_cell *cell, const double *eta, 
 /* What is wrong with the sampled gradient, or NULL. The chi-square numbers are in range: of as many students as the
    model takes, 2^12, they have all blocks there are. */
 static inline const char *relu_sampled_check(const basin_setting *setting, const relu_cell *cell) {
-  const double blocks = (double)((cell->width + 1) / 2);
+  const double blocks = (double)law_blocks(&cell->law, cell->width);
   if ((double)setting->gradient.inputs * blocks <= (double)BASIN_BLOCKS_MAX) return NULL;
-  return cell->spanned ? "more than 2^25 random numbers a step: fewer inputs"
-                       : "more than 2^25 random numbers a step: fewer inputs, or sampler projected";
+  return cell->spanned || cell->law.kind
+             ? "more than 2^25 random numbers a step: fewer inputs"
+             : "more than 2^25 random numbers a step: fewer inputs, or sampler projected";
 }
 
 /* ---------------------------------------------------------------- the inputs of a step */
 
-/* the input of that number, and its product with every teacher and student */
-BASIN_HD void relu_draw_input(const relu_cell *cell, basin_team team, bits trial, bits step,
-                              int64_t number, const relu_samples *s, const real *x, real *work) {
-  const int64_t width = cell->width, m = cell->m, blocks = (width + 1) / 2;
+/* The input of that number, and its product with every teacher and student. law: NULL, which the compiler has to know,
+   for the normal one */
+BASIN_HD void relu_draw_input(const relu_cell *cell, const basin_input_law *law, basin_team team,
+                              bits trial, bits step, int64_t number, const relu_samples *s,
+                              const real *x, real *work) {
+  const int64_t width = cell->width, m = cell->m;
+  const int64_t blocks = law ? law_blocks(law, width) : (width + 1) / 2;
   real *input = work + s->input;
-  basin_normals_row(team, cell->student.key, BASIN_STREAM_INPUT, trial, step,
-                    b_set((uint64_t)(number * blocks)), width, input);
+  if (law)
+    law_row(law, team, cell->student.key, BASIN_STREAM_INPUT, trial, step,
+            b_set((uint64_t)(number * blocks)), width, input);
+  else
+    basin_normals_row(team, cell->student.key, BASIN_STREAM_INPUT, trial, step,
+                      b_set((uint64_t)(number * blocks)), width, input);
   team_sync(team);
   BASIN_TEAM_FOR(team, a, m + cell->n) {
     const real *vector = a < m ? x + cell->at_unit_v + a * width : x + cell->at_w + (a - m) * width;
@@ -121,8 +133,8 @@ BASIN_HD real relu_residual(const relu_cell *cell, const relu_samples *s, const 
 }
 
 /* B times the gradient at the state's students, in their coordinates, into its place in the state; and Q */
-BASIN_HD void relu_sample(const relu_cell *cell, basin_team team, bits trial, bits step,
-                          const relu_samples *s, real *work, real *x) {
+BASIN_HD void relu_sample(const relu_cell *cell, const basin_input_law *law, basin_team team,
+                          bits trial, bits step, const relu_samples *s, real *work, real *x) {
   const int64_t n = cell->n, width = cell->width, pairs = relu_new_axes(cell) ? n * (n + 1) / 2 : 0;
   const real zero = r_set(0.0), *dot = work + s->dot + cell->m, *input = work + s->input;
   real *g = x + cell->at_g, *q = work + s->q;
@@ -130,7 +142,7 @@ BASIN_HD void relu_sample(const relu_cell *cell, basin_team team, bits trial, bi
   BASIN_TEAM_FOR(team, e, n * width) g[e] = zero;
   BASIN_TEAM_FOR(team, e, pairs ? n * n : 0) q[e] = zero;
   for (int64_t number = 0; number < cell->inputs && !team_stopped(team); number++) {
-    relu_draw_input(cell, team, trial, step, number, s, x, work);
+    relu_draw_input(cell, law, team, trial, step, number, s, x, work);
     const real r = relu_residual(cell, s, x, work), r2 = r * r;
     int64_t lo, hi = 1;
     for (int64_t i = 0; i < n; i++) {
@@ -247,17 +259,25 @@ BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, b
 /* ---------------------------------------------------------------- a step */
 
 /* one step */
-BASIN_HD void relu_sampled_step(const relu_cell *cell, basin_turn t, real *x) {
+BASIN_HD void relu_sampled_descend(const relu_cell *cell, const basin_input_law *law, basin_turn t,
+                                   real *x) {
   const relu_samples s = relu_samples_of(cell);
   const int64_t size = cell->n * cell->width;
   const real pace = t.pace[0];
   real *w = x + cell->at_w;
-  relu_sample(cell, t.team, t.trial, t.step, &s, t.work, x);
+  relu_sample(cell, law, t.team, t.trial, t.step, &s, t.work, x);
   BASIN_TEAM_FOR(t.team, e, size) w[e] = relu_floor(r_fnma(pace, x[cell->at_g + e], w[e]));
   team_sync(t.team);
   if (relu_new_axes(cell)) relu_scatter(cell, t.team, t.trial, t.step, pace, &s, t.work, x);
   if (cell->with_loss) relu_refresh(cell, t.team, t.work, x);
   else relu_bound(cell, t.team, t.work, x);
+}
+
+BASIN_HD void relu_sampled_step(const relu_cell *cell, basin_turn t, real *x) {
+  relu_sampled_descend(cell, NULL, t, x);
+}
+BASIN_HD void relu_law_step(const relu_cell *cell, basin_turn t, real *x) {
+  relu_sampled_descend(cell, &cell->law, t, x);
 }
 
 #if BASIN_ONE_LANE
@@ -272,6 +292,9 @@ static inline void relu_projected_vectors(const relu_cell *cell, basin_turn t, c
 
 #define MODEL_direct(F)                                                                      \
   F(0, relu_sampled_layout, relu_sampled_paces, relu_start, relu_sampled_step, relu_reached, \
+    relu_reached, relu_observe, relu_vectors)
+#define MODEL_law(F)                                                                     \
+  F(0, relu_sampled_layout, relu_sampled_paces, relu_start, relu_law_step, relu_reached, \
     relu_reached, relu_observe, relu_vectors)
 #define MODEL_projected(F)                                                                   \
   F(0, relu_sampled_layout, relu_sampled_paces, relu_start, relu_sampled_step, relu_reached, \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/hdf5_util.h"
+#include "base/hdf5_util.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * filter_state.h: the cell of the model filter, its gradient descent on the population loss, its observables.
+ *
+ * A trial of `population` is two numbers, dx and y of filter_curves.h: w = (|w*| + dx) e + y n with a unit vector n
+ * orthogonal to e = w* / |w*| that follows from the start. Its step is
+ *
+ *   dx <- dx - eta (D_x dx + (r - |w*|) T_x + |w*| G_x),   y <- y - eta (D_y y + ((r - |w*|) T_y + |w*| G_y) sgn y)
+ *
+ * where r - |w*| = (dx (2 |w*| + dx) + y^2) / (r + |w*|), so that nothing cancels as w -> w*. A y that changes its sign
+ * has crossed the axis. Numbers below FILTER_FLOOR are put to 0. The loss is
+ *
+ *   L = 1/2 (w - w*)'grad + 1/2 |w*| ((r - |w*|) Q - r P + |w*| G_x + w'G),  Q = T_x - T_x(0),  P = w^'T - T_x(0),
+ *
+ * whose terms are of second order in w - w*. At w*, H_0 = diag(D_x + T_x(0), D_y + G_y'(0), ...).
+ *
+ * Operations of one step: a square root, a division, 8 loads a lane from the table (16 where k > 1), and some 50 more.
+ */
+#ifndef BASIN_MODELS_FILTER_STATE_H
+#define BASIN_MODELS_FILTER_STATE_H
+
+#include "models/filter/filter_curves.h"
+#include "seam/draw.h"
+
+#define FILTER_FLOOR 1e-150
+
+/* an angle that is drawn: normal, of deviation sigma, and cut to [-most, most] */
+typedef struct filter_angle {
+  int uniform;  /* sigma = inf */
+  double cut;   /* erf(most / (sigma sqrt 2)) */
+  double scale; /* sigma sqrt 2 */
+  double half;  /* most / pi */
+} filter_angle;
+
+typedef struct filter_cell {
+  int64_t k, p;
+  int normal;  /* whether the patches are independent normal vectors */
+  int around;  /* whether they differ: lie around a centre */
+  int framed;  /* whether sampled dynamics use coordinates whose first axis is e */
+  int closed;  /* whether the population gradient is known */
+  int graded;  /* see filter_curves.h */
+  int crossed; /* whether T is not 0 */
+  basin_input_law law;
+  uint64_t key;
+  double star; /* |w*| */
+  filter_form form;
+  filter_angle centre, patch;
+  double sign; /* of the frame: -sgn e_1; see filter_inputs.h */
+  double over_k, tolerance;
+  int64_t inputs; /* B */
+  draw_source w;
+  int64_t teacher, axis, mirror,
+      goal;      /* [p] w*; e; the vector of the reflection; w* in coordinates */
+  int64_t table; /* [FILTER_INTERVALS][FILTER_ROW] */
+} filter_cell;
+
+#define FILTER_OBSERVABLES(X)                                                                   \
+  X(loss, "1",                                                                                  \
+    "population loss; like norm_grad, rate and lambda_min missing where it has no closed form") \
+  X(error_w, "1", "|w - w*|^2")                                                                 \
+  X(phi, "rad", "angle between w and w*")                                                       \
+  X(norm_w, "1", "|w|")                                                                         \
+  X(norm_grad, "1", "Euclidean norm of the population gradient")                                \
+  X(rate, "1",                                                                                  \
+    "(w - w*)'grad / |w - w*|^2: error_w falls by (1 - eta rate)^2 a step or more slowly")      \
+  X(lambda_min, "1", "smallest eigenvalue of the Hessian at w*: where w -> w*, rate in the end")
+
+enum {
+#define FILTER_INDEX(name, unit, meaning) FILTER_OBSERVE_##name,
+  FILTER_OBSERVABLES(FILTER_INDEX)
+#undef FILTER_INDEX
+      FILTER_OBSERVED
+};
+
+/* the state of the population dynamics */
+#define FILTER_STATES 2
+enum { FILTER_DX, FILTER_Y };
+
+/* ---------------------------------------------------------------- the curves */
+
+/* a point of the plane: its length, the parts of its diamond angle, and the curves there */
+typedef struct filter_point {
+  real x, y, length, excess; /* w; |y|; r; r - |w*| */
+  real g_x, g_y, q, t_y;     /* G, T_x - T_x(0), T_y */
+} filter_point;
+
+BASIN_HD real filter_curve(const double *table, bits at, int curve, real f) {
+  const double *c = table + 4 * curve;
+  return r_fma(r_fma(r_fma(r_gather(c + 3, at), f, r_gather(c + 2, at)), f, r_gather(c + 1, at)), f,
+               r_gather(c, at));
+}
+
+BASIN_HD filter_point filter_point_of(const filter_cell *cell, const double *data, real dx,
+                                      real y) {
+  const real zero = r_set(0.0), one = r_set(1.0), star = r_set(cell->star);
+  const real half = r_set(0.5 * FILTER_INTERVALS);
+  filter_point s;
+  s.x = star + dx;
+  s.y = r_abs(y);
+  const real size = r_abs(s.x), across = r_max(size + s.y, r_set(1e-200));
+  s.length = r_sqrt(r_fma(s.x, s.x, s.y * s.y));
+  s.excess = r_fma(dx, (star + star) + dx, s.y * s.y) / (s.length + star);
+  const mask left = r_lt(s.x, zero);
+  const real ratio = s.y / across;
+  const real d = r_select(left, r_set(2.0) - ratio, ratio);
+  real place = d;
+  if (cell->graded) {
+    const real root = r_sqrt(size / across);
+    place = r_select(left, one + root, one - root);
+  }
+  /* the interval, and how far into it */
+  const real position = r_min(half * place, r_set(FILTER_INTERVALS));
+  const real interval = r_min(r_max(r_nearest(position - r_set(0.5)), zero),
+                              r_set(FILTER_INTERVALS - 1));
+  const real f = position - interval;
+  const bits at = (r_bits(interval + r_set(0x1p52)) & b_set(0xffff)) * b_set(FILTER_ROW);
+  const double *table = data + cell->table;
+  s.g_x = d * filter_curve(table, at, 0, f);
+  s.g_y = d * filter_curve(table, at, 1, f);
+  s.q = s.t_y = zero;
+  if (cell->crossed) {
+    s.q = d * filter_curve(table, at, 2, f);
+    s.t_y = d * filter_curve(table, at, 3, f);
+  }
+  return s;
+}
+
+/* the gradient at a point; the second component for y >= 0 */
+BASIN_HD void filter_slope(const filter_cell *cell, const filter_point *s, real dx, real *g_x,
+                           real *g_y) {
+  const real star = r_set(cell->star);
+  const filter_form *form = &cell->form;
+  *g_x = r_fma(r_set(form->d_x), dx, r_fma(s->excess, r_set(form->t_x) + s->q, star * s->g_x));
+  *g_y = r_fma(r_set(form->d_y), s->y, r_fma(s->excess, s->t_y, star * s->g_y));
+}
+
+/* ---------------------------------------------------------------- rules, observables */
+
+BASIN_HD void filter_ends(const filter_cell *cell, real error, mask *outcome) {
+  outcome[BASIN_GLOBAL] = r_le(error, r_set(cell->tolerance));
+  outcome[BASIN_DIVERGED] = m_not(r_le(error, r_set(1e100)));
+}
+
+BASIN_HD void filter_show(const filter_cell *cell, const double *data, real dx, real y, real *out) {
+  const real zero = r_set(0.0), one = r_set(1.0), star = r_set(cell->star), size = r_abs(y);
+  const real x = star + dx, error = r_fma(dx, dx, y * y);
+  const real length = r_sqrt(r_fma(x, x, y * y)), none = r_from_bits(b_set(0x7ff8000000000000u));
+  out[FILTER_OBSERVE_error_w] = error;
+  out[FILTER_OBSERVE_phi] = r_angle(size, x);
+  out[FILTER_OBSERVE_norm_w] = length;
+  out[FILTER_OBSERVE_loss] = out[FILTER_OBSERVE_norm_grad] = out[FILTER_OBSERVE_rate] =
+      out[FILTER_OBSERVE_lambda_min] = none;
+  if (!cell->closed) return;
+  const filter_point s = filter_point_of(cell, data, dx, y);
+  real g_x, g_y;
+  filter_slope(cell, &s, dx, &g_x, &g_y);
+  const real inner = r_fma(dx, g_x, s.y * g_y);
+  const real inverse = one / r_max(length, r_set(1e-200));
+  const real cosine = x * inverse, sine = s.y * inverse;
+  /* 1 - cos phi without loss; P = w^'T - T_x(0) */
+  const real versed = r_select(r_lt(zero, x), sine * sine / (one + cosine), one - cosine);
+  const real t_x = r_set(cell->form.t_x) + s.q;
+  const real p = r_fma(sine, s.t_y, r_fnma(versed, t_x, s.q));
+  real rest = r_fma(x, s.g_x, s.y * s.g_y);
+  rest = r_fma(star, s.g_x, rest);
+  rest = r_fma(s.excess, s.q, r_fnma(length, p, rest));
+  out[FILTER_OBSERVE_loss] = r_set(0.5) * r_fma(star, rest, inner);
+  out[FILTER_OBSERVE_norm_grad] = r_sqrt(r_fma(g_x, g_x, g_y * g_y));
+  out[FILTER_OBSERVE_rate] = inner / r_max(error, r_set(1e-290));
+  const double across = cell->form.d_y + cell->form.g_y, along = cell->form.d_x + cell->form.t_x;
+  out[FILTER_OBSERVE_lambda_min] = r_set(cell->p > 1 && across < along ? across : along);
+}
+
+/* ---------------------------------------------------------------- the start */
+
+/* Three passes over the numbers of w_0: the drawn length, then (w_0 - w*)'e, then the length of the rest. */
+BASIN_HD void filter_start(const filter_cell *cell, basin_turn t, real *x) {
+  const double *star = t.data + cell->teacher, *axis = t.data + cell->axis;
+  real z[2], spread = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0), rest2 = r_set(0.0);
+  for (int pass = 0; pass < 3; pass++) {
+    for (int64_t j = 0; j < cell->p && !team_stopped(t.team); j += 2) {
+      draw_pair(&cell->w, t.data, t.trial, 0, j / 2, &z[0], &z[1]);
+      for (int64_t i = 0; i < 2 && j + i < cell->p; i++) {
+        const real e = r_set(axis[j + i]);
+        const real off = draw_entry(&cell->w, t.data, 0, j + i, spread, z[i]) - r_set(star[j + i]);
+        const real rest = r_fnma(along, e, off);
+        if (pass == 0) norm2 = r_fma(z[i], z[i], norm2);
+        if (pass == 1) along = r_fma(off, e, along);
+        if (pass == 2) rest2 = r_fma(rest, rest, rest2);
+      }
+    }
+    if (pass == 0) spread = draw_spread(&cell->w, t.trial, 0, norm2);
+  }
+  x[FILTER_DX] = along;
+  x[FILTER_Y] = r_sqrt(rest2);
+}
+
+/* ---------------------------------------------------------------- the population dynamics */
+
+static inline void filter_paces(const filter_cell *cell, const double *eta, double *pace) {
+  (void)cell;
+  pace[0] = eta[0];
+}
+
+BASIN_HD void filter_step(const filter_cell *cell, basin_turn t, real *x) {
+  const real zero = r_set(0.0), floor = r_set(FILTER_FLOOR), pace = t.pace[0];
+  const filter_point s = filter_point_of(cell, t.data, x[FILTER_DX], x[FILTER_Y]);
+  real g_x, g_y;
+  filter_slope(cell, &s, x[FILTER_DX], &g_x, &g_y);
+  const real dx = r_fnma(pace, g_x, x[FILTER_DX]);
+  const real y = r_fnma(pace, g_y, s.y);
+  const mask negative = r_lt(x[FILTER_Y], zero);
+  x[FILTER_DX] = r_select(r_lt(r_abs(dx), floor), zero, dx);
+  x[FILTER_Y] = r_select(r_lt(r_abs(y), floor), zero, r_select(negative, zero - y, y));
+}
+
+BASIN_HD void filter_reached(const filter_cell *cell, basin_turn t, const real *x, mask *outcome) {
+  (void)t;
+  filter_ends(cell, r_fma(x[FILTER_DX], x[FILTER_DX], x[FILTER_Y] * x[FILTER_Y]), outcome);
+}
+
+BASIN_HD void filter_observe(const filter_cell *cell, basin_turn t, const real *x, real *out) {
+  filter_show(cell, t.data, x[FILTER_DX], x[FILTER_Y], out);
+}
+
+#if BASIN_ONE_LANE
+/* w = w* + dx e + y n, n the direction of w_0 orthogonal to e */
+static inline void filter_vectors(const filter_cell *cell, basin_turn t, const real *x, int any,
+                                  double *out) {
+  const double *star = t.data + cell->teacher, *axis = t.data + cell->axis;
+  double start[FILTER_STATES], norm2 = 0, unused = 0;
+  (void)any;
+  filter_start(cell, t, start);
+  for (int64_t j = 0; j < cell->p; j += 2) {
+    double *second = j + 1 < cell->p ? &out[j + 1] : &unused;
+    draw_pair(&cell->w, t.data, t.trial, 0, j / 2, &out[j], second);
+    norm2 = r_fma(*second, *second, r_fma(out[j], out[j], norm2));
+  }
+  const double spread = draw_spread(&cell->w, t.trial, 0, norm2);
+  const double kept = start[FILTER_Y] > 0 ? x[FILTER_Y] / start[FILTER_Y] : 0;
+  for (int64_t j = 0; j < cell->p; j++) {
+    const double off = draw_entry(&cell->w, t.data, 0, j, spread, out[j]) - star[j];
+    out[j] = star[j] + x[FILTER_DX] * axis[j] + kept * (off - start[FILTER_DX] * axis[j]);
+  }
+}
+#endif
+
+#define MODEL_population(F)                                                                       \
+  F(FILTER_STATES, NULL, filter_paces, filter_start, filter_step, filter_reached, filter_reached, \
+    filter_observe, filter_vectors)
+
+#endif
