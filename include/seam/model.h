@@ -15,10 +15,10 @@
  *   MODEL_OUTCOMES                        the outcomes a trial can have, or-ed BASIN_CAN(outcome)
  *   MODEL_AT, MODEL_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
  *   MODEL_INPUT_LAW                       a few words, where the inputs that the model draws itself are not normal
- *   MODEL_STOPS(X)                        X(name, minimum, maximum, example, meaning), where a model has criteria of its
- *                                         own to stop at: stop: {name: number}, a number above 0; setting->stop.own[],
- *                                         in the order of the rows. Where one is given `reached` is asked, as with
- *                                         stop.at
+ *   MODEL_STOPS(X)                        X(name, minimum, maximum, example, meaning), where a model has criteria of
+ *                                         its own to stop at: stop: {name: number}, a number above 0;
+ *                                         setting->stop.own[], in the order of the rows. Where one is given
+ *                                         `reached` is asked, as with stop.at
  *   MODEL_PASSAGES(X)                     X(observable, first, last), where a model has passages of its own: those of
  *                                         the observable through the levels first, first + 1, ..., up to the parameter
  *                                         `last`, upwards, are kept where the experiment does not name others
