@@ -7,13 +7,11 @@
 #define BASIN_TESTS_BACKENDS_H
 
 #include "compare.h"
+#include "folder.h"
 #include "engine/cuda.h"
 #include "cudasim/control.h"
 #include "run/halving.h"
 #include <dlfcn.h>
-#include <unistd.h>
-
-static char folder[] = "/tmp/basin-test-cuda-XXXXXX";
 
 /* the simulator's wishes, found in the module; NULL in the module for real devices */
 static void (*fail_malloc)(int device, long nth, long count);
@@ -27,19 +25,13 @@ static void find(void *module, const char *name, void *function, size_t size) {
 }
 
 static int set_up(void **unused) {
-  (void)unused;
   void *module = dlopen(getenv("BASIN_CUDA_MODULE"), RTLD_NOW);
   if (!module) fail_msg("%s", dlerror());
   find(module, "cudasim_fail_malloc", &fail_malloc, sizeof fail_malloc);
   find(module, "cudasim_fail_launch", &fail_launch, sizeof fail_launch);
   find(module, "cudasim_clear_faults", &clear_faults, sizeof clear_faults);
   find(module, "cudasim_count", &count, sizeof count);
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **unused) {
-  (void)unused;
-  return test_remove_folder(folder);
+  return make_folder(unused);
 }
 
 /* run a job on a fresh backend; a new one each time, so that nothing it has learnt is carried over */

@@ -538,5 +538,5 @@ int main(int words, char **word) {
       cmocka_unit_test(halvings_share_a_data_set),
       cmocka_unit_test(nothing_left),
   };
-  return cmocka_run_group_tests_name("cuda", tests, set_up, tear_down);
+  return cmocka_run_group_tests_name("cuda", tests, set_up, remove_folder);
 }

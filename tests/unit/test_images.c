@@ -5,23 +5,12 @@
  * should be; what is another experiment.
  */
 #include "compare.h"
+#include "folder.h"
 #include "model/patches.h"
 #include <hdf5.h>
 #include <hdf5_hl.h>
-#include <unistd.h>
 
 enum { SIDE = BASIN_STROKES_SIDE, PIXELS = SIDE * SIDE, P = 9, K_MAX = 64 };
-
-static char folder[] = "/tmp/basin-test-images-XXXXXX";
-
-static int set_up(void **unused) {
-  (void)unused;
-  return mkdtemp(folder) ? 0 : -1;
-}
-static int tear_down(void **unused) {
-  (void)unused;
-  return test_remove_folder(folder);
-}
 
 /* ---- drawings ---- */
 
@@ -305,5 +294,5 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(drawings), cmocka_unit_test(patches),
                                      cmocka_unit_test(steps), cmocka_unit_test(refused),
                                      cmocka_unit_test(identities)};
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

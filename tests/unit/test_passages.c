@@ -5,10 +5,10 @@
  * through it.
  */
 #include "compare.h"
+#include "folder.h"
 #include "base/statistics.h"
 #include "run/halving.h"
 #include "store/results.h"
-#include <unistd.h>
 
 static const char text[] =
     "grid: {k: [5], n: [2, 3]}\n"
@@ -40,18 +40,6 @@ static const char text[] =
     "  parameters: true\n"
     "  passages: {loss: {below: [1, 1e-1, 1e-2, 1e-30], above: [0.2, n]}, phi: {above: 0.5},"
     " train_loss: {below: [0.5, 0.1]}}\n";
-
-static char folder[] = "/tmp/basin-test-passages-XXXXXX";
-
-static int make_folder(void **unused) {
-  (void)unused;
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **unused) {
-  (void)unused;
-  return test_remove_folder(folder);
-}
 
 /* ---- against a plain loop ---- */
 

@@ -3,11 +3,10 @@
  * test_rates.c: straight lines, the bootstrap and its promise, and rates read from output files whose records are put
  * there: exact laws, zeros, rounding noise, ends, halved step sizes, windows.
  */
-#include "test.h"
+#include "folder.h"
 #include "base/hdf5_util.h"
 #include "store/results.h"
 #include "base/statistics.h"
-#include <unistd.h>
 
 static const double tight = 1e-12;
 
@@ -155,7 +154,7 @@ static const char experiment_text[] =
 static const double step[] = {0,   1,    5,    13,   14,    20,    40,    100,   200,
                               400, 1000, 2000, 4000, 11000, 20000, 40000, 60000, 100000};
 enum { TIMES = sizeof step / sizeof *step };
-static char folder[] = "/tmp/basin-test-rates-XXXXXX", output[64];
+static char output[64];
 static double value[2][TRIALS][TIMES]; /* the records of cells 0 and 1, to be put into the file */
 
 /* eta t by hand: the first step size of the table */
@@ -167,7 +166,7 @@ static int set_up(void **unused) {
   basin_experiment *e;
   basin_error error;
   (void)unused;
-  if (!mkdtemp(folder)) return -1;
+  if (make_folder(unused)) return -1;
   snprintf(output, sizeof output, "%s/out.h5", folder);
   if (basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text), NULL, 0,
                              &e, &error))
@@ -176,11 +175,6 @@ static int set_up(void **unused) {
   const basin_status status = basin_run(e, &options, &error);
   basin_experiment_free(e);
   return status;
-}
-
-static int tear_down(void **unused) {
-  (void)unused;
-  return test_remove_folder(folder);
 }
 
 /* put numbers into a variable of the file, whole */
@@ -481,5 +475,5 @@ int main(void) {
       cmocka_unit_test(constant),
       cmocka_unit_test(refusals),
   };
-  return cmocka_run_group_tests_name("rates", tests, set_up, tear_down);
+  return cmocka_run_group_tests_name("rates", tests, set_up, remove_folder);
 }

@@ -4,6 +4,7 @@
  * and the size of the parts; any trial replayed alone; every output of a part filled.
  */
 #include "compare.h"
+#include "folder.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -53,18 +54,6 @@ static const char neuron_text[] =
     "  wishart: {gradient: {sampled: {inputs: 2, sampler: projected}}}\n"
     "stop: {at: 1e-4, max_steps: 120}\n"
     "record: {trials: 250, steps: [0, 1, 13, 50, 120], parameters: true, final: all}\n";
-
-static char folder[] = "/tmp/basin-test-run-XXXXXX";
-
-static int make_folder(void **unused) {
-  (void)unused;
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **unused) {
-  (void)unused;
-  return test_remove_folder(folder);
-}
 
 static basin_experiment *experiment_with(const char *const *set, int sets) {
   return test_parse(experiment_text, set, sets);

@@ -3,7 +3,7 @@
  * test_sample.c: what a sample foretells beside what happens: the steps of the whole run, the outcomes of the very
  * trials, those that had not ended. Steps are compared, not seconds: the machine need not be idle.
  */
-#include "test.h"
+#include "folder.h"
 #include "run/sample.h"
 #include <unistd.h>
 
@@ -17,17 +17,6 @@ static const char experiment_text[] =
     "  cnn: {model: cnn, init: {v: {sphere: 1}, a: {ball: 1}}, schedule: [{eta: 0.05}]}\n"
     "stop: {at: 1e-3, max_steps: 20000}\n"
     "allow: {unresolved: 1, diverged: 1}\n";
-
-static char folder[] = "/tmp/basin-test-sample-XXXXXX";
-
-static int make_folder(void **unused) {
-  (void)unused;
-  return mkdtemp(folder) ? 0 : -1;
-}
-static int remove_folder(void **unused) {
-  (void)unused;
-  return test_remove_folder(folder);
-}
 
 /* the trials of the run, one by one: outcome and steps */
 typedef struct truth {

@@ -4,7 +4,7 @@
  * redone; foreign parts are refused; a damaged output is an error or harmless, never another answer and never a crash;
  * a disk that is full at any write is an error, and nothing stays.
  */
-#include "test.h"
+#include "folder.h"
 #include "base/hash.h"
 #include "run/run.h"
 #include "base/hdf5_util.h"
@@ -54,14 +54,13 @@ static const char experiment_text[] =
     "schedule: [{eta: 0.2}]\n"
     "record: {trials: 3, steps: [0, 4, 7, 10], parameters: true, final: all}\n";
 
-static char folder[] = "/tmp/basin-test-store-XXXXXX", output[64], parts[64];
+static char output[64], parts[64];
 static basin_experiment *e;
 static volatile int stop;
 
 static int set_up(void **unused) {
   basin_error error;
-  (void)unused;
-  if (!mkdtemp(folder)) return -1;
+  if (make_folder(unused)) return -1;
   snprintf(output, sizeof output, "%s/out.h5", folder);
   snprintf(parts, sizeof parts, "%s/out.h5.parts", folder);
   return (int)basin_experiment_parse("t.yaml", experiment_text, (int64_t)strlen(experiment_text),
@@ -69,9 +68,8 @@ static int set_up(void **unused) {
 }
 
 static int tear_down(void **unused) {
-  (void)unused;
   basin_experiment_free(e);
-  return test_remove_folder(folder);
+  return remove_folder(unused);
 }
 
 /* stop the run once some trials have ended: their parts stay */

@@ -3,7 +3,7 @@
  * test_summary.c: steps by outcome, beside sorted numbers: outputs are made, then filled with steps and outcomes drawn
  * here, of all sizes, with few trials and many, whole and partial. And what the file says that steps count.
  */
-#include "test.h"
+#include "folder.h"
 #include "base/statistics.h"
 #include "run/run.h"
 #include "store/results.h"
@@ -18,18 +18,12 @@ static const char experiment_text[] = "model: cnn\n"
                                       "schedule: [{eta: 0.2}]\n"
                                       "record: {trials: 0, final: []}\n";
 enum { CELLS = 3 };
-static char folder[] = "/tmp/basin-test-summary-XXXXXX", output[64];
+static char output[64];
 
-static int make_folder(void **unused) {
-  (void)unused;
-  if (!mkdtemp(folder)) return -1;
+static int set_up(void **unused) {
+  if (make_folder(unused)) return -1;
   snprintf(output, sizeof output, "%s/out.h5", folder);
   return 0;
-}
-
-static int remove_folder(void **unused) {
-  (void)unused;
-  return test_remove_folder(folder);
 }
 
 static void run_with(const char *const *set, int sets) {
@@ -226,5 +220,5 @@ int main(void) {
       cmocka_unit_test(damage),
       cmocka_unit_test(what_steps_count),
   };
-  return cmocka_run_group_tests_name("summary", tests, make_folder, remove_folder);
+  return cmocka_run_group_tests_name("summary", tests, set_up, remove_folder);
 }

@@ -241,5 +241,5 @@ int main(int words, char **word) {
       cmocka_unit_test(diverging), cmocka_unit_test(few_slots), cmocka_unit_test(paused_and_mixed),
       cmocka_unit_test(leaping),   cmocka_unit_test(failures),  cmocka_unit_test(nothing_left),
   };
-  return cmocka_run_group_tests_name("teams", tests, set_up, tear_down);
+  return cmocka_run_group_tests_name("teams", tests, set_up, remove_folder);
 }
