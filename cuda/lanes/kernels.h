@@ -137,6 +137,7 @@ __device__ void begin_passages(const lane_batch &b, const constants &c, slot_tri
       while (next < ladder.end && passage[(int64_t)next * b.count] >= 0 &&
              passage[(int64_t)next * b.count] <= l.step)
         next++;
+      s.meet(); // the others have read what the leader writes
       for (int later = next; later < ladder.end && s.leader(); later++)
         b.passage[(int64_t)later * b.count + l.trial] = -1;
     }

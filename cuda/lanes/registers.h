@@ -36,6 +36,7 @@ struct slot {
   __device__ int number() const { return (int)(blockIdx.x * blockDim.x + threadIdx.x); }
   __device__ int slots() const { return (int)(gridDim.x * blockDim.x); }
   __device__ bool leader() const { return true; }
+  __device__ void meet() const {}
   __device__ unsigned before() const { return (1u << threadIdx.x % LANE_WARP) - 1; }
   __device__ int64_t states(const constants &) const { return STATES; }
 

@@ -73,6 +73,7 @@ template <bool SHARED> struct slot {
     return t;
   }
   __device__ void set_stage(const constants &, int) {}
+  __device__ void meet() const { team_sync(team); }
   __device__ void start(const lane_batch &b, const constants &c, int trial) {
     team_sync(team);
     KIND_start(&c.cell, turn(b, NULL, trial, 0), x);

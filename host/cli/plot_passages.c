@@ -202,8 +202,7 @@ static basin_status spread(chart *c, basin_error *error) {
       c->group_of[panel] = g;
       c->curve[i].number = number++ % most;
       c->curves_of[panel] = c->curve[i].number + 1;
-      if (c->x && c->groups > 1)
-        snprintf(c->page.panel[panel].title, BASIN_LABEL_BYTES, "%s", c->title[g]);
+      if (c->x && c->groups > 1) memcpy(c->page.panel[panel].title, c->title[g], BASIN_LABEL_BYTES);
     }
   }
   c->page.panels = panel + 1;

@@ -140,11 +140,22 @@ static void lane_set_stage(driver *d, int lane, int stage) {
 
 /* ---- what is asked of a state ---- */
 
+/* What every step may ask, and below the step itself: with states in registers a part of the loop that asks; in arrays
+   one function each, for it is long, and a call is nothing to it. */
+#if REGISTERS
+#define ONE_COPY inline __attribute__((always_inline))
+#else
+#define ONE_COPY __attribute__((noinline))
+#endif
+static ONE_COPY void reached(const driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
+  KIND_reached(&d->cell, no_turn(d), x, holds);
+}
+
 /* the outcomes that hold for x by the rule of this run, as bits per lane */
 static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
-  if (basin_stop_given(&d->job->setting->stop)) KIND_reached(&d->cell, no_turn(d), x, holds);
+  if (basin_stop_given(&d->job->setting->stop)) reached(d, x, holds);
   else KIND_decide(&d->cell, no_turn(d), x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
 }
@@ -391,6 +402,10 @@ static void keep(driver *d, int64_t clock) {
 #endif
 
 #if !LEAPS
+static ONE_COPY void take_step(const driver *d, int v, bits trial, bits step, real *x) {
+  KIND_step(&d->cell, turn_of(d, d->pace[v], trial, step), x);
+}
+
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit), and in arrays where
    the part is to pause */
 static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
@@ -414,7 +429,7 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
 #endif
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
-      KIND_step(&d->cell, turn_of(d, d->pace[v], trial[v], step[v]), x + v * states(d));
+      take_step(d, v, trial[v], step[v], x + v * states(d));
       step[v] = step[v] + b_set(1);
     }
 #if !REGISTERS
@@ -427,7 +442,7 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
     for (int v = 0; v < VECTORS; v++) {
       mask holds[BASIN_OUTCOMES];
       memset(holds, 0, sizeof holds);
-      KIND_reached(&d->cell, no_turn(d), x + v * states(d), holds);
+      reached(d, x + v * states(d), holds);
       for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[v];
     }
   }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# test_cudasim.sh: tests of the CUDA simulator itself: correct programs are right in every order and under every
-# sanitizer, and every mistake that it claims to find is found (cudasim/bugs.cu).
+# test_cudasim.sh BUILD [ASAN TSAN]: tests of the CUDA simulator itself: correct programs are right in every order and
+# under every sanitizer, and every mistake that it claims to find is found (cudasim/bugs.cu).
 . "$(dirname "$0")/../support/shell.sh"
 . "$here/tests/cudasim/cudasim.sh"
 if [ -z "$(cudasim_toolkit)" ]; then
@@ -11,6 +11,9 @@ if [ -z "$(cudasim_toolkit)" ]; then
 fi
 kinds="plain asan tsan"
 out=$build/tests/cudasim
+# the simulator, by kind: of this build, and of those with SIM=asan and SIM=tsan where they are named
+declare -A library=([plain]=$out/lib [asan]=$out/asan [tsan]=$out/tsan)
+if [ $# = 3 ]; then library[asan]=$here/$2/tests/cudasim/lib library[tsan]=$here/$3/tests/cudasim/lib; fi
 sources="tests/cudasim/correct.cu tests/cudasim/bugs.cu tests/cudasim/test_cudasim.cpp"
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Werror"
 
@@ -18,21 +21,21 @@ warnings="-Wall -Wextra -Wpedantic -Wconversion -Werror"
 
 build_programs() {
   local kind source
-  for kind in $kinds; do cudasim_library "$kind" "$out/$kind" || return; done
+  for kind in $kinds; do mkdir -p "$out/$kind" && cudasim_library "$kind" "${library[$kind]}" || return; done
   for kind in $kinds; do
     for source in $sources; do
       echo "$(cudasim_flags "$kind") $warnings -c $source -o $out/$kind/$(basename "$source").o"
     done
   done | (cd "$here" && xargs -P "$(nproc)" -L1 g++) || return
   for kind in $kinds; do
-    g++ "$out/$kind"/{correct.cu,bugs.cu,test_cudasim.cpp}.o "$out/$kind/libcudasim.a" \
+    g++ "$out/$kind"/{correct.cu,bugs.cu,test_cudasim.cpp}.o "${library[$kind]}/libcudasim.a" \
       $(cudasim_link "$kind") -o "$out/test_cudasim_$kind" || return
   done
 }
 # the same with the stacks switched as on machines that are no x86-64
 build_portable() {
   g++ $(cudasim_flags plain) $warnings -DCUDASIM_UCONTEXT -c "$here/tests/cudasim/fiber.cpp" -o "$out/fiber.o" &&
-    g++ "$out/fiber.o" "$out"/plain/{correct.cu,bugs.cu,test_cudasim.cpp}.o "$out/plain/libcudasim.a" \
+    g++ "$out/fiber.o" "$out"/plain/{correct.cu,bugs.cu,test_cudasim.cpp}.o "${library[plain]}/libcudasim.a" \
       $(cudasim_link plain) -o "$out/test_cudasim_portable"
 }
 check "the simulator and its test programs build" build_programs
