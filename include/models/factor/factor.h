@@ -106,8 +106,10 @@ enum { FACTOR_SMALL = 5 };
 /* x'x [r][r] of x [rows][r] */
 BASIN_HD void factor_gram(basin_team team, int64_t rows, int64_t r, const real *x, real *gram) {
   BASIN_TEAM_FOR(team, j, r)
+  BASIN_ROLLED
   for (int64_t k = j; k < r; k++) {
     real sum = r_set(0.0);
+    BASIN_ROLLED
     for (int64_t i = 0; i < rows; i++) sum = r_fma(x[i * r + j], x[i * r + k], sum);
     gram[j * r + k] = sum;
     gram[k * r + j] = sum;
@@ -166,9 +168,11 @@ BASIN_HD void factor_gradient_of(const factor_cell *c, int small, int64_t r, bas
       for (int j = 0; j < small; j++) g[j] = sum[j];
       continue;
     }
+    BASIN_ROLLED
     for (int64_t j = 0; j < r; j++) {
       real sum = r_set(0.0);
       if (row < r) sum = sum - pull * other[j];
+      BASIN_ROLLED
       for (int64_t k = 0; k < r; k++) sum = r_fma(own[k], on[k * r + j], sum);
       g[j] = sum;
     }
@@ -186,8 +190,10 @@ BASIN_HD void factor_measure_of(const factor_cell *c, int small, int64_t r, basi
   team_sync(team);
   BASIN_TEAM_FOR(team, i, c->n_u) {
     real sum = r_set(0.0);
+    BASIN_ROLLED
     for (int64_t l = 0; l < c->n_v; l++) {
       real entry = r_set(i == l && i < r ? -sigma[i] : 0.0);
+      BASIN_ROLLED
       for (int64_t k = 0; k < r; k++) entry = r_fma(u[i * r + k], v[l * r + k], entry);
       sum = r_fma(entry, entry, sum);
     }
@@ -200,6 +206,7 @@ BASIN_HD void factor_measure_of(const factor_cell *c, int small, int64_t r, basi
     factor_grams_of(c, small, r, team, x, work);
     BASIN_TEAM_FOR(team, j, r) {
       real sum = r_set(0.0);
+      BASIN_ROLLED
       for (int64_t k = 0; k < r; k++) {
         const real d = work[c->to_a + j * r + k] - work[c->to_c + j * r + k];
         sum = r_fma(d, d, sum);
@@ -274,6 +281,7 @@ BASIN_HD void factor_singular(basin_team team, int64_t rows, int64_t r, real *m,
     for (int64_t p = 0; p < r - 1; p++) BASIN_ROLLED
     for (int64_t q = p + 1; q < r; q++) {
       real pp = zero, qq = zero, pq = zero;
+      BASIN_ROLLED
       for (int64_t i = 0; i < rows; i++) {
         const real x = m[i * r + p], y = m[i * r + q];
         pp = r_fma(x, x, pp);
@@ -297,21 +305,24 @@ BASIN_HD void factor_singular(basin_team team, int64_t rows, int64_t r, real *m,
   }
   BASIN_TEAM_FOR(team, j, r) {
     real sum = zero;
+    BASIN_ROLLED
     for (int64_t i = 0; i < rows; i++) sum = r_fma(m[i * r + j], m[i * r + j], sum);
     value[j] = r_sqrt(sum);
   }
   team_sync(team);
-  for (int64_t last = r - 1; last > 0 && team.rank == 0; last--)
-    for (int64_t j = 0; j < last; j++) {
-      const real x = value[j], y = value[j + 1];
-      value[j] = r_max(x, y);
-      value[j + 1] = r_min(x, y);
-    }
+  BASIN_ROLLED
+  for (int64_t last = r - 1; last > 0 && team.rank == 0; last--) BASIN_ROLLED
+  for (int64_t j = 0; j < last; j++) {
+    const real x = value[j], y = value[j + 1];
+    value[j] = r_max(x, y);
+    value[j + 1] = r_min(x, y);
+  }
   team_sync(team);
 }
 
 /* those of U [0] and V [1] into the scratch */
 BASIN_HD void factor_own_values(const factor_cell *c, basin_team team, const real *x, real *work) {
+  BASIN_ROLLED
   for (int of_v = 0; of_v < 2; of_v++) {
     const int64_t rows = of_v ? c->n_v : c->n_u;
     real *m = work + c->to_turned;
@@ -331,8 +342,10 @@ BASIN_HD void factor_product_values(const factor_cell *c, basin_team team, const
   BASIN_TEAM_FOR(team, e, c->n_v * r) q[e] = x[c->at_v + e];
   BASIN_TEAM_FOR(team, e, r * r) t[e] = zero;
   team_sync(team);
+  BASIN_ROLLED
   for (int64_t k = 0; k < r && !team_stopped(team); k++) {
     real norm2 = zero;
+    BASIN_ROLLED
     for (int64_t i = 0; i < c->n_v; i++) norm2 = r_fma(q[i * r + k], q[i * r + k], norm2);
     const real length = r_sqrt(norm2), safe = r_select(r_lt(zero, length), length, one);
     team_sync(team);
@@ -342,15 +355,19 @@ BASIN_HD void factor_product_values(const factor_cell *c, basin_team team, const
     BASIN_TEAM_FOR(team, after, r - k - 1) {
       const int64_t j = k + 1 + after;
       real along = zero;
+      BASIN_ROLLED
       for (int64_t i = 0; i < c->n_v; i++) along = r_fma(q[i * r + k], q[i * r + j], along);
+      BASIN_ROLLED
       for (int64_t i = 0; i < c->n_v; i++) q[i * r + j] = r_fnma(along, q[i * r + k], q[i * r + j]);
       t[k * r + j] = along;
     }
     team_sync(team);
   }
   BASIN_TEAM_FOR(team, i, c->n_u)
+  BASIN_ROLLED
   for (int64_t j = 0; j < r; j++) {
     real sum = zero;
+    BASIN_ROLLED
     for (int64_t k = j; k < r; k++) sum = r_fma(u[i * r + k], t[j * r + k], sum);
     m[i * r + j] = sum;
   }
