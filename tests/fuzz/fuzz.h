@@ -24,8 +24,10 @@ static inline void fuzz_clear(void) {
 
 /* the path of a file of that name */
 static inline const char *fuzz_name(const char *name) {
-  if (fuzz_folder[sizeof fuzz_folder - 2] == 'X') {
+  static int made;
+  if (!made) {
     if (!mkdtemp(fuzz_folder)) abort();
+    made = 1;
     atexit(fuzz_clear);
   }
   snprintf(fuzz_path, sizeof fuzz_path, "%s/%s", fuzz_folder, name);
