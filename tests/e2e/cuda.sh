@@ -71,6 +71,21 @@ for file in "$here"/data/experiments/*.yaml; do
     done
     continue
   fi
+  if grep -q 'model: factorisation' "$file"; then
+    smaller=(--trials 5 --set stop.max_steps=40 --part-trials 3)
+    case $name in
+    factorisation-rank1) smaller+=(--set 'grid={c: [0.2], d: [100]}') ;;
+    factorisation-success) smaller+=(--set 'grid={r: [1, 2], sd: [0.3], c: [0.5, 1.2]}') ;;
+    factorisation-drift) smaller+=(--set 'grid={eta: [0.16]}') ;;
+    esac
+    for order in 0 1 2; do
+      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+      same "$name, order $order" "$file" "${smaller[@]}"
+      same "$name, order $order, all recorded" "$file" "${smaller[@]}" --trials 3 --set stop.max_steps=20 --set "$everything"
+      [ -z "$quick" ] || break
+    done
+    continue
+  fi
   if grep -q 'model: octopus' "$file"; then
     most=stop.max_steps=
     [ $name = octopus-exponential ] && most=grid.budget.0=
