@@ -256,9 +256,10 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   }
 }
 
-/* every thread of a warp comes to every vote, whether its slot has a trial or not */
+/* One block less where passages are watched, for the numbers of the observables and of the ladders. Every thread of a
+   warp comes to every vote, whether its slot has a trial or not */
 template <class Slot, int RULE>
-__global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT)
+__global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE == WITH_PASSAGES))
     kernel_run(const __grid_constant__ lane_batch b, const __grid_constant__ constants c,
                const __grid_constant__ lane_launch launch) {
   const unsigned all = 0xffffffffu;
