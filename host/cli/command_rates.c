@@ -61,14 +61,6 @@ static void json_head(const basin_table *t, const char *observable) {
 
 /* ---- the table ---- */
 
-static void show_interval(const basin_interval *i, int width) {
-  char text[INTERVAL_BYTES];
-  if (isnan(i->value)) snprintf(text, sizeof text, "-");
-  else if (isnan(i->low)) snprintf(text, sizeof text, "%.5g", i->value);
-  else snprintf(text, sizeof text, "%.5g [%.5g, %.5g]", i->value, i->low, i->high);
-  printf("  %-*s", width, text);
-}
-
 static void table_heading(const basin_table *t, const char *observable) {
   char local[INTERVAL_BYTES];
   snprintf(local, sizeof local, "ln(%.24s)/ln(eta t)", observable);
@@ -84,10 +76,10 @@ static void table_row(const basin_table *t, const basin_summary *s, const basin_
   if (!isnan(r->to)) snprintf(window, sizeof window, "%.6g to %.6g", r->from, r->to);
   basin_table_name_cell(t, s);
   printf("  %8lld  %-22s", (long long)r->trials, window);
-  show_interval(&r->slope, 28);
-  show_interval(&r->rate, 35);
+  basin_table_interval(&r->slope, 28);
+  basin_table_interval(&r->rate, 35);
   printf("  %-11s", better ? better : "-");
-  show_interval(&r->local, 0);
+  basin_table_interval(&r->local, 0);
   putchar('\n');
 }
 

@@ -3,6 +3,7 @@
  * plot_passages.c: the median of first passages, with its interval, against their level or a parameter of the cells.
  */
 #include "cli/plot_axis.h"
+#include "cli/report.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,18 +46,10 @@ typedef struct chart {
 /* ---- what there is to draw ---- */
 
 static basin_status count_all(const basin_figure *f, chart *c, basin_error *error) {
-  basin_status status = BASIN_OK;
-  c->passages = basin_results_passages(f->results);
-  if (!c->passages)
+  if (!basin_results_passages(f->results))
     return basin_fail(error, BASIN_BAD_INPUT,
                       "the file has no passages: the experiment keeps none, see record.passages");
-  c->passage = calloc((size_t)(f->cells * c->passages), sizeof *c->passage);
-  if (!c->passage) return basin_fail_memory(error);
-  for (int64_t i = 0; i < f->cells && !status; i++)
-    for (int p = 0; p < c->passages && !status; p++)
-      status = basin_results_passage(f->results, f->cell[i].index, p + 1,
-                                     &c->passage[i * c->passages + p], error);
-  return status;
+  return basin_passages_count(f->results, f->cell, f->cells, &c->passages, &c->passage, error);
 }
 
 /* another of the group that was added last */

@@ -23,21 +23,13 @@ typedef struct listing {
   int64_t left_out;
 } listing;
 
-static void show_interval(const basin_interval *i) {
-  char text[INTERVAL_BYTES];
-  if (isnan(i->value)) snprintf(text, sizeof text, "-");
-  else if (isnan(i->low)) snprintf(text, sizeof text, "%.5g", i->value);
-  else snprintf(text, sizeof text, "%.5g [%.5g, %.5g]", i->value, i->low, i->high);
-  printf("  %-*s", WIDE, text);
-}
-
 static void show_rates(listing *l, const basin_passage_rates *r) {
   const basin_interval *const all[] = {&r->steps, &r->factor, &r->per_fold, &r->power};
   static const char *const name[] = {"steps", "factor", "per_fold", "power"};
   l->left_out += r->left_out;
   if (!l->json) {
     printf("  %8lld", (long long)r->trials);
-    for (int i = 0; i < 4; i++) show_interval(all[i]);
+    for (int i = 0; i < 4; i++) basin_table_interval(all[i], WIDE);
     printf("%s\n", r->reason);
     return;
   }

@@ -199,8 +199,15 @@ const char *basin_steps_word(basin_steps_to to) {
   return word[to - BASIN_STEPS_UNKNOWN];
 }
 
-/* "[250, 256]", or "-" where there is none */
-static void show_interval(char *text, size_t size, const basin_steps *s) {
+void basin_table_interval(const basin_interval *i, int width) {
+  char text[64];
+  if (isnan(i->value)) snprintf(text, sizeof text, "-");
+  else if (isnan(i->low)) snprintf(text, sizeof text, "%.5g", i->value);
+  else snprintf(text, sizeof text, "%.5g [%.5g, %.5g]", i->value, i->low, i->high);
+  printf("  %-*s", width, text);
+}
+
+void basin_steps_interval(const basin_steps *s, char *text, size_t size) {
   if (isnan(s->low)) snprintf(text, size, "-");
   else snprintf(text, size, "[%lld, %lld]", (long long)s->low, (long long)s->high);
 }
@@ -225,7 +232,7 @@ void basin_table_steps(const basin_table *t) {
   for (int64_t i = 0; i < t->cells; i++)
     for (int o = BASIN_GLOBAL; o < BASIN_OUTCOMES; o++) {
       shown[o] |= t->cell[i].outcomes[o] > 0;
-      show_interval(text, sizeof text, &t->cell[i].steps[o]);
+      basin_steps_interval(&t->cell[i].steps[o], text, sizeof text);
       if ((int)strlen(text) > wide) wide = (int)strlen(text);
     }
   const int mixed = steps_heading(t);
@@ -242,7 +249,7 @@ void basin_table_steps(const basin_table *t) {
     for (int o = BASIN_GLOBAL; o < BASIN_OUTCOMES; o++) {
       const basin_steps *s = &t->cell[i].steps[o];
       if (!shown[o]) continue;
-      show_interval(text, sizeof text, s);
+      basin_steps_interval(s, text, sizeof text);
       if (s->max < 0) printf("  %18s  %-*s  %9s", "-", wide, "-", "-");
       else
         printf("  %18s  %-*s  %9lld", basin_exact(s->median).text, wide, text, (long long)s->max);

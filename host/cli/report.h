@@ -51,6 +51,12 @@ void basin_table_rates(const basin_table *table);
    its interval, and the largest number. The heading says whether they count until the outcome was reached or proved. */
 void basin_table_steps(const basin_table *table);
 
+/* A column, two blanks before it: a value with its interval, the value where that has none, or "-". */
+void basin_table_interval(const basin_interval *interval, int width);
+
+/* The interval of a median of steps, "[250, 256]", or "-" where there is none. */
+void basin_steps_interval(const basin_steps *steps, char *text, size_t size);
+
 /* "reached", "proved" or "unknown" */
 const char *basin_steps_word(basin_steps_to to);
 
@@ -70,6 +76,10 @@ void basin_json_cell(const basin_summary *cell);
 /* What `refine` has found, below the rates, or the member `refine`; nothing where the experiment does not refine. */
 basin_status basin_table_crossings(const basin_results *results, const basin_table *table, int json,
                                    basin_error *error);
+
+/* The passages of every cell, [cells][passages], which the caller frees in any case. */
+basin_status basin_passages_count(basin_results *results, const basin_summary *cell, int64_t cells,
+                                  int *passages, basin_passages **passage, basin_error *error);
 
 /* Counts the passages that the file keeps; a row for each passage of each cell below the steps; the member `passages`
    of a cell of the table, with the comma before it; its columns of CSV, or with -1 their names. */

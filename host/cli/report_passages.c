@@ -13,26 +13,26 @@
 
 enum { WORDS = 96 };
 
-basin_status basin_table_read_passages(basin_results *results, basin_table *t, basin_error *error) {
+basin_status basin_passages_count(basin_results *results, const basin_summary *cell, int64_t cells,
+                                  int *passages, basin_passages **passage, basin_error *error) {
+  const int each = *passages = basin_results_passages(results);
   basin_status status = BASIN_OK;
-  t->passages = basin_results_passages(results);
-  t->passage = calloc((size_t)(t->cells * t->passages) + 1, sizeof *t->passage);
-  if (!t->passage) return basin_fail_memory(error);
-  for (int64_t i = 0; i < t->cells && !status; i++)
-    for (int p = 0; p < t->passages && !status; p++)
-      status = basin_results_passage(results, t->cell[i].index, p + 1,
-                                     &t->passage[i * t->passages + p], error);
+  *passage = calloc((size_t)(cells * each) + 1, sizeof **passage);
+  if (!*passage) return basin_fail_memory(error);
+  for (int64_t i = 0; i < cells && !status; i++)
+    for (int p = 0; p < each && !status; p++)
+      status = basin_results_passage(results, cell[i].index, p + 1, &(*passage)[i * each + p],
+                                     error);
   return status;
+}
+
+basin_status basin_table_read_passages(basin_results *results, basin_table *t, basin_error *error) {
+  return basin_passages_count(results, t->cell, t->cells, &t->passages, &t->passage, error);
 }
 
 /* "loss <= 1e-06" */
 static void put_words(char words[WORDS], const basin_passages *p) {
   snprintf(words, WORDS, "%s %s %.10g", p->observable, p->above ? ">=" : "<=", p->level);
-}
-
-static void show_interval(char words[WORDS], const basin_steps *s) {
-  if (isnan(s->low)) snprintf(words, WORDS, "-");
-  else snprintf(words, WORDS, "[%lld, %lld]", (long long)s->low, (long long)s->high);
 }
 
 static int widest(const basin_table *t, const char *heading,
@@ -48,7 +48,7 @@ static int widest(const basin_table *t, const char *heading,
 }
 
 static void put_interval(char words[WORDS], const basin_passages *p) {
-  show_interval(words, &p->steps);
+  basin_steps_interval(&p->steps, words, WORDS);
 }
 
 void basin_table_passages(const basin_table *t) {
@@ -66,7 +66,7 @@ void basin_table_passages(const basin_table *t) {
     const basin_passages *p = &t->passage[i];
     if (isnan(p->level)) continue;
     put_words(words, p);
-    show_interval(interval, &p->steps);
+    put_interval(interval, p);
     basin_table_name_cell(t, cell);
     printf("  %2d %-*s  %8lld", (int)(i % t->passages) + 1, wide, words, (long long)p->passed);
     if (p->trials) printf("  %.4f", (double)p->passed / (double)p->trials);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
-* patches.c: the keys of a data set that is cut from images, and the file that they lie in.
+ * images.c: the keys of a data set that is cut from images, and the file that they lie in.
  *
  *   inputs: {file: images.h5, variable: images, size: 5, stride: 1, images: n, batch: B}
  *   inputs: {file: patches.h5, variable: patches, images: n, batch: B}          n x k x p: patches already
