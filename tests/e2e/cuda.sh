@@ -392,7 +392,7 @@ check "the same words" cmp by123.txt bycurand.txt
 
 # ---- the program for machines that have next to nothing ----
 
-check "gpu_alone: bits" sh -c "'$build/gpu_alone' bits > alone.txt || { cat alone.txt; false; }"
+check "gpu_alone: bits" sh -c "'$build/gpu_alone' bits 3000 100 > alone.txt || { cat alone.txt; false; }"
 expect 0 '^resnet 5000 trials 128 steps .* trial-steps/s$' env TRIAL_STEPS=1 "$build/gpu_alone" rate resnet 5000
 expect 1 'rate: which model' "$build/gpu_alone" rate
 

@@ -4,8 +4,9 @@
  * cmocka, so that it can be built on a machine that has a GPU, gcc and nvcc but little else. `make gpu-alone`
  * builds it beside the module.
  *
- *   gpu_alone bits               every model: outcomes, steps, observables, records and states, whole and with pauses
- *                                that the other backend goes on with: all bytes equal
+ *   gpu_alone bits [TRIALS STEPS]  every model: outcomes, steps, observables, records and states, whole and with
+ *                                pauses that the other backend goes on with: all bytes equal. At most so many trials
+ *                                at once (default 20000), of so many steps (default 3000)
  *   gpu_alone rate MODEL [N]...  trial-steps/s for N trials at once (default 10^4 to 10^8), nothing written;
  *                                TRIAL_STEPS sets how many trial-steps a measurement takes (default 1e11).
  *                                MODEL:direct, MODEL:projected, MODEL:mixed: with gradients of 64 sampled inputs
@@ -184,8 +185,8 @@ static int compare(const basin_backend backend[2], const basin_job *job) {
 }
 
 static int compare_kind(const basin_backend backend[2], const basin_model *model,
-                        const basin_dynamics *dynamics) {
-  static const int64_t count[] = {1, 1000, 20000}, few[] = {1, 10, 40};
+                        const basin_dynamics *dynamics, int64_t most, int64_t steps) {
+  const int64_t count[] = {1, most / 20 + 1, most}, few[] = {1, 10, 40};
   const int slow = !dynamics->registers; /* in the simulator */
   int wrong = 0, index[OBSERVABLES_MAX];
   for (int i = 0; i < OBSERVABLES_MAX; i++) index[i] = i;
@@ -193,7 +194,7 @@ static int compare_kind(const basin_backend backend[2], const basin_model *model
     for (int size = 0; size < 3; size++) {
       setup s;
       set_up(&s, model, dynamics->name, 3, size == 1 ? 0.2 : 0.02, rule ? 1e-3 : 0,
-             slow ? 40 : 3000);
+             slow ? (steps < 40 ? steps : 40) : steps);
       const int64_t first = size ? 999999990000 : 0;
       const basin_job job = {.model = model,
                              .setting = &s.setting,
@@ -213,12 +214,12 @@ static int compare_kind(const basin_backend backend[2], const basin_model *model
   return wrong;
 }
 
-static int compare_all(const basin_backend backend[2]) {
+static int compare_all(const basin_backend backend[2], int64_t most, int64_t steps) {
   int wrong = 0, compared = 0;
   for (size_t m = 0; m < sizeof models / sizeof *models; m++)
     for (int d = 0; d < models[m]->kinds; d++) {
       if (!strcmp(models[m]->kind[d].name, "dataset")) continue; /* not the same bits */
-      wrong += compare_kind(backend, models[m], &models[m]->kind[d]);
+      wrong += compare_kind(backend, models[m], &models[m]->kind[d], most, steps);
       compared += 6;
     }
   printf("%d passed, %d failed\n", compared - wrong, wrong);
@@ -313,12 +314,14 @@ int main(int words, char **word) {
   basin_backend backend[2];
   basin_error error;
   if (words < 2 || (strcmp(word[1], "bits") && strcmp(word[1], "rate")))
-    give_up("usage", "gpu_alone bits, or gpu_alone rate MODEL [N]...");
+    give_up("usage", "gpu_alone bits [TRIALS STEPS], or gpu_alone rate MODEL [N]...");
+  const int64_t most = words == 4 ? atoll(word[2]) : 20000,
+                steps = words == 4 ? atoll(word[3]) : 3000;
   if (basin_cpu_open(NULL, 1, &backend[0], &error)) give_up("cpu", error.text);
   if (basin_cuda_open(NULL, 0, &backend[1], &error)) give_up("cuda", error.text);
   printf("%s; %s\n", backend[0].description, backend[1].description);
   const int wrong = strcmp(word[1], "bits") ? rate(&backend[1], words - 2, word + 2)
-                                            : compare_all(backend);
+                                            : compare_all(backend, most, steps);
   for (int i = 0; i < 2; i++) backend[i].close(backend[i].self);
   return wrong;
 }
