@@ -36,7 +36,7 @@ enum rule {
   EARLY_RULE,     /* at multiples of BASIN_DECIDE_EVERY */
   TOLERANCE_RULE, /* at every step */
   EITHER_RULE,    /* the constants say which */
-  WITH_PASSAGES /* likewise; and passages are asked for at every step: kernels of their own, for those of a run
+  WITH_PASSAGES /* likewise; and passages are asked for at every step: a kernel_run of its own, for that of a run
                      without any shall not need more registers */
 };
 
@@ -52,11 +52,13 @@ static_assert(sizeof(constants) + sizeof(lane_batch) + sizeof(lane_launch) <= 40
               "more than a kernel's arguments may take");
 
 /* A slot's trial. */
+enum { TO_TAKE_UP = -1 };
 struct slot_trial {
   int trial;    /* in the batch; -1: none */
-  int64_t step; /* taken so far */
+  int64_t step; /* taken so far; TO_TAKE_UP: the state is not here yet */
   basin_clock clock;
-  int next_passage[BASIN_LADDERS_MAX]; /* by ladder; read WITH_PASSAGES alone */
+  int next_passage[BASIN_LADDERS_MAX]; /* by ladder; WITH_PASSAGES alone, as what follows */
+  bool begins;                         /* whether they are still to be found out */
 };
 
 /* ---- what is asked of a state ---- */
@@ -106,127 +108,121 @@ __device__ void finish(const lane_batch &b, int trial, int outcome, int64_t step
   store(b, trial, step, s);
 }
 
-/* the passages of the trial, whose state has come to `step`; constant indices, for these numbers stay in registers */
+/* The passages of the trial at its present step; of one that begins, or goes on, those that it has had before. Constant
+   indices, for these numbers stay in registers */
 template <class Slot>
 __device__ void watch_passages(const lane_batch &b, const constants &c, slot_trial &l,
-                               const Slot &s, int64_t step) {
+                               const Slot &s) {
   double seen[MODEL_OBSERVED];
   s.observe(b, c, seen);
 #pragma unroll
   for (int i = 0; i < BASIN_LADDERS_MAX; i++) {
     if (i >= b.ladders.count) continue;
     const basin_ladder ladder = b.ladders.of[i];
-    const double x = observable_of(seen, MODEL_OBSERVED, ladder.observable);
+    int64_t *passage = b.passage + l.trial;
     int next = l.next_passage[i];
-    for (; next < ladder.end && ladder_holds(&ladder, &b.passage_of[next], x); next++)
-      if (s.leader()) b.passage[(int64_t)next * b.count + l.trial] = step;
-    l.next_passage[i] = next;
-  }
-}
-
-/* those that it has had, with those at its present step */
-template <class Slot>
-__device__ void begin_passages(const lane_batch &b, const constants &c, slot_trial &l,
-                               const Slot &s) {
-#pragma unroll
-  for (int i = 0; i < BASIN_LADDERS_MAX; i++) {
-    const basin_ladder ladder = b.ladders.of[i];
-    int next = ladder.first;
-    if (i < b.ladders.count) {
-      const int64_t *passage = b.passage + l.trial;
+    if (l.begins) {
+      next = ladder.first;
       while (next < ladder.end && passage[(int64_t)next * b.count] >= 0 &&
              passage[(int64_t)next * b.count] <= l.step)
         next++;
       s.meet(); // the others have read what the leader writes
       for (int later = next; later < ladder.end && s.leader(); later++)
-        b.passage[(int64_t)later * b.count + l.trial] = -1;
+        passage[(int64_t)later * b.count] = -1;
     }
+    const double x = observable_of(seen, MODEL_OBSERVED, ladder.observable);
+    for (; next < ladder.end && ladder_holds(&ladder, &b.passage_of[next], x); next++)
+      if (s.leader()) passage[(int64_t)next * b.count] = l.step;
     l.next_passage[i] = next;
   }
-  watch_passages(b, c, l, s, l.step);
+  l.begins = false;
 }
 
-/* what is due at the trial's present step: a record, its end, the next stage */
+/* take up a trial whose state is in memory; what is due at its present step is so still */
+template <class Slot>
+__device__ void take_up(const lane_batch &b, const constants &c, slot_trial &l, Slot &s) {
+  s.get(b.state + l.trial, b.count);
+  l.step = b.steps[l.trial];
+  l.begins = true;
+  clock_set(&c.course, l.trial < b.recorded, l.step, &l.clock);
+  s.set_stage(c, l.clock.stage);
+}
+
+/* What is due at the trial's present step: a record, the rule where it is `asked` or the trial must end, its end, the
+   next stage. outcome: of that rule, where it has been asked already. A long rule, and what is long to observe, are in
+   the code of a kernel once: ptxas takes its time over copies, and registers. */
 template <int RULE, class Slot>
-__device__ void events(const lane_batch &b, const constants &c, slot_trial &l, Slot &s) {
+__device__ void events(const lane_batch &b, const constants &c, bool asked, int outcome,
+                       slot_trial &l, Slot &s) {
+  if (RULE == WITH_PASSAGES) watch_passages(b, c, l, s);
   const unsigned due = clock_due(&c.course, l.trial < b.recorded, l.step, &l.clock);
   if (due & CLOCK_RECORD) record(b, c, l.trial, l.clock.next_time - 1, s);
-  if (due & CLOCK_END) {
-    finish(b, l.trial, ask<RULE>(b, c, s), l.step, s);
+  if (asked || (due & CLOCK_END && outcome == BASIN_UNRESOLVED)) outcome = ask<RULE>(b, c, s);
+  if (due & CLOCK_END || outcome != BASIN_UNRESOLVED) {
+    finish(b, l.trial, outcome, l.step, s);
     l.trial = -1;
-    return;
+  } else if (due & CLOCK_STAGE) {
+    s.set_stage(c, l.clock.stage);
   }
-  if (due & CLOCK_STAGE) s.set_stage(c, l.clock.stage);
-}
-
-/* take up a trial whose state is in memory */
-template <int RULE, class Slot>
-__device__ void take_up(const lane_batch &b, const constants &c, int trial, slot_trial &l,
-                        Slot &s) {
-  s.get(b.state + trial, b.count);
-  l.trial = trial;
-  l.step = b.steps[trial];
-  clock_set(&c.course, trial < b.recorded, l.step, &l.clock);
-  s.set_stage(c, l.clock.stage);
-  if (RULE == WITH_PASSAGES) begin_passages(b, c, l, s);
-  events<RULE>(b, c, l, s);
 }
 
 /* steps of a launch, of one slot: few but where one leap may take many */
 #if KIND_states < 0
 typedef int64_t step_count;
 
-/* steps until something is due, or 1 where passages are watched that could come and go within a leap */
-template <int RULE> __device__ real leap_limit(const lane_batch &b, const slot_trial &l) {
+/* steps until something is due, or 1 where passages are watched that could come and go within a leap; 0 of a trial
+   that has just been taken up where something is due at once */
+template <int RULE> __device__ int64_t leap_limit(const lane_batch &b, const slot_trial &l) {
   int steady = 1;
 #pragma unroll
   for (int i = 0; RULE == WITH_PASSAGES && i < BASIN_LADDERS_MAX; i++)
     if (i < b.ladders.count) steady &= expand_is_steady(b.ladders.of[i].observable);
-  return steady ? (real)(l.clock.event - l.step) : 1.0;
+  const int64_t until = l.clock.event - l.step;
+  return RULE == WITH_PASSAGES && l.begins ? 0 : steady || until < 1 ? until : 1;
 }
 
 /* one block: `leaps` of them, with what falls due behind each */
 template <int RULE, class Slot>
 __device__ void block(const lane_batch &b, const constants &c, int leaps, slot_trial &l, Slot &s) {
 #pragma unroll 1
-  for (; leaps > 0 && l.trial >= 0; leaps--) {
-    l.step += (int64_t)s.leap(b, c, l.clock.stage, l.trial, l.step, leap_limit<RULE>(b, l));
-    if (RULE == WITH_PASSAGES) watch_passages(b, c, l, s, l.step);
-    events<RULE>(b, c, l, s);
-    if (l.trial < 0) break;
-    const int outcome = ask<RULE>(b, c, s);
-    if (outcome == BASIN_UNRESOLVED) continue;
-    finish(b, l.trial, outcome, l.step, s);
-    l.trial = -1;
+  while (leaps > 0 && l.trial >= 0) {
+    const int64_t limit = leap_limit<RULE>(b, l);
+    if (limit > 0) {
+      l.step += (int64_t)s.leap(b, c, l.clock.stage, l.trial, l.step, (real)limit);
+      leaps--;
+    }
+    events<RULE>(b, c, limit > 0, BASIN_UNRESOLVED, l, s);
   }
 }
 #else
 typedef int step_count;
 
-/* one block: the steps up to the next multiple of `steps`, with what falls due on the way */
+/* one block: the steps up to the next multiple of `steps`, with what falls due on the way; of a trial that has just
+   been taken up, what is due at once comes first. Where the rule is the early one, alone in its kernel, steps are taken
+   without a question in between; a step in arrays is long, and what it is followed by costs nothing beside it */
 template <int RULE, class Slot>
 __device__ void block(const lane_batch &b, const constants &c, int steps, slot_trial &l, Slot &s) {
-  int outcome = BASIN_UNRESOLVED;
+  int taken;
   do {
     const int64_t until = l.clock.event - l.step;
     const int left = steps - (int)(l.step & (steps - 1));
-    const int n = until < left ? (int)until : left;
-    int i = 0;
+    int n = until < left ? (int)until : left, outcome = BASIN_UNRESOLVED;
+    taken = 0;
+    if (RULE >= EITHER_RULE) {
+      if (n > 0 && !(RULE == WITH_PASSAGES && l.begins))
+        s.step(b, c, l.clock.stage, l.trial, l.step + taken++);
+    } else {
 #pragma unroll 1
-    for (; i < n && outcome == BASIN_UNRESOLVED; i++) {
-      s.step(b, c, l.clock.stage, l.trial, l.step + i);
-      if (RULE == WITH_PASSAGES) watch_passages(b, c, l, s, l.step + i + 1);
-      if (asks_always<RULE>(c)) outcome = ask<RULE>(b, c, s);
+      for (; taken < n && outcome == BASIN_UNRESOLVED; taken++) {
+        s.step(b, c, l.clock.stage, l.trial, l.step + taken);
+        if (RULE == TOLERANCE_RULE) outcome = ask<RULE>(b, c, s);
+      }
     }
-    l.step += i;
-    events<RULE>(b, c, l, s);
-    if (!asks_always<RULE>(c) && l.trial >= 0 && l.step % BASIN_DECIDE_EVERY == 0)
-      outcome = ask<RULE>(b, c, s);
-    if (l.trial >= 0 && outcome != BASIN_UNRESOLVED) {
-      finish(b, l.trial, outcome, l.step, s);
-      l.trial = -1;
-    }
-  } while (l.trial >= 0 && (l.step & (steps - 1)) != 0);
+    l.step += taken;
+    const bool at_each = RULE >= EITHER_RULE && c.tolerance_rule,
+               asked = at_each ? taken > 0 : l.step % BASIN_DECIDE_EVERY == 0;
+    events<RULE>(b, c, RULE != TOLERANCE_RULE && asked, outcome, l, s);
+  } while (l.trial >= 0 && (taken == 0 || (l.step & (steps - 1)) != 0));
 }
 #endif
 
@@ -241,12 +237,6 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
     s.start(b, c, trial);
     const int outcome = ask<RULE>(b, c, s);
     store(b, trial, 0, s);
-    if (RULE == WITH_PASSAGES) {
-      slot_trial l;
-      l.trial = trial;
-      l.step = 0;
-      begin_passages(b, c, l, s);
-    }
     if (outcome == BASIN_UNRESOLVED) {
       if (s.leader()) b.queue[atomicAdd(&b.counters->queued, 1)] = trial;
     } else {
@@ -267,8 +257,8 @@ __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE == WITH_PAS
   int more = launch.queued > 0, quorum = launch.quorum;
   Slot s(b, c);
   slot_trial l;
-  l.trial = -1;
-  if (s.number() < launch.live) take_up<RULE>(b, c, launch.live_in[s.number()], l, s);
+  l.trial = s.number() < launch.live ? launch.live_in[s.number()] : -1;
+  l.step = TO_TAKE_UP;
 
   for (int left = launch.blocks; left > 0; left--) {
     /* the idle slots of the warp take the next trials of the queue, in one go */
@@ -279,8 +269,12 @@ __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE == WITH_PAS
       next = __shfl_sync(all, next, 0);
       more = next + __popc(idle) < launch.queued;
       next += __popc(idle & s.before());
-      if (l.trial < 0 && next < launch.queued) take_up<RULE>(b, c, b.queue[next], l, s);
+      if (l.trial < 0 && next < launch.queued) {
+        l.trial = b.queue[next];
+        l.step = TO_TAKE_UP;
+      }
     }
+    if (l.trial >= 0 && l.step == TO_TAKE_UP) take_up(b, c, l, s);
 
     /* a warp with too few trials hands them back, to be packed with others by the next launch */
     const int running = __popc(__ballot_sync(all, s.leader() && l.trial >= 0));
@@ -300,6 +294,17 @@ __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE == WITH_PAS
   if (steps && s.leader()) atomicAdd(&b.counters->steps, (unsigned long long)steps);
 }
 
+/* the passages of a trial that ended where it started, so that no slot took it up */
+__device__ void passages_at_start(const lane_batch &b, int trial, const double *seen) {
+  for (int i = 0; i < b.ladders.count; i++) {
+    const basin_ladder *ladder = &b.ladders.of[i];
+    int64_t *passage = b.passage + trial;
+    for (int k = ladder->first; k < ladder->end; k++) passage[(int64_t)k * b.count] = -1;
+    ladder_climb(ladder, b.passage_of, observable_of(seen, MODEL_OBSERVED, ladder->observable),
+                 ladder->first, passage, b.count, 0);
+  }
+}
+
 /* the observables of the trials that ended since the last call */
 template <class Slot>
 __global__ void __launch_bounds__(LANE_BLOCK, 1)
@@ -315,6 +320,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
     for (int i = 0; i < b.finals; i++)
       b.final_value[(int64_t)i * b.count + trial] = observable_of(
           seen, MODEL_OBSERVED, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
+    if (b.steps[trial] == 0) passages_at_start(b, trial, seen);
     b.outcome[trial] = (int8_t)outcome;
   }
 }

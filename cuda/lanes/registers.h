@@ -94,9 +94,6 @@ cudaError_t shape(const basin_setting *, lane_shape *out) {
 }
 
 cudaError_t start(const lane_batch *batch, const void *given, cudaStream_t stream) {
-  if (batch->ladders.count)
-    return for_each(kernel_start<slot, WITH_PASSAGES>, batch->to_draw - batch->drawn, batch, given,
-                    stream);
   return ((const constants *)given)->tolerance_rule
              ? for_each(kernel_start<slot, TOLERANCE_RULE>, batch->to_draw - batch->drawn, batch,
                         given, stream)

@@ -136,7 +136,6 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   if (!bad) bad = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   if (!bad) bad = allow_shared(kernel_start<in_shared, EITHER_RULE>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, EITHER_RULE>, limit);
-  if (!bad) bad = allow_shared(kernel_start<in_shared, WITH_PASSAGES>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, WITH_PASSAGES>, limit);
   if (!bad) bad = allow_shared(kernel_finish<in_shared>, limit);
   if (!bad) bad = allow_shared(kernel_record<in_shared>, limit);
@@ -162,9 +161,6 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
 
 cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
   const int n = b->to_draw - b->drawn;
-  if (b->ladders.count)
-    return b->shape.shared ? for_each(kernel_start<in_shared, WITH_PASSAGES>, n, b, given, stream)
-                           : for_each(kernel_start<in_global, WITH_PASSAGES>, n, b, given, stream);
   return b->shape.shared ? for_each(kernel_start<in_shared, EITHER_RULE>, n, b, given, stream)
                          : for_each(kernel_start<in_global, EITHER_RULE>, n, b, given, stream);
 }

@@ -85,9 +85,9 @@ static void starts_around(void **unused) {
   basin_experiment_free(e);
 }
 
-/* first passages by every kind of state, with ladders up and down, cells that lack some, and steps of which each is
-   asked: the CPU's bytes, at once and after pauses by both backends (but of data sets, which take no step where they
-   are to pause at once) */
+/* first passages by every kind of state, with ladders up and down, cells that lack some, steps of which each is asked,
+   and trials that end where they start: the CPU's bytes, at once and after pauses by both backends (but of data sets,
+   which take no step where they are to pause at once) */
 static void passages(void **unused) {
   static const char *const set[] = {
       "trials=20",
@@ -97,12 +97,13 @@ static void passages(void **unused) {
       "variants={res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}},"
       " at: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, stop: {at: 1e-2, max_steps: "
       "90}},"
+      " begun: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, stop: {at: 1, max_steps: 9}},"
       " dir: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
       " gradient: {sampled: {inputs: 2, sampler: direct}}},"
       " set: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}},"
       " gradient: {sampled: {inputs: {fixed: 9, batch: 3}}}},"
       " sum: {model: relu_sum, parameters: {m: 2, d: 5}, teacher: {v: {normal: 1}},"
-      " init: {w: {normal: 1}}, stop: {at: 1e-6, max_steps: 20}}}",
+      " init: {w: {normal: 1}}, stop: {at: 0.5, max_steps: 20}}}",
       "schedule=[{eta: 0.2}]",
       "record={trials: 20, steps: [0, 1], passages: {loss: {below: [1, 1e-1, 1e-2], above: "
       "[0.2, n]}, phi: {below: 0.5}, train_loss: {below: [0.5, 0.1]}}}"};
