@@ -13,9 +13,11 @@ PREFIX := /usr/local
 VERSION   := $(shell sed -n 's/^.define BASIN_VERSION "\(.*\)"/\1/p' include/basin.h)
 SOVERSION := 0
 
-# the CUDA compiler, empty for none, and the architectures of the module; the newest is kept as PTX too
+# the CUDA compiler, empty for none, and the architectures of the module, all of them from the PTX of the oldest, which
+# is kept too: nothing is asked of a device that the oldest has not, so that of each comes out the same (tried: sm_90)
 NVCC       := $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_ARCHS := 80 90
+CUDA_PTX   := compute_$(firstword $(CUDA_ARCHS))
 
 # `make V=1` shows the commands
 ifeq ($(V),)
@@ -40,8 +42,7 @@ LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhd
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
 CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
             -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra,-Werror \
-            $(foreach arch,$(CUDA_ARCHS),-gencode arch=compute_$(arch),code=sm_$(arch)) \
-            -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
+            $(foreach code,$(CUDA_ARCHS:%=sm_%) $(CUDA_PTX),-gencode arch=$(CUDA_PTX),code=$(code))
 
 # ---- what there is ----
 
