@@ -8,7 +8,7 @@
  * S. S. Du: Gradient Descent for Non-convex Problems in Modern Machine Learning, thesis, CMU 2019, chapter 4. M is
  * given by its singular values sigma, for nothing else of it matters. What is computed, in which coordinates, and when
  * a trial is at the global optimum for good: factor/factor.h. Starts: factor/factor_start.h. Rank 1 runs in four
- * scalars (factor/factor_scalar.h), whatever the experiment says of it; `method: watched` carries the law of
+ * scalars (factor/factor_scalar.h), whatever the experiment says of it; `parameters: {watch: 1}` carries the law of
  * D = U'U - V'V along (factor/factor_observe.h).
  */
 #ifndef BASIN_MODELS_FACTORISATION_H
@@ -19,11 +19,12 @@
 #define MODEL_TITLE "matrix factorisation from small random starts"
 #define MODEL_SOURCE "Du, thesis 2019, chapter 4, equations (4.1), (4.3) and (4.23)"
 
-#define MODEL_PARAMETERS(X)                                            \
-  X(d1, 20, 1, 1 << 24, 1, "1", "rows of U and of M")                  \
-  X(d2, 15, 1, 1 << 24, 1, "1", "rows of V, columns of M")             \
-  X(r, 2, 1, FACTOR_RANK_MAX, 1, "1", "rank of M; columns of U and V") \
-  X(reg, 0, 0, 1e6, 0, "1", "weight of the regulariser: 1 is eq. (4.3)")
+#define MODEL_PARAMETERS(X)                                              \
+  X(d1, 20, 1, 1 << 24, 1, "1", "rows of U and of M")                    \
+  X(d2, 15, 1, 1 << 24, 1, "1", "rows of V, columns of M")               \
+  X(r, 2, 1, FACTOR_RANK_MAX, 1, "1", "rank of M; columns of U and V")   \
+  X(reg, 0, 0, 1e6, 0, "1", "weight of the regulariser: 1 is eq. (4.3)") \
+  X(watch, 0, 0, 1, 1, "1", "1: D(0), the one-step law of D and extremes are carried along")
 
 #define MODEL_TEACHER(X) X(sigma, one, r, "singular values of M, descending")
 #define MODEL_INITIAL(X)     \
@@ -41,23 +42,20 @@
 #define MODEL_TEAM_RESIDENT 2 /* singular values, and passages of them */
 #define MODEL_DECAYS
 #define MODEL_INSTEAD factor_instead
-#define MODEL_DYNAMICS(X) X(population) X(scalar) X(watched)
+#define MODEL_DYNAMICS(X) X(population) X(scalar)
 #define MODEL_population(F)                                                                   \
   F(0, factor_layout, factor_paces, factor_start, factor_step, factor_reached, factor_decide, \
     factor_observe, factor_vectors)
 #define MODEL_scalar(F)                                                                    \
   F(5, NULL, factor_paces, factor_scalar_start, factor_scalar_step, factor_scalar_reached, \
     factor_scalar_decide, factor_scalar_observe, factor_scalar_vectors)
-#define MODEL_watched(F)                                                                       \
-  F(0, factor_layout, factor_paces, factor_watched_start, factor_watched_step, factor_reached, \
-    factor_decide, factor_observe, factor_vectors)
 
 typedef factor_cell model_cell;
 
-/* rank 1 runs in four scalars, every other one in arrays, whichever of the two is asked for */
+/* rank 1 that is not watched runs in four scalars, all else in arrays, whichever of the two is asked for */
 static inline const char *factor_instead(const basin_setting *setting) {
-  if (!strcmp(setting->gradient.dynamics, "watched")) return setting->gradient.dynamics;
-  return setting->teacher[0].length == 1 ? "scalar" : "population";
+  const int watched = setting->parameter[4] > 0;
+  return setting->teacher[0].length == 1 && !watched ? "scalar" : "population";
 }
 
 static inline const char *model_prepare(const basin_setting *setting, basin_room *room,

@@ -217,14 +217,14 @@ static const char shapes[] =
     "variants:\n"
     "  two: {}\n"
     "  one: {parameters: {d1: 7, d2: 5, r: 1}, teacher: {sigma: 1.2}}\n"
-    "  one watched: {parameters: {d1: 7, d2: 1, r: 1}, teacher: {sigma: 1.2}, method: watched}\n"
+    "  one watched: {parameters: {d1: 7, d2: 1, r: 1, watch: 1}, teacher: {sigma: 1.2}}\n"
     "  square: {parameters: {d1: 3, d2: 3, r: 3}, teacher: {sigma: [1, 1, 0.4]}}\n"
     "  just: {parameters: {d1: 5, d2: 9, r: 3}, teacher: {sigma: [1, 0.5, 0.4]}, schedule: [{eta: "
     "0.5/(t + 1)^0.6}]}\n"
     "  seven: {parameters: {d1: 16, d2: 10, r: 7}, teacher: {sigma: [1, 1, 0.9, 0.5, 0.4, 0.3, "
     "0.2]}}\n"
-    "  watched: {parameters: {d1: 9, d2: 8, r: 4}, teacher: {sigma: [1, 0.5, 0.4, 0.1]}, method: "
-    "watched}\n"
+    "  watched: {parameters: {d1: 9, d2: 8, r: 4, watch: 1}, teacher: {sigma: [1, 0.5, 0.4, "
+    "0.1]}}\n"
     "  unbalanced: {init: {U: {normal: 0.7}, V: {normal: 0.01}}}\n"
     "  given: {init: {U: [[0.1, 0.2], [0.3, -0.1], [0.2, 0.2], [0.1, 0], [0, 0.1], [0.3, 0.2], "
     "[-0.2, 0.4]], V: {head: [0.1, 0.3]}}}\n";
@@ -394,14 +394,13 @@ static double law_of_D(double reg, int wrong) {
 /* and the model's own, over a thousand steps; D moves by far more */
 static void one_step_law(void **unused) {
   static const char *const set[] = {"grid={r: [1, 2, 3, 5], reg: [0, 1]}",
-                                    "parameters={d1: 7, d2: 5}",
+                                    "parameters={d1: 7, d2: 5, watch: 1}",
                                     "teacher.sigma={blocks: [[1, r]]}",
-                                    "method=watched",
                                     "init.U={normal: 0.3}",
                                     "record.steps=[0, 1000]",
                                     "schedule=[{eta: 0.02}]",
                                     "stop={at: 1e-26, max_steps: 1000}"};
-  basin_experiment *e = make("", set, 8);
+  basin_experiment *e = make("", set, 7);
   (void)unused;
   for (int reg = 0; reg < 2; reg++) assert_within(law_of_D(reg, 0), 0, 1e-15);
   assert_true(law_of_D(0, 1) > 1e-3);
@@ -428,14 +427,13 @@ static void one_step_law(void **unused) {
 /* what a watched trial keeps of all its steps is what a record of every step has */
 static void extremes(void **unused) {
   static const char *const set[] = {"grid={r: [1, 3], eta: [0.3, 0.9]}",
-                                    "parameters={d1: 7, d2: 5}",
+                                    "parameters={d1: 7, d2: 5, watch: 1}",
                                     "teacher.sigma={blocks: [[1, r]]}",
-                                    "method=watched",
                                     "schedule=[{eta: eta}]",
                                     "record.steps={every: 1}",
                                     "stop.max_steps=150",
                                     "init.U={normal: 0.4}"};
-  basin_experiment *e = make("", set, 8);
+  basin_experiment *e = make("", set, 7);
   double all = 0;
   (void)unused;
   for (int64_t cell = 0; cell < e->cells; cell++) {

@@ -87,7 +87,7 @@ static void factorisation(void **unused) {
       "schedule: [{steps: 9, eta: 0.3}, {eta: 0.6/(t + 1)^0.1}]\n"
       "variants:\n"
       "  plain: {}\n"
-      "  watched: {method: watched}\n"
+      "  watched: {parameters: {d1: 9, d2: 7, reg: 0.5, watch: 1}}\n"
       "  halved: {schedule: [{eta: 9/(t + 1)^0.2}], on_divergence: halve}\n"
       "stop: {max_steps: 90}\n"
       "record: {trials: 40, steps: [0, 1, 7, 9, 50], parameters: true, final: all}\n";

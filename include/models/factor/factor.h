@@ -453,12 +453,6 @@ BASIN_HD void factor_move(const factor_cell *c, basin_team team, real eta, const
   team_sync(team);
 }
 
-BASIN_HD void factor_step(const factor_cell *c, basin_turn t, real *x) {
-  team_sync(t.team);
-  factor_gradient(c, t.team, t.data, x, t.work);
-  factor_move(c, t.team, factor_eta(c, t), t.work, x);
-}
-
 static inline void factor_paces(const factor_cell *c, const double *eta, double *pace) {
   (void)c;
   pace[0] = eta[0];

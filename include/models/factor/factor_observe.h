@@ -2,7 +2,7 @@
  *
  * factor_observe.h: what is seen of a factorisation, and trials that are watched at every step.
  *
- * A watched trial (`method: watched`) carries D(0), and the D that the law of one step gives, exactly:
+ * A watched trial (`parameters: {watch: 1}`) carries D(0), and the D that the law of one step gives, exactly:
  *
  *   D' = D - (eta reg/2) ((A + C) D + D (A + C)) + eta^2 (dU'dU - dV'dV);
  *
@@ -191,24 +191,24 @@ BASIN_HD void factor_watch(const factor_cell *c, basin_team team, const double *
   team_sync(team);
 }
 
-BASIN_HD void factor_watched_start(const factor_cell *c, basin_turn t, real *x) {
-  factor_start(c, t, x);
-  factor_watch(c, t.team, t.data, 1, t.work, x);
-  BASIN_TEAM_FOR(t.team, e, c->r * c->r) {
-    const real d = t.work[c->to_a + e] - t.work[c->to_c + e];
+/* D(0), and D by the law so far, of A and C in the scratch */
+BASIN_HD void factor_watch_begins(const factor_cell *c, basin_team team, const real *work,
+                                  real *x) {
+  BASIN_TEAM_FOR(team, e, c->r * c->r) {
+    const real d = work[c->to_a + e] - work[c->to_c + e];
     x[c->at_begun + e] = d;
     x[c->at_law + e] = d;
   }
-  team_sync(t.team);
+  team_sync(team);
 }
 
-BASIN_HD void factor_watched_step(const factor_cell *c, basin_turn t, real *x) {
+/* D by the law takes a step, from the gradient, A and C in the scratch */
+BASIN_HD void factor_watch_law(const factor_cell *c, basin_team team, real eta, const real *work,
+                               real *x) {
   const int64_t r = c->r;
-  const real eta = factor_eta(c, t), eta2 = eta * eta, tie = r_set(-0.5 * c->reg) * eta;
-  const real *g = t.work + c->to_g, *a = t.work + c->to_a, *b = t.work + c->to_c;
-  team_sync(t.team);
-  factor_gradient(c, t.team, t.data, x, t.work);
-  BASIN_TEAM_FOR(t.team, e, r * r) {
+  const real eta2 = eta * eta, tie = r_set(-0.5 * c->reg) * eta;
+  const real *g = work + c->to_g, *a = work + c->to_a, *b = work + c->to_c;
+  BASIN_TEAM_FOR(team, e, r * r) {
     const int64_t j = e / r, k = e % r;
     real grown = r_set(0.0), tied = r_set(0.0);
     for (int64_t i = 0; i < c->n_u; i++) grown = r_fma(g[i * r + j], g[i * r + k], grown);
@@ -220,9 +220,25 @@ BASIN_HD void factor_watched_step(const factor_cell *c, basin_turn t, real *x) {
     }
     x[c->at_law + e] = x[c->at_law + e] + r_fma(eta2, grown, tie * tied);
   }
+  team_sync(team);
+}
+
+/* ---------------------------------------------------------------- the start, and a step */
+
+BASIN_HD void factor_start(const factor_cell *c, basin_turn t, real *x) {
+  factor_draw(c, t, x);
+  if (!c->watched) return;
+  factor_watch(c, t.team, t.data, 1, t.work, x);
+  factor_watch_begins(c, t.team, t.work, x);
+}
+
+BASIN_HD void factor_step(const factor_cell *c, basin_turn t, real *x) {
+  const real eta = factor_eta(c, t);
   team_sync(t.team);
+  factor_gradient(c, t.team, t.data, x, t.work);
+  if (c->watched) factor_watch_law(c, t.team, eta, t.work, x);
   factor_move(c, t.team, eta, t.work, x);
-  factor_watch(c, t.team, t.data, 0, t.work, x);
+  if (c->watched) factor_watch(c, t.team, t.data, 0, t.work, x);
 }
 
 #endif

@@ -47,7 +47,7 @@ BASIN_HD void factor_start_row(const factor_cell *c, const double *data, bits tr
   if (diagonal >= 0) row[diagonal] = factor_start_diagonal(c, trial, of, diagonal);
 }
 
-BASIN_HD void factor_start(const factor_cell *c, basin_turn t, real *x) {
+BASIN_HD void factor_draw(const factor_cell *c, basin_turn t, real *x) {
   team_sync(t.team);
   BASIN_TEAM_FOR(t.team, i, c->n_u + c->n_v) {
     const int of_v = i >= c->n_u;
@@ -227,7 +227,7 @@ static inline const char *factor_prepare(const basin_setting *setting, basin_roo
   c->curve = c->reg > 1 ? c->reg : 1;
   c->bend = sqrt(c->reg > 2 ? c->reg : 1 + 0.5 * c->reg);
   c->pull = sqrt(c->reg > 0 && 2 * c->reg < 0.75 ? 2 * c->reg : 0.75);
-  c->watched = !strcmp(setting->gradient.dynamics, "watched");
+  c->watched = setting->parameter[4] > 0;
   factor_schedule(setting, c);
   factor_sizes(c);
   *where = "stop.at";
