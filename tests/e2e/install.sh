@@ -229,6 +229,7 @@ check "that is a folder of Python's own" test -s "local$(/usr/bin/python3 -c 'im
 
 # ---- the Debian packages: of this build, with something that stands for the CUDA module where it has none ----
 
+export DPKG_DEB_COMPRESSOR_LEVEL=1 # the module is tens of megabytes
 mkdir one two
 cp "$build"/{basin,libbasin.so,libbasin.a,basin.1} one/
 cp "$build/libbasin_cuda.so" one/ 2>/dev/null || cp "$build/libbasin.so" one/libbasin_cuda.so
