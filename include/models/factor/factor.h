@@ -217,22 +217,75 @@ BASIN_HD void factor_measure_of(const factor_cell *c, int small, int64_t r, basi
   }
 }
 
+/* The row of a matrix, `own` [r], moves by -eta times its gradient: own (G + E) - pull times the other's row, NULL for
+   none. `on` [r][r]; the sums in the order of factor_gradient_of. */
+BASIN_HD void factor_descend_row(int r, const real *own, const real *other, real pull,
+                                 const real *on, real eta, real *to) {
+  real sum[FACTOR_SMALL];
+  for (int j = 0; j < r; j++) {
+    sum[j] = r_set(0.0);
+    if (other) sum[j] = sum[j] - pull * other[j];
+  }
+  for (int k = 0; k < r; k++)
+    for (int j = 0; j < r; j++) sum[j] = r_fma(own[k], on[k * r + j], sum[j]);
+  for (int j = 0; j < r; j++) to[j] = r_fnma(eta, sum[j], own[j]);
+}
+
+/* One step of a small rank, of a team of one: A, C and the gradient stay in registers, for the rank is a number known to
+   the compiler, and so are, mostly, the rows. The same numbers as factor_gradient and factor_move. */
+BASIN_HD void factor_descend_of(const factor_cell *c, int r, int64_t rows_u, int64_t rows_v,
+                                const double *data, real eta, real *x) {
+  const double *sigma = data + c->sigma;
+  real a[FACTOR_SMALL * FACTOR_SMALL], b[FACTOR_SMALL * FACTOR_SMALL];
+  real *u = x + c->at_u, *v = x + c->at_v;
+  const real half = r_set(0.5 * c->reg);
+  factor_gram_small(rows_u, r, u, a);
+  factor_gram_small(rows_v, r, v, b);
+  for (int e = 0; e < r * r; e++) { /* A - E and C + E */
+    const real d = a[e] - b[e], on_v = r_fnma(half, d, a[e]);
+    b[e] = r_fma(half, d, b[e]);
+    a[e] = on_v;
+  }
+  for (int i = 0; i < r; i++) {
+    real row_u[FACTOR_SMALL], row_v[FACTOR_SMALL];
+    const real pull = r_set(sigma[i]);
+    for (int j = 0; j < r; j++) row_u[j] = u[i * r + j], row_v[j] = v[i * r + j];
+    factor_descend_row(r, row_u, row_v, pull, b, eta, u + i * r);
+    factor_descend_row(r, row_v, row_u, pull, a, eta, v + i * r);
+  }
+  for (int64_t i = r; i < rows_u; i++) {
+    real row[FACTOR_SMALL];
+    for (int j = 0; j < r; j++) row[j] = u[i * r + j];
+    factor_descend_row(r, row, NULL, r_set(0.0), b, eta, u + i * r);
+  }
+  for (int64_t i = r; i < rows_v; i++) {
+    real row[FACTOR_SMALL];
+    for (int j = 0; j < r; j++) row[j] = v[i * r + j];
+    factor_descend_row(r, row, NULL, r_set(0.0), a, eta, v + i * r);
+  }
+}
+
 #if BASIN_ON_DEVICE
 #define FACTOR_RANKS(X)
 #else
 #define FACTOR_RANKS(X) X(2) X(3) X(4) X(5)
 #endif
-#define FACTOR_OF_RANK(R)                                                              \
-  static __attribute__((noinline, unused)) void factor_gradient_##R(                   \
-      const factor_cell *c, const double *data, const real *x, real *work) {           \
-    const basin_team one = {0, 1, 1, NULL};                                            \
-    factor_gradient_of(c, R, R, one, data, x, work);                                   \
-  }                                                                                    \
-  static __attribute__((noinline, unused)) void factor_measure_##R(                    \
-      const factor_cell *c, const double *data, const real *x, real *work, real *loss, \
-      real *residual2, real *norm2) {                                                  \
-    const basin_team one = {0, 1, 1, NULL};                                            \
-    factor_measure_of(c, R, R, one, data, x, work, loss, residual2, norm2);            \
+#define FACTOR_OF_RANK(R)                                                                        \
+  static __attribute__((noinline, unused)) void factor_gradient_##R(                             \
+      const factor_cell *c, const double *data, const real *x, real *work) {                     \
+    const basin_team one = {0, 1, 1, NULL};                                                      \
+    factor_gradient_of(c, R, R, one, data, x, work);                                             \
+  }                                                                                              \
+  static __attribute__((noinline, unused)) void factor_measure_##R(                              \
+      const factor_cell *c, const double *data, const real *x, real *work, real *loss,           \
+      real *residual2, real *norm2) {                                                            \
+    const basin_team one = {0, 1, 1, NULL};                                                      \
+    factor_measure_of(c, R, R, one, data, x, work, loss, residual2, norm2);                      \
+  }                                                                                              \
+  static __attribute__((noinline, unused)) void factor_descend_##R(                              \
+      const factor_cell *c, const double *data, real eta, real *x) {                             \
+    if (c->n_u == 2 * R && c->n_v == 2 * R) factor_descend_of(c, R, 2 * R, 2 * R, data, eta, x); \
+    else factor_descend_of(c, R, c->n_u, c->n_v, data, eta, x);                                  \
   }
 FACTOR_RANKS(FACTOR_OF_RANK)
 
@@ -451,6 +504,24 @@ BASIN_HD void factor_move(const factor_cell *c, basin_team team, real eta, const
   x[c->at_u + e] = r_fnma(eta, g[e], x[c->at_u + e]);
   if (c->falls && team.rank == 0) x[0] = r_max(eta, r_set(c->eta_later));
   team_sync(team);
+}
+
+/* one step, of which nothing is left in the scratch */
+BASIN_HD void factor_descend(const factor_cell *c, basin_team team, const double *data, real eta,
+                             real *work, real *x) {
+#define FACTOR_CASE(R)                   \
+  case R:                                \
+    factor_descend_##R(c, data, eta, x); \
+    break;
+  switch (c->r) {
+    FACTOR_RANKS(FACTOR_CASE)
+  default:
+    factor_gradient_of(c, 0, c->r, team, data, x, work);
+    factor_move(c, team, eta, work, x);
+    return;
+  }
+#undef FACTOR_CASE
+  if (c->falls) x[0] = r_max(eta, r_set(c->eta_later));
 }
 
 static inline void factor_paces(const factor_cell *c, const double *eta, double *pace) {

@@ -235,10 +235,14 @@ BASIN_HD void factor_start(const factor_cell *c, basin_turn t, real *x) {
 BASIN_HD void factor_step(const factor_cell *c, basin_turn t, real *x) {
   const real eta = factor_eta(c, t);
   team_sync(t.team);
+  if (!c->watched) {
+    factor_descend(c, t.team, t.data, eta, t.work, x);
+    return;
+  }
   factor_gradient(c, t.team, t.data, x, t.work);
-  if (c->watched) factor_watch_law(c, t.team, eta, t.work, x);
+  factor_watch_law(c, t.team, eta, t.work, x);
   factor_move(c, t.team, eta, t.work, x);
-  if (c->watched) factor_watch(c, t.team, t.data, 0, t.work, x);
+  factor_watch(c, t.team, t.data, 0, t.work, x);
 }
 
 #endif

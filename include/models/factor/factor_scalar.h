@@ -104,7 +104,8 @@ BASIN_HD void factor_scalar_decide(const factor_cell *c, basin_turn t, const rea
   outcome[BASIN_DIVERGED] = m_not(r_le(u2 + v2, r_set(1e100)));
   outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
                                 r_le(factor_scalar_gradient2(c, x, u2, v2), r_set(0.0)));
-  outcome[BASIN_GLOBAL] = m_and(low, factor_scalar_settled(c, x, loss, u2, v2));
+  if (BASIN_UNLIKELY(m_any(low)))
+    outcome[BASIN_GLOBAL] = m_and(low, factor_scalar_settled(c, x, loss, u2, v2));
 }
 
 BASIN_HD void factor_scalar_observe(const factor_cell *c, basin_turn t, const real *x, real *out) {
