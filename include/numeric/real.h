@@ -15,7 +15,8 @@
  *   bits   BASIN_LANES uint64_t      + - & | ^ << >> (by a scalar) work on it as they are
  *   mask   BASIN_LANES truth values  m_and, m_or, m_not, m_any, and r_select
  *
- * r_gather(from, i) is from[i], an entry of a table for each lane.
+ * r_rows(from, i, out) has from[i] to from[i + 7], a row of a table for each lane, as out[0] to out[7]: whole rows are
+ * loaded and transposed, for a gather costs as much as loading every entry by itself.
  */
 #ifndef BASIN_NUMERIC_REAL_H
 #define BASIN_NUMERIC_REAL_H
@@ -102,8 +103,23 @@ BASIN_HD mask m_or(mask a, mask b) { return (mask)(a | b); }
 BASIN_HD mask m_not(mask a) { return (mask)~a; }
 BASIN_HD unsigned m_bits(mask a) { return a; }
 BASIN_HD real r_select(mask m, real yes, real no) { return _mm512_mask_blend_pd(m, no, yes); }
-BASIN_HD real r_gather(const double *from, bits i) {
-  return _mm512_i64gather_pd((__m512i)i, from, 8);
+BASIN_HD void r_rows(const double *from, bits i, real out[8]) {
+  const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13),
+                odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+  uint64_t at[8];
+  memcpy(at, &i, sizeof at);
+  for (int half = 0; half < 2; half++, from += 4) {
+    __m512d row[4]; /* four entries of the lanes l and l + 4 */
+    for (int l = 0; l < 4; l++)
+      row[l] = _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(from + at[l])),
+                                  _mm256_loadu_pd(from + at[l + 4]), 1);
+    const __m512d a = _mm512_unpacklo_pd(row[0], row[1]), b = _mm512_unpacklo_pd(row[2], row[3]),
+                  c = _mm512_unpackhi_pd(row[0], row[1]), d = _mm512_unpackhi_pd(row[2], row[3]);
+    out[4 * half] = _mm512_permutex2var_pd(a, even, b);
+    out[4 * half + 1] = _mm512_permutex2var_pd(c, even, d);
+    out[4 * half + 2] = _mm512_permutex2var_pd(a, odd, b);
+    out[4 * half + 3] = _mm512_permutex2var_pd(c, odd, d);
+  }
 }
 
 #elif BASIN_SIMD == 2
@@ -131,8 +147,19 @@ BASIN_HD mask m_not(mask a) {
 }
 BASIN_HD unsigned m_bits(mask a) { return (unsigned)_mm256_movemask_pd(a); }
 BASIN_HD real r_select(mask m, real yes, real no) { return _mm256_blendv_pd(no, yes, m); }
-BASIN_HD real r_gather(const double *from, bits i) {
-  return _mm256_i64gather_pd(from, (__m256i)i, 8);
+BASIN_HD void r_rows(const double *from, bits i, real out[8]) {
+  uint64_t at[4];
+  memcpy(at, &i, sizeof at);
+  for (int half = 0; half < 2; half++, from += 4) {
+    __m256d row[4];
+    for (int l = 0; l < 4; l++) row[l] = _mm256_loadu_pd(from + at[l]);
+    const __m256d a = _mm256_unpacklo_pd(row[0], row[1]), b = _mm256_unpacklo_pd(row[2], row[3]),
+                  c = _mm256_unpackhi_pd(row[0], row[1]), d = _mm256_unpackhi_pd(row[2], row[3]);
+    out[4 * half] = _mm256_permute2f128_pd(a, b, 0x20);
+    out[4 * half + 1] = _mm256_permute2f128_pd(c, d, 0x20);
+    out[4 * half + 2] = _mm256_permute2f128_pd(a, b, 0x31);
+    out[4 * half + 3] = _mm256_permute2f128_pd(c, d, 0x31);
+  }
 }
 
 #else
@@ -166,7 +193,10 @@ BASIN_HD mask m_or(mask a, mask b) { return a | b; }
 BASIN_HD mask m_not(mask a) { return !a; }
 BASIN_HD unsigned m_bits(mask a) { return (unsigned)a; }
 BASIN_HD real r_select(mask m, real yes, real no) { return m ? yes : no; }
-BASIN_HD real r_gather(const double *from, bits i) { return from[i]; }
+BASIN_HD void r_rows(const double *from, bits i, real out[8]) {
+  BASIN_UNROLLED
+  for (int j = 0; j < 8; j++) out[j] = from[i + (bits)j];
+}
 #endif
 
 /* plain C with one lane: where the host's own functions of a model are compiled */

@@ -231,8 +231,8 @@ BASIN_HD void factor_descend_row(int r, const real *own, const real *other, real
   for (int j = 0; j < r; j++) to[j] = r_fnma(eta, sum[j], own[j]);
 }
 
-/* One step of a small rank, of a team of one: A, C and the gradient stay in registers, for the rank is a number known to
-   the compiler, and so are, mostly, the rows. The same numbers as factor_gradient and factor_move. */
+/* One step of a small rank, of a team of one: A, C and the gradient stay in registers, for the compiler knows the rank,
+   and mostly the rows. The same numbers as factor_gradient and factor_move. */
 BASIN_HD void factor_descend_of(const factor_cell *c, int r, int64_t rows_u, int64_t rows_v,
                                 const double *data, real eta, real *x) {
   const double *sigma = data + c->sigma;

@@ -14,7 +14,8 @@
  *
  * whose terms are of second order in w - w*. At w*, H_0 = diag(D_x + T_x(0), D_y + G_y'(0), ...).
  *
- * Operations of one step: a square root, a division, 8 loads a lane from the table (16 where k > 1), and some 50 more.
+ * Operations of one step: a square root, two divisions, a row of 8 numbers of the table for each lane (16 where k > 1),
+ * and some 50 more.
  */
 #ifndef BASIN_MODELS_FILTER_STATE_H
 #define BASIN_MODELS_FILTER_STATE_H
@@ -84,10 +85,9 @@ typedef struct filter_point {
   real g_x, g_y, q, t_y;     /* G, T_x - T_x(0), T_y */
 } filter_point;
 
-BASIN_HD real filter_curve(const double *table, bits at, int curve, real f) {
-  const double *c = table + 4 * curve;
-  return r_fma(r_fma(r_fma(r_gather(c + 3, at), f, r_gather(c + 2, at)), f, r_gather(c + 1, at)), f,
-               r_gather(c, at));
+/* the cubic of these coefficients */
+BASIN_HD real filter_cubic(const real *c, real f) {
+  return r_fma(r_fma(r_fma(c[3], f, c[2]), f, c[1]), f, c[0]);
 }
 
 BASIN_HD filter_point filter_point_of(const filter_cell *cell, const double *data, real dx,
@@ -115,12 +115,15 @@ BASIN_HD filter_point filter_point_of(const filter_cell *cell, const double *dat
   const real f = position - interval;
   const bits at = (r_bits(interval + r_set(0x1p52)) & b_set(0xffff)) * b_set(FILTER_ROW);
   const double *table = data + cell->table;
-  s.g_x = d * filter_curve(table, at, 0, f);
-  s.g_y = d * filter_curve(table, at, 1, f);
+  real row[8];
+  r_rows(table, at, row);
+  s.g_x = d * filter_cubic(row, f);
+  s.g_y = d * filter_cubic(row + 4, f);
   s.q = s.t_y = zero;
   if (cell->crossed) {
-    s.q = d * filter_curve(table, at, 2, f);
-    s.t_y = d * filter_curve(table, at, 3, f);
+    r_rows(table + 8, at, row);
+    s.q = d * filter_cubic(row, f);
+    s.t_y = d * filter_cubic(row + 4, f);
   }
   return s;
 }
