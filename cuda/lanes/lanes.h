@@ -16,7 +16,7 @@
  *   kernel_start   draws every trial that has not begun, ends those that end at step 0, queues the others
  *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps, or of fewer where the state is an
  *                  array; a slot whose trial ends takes the next one from the queue
- *   kernel_finish  the observables of every trial that has ended
+ *   kernel_finish  the observables of every trial that has ended, and the passages of one that did so at its start
  *   kernel_record  the observables of every recorded state
  *
  * Which slot runs a trial, and in how many launches, does not enter its result.

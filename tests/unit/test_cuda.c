@@ -487,8 +487,8 @@ static void halvings_share_a_data_set(void **unused) {
   pthread_t thread;
   int64_t buffers, inputs, halvings = 0;
   (void)unused;
-  make_job(e, 0, 0, 60, &job, &part);
-  make_job(e, 0, 1000, 60, &n.job, &n.part);
+  make_job(e, 0, 0, 16, &job, &part);
+  make_job(e, 0, 1000, 16, &n.job, &n.part);
   basin_setting endless = *n.job.setting;
   basin_stage still = endless.stage[0];
   for (int i = 0; i < BASIN_STEP_SIZES_MAX; i++) still.eta[i] = 0;
