@@ -122,10 +122,7 @@ __device__ void watch_passages(const lane_batch &b, const constants &c, slot_tri
     int64_t *passage = b.passage + l.trial;
     int next = l.next_passage[i];
     if (l.begins) {
-      next = ladder.first;
-      while (next < ladder.end && passage[(int64_t)next * b.count] >= 0 &&
-             passage[(int64_t)next * b.count] <= l.step)
-        next++;
+      next = ladder_next(&ladder, passage, b.count, l.step);
       s.meet(); // the others have read what the leader writes
       for (int later = next; later < ladder.end && s.leader(); later++)
         passage[(int64_t)later * b.count] = -1;
@@ -219,9 +216,9 @@ __device__ void block(const lane_batch &b, const constants &c, int steps, slot_t
       }
     }
     l.step += taken;
-    const bool at_each = RULE >= EITHER_RULE && c.tolerance_rule,
-               asked = at_each ? taken > 0 : l.step % BASIN_DECIDE_EVERY == 0;
-    events<RULE>(b, c, RULE != TOLERANCE_RULE && asked, outcome, l, s);
+    const bool asked = asks_always<RULE>(c) ? RULE != TOLERANCE_RULE && taken > 0
+                                            : l.step % BASIN_DECIDE_EVERY == 0;
+    events<RULE>(b, c, asked, outcome, l, s);
   } while (l.trial >= 0 && (taken == 0 || (l.step & (steps - 1)) != 0));
 }
 #endif
@@ -299,9 +296,8 @@ __device__ void passages_at_start(const lane_batch &b, int trial, const double *
   for (int i = 0; i < b.ladders.count; i++) {
     const basin_ladder *ladder = &b.ladders.of[i];
     int64_t *passage = b.passage + trial;
-    for (int k = ladder->first; k < ladder->end; k++) passage[(int64_t)k * b.count] = -1;
     ladder_climb(ladder, b.passage_of, observable_of(seen, MODEL_OBSERVED, ladder->observable),
-                 ladder->first, passage, b.count, 0);
+                 ladder_begin(ladder, passage, b.count, 0), passage, b.count, 0);
   }
 }
 

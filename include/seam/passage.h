@@ -53,11 +53,17 @@ static inline basin_ladders basin_ladders_of(const basin_job *job) {
   return l;
 }
 
-/* Where the trial stands that has taken `step` steps: the first passage that it has not had. What was noted of later
-   steps is forgotten: the trial has gone back behind them. */
-BASIN_HD int ladder_begin(const basin_ladder *l, int64_t *passage, int64_t stride, int64_t step) {
+/* the first passage that the trial has not had, which has taken `step` steps */
+BASIN_HD int ladder_next(const basin_ladder *l, const int64_t *passage, int64_t stride,
+                         int64_t step) {
   int next = l->first;
   while (next < l->end && passage[next * stride] >= 0 && passage[next * stride] <= step) next++;
+  return next;
+}
+
+/* Likewise, and what was noted of later steps is forgotten: the trial has gone back behind them. */
+BASIN_HD int ladder_begin(const basin_ladder *l, int64_t *passage, int64_t stride, int64_t step) {
+  const int next = ladder_next(l, passage, stride, step);
   for (int i = next; i < l->end; i++) passage[i * stride] = -1;
   return next;
 }
