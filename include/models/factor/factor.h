@@ -125,6 +125,14 @@ BASIN_HD void factor_gram_small(int64_t rows, int r, const real *x, real *gram) 
     for (int k = j; k < r; k++) gram[j * r + k] = gram[k * r + j] = sum[j * r + k];
 }
 
+/* C + E from A and C, and A - E */
+BASIN_HD real factor_on_u(const factor_cell *c, real a, real b) {
+  return r_fma(r_set(0.5 * c->reg), a - b, b);
+}
+BASIN_HD real factor_on_v(const factor_cell *c, real a, real b) {
+  return r_fnma(r_set(0.5 * c->reg), a - b, a);
+}
+
 /* A, C, C + E and A - E */
 BASIN_HD void factor_grams_of(const factor_cell *c, int small, int64_t r, basin_team team,
                               const real *x, real *work) {
@@ -137,11 +145,25 @@ BASIN_HD void factor_grams_of(const factor_cell *c, int small, int64_t r, basin_
   }
   team_sync(team);
   BASIN_TEAM_FOR(team, e, r * r) {
-    const real a = work[c->to_a + e], b = work[c->to_c + e], half = r_set(0.5 * c->reg);
-    work[c->to_on_u + e] = r_fma(half, a - b, b);
-    work[c->to_on_v + e] = r_fnma(half, a - b, a);
+    const real a = work[c->to_a + e], b = work[c->to_c + e];
+    work[c->to_on_u + e] = factor_on_u(c, a, b);
+    work[c->to_on_v + e] = factor_on_v(c, a, b);
   }
   team_sync(team);
+}
+
+/* The gradient of a row of a matrix of small rank, `own` [r]: own times `on` [r][r], which is C + E or A - E, less pull
+   times the other matrix's row, `other`, NULL for none. Below, the same sums of any rank. */
+BASIN_HD void factor_row_small(int r, const real *own, const real *other, real pull, const real *on,
+                               real *g) {
+  real sum[FACTOR_SMALL];
+  for (int j = 0; j < r; j++) {
+    sum[j] = r_set(0.0);
+    if (other) sum[j] = sum[j] - pull * other[j];
+  }
+  for (int k = 0; k < r; k++)
+    for (int j = 0; j < r; j++) sum[j] = r_fma(own[k], on[k * r + j], sum[j]);
+  for (int j = 0; j < r; j++) g[j] = sum[j];
 }
 
 /* the gradient [n_u + n_v][r] into its place in the scratch, and what it needs */
@@ -158,14 +180,7 @@ BASIN_HD void factor_gradient_of(const factor_cell *c, int small, int64_t r, bas
     const real pull = r_set(row < r ? sigma[row] : 0.0);
     real *g = work + c->to_g + i * r;
     if (small) {
-      real sum[FACTOR_SMALL];
-      for (int j = 0; j < small; j++) {
-        sum[j] = r_set(0.0);
-        if (row < r) sum[j] = sum[j] - pull * other[j];
-      }
-      for (int k = 0; k < small; k++)
-        for (int j = 0; j < small; j++) sum[j] = r_fma(own[k], on[k * small + j], sum[j]);
-      for (int j = 0; j < small; j++) g[j] = sum[j];
+      factor_row_small(small, own, row < r ? other : NULL, pull, on, g);
       continue;
     }
     BASIN_ROLLED
@@ -217,18 +232,21 @@ BASIN_HD void factor_measure_of(const factor_cell *c, int small, int64_t r, basi
   }
 }
 
-/* The row of a matrix, `own` [r], moves by -eta times its gradient: own (G + E) - pull times the other's row, NULL for
-   none. `on` [r][r]; the sums in the order of factor_gradient_of. */
+/* where the row lies after a step */
 BASIN_HD void factor_descend_row(int r, const real *own, const real *other, real pull,
                                  const real *on, real eta, real *to) {
-  real sum[FACTOR_SMALL];
-  for (int j = 0; j < r; j++) {
-    sum[j] = r_set(0.0);
-    if (other) sum[j] = sum[j] - pull * other[j];
+  real g[FACTOR_SMALL];
+  factor_row_small(r, own, other, pull, on, g);
+  for (int j = 0; j < r; j++) to[j] = r_fnma(eta, g[j], own[j]);
+}
+
+/* the rows of one matrix from the r-th on, which the other's do not pull */
+BASIN_HD void factor_descend_rest(int r, int64_t rows, const real *on, real eta, real *m) {
+  for (int64_t i = r; i < rows; i++) {
+    real row[FACTOR_SMALL];
+    for (int j = 0; j < r; j++) row[j] = m[i * r + j];
+    factor_descend_row(r, row, NULL, r_set(0.0), on, eta, m + i * r);
   }
-  for (int k = 0; k < r; k++)
-    for (int j = 0; j < r; j++) sum[j] = r_fma(own[k], on[k * r + j], sum[j]);
-  for (int j = 0; j < r; j++) to[j] = r_fnma(eta, sum[j], own[j]);
 }
 
 /* One step of a small rank, of a team of one: A, C and the gradient stay in registers, for the compiler knows the rank,
@@ -238,12 +256,11 @@ BASIN_HD void factor_descend_of(const factor_cell *c, int r, int64_t rows_u, int
   const double *sigma = data + c->sigma;
   real a[FACTOR_SMALL * FACTOR_SMALL], b[FACTOR_SMALL * FACTOR_SMALL];
   real *u = x + c->at_u, *v = x + c->at_v;
-  const real half = r_set(0.5 * c->reg);
   factor_gram_small(rows_u, r, u, a);
   factor_gram_small(rows_v, r, v, b);
   for (int e = 0; e < r * r; e++) { /* A - E and C + E */
-    const real d = a[e] - b[e], on_v = r_fnma(half, d, a[e]);
-    b[e] = r_fma(half, d, b[e]);
+    const real on_v = factor_on_v(c, a[e], b[e]);
+    b[e] = factor_on_u(c, a[e], b[e]);
     a[e] = on_v;
   }
   for (int i = 0; i < r; i++) {
@@ -253,16 +270,8 @@ BASIN_HD void factor_descend_of(const factor_cell *c, int r, int64_t rows_u, int
     factor_descend_row(r, row_u, row_v, pull, b, eta, u + i * r);
     factor_descend_row(r, row_v, row_u, pull, a, eta, v + i * r);
   }
-  for (int64_t i = r; i < rows_u; i++) {
-    real row[FACTOR_SMALL];
-    for (int j = 0; j < r; j++) row[j] = u[i * r + j];
-    factor_descend_row(r, row, NULL, r_set(0.0), b, eta, u + i * r);
-  }
-  for (int64_t i = r; i < rows_v; i++) {
-    real row[FACTOR_SMALL];
-    for (int j = 0; j < r; j++) row[j] = v[i * r + j];
-    factor_descend_row(r, row, NULL, r_set(0.0), a, eta, v + i * r);
-  }
+  factor_descend_rest(r, rows_u, b, eta, u);
+  factor_descend_rest(r, rows_v, a, eta, v);
 }
 
 #if BASIN_ON_DEVICE
@@ -502,7 +511,6 @@ BASIN_HD void factor_move(const factor_cell *c, basin_team team, real eta, const
   const real *g = work + c->to_g;
   BASIN_TEAM_FOR(team, e, (c->n_u + c->n_v) * c->r)
   x[c->at_u + e] = r_fnma(eta, g[e], x[c->at_u + e]);
-  if (c->falls && team.rank == 0) x[0] = r_max(eta, r_set(c->eta_later));
   team_sync(team);
 }
 
@@ -518,10 +526,8 @@ BASIN_HD void factor_descend(const factor_cell *c, basin_team team, const double
   default:
     factor_gradient_of(c, 0, c->r, team, data, x, work);
     factor_move(c, team, eta, work, x);
-    return;
   }
 #undef FACTOR_CASE
-  if (c->falls) x[0] = r_max(eta, r_set(c->eta_later));
 }
 
 static inline void factor_paces(const factor_cell *c, const double *eta, double *pace) {

@@ -235,6 +235,7 @@ BASIN_HD void factor_start(const factor_cell *c, basin_turn t, real *x) {
 BASIN_HD void factor_step(const factor_cell *c, basin_turn t, real *x) {
   const real eta = factor_eta(c, t);
   team_sync(t.team);
+  if (c->falls && t.team.rank == 0) x[0] = r_max(eta, r_set(c->eta_later));
   if (!c->watched) {
     factor_descend(c, t.team, t.data, eta, t.work, x);
     return;
