@@ -23,20 +23,44 @@ same() {
 steps=3000
 [ -z "$quick" ] || steps=400
 everything='record={trials: 20, steps: {log: 30}, parameters: true, final: all}'
+# $file as its model can be run here, and with all recorded; of most models also to a tolerance
+plain_and_recorded() {
+  local plain recorded to_tolerance=()
+  case $model in
+  filter)
+    plain=(--trials 30 --set stop.max_steps=60 --part-trials 7)
+    recorded=(--trials 9 --set stop.max_steps=40 --threads 3) ;;
+  factorisation)
+    plain=(--trials 5 --set stop.max_steps=40 --part-trials 3)
+    case $name in
+    factorisation-rank1) plain+=(--set 'grid={c: [0.2], d: [100]}') ;;
+    factorisation-success) plain+=(--set 'grid={r: [1, 2], sd: [0.3], c: [0.5, 1.2]}') ;;
+    factorisation-drift) plain+=(--set 'grid={eta: [0.16]}') ;;
+    esac
+    recorded=("${plain[@]}" --trials 3 --set stop.max_steps=20) ;;
+  octopus)
+    local most=stop.max_steps=
+    [ $name = octopus-exponential ] && most=grid.budget.0=
+    plain=(--trials 12 --set "$most"$((steps / 6)) --part-trials 7)
+    recorded=(--trials 4 --set "${most}200" --set stop.at=0.5) ;;
+  *)
+    plain=(--trials 150 --set stop.max_steps=$steps)
+    recorded=(--trials 50 --set stop.max_steps=500 --threads 3)
+    to_tolerance=(--trials 70 --set stop.max_steps=700 --set stop.at=0.5 --part-trials 33) ;;
+  esac
+  for order in 0 1 2; do
+    export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+    same "$name, order $order" "$file" "${plain[@]}"
+    same "$name, order $order, all recorded" "$file" "${recorded[@]}" --set "$everything"
+    [ ${#to_tolerance[@]} = 0 ] || same "$name, order $order, to a tolerance" "$file" "${to_tolerance[@]}"
+    [ -z "$quick" ] || break
+  done
+}
 for file in "$here"/data/experiments/*.yaml; do
-  name=$(basename "$file" .yaml)
+  name=$(basename "$file" .yaml) model=$(sed -n 's/^model: *//p' "$file")
   grep -qE 'fixed:|strokes:' "$file" && continue # not the same bits: tests/e2e/dataset.sh
-  if grep -q 'model: filter' "$file"; then # its variants say how they sample
-    for order in 0 1 2; do
-      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
-      same "$name, order $order" "$file" --trials 30 --set stop.max_steps=60 --part-trials 7
-      same "$name, order $order, all recorded" "$file" --trials 9 --set stop.max_steps=40 --set "$everything" --threads 3
-      [ -z "$quick" ] || break
-    done
-    continue
-  fi
-  # fibers take their time over the sum of a team: fewer inputs and steps
-  if grep -q sampled "$file"; then
+  # fibers take their time over the sum of a team: fewer inputs and steps; the variants of filter say how they sample
+  if [ "$model" != filter ] && grep -q sampled "$file"; then
     samplers=(direct projected 'direct, precision: mixed')
     [ $name = resnet-precision ] && samplers=() # its variants say how they sample
     for order in 0 1 2; do
@@ -51,7 +75,7 @@ for file in "$here"/data/experiments/*.yaml; do
     done
     continue
   fi
-  if grep -q 'model: relu_sum' "$file"; then
+  if [ "$model" = relu_sum ]; then
     smaller=(--trials 3 --set stop.max_steps=40 --set "$everything" --part-trials 2)
     case $name in
     neuron-figure1) smaller+=(--set 'grid={n: [1, 2, 4]}') ;;
@@ -71,39 +95,7 @@ for file in "$here"/data/experiments/*.yaml; do
     done
     continue
   fi
-  if grep -q 'model: factorisation' "$file"; then
-    smaller=(--trials 5 --set stop.max_steps=40 --part-trials 3)
-    case $name in
-    factorisation-rank1) smaller+=(--set 'grid={c: [0.2], d: [100]}') ;;
-    factorisation-success) smaller+=(--set 'grid={r: [1, 2], sd: [0.3], c: [0.5, 1.2]}') ;;
-    factorisation-drift) smaller+=(--set 'grid={eta: [0.16]}') ;;
-    esac
-    for order in 0 1 2; do
-      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
-      same "$name, order $order" "$file" "${smaller[@]}"
-      same "$name, order $order, all recorded" "$file" "${smaller[@]}" --trials 3 --set stop.max_steps=20 --set "$everything"
-      [ -z "$quick" ] || break
-    done
-    continue
-  fi
-  if grep -q 'model: octopus' "$file"; then
-    most=stop.max_steps=
-    [ $name = octopus-exponential ] && most=grid.budget.0=
-    for order in 0 1 2; do
-      export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
-      same "$name, order $order" "$file" --trials 12 --set "$most"$((steps / 6)) --part-trials 7
-      same "$name, order $order, all recorded" "$file" --trials 4 --set "${most}200" --set "$everything" --set stop.at=0.5
-      [ -z "$quick" ] || break
-    done
-    continue
-  fi
-  for order in 0 1 2; do
-    export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
-    same "$name, order $order" "$file" --trials 150 --set stop.max_steps=$steps
-    same "$name, order $order, all recorded" "$file" --trials 50 --set stop.max_steps=500 --set "$everything" --threads 3
-    same "$name, order $order, to a tolerance" "$file" --trials 70 --set stop.max_steps=700 --set stop.at=0.5 --part-trials 33
-    [ -z "$quick" ] || break
-  done
+  plain_and_recorded
 done
 # more trials than threads, so that threads take up one trial after another
 for order in 0 1 2; do
