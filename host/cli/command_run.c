@@ -213,7 +213,6 @@ static basin_status run_shard(const basin_arguments *a, const basin_campaign *c,
   char host[65] = "", word[4 * BASIN_PATH_BYTES];
   int complete = 0;
   basin_status status = BASIN_OK;
-  basin_catch_signals();
   r->options.progress = on_progress;
   r->options.context = &s;
   r->options.part_trials = c->part_trials;
@@ -264,9 +263,11 @@ static basin_status run_campaign(const basin_arguments *a, basin_request *r, bas
                         "%s: a campaign has its experiment and its settings; --set, --trials, "
                         "--seed, --part-trials and -o go with an experiment file",
                         source);
+    basin_catch_signals();
     status = basin_campaign_open(source, &c, error);
   } else {
     status = basin_request_experiment(a, r, &e, error);
+    basin_catch_signals(); /* before the folder is begun */
     if (!status && !basin_argument(a, "dry-run"))
       status = basin_campaign_make(e, r->output, shards, r->options.part_trials, &c, error);
   }

@@ -159,6 +159,8 @@ static basin_status submit(const basin_arguments *a, const basin_request *r,
   }
   putchar('\n');
   fflush(stdout);
+  if (basin_stop_wish)
+    return basin_fail(error, BASIN_INTERRUPTED, "interrupted; %s is not submitted", script);
   status = call_sbatch(script, error);
   basin_show_word(word, sizeof word, c->folder);
   if (!status) printf("next: basin status %s\n", word);
@@ -178,6 +180,7 @@ basin_status basin_command_submit(const basin_arguments *a, basin_error *error) 
   basin_status status = basin_request_read(a, r, error);
   if (!status) status = basin_argument_integer(a, "shards", 1, BASIN_SHARDS_MAX, &shards, error);
   if (!status) status = basin_request_experiment(a, r, &e, error);
+  basin_catch_signals(); /* before the folder is begun */
   if (!status) status = basin_campaign_make(e, r->output, shards, 0, &c, error);
   if (!status) status = submit(a, r, &c, shards, error);
   basin_campaign_close(&c);

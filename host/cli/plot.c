@@ -169,7 +169,12 @@ basin_status basin_gnuplot_end(basin_figure *f, basin_error *error) {
         "%s: gnuplot ended well, but its picture is not whole: no memory is left, or files may "
         "not be so large",
         f->output);
-  return save_picture(f, error);
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
+  const basin_status saved = save_picture(f, error); /* whole, or nothing is left: signals wait */
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  return saved;
 }
 
 void basin_plot_close(basin_figure *f) {
