@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * own_model.h: a model that the experiment file writes as formulas.
+ *
+ *   model:
+ *     state: {x: 1, y: 1}                # a size, or [rows, columns]: whole numbers, parameters or expressions of them
+ *     parameters: {s: 1}                 # with their defaults
+ *     teacher: {v: p}                    # arrays that are given, or drawn for every trial, under `teacher` of the file
+ *     inputs: {Z: [k, p]}                # drawn for every step
+ *     define: {r: x - y, c: [1, 2, 3], A: {file: A.csv}}
+ *     loss: s * r^2
+ *     observables: {radius: sqrt(x^2 + y^2)}
+ *   stop: {when: loss < 1e-8}            # belongs to the model, too
+ *
+ * formula/formula.h has the language. For example
+ *
+ *   if (basin_own_is_meant(node)) status = basin_own_header(node, when, "experiments/", &text, &error);
+ *
+ * makes the header of a model (seam/model.h) of it, which own/own.h compiles.
+ */
+#ifndef BASIN_OWN_MODEL_H
+#define BASIN_OWN_MODEL_H
+
+#include "read/yaml.h"
+
+/* whether `model` is written as formulas: a mapping */
+int basin_own_is_meant(const basin_node *model);
+
+/* The header, allocated into *text: the caller's to free. when: the node of stop.when, or NULL; folder: the experiment
+   file's, with a slash, or NULL. */
+basin_status basin_own_header(const basin_node *model, const basin_node *when, const char *folder,
+                              char **text, basin_error *error);
+
+#endif
