@@ -23,7 +23,17 @@ typedef struct reading {
   basin_error *error;
   formula_source source;
   int64_t numbers; /* of the constants so far */
+  void **block;    /* [blocks] what the source points to */
+  int blocks;
 } reading;
+
+/* keeps a block that malloc made until the source is done with; 0 where there is no memory, not for it either */
+static int keep(reading *r, void *block) {
+  void **grown = block ? realloc(r->block, (size_t)(r->blocks + 1) * sizeof *grown) : NULL;
+  if (grown) (r->block = grown)[r->blocks++] = block;
+  else free(block);
+  return grown != NULL;
+}
 
 int basin_own_is_meant(const basin_node *model) { return model && model->kind == BASIN_MAPPING; }
 
@@ -36,8 +46,8 @@ static basin_status make_room(reading *r, const basin_node *mapping, const char 
   if (mapping && mapping->kind != BASIN_MAPPING)
     return basin_fail_at(r->error, mapping->place, "model.%s: expected a mapping, not %s", what,
                          basin_kind_name(mapping->kind));
-  if (!(room = calloc((size_t)(mapping ? mapping->count : 0) + 1, size)))
-    return basin_fail_memory(r->error);
+  room = calloc((size_t)(mapping ? mapping->count : 0) + 1, size);
+  if (!keep(r, room)) return basin_fail_memory(r->error);
   memcpy(table, &room, sizeof room);
   return BASIN_OK;
 }
@@ -155,7 +165,7 @@ static basin_status read_list(reading *r, const basin_node *list, formula_values
     return basin_fail_at(r->error, list->place, "model.define: %s has no entries", to->name);
   if ((r->numbers += count) > CONSTANTS_MAX) return too_many(r, list);
   double *value = calloc((size_t)count, sizeof *value);
-  if (!value) return basin_fail_memory(r->error);
+  if (!keep(r, value)) return basin_fail_memory(r->error);
   to->rows = rows;
   to->columns = nested ? columns : rows;
   to->value = value;
@@ -184,6 +194,7 @@ static basin_status read_file(reading *r, const basin_node *mapping, formula_val
   status = basin_numbers_read(path, node->place, CONSTANTS_MAX - r->numbers, &to->rows,
                               &to->columns, &value, r->error);
   to->value = value;
+  if (value && !keep(r, value)) return basin_fail_memory(r->error);
   if (status) return status;
   r->numbers += to->rows * to->columns;
   if (to->rows == 1) to->rows = to->columns, to->columns = 0;
@@ -243,17 +254,6 @@ static basin_status read_model(reading *r, const basin_node *model, const basin_
   return status;
 }
 
-static void free_source(const formula_source *s) {
-  for (int i = 0; i < s->constants; i++) free((double *)(uintptr_t)s->constant[i].value);
-  free((void *)(uintptr_t)s->parameter);
-  free((void *)(uintptr_t)s->state);
-  free((void *)(uintptr_t)s->teacher);
-  free((void *)(uintptr_t)s->input);
-  free((void *)(uintptr_t)s->constant);
-  free((void *)(uintptr_t)s->define);
-  free((void *)(uintptr_t)s->observable);
-}
-
 basin_status basin_own_header(const basin_node *model, const basin_node *when, const char *folder,
                               char **text, basin_error *error) {
   reading r = {.folder = folder, .error = error};
@@ -263,6 +263,7 @@ basin_status basin_own_header(const basin_node *model, const basin_node *when, c
   if (!status) status = basin_formula_read(&r.source, &read, error);
   if (!status) status = basin_formula_emit(read, text, error);
   formula_free(read);
-  free_source(&r.source);
+  while (r.blocks) free(r.block[--r.blocks]);
+  free(r.block);
   return status;
 }
