@@ -71,9 +71,9 @@ static int write_row(source *s, int64_t length, FILE *to) {
 /* a teacher, vector or matrix; in half of the cases drawn for the trial, where the model has that; 0 as write_row */
 static int write_teacher(const basin_model *model, source *s, const basin_symbol *teacher,
                          const double *parameter, FILE *to) {
-  const int64_t length = teacher->length >= 0 ? (int64_t)parameter[teacher->length] : 1;
   const int matrix = teacher->rows >= 0;
-  const int64_t rows = matrix ? (int64_t)parameter[teacher->rows] : 1;
+  const int64_t rows = (int64_t)model->size(teacher->rows, parameter),
+                length = (int64_t)model->size(teacher->length, parameter);
   if (model->drawn_teachers && draw_uniform(s, 0, 1) < 0.5) {
     fprintf(to, "{normal: %.3f}", draw_uniform(s, 0.3, 1.5));
     return 1;

@@ -22,14 +22,20 @@ static void show_symbols(const char *heading, const basin_symbol *symbol, int co
            units ? symbol[i].unit : "", units ? "]" : "");
 }
 
+/* what the rows or the length of a vector is */
+static const char *name_size(const basin_model *m, int size) {
+  if (size < 0) return "1";
+  return size < m->parameters ? m->parameter[size].name : m->size_text[size - m->parameters];
+}
+
 static void show_vectors(const char *heading, const basin_model *m, const basin_symbol *vector,
                          int count) {
   printf("  %s\n", heading);
   for (int i = 0; i < count; i++) {
-    const char *length = vector[i].length < 0 ? "1" : m->parameter[vector[i].length].name;
+    const char *length = name_size(m, vector[i].length);
     printf("    %-14s %s, ", vector[i].name, vector[i].meaning);
     if (vector[i].rows < 0) printf("of length %s\n", length);
-    else printf("%s rows of length %s\n", m->parameter[vector[i].rows].name, length);
+    else printf("%s rows of length %s\n", name_size(m, vector[i].rows), length);
   }
 }
 

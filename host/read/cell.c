@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/cell.h"
 #include "base/text.h"
+#include "read/grid.h"
+#include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
 #include "read/passages.h"
@@ -16,10 +18,15 @@ static const double STEP_SIZE_MAX = 1e100;
 
 /* ---- what the file says of a variant ---- */
 
-static basin_status find_model(const basin_node *node, const basin_model **model,
-                               basin_error *error) {
+static basin_status find_model(const basin_node *node, const basin_scope *scope,
+                               const basin_model **model, basin_error *error) {
   char text[BASIN_UNKNOWN];
   const char *name = node->kind == BASIN_SCALAR ? node->text : "";
+  if (basin_headers_are_meant(node)) {
+    const basin_status status = basin_headers_take(scope->headers, node, model, error);
+    return status ? status
+                  : basin_grid_check_model(*model, scope->axes, scope->axis, node->place, error);
+  }
   if ((*model = basin_model_find(name))) return BASIN_OK;
   return basin_fail_at(error, node->place, "%s", basin_model_unknown(name, text));
 }
@@ -88,7 +95,7 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
                                       .method = pick(file, variant, "method"),
                                       .on_divergence = pick(file, variant, "on_divergence")}};
   if (!model) return basin_fail_at(error, sheet->place, "key `model` is missing");
-  basin_status status = find_model(model, &sheet->model, error);
+  basin_status status = find_model(model, scope, &sheet->model, error);
   if (status) return status;
   const basin_model *m = sheet->model;
   if (m->parameters > BASIN_SYMBOLS_MAX || m->teachers + m->initials > BASIN_SYMBOLS_MAX)
@@ -167,6 +174,24 @@ static basin_status read_parameters(draft *d, const basin_place *axis_place, bas
   return BASIN_OK;
 }
 
+/* rows or length of a vector, which must be a whole number */
+static basin_status read_size(const draft *d, int vector, int index, const char *what, int64_t *out,
+                              basin_error *error) {
+  const basin_model *model = d->sheet->model;
+  const double size = model->size(index, d->parameter);
+  *out = 1;
+  if (size >= 1 && size <= 2147483648.0 && size == floor(size)) {
+    *out = (int64_t)size;
+    return BASIN_OK;
+  }
+  return basin_fail_at(error, d->sheet->vector[vector]->place,
+                       "%s: its %s, %s, is %s here, expected a whole number from 1 to 2147483648",
+                       d->sheet->what[vector], what,
+                       index < model->parameters ? model->parameter[index].name
+                                                 : model->size_text[index - model->parameters],
+                       basin_exact(size).text);
+}
+
 static basin_status read_vectors(draft *d, basin_error *error) {
   const basin_model *model = d->sheet->model;
   basin_status status = BASIN_OK;
@@ -174,8 +199,9 @@ static basin_status read_vectors(draft *d, basin_error *error) {
     const int teacher = i < model->teachers;
     const basin_symbol *symbol = teacher ? &model->teacher[i]
                                          : &model->initial[i - model->teachers];
-    d->vector[i].rows = symbol->rows >= 0 ? (int64_t)d->parameter[symbol->rows] : 1;
-    d->vector[i].length = symbol->length >= 0 ? (int64_t)d->parameter[symbol->length] : 1;
+    status = read_size(d, i, symbol->rows, "number of rows", &d->vector[i].rows, error);
+    if (!status) status = read_size(d, i, symbol->length, "length", &d->vector[i].length, error);
+    if (status) return status;
     const int named = teacher ? -1
                               : basin_symbol_find(model->teacher, model->teachers, symbol->name);
     status = basin_vector_read(d->scope, d->sheet->vector[i], d->sheet->what[i], symbol->rows >= 0,

@@ -309,6 +309,7 @@ static basin_status check_stop(const basin_model *model, const basin_node *stop,
   const int fixed = inputs && inputs->kind == BASIN_MAPPING; /* of infinitely many inputs, too */
   if (!(setting->stop.tolerance_gradient > 0) || (fixed && !setting->gradient.batch))
     return BASIN_OK;
+  if (!fixed && model->at_gradient) return BASIN_OK;
   if (!fixed && model->outcomes & BASIN_CAN(BASIN_SADDLE)) {
     if (setting->stop.tolerance > 0) return BASIN_OK;
     return basin_fail_at(error, basin_node_get(stop, "at_gradient")->place,

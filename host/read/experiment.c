@@ -6,6 +6,7 @@
 #include "read/cell.h"
 #include "read/expression.h"
 #include "read/grid.h"
+#include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
 #include "read/passages.h"
@@ -231,6 +232,7 @@ static basin_status read_cells(reader *r, int nodes) {
   }
   basin_status status = basin_scope_open(&r->scope, nodes, e->axes, e->axis, r->used, r->error);
   r->scope.album = e->album;
+  r->scope.headers = e->headers;
   if (!status && !e->variants) status = read_variant(r, NULL, -1);
   for (int v = 0; v < e->variants && !status; v++) status = read_variant(r, variants->child[v], v);
   basin_scope_close(&r->scope);
@@ -332,9 +334,9 @@ static char *join(const char *const *set, int sets) {
   return text;
 }
 
-basin_status basin_experiment_parse(const char *name, const char *text, int64_t length,
-                                    const char *const *set, int sets, basin_experiment **out,
-                                    basin_error *error) {
+basin_status basin_experiment_parse_kept(const char *name, const char *text, int64_t length,
+                                         const char *const *set, int sets, const basin_kept *kept,
+                                         basin_experiment **out, basin_error *error) {
   basin_experiment *e = calloc(1, sizeof *e);
   basin_yaml *yaml = NULL;
   reader r = {.experiment = e, .error = error};
@@ -343,9 +345,10 @@ basin_status basin_experiment_parse(const char *name, const char *text, int64_t 
   if (!e) return basin_fail_memory(error);
   e->name = base_name(name);
   e->album = album_of(name);
+  e->headers = e->album ? basin_headers_open(e->album->folder, kept) : NULL;
   e->text = strndup(text, (size_t)length);
   e->overrides = join(set, sets);
-  status = e->name && e->album && e->text && e->overrides
+  status = e->name && e->album && e->headers && e->text && e->overrides
                ? basin_yaml_parse(name, text, length, &yaml, error)
                : basin_fail_memory(error);
   for (int i = 0; i < sets && !status; i++) status = basin_yaml_set(yaml, set[i], error);
@@ -364,6 +367,12 @@ basin_status basin_experiment_parse(const char *name, const char *text, int64_t 
   return BASIN_OK;
 }
 
+basin_status basin_experiment_parse(const char *name, const char *text, int64_t length,
+                                    const char *const *set, int sets, basin_experiment **out,
+                                    basin_error *error) {
+  return basin_experiment_parse_kept(name, text, length, set, sets, NULL, out, error);
+}
+
 basin_status basin_experiment_grow(const basin_experiment *e, const basin_added *added,
                                    int64_t count, basin_experiment **grown, basin_error *error) {
   basin_experiment *more = calloc(1, sizeof *more);
@@ -376,13 +385,16 @@ basin_status basin_experiment_grow(const basin_experiment *e, const basin_added 
   more->album = album_of(e->album->folder ? e->album->folder : "");
   more->refine = e->refine;
   r.file = basin_yaml_root(e->yaml);
-  basin_status status = more->name && more->text && more->overrides && more->album
+  char *headers = basin_headers_text(e->headers); /* the files may be others by now */
+  if (headers) more->headers = basin_headers_open(NULL, &(basin_kept){headers, strlen(headers), 1});
+  basin_status status = more->name && more->text && more->overrides && more->album && more->headers
                             ? BASIN_OK
                             : basin_fail_memory(error);
   if (!status && e->grid_cells + count > BASIN_CELLS_MAX)
     status = basin_fail(error, BASIN_BAD_INPUT, "refine: more than %d cells", BASIN_CELLS_MAX);
   if (!status) status = read_keys(&r, basin_yaml_nodes(e->yaml));
   basin_grid_free(&r.grid);
+  free(headers);
   if (status) basin_experiment_free(more);
   else *grown = more;
   return status;
@@ -415,6 +427,7 @@ void basin_experiment_free(basin_experiment *e) {
   for (int64_t i = 0; i < e->cells; i++) basin_cell_free(&e->cell[i]);
   if (e->album) basin_album_free(e->album);
   free(e->album);
+  basin_headers_close(e->headers);
   for (int i = 0; i < BASIN_AXES_MAX; i++) free(e->axis[i]);
   for (int i = 0; i < e->variants; i++) free(e->variant[i]);
   for (int i = 0; i < e->observables; i++) free(e->observable[i]);

@@ -95,7 +95,8 @@ struct basin_experiment {
   int64_t grid_cells; /* of the grid: the first ones. Behind them are those that were added to it */
   basin_cell *cell;
 
-  struct basin_album *album; /* images that data sets are cut from; or NULL */
+  struct basin_album *album;     /* images that data sets are cut from; or NULL */
+  struct basin_headers *headers; /* of models that are not part of the build */
   basin_refine refine;
   struct basin_yaml *yaml; /* the file as it was read, where cells may be added; or NULL */
 
@@ -127,6 +128,13 @@ struct basin_experiment {
       identity; /* of everything that decides the output but `trials`, `until` and the texts; of an
                         experiment that refines, of its trials too: the points follow from them */
 };
+
+/* basin_experiment_parse, with the texts of headers that were kept of it (read/headers.h), or NULL. */
+struct basin_kept;
+basin_status basin_experiment_parse_kept(const char *name, const char *text, int64_t length,
+                                         const char *const *set, int sets,
+                                         const struct basin_kept *kept,
+                                         basin_experiment **experiment, basin_error *error);
 
 /* The same experiment with cells behind those of the grid: each what it would be had its point been typed into the
    grid. The experiment must refine, and not be grown itself. BASIN_BAD_INPUT where the file makes no sense at a point,

@@ -112,7 +112,8 @@ static void hash_set_last(hasher *h, int64_t x) {
 }
 static void hash_set_real(hasher *h, double x) {
   if (is_data_set(h)) hash_real(h, x);
-  else if (h->cell->model->outcomes & BASIN_CAN(BASIN_SADDLE)) hash_added(h, x); /* likewise */
+  else if (h->cell->model->at_gradient || h->cell->model->outcomes & BASIN_CAN(BASIN_SADDLE))
+    hash_added(h, x); /* likewise */
 }
 
 static void hash_key(hasher *h, uint64_t key) {
@@ -231,6 +232,8 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
   const basin_gradient *gradient = &setting->gradient;
   hasher hashing = {.experiment = e, .cell = cell}, *h = &hashing;
   h->hash = basin_hash_text(hash, cell->model->name);
+  if (cell->model->content) /* not of the build: the formulas may change under its name */
+    hash_bytes(h, &cell->model->content, sizeof cell->model->content);
   SETTING_FIELDS(HASH)
   return h->hash;
 }

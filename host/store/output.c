@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/output_file.h"
+#include "read/headers.h"
 #include "read/passages.h"
 #include <math.h>
 #include <stdio.h>
@@ -75,6 +76,15 @@ static int has_products(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
     if (e->cell[c].setting.gradient.set_size > 0 && !e->cell[c].setting.gradient.batch) return 1;
   return 0;
+}
+
+/* the C of models that are not part of the build */
+static basin_status write_headers(basin_output *o, basin_error *error) {
+  char *text = basin_headers_text(o->experiment->headers);
+  if (!text) return basin_fail_memory(error);
+  if (*text) basin_netcdf_text(o->file, NULL, "experiment_headers", text);
+  free(text);
+  return BASIN_OK;
 }
 
 static void write_attributes(basin_output *o) {
@@ -479,7 +489,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   }
   make_variables(o, count);
   if (missing) basin_netcdf_number(o->file, NULL, "trials_missing", H5T_NATIVE_INT64, &missing);
-  status = basin_netcdf_status(o->file, error);
+  status = write_headers(o, error);
+  if (!status) status = basin_netcdf_status(o->file, error);
   if (!status) {
     *out = o;
     return BASIN_OK;

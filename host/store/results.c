@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/results_file.h"
 #include "base/files.h"
+#include "read/headers.h"
 #include "read/variables.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -424,7 +425,9 @@ basin_status basin_results_verify(basin_results *r, int64_t *variables, basin_er
 basin_status basin_results_parse_text(const basin_results *r, basin_experiment **experiment,
                                       basin_error *reason) {
   char *text = basin_results_text_of(r->file, "experiment_yaml"),
-       *lines = basin_results_text_of(r->file, "experiment_set"), *rest = lines;
+       *lines = basin_results_text_of(r->file, "experiment_set"), *rest = lines,
+       *headers = basin_results_text_of(r->file, "experiment_headers");
+  const basin_kept kept = {.text = headers, .length = headers ? strlen(headers) : 0};
   char name[BASIN_PATH_BYTES];
   int sets = 0, room = 1;
   *experiment = NULL;
@@ -438,10 +441,12 @@ basin_status basin_results_parse_text(const basin_results *r, basin_experiment *
     if (*line) set[sets++] = line;
   const basin_status status = !set ? basin_fail_memory(reason)
                               : text && lines
-                                  ? basin_experiment_parse(name, text, (int64_t)strlen(text), set,
-                                                           sets, experiment, reason)
+                                  ? basin_experiment_parse_kept(name, text, (int64_t)strlen(text),
+                                                                set, sets, &kept, experiment,
+                                                                reason)
                                   : basin_fail(reason, BASIN_BAD_INPUT, "it has none");
   free(set);
+  free(headers);
   free(lines);
   free(text);
   return status;
