@@ -81,8 +81,10 @@ static void show_model(const basin_model *m) {
            m->observable[m->passage[i].observable].name, basin_exact(m->passage[i].first).text,
            m->parameter[m->passage[i].last].name);
   printf("  outcomes      ");
-  for (int o = 0; o < BASIN_OUTCOMES; o++)
-    if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));
+  const basin_outcomes built_in = basin_outcomes_built_in();
+  for (int o = 0; o < built_in.count; o++)
+    if (m->outcomes & BASIN_CAN(o)) printf(" %s", built_in.name[o]);
+  printf(", and those that an experiment names (key `outcomes`)");
   printf("\n  stop.at is for %s\n", m->at);
   if (*m->at_spurious) printf("  stop.at_spurious is for %s\n", m->at_spurious);
   for (int i = 0; i < m->stops; i++)

@@ -190,6 +190,8 @@ static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const r
   for (int i = 0; i < d->job->finals; i++)
     part->final[i * part->count + trial] = observable_of(
         seen, MODEL_OBSERVED, outcome == BASIN_DIVERGED ? -1 : d->job->final[i]);
+  for (int64_t i = 0; part->end && i < states(d); i++)
+    part->end[i * part->count + trial] = canonical(r_lane(x + i, lane));
   d->ended++;
 }
 

@@ -5,6 +5,7 @@
 #include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
+#include "read/outcomes.h"
 #include "read/passages.h"
 #include "read/vector.h"
 #include <math.h>
@@ -91,6 +92,7 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
                          .schedule = pick(file, variant, "schedule"),
                          .stop = pick(file, variant, "stop"),
                          .record = basin_node_get(file, "record"),
+                         .outcomes = pick(file, variant, "outcomes"),
                          .dynamics = {.gradient = pick(file, variant, "gradient"),
                                       .method = pick(file, variant, "method"),
                                       .on_divergence = pick(file, variant, "on_divergence")}};
@@ -349,6 +351,9 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
     status = basin_dynamics_read(scope, &sheet->dynamics, sheet->place, sheet->stop, &cell->setting,
                                  error);
   if (!status) status = basin_passages_cell(e, sheet->record, scope, cell, error);
+  if (!status)
+    status = basin_outcomes_cell(&e->outcomes, &e->rules[sheet->variant < 0 ? 0 : sheet->variant],
+                                 scope, cell, error);
   if (!status) status = basin_scope_check(scope, sheet->schedule, error);
   if (status) return status;
   cell->identity = basin_identity_draws(e, cell);
@@ -365,4 +370,5 @@ void basin_cell_free(basin_cell *cell) {
   free(cell->memory);
   free(cell->level);
   free(cell->owned);
+  basin_naming_free(cell->own_naming);
 }

@@ -9,6 +9,7 @@
 #include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
+#include "read/outcomes.h"
 #include "read/passages.h"
 #include "read/record.h"
 #include "read/refine.h"
@@ -36,10 +37,10 @@ typedef struct reader {
 static const char *const file_keys[] = {
     "title",    "model",  "trials",   "seed",     "grid",   "parameters",    "define",
     "teacher",  "init",   "schedule", "gradient", "method", "on_divergence", "stop",
-    "variants", "record", "until",    "refine",   "allow",  "same_draw"};
+    "variants", "record", "outcomes", "until",    "refine", "allow",         "same_draw"};
 static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
                                            "init",          "schedule",   "gradient", "method",
-                                           "on_divergence", "stop"};
+                                           "on_divergence", "stop",       "outcomes"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 const char *const *basin_experiment_keys(int *count) {
@@ -178,6 +179,7 @@ static basin_status count_vectors(reader *r, const basin_cell *cell) {
     const basin_vector *vector = &cell->setting.teacher[i]; /* the initial ones follow */
     if (vector->value) r->vector_bytes += (double)basin_vector_size(vector) * sizeof(double);
   }
+  if (cell->own_naming) r->vector_bytes += (double)cell->own_naming->numbers * sizeof(double);
   if (r->vector_bytes > VECTOR_BYTES_MAX)
     return basin_fail_at(
         r->error, r->file->place,
@@ -208,6 +210,9 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   basin_sheet sheet;
   basin_status status = basin_sheet_read(&sheet, &r->scope, r->file, node, variant, r->error);
   if (!status) status = basin_passages_begin(e, sheet.record, sheet.model, r->error);
+  if (!status)
+    status = basin_outcomes_begin(e, sheet.outcomes, sheet.model, &r->scope,
+                                  &e->rules[variant < 0 ? 0 : variant], r->error);
   for (int64_t i = 0; i < r->grid.points && !status; i++, cell++) {
     basin_grid_point(&r->grid, i, coordinate);
     status = read_cell(r, &sheet, coordinate, cell);
@@ -226,7 +231,9 @@ static basin_status read_cells(reader *r, int nodes) {
   e->grid_cells = r->grid.points * (e->variants ? e->variants : 1);
   e->cells = e->grid_cells + r->addeds;
   e->cell = calloc((size_t)e->cells, sizeof *e->cell);
-  if (!e->cell) {
+  e->rules = calloc(e->variants ? (size_t)e->variants : 1, sizeof *e->rules);
+  if (e->rules) e->rule_sets = e->variants ? e->variants : 1;
+  if (!e->cell || !e->rules) {
     e->cells = 0;
     return basin_fail_memory(r->error);
   }
@@ -287,6 +294,7 @@ static basin_status read_keys(reader *r, int nodes) {
   basin_status status = basin_check_keys(r->file, file_keys, LENGTH(file_keys), "the experiment",
                                          r->error);
   e->trials = 1000;
+  e->outcomes = basin_outcomes_built_in();
   if (!status) status = read_text(r, "title", &e->title);
   if (!status) status = read_seed(r);
   if (!status) status = read_count(r, "trials", 1, BASIN_TRIALS_MAX, &e->trials);
@@ -431,10 +439,12 @@ void basin_experiment_free(basin_experiment *e) {
   for (int i = 0; i < BASIN_AXES_MAX; i++) free(e->axis[i]);
   for (int i = 0; i < e->variants; i++) free(e->variant[i]);
   for (int i = 0; i < e->observables; i++) free(e->observable[i]);
-  for (int i = 0; i < e->finals; i++) free(e->final[i]);
+  for (int i = 0; i < e->asked; i++) free(e->final[i]);
   for (int i = 0; i < e->estimates; i++) free(e->estimate[i]);
   for (int i = 0; i < e->indices; i++) free(e->index[i]);
   for (int i = 0; i < e->ladders; i++) free(e->ladder[i].observable);
+  for (int i = 0; i < e->rule_sets; i++) basin_outcomes_free(&e->rules[i]);
+  free(e->rules);
   free(e->index);
   free(e->estimate);
   free(e->observable);
@@ -451,6 +461,9 @@ void basin_experiment_free(basin_experiment *e) {
 
 const char *basin_experiment_title(const basin_experiment *e) { return e->title; }
 int64_t basin_experiment_cells(const basin_experiment *e) { return e->cells; }
+const char *basin_experiment_outcome_name(const basin_experiment *e, int outcome) {
+  return basin_outcomes_name(&e->outcomes, outcome);
+}
 int64_t basin_experiment_trials(const basin_experiment *e) { return e->trials; }
 
 /* ---- what can be said of it before it runs ---- */

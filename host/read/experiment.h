@@ -13,6 +13,7 @@
 #include "seam/passage.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "model/outcomes.h"
 #include "model/registry.h"
 
 enum {
@@ -42,7 +43,11 @@ typedef struct basin_cell {
   basin_passage *owned;         /* of `passage`: where it is not that of the cell before */
   const basin_passage *passage; /* [passages] of the experiment */
 
-  const int *index; /* of what is recorded: [finals], then [observables]; see basin_observable() */
+  const int *index; /* of what is recorded: [asked], then [observables]; see basin_observable() */
+
+  /* the outcomes that are named here, or NULL: its own, or those of an earlier cell that is alike */
+  const struct basin_naming *naming;
+  struct basin_naming *own_naming;
 } basin_cell;
 
 /* Along a parameter of the grid points are added until the place where success crosses a rate is known closely. */
@@ -105,7 +110,8 @@ struct basin_experiment {
   int64_t times;
   int64_t *time; /* [times] steps, ascending */
   int observables, finals;
-  char **observable, **final;
+  int asked; /* finals, and behind them those that conditions of `outcomes` alone look at */
+  char **observable, **final; /* [observables], [asked] */
   int **index; /* [indices] cells of the same model with the same observables share one */
   int indices;
   int keep_vectors; /* full vectors at the recorded steps */
@@ -123,6 +129,11 @@ struct basin_experiment {
     int first, count; /* of the passages */
   } ladder[BASIN_LADDERS_MAX];
   int passages; /* of all ladders, as many as the cell with most has */
+
+  /* how trials end, those ways too that the experiment names, and when (outcomes.h): of each variant, or of the file */
+  basin_outcomes outcomes;
+  int rule_sets;
+  struct basin_outcome_rules *rules; /* [rule_sets] */
 
   uint64_t
       identity; /* of everything that decides the output but `trials`, `until` and the texts; of an

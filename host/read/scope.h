@@ -55,6 +55,10 @@ void basin_scope_enter(basin_scope *scope, const basin_model *model, const basin
 /* Another point of the grid: coordinate[axes]. */
 void basin_scope_move(basin_scope *scope, const double *coordinate);
 
+/* The value of a name in the scope, a basin_lookup whose context the scope is; a grid parameter may be infinite. */
+basin_status basin_scope_look_up(void *scope, const char *name, double *value, int *found,
+                                 basin_error *error);
+
 /* the value of a scalar node: a number or an expression in the scope */
 basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what,
                                double *value, basin_error *error);

@@ -73,7 +73,7 @@ static int64_t written_first(basin_range *range, int64_t ranges) {
   int64_t written = 0;
   for (int64_t i = 0; i < ranges; i++) {
     int64_t ended = 0;
-    for (int o = 0; o < BASIN_OUTCOMES; o++) ended += range[i].outcomes[o];
+    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) ended += range[i].outcomes[o];
     if (ended < range[i].count) continue;
     const basin_range swap = range[i];
     range[i] = range[written];

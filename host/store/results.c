@@ -110,6 +110,45 @@ static int read_variants(basin_results *r) {
   return ok;
 }
 
+/* a list of numbers of outcomes that the variable `outcome` has: how many; -1 where there is none, or it is no list */
+static int read_numbers(hid_t outcome, const char *name, int8_t number[BASIN_OUTCOMES_MAX]) {
+  const hid_t id = H5Aexists(outcome, name) > 0 ? H5Aopen(outcome, name, H5P_DEFAULT)
+                                                : H5I_INVALID_HID;
+  if (id < 0) return -1;
+  const hid_t space = H5Aget_space(id), stored = H5Aget_type(id);
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  const int ok = count >= 0 && count <= BASIN_OUTCOMES_MAX &&
+                 H5Tget_class(stored) == H5T_INTEGER && H5Aread(id, H5T_NATIVE_INT8, number) >= 0;
+  H5Tclose(stored);
+  H5Sclose(space);
+  H5Aclose(id);
+  return ok ? (int)count : -1;
+}
+
+/* The outcomes that the experiment names itself: those of the file's table behind the built-in ones, and what counts as
+   success; most files have none. */
+static int read_outcomes(basin_results *r, hid_t outcome) {
+  int8_t value[BASIN_OUTCOMES_MAX], success[BASIN_OUTCOMES_MAX];
+  const int values = read_numbers(outcome, "flag_values", value),
+            successes = read_numbers(outcome, "success_values", success);
+  char *meanings = basin_results_text_of(outcome, "flag_meanings"), *rest = meanings;
+  int ok = 1;
+  r->outcomes = basin_outcomes_built_in();
+  for (int i = 0; i < values && ok; i++) {
+    const char *name = strsep(&rest, " ");
+    ok = name && *name;
+    if (ok && value[i] >= BASIN_OUTCOMES)
+      ok = value[i] == r->outcomes.count && basin_outcomes_add(&r->outcomes, name, 0) >= 0;
+  }
+  free(meanings);
+  if (successes >= 0) r->outcomes.success = 0;
+  for (int i = 0; i < successes && ok; i++) {
+    ok = success[i] >= 0 && success[i] < r->outcomes.count;
+    if (ok) r->outcomes.success |= BASIN_CAN(success[i]);
+  }
+  return ok;
+}
+
 /* whether steps count until a proof; files of older versions do not say */
 static int read_early_rule(basin_results *r) {
   if (H5Lexists(r->file, "early_rule", H5P_DEFAULT) <= 0) return 1;
@@ -238,8 +277,9 @@ static int read_all(basin_results *r) {
     return 0;
   if (!basin_results_number_of(r, "trials_missing", H5T_NATIVE_INT64, &r->missing)) r->missing = 0;
   const hid_t outcome = basin_results_variable(r, "outcome", 2, any, H5T_INTEGER);
-  if (outcome < 0) return 0;
-  H5Dclose(outcome);
+  const int named = outcome >= 0 && read_outcomes(r, outcome);
+  if (outcome >= 0) H5Dclose(outcome);
+  if (!named) return 0;
   r->cells = any[0];
   r->trials = any[1];
   if (r->cells < 1 || r->cells > BASIN_CELLS_MAX || r->trials < 1) return 0;
@@ -315,6 +355,8 @@ void basin_results_close(basin_results *r) {
   if (!r) return;
   for (int i = 0; i < r->parameters; i++) free(r->parameter_name[i]);
   for (int i = 0; i < r->observables; i++) free(r->observable[i]);
+  for (int64_t c = 0; c < r->cells && r->steps; c++) free(r->steps[c]);
+  free(r->steps);
   free(r->passage);
   free(r->refined);
   free(r->variant_names);
@@ -356,6 +398,14 @@ const int64_t *basin_results_time(const basin_results *r) { return r->time; }
 int basin_results_observables(const basin_results *r) { return r->observables; }
 const char *basin_results_observable(const basin_results *r, int index) {
   return r->observable[index];
+}
+
+const basin_outcomes *basin_results_outcomes_of(const basin_results *r) { return &r->outcomes; }
+const char *basin_results_outcome_name(const basin_results *r, int outcome) {
+  return basin_outcomes_name(&r->outcomes, outcome);
+}
+int basin_results_succeeds(const basin_results *r, int outcome) {
+  return basin_outcomes_succeeds(&r->outcomes, outcome) != 0;
 }
 
 const char *basin_results_variant(const basin_results *r, int64_t cell) {

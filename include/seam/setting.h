@@ -19,7 +19,8 @@
 #include "numeric/law.h"
 #include <stdint.h>
 
-/* How a trial ended. Never merged, never renumbered: these are the values in the output file. */
+/* How a trial ended. Never merged, never renumbered: these are the values in the output file. Behind them are outcomes
+   that an experiment names itself (host/model/outcomes.h), which no engine knows. */
 #define BASIN_OUTCOME_TABLE(X)                                                       \
   X(UNRESOLVED, "unresolved", "neither proved nor reached before max_steps")         \
   X(GLOBAL, "global", "the global optimum")                                          \
