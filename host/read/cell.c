@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/cell.h"
 #include "base/text.h"
+#include "own/own.h"
 #include "read/grid.h"
 #include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
+#include "read/own_model.h"
 #include "read/outcomes.h"
 #include "read/passages.h"
 #include "read/vector.h"
@@ -19,12 +21,26 @@ static const double STEP_SIZE_MAX = 1e100;
 
 /* ---- what the file says of a variant ---- */
 
-static basin_status find_model(const basin_node *node, const basin_scope *scope,
-                               const basin_model **model, basin_error *error) {
+/* a model of formulas; when: the node of stop.when, or NULL */
+static basin_status read_own_model(const basin_node *node, const basin_node *when,
+                                   const basin_scope *scope, const basin_model **model,
+                                   basin_error *error) {
+  char *text;
+  basin_status status = basin_own_header(node, when, scope->album, &text, error);
+  if (!status) status = basin_own_load(BASIN_OWN_NAME, text, node->place, model, error);
+  free(text);
+  return status;
+}
+
+static basin_status find_model(const basin_node *node, const basin_node *when,
+                               const basin_scope *scope, const basin_model **model,
+                               basin_error *error) {
   char text[BASIN_UNKNOWN];
   const char *name = node->kind == BASIN_SCALAR ? node->text : "";
-  if (basin_headers_are_meant(node)) {
-    const basin_status status = basin_headers_take(scope->headers, node, model, error);
+  const int own = basin_own_is_meant(node);
+  if (own || basin_headers_are_meant(node)) {
+    const basin_status status = own ? read_own_model(node, when, scope, model, error)
+                                    : basin_headers_take(scope->headers, node, model, error);
     return status ? status
                   : basin_grid_check_model(*model, scope->axes, scope->axis, node->place, error);
   }
@@ -97,7 +113,8 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
                                       .method = pick(file, variant, "method"),
                                       .on_divergence = pick(file, variant, "on_divergence")}};
   if (!model) return basin_fail_at(error, sheet->place, "key `model` is missing");
-  basin_status status = find_model(model, scope, &sheet->model, error);
+  basin_status status = find_model(model, basin_node_get(sheet->stop, "when"), scope, &sheet->model,
+                                   error);
   if (status) return status;
   const basin_model *m = sheet->model;
   if (m->parameters > BASIN_SYMBOLS_MAX || m->teachers + m->initials > BASIN_SYMBOLS_MAX)
@@ -283,7 +300,8 @@ static basin_status read_own_stops(basin_scope *scope, const basin_node *node, b
     const basin_node *value = basin_node_get(node, own->name);
     char what[64];
     snprintf(what, sizeof what, "stop.%s", own->name);
-    if (value)
+    if (value && !strcmp(own->name, "when")) stop->own[i] = 1; /* the model has the condition */
+    else if (value)
       status = basin_scope_number(scope, value, what, own->minimum, own->maximum, &stop->own[i],
                                   error);
   }
@@ -296,6 +314,10 @@ static basin_status read_stop(basin_scope *scope, const basin_node *node, basin_
   const int stops = scope->model->stops;
   *stop = (basin_stop){.max_steps = 1000000};
   if (!node) return BASIN_OK;
+  if (basin_node_get(node, "when") && strcmp(scope->model->name, BASIN_OWN_NAME) != 0)
+    return basin_fail_at(error, basin_node_get(node, "when")->place,
+                         "stop.when goes with a model of formulas; model %s has %s",
+                         scope->model->name, scope->model->at);
   for (int i = 0; i < stops; i++) key[4 + i] = scope->model->stop[i].name;
   basin_status status = basin_scope_keys(scope, node, key, 4 + stops, "stop", error);
   const basin_node *at = basin_node_get(node, "at"), *max_steps = basin_node_get(node, "max_steps"),

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "formula/emit.h"
 #include "formula/formula.h"
+#include "read/images.h"
 #include "read/numbers.h"
 #include "read/scope.h"
 #include <stdio.h>
@@ -19,7 +20,7 @@ static const char *const model_keys[] = {"state",  "parameters", "teacher",    "
 
 /* What is read, until it is a header. */
 typedef struct reading {
-  const char *folder;
+  struct basin_album *album;
   basin_error *error;
   formula_source source;
   int64_t numbers; /* of the constants so far */
@@ -188,7 +189,8 @@ static basin_status read_file(reading *r, const basin_node *mapping, formula_val
     return basin_fail_at(r->error, mapping->place, "model.define: %s.file: expected a path",
                          to->name);
   const int used = snprintf(path, sizeof path, "%s%s",
-                            *node->text == '/' || !r->folder ? "" : r->folder, node->text);
+                            *node->text == '/' || !r->album->folder ? "" : r->album->folder,
+                            node->text);
   if (used >= (int)sizeof path)
     return basin_fail_at(r->error, node->place, "model.define: the path is too long");
   status = basin_numbers_read(path, node->place, CONSTANTS_MAX - r->numbers, &to->rows,
@@ -197,6 +199,7 @@ static basin_status read_file(reading *r, const basin_node *mapping, formula_val
   if (value && !keep(r, value)) return basin_fail_memory(r->error);
   if (status) return status;
   r->numbers += to->rows * to->columns;
+  r->album->tables = 1;
   if (to->rows == 1) to->rows = to->columns, to->columns = 0;
   else if (to->columns == 1) to->columns = 0;
   return BASIN_OK;
@@ -254,9 +257,9 @@ static basin_status read_model(reading *r, const basin_node *model, const basin_
   return status;
 }
 
-basin_status basin_own_header(const basin_node *model, const basin_node *when, const char *folder,
-                              char **text, basin_error *error) {
-  reading r = {.folder = folder, .error = error};
+basin_status basin_own_header(const basin_node *model, const basin_node *when,
+                              struct basin_album *album, char **text, basin_error *error) {
+  reading r = {.album = album, .error = error};
   formula_model *read = NULL;
   *text = NULL;
   basin_status status = read_model(&r, model, when);

@@ -107,9 +107,9 @@ basin_status basin_charter_read(const char *path, basin_experiment **e, int64_t 
   return status;
 }
 
-/* where the paths of images begin, for processes that run anywhere: only where there are any */
+/* where the paths of images and tables begin, for processes that run anywhere: only where there are any */
 static int write_folder(FILE *file, const basin_experiment *e) {
-  if (!(basin_album_bytes(e->album) > 0)) return 0;
+  if (!(basin_album_bytes(e->album) > 0) && !e->album->tables) return 0;
   char *folder = realpath(e->album->folder ? e->album->folder : ".", NULL);
   if (!folder) return -1;
   fprintf(file, "images %s/\n", folder);
