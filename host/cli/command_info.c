@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * command_info.c: basin models, basin info.
+ * command_info.c: basin models, basin model, basin info.
  */
 #include "engine/cpu.h"
 #include "base/text.h"
 #include "engine/cuda.h"
 #include "engine/blas.h"
+#include "own/own.h"
 #include "cli/cli.h"
 #include "read/dynamics.h"
 #include "read/experiment.h"
@@ -107,6 +108,35 @@ basin_status basin_command_models(const basin_arguments *arguments, basin_error 
     if (i) putchar('\n');
     show_model(all[i]);
   }
+  return BASIN_OK;
+}
+
+/* the models of the variants, each once */
+static void show_models_of(const basin_experiment *e, int header) {
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_model *m = e->cell[c].model;
+    const char *text = basin_own_text(m);
+    int seen = 0;
+    for (int64_t before = 0; before < c && !seen; before++) seen = e->cell[before].model == m;
+    if (seen) continue;
+    if (c) putchar('\n');
+    if (header && text) fputs(text, stdout);
+    else if (header)
+      printf("// model %s is one of basin's own: include/models/%s.h\n", m->name, m->name);
+    else show_model(m);
+  }
+}
+
+basin_status basin_command_model(const basin_arguments *arguments, basin_error *error) {
+  basin_experiment *e = NULL;
+  const char *set[BASIN_VALUES_MAX];
+  int sets = 0;
+  for (int i = 0; i < arguments->givens; i++)
+    if (!strcmp(arguments->given[i].name, "set")) set[sets++] = arguments->given[i].value;
+  const basin_status status = basin_experiment_read(arguments->positional[0], set, sets, &e, error);
+  if (status) return status;
+  show_models_of(e, basin_argument(arguments, "header") != NULL);
+  basin_experiment_free(e);
   return BASIN_OK;
 }
 

@@ -70,6 +70,15 @@ static const basin_option submit_options[] = {
     HELP,
 };
 
+static const basin_option model_options[] = {
+    {"header", 0, NULL,
+     "print the header of C that a model of formulas becomes, to be read, or tuned by hand and "
+     "taken "
+     "as `model: ./mine.h`"},
+    {"set", 0, "KEY=VALUE", "replace one key of the file, as for basin run; may be repeated"},
+    HELP,
+};
+
 static const basin_option status_options[] = {
     {"json", 0, NULL, "as JSON"},
     HELP,
@@ -366,6 +375,14 @@ const basin_command basin_commands[] = {
      .most = 1,
      OPTIONS(plain_options),
      .run = basin_command_models},
+    {.name = "model",
+     .arguments = "E.yaml",
+     .meaning = "the model of an experiment: parameters, vectors, methods, observables",
+     .description = "That of each variant, where they have several.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(model_options),
+     .run = basin_command_model},
     {.name = "info",
      .arguments = "",
      .meaning = "version, backends, instruction sets and libraries",

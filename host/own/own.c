@@ -216,6 +216,14 @@ basin_status basin_own_load(const char *name, const char *header, basin_place pl
   return status;
 }
 
+const char *basin_own_text(const basin_model *model) {
+  pthread_mutex_lock(&lock);
+  const own *o = loaded;
+  while (o && &o->model != model) o = o->next;
+  pthread_mutex_unlock(&lock);
+  return o ? o->header : NULL;
+}
+
 int basin_own_has(const char *name, const char *header) {
   char folder[BASIN_PATH_BYTES];
   basin_error ignored;

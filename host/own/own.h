@@ -26,6 +26,9 @@
 basin_status basin_own_load(const char *name, const char *header, basin_place place,
                             const basin_model **model, basin_error *error);
 
+/* The text that the model was made of; NULL of a model of the build. */
+const char *basin_own_text(const basin_model *model);
+
 /* Whether the entry of that name and text is compiled already, in this process or in the cache. */
 int basin_own_has(const char *name, const char *header);
 
