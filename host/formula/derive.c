@@ -47,11 +47,27 @@ enum {
   MASKS_MAX = 4
 }; /* that are put around a product: more would make the graph grow as their square */
 
+static int is_a_number(const derivation *d, int x) {
+  return x >= 0 && d->model->node[x].operation == FORMULA_NUMBER;
+}
+
+/* an adjoint times a number; together with one that it is a multiple by already */
+static int times_number(derivation *d, int g, int by) {
+  const formula_node node = d->model->node[g];
+  for (int j = 0; j < 2 && node.operation == FORMULA_MUL; j++)
+    if (is_a_number(d, node.of[j])) {
+      const int both = binary(d, FORMULA_MUL, node.of[j], by);
+      if (is_a_number(d, both)) return binary(d, FORMULA_MUL, both, node.of[1 - j]);
+    }
+  return binary(d, FORMULA_MUL, g, by);
+}
+
 /* an adjoint times or over a derivative, any masks of the adjoint around it; a scalar where both are */
 static int scale_within(derivation *d, formula_operation operation, int g, int by, int masks) {
   if (g < 0 || by < 0) return -1;
   g = formula_unfilled(d->model, g);
   const int let = masks ? masked(d, g) : 0;
+  if (!let && operation == FORMULA_MUL && is_a_number(d, by)) return times_number(d, g, by);
   if (!let) return binary(d, operation, g, by);
   const formula_node node = d->model->node[g];
   int part[2];
@@ -185,8 +201,24 @@ static int of_half_power(derivation *d, int i, int g) {
   return 0;
 }
 
+/* x where a node is x^m as repeated products make it, else the node itself */
+static int base_of(const derivation *d, int node) {
+  while (d->model->node[node].operation == FORMULA_MUL) {
+    const int a = d->model->node[node].of[0], b = d->model->node[node].of[1];
+    if (a == b) node = a;
+    else return whole_power_of(d, a, b, 63) ? b : whole_power_of(d, b, a, 63) ? a : node;
+  }
+  return node;
+}
+
 static void of_product(derivation *d, int i, int g) {
-  const int x = d->model->node[i].of[0], y = d->model->node[i].of[1];
+  const int x = d->model->node[i].of[0], y = d->model->node[i].of[1], base = base_of(d, i);
+  const int m = whole_power_of(d, i, base, 64);
+  if (m > 1) { /* m x^(m - 1) */
+    const int lower = formula_power(d->model, base, number(d, m - 1));
+    give(d, base, times(d, times(d, g, number(d, m)), lower));
+    return;
+  }
   if (x == y) {
     of_square(d, x, g);
     return;
