@@ -63,7 +63,10 @@ int formula_unfilled(const formula_model *model, int x) {
 
 int formula_fill(formula_model *model, int x, formula_shape shape) {
   if (x < 0 || shape.rank == 0 || shape_of(model, x).rank > 0) return x;
-  return add_of(model, FORMULA_FILL, shape, x, -1, -1);
+  formula_node node = blank(FORMULA_FILL, shape);
+  node.of[0] = x;
+  node.is_mask = model->node[x].is_mask;
+  return add(model, &node);
 }
 
 /* ---- entry by entry ---- */

@@ -259,9 +259,10 @@ typedef enum shape_code { SCALAR, OF_N, OF_K, OF_N_LESS_1, K_BY_N, N_BY_K, SHAPE
 
 static const char *const leaves[SHAPES][8] = {
     {"1.25", "s", "y", "x[0]", "z[-1]", "A[1, 0]", "n", "u[1]"},
-    {"x", "u", "A[0]", "A[-1, :]", "B[:, 1]", "x", "c[:n]", "(x*u)"},
+    {"x", "u", "A[0]", "A[-1, :]", "B[:, 1]", "where(x > 0, y, y)", "c[:n]", "(x*u)"},
     {"z", "A[:, 1]", "B[-1]", "z", "c[:k]", "A.T[0]", "(A.T)[-1, :]", "(s*z)"},
-    {"x[1:]", "x[:-1]", "u[1:]", "A[0, 1:]", "B[:-1, 0]", "c[1:n]", "x[:n-1]", "x[1:n]"},
+    {"x[1:]", "x[:-1]", "u[1:]", "A[0, 1:]", "B[:-1, 0]", "c[1:n]", "x[:n-1]",
+     "where(x > 0, y, y)[1:]"},
     {"A", "B.T", "outer(z, x)", "A", "T(B)", "(A + 1)", "A[0:k, :]", "(2*A)"},
     {"B", "A.T", "outer(x, z)", "B", "T(A)", "(B - s)", "B[:, 0:k]", "B[:n]"},
 };
@@ -726,6 +727,11 @@ static void rosenbrock(void **unused) {
       formula_interpret(model, &(formula_point){&one, state, NULL, NULL}, &none, &error),
       BASIN_BAD_INPUT);
   assert_non_null(strstr(error.text, "f:3:17: the slice has no entries"));
+  const double half = 2.5;
+  assert_int_equal(
+      formula_interpret(model, &(formula_point){&half, state, NULL, NULL}, &none, &error),
+      BASIN_BAD_INPUT);
+  assert_non_null(strstr(error.text, "n = 2.5 is a size, expected a whole number"));
   formula_free(model);
 }
 
@@ -875,6 +881,7 @@ static void kinks(void **unused) {
       {"x^-2", 2, -0.25},
       {"x^0.5", 4, 0.25},
       {"x^64", 1, 64},
+      {"(x^64)^2", 1, 128},
   };
   (void)unused;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -1063,6 +1070,12 @@ static const struct fault {
     {LOSS "quux + 1", 8, 7, "unknown name `quux`, expected a parameter"},
     {LOSS "1 + expp(y)", 8, 11, "unknown function `expp`, did you mean `exp`?"},
     {LOSS "sinus_of(y)", 8, 7, "unknown function `sinus_of`, expected one of abs"},
+    {LOSS "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", 8, 7,
+     "a name of over 63 characters"},
+    {LOSS "1111111111111111111111111111111111111111111111111111111111111111", 8, 7,
+     "a number of over 63 characters"},
+    {LOSS "x[1e15*p + p - 1e15*p*(1e15)]", 8, 16, "too large a number"},
+    {LOSS "x[(k + p + 1)^4]", 8, 20, "a size of too many terms"},
     {LOSS "y(2)", 8, 7, "`y` is no function"},
     {LOSS "exp + y", 8, 7, "`exp` is a function, expected `(`"},
     {LOSS "sum(W + x)", 8, 13,
