@@ -254,7 +254,7 @@ $(BUILD)/tests/dmath_lanes_$(1).o: tests/support/dmath_lanes.c $(BUILD)/flags
 endef
 $(foreach isa,$(ISAS),$(eval $(call dmath_rules,$(isa))))
 
-$(BUILD)/tests/test_dmath $(BUILD)/tests/test_relu_sum: LDLIBS += -lquadmath
+$(BUILD)/tests/test_dmath $(BUILD)/tests/test_formula $(BUILD)/tests/test_relu_sum: LDLIBS += -lquadmath
 $(BUILD)/tests/test_dmath: $(ISAS:%=$(BUILD)/tests/dmath_lanes_%.o)
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -63,7 +63,10 @@ int formula_unfilled(const formula_model *model, int x) {
 
 int formula_fill(formula_model *model, int x, formula_shape shape) {
   if (x < 0 || shape.rank == 0 || shape_of(model, x).rank > 0) return x;
-  return add_of(model, FORMULA_FILL, shape, x, -1, -1);
+  formula_node node = blank(FORMULA_FILL, shape);
+  node.of[0] = x;
+  node.is_mask = model->node[x].is_mask;
+  return add(model, &node);
 }
 
 /* ---- entry by entry ---- */
@@ -178,7 +181,8 @@ int formula_power(formula_model *model, int x, int y) {
   const double size = fabs(exponent);
   if (size > 64.5 || 2 * size != floor(2 * size))
     return formula_apply(model, FORMULA_POW, x, y, -1);
-  if (size == 0) return formula_fill(model, formula_number(model, 1), model->node[x].shape);
+  const formula_shape shape = model->node[x].shape;
+  if (size == 0) return formula_fill(model, formula_number(model, 1), shape);
   const int root = size != floor(size) ? formula_apply(model, FORMULA_SQRT, x, -1, -1) : -1;
   int power = size >= 1 ? whole_power(model, x, (int)size) : root;
   if (size >= 1 && size != floor(size)) power = formula_apply(model, FORMULA_MUL, power, root, -1);
@@ -202,9 +206,10 @@ int formula_entries_of(formula_model *model, formula_shape shape) {
 int formula_sum(formula_model *model, int x) {
   if (x < 0 || shape_of(model, x).rank == 0) return x;
   const formula_shape shape = shape_of(model, x);
-  if (is(model, x, FORMULA_FILL))
-    return formula_apply(model, FORMULA_MUL, model->node[x].of[0], formula_entries_of(model, shape),
-                         -1);
+  if (is(model, x, FORMULA_FILL)) {
+    const int entries = formula_entries_of(model, shape);
+    return formula_apply(model, FORMULA_MUL, model->node[x].of[0], entries, -1);
+  }
   return add_of(model, FORMULA_SUM, scalar, x, -1, -1);
 }
 

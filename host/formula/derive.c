@@ -33,26 +33,48 @@ static int is_zero(const derivation *d, int x) {
 }
 static int rank(const derivation *d, int x) { return x < 0 ? 0 : d->model->node[x].shape.rank; }
 
-/* 1 or 2 where x is a SELECT whose operand of that number is what it lets through, the other being 0; else 0 */
+/* What of a SELECT is not 0: 1 the first, 2 the second, and 3 both where one of them is masked itself; 0: it is nothing
+   of the kind */
 static int masked(const derivation *d, int x) {
   if (x < 0 || d->model->node[x].operation != FORMULA_SELECT) return 0;
-  return is_zero(d, d->model->node[x].of[2]) ? 1 : is_zero(d, d->model->node[x].of[1]) ? 2 : 0;
+  const int first = d->model->node[x].of[1], second = d->model->node[x].of[2];
+  if (is_zero(d, second)) return 1;
+  if (is_zero(d, first)) return 2;
+  return masked(d, first) || masked(d, second) ? 3 : 0;
 }
 
 enum {
   MASKS_MAX = 4
 }; /* that are put around a product: more would make the graph grow as their square */
 
+static int is_a_number(const derivation *d, int x) {
+  return x >= 0 && d->model->node[x].operation == FORMULA_NUMBER;
+}
+
+/* an adjoint times a number; together with one that it is a multiple by already */
+static int times_number(derivation *d, int g, int by) {
+  const formula_node node = d->model->node[g];
+  for (int j = 0; j < 2 && node.operation == FORMULA_MUL; j++)
+    if (is_a_number(d, node.of[j])) {
+      const int both = binary(d, FORMULA_MUL, node.of[j], by);
+      if (is_a_number(d, both)) return binary(d, FORMULA_MUL, both, node.of[1 - j]);
+    }
+  return binary(d, FORMULA_MUL, g, by);
+}
+
 /* an adjoint times or over a derivative, any masks of the adjoint around it; a scalar where both are */
 static int scale_within(derivation *d, formula_operation operation, int g, int by, int masks) {
   if (g < 0 || by < 0) return -1;
   g = formula_unfilled(d->model, g);
   const int let = masks ? masked(d, g) : 0;
+  if (!let && operation == FORMULA_MUL && is_a_number(d, by)) return times_number(d, g, by);
   if (!let) return binary(d, operation, g, by);
   const formula_node node = d->model->node[g];
-  const int inner = scale_within(d, operation, node.of[let], by, masks - 1);
-  return let == 1 ? choose(d, node.of[0], inner, number(d, 0))
-                  : choose(d, node.of[0], number(d, 0), inner);
+  int part[2];
+  for (int i = 0; i < 2; i++)
+    part[i] = let & (i + 1) ? scale_within(d, operation, node.of[i + 1], by, masks - 1)
+                            : number(d, 0);
+  return choose(d, node.of[0], part[0], part[1]);
 }
 static int times(derivation *d, int g, int by) {
   return scale_within(d, FORMULA_MUL, g, by, MASKS_MAX);
@@ -60,17 +82,31 @@ static int times(derivation *d, int g, int by) {
 static int over(derivation *d, int g, int by) {
   return scale_within(d, FORMULA_DIV, g, by, MASKS_MAX);
 }
+/* an adjoint where a mask holds, or where it does not, else 0 */
+static int where(derivation *d, int mask, int holds, int g, int masks) {
+  if (g < 0) return -1;
+  g = formula_unfilled(d->model, g);
+  const int let = masks ? masked(d, g) : 0, none = number(d, 0);
+  if (!let) return holds ? choose(d, mask, g, none) : choose(d, mask, none, g);
+  const formula_node node = d->model->node[g];
+  int part[2];
+  for (int i = 0; i < 2; i++)
+    part[i] = let & (i + 1) ? where(d, mask, holds, node.of[i + 1], masks - 1) : none;
+  return choose(d, node.of[0], part[0], part[1]);
+}
 static int minus(derivation *d, int g) { return times(d, g, number(d, -1)); }
 
 /* the sum of two adjoints; under one mask where they have the same */
 static int sum_of(derivation *d, int x, int y) {
   if (x < 0 || y < 0) return -1;
-  const int a = formula_unfilled(d->model, x), b = formula_unfilled(d->model, y);
-  const int let = masked(d, a);
-  const formula_node p = d->model->node[a], q = d->model->node[b];
-  if (!let || let != masked(d, b) || p.of[0] != q.of[0]) return binary(d, FORMULA_ADD, x, y);
-  const int sum = binary(d, FORMULA_ADD, p.of[let], q.of[let]), none = number(d, 0);
-  return let == 1 ? choose(d, p.of[0], sum, none) : choose(d, p.of[0], none, sum);
+  if (is_zero(d, x)) return y;
+  if (is_zero(d, y)) return x;
+  const formula_node a = d->model->node[formula_unfilled(d->model, x)],
+                     b = d->model->node[formula_unfilled(d->model, y)];
+  if (a.operation != FORMULA_SELECT || b.operation != FORMULA_SELECT || a.of[0] != b.of[0])
+    return binary(d, FORMULA_ADD, x, y);
+  const int first = sum_of(d, a.of[1], b.of[1]), second = sum_of(d, a.of[2], b.of[2]);
+  return choose(d, a.of[0], first, second);
 }
 
 /* hand an operand its part of the derivative; `part` is a scalar or has the operand's shape */
@@ -78,9 +114,10 @@ static void give(derivation *d, int to, int part) {
   if (!d->active[to]) return;
   if (part < 0) d->failed = 1;
   if (part < 0 || is_zero(d, part)) return;
-  part = formula_fill(d->model, part, d->model->node[to].shape);
+  const formula_shape shape = d->model->node[to].shape;
+  part = formula_fill(d->model, part, shape);
   if (part >= 0 && d->adjoint[to] >= 0)
-    part = formula_fill(d->model, sum_of(d, d->adjoint[to], part), d->model->node[to].shape);
+    part = formula_fill(d->model, sum_of(d, d->adjoint[to], part), shape);
   d->adjoint[to] = part;
   if (part < 0) d->failed = 1;
 }
@@ -140,12 +177,53 @@ static void of_root(derivation *d, int i, int g) {
   give(d, x, binary(d, FORMULA_MUL, choose(d, at_zero, number(d, 0), over(d, g, i)), x));
 }
 
+/* m, up to `most`, where a node is x^m as repeated products make it, else 0 */
+static int whole_power_of(const derivation *d, int node, int x, int most) {
+  const int a = d->model->node[node].of[0], b = d->model->node[node].of[1];
+  if (node == x) return most > 0;
+  if (d->model->node[node].operation != FORMULA_MUL || most < 2) return 0;
+  if (a == b) return 2 * whole_power_of(d, a, x, most / 2);
+  const int lower = a == x || b == x ? whole_power_of(d, a == x ? b : a, x, most - 1) : 0;
+  return lower ? lower + 1 : 0;
+}
+
+/* x^m sqrt(x): (m + 1/2) x^(m - 1/2), which is 0 at 0, where the root has no derivative; 0: it is not that */
+static int of_half_power(derivation *d, int i, int g) {
+  for (int j = 0; j < 2; j++) {
+    const formula_node node = d->model->node[i], root = d->model->node[node.of[j]];
+    const int x = root.of[0];
+    const int m = root.operation == FORMULA_SQRT ? whole_power_of(d, node.of[1 - j], x, 64) : 0;
+    if (!m) continue;
+    const int lower = formula_power(d->model, x, number(d, m - 0.5));
+    give(d, x, times(d, g, binary(d, FORMULA_MUL, number(d, m + 0.5), lower)));
+    return 1;
+  }
+  return 0;
+}
+
+/* x where a node is x^m as repeated products make it, else the node itself */
+static int base_of(const derivation *d, int node) {
+  while (d->model->node[node].operation == FORMULA_MUL) {
+    const int a = d->model->node[node].of[0], b = d->model->node[node].of[1];
+    if (a == b) node = a;
+    else return whole_power_of(d, a, b, 63) ? b : whole_power_of(d, b, a, 63) ? a : node;
+  }
+  return node;
+}
+
 static void of_product(derivation *d, int i, int g) {
-  const int x = d->model->node[i].of[0], y = d->model->node[i].of[1];
+  const int x = d->model->node[i].of[0], y = d->model->node[i].of[1], base = base_of(d, i);
+  const int m = whole_power_of(d, i, base, 64);
+  if (m > 1) { /* m x^(m - 1) */
+    const int lower = formula_power(d->model, base, number(d, m - 1));
+    give(d, base, times(d, times(d, g, number(d, m)), lower));
+    return;
+  }
   if (x == y) {
     of_square(d, x, g);
     return;
   }
+  if (of_half_power(d, i, g)) return;
   give_product(d, i, x, g, y);
   give_product(d, i, y, g, x);
 }
@@ -179,10 +257,8 @@ static void of_angle(derivation *d, int i, int g) {
 
 /* SELECT, MAX2, MIN2: the mask says whether the first has it */
 static void of_choice(derivation *d, int i, int g, int mask, int first, int second) {
-  const int none = number(d, 0);
-  g = formula_unfilled(d->model, g);
-  if (d->active[first]) give_entries(d, i, first, choose(d, mask, g, none));
-  if (d->active[second]) give_entries(d, i, second, choose(d, mask, none, g));
+  if (d->active[first]) give_entries(d, i, first, where(d, mask, 1, g, MASKS_MAX));
+  if (d->active[second]) give_entries(d, i, second, where(d, mask, 0, g, MASKS_MAX));
 }
 
 static void of_dot(derivation *d, int i, int g) {
@@ -289,7 +365,7 @@ static void hand_on(derivation *d, int i, int g) {
     break;
   case FORMULA_RELU: {
     const int mask = binary(d, FORMULA_LE, number(d, 0), x);
-    give(d, x, choose(d, mask, formula_unfilled(m, g), number(d, 0)));
+    give(d, x, where(d, mask, 1, g, MASKS_MAX));
     break;
   }
   case FORMULA_MAX2:

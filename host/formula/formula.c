@@ -471,8 +471,8 @@ typedef struct call {
 static int make_sum(reader *r, const call *c) { return formula_sum(r->model, c->of[0]); }
 
 static int make_mean(reader *r, const call *c) {
-  return formula_apply(r->model, FORMULA_DIV, formula_sum(r->model, c->of[0]),
-                       formula_entries_of(r->model, node_of(r, c->of[0])->shape), -1);
+  const int entries = formula_entries_of(r->model, node_of(r, c->of[0])->shape);
+  return formula_apply(r->model, FORMULA_DIV, formula_sum(r->model, c->of[0]), entries, -1);
 }
 
 static int make_norm(reader *r, const call *c) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * formula.h: a scientist's own model: texts, as they stand in an experiment file, become the graph of graph.h with the
- * derivatives of the loss.
+ * formula.h: a scientist's own model: texts, as they stand in an experiment file, become the graph of graph.h with
+ * the derivatives of the loss.
  *
  *   parameters {n: 10}, state {x: n}, define {f: 1 - x[:-1], g: x[1:] - x[:-1]^2}, loss: sum(f^2 + 100*g^2)
  *
@@ -11,11 +11,11 @@
  *
  *   numbers         12  .05  1e-6  pi
  *   names           parameters; states, teachers, inputs, constants; definitions, in any order
- *   operators       ^ or ** (to the right, before the sign: -2^2 = -4), - + (signs), * /, + -, < <= > >= == !=, not, and,
- *                   or: from the tightest to the loosest. Comparisons do not chain.
- *   entries         x[i]  x[a:b]  x[:-1]  A[i]  A[i, j]  A[i, :]  A[a:b, c:d]: indices from 0, those below 0 from the end;
- *                   whole numbers, or + - * ^ of whole numbers and of parameters, which are then whole and at least 1
- *                   (an index that may be of either sign for some of them is not from the end). A slice must lie within.
+ *   operators       ^ or ** (to the right, before the sign: -2^2 = -4), - + (signs), * /, + -, < <= > >= == !=, not,
+ *                   and, or: from the tightest to the loosest. Comparisons do not chain.
+ *   entries         x[i]  x[a:b]  x[:-1]  A[i]  A[i, j]  A[i, :]  A[a:b, c:d]: indices from 0, those below 0 from the
+ *                   end; + - * ^ of whole numbers and of parameters, which are then whole and at least 1. What may be
+ *                   of either sign, n - k, counts from the beginning. A slice must lie within, and is never empty.
  *   x.T  T(x)       the transpose of a matrix; of a vector or a scalar itself
  *   dot(x, y)       of vectors a scalar; of matrix and vector, vector and matrix, two matrices the product
  *   outer(u, v)     of vectors the matrix u_i v_j
@@ -28,16 +28,18 @@
  * which `and`, `or`, `not` and `where` take and nothing else does. A state, teacher or input whose only size is the
  * number 1 is a scalar.
  *
- * The order of operations is the order in which they are written. x^n, for a whole n of up to 64: x^(2m) = x^m x^m and
- * x^(2m+1) = x^(2m) x, x^-n = 1/x^n; x^(n+1/2) = x^n sqrt(x); every other power is exp(y log x), NaN where x < 0. mean
- * is sum(x)/count. Numbers are computed while reading, by the very operations of a trial. What is dropped changes no
- * bit: x*1, x/1, x - 0, a double sign or transpose, where(c, x, x); x/2^n is x*2^-n. x + 0 is left as it is (-0 + 0 = 0).
+ * The order of operations is the order in which they are written. x^n, for a whole n of up to 64: x^(2m) = x^m x^m
+ * and x^(2m+1) = x^(2m) x, x^-n = 1/x^n; x^(n+1/2) = x^n sqrt(x); every other power is C's pow(x, y), which for x <
+ * 0 asks for a whole y. mean is sum(x)/count. Numbers are computed while reading, by the very operations of a
+ * trial. What is dropped changes no bit: x*1, x/1, x - 0, a double sign or transpose, where(c, x, x); x/2^n is
+ * x*2^-n. x + 0 is left as it is (-0 + 0 = 0).
  *
- * Derivatives are those of reverse mode, in an order that the texts alone decide. At a kink the derivative on the right
- * is taken: that of relu, abs and leaky at 0 is 1 and of max and min, where two are equal, the first has it. The
- * derivative of norm (and of sqrt(dot(x, x)), which is the same) at 0 is 0 for vectors and matrices, that of sign is 0,
- * masks have none. where(c, x, y) has the derivative of what it takes, even where that of the other is not finite.
- * floor has none: a loss that depends on a state through floor is refused.
+ * Derivatives are those of reverse mode, in an order that the texts alone decide. At a kink the derivative on the
+ * right is taken: that of relu, abs and leaky at 0 is 1 and of max and min, where two are equal, the first has it.
+ * The derivative of norm (and of sqrt(dot(x, x)), which is the same) at 0 is 0 for vectors and matrices, that of
+ * sign is 0, masks have none. where(c, x, y) has the derivative of what it takes, even where that of the other is
+ * not finite, if that is made entry by entry. floor has none: a loss that depends on a state through floor is
+ * refused.
  */
 #ifndef BASIN_FORMULA_FORMULA_H
 #define BASIN_FORMULA_FORMULA_H

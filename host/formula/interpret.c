@@ -6,17 +6,27 @@
 
 /* ---- single entries ---- */
 
-/* dmath's functions for every argument */
-static double exponential(double x) { return x < -708 ? 0 : x > 709 ? INFINITY : r_exp(x); }
-static double logarithm(double x) {
+/* Elementary functions for every argument, one name for each operation: of dmath.h where it has them, else of libm. */
+static double r_exp_total(double x) { return x < -708 ? 0 : x > 709 ? INFINITY : r_exp(x); }
+static double r_log_total(double x) {
   if (!(x > 0) || x == INFINITY) return x == 0 ? -INFINITY : x > 0 ? x : NAN;
   return x < 0x1p-1022 ? r_log(x * 0x1p60) - 60 * 0.69314718055994530942 : r_log(x);
 }
-static double arctangent(double x) { return isinf(x) ? copysign(BASIN_PI / 2, x) : r_atan(x); }
-static double error_function(double x) { return isinf(x) ? copysign(1, x) : r_erf(x); }
-static double logistic(double x) { return 1 / (1 + exp(-x)); }
-static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
-static double power(double x, double y) { return x < 0 ? NAN : pow(x, y); }
+static double r_atan_total(double x) { return isinf(x) ? copysign(BASIN_PI / 2, x) : r_atan(x); }
+static double r_erf_total(double x) { return isinf(x) ? copysign(1, x) : r_erf(x); }
+static double r_logistic(double x) { return 1 / (1 + exp(-x)); }
+static double r_softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
+static double r_expm1(double x) { return expm1(x); }
+static double r_log1p(double x) { return log1p(x); }
+static double r_sin(double x) { return sin(x); }
+static double r_cos(double x) { return cos(x); }
+static double r_tan(double x) { return tan(x); }
+static double r_atan2(double y, double x) { return atan2(y, x); }
+static double r_acos(double x) { return acos(x); }
+static double r_asin(double x) { return asin(x); }
+static double r_tanh(double x) { return tanh(x); }
+static double r_pow(double x, double y) { return pow(x, y); }
+static double r_floor(double x) { return floor(x); }
 
 double formula_scalar(formula_operation operation, double x, double y, double z) {
   switch (operation) {
@@ -33,39 +43,39 @@ double formula_scalar(formula_operation operation, double x, double y, double z)
   case FORMULA_FMA:
     return fma(x, y, z);
   case FORMULA_POW:
-    return power(x, y);
+    return r_pow(x, y);
   case FORMULA_SQRT:
     return sqrt(x);
   case FORMULA_EXP:
-    return exponential(x);
+    return r_exp_total(x);
   case FORMULA_EXPM1:
-    return expm1(x);
+    return r_expm1(x);
   case FORMULA_LOG:
-    return logarithm(x);
+    return r_log_total(x);
   case FORMULA_LOG1P:
-    return log1p(x);
+    return r_log1p(x);
   case FORMULA_SIN:
-    return sin(x);
+    return r_sin(x);
   case FORMULA_COS:
-    return cos(x);
+    return r_cos(x);
   case FORMULA_TAN:
-    return tan(x);
+    return r_tan(x);
   case FORMULA_ATAN:
-    return arctangent(x);
+    return r_atan_total(x);
   case FORMULA_ATAN2:
-    return atan2(x, y);
+    return r_atan2(x, y);
   case FORMULA_ACOS:
-    return acos(x);
+    return r_acos(x);
   case FORMULA_ASIN:
-    return asin(x);
+    return r_asin(x);
   case FORMULA_TANH:
-    return tanh(x);
+    return r_tanh(x);
   case FORMULA_ERF:
-    return error_function(x);
+    return r_erf_total(x);
   case FORMULA_LOGISTIC:
-    return logistic(x);
+    return r_logistic(x);
   case FORMULA_SOFTPLUS:
-    return softplus(x);
+    return r_softplus(x);
   case FORMULA_ABS:
     return fabs(x);
   case FORMULA_SIGN:
@@ -75,7 +85,7 @@ double formula_scalar(formula_operation operation, double x, double y, double z)
   case FORMULA_RELU:
     return 0 <= x ? x : 0;
   case FORMULA_FLOOR:
-    return floor(x);
+    return r_floor(x);
   case FORMULA_MAX2:
     return x < y ? y : x;
   case FORMULA_MIN2:

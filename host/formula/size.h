@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * size.h: polynomials of a model's parameters with whole coefficients, in a normal form: what sizes and bounds of slices
- * are made of. The parameters in them are whole and at least 1.
+ * size.h: polynomials of a model's parameters with whole coefficients, in a normal form: what sizes and bounds of
+ * slices are made of. The parameters in them are whole and at least 1.
  *
  * n - 1 and -2 + n + 1 are both the terms (1, n), (-1), whose text is "n - 1", and in C "P(n) - 1".
  */
