@@ -13,7 +13,14 @@
  *   3  MUL 2 1        scalar
  *
  * Shapes have sizes, which are numbers of rows of the table size[]: constants, or polynomials of the parameters. Two
- * sizes are the same where their rows are.
+ * sizes are the same where their rows are. Every size is at least 1.
+ *
+ * The order of sums. SUM over n entries, row by row, and DOT of two vectors of n entries: below 8 entries one chain in
+ * the order of the entries; else 8 strands, entry i in strand i mod 8, each strand one chain, and the strands are added
+ * by halving: (0 + 4), (1 + 5), (2 + 6), (3 + 7), then (0 + 2), (1 + 3), then (0 + 1). DOT with a matrix: every entry one
+ * chain in the order of the common index. A chain of SUM begins with its first entry and adds the others; a chain of
+ * DOT begins with its first product and takes the others by fma: s = fma(x_i, y_i, s). MAXIMUM and MINIMUM are chains of
+ * MAX2 and MIN2, with what was found so far as the first.
  */
 #ifndef BASIN_FORMULA_GRAPH_H
 #define BASIN_FORMULA_GRAPH_H
@@ -54,7 +61,7 @@
   X(LOGISTIC, 1)                                                                                   \
   X(SOFTPLUS, 1)                                                                                   \
   X(ABS, 1)                                                                                        \
-  X(SIGN, 1) /* 1 at 0: the derivative of |x| on its right */                                      \
+  X(SIGN, 1) /* 1 where 0 <= x, else -1: the derivative of |x| on its right */                     \
   X(STEP, 1) /* 1 where 0 <= x, else 0: the derivative of relu */                                  \
   X(RELU, 1) /* x where 0 <= x, else 0 */                                                          \
   X(FLOOR, 1)                                                                                      \
@@ -123,6 +130,14 @@ typedef struct formula_array {
   double *value;  /* of a constant: its entries, row by row */
 } formula_array;
 
+/* A size that has to be at least so much, which is known when the parameters are. */
+typedef struct formula_bound {
+  int size; /* row of the table of sizes */
+  int64_t least;
+  char *
+      reason; /* what is wrong where it is less: "f.yaml:3:9: the slice ends beyond the 3 entries of `x`" */
+} formula_bound;
+
 typedef struct formula_result {
   char *name; /* of an observable */
   int node;
@@ -136,8 +151,14 @@ typedef struct formula_model {
   int *is_size; /* [parameters] whether a size depends on it: then it must be a whole number */
   formula_size *size;
   int sizes;
+  formula_bound *
+      bound; /* what the parameters must obey; every other size is large enough where they are at least 1 */
+  int bounds;
   formula_node *node;
   int nodes, room;
+  int *
+      slot; /* [slots] a hash table of the nodes, formula_add()'s own; NULL: it makes one when it next needs it */
+  int slots;
 
   int loss;      /* a scalar node */
   int *gradient; /* [states] the derivative of the loss by each state, of the state's shape */
