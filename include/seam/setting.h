@@ -94,7 +94,7 @@ typedef struct basin_stop {
 
 /* whether a rule other than the early one is asked, at every step */
 static inline int basin_stop_given(const basin_stop *stop) {
-  int given = stop->tolerance > 0;
+  int given = stop->tolerance > 0 || stop->tolerance_gradient > 0;
   for (int i = 0; i < BASIN_STOPS_MAX; i++) given |= stop->own[i] > 0;
   return given;
 }
