@@ -13,6 +13,9 @@
 #include "base/error.h"
 #include "base/files.h"
 
+/* Where the user's folder is, or is to be; 0 where nothing says. */
+int basin_cache_place(char folder[BASIN_PATH_BYTES]);
+
 /* The user's folder, made where it is missing; "" where there can be none: no home, or it cannot be written to.
    BASIN_FAILED where it must not be used, with what to do. */
 basin_status basin_cache_find(char folder[BASIN_PATH_BYTES], basin_error *error);

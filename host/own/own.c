@@ -296,14 +296,16 @@ basin_status basin_own_ready(const basin_model *model, const char *kind, int isa
 
 /* ---- for people ---- */
 
+const char *basin_own_header(const basin_model *model) {
+  pthread_mutex_lock(&lock);
+  const own *o = own_of(model);
+  pthread_mutex_unlock(&lock);
+  return o ? o->header : NULL;
+}
+
 void basin_own_describe(char *compiler, size_t compiler_size, char *cache, size_t cache_size) {
-  char path[BASIN_PATH_BYTES], folder[BASIN_PATH_BYTES];
-  basin_error error;
+  char path[BASIN_PATH_BYTES];
   const char *found = basin_compiler(path);
-  snprintf(compiler, compiler_size, "%s", found ? found : "none");
-  const basin_status status = basin_cache_find(folder, &error);
-  snprintf(cache, cache_size, "%s",
-           status    ? error.text
-           : *folder ? folder
-                     : "none: there is no folder to write to");
+  snprintf(compiler, compiler_size, "%s", found ? found : "nothing: there is no C compiler");
+  snprintf(cache, cache_size, "%s", basin_cache_place(path) ? path : "no folder: there is no HOME");
 }

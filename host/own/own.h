@@ -42,7 +42,10 @@ basin_status basin_own_prepare(const basin_own_want *want, int wants, int isa,
 basin_status basin_own_ready(const basin_model *model, const char *kind, int isa,
                              basin_error *error);
 
-/* For people: the compiler's name, or "none", and the folder where libraries are kept, or why there is none. */
+/* The header that the model was loaded from; NULL of a model of the build. */
+const char *basin_own_header(const basin_model *model);
+
+/* For people: the compiler's path, and the folder where libraries are kept; or why there is none. */
 void basin_own_describe(char *compiler, size_t compiler_size, char *cache, size_t cache_size);
 
 #endif
