@@ -123,7 +123,7 @@ static basin_status make(library *l, int libraries, const char *folder, int keep
   return status;
 }
 
-/* all of them, from the cache or by the compiler; without a cache that can be written to from a private folder, which is
+/* all of them, from the cache or by the compiler; where there is no cache to write to, by way of a private folder,
    gone by the end of the call */
 static basin_status obtain(library *l, int libraries, const volatile int *stop,
                            basin_error *error) {
