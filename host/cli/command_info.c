@@ -6,8 +6,8 @@
 #include "base/text.h"
 #include "engine/cuda.h"
 #include "engine/blas.h"
-#include "own/own.h"
 #include "cli/cli.h"
+#include "own/own.h"
 #include "read/dynamics.h"
 #include "read/experiment.h"
 #include <hdf5.h>
@@ -111,33 +111,62 @@ basin_status basin_command_models(const basin_arguments *arguments, basin_error 
   return BASIN_OK;
 }
 
-/* the models of the variants, each once */
-static void show_models_of(const basin_experiment *e, int header) {
-  for (int64_t c = 0; c < e->cells; c++) {
-    const basin_model *m = e->cell[c].model;
-    const char *text = basin_own_text(m);
-    int seen = 0;
-    for (int64_t before = 0; before < c && !seen; before++) seen = e->cell[before].model == m;
-    if (seen) continue;
-    if (c) putchar('\n');
-    if (header && text) fputs(text, stdout);
-    else if (header)
-      printf("// model %s is one of basin's own: include/models/%s.h\n", m->name, m->name);
-    else show_model(m);
-  }
+/* ---- of one experiment ---- */
+
+static basin_status show_header(const basin_model *model, int another, basin_error *error) {
+  const char *header = basin_own_header(model);
+  if (another)
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "model: the variants have more than one model: give --variant");
+  if (!header)
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "model: %s is of this build: its header is include/models/%s.h of the sources", model->name,
+        model->name);
+  fputs(header, stdout);
+  return BASIN_OK;
 }
 
-basin_status basin_command_model(const basin_arguments *arguments, basin_error *error) {
-  basin_experiment *e = NULL;
-  const char *set[BASIN_VALUES_MAX];
-  int sets = 0;
-  for (int i = 0; i < arguments->givens; i++)
-    if (!strcmp(arguments->given[i].name, "set")) set[sets++] = arguments->given[i].value;
-  const basin_status status = basin_experiment_read(arguments->positional[0], set, sets, &e, error);
+/* whether the cell is of the variant, and the first of its model there */
+static int is_first(const basin_experiment *e, int64_t cell, const char *variant) {
+  for (int64_t c = cell; c >= 0; c--) {
+    const int of_it = !variant ||
+                      (e->cell[c].variant >= 0 && !strcmp(e->variant[e->cell[c].variant], variant));
+    if (c == cell && !of_it) return 0;
+    if (c < cell && of_it && e->cell[c].model == e->cell[cell].model) return 0;
+  }
+  return 1;
+}
+
+basin_status basin_command_model(const basin_arguments *a, basin_error *error) {
+  const char *set[BASIN_VALUES_MAX], *variant = basin_argument(a, "variant");
+  const int header = basin_argument(a, "header") != NULL;
+  basin_experiment *e;
+  int sets = 0, shown = 0;
+  for (int i = 0; i < a->givens; i++)
+    if (!strcmp(a->given[i].name, "set")) set[sets++] = a->given[i].value;
+  basin_status status = basin_experiment_read(a->positional[0], set, sets, &e, error);
   if (status) return status;
-  show_models_of(e, basin_argument(arguments, "header") != NULL);
+  for (int64_t c = 0, last = -1; c < e->cells && !status; c++) {
+    if ((last >= 0 && e->cell[c].model == e->cell[last].model) || !is_first(e, c, variant))
+      continue;
+    if (!header && shown) putchar('\n');
+    if (header) status = show_header(e->cell[c].model, shown, error);
+    else show_model(e->cell[c].model);
+    last = c;
+    shown++;
+  }
+  if (!status && !shown)
+    status = basin_fail(error, BASIN_BAD_INPUT, "model: --variant %s: there is no such variant",
+                        variant);
   basin_experiment_free(e);
-  return BASIN_OK;
+  return status;
+}
+
+static void show_own(void) {
+  char compiler[1024], cache[1024];
+  basin_own_describe(compiler, sizeof compiler, cache, sizeof cache);
+  printf("models of one's own compiled by %s, kept in %s\n", compiler, cache);
 }
 
 static void show_cuda(void) {
@@ -177,6 +206,7 @@ basin_status basin_command_info(const basin_arguments *arguments, basin_error *e
       printf(" %s%s", basin_cpu_isa_name(isa), isa == basin_cpu_isa(NULL) ? " (in use)" : "");
   printf("\n");
   show_cuda();
+  show_own();
   printf("BLAS                %s\n", basin_blas_name());
   printf("HDF5                %u.%u.%u\n", major, minor, release);
   printf("libfyaml            %s\n", fy_library_version());

@@ -70,15 +70,6 @@ static const basin_option submit_options[] = {
     HELP,
 };
 
-static const basin_option model_options[] = {
-    {"header", 0, NULL,
-     "print the header of C that a model of formulas becomes, to be read, or tuned by hand and "
-     "taken "
-     "as `model: ./mine.h`"},
-    {"set", 0, "KEY=VALUE", "replace one key of the file, as for basin run; may be repeated"},
-    HELP,
-};
-
 static const basin_option status_options[] = {
     {"json", 0, NULL, "as JSON"},
     HELP,
@@ -185,6 +176,11 @@ static const basin_option help_options[] = {
 };
 
 static const basin_option plain_options[] = {HELP};
+static const basin_option model_options[] = {
+    {"header", 0, NULL, "the header in C instead, of a model that is not part of the build"},
+    {"variant", 0, "NAME", "the model of this variant alone"},
+    {"set", 0, "KEY=VALUE", "replace one key of the file, as with `basin run`; may be repeated"},
+    HELP};
 
 #define OPTIONS(table) .option = (table), .options = (int)(sizeof(table) / sizeof *(table))
 
@@ -376,9 +372,15 @@ const basin_command basin_commands[] = {
      OPTIONS(plain_options),
      .run = basin_command_models},
     {.name = "model",
-     .arguments = "E.yaml",
-     .meaning = "the model of an experiment: parameters, vectors, methods, observables",
-     .description = "That of each variant, where they have several.",
+     .arguments = "EXPERIMENT.yaml",
+     .meaning = "the models of an experiment, as `basin models` has those of the build",
+     .description =
+         "`model: ./mine.h` in an experiment takes a model from a header beside it, by the "
+         "contract "
+         "of include/seam/model.h: basin compiles it with the C compiler that is there ($BASIN_CC, "
+         "or "
+         "cc, gcc, clang) and keeps what that makes in $BASIN_CACHE, or $XDG_CACHE_HOME/basin, or "
+         "~/.cache/basin. With --header the header is printed, to be changed by hand.",
      .least = 1,
      .most = 1,
      OPTIONS(model_options),

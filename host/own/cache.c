@@ -16,8 +16,7 @@ static const int64_t BYTES_MAX = 256 << 20;
 
 /* ---- the folder ---- */
 
-/* where it is to be: 0 where nothing says */
-static int place_of(char folder[BASIN_PATH_BYTES]) {
+int basin_cache_place(char folder[BASIN_PATH_BYTES]) {
   const char *own = getenv("BASIN_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   int length = -1;
   if (own && *own) length = snprintf(folder, BASIN_PATH_BYTES, "%s", own);
@@ -85,7 +84,7 @@ static int is_any(const char *base, const void *context) {
 
 basin_status basin_cache_find(char folder[BASIN_PATH_BYTES], basin_error *error) {
   static int swept; /* once, before there is a temporary file of ours */
-  if (!place_of(folder) || (make(folder) && !basin_is_there(folder))) {
+  if (!basin_cache_place(folder) || (make(folder) && !basin_is_there(folder))) {
     *folder = 0;
     return BASIN_OK;
   }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * cache.h: the folder where compiled models are kept. What is in it is loaded into the program, so nobody else may write
- * to it: a folder of another user, or one that others may write to or rename, is refused.
+ * cache.h: the folder where compiled models are kept. What is in it is loaded into the program, so nobody else may
+ * write to it: a folder of another user, or one that others may write to or rename, is refused.
  *
- * A library KEY.so has a seal behind its last byte: a hash of its bytes and its name, so that one that is damaged, cut off
- * or another's is not loaded. It is put in place by renaming, so any number of processes may do so at once. Beyond
+ *   status = basin_cache_find(folder, &error);
+ *   void *library = basin_cache_open(folder, key);                             NULL: make it, then basin_cache_put()
+ *
+ * A library KEY.so has a seal behind its last byte: a hash of its bytes and its name, so that one that is damaged, cut
+ * off or another's is not loaded. It is put in place by renaming, so any number of processes may do so at once. Beyond
  * 256 MiB those go that were not used for longest.
  */
 #ifndef BASIN_OWN_CACHE_H
@@ -12,6 +15,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
+
+/* Where the user's folder is, or is to be; 0 where nothing says. */
+int basin_cache_place(char folder[BASIN_PATH_BYTES]);
 
 /* The user's folder, made where it is missing; "" where there can be none: no home, or it cannot be written to.
    BASIN_FAILED where it must not be used, with what to do. */

@@ -17,7 +17,8 @@ enum { ARGUMENTS_MAX = 64, SAID_BYTES = 1 << 16, LOOK_MS = 50, SOURCE_BYTES_MAX 
 extern char **environ;
 
 static const char *const sources[] = {BASIN_OWN_SOURCES};
-static const char *const flags[] = {BASIN_OWN_FLAGS "-fvisibility=default", "-w", "-shared"};
+static const char *const flags[] = {BASIN_OWN_FLAGS "-fvisibility=default",
+                                    "-Werror=implicit-function-declaration", "-shared"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* ---- the sources ---- */
@@ -264,8 +265,11 @@ static basin_status tell(process *p, int *no_room, basin_error *error) {
   char *said = p->said, *line = line_with(said, ": fatal error: ");
   char *plain = line_with(said, ": error: ");
   if (plain && (!line || plain < line)) line = plain;
-  if (!line) line = line_with(said, "undefined reference to");
-  if (!line) line = said;
+  char *missing = line_with(said,
+                            "undefined reference to"); /* then the linker's last word follows */
+  if (missing && (!line || missing < line)) line = missing;
+  const int complains = line != NULL;
+  if (!complains) line = said;
   line[strcspn(line, "\n")] = 0;
   if (strstr(line, "No such file or directory") &&
       (strstr(line, "string.h") || strstr(line, "stdint.h") || strstr(line, "stdlib.h") ||
@@ -281,8 +285,9 @@ static basin_status tell(process *p, int *no_room, basin_error *error) {
   if (!*line && WIFSIGNALED(p->code))
     return basin_fail(error, BASIN_FAILED, "the compiler was ended by a signal: %s",
                       strsignal(WTERMSIG(p->code)));
-  return basin_fail(error, BASIN_BAD_INPUT, "%.800s",
-                    *line ? line : "the compiler fails without a word");
+  if (complains) return basin_fail(error, BASIN_BAD_INPUT, "%.800s", line);
+  return basin_fail(error, BASIN_FAILED, "the compiler fails%s %.600s", *line ? ":" : "",
+                    *line ? line : "without a word");
 }
 
 /* a SIGCHLD that the caller ignores leaves no exit code: then what counts is whether there is a library */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * compile.h: runs the C compiler on the sources that the engines of a model are made of, several at a time. No shell is
- * asked.
+ * compile.h: runs the C compiler on the sources that the engines of a model are made of, several at a time. No shell
+ * is asked.
  *
  *   basin_compilation job = {.name = "mine", .header = text, .source = "host/model/entry.c", .flag = flags};
  *   status = basin_compile(&job, 1, "/home/me/.cache/basin", NULL, &no_room, &error);
@@ -22,8 +22,8 @@ typedef struct basin_compilation {
   char library[BASIN_PATH_BYTES];        /* what is made, a temporary file of its folder; or "" */
 } basin_compilation;
 
-/* All of them, or none. BASIN_BAD_INPUT with the compiler's first complaint; BASIN_FAILED where there is no compiler, no
-   source, or (*no_room) the folder cannot take what is written; BASIN_INTERRUPTED where `stop` says so. */
+/* All of them, or none. BASIN_BAD_INPUT with the compiler's first complaint; BASIN_FAILED where there is no compiler,
+   no source, or (*no_room) the folder cannot take what is written; BASIN_INTERRUPTED where `stop` says so. */
 basin_status basin_compile(basin_compilation *job, int jobs, const char *folder,
                            const volatile int *stop, int *no_room, basin_error *error);
 

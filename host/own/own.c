@@ -123,7 +123,7 @@ static basin_status make(library *l, int libraries, const char *folder, int keep
   return status;
 }
 
-/* all of them, from the cache or by the compiler; without a cache that can be written to from a private folder, which is
+/* all of them, from the cache or by the compiler; where there is no cache to write to, by way of a private folder,
    gone by the end of the call */
 static basin_status obtain(library *l, int libraries, const volatile int *stop,
                            basin_error *error) {
@@ -216,14 +216,6 @@ basin_status basin_own_load(const char *name, const char *header, basin_place pl
   return status;
 }
 
-const char *basin_own_text(const basin_model *model) {
-  pthread_mutex_lock(&lock);
-  const own *o = loaded;
-  while (o && &o->model != model) o = o->next;
-  pthread_mutex_unlock(&lock);
-  return o ? o->header : NULL;
-}
-
 int basin_own_has(const char *name, const char *header) {
   char folder[BASIN_PATH_BYTES];
   basin_error ignored;
@@ -304,14 +296,16 @@ basin_status basin_own_ready(const basin_model *model, const char *kind, int isa
 
 /* ---- for people ---- */
 
+const char *basin_own_header(const basin_model *model) {
+  pthread_mutex_lock(&lock);
+  const own *o = own_of(model);
+  pthread_mutex_unlock(&lock);
+  return o ? o->header : NULL;
+}
+
 void basin_own_describe(char *compiler, size_t compiler_size, char *cache, size_t cache_size) {
-  char path[BASIN_PATH_BYTES], folder[BASIN_PATH_BYTES];
-  basin_error error;
+  char path[BASIN_PATH_BYTES];
   const char *found = basin_compiler(path);
-  snprintf(compiler, compiler_size, "%s", found ? found : "none");
-  const basin_status status = basin_cache_find(folder, &error);
-  snprintf(cache, cache_size, "%s",
-           status    ? error.text
-           : *folder ? folder
-                     : "none: there is no folder to write to");
+  snprintf(compiler, compiler_size, "%s", found ? found : "nothing: there is no C compiler");
+  snprintf(cache, cache_size, "%s", basin_cache_place(path) ? path : "no folder: there is no HOME");
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * own.h: a model that is not part of the build. Its header, a text by the contract of seam/model.h, is compiled while the
- * program runs, by the C compiler that is there, and kept: the same text needs no compiler the next time.
+ * own.h: a model that is not part of the build. Its header, a text by the contract of seam/model.h, is compiled while
+ * the program runs, by the C compiler that is there, and kept: the same text needs no compiler the next time.
  *
- *   status = basin_own_load("mine", header_text, place, &model, &error);                an entry as of any other model
- *   status = basin_own_ready(model, "population", basin_cpu_isa(NULL), &error);         and kind[].run[isa] is there
+ *   status = basin_own_load("mine", header_text, place, &model, &error);           an entry as of any other model
+ *   status = basin_own_ready(model, "population", basin_cpu_isa(NULL), &error);    and kind[].run[isa] is there
  *
- * The entry is compiled at once, quickly (host/model/entry.c). An engine is (host/engine/lanes.c, input_sums.c) once it is
- * needed, for one kind of dynamics and instruction set, with the flags of the build. Data sets are left out: their kind
- * is not in the model.
+ * The entry is compiled at once, quickly (host/model/entry.c). An engine is (host/engine/lanes.c, input_sums.c) once
+ * it is needed, for one kind of dynamics and instruction set, with the flags of the build. Data sets are left out:
+ * their kind is not in the model.
  *
  * The compiler is $BASIN_CC, or else cc, gcc or clang. Libraries are kept in $BASIN_CACHE, or else in basin/ of
- * $XDG_CACHE_HOME or ~/.cache (cache.h); they are named by the text, the sources and the flags, not by the compiler, for
- * what any of them makes of these gives the same bits.
+ * $XDG_CACHE_HOME or ~/.cache (cache.h); they are named by the text, the sources and the flags, not by the compiler,
+ * for what any of them makes of these gives the same bits.
  */
 #ifndef BASIN_OWN_H
 #define BASIN_OWN_H
@@ -25,9 +25,6 @@
    compiler, or no place to put what it makes. */
 basin_status basin_own_load(const char *name, const char *header, basin_place place,
                             const basin_model **model, basin_error *error);
-
-/* The text that the model was made of; NULL of a model of the build. */
-const char *basin_own_text(const basin_model *model);
 
 /* Whether the entry of that name and text is compiled already, in this process or in the cache. */
 int basin_own_has(const char *name, const char *header);
@@ -45,7 +42,10 @@ basin_status basin_own_prepare(const basin_own_want *want, int wants, int isa,
 basin_status basin_own_ready(const basin_model *model, const char *kind, int isa,
                              basin_error *error);
 
-/* For people: the compiler's name, or "none", and the folder where libraries are kept, or why there is none. */
+/* The header that the model was loaded from; NULL of a model of the build. */
+const char *basin_own_header(const basin_model *model);
+
+/* For people: the compiler's path, and the folder where libraries are kept; or why there is none. */
 void basin_own_describe(char *compiler, size_t compiler_size, char *cache, size_t cache_size);
 
 #endif

@@ -26,7 +26,7 @@ static basin_status read_own_model(const basin_node *node, const basin_node *whe
                                    const basin_scope *scope, const basin_model **model,
                                    basin_error *error) {
   char *text;
-  basin_status status = basin_own_header(node, when, scope->album, &text, error);
+  basin_status status = basin_own_model_header(node, when, scope->album, &text, error);
   if (!status) status = basin_own_load(BASIN_OWN_NAME, text, node->place, model, error);
   free(text);
   return status;
@@ -37,7 +37,7 @@ static basin_status find_model(const basin_node *node, const basin_node *when,
                                basin_error *error) {
   char text[BASIN_UNKNOWN];
   const char *name = node->kind == BASIN_SCALAR ? node->text : "";
-  const int own = basin_own_is_meant(node);
+  const int own = basin_own_model_is_meant(node);
   if (own || basin_headers_are_meant(node)) {
     const basin_status status = own ? read_own_model(node, when, scope, model, error)
                                     : basin_headers_take(scope->headers, node, model, error);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TEXT_BYTES_MAX = 4 << 20, DEPTH_MAX = 16 };
@@ -63,19 +64,17 @@ typedef struct writing {
 
 static char *read_file(const char *path, const char **why) {
   const int file = basin_open_regular(path);
-  char *text = NULL;
   *why = file == BASIN_IRREGULAR ? "no plain file" : strerror(errno);
-  FILE *stream = file < 0 ? NULL : fdopen(file, "r");
-  if (stream) text = calloc(1, TEXT_BYTES_MAX + 1);
-  const size_t length = text ? fread(text, 1, TEXT_BYTES_MAX, stream) : 0;
-  if (stream) *why = "it is no text, or has more than 4 MiB";
-  if (text && (length == TEXT_BYTES_MAX || ferror(stream) || strlen(text) != length)) {
-    free(text);
-    text = NULL;
-  }
-  if (stream) fclose(stream);
-  else if (file >= 0) close(file);
-  return text;
+  if (file < 0) return NULL;
+  struct stat is;
+  const size_t size = fstat(file, &is) || is.st_size > TEXT_BYTES_MAX ? 0 : (size_t)is.st_size;
+  char *text = calloc(1, size + 1);
+  const int good = text && size && !basin_read_all(file, text, size) && strlen(text) == size;
+  close(file);
+  *why = "it is no text, or has more than 4 MiB";
+  if (good) return text;
+  free(text);
+  return NULL;
 }
 
 /* the name between quotes of a line `#include "name"`, its length; 0 where it is another line */

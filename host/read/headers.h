@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * headers.h: the models that an experiment names by a file of C, `model: ./mine.h`: their texts, and the entries that
- * own/own.h makes of these. The model's name is the file's, without `.h`. What a header includes of its own folder is put
- * into its text, so that one text is all of it.
+ * own/own.h makes of these. The model's name is the file's, without `.h`. What a header includes of its own folder is
+ * put into its text, so that one text is all of it.
  *
- *   basin_headers *headers = basin_headers_open("data/", kept, length, 1);
+ *   basin_headers *headers = basin_headers_open("data/", NULL);
  *   status = basin_headers_take(headers, node, &model, &error);
  *
  * Texts are kept with the experiment, so that it can be read where the file is not, or has become another one: in a

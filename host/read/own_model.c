@@ -36,7 +36,9 @@ static int keep(reading *r, void *block) {
   return grown != NULL;
 }
 
-int basin_own_is_meant(const basin_node *model) { return model && model->kind == BASIN_MAPPING; }
+int basin_own_model_is_meant(const basin_node *model) {
+  return model && model->kind == BASIN_MAPPING;
+}
 
 /* ---- tables of the source ---- */
 
@@ -257,8 +259,8 @@ static basin_status read_model(reading *r, const basin_node *model, const basin_
   return status;
 }
 
-basin_status basin_own_header(const basin_node *model, const basin_node *when,
-                              struct basin_album *album, char **text, basin_error *error) {
+basin_status basin_own_model_header(const basin_node *model, const basin_node *when,
+                                    struct basin_album *album, char **text, basin_error *error) {
   reading r = {.album = album, .error = error};
   formula_model *read = NULL;
   *text = NULL;
