@@ -205,8 +205,9 @@ static int of_half_power(derivation *d, int i, int g) {
 static int base_of(const derivation *d, int node) {
   while (d->model->node[node].operation == FORMULA_MUL) {
     const int a = d->model->node[node].of[0], b = d->model->node[node].of[1];
-    if (a == b) node = a;
-    else return whole_power_of(d, a, b, 63) ? b : whole_power_of(d, b, a, 63) ? a : node;
+    if (a != b)
+      return whole_power_of(d, b, a, 63) ? a : node; /* factors are in the order of their numbers */
+    node = a;
   }
   return node;
 }
