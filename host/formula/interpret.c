@@ -1,32 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "formula/interpret.h"
-#include "numeric/dmath.h"
+#include "numeric/functions.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- single entries ---- */
-
-/* Elementary functions for every argument, one name for each operation: of dmath.h where it has them, else of libm. */
-static double r_exp_total(double x) { return x < -708 ? 0 : x > 709 ? INFINITY : r_exp(x); }
-static double r_log_total(double x) {
-  if (!(x > 0) || x == INFINITY) return x == 0 ? -INFINITY : x > 0 ? x : NAN;
-  return x < 0x1p-1022 ? r_log(x * 0x1p60) - 60 * 0.69314718055994530942 : r_log(x);
-}
-static double r_atan_total(double x) { return isinf(x) ? copysign(BASIN_PI / 2, x) : r_atan(x); }
-static double r_erf_total(double x) { return isinf(x) ? copysign(1, x) : r_erf(x); }
-static double r_logistic(double x) { return 1 / (1 + exp(-x)); }
-static double r_softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
-static double r_expm1(double x) { return expm1(x); }
-static double r_log1p(double x) { return log1p(x); }
-static double r_sin(double x) { return sin(x); }
-static double r_cos(double x) { return cos(x); }
-static double r_tan(double x) { return tan(x); }
-static double r_atan2(double y, double x) { return atan2(y, x); }
-static double r_acos(double x) { return acos(x); }
-static double r_asin(double x) { return asin(x); }
-static double r_tanh(double x) { return tanh(x); }
-static double r_pow(double x, double y) { return pow(x, y); }
-static double r_floor(double x) { return floor(x); }
 
 double formula_scalar(formula_operation operation, double x, double y, double z) {
   switch (operation) {
