@@ -8,7 +8,7 @@
 #include "read/grid.h"
 #include "read/identity.h"
 #include "read/images.h"
-#include "read/outcomes.h"
+#include "read/named.h"
 #include "read/passages.h"
 #include "read/record.h"
 #include "read/refine.h"
@@ -210,8 +210,8 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   basin_status status = basin_sheet_read(&sheet, &r->scope, r->file, node, variant, r->error);
   if (!status) status = basin_passages_begin(e, sheet.record, sheet.model, r->error);
   if (!status)
-    status = basin_outcomes_begin(e, sheet.outcomes, sheet.model, &r->scope,
-                                  &e->rules[variant < 0 ? 0 : variant], r->error);
+    status = basin_named_begin(e, sheet.outcomes, sheet.model, &r->scope,
+                               &e->rules[variant < 0 ? 0 : variant], r->error);
   for (int64_t i = 0; i < r->grid.points && !status; i++, cell++) {
     basin_grid_point(&r->grid, i, coordinate);
     status = read_cell(r, &sheet, coordinate, cell);
@@ -430,7 +430,7 @@ void basin_experiment_free(basin_experiment *e) {
   for (int i = 0; i < e->estimates; i++) free(e->estimate[i]);
   for (int i = 0; i < e->indices; i++) free(e->index[i]);
   for (int i = 0; i < e->ladders; i++) free(e->ladder[i].observable);
-  for (int i = 0; i < e->rule_sets; i++) basin_outcomes_free(&e->rules[i]);
+  for (int i = 0; i < e->rule_sets; i++) basin_named_free(&e->rules[i]);
   free(e->rules);
   free(e->index);
   free(e->estimate);

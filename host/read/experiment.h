@@ -129,7 +129,7 @@ struct basin_experiment {
   } ladder[BASIN_LADDERS_MAX];
   int passages; /* of all ladders, as many as the cell with most has */
 
-  /* how trials end, those ways too that the experiment names, and when (outcomes.h): of each variant, or of the file */
+  /* how trials end, those ways too that the experiment names, and when (named.h): of each variant, or of the file */
   basin_outcomes outcomes;
   int rule_sets;
   struct basin_outcome_rules *rules; /* [rule_sets] */
