@@ -148,8 +148,8 @@ typedef struct basin_proportion {
   double value, low, high; /* NaN where there are no trials */
 } basin_proportion;
 
-/* Outcomes have numbers: the built-in ones from 0 on, "unresolved", "global", ..., behind them those that an experiment
-   names itself under `outcomes`. A file has a table of them: flag_values and flag_meanings of the variable `outcome`. */
+/* Outcomes have numbers: the built-in ones from 0 on, "unresolved", "global", ...; behind them those that an experiment
+   names itself under `outcomes`. A file's table of them are flag_values and flag_meanings of its `outcome`. */
 enum { BASIN_OUTCOMES_MAX = 16 };
 
 /* The name of an outcome in this file; NULL past the last one. And whether it counts as success: "global" does, and

@@ -468,7 +468,8 @@ basin_steps_to basin_cell_steps_to(const basin_cell *cell) {
 
 int64_t basin_experiment_endless(const basin_experiment *e) {
   int64_t cells = 0;
-  for (int64_t c = 0; c < e->cells; c++) cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE;
+  for (int64_t c = 0; c < e->cells; c++)
+    cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE && !e->cell[c].naming;
   return e->allow_unresolved < 1 ? cells : 0;
 }
 

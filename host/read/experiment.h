@@ -161,8 +161,8 @@ basin_rule basin_cell_rule(const basin_cell *cell);
 /* what the steps of a cell's trials count */
 basin_steps_to basin_cell_steps_to(const basin_cell *cell);
 
-/* how many cells have no rule that could end their trials but divergence and stop.max_steps; 0 where the experiment
-   allows every trial to stay unresolved */
+/* how many cells have no rule that could end their trials but divergence and stop.max_steps, and no outcome that could
+   be theirs then; 0 where the experiment allows every trial to stay unresolved */
 int64_t basin_experiment_endless(const basin_experiment *experiment);
 
 /* The keys that an experiment file may have. */
