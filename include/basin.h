@@ -148,8 +148,8 @@ typedef struct basin_proportion {
   double value, low, high; /* NaN where there are no trials */
 } basin_proportion;
 
-/* Outcomes have numbers: the built-in ones from 0 on, "unresolved", "global", ..., behind them those that an experiment
-   names itself under `outcomes`. A file has a table of them: the attributes flag_values and flag_meanings of `outcome`. */
+/* Outcomes have numbers: the built-in ones from 0 on, "unresolved", "global", ...; behind them those that an experiment
+   names itself under `outcomes`. A file's table of them are flag_values and flag_meanings of its `outcome`. */
 enum { BASIN_OUTCOMES_MAX = 16 };
 
 /* The name of an outcome in this file; NULL past the last one. And whether it counts as success: "global" does, and
@@ -188,9 +188,9 @@ typedef struct basin_summary {
   double steps_median,
       steps_mean; /* of all trials, whatever their outcome; NaN where there are none */
   int64_t steps_max;
-  const basin_steps
-      *steps; /* [BASIN_OUTCOMES_MAX] of the trials of each outcome: steps to the global optimum, ... */
-  basin_steps_to steps_to;  /* what the steps of a resolved trial of this cell count */
+  const basin_steps *
+      steps; /* [BASIN_OUTCOMES_MAX] of the trials of each outcome: steps to the global optimum, ... */
+  basin_steps_to steps_to; /* what the steps of a resolved trial of this cell count */
 } basin_summary;
 
 /* Counts one cell; memory does not grow with the number of trials. Valid until the results are closed. */
@@ -330,8 +330,8 @@ typedef enum basin_law {
 
 typedef struct basin_rates_options {
   const char *observable; /* what is called L; NULL: "loss" */
-  const char
-      *outcome;    /* only trials that ended so, see basin_results_outcome_name(); NULL: all but diverged */
+  const char *
+      outcome; /* only trials that ended so, see basin_results_outcome_name(); NULL: all but diverged */
   double from, to; /* the window in eta t, both ends in it; 0: chosen for each cell */
 } basin_rates_options;
 

@@ -132,7 +132,8 @@ static void put_columns(const table *t, int64_t i, int64_t at) {
 }
 
 static void put_trial(const table *t, const char *cell, int64_t trial, int64_t i) {
-  fprintf(t->to, "%s,%lld,%s,%.0f", cell, (long long)trial, basin_results_outcome_name(t->results, (int)t->outcome[i]), t->steps[i]);
+  fprintf(t->to, "%s,%lld,%s,%.0f", cell, (long long)trial,
+          basin_results_outcome_name(t->results, (int)t->outcome[i]), t->steps[i]);
   if (t->halvings) fprintf(t->to, ",%.0f", t->halved[i]);
   put_columns(t, i, 0);
 }

@@ -234,6 +234,10 @@ static void put_more(FILE *to, const draft *d) {
         to);
   fputs(basin_exact(d->eta / 2).text, to);
   fputs("}]}}\n", to);
+  fprintf(to,
+          "\n# Outcomes by names of your own: the first whose condition holds when a trial ends\n"
+          "# outcomes: {here: {near: {%s: 1}, within: 0.1}, small: {when: %s < 1e-6}}\n",
+          d->model->initial[0].name, d->model->observable[0].name);
 }
 
 static void put_experiment(FILE *to, const draft *d) {

@@ -101,7 +101,9 @@ static const basin_option rates_options[] = {
     {"to", 0, "X",
      "where it ends; default: the last record that at least half of the cell's trials reach"},
     {"observable", 0, "OBSERVABLE", "the recorded observable to fit; default: loss"},
-    {"outcome", 0, "OUTCOME", "only trials that ended so, as in global; default: all but diverged"},
+    {"outcome", 0, "OUTCOME",
+     "only trials that ended so, as in global, or by a name of the experiment's own; default: all "
+     "but diverged"},
     {"passages", 0, NULL,
      "of first passages (record.passages) instead: how their steps grow from level to level; "
      "--from "

@@ -324,9 +324,9 @@ int basin_plot_outcome(const basin_outcomes *outcomes, int number) {
 
 /* those that the experiment names have colours of their own: the muted ones of Tol (2021) */
 basin_style basin_plot_outcome_style(int outcome) {
-  static const char *const colour[BASIN_OUTCOMES_NAMED_MAX] = {
-      "#882255", "#44AA99", "#332288", "#DDCC77", "#999933", "#CC6677", "#117733", "#AA4499",
-      "#666666"};
+  static const char *const colour[BASIN_OUTCOMES_NAMED_MAX] = {"#882255", "#44AA99", "#332288",
+                                                               "#DDCC77", "#999933", "#CC6677",
+                                                               "#117733", "#AA4499", "#666666"};
   if (outcome < BASIN_OUTCOMES)
     return basin_style_of((outcome + BASIN_OUTCOMES - BASIN_GLOBAL) % BASIN_OUTCOMES,
                           BASIN_OUTCOMES);
@@ -338,7 +338,7 @@ basin_style basin_plot_outcome_style(int outcome) {
 void basin_plot_label_trials(const basin_outcomes *outcomes, const char *cell, int outcome,
                              int64_t trials, basin_label label) {
   const char *name = outcome < 0 ? "" : basin_outcomes_name(outcomes, outcome);
-  snprintf(label, BASIN_LABEL_BYTES, "%.*s%s%s%s(%lld)",
-           BASIN_LABEL_BYTES - 32 - (int)strlen(name), cell, *cell && outcome >= 0 ? ": " : "", name,
-           *cell || outcome >= 0 ? " " : "", (long long)trials);
+  snprintf(label, BASIN_LABEL_BYTES, "%.*s%s%s%s(%lld)", BASIN_LABEL_BYTES - 32 - (int)strlen(name),
+           cell, *cell && outcome >= 0 ? ": " : "", name, *cell || outcome >= 0 ? " " : "",
+           (long long)trials);
 }

@@ -237,7 +237,8 @@ static void fill_panels(const basin_figure *f, distribution *d) {
       if (!g->trials) continue;
       basin_panel *panel = &d->page.panel[g->panel];
       const int alone = d->cumulative && d->page.panels == 1;
-      basin_plot_label_trials(d->outcomes, d->cumulative ? d->name[c] : "", g->outcome, g->trials, label);
+      basin_plot_label_trials(d->outcomes, d->cumulative ? d->name[c] : "", g->outcome, g->trials,
+                              label);
       if (g->below && d->logarithmic) {
         const size_t used = strlen(label);
         snprintf(label + used, sizeof label - used, ", %lld not above 0", (long long)g->below);
@@ -247,8 +248,7 @@ static void fill_panels(const basin_figure *f, distribution *d) {
         snprintf(label + used, sizeof label - used, ", %lld not", (long long)g->never);
       }
       if (!d->cumulative) snprintf(panel->title, sizeof panel->title, "%s", d->name[c]);
-      basin_legend_add(alone ? &d->page.legend : &panel->legend, label,
-                       style_of(d, g),
+      basin_legend_add(alone ? &d->page.legend : &panel->legend, label, style_of(d, g),
                        d->cumulative ? BASIN_SHOW_LINE : BASIN_SHOW_LINE | BASIN_SHOW_AREA);
     }
 }

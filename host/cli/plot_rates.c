@@ -176,7 +176,8 @@ static basin_status group_curves(panels *p, basin_error *error) {
     const curve *c = &p->curve[i];
     const basin_style style = basin_style_of(c->number, p->groups.of[c->group]);
     basin_label label;
-    basin_plot_label_trials(p->outcomes, p->name[c->cell], differ ? c->outcome : -1, c->trials, label);
+    basin_plot_label_trials(p->outcomes, p->name[c->cell], differ ? c->outcome : -1, c->trials,
+                            label);
     basin_legend_add(p->groups.count > 1 ? &p->page.panel[drawn * c->group].legend
                                          : &p->page.legend,
                      label, style, BASIN_SHOW_LINE | BASIN_SHOW_AREA);

@@ -44,7 +44,8 @@ static basin_status add_bundles(const basin_outcomes *outcomes, bundles *b, int6
     one.trials = ended[one.outcome];
     if (!one.trials) continue;
     one.group = basin_groups_put(&b->groups, together, here++, &one.number);
-    if (one.group < 0) return basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
+    if (one.group < 0)
+      return basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
     b->one[b->count++] = one;
   }
   return BASIN_OK;

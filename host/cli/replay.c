@@ -143,8 +143,8 @@ void basin_replay_json(const basin_experiment *e, int64_t cell, const basin_part
   json_of_cell(e, cell);
   printf("},\n  \"trial\": %lld, \"outcome\": \"%s\", \"steps\": %lld, \"until\": \"%s\", "
          "\"halvings\": %d,\n  \"final\": {",
-         (long long)part->first, basin_experiment_outcome_name(e, part->outcome[0]), (long long)part->steps[0],
-         basin_steps_word(basin_cell_steps_to(&e->cell[cell])),
+         (long long)part->first, basin_experiment_outcome_name(e, part->outcome[0]),
+         (long long)part->steps[0], basin_steps_word(basin_cell_steps_to(&e->cell[cell])),
          part->halvings ? part->halvings[0] : 0);
   for (int i = 0; i < e->finals; i++) {
     printf("%s\"%s\": ", i ? ", " : "", e->final[i]);

@@ -13,7 +13,7 @@ typedef struct basin_table {
   const char *experiment, *title, *version;
   uint64_t seed;
   const basin_outcomes *outcomes; /* what is told of the trials' ends */
-  int64_t missing; /* trials that should be there and are not */
+  int64_t missing;                /* trials that should be there and are not */
   int64_t cells;
   basin_summary *cell; /* [cells] */
   int has_variants;

@@ -4,11 +4,12 @@
 
 basin_outcomes basin_outcomes_built_in(void) {
   return (basin_outcomes){.count = BASIN_OUTCOMES,
-                          .name = {
+                          .name =
+                              {
 #define BASIN_OUTCOME(NAME, word, meaning) [BASIN_##NAME] = word,
-                              BASIN_OUTCOME_TABLE(BASIN_OUTCOME)
+                                  BASIN_OUTCOME_TABLE(BASIN_OUTCOME)
 #undef BASIN_OUTCOME
-                          },
+                              },
                           .success = BASIN_CAN(BASIN_GLOBAL)};
 }
 

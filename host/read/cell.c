@@ -6,8 +6,8 @@
 #include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
+#include "read/named.h"
 #include "read/own_model.h"
-#include "read/outcomes.h"
 #include "read/passages.h"
 #include "read/vector.h"
 #include <math.h>
@@ -374,8 +374,8 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
                                  error);
   if (!status) status = basin_passages_cell(e, sheet->record, scope, cell, error);
   if (!status)
-    status = basin_outcomes_cell(&e->outcomes, &e->rules[sheet->variant < 0 ? 0 : sheet->variant],
-                                 scope, cell, error);
+    status = basin_named_cell(&e->outcomes, &e->rules[sheet->variant < 0 ? 0 : sheet->variant],
+                              scope, cell, error);
   if (!status) status = basin_scope_check(scope, sheet->schedule, error);
   if (status) return status;
   cell->identity = basin_identity_draws(e, cell);

@@ -9,7 +9,7 @@
 #include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
-#include "read/outcomes.h"
+#include "read/named.h"
 #include "read/passages.h"
 #include "read/record.h"
 #include "read/refine.h"
@@ -211,8 +211,8 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   basin_status status = basin_sheet_read(&sheet, &r->scope, r->file, node, variant, r->error);
   if (!status) status = basin_passages_begin(e, sheet.record, sheet.model, r->error);
   if (!status)
-    status = basin_outcomes_begin(e, sheet.outcomes, sheet.model, &r->scope,
-                                  &e->rules[variant < 0 ? 0 : variant], r->error);
+    status = basin_named_begin(e, sheet.outcomes, sheet.model, &r->scope,
+                               &e->rules[variant < 0 ? 0 : variant], r->error);
   for (int64_t i = 0; i < r->grid.points && !status; i++, cell++) {
     basin_grid_point(&r->grid, i, coordinate);
     status = read_cell(r, &sheet, coordinate, cell);
@@ -443,7 +443,7 @@ void basin_experiment_free(basin_experiment *e) {
   for (int i = 0; i < e->estimates; i++) free(e->estimate[i]);
   for (int i = 0; i < e->indices; i++) free(e->index[i]);
   for (int i = 0; i < e->ladders; i++) free(e->ladder[i].observable);
-  for (int i = 0; i < e->rule_sets; i++) basin_outcomes_free(&e->rules[i]);
+  for (int i = 0; i < e->rule_sets; i++) basin_named_free(&e->rules[i]);
   free(e->rules);
   free(e->index);
   free(e->estimate);
@@ -481,7 +481,8 @@ basin_steps_to basin_cell_steps_to(const basin_cell *cell) {
 
 int64_t basin_experiment_endless(const basin_experiment *e) {
   int64_t cells = 0;
-  for (int64_t c = 0; c < e->cells; c++) cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE;
+  for (int64_t c = 0; c < e->cells; c++)
+    cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE && !e->cell[c].naming;
   return e->allow_unresolved < 1 ? cells : 0;
 }
 

@@ -130,7 +130,7 @@ struct basin_experiment {
   } ladder[BASIN_LADDERS_MAX];
   int passages; /* of all ladders, as many as the cell with most has */
 
-  /* how trials end, those ways too that the experiment names, and when (outcomes.h): of each variant, or of the file */
+  /* how trials end, those ways too that the experiment names, and when (named.h): of each variant, or of the file */
   basin_outcomes outcomes;
   int rule_sets;
   struct basin_outcome_rules *rules; /* [rule_sets] */
@@ -169,8 +169,8 @@ basin_rule basin_cell_rule(const basin_cell *cell);
 /* what the steps of a cell's trials count */
 basin_steps_to basin_cell_steps_to(const basin_cell *cell);
 
-/* how many cells have no rule that could end their trials but divergence and stop.max_steps; 0 where the experiment
-   allows every trial to stay unresolved */
+/* how many cells have no rule that could end their trials but divergence and stop.max_steps, and no outcome that could
+   be theirs then; 0 where the experiment allows every trial to stay unresolved */
 int64_t basin_experiment_endless(const basin_experiment *experiment);
 
 /* The keys that an experiment file may have. */

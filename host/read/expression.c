@@ -408,7 +408,7 @@ static basin_status comparison(parser *p, int *truth) {
                                        : "expected one of < <= > >= == != and a value behind it");
   p->at += strlen(sign_of[i]);
   status = sum(p, &y);
-  const int holds[SIGNS] = {x <= y, x >= y, x == y, x != y, x < y, x > y};
+  const int holds[SIGNS] = {x <= y, x >= y, x == y, x != y, x<y, x> y};
   *truth = p->faults > faults ? UNKNOWN : holds[i];
   return status;
 }
@@ -438,9 +438,7 @@ static basin_status joint(parser *p, int *truth) {
   while (!status && take_word(p, "and")) {
     int other = NO;
     status = negation(p, &other);
-    *truth = !*truth || !other                          ? NO
-             : *truth == UNKNOWN || other == UNKNOWN ? UNKNOWN
-                                                     : YES;
+    *truth = !*truth || !other ? NO : *truth == UNKNOWN || other == UNKNOWN ? UNKNOWN : YES;
   }
   return status;
 }
@@ -451,7 +449,7 @@ static basin_status alternatives(parser *p, int *truth) {
   while (!status && take_word(p, "or")) {
     int other = NO;
     status = joint(p, &other);
-    *truth = *truth == YES || other == YES              ? YES
+    *truth = *truth == YES || other == YES           ? YES
              : *truth == UNKNOWN || other == UNKNOWN ? UNKNOWN
                                                      : NO;
   }

@@ -2,7 +2,7 @@
 #include "read/identity.h"
 #include "base/hash.h"
 #include "model/registry.h"
-#include "read/outcomes.h"
+#include "read/named.h"
 #include <string.h>
 
 /* ---- of the draws ---- */
@@ -227,7 +227,7 @@ static void hash_stages(hasher *h, const basin_stage *stage) {
   }
 }
 
-/* how its trials' ends are named, where they are: this came later. The texts, and the numbers that are meant by them. */
+/* how its trials' ends are named, where they are: this came later. The texts, and the numbers that they mean. */
 static void hash_naming(hasher *h) {
   const basin_naming *naming = h->cell->naming;
   if (!naming) return;

@@ -16,7 +16,7 @@
  */
 #include "read/record.h"
 #include "numeric/dmath.h"
-#include "read/outcomes.h"
+#include "read/named.h"
 #include "read/scope.h"
 #include <math.h>
 #include <stdlib.h>
@@ -265,7 +265,7 @@ basin_status basin_record_read(basin_experiment *e, const basin_node *record, ba
     status = read_names(e, basin_node_get(record, "final"), "record.final", 1, &e->finals,
                         &e->final, error);
   e->asked = e->finals;
-  if (!status) status = basin_outcomes_end(e, error);
+  if (!status) status = basin_named_end(e, error);
   if (!status) status = find_names(e, error);
   if (!status && estimate) status = read_estimate(e, &scope, estimate, error);
   return status;

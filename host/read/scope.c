@@ -130,7 +130,8 @@ static basin_status evaluate(basin_scope *scope, const basin_node *node, double 
   place.column += node->quoted;
   scope->depends = 0;
   scope->height = 0;
-  const basin_status status = basin_evaluate(node->text, place, basin_scope_look_up, scope, value, error);
+  const basin_status status = basin_evaluate(node->text, place, basin_scope_look_up, scope, value,
+                                             error);
   if (memo && !status)
     *memo = (basin_memo){.value = *value,
                          .since = scope->clock,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/cut.h"
-#include "read/outcomes.h"
+#include "read/named.h"
 #include <stdlib.h>
 
 enum { PART_TRIALS_MIN = 64, PART_TRIALS_MAX = 65536, PARTS_PER_CELL = 8, PARTS_PER_SHARD = 16 };

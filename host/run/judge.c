@@ -14,9 +14,9 @@
 typedef struct excess {
   enum basin_outcome outcome;
   double allowed;
-  int64_t cells;                    /* how many these are */
-  int64_t worst;                    /* the one with the largest share, */
-  double share;                     /* that share, */
+  int64_t cells;                        /* how many these are */
+  int64_t worst;                        /* the one with the largest share, */
+  double share;                         /* that share, */
   int64_t outcomes[BASIN_OUTCOMES_MAX]; /* and its trials by their outcome */
 } excess;
 
@@ -119,9 +119,9 @@ static basin_status raise_until(basin_store *s, int *raised, basin_error *error)
     basin_range sum;
     const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
     if (status) return status;
-    const int64_t enough = basin_until_enough(s->experiment, s->target[c],
-                                              basin_outcomes_successes(&s->experiment->outcomes,
-                                                                       sum.outcomes));
+    const int64_t enough = basin_until_enough(
+        s->experiment, s->target[c],
+        basin_outcomes_successes(&s->experiment->outcomes, sum.outcomes));
     if (enough > s->target[c]) *raised = 1;
     s->target[c] = enough;
   }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/naming.h"
 #include "read/expression.h"
-#include "read/outcomes.h"
+#include "read/named.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +133,7 @@ basin_status basin_naming_end(const basin_job *job, basin_part *part, int8_t *be
   const size_t states = (size_t)job->setting->size.states,
                vectors = (size_t)job->setting->size.vectors;
   double *room = malloc((states + vectors + 1) * sizeof *room);
-  ended x = {.job = job, .part = part, .state = room, .full = room + states};
+  ended x = {.job = job, .part = part, .state = room, .full = room ? room + states : NULL};
   if (!room) status = basin_fail_memory(error);
   for (x.trial = 0; x.trial < part->count && !status; x.trial++) {
     if (!has_ended(job, part, before, x.trial)) continue;

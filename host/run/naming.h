@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * naming.h: what the ends of trials are called, where the experiment names outcomes itself (read/outcomes.h).
+ * naming.h: what the ends of trials are called, where the experiment names outcomes itself (read/named.h).
  *
  * Behind the engines: when one hands a part back, each trial that has ended since, and has not diverged, gets the first
  * named outcome whose condition holds, or keeps the engine's. So it is the same for every model, backend and

@@ -94,7 +94,8 @@ basin_status basin_extract_part(basin_results *r, int64_t cell, const basin_expe
   if (part->halvings && !status)
     status = basin_results_read(r, "halvings", cell, job->first, n, value, error);
   for (int64_t t = 0; t < n && part->halvings && !status; t++) part->halvings[t] = (int8_t)value[t];
-  for (int i = 0; i < e->finals && !status; i++) { /* the others have had their say, and are not kept */
+  for (int i = 0; i < e->finals && !status;
+       i++) { /* the others have had their say, and are not kept */
     double *final = part->final + i * n;
     snprintf(name, sizeof name, "final_%s", e->final[i]);
     if (job->final[i] >= 0) status = basin_results_read(r, name, cell, job->first, n, final, error);

@@ -117,8 +117,8 @@ static int read_numbers(hid_t outcome, const char *name, int8_t number[BASIN_OUT
   if (id < 0) return -1;
   const hid_t space = H5Aget_space(id), stored = H5Aget_type(id);
   const hssize_t count = H5Sget_simple_extent_npoints(space);
-  const int ok = count >= 0 && count <= BASIN_OUTCOMES_MAX &&
-                 H5Tget_class(stored) == H5T_INTEGER && H5Aread(id, H5T_NATIVE_INT8, number) >= 0;
+  const int ok = count >= 0 && count <= BASIN_OUTCOMES_MAX && H5Tget_class(stored) == H5T_INTEGER &&
+                 H5Aread(id, H5T_NATIVE_INT8, number) >= 0;
   H5Tclose(stored);
   H5Sclose(space);
   H5Aclose(id);

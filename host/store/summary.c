@@ -45,7 +45,8 @@ static int count_outcomes(const basin_results *r, hid_t outcome, int64_t cell, b
 
 /* ---- steps ---- */
 
-#define NONE {NAN, NAN, NAN, NAN, -1}
+#define NONE \
+  { NAN, NAN, NAN, NAN, -1 }
 #define NONE_OF_4 NONE, NONE, NONE, NONE
 const basin_steps basin_no_steps[BASIN_OUTCOMES_MAX] = {NONE_OF_4, NONE_OF_4, NONE_OF_4, NONE_OF_4};
 _Static_assert(BASIN_OUTCOMES_MAX == 16, "steps of no trials for every outcome");
@@ -195,8 +196,7 @@ static reading *count_kinds(const basin_results *r, hid_t outcome, hid_t steps, 
 /* room for the steps of a cell by outcome, which stays as long as the results are open; NULL without memory */
 static basin_steps *steps_room(basin_results *r, int64_t cell) {
   if (!r->steps) r->steps = calloc((size_t)r->cells, sizeof *r->steps);
-  if (r->steps && !r->steps[cell])
-    r->steps[cell] = calloc(BASIN_OUTCOMES_MAX, sizeof **r->steps);
+  if (r->steps && !r->steps[cell]) r->steps[cell] = calloc(BASIN_OUTCOMES_MAX, sizeof **r->steps);
   return r->steps ? r->steps[cell] : NULL;
 }
 

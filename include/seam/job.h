@@ -80,8 +80,8 @@ typedef struct basin_flight {
 
 /* Every array of a part: X(name, type, outer, trials, inner), [outer][trials][inner] of the type; `trials` is `count`
    or `recorded`. job: the job that the part is of. The order in a part's file is that of `on_disk` in
-   host/store/part.c: a new array has a place there, and makes a new FORMAT. `end` is in no file: it has been read by the
-   time that the part is written. */
+   host/store/part.c: a new array has a place there, and makes a new FORMAT. `end` is in no file: it has been
+   read by the time that the part is written. */
 #define BASIN_PART_ARRAYS(X, job)                                                                  \
   X(outcome, int8_t, 1, count, 1)           /* enum basin_outcome; -1: has not ended */            \
   X(steps, int64_t, 1, count, 1)            /* taken until the outcome */                          \

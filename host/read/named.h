@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * outcomes.h: the outcomes that an experiment names itself, as it gives them:
+ * named.h: the outcomes that an experiment names itself, as it gives them:
  *
  *   outcomes:                                 # asked in this order when a trial ends
  *     A: {near: {v: [1, 0], a: teacher}, within: 0.1, global: true}
@@ -10,8 +10,8 @@
  * Euclidean distance of all of them together is at most `within`. `when` is a condition (expression.h) on the
  * observables at the trial's end and on what the experiment's other expressions know. Of both, both must hold.
  */
-#ifndef BASIN_READ_OUTCOMES_H
-#define BASIN_READ_OUTCOMES_H
+#ifndef BASIN_READ_NAMED_H
+#define BASIN_READ_NAMED_H
 
 #include "read/scope.h"
 
@@ -37,8 +37,8 @@ typedef struct basin_outcome_rule {
 typedef struct basin_outcome_rules {
   int count; /* 0: none is named */
   basin_outcome_rule rule[BASIN_OUTCOMES_NAMED_MAX];
-  int nears;                           /* whether any asks where a trial is */
-  const struct basin_naming *latest;   /* of the cell that was read last */
+  int nears;                         /* whether any asks where a trial is */
+  const struct basin_naming *latest; /* of the cell that was read last */
 } basin_outcome_rules;
 
 /* The same with the numbers of a cell: of each rule `within` and the points' entries, in the order of the initial
@@ -52,19 +52,19 @@ typedef struct basin_naming {
 
 /* Reads what a variant names, for models of this kind, into *rules; the names into the experiment's table. node: the
    mapping, or NULL. */
-basin_status basin_outcomes_begin(basin_experiment *experiment, const basin_node *node,
-                                  const basin_model *model, basin_scope *scope,
-                                  basin_outcome_rules *rules, basin_error *error);
+basin_status basin_named_begin(basin_experiment *experiment, const basin_node *node,
+                               const basin_model *model, basin_scope *scope,
+                               basin_outcome_rules *rules, basin_error *error);
 
 /* The numbers of a cell, whose setting has been read. outcomes: the experiment's, for messages. */
-basin_status basin_outcomes_cell(const basin_outcomes *outcomes, basin_outcome_rules *rules,
-                                 basin_scope *scope, basin_cell *cell, basin_error *error);
+basin_status basin_named_cell(const basin_outcomes *outcomes, basin_outcome_rules *rules,
+                              basin_scope *scope, basin_cell *cell, basin_error *error);
 
 /* Once all cells are read, and what they keep: the observables in conditions are finals too, behind those that are
    kept. */
-basin_status basin_outcomes_end(basin_experiment *experiment, basin_error *error);
+basin_status basin_named_end(basin_experiment *experiment, basin_error *error);
 
-void basin_outcomes_free(basin_outcome_rules *rules);
+void basin_named_free(basin_outcome_rules *rules);
 void basin_naming_free(basin_naming *naming);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "read/outcomes.h"
+#include "read/named.h"
 #include "base/text.h"
 #include "read/cell.h"
 #include "read/expression.h"
@@ -15,8 +15,8 @@ enum { WHAT_BYTES = 160, LISTED_MAX = 256 };
 
 /* Columns and members of `basin summary` beside those of the outcomes: an outcome of such a name could not be told from
    them. */
-static const char *const reserved[] = {"index", "variant", "trials", "success", "low",  "high",
-                                       "halved", "median", "mean",   "max",     "until"};
+static const char *const reserved[] = {"index",  "variant", "trials", "success", "low",  "high",
+                                       "halved", "median",  "mean",   "max",     "until"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 static basin_status check_name(const basin_experiment *e, const basin_model *model,
@@ -29,9 +29,8 @@ static basin_status check_name(const basin_experiment *e, const basin_model *mod
                          "digits and _, 63 at most",
                          name);
   if (basin_outcomes_find(&built_in, name) >= 0)
-    return basin_fail_at(error, place,
-                         "outcomes: `%s` is an outcome of basin's own, expected another name",
-                         name);
+    return basin_fail_at(
+        error, place, "outcomes: `%s` is an outcome of basin's own, expected another name", name);
   for (int a = 0; a < e->axes; a++) taken |= !strcmp(e->axis[a], name);
   for (int i = 0; i < LENGTH(reserved); i++) taken |= !strcmp(reserved[i], name);
   if (!taken) return BASIN_OK;
@@ -77,7 +76,7 @@ static int is_observable(const basin_model *model, const char *name) {
 }
 
 /* What is no observable of the model and not in the scope may be one of another variant's model: it has no value here,
-   and basin_outcomes_end() refuses it where no model has it. */
+   and basin_named_end() refuses it where no model has it. */
 static basin_status collect(void *context, const char *name, double *value, int *found,
                             basin_error *error) {
   collector *c = context;
@@ -122,8 +121,8 @@ static basin_status check_near(const basin_node *near, const basin_node *within,
                                basin_outcome_rule *rule, basin_error *error) {
   char name[WHAT_BYTES];
   if (!near && within)
-    return basin_fail_at(error, within->place,
-                         "%s: `within` goes with `near`, which is missing", what);
+    return basin_fail_at(error, within->place, "%s: `within` goes with `near`, which is missing",
+                         what);
   if (!near) return BASIN_OK;
   if (near->kind != BASIN_MAPPING || !near->count)
     return basin_fail_at(error, near->place,
@@ -161,9 +160,9 @@ static basin_status read_rule(basin_experiment *e, const char *name, const basin
   return status;
 }
 
-basin_status basin_outcomes_begin(basin_experiment *e, const basin_node *node,
-                                  const basin_model *model, basin_scope *scope,
-                                  basin_outcome_rules *rules, basin_error *error) {
+basin_status basin_named_begin(basin_experiment *e, const basin_node *node,
+                               const basin_model *model, basin_scope *scope,
+                               basin_outcome_rules *rules, basin_error *error) {
   basin_status status = BASIN_OK;
   if (!node) return BASIN_OK;
   if (node->kind != BASIN_MAPPING || !node->count)
@@ -182,7 +181,7 @@ basin_status basin_outcomes_begin(basin_experiment *e, const basin_node *node,
   return status;
 }
 
-void basin_outcomes_free(basin_outcome_rules *rules) {
+void basin_named_free(basin_outcome_rules *rules) {
   for (int i = 0; i < rules->count; i++) {
     basin_outcome_rule *rule = &rules->rule[i];
     for (int s = 0; s < rule->symbols; s++) free(rule->symbol[s].name);
@@ -259,8 +258,8 @@ static int are_alike(const basin_naming *x, const basin_naming *y) {
          !memcmp(x->number, y->number, (size_t)x->numbers * sizeof *x->number);
 }
 
-basin_status basin_outcomes_cell(const basin_outcomes *outcomes, basin_outcome_rules *rules,
-                                 basin_scope *scope, basin_cell *cell, basin_error *error) {
+basin_status basin_named_cell(const basin_outcomes *outcomes, basin_outcome_rules *rules,
+                              basin_scope *scope, basin_cell *cell, basin_error *error) {
   basin_status status = BASIN_OK;
   if (!rules->count) return BASIN_OK;
   basin_naming *naming = calloc(1, sizeof *naming);
@@ -271,7 +270,8 @@ basin_status basin_outcomes_cell(const basin_outcomes *outcomes, basin_outcome_r
   double *at = naming->number = calloc((size_t)naming->numbers + 1, sizeof *at);
   if (!at) status = basin_fail_memory(error);
   for (int i = 0; i < rules->count && !status; i++)
-    status = read_numbers(&rules->rule[i], scope, cell, basin_outcomes_name(outcomes, rules->rule[i].outcome), &at, error);
+    status = read_numbers(&rules->rule[i], scope, cell,
+                          basin_outcomes_name(outcomes, rules->rule[i].outcome), &at, error);
   if (!status && rules->latest && are_alike(rules->latest, naming)) {
     cell->naming = rules->latest;
   } else if (!status) {
@@ -331,7 +331,7 @@ static basin_status ask_final(basin_experiment *e, basin_rule_symbol *symbol, ba
   return BASIN_OK;
 }
 
-basin_status basin_outcomes_end(basin_experiment *e, basin_error *error) {
+basin_status basin_named_end(basin_experiment *e, basin_error *error) {
   basin_status status = BASIN_OK;
   for (int v = 0; v < e->rule_sets; v++)
     for (int i = 0; i < e->rules[v].count; i++) {
