@@ -59,8 +59,9 @@ typedef struct basin_cuda_module {
                               int64_t *inputs, basin_error *error);
   void (*close)(basin_cuda_worker *worker);
 
-  /* Kernels of a model that is not part of the build, for that very entry: the lane_model that cuda/lanes/lanes.cu exports,
-     compiled with its header and BASIN_MODEL `own`. From now on `run` takes it. BASIN_WORKER_FAILED (out of memory) */
+  /* Kernels of a model that is not part of the build, for that very entry: the lane_model that cuda/lanes/lanes.cu
+     exports, compiled with its header and BASIN_MODEL `own`. From now on `run` takes it. BASIN_WORKER_FAILED (out of
+     memory) */
   basin_worker_status (*add)(const struct basin_model *model, const char *kind, const void *kernels,
                              basin_error *error);
 } basin_cuda_module;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_own.c: models that are compiled while the program runs, by the calls: one pointer for one text, threads that want
- * the same engine at once, what is refused; and the texts that an experiment keeps. tests/e2e/own.sh has the rest.
+ * test_own.c: models that are compiled while the program runs, by the calls: one pointer for one text, threads that
+ * want the same engine at once, what is refused; and the texts that an experiment keeps. tests/e2e/own.sh has the rest.
  */
 #include "folder.h"
 #include "own/own.h"
 #include "read/experiment.h"
 #include "read/headers.h"
 #include <pthread.h>
-#include <sys/stat.h>
 
 static const basin_place here = {"here.yaml", 3, 8};
 static char *well; /* tests/support/doublewell.h */
