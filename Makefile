@@ -41,9 +41,10 @@ CFLAGS   := $(BITS) $(OPT) $(DEBUG) -fdebug-prefix-map=$(CURDIR)=. -fvisibility=
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -ldl -lm -lpthread
 
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
-CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
-            -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra,-Werror \
+CUBITS   := -std=c++17 -O3 -fmad=false -cudart static \
             $(foreach code,$(CUDA_ARCHS:%=sm_%) $(CUDA_PTX),-gencode arch=$(CUDA_PTX),code=$(code))
+CUFLAGS  := $(CUBITS) -g -Werror all-warnings \
+            -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra,-Werror
 
 # ---- what there is ----
 
@@ -121,12 +122,13 @@ $(BUILD)/host/engine/cuda.o: $(BUILD)/layout_word.h
 # What compiles a model that is not part of the build, while the program runs (host/own): the flags of the build, the
 # sources, and what these are, so that others are not taken for them.
 OWN_SOURCES := $(wildcard include/*.h include/*/*.h include/*/*/*.h) host/model/entry.c host/model/patches.h \
-               host/engine/lanes.c host/engine/input_sums.c
+               host/engine/lanes.c host/engine/input_sums.c $(wildcard cuda/*.h cuda/lanes/*.h) cuda/lanes/lanes.cu
 quoted = $(foreach word,$(1),"$(word)"$(comma))
 $(BUILD)/own_build.h: FORCE | $(BUILD)
 	@printf '%s\n' '#define BASIN_OWN_FLAGS $(call quoted,$(BITS) $(DEFINES))' \
 	  '#define BASIN_OWN_ENGINE_FLAGS $(call quoted,$(OPT))' \
 	  '#define BASIN_OWN_ISA_FLAGS $(foreach isa,$(ISAS),{ $(call quoted,$(FLAGS_$(isa))) },)' \
+	  '#define BASIN_OWN_CUDA_FLAGS $(call quoted,$(CUBITS) -Xcompiler -fPIC$(comma)-ffp-contract=off)' \
 	  '#define BASIN_OWN_SOURCES $(call quoted,$(OWN_SOURCES))' \
 	  "#define BASIN_OWN_SOURCES_HASH \"$$(cat $(OWN_SOURCES) | sha256sum | cut -c1-64)\"" \
 	  "#define BASIN_OWN_SOURCES_SUM $$(cat $(OWN_SOURCES) | cksum | cut -d' ' -f1)u" > $@.new

@@ -216,6 +216,14 @@ int basin_cuda_has(const char *model, const char *dynamics) {
   return !load(&module, &ignored) && module->has(model, dynamics);
 }
 
+basin_status basin_cuda_add(const basin_model *model, const char *kind, const void *kernels,
+                            basin_error *error) {
+  const basin_cuda_module *module;
+  const basin_status status = load(&module, error);
+  if (status) return status;
+  return module->add(model, kind, kernels, error) ? BASIN_FAILED : BASIN_OK;
+}
+
 basin_status basin_cuda_find(basin_cuda_devices *devices, basin_error *error) {
   const basin_cuda_module *module;
   return find(&module, devices, error);

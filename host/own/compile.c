@@ -17,8 +17,10 @@ enum { ARGUMENTS_MAX = 64, SAID_BYTES = 1 << 16, LOOK_MS = 50, SOURCE_BYTES_MAX 
 extern char **environ;
 
 static const char *const sources[] = {BASIN_OWN_SOURCES};
+static const char *const cuda_flags[] = {BASIN_OWN_CUDA_FLAGS "-shared", NULL};
 static const char *const flags[] = {BASIN_OWN_FLAGS "-fvisibility=default",
-                                    "-Werror=implicit-function-declaration", "-shared"};
+                                    "-Werror=implicit-function-declaration", "-shared",
+                                    "-Wl,-z,defs", NULL};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* ---- the sources ---- */
@@ -89,13 +91,13 @@ static basin_status find_sources(char folder[BASIN_PATH_BYTES], basin_error *err
 
 /* ---- the compiler ---- */
 
-static const char *const usual[] = {"cc", "gcc", "clang"};
-
 /* the n-th that may be there */
-static const char *compiler(int n) {
-  const char *given = getenv("BASIN_CC");
+static const char *compiler(int cuda, int n) {
+  static const char *const usual[2][4] = {{"cc", "gcc", "clang"},
+                                          {"nvcc", "/usr/local/cuda/bin/nvcc"}};
+  const char *given = getenv(cuda ? "BASIN_NVCC" : "BASIN_CC");
   if (given && *given) return n ? NULL : given;
-  return n < LENGTH(usual) ? usual[n] : NULL;
+  return usual[cuda][n];
 }
 
 static int is_in_path(const char *name, char path[BASIN_PATH_BYTES]) {
@@ -110,16 +112,21 @@ static int is_in_path(const char *name, char path[BASIN_PATH_BYTES]) {
 }
 
 const char *basin_compiler(char path[BASIN_PATH_BYTES]) {
-  for (int n = 0; compiler(n); n++)
-    if (is_in_path(compiler(n), path)) return path;
+  for (int n = 0; compiler(0, n); n++)
+    if (is_in_path(compiler(0, n), path)) return path;
   return NULL;
 }
 
-static basin_status no_compiler(basin_error *error) {
-  const char *given = getenv("BASIN_CC");
+static basin_status no_compiler(int cuda, basin_error *error) {
+  const char *name = cuda ? "BASIN_NVCC" : "BASIN_CC", *given = getenv(name);
   if (given && *given)
-    return basin_fail(error, BASIN_FAILED, "BASIN_CC=%.200s: cannot be run: %s", given,
+    return basin_fail(error, BASIN_FAILED, "%s=%.200s: cannot be run: %s", name, given,
                       strerror(errno));
+  if (cuda)
+    return basin_fail(
+        error, BASIN_FAILED,
+        "kernels of a model of one's own need nvcc: install the CUDA toolkit, or say in "
+        "BASIN_NVCC where it is; or --backend cpu");
   return basin_fail(error, BASIN_FAILED,
                     "a model of one's own needs a C compiler: install gcc (Debian: apt install gcc "
                     "libc6-dev), or say in BASIN_CC which one is to be run");
@@ -180,7 +187,7 @@ static int spawn(process *p, const char *const *argument, char **environment) {
   posix_spawnattr_setsigmask(&attributes, &none);
   const char *list[ARGUMENTS_MAX];
   memcpy(list, argument, sizeof list);
-  for (int n = 0; bad && (list[0] = compiler(n)); n++)
+  for (int n = 0; bad && (list[0] = compiler(p->job->cuda, n)); n++)
     bad = posix_spawnp(&p->pid, list[0], &actions, &attributes, (char *const *)(uintptr_t)list,
                        environment);
   posix_spawnattr_destroy(&attributes);
@@ -193,24 +200,26 @@ static int spawn(process *p, const char *const *argument, char **environment) {
 
 static basin_status start(process *p, const char *sources_folder, const char *folder, int *no_room,
                           basin_error *error) {
-  char source[BASIN_PATH_BYTES], include[BASIN_PATH_BYTES], host[BASIN_PATH_BYTES],
-      final[BASIN_PATH_BYTES], header[512];
+  char source[BASIN_PATH_BYTES], include[BASIN_PATH_BYTES], own[BASIN_PATH_BYTES],
+      where[BASIN_PATH_BYTES], final[BASIN_PATH_BYTES], header[512];
   const char *argument[ARGUMENTS_MAX] = {NULL};
   int n = 1;
   snprintf(source, sizeof source, "%.3800s%s", sources_folder, p->job->source);
   snprintf(include, sizeof include, "-I%.3800sinclude", sources_folder);
-  snprintf(host, sizeof host, "-I%.3800shost", sources_folder);
+  snprintf(own, sizeof own, "-I%.3800s%s", sources_folder, p->job->cuda ? "cuda" : "host");
+  snprintf(where, sizeof where, "-I%.3800s", folder);
   snprintf(final, sizeof final, "%.3800s/own.so", folder);
   if (!basin_temporary_name(final, p->job->library) || write_header(p, folder)) {
     *no_room = 1;
     return basin_fail_system(error, "cannot be written to", folder);
   }
   snprintf(header, sizeof header, "-DBASIN_MODEL_HEADER=\"%.400s\"", strrchr(p->header, '/') + 1);
-  for (int i = 0; i < LENGTH(flags); i++) argument[n++] = flags[i];
+  const char *const *all = p->job->cuda ? cuda_flags : flags;
+  for (int i = 0; all[i]; i++) argument[n++] = all[i];
   for (int i = 0; p->job->flag[i]; i++) argument[n++] = p->job->flag[i];
-  const char *const rest[] = {"-DBASIN_OWN", "-DBASIN_MODEL=own", header,        include,
-                              host,          "-iquote",           folder,        source,
-                              "-o",          p->job->library,     "-Wl,-z,defs", "-lm"};
+  const char *const rest[] = {
+      "-DBASIN_OWN", "-DBASIN_MODEL=own", header, include, own, where, source,
+      "-o",          p->job->library,     "-lm"};
   for (int i = 0; i < LENGTH(rest); i++) argument[n++] = rest[i];
   char **environment = plain_environment();
   p->said = calloc(1, SAID_BYTES + 1);
@@ -220,7 +229,7 @@ static basin_status start(process *p, const char *sources_folder, const char *fo
   }
   errno = spawn(p, argument, environment);
   free(environment);
-  return errno ? no_compiler(error) : BASIN_OK;
+  return errno ? no_compiler(p->job->cuda, error) : BASIN_OK;
 }
 
 /* what it says, until it ends */

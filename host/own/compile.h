@@ -18,6 +18,7 @@ enum { BASIN_OWN_FLAGS_MAX = 12 };
 typedef struct basin_compilation {
   const char *name, *header;             /* of the model */
   const char *source;                    /* which of the sources */
+  int cuda;                              /* whether nvcc compiles it */
   const char *flag[BASIN_OWN_FLAGS_MAX]; /* beside those that all have; NULL behind the last */
   char library[BASIN_PATH_BYTES];        /* what is made, a temporary file of its folder; or "" */
 } basin_compilation;

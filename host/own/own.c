@@ -26,6 +26,7 @@ static own *loaded;
 static const char *const isa_flags[BASIN_ISAS][4] = {BASIN_OWN_ISA_FLAGS};
 static const char *const engine_flags[] = {BASIN_OWN_ENGINE_FLAGS NULL};
 static const char *const all_flags[] = {BASIN_OWN_FLAGS NULL};
+static const char *const cuda_flags[] = {BASIN_OWN_CUDA_FLAGS NULL};
 static const char *const isa_word[BASIN_ISAS] = {
 #define BASIN_ISA_ROW(NAME, word) word,
     BASIN_ISA_TABLE(BASIN_ISA_ROW)
@@ -54,7 +55,7 @@ static void name_library(library *l) {
   for (int i = 0; i < 2; i++) {
     uint64_t hash = basin_hash_text((uint64_t)i, "basin " BASIN_VERSION);
     hash = basin_hash_text(hash, BASIN_OWN_SOURCES_HASH);
-    hash = hash_flags(hash_flags(hash, all_flags), l->job.flag);
+    hash = hash_flags(hash_flags(hash, l->job.cuda ? cuda_flags : all_flags), l->job.flag);
     hash = basin_hash_text(basin_hash_text(hash, l->job.source), l->symbol);
     part[i] = basin_hash_text(hash, l->job.header);
   }
@@ -292,6 +293,34 @@ basin_status basin_own_ready(const basin_model *model, const char *kind, int isa
                              basin_error *error) {
   const basin_own_want want = {model, kind};
   return basin_own_prepare(&want, 1, isa, NULL, error);
+}
+
+/* ---- kernels ---- */
+
+static basin_status find_kernels(const own *o, const char *kind, const volatile int *stop,
+                                 const void **kernels, basin_error *error) {
+  library l = {
+      .job = {.name = o->name, .header = o->header, .source = "cuda/lanes/lanes.cu", .cuda = 1}};
+  snprintf(l.kind_flag, sizeof l.kind_flag, "-DBASIN_KIND=%.128s", kind);
+  snprintf(l.symbol, sizeof l.symbol, "lane_model_own_%.128s", kind);
+  l.job.flag[0] = l.kind_flag;
+  name_library(&l);
+  const basin_status status = obtain(&l, 1, stop, error);
+  *kernels = l.found;
+  return status;
+}
+
+basin_status basin_own_kernels(const basin_model *model, const char *kind, const volatile int *stop,
+                               const void **kernels, basin_error *error) {
+  basin_error why;
+  *kernels = NULL;
+  pthread_mutex_lock(&lock);
+  const own *o = own_of(model);
+  const basin_status status = o ? find_kernels(o, kind, stop, kernels, &why)
+                                : basin_fail(&why, BASIN_BAD_INPUT, "it is of the build");
+  pthread_mutex_unlock(&lock);
+  if (status) basin_fail(error, status, "model %.64s: %.800s", model->name, why.text);
+  return status;
 }
 
 /* ---- for people ---- */

@@ -42,6 +42,11 @@ basin_status basin_own_prepare(const basin_own_want *want, int wants, int isa,
 basin_status basin_own_ready(const basin_model *model, const char *kind, int isa,
                              basin_error *error);
 
+/* The same for CUDA, of one kind: the table that cuda/lanes/lanes.cu exports, by nvcc ($BASIN_NVCC, or else in PATH or
+   /usr/local/cuda/bin). BASIN_FAILED where there is none. */
+basin_status basin_own_kernels(const basin_model *model, const char *kind, const volatile int *stop,
+                               const void **kernels, basin_error *error);
+
 /* The header that the model was loaded from; NULL of a model of the build. */
 const char *basin_own_header(const basin_model *model);
 

@@ -225,6 +225,19 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   return status;
 }
 
+/* the models that any variant takes from a file: names under `define` may be parameters of another one */
+static basin_status take_headers(reader *r) {
+  const basin_node *variants = basin_node_get(r->file, "variants");
+  basin_status status = BASIN_OK;
+  for (int v = -1; v < r->experiment->variants && !status; v++) {
+    const basin_node *model = basin_node_get(v < 0 ? r->file : variants->child[v], "model");
+    const basin_model *ignored;
+    if (model && basin_headers_are_meant(model))
+      status = basin_headers_take(r->experiment->headers, model, &ignored, r->error);
+  }
+  return status;
+}
+
 static basin_status read_cells(reader *r, int nodes) {
   basin_experiment *e = r->experiment;
   const basin_node *variants = basin_node_get(r->file, "variants");
@@ -240,6 +253,7 @@ static basin_status read_cells(reader *r, int nodes) {
   basin_status status = basin_scope_open(&r->scope, nodes, e->axes, e->axis, r->used, r->error);
   r->scope.album = e->album;
   r->scope.headers = e->headers;
+  if (!status) status = take_headers(r);
   if (!status && !e->variants) status = read_variant(r, NULL, -1);
   for (int v = 0; v < e->variants && !status; v++) status = read_variant(r, variants->child[v], v);
   basin_scope_close(&r->scope);

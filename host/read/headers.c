@@ -172,6 +172,14 @@ char *basin_headers_text(const basin_headers *h) {
 
 /* ---- the model ---- */
 
+int basin_headers_have(const basin_headers *h, const char *name) {
+  for (const header *one = h ? h->first : NULL; one; one = one->next)
+    if (basin_symbol_find(one->model->parameter, one->model->parameters, name) >= 0 ||
+        basin_symbol_find(one->model->step_size, one->model->step_sizes, name) >= 0)
+      return 1;
+  return 0;
+}
+
 /* the file's name without .h */
 static basin_status name_of(const basin_node *node, char name[64], basin_error *error) {
   const char *slash = strrchr(node->text, '/'), *start = slash ? slash + 1 : node->text;

@@ -38,6 +38,9 @@ int basin_headers_are_meant(const basin_node *node);
 basin_status basin_headers_take(basin_headers *headers, const basin_node *node,
                                 const basin_model **model, basin_error *error);
 
+/* Whether one of the models that were taken has a parameter or a step size of that name. */
+int basin_headers_have(const basin_headers *headers, const char *name);
+
 /* All texts that were taken, to be kept: "" where there are none. NULL without memory; to be freed. */
 char *basin_headers_text(const basin_headers *headers);
 

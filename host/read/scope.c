@@ -2,6 +2,7 @@
 #include "read/scope.h"
 #include "base/text.h"
 #include "read/expression.h"
+#include "read/headers.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +116,9 @@ basin_status basin_scope_look_up(void *context, const char *name, double *value,
   const int parameter = model ? basin_symbol_find(model->parameter, model->parameters, name) : -1;
   *found = parameter >= 0;
   if (*found) *value = model->parameter[parameter].initial;
-  else scope->elsewhere |= scope->checking && basin_is_symbol(name);
+  else
+    scope->elsewhere |= scope->checking &&
+                        (basin_is_symbol(name) || basin_headers_have(scope->headers, name));
   return BASIN_OK;
 }
 

@@ -4,14 +4,73 @@
 #include "engine/cuda.h"
 #include "engine/blas.h"
 #include "own/own.h"
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-/* the first cell that the CUDA module cannot run, or -1: it has models of the build, and one of another origin may bear
-   the name of one */
+/* ---- models that are not part of the build ---- */
+
+enum { WANTS_MAX = 4 * BASIN_VARIANTS_MAX };
+
+static int is_wanted(const basin_own_want *want, int wants, const basin_model *model,
+                     const char *kind) {
+  for (int i = 0; i < wants; i++)
+    if (want[i].model == model && !strcmp(want[i].kind, kind)) return 1;
+  return 0;
+}
+
+/* Which engines the cells need; returns how many: those that step trials, and those of estimates, as asked. */
+static int find_wants(const basin_experiment *e, int steps, int estimates,
+                      basin_own_want want[WANTS_MAX]) {
+  int wants = 0;
+  for (int64_t c = 0; c < e->cells && wants < WANTS_MAX - 1; c++) {
+    const basin_model *model = e->cell[c].model;
+    const char *kind = e->cell[c].setting.gradient.dynamics;
+    if (!model->content) continue;
+    if (steps && !is_wanted(want, wants, model, kind))
+      want[wants++] = (basin_own_want){model, kind};
+    if (estimates && e->inputs > 0 && model->norms && !is_wanted(want, wants, model, "input"))
+      want[wants++] = (basin_own_want){model, "input"};
+  }
+  return wants;
+}
+
+/* What is run on the CPU is compiled before there is anything to lose: all of it at once. Estimates always are. */
+static basin_status prepare(const basin_experiment *e, const basin_run_options *options,
+                            int devices, basin_error *error) {
+  basin_own_want want[WANTS_MAX];
+  const int wants = find_wants(e, !devices, 1, want);
+  return basin_own_prepare(want, wants, basin_cpu_isa(options->isa), options->stop, error);
+}
+
+/* the kernels of such models, one after another */
+static basin_status add_kernels(const basin_experiment *e, const basin_run_options *options,
+                                basin_error *error) {
+  basin_own_want want[WANTS_MAX];
+  const int wants = find_wants(e, 1, 0, want);
+  basin_status status = BASIN_OK;
+  for (int i = 0; i < wants && !status; i++) {
+    const void *kernels = NULL;
+    status = basin_own_kernels(want[i].model, want[i].kind, options->stop, &kernels, error);
+    if (!status) status = basin_cuda_add(want[i].model, want[i].kind, kernels, error);
+  }
+  return status;
+}
+
+/* and where they cannot be had, the CPU is there, for who has not asked for devices */
+static basin_status go_on_without(const basin_run_options *options, const basin_error *why,
+                                  basin_backend *backend, basin_error *error) {
+  char text[sizeof why->text + 64];
+  snprintf(text, sizeof text, "%s; going on with the CPU", why->text);
+  if (options->warn) options->warn(text);
+  return basin_cpu_open(NULL, options->threads, backend, error);
+}
+
+/* ---- the backend ---- */
+
+/* the first cell that the CUDA module cannot run, or -1 */
 static int64_t beyond_cuda(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
-    if (e->cell[c].model->content ||
+    if (!e->cell[c].model->content &&
         !basin_cuda_has(e->cell[c].model->name, e->cell[c].setting.gradient.dynamics))
       return c;
   return -1;
@@ -38,12 +97,6 @@ static basin_status open_backend(const basin_experiment *e, const basin_run_opti
   if (beyond >= 0) {
     backend->close(backend->self);
     if (!cuda && !options->devices) return basin_cpu_open(NULL, options->threads, backend, error);
-    if (e->cell[beyond].model->content)
-      return basin_fail(
-          error, BASIN_BAD_INPUT,
-          "model %s of cell %lld is not part of this build: such models run on the CPU, "
-          "expected --backend cpu or auto",
-          e->cell[beyond].model->name, (long long)beyond);
     return basin_fail(
         error, BASIN_BAD_INPUT,
         "libbasin_cuda.so lacks the model %s with the gradient of cell %lld, expected "
@@ -51,7 +104,14 @@ static basin_status open_backend(const basin_experiment *e, const basin_run_opti
         e->cell[beyond].model->name, (long long)beyond);
   }
   *error = reason;
-  return status;
+  if (status) return status;
+  const basin_status added = add_kernels(e, options, &reason);
+  if (!added) return BASIN_OK;
+  backend->close(backend->self);
+  if (added != BASIN_INTERRUPTED && !cuda && !options->devices)
+    return go_on_without(options, &reason, backend, error);
+  *error = reason;
+  return added;
 }
 
 static int has_products(const basin_experiment *e) {
@@ -60,36 +120,11 @@ static int has_products(const basin_experiment *e) {
   return 0;
 }
 
-static int is_wanted(const basin_own_want *want, int wants, const basin_model *model,
-                     const char *kind) {
-  for (int i = 0; i < wants; i++)
-    if (want[i].model == model && !strcmp(want[i].kind, kind)) return 1;
-  return 0;
-}
-
-/* What the cells' models of other origin run on the CPU is compiled before there is anything to lose: all of it at
-   once. */
-static basin_status prepare(const basin_experiment *e, const basin_run_options *options,
-                            basin_error *error) {
-  enum { WANTS_MAX = 4 * BASIN_VARIANTS_MAX };
-  basin_own_want want[WANTS_MAX];
-  int wants = 0;
-  for (int64_t c = 0; c < e->cells && wants < WANTS_MAX - 1; c++) {
-    const basin_model *model = e->cell[c].model;
-    const char *kind = e->cell[c].setting.gradient.dynamics;
-    if (!model->content || is_wanted(want, wants, model, kind)) continue;
-    want[wants++] = (basin_own_want){model, kind};
-    if (e->inputs > 0 && model->norms && !is_wanted(want, wants, model, "input"))
-      want[wants++] = (basin_own_want){model, "input"};
-  }
-  return basin_own_prepare(want, wants, basin_cpu_isa(options->isa), options->stop, error);
-}
-
 basin_status basin_choose(const basin_experiment *e, const basin_run_options *options,
                           basin_backend *backend, basin_error *error) {
   basin_status status = open_backend(e, options, backend, error);
   if (status) return status;
-  status = prepare(e, options, error);
+  status = prepare(e, options, backend->devices, error);
   if (!status && !backend->devices && has_products(e)) status = basin_blas_open(error);
   if (status) backend->close(backend->self);
   return status;

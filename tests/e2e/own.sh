@@ -65,7 +65,6 @@ for isa in $("$basin" info | sed -n 's/^instruction sets *//p' | sed 's/(in use)
   check "$isa: the same bits" cmp "$isa.h5" ball.h5
 done
 expect 2 'method.heavy_ball.momentum is 2, expected a number from 0 to 1' run ball.yaml --set method.heavy_ball.momentum=2 -o none.h5
-expect 2 'of cell 0 is not part of this build|no CUDA device' "$basin" run well.yaml --backend cuda -o none.h5
 expect 0 'doublewell: a tilted double well' "$basin" model well.yaml
 check "its header is shown" sh -c "'$basin' model well.yaml --header | cmp - doublewell.h"
 expect 2 'cnn is of this build: its header is include/models/cnn.h' "$basin" model "$here/data/experiments/cnn-table5-1.yaml" --header
@@ -136,7 +135,7 @@ expect 1 'well.yaml:2:8: model doublewell: the compiler fails without a word' el
 expect 1 'BASIN_CC=no-such-cc: cannot be run' elsewhere BASIN_CC=no-such-cc
 expect 1 'needs a C compiler: install gcc \(Debian: apt install gcc libc6-dev\)' elsewhere PATH=/nonexistent
 expect 1 "sources.*are not there: looked for in $work/nowhere/" elsewhere BASIN_SOURCE="$work/nowhere"
-mkdir -p other/host && cp -r "$here/include" other/ && cp -r "$here"/host/{model,engine} other/host/
+mkdir -p other/host && cp -r "$here"/{include,cuda} other/ && cp -r "$here"/host/{model,engine} other/host/
 echo '/* */' >> other/include/seam/setting.h
 expect 1 "$work/other/: sources of another basin than this program" elsewhere BASIN_SOURCE="$work/other"
 check "what cannot be compiled leaves nothing behind" test ! -e none.h5 -a ! -e none.h5.parts -a "$(count empty tmp -type f)" = 0
@@ -164,7 +163,7 @@ harm_entry() { # harm_entry WHAT COMMAND...: of the one file of that folder, its
   check "$what: it is whole again" sh -c "BASIN_CC=false BASIN_CACHE='$work/both' '$basin' model well.yaml > /dev/null"
 }
 flip() { printf 'basin' | dd of="$1" bs=1 seek=3000 conv=notrunc status=none; }
-other() { cp "$(find cache -name '*.so' | head -1)" "$1"; } # whole, of another key
+other() { cp "$(find cache -name '*.so' ! -name "${1##*/}" | head -1)" "$1"; } # whole, of another key
 harm_entry "empty" truncate -s 0
 harm_entry "cut off" truncate -s -1
 harm_entry "half" truncate -s 5000
@@ -283,4 +282,19 @@ expect 2 'C out of a file of results is not run unasked' env BASIN_CACHE="$work/
 check "where the user has compiled it, it is" sh -c "! '$basin' plot stranger/well.h5 ${picture[*]} 2>&1 | grep 'not run unasked'"
 cp doublewell.h stranger/
 check "and where the header is beside it" sh -c "! BASIN_CACHE='$work/empty' '$basin' plot stranger/well.h5 ${picture[*]} 2>&1 | grep 'not run unasked'"
+
+# ---- kernels, as the simulator executes them ----
+
+simulated
+export BASIN_NVCC=$here/tests/cudasim/nvcc
+for what in well ball; do
+  check "$what by its kernels" "$basin" run $what.yaml -q --no-provenance --trials 500 --part-trials 200 --backend cuda -o cuda.h5
+  check "$what: the same bits" sh -c "'$basin' run $what.yaml -q --no-provenance --trials 500 --isa generic -o cpu.h5 && cmp cuda.h5 cpu.h5"
+  rm -f cuda.h5 cpu.h5
+done
+check "they are kept" env BASIN_NVCC=false "$basin" run well.yaml -q --trials 50 --backend cuda -o kept.h5
+export BASIN_NVCC=no-such-nvcc
+expect 0 'warning: model rolling: BASIN_NVCC=no-such-nvcc: cannot be run.*going on with the CPU' "$basin" run ball.yaml \
+  --set method=gradient_descent --trials 50 -o warned.h5
+expect 1 'model octopus: BASIN_NVCC=no-such-nvcc: cannot be run' "$basin" run copy.yaml --backend cuda -o none.h5
 finish
