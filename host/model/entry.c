@@ -278,6 +278,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
 #ifdef MODEL_INPUT_LAW
     .own_law = MODEL_INPUT_LAW,
 #endif
+#ifdef MODEL_PRECISION
+    .precision = MODEL_PRECISION,
+#endif
 #ifdef MODEL_DRAWN_TEACHERS
     .drawn_teachers = 1,
 #endif

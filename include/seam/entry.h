@@ -91,6 +91,7 @@ typedef struct basin_model {
   const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
   int parameters, teachers, initials, step_sizes, observables;
   const char *own_law;          /* MODEL_INPUT_LAW, or NULL: its inputs are normal */
+  double precision;             /* MODEL_PRECISION, or 0: that of rounding */
   int drawn_teachers;           /* whether a teacher may be drawn for every trial */
   unsigned outcomes;            /* or-ed BASIN_CAN() */
   const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
