@@ -7,6 +7,7 @@
 # ---- what is there is right ----
 
 expect 0 'comparisons, 1048576 inputs at a state, seed 0; .* in 1e\+06 runs: 0$' "$basin" verify
+expect 0 '^48 slopes of the loss beside the steps that follow them; wrong: 0$' "$basin" verify --inputs 1024
 expect 0 'seed 5; beyond' "$basin" verify cnn resnet --seed 5 --states 2 --inputs 5000
 # students that are nearly parallel at some state, with gradients that differ on hardly any input
 expect 0 'seed 2; .*: 0$' "$basin" verify relu_sum --seed 2 --states 300 --inputs 4096
@@ -17,7 +18,8 @@ expect 2 '--inputs 1e6: expected a whole number from 1024 to 16777216' "$basin" 
 check "JSON has what it promises" jq -e '
   .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "factorisation", "filter", "octopus", "relu_sum", "resnet"] and
   [.models[] | select(.sampled | not).model] == ["factorisation", "octopus"] and
-  .limit == .false_alarm / .comparisons and
+  .limit == .false_alarm / .comparisons and .slopes == 18 and .wrong_slopes == 0 and
+  ([.models[].states[].slope | .judged and .kind != null and .relative < .allowed and .allowed < 1e-6 and .entries > 0] | all) and
   ([.models[] | (.states[].comparisons[], .together[]) | select(.p != null)] | length) == .comparisons and
   ([.models[].states[].comparisons[] | select(.z != null and .error > 1e-5) | ((.measured - .closed) / .error - .z) | fabs] | max) < 0.01 and
   ([.models[0].states[].observables.norm_v | . > 1.1 or . < 0.9] | all)' verify.json
