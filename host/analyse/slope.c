@@ -104,7 +104,8 @@ static basin_status difference_over(stepper *s, const double *x, const double *u
   return status;
 }
 
-/* the slope along u at x, extrapolated as Ridders does; *open: what it may be wrong by, which need not be below `fine` */
+/* the slope along u at x, extrapolated as Ridders does; *open: what it may be wrong by, which need not be below
+   `fine` */
 static basin_status slope_along(stepper *s, const double *x, const double *u, double fine,
                                 double *point, double *slope, double *open, basin_error *error) {
   double row[LEVELS] = {0}, h = FIRST_H, value, rounding; /* row[i]: of order i, with twice the h */
@@ -204,13 +205,13 @@ basin_status basin_slope_measure(const basin_experiment *e, basin_slope_draw *dr
   s.stage = s.cell.setting.stage[0];
   s.cell.setting.stage = &s.stage;
   s.size = s.cell.setting.size.vectors;
-  *usable = 1;
+  *usable = s.loss >= 0;
   *slope = (basin_slope){
       .kind = s.cell.setting.gradient.dynamics, .entries = s.size, .relative = NAN, .allowed = NAN};
   double *memory = calloc((size_t)(6 * s.size), sizeof *memory);
   basin_status status = memory ? basin_cpu_open(NULL, 1, &s.backend, error)
                                : basin_fail_memory(error);
-  if (!status) status = measure(&s, draw, self, usable, memory, slope, error);
+  if (!status && *usable) status = measure(&s, draw, self, usable, memory, slope, error);
   if (s.backend.close) s.backend.close(s.backend.self);
   free(memory);
   return status;

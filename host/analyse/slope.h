@@ -5,16 +5,16 @@
  *
  * The trial's own start x is given to a cell of one step, and so are the points x + h u around it, u being random
  * directions of length 1. The observable `loss` there makes central differences, (loss(x + h u) - loss(x - h u)) / 2h,
- * for h = 1/8, 1/16, ..., which are extrapolated to h = 0 (Ridders), with an error: rounding, or a kink of the loss that
- * lies nearer than the smallest h. Beside them stands g'u, with g = (x - x') / eta of steps of size eta = 2^-8, 2^-9,
+ * for h = 1/8, 1/16, ..., which are extrapolated to h = 0 (Ridders), with an error: rounding, or a kink of the loss
+ * that lies nearer than the smallest h. Beside them stands g'u, with g = (x - x') / eta of steps of size eta = 2^-8, 2^-9,
  * ..., extrapolated to eta = 0. So
  *
  *   basin_slope_measure(experiment, draw, self, &usable, &slope, error);
  *   slope.relative                      |g'u - (extrapolated difference)| / |g|, of the worst of the directions
  *
  * is below some 1e-10 where the step is right, and 1e-7 where one entry of ten is wrong by 1e-6 of itself. It may be
- * 1e-9, or the model's MODEL_PRECISION, and what the two extrapolations leave open; where they leave much more open than
- * that nothing is said.
+ * 1e-9, or the model's MODEL_PRECISION, and what the two extrapolations leave open; where they leave much more open
+ * than that nothing is said.
  */
 #ifndef BASIN_SLOPE_H
 #define BASIN_SLOPE_H

@@ -14,8 +14,8 @@
  *   MODEL_OBSERVABLES(X)                  X(name, unit, meaning)
  *   MODEL_OUTCOMES                        the outcomes a trial can have, or-ed BASIN_CAN(outcome)
  *   MODEL_AT, MODEL_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
- *   MODEL_PRECISION                       what loss and gradient may be wrong by beside the gradient's length, where that
- *                                         is more than rounding, as of tables: a number
+ *   MODEL_PRECISION                       what loss and gradient may be wrong by beside the gradient's length, where
+ *                                         that is more than rounding, as of tables: a number
  *   MODEL_INPUT_LAW                       a few words, where the inputs that the model draws itself are not normal
  *   MODEL_STOPS(X)                        X(name, minimum, maximum, example, meaning), where a model has criteria of
  *                                         its own to stop at: stop: {name: number}, a number above 0;
