@@ -314,6 +314,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
 #ifdef MODEL_AT_GRADIENT
     .at_gradient = 1,
 #endif
+#ifdef MODEL_PRECISION
+    .precision = MODEL_PRECISION,
+#endif
 #ifdef MODEL_DRAWN_TEACHERS
     .drawn_teachers = 1,
 #endif

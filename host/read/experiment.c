@@ -202,6 +202,19 @@ static basin_status blame_added(reader *r, const basin_added *added, basin_statu
                     r->experiment->axis[axis], added->coordinate[axis]);
 }
 
+/* the place of the first cell whose trials nothing can end */
+static basin_status note_endless(reader *r, const basin_sheet *sheet, const basin_cell *cell) {
+  basin_experiment *e = r->experiment;
+  if (e->endless.file || basin_cell_rule(cell) != BASIN_NO_RULE) return BASIN_OK;
+  const basin_place place = sheet->stop ? sheet->stop->place : sheet->place;
+  e->endless.file = strdup(place.file);
+  if (!e->endless.file) return basin_fail_memory(r->error);
+  e->endless.line = place.line;
+  e->endless.column = place.column;
+  e->endless.cell = cell - e->cell;
+  return BASIN_OK;
+}
+
 /* the cells of one variant, or of an experiment without any */
 static basin_status read_variant(reader *r, const basin_node *node, int variant) {
   basin_experiment *e = r->experiment;
@@ -216,10 +229,12 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   for (int64_t i = 0; i < r->grid.points && !status; i++, cell++) {
     basin_grid_point(&r->grid, i, coordinate);
     status = read_cell(r, &sheet, coordinate, cell);
+    if (!status) status = note_endless(r, &sheet, cell);
   }
   for (int64_t i = 0; i < r->addeds && !status; i++) {
     if (r->added[i].variant != variant) continue;
     status = read_cell(r, &sheet, r->added[i].coordinate, &e->cell[e->grid_cells + i]);
+    if (!status) status = note_endless(r, &sheet, &e->cell[e->grid_cells + i]);
     if (status) status = blame_added(r, &r->added[i], status);
   }
   return status;
@@ -467,6 +482,7 @@ void basin_experiment_free(basin_experiment *e) {
   free(e->cell);
   basin_yaml_free(e->yaml);
   free(e->title);
+  free(e->endless.file);
   free(e->overrides);
   free(e->text);
   free(e->name);
@@ -498,6 +514,19 @@ int64_t basin_experiment_endless(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
     cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE && !e->cell[c].naming;
   return e->allow_unresolved < 1 ? cells : 0;
+}
+
+basin_status basin_experiment_ends(const basin_experiment *e, basin_error *error) {
+  const int64_t cells = basin_experiment_endless(e);
+  if (!cells) return BASIN_OK;
+  const basin_place place = {e->endless.file, e->endless.line, e->endless.column};
+  return basin_fail_at(
+      error, place,
+      "stop: no rule can end a trial of %lld of %lld cell%s, the first of them cell %lld: all "
+      "would "
+      "take max_steps steps and stay unresolved; expected stop.at, or `allow: {unresolved: 1}` "
+      "where a fixed number of steps is meant",
+      (long long)cells, (long long)e->cells, e->cells == 1 ? "" : "s", (long long)e->endless.cell);
 }
 
 /* ---- what tells its cells apart ---- */

@@ -97,6 +97,12 @@ struct basin_experiment {
   int same_draw_variant; /* likewise for the variants */
 
   int64_t cells;
+  struct
+      basin_stop_place { /* where the first cell whose trials nothing can end is told when to stop */
+    char *file;          /* or NULL: there is no such cell */
+    int line, column;
+    int64_t cell;
+  } endless;
   int64_t grid_cells; /* of the grid: the first ones. Behind them are those that were added to it */
   basin_cell *cell;
 
@@ -172,6 +178,9 @@ basin_steps_to basin_cell_steps_to(const basin_cell *cell);
 /* how many cells have no rule that could end their trials but divergence and stop.max_steps, and no outcome that could
    be theirs then; 0 where the experiment allows every trial to stay unresolved */
 int64_t basin_experiment_endless(const basin_experiment *experiment);
+
+/* BASIN_BAD_INPUT where there are such cells: asked before a run, of all that begin one */
+basin_status basin_experiment_ends(const basin_experiment *experiment, basin_error *error);
 
 /* The keys that an experiment file may have. */
 const char *const *basin_experiment_keys(int *count);

@@ -334,7 +334,8 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   status = look(e, options, &complete, &earlier, error);
   if (complete) sweep(e, options, folder);
   if (status || complete) return status;
-  status = basin_runner_open(&r, e, options, folder, options->part_trials, error);
+  status = basin_experiment_ends(e, error);
+  if (!status) status = basin_runner_open(&r, e, options, folder, options->part_trials, error);
   if (status) {
     basin_earlier_close(&earlier);
     return status;

@@ -105,6 +105,7 @@ typedef struct basin_model {
   const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
   int parameters, teachers, initials, step_sizes, observables;
   const char *own_law;          /* MODEL_INPUT_LAW, or NULL: its inputs are normal */
+  double precision;             /* MODEL_PRECISION, or 0: that of rounding */
   int drawn_teachers;           /* whether a teacher may be drawn for every trial */
   int at_gradient;              /* whether stop.at_gradient is asked of the model itself */
   unsigned outcomes;            /* or-ed BASIN_CAN() */

@@ -20,6 +20,8 @@
  *   MODEL_AT_GRADIENT                     where stop.at_gradient is asked of the model, with or without stop.at: its
  *                                         `reached` then compares the squared norm of the gradient with
  *                                         setting->stop.tolerance_gradient, and names such a point stationary
+ *   MODEL_PRECISION                       what loss and gradient may be wrong by beside the gradient's length, where
+ *                                         that is more than rounding, as of tables: a number
  *   MODEL_INPUT_LAW                       a few words, where the inputs that the model draws itself are not normal
  *   MODEL_STOPS(X)                        X(name, minimum, maximum, example, meaning), where a model has criteria of
  *                                         its own to stop at: stop: {name: number}, a number above 0;

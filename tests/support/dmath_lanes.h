@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * dmath_lanes.h: the functions of dmath.h, functions.h, philox.h and single.h over arrays, compiled once per instruction set.
+ * dmath_lanes.h: the functions of dmath.h, functions.h, philox.h and single.h over arrays, compiled once per
+ * instruction set.
  */
 #ifndef BASIN_DMATH_LANES_H
 #define BASIN_DMATH_LANES_H
@@ -44,8 +45,8 @@ enum dmath_function {
       DMATH_COUNT
 };
 
-/* out[i] = function(x[i]), or of two arguments, function(x[i], y[i]); those of single.h by single precision: -2 log x, and sine and cosine
-   of x / 2^32 turns, x an integer below 2^32; count is a multiple of 8 */
+/* out[i] = function(x[i]), or of two arguments, function(x[i], y[i]); those of single.h by single precision: -2 log x,
+   and sine and cosine of x / 2^32 turns, x an integer below 2^32; count is a multiple of 8 */
 typedef void dmath_eval(int function, const double *x, const double *y, double *out, int count);
 
 /* out[2 i], out[2 i + 1]: the two normals of trial `first + i`; count is a multiple of 8 */
