@@ -431,6 +431,7 @@ static void prepare(header *h) {
     code_line(code, "};");
     code_line(code, "#undef P");
   }
+  if (model->sizes) code_line(code, "(void)size;");
   code_line(code, "memset(c, 0, sizeof *c);");
   code_line(code, "c->own = own_cell_of(setting);");
   for (int i = 0; i < model->parameters; i++)
@@ -871,17 +872,15 @@ static void single_input(header *h) {
   code_block_free(block);
   const char *scratch = code_function_end(code);
 
-  code_line(code, "static inline basin_input_layout formula_input_layout(const model_cell *c) {");
-  for (int i = 0; i < model->sizes; i++)
-    if (!model->size[i].constant) {
-      code_line(code, "const int %s = c->%s;", code_size_name(code, i), code_size_name(code, i));
-      code_line(code, "(void)%s;", code_size_name(code, i));
-    }
+  code_function(code, "BASIN_HD int64_t formula_blocks(const model_cell *c)");
   code_line(code, "const basin_input_law *law = c->own.law.kind ? &c->own.law : NULL;");
-  code_line(
-      code,
-      "const basin_input_layout layout = {%s, (int64_t)c->vectors + c->teachers + c->inputs + %s};",
-      blocks_of(h, "law", model->inputs), scratch);
+  code_line(code, "return %s;", blocks_of(h, "law", model->inputs));
+  code_function_end(code);
+  code_line(code, "static inline basin_input_layout formula_input_layout(const model_cell *c) {");
+  code_line(code,
+            "const basin_input_layout layout = {formula_blocks(c), (int64_t)c->vectors + "
+            "c->teachers + c->inputs + %s};",
+            scratch);
   code_line(code, "return layout;");
   code_line(code, "}");
   code_function(code, "BASIN_HD void formula_input_begin(const model_cell *c, basin_turn t, const "
@@ -893,8 +892,7 @@ static void single_input(header *h) {
   code_line(code, "BASIN_HD void formula_input_draw(const model_cell *c, basin_turn t, bits input, "
                   "real *out) {");
   code_line(code, "const basin_input_law *law = c->own.law.kind ? &c->own.law : NULL;");
-  code_line(code,
-            "const bits block = b_mul32(input, b_set((uint64_t)formula_input_layout(c).blocks));");
+  code_line(code, "const bits block = b_mul32(input, b_set((uint64_t)formula_blocks(c)));");
   code_line(code, "real *x = t.work, *teacher = x + %s, *z = teacher + %s;", h->vectors,
             h->teachers);
   code_line(code, "t.work = z + c->inputs;");
