@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
  * graph.h: a model that a scientist wrote as formulas, as a graph of operations on scalars, vectors and matrices.
- * formula.c reads the formulas into it, derive.c adds the derivatives of the loss, emit.c writes the header of a model
- * (seam/model.h) from it, and interpret.c computes it in plain doubles, for tests and checks.
+ * formula.c reads the formulas into it, derive.c adds the derivatives of the loss, emit.c writes the header of a
+ * model (seam/model.h) from it, and interpret.c computes it in plain doubles, for tests and checks.
  *
- * A node is an operation on earlier nodes; equal nodes are one node, so a common subexpression is computed once. The
- * loss s * dot(x, x) of a state x of length n and a parameter s is
+ * A node is an operation on earlier nodes; equal nodes are one node, so a common subexpression is computed once.
+ * The loss s * dot(x, x) of a state x of length n and a parameter s is
  *
  *   0  STATE 0        vector n
  *   1  DOT 0 0        scalar
  *   2  PARAMETER 0    scalar
  *   3  MUL 2 1        scalar
  *
- * Shapes have sizes, which are numbers of rows of the table size[]: constants, or polynomials of the parameters. Two
- * sizes are the same where their rows are. Every size is at least 1.
+ * Shapes have sizes, which are numbers of rows of the table size[]: constants, or polynomials of the parameters.
+ * Two sizes are the same where their rows are. Every size is at least 1.
  *
- * The order of sums. SUM over n entries, row by row, and DOT of two vectors of n entries: below 8 entries one chain in
- * the order of the entries; else 8 strands, entry i in strand i mod 8, each strand one chain, and the strands are added
- * by halving: (0 + 4), (1 + 5), (2 + 6), (3 + 7), then (0 + 2), (1 + 3), then (0 + 1). DOT with a matrix: every entry one
- * chain in the order of the common index. A chain of SUM begins with its first entry and adds the others; a chain of
- * DOT begins with its first product and takes the others by fma: s = fma(x_i, y_i, s). MAXIMUM and MINIMUM are chains of
- * MAX2 and MIN2, with what was found so far as the first.
+ * The order of sums. SUM over n entries, row by row, and DOT of two vectors of n entries: below 8 entries one chain
+ * in the order of the entries; else 8 strands, entry i in strand i mod 8, each strand one chain, and the strands
+ * are added by halving: (0 + 4), (1 + 5), (2 + 6), (3 + 7), then (0 + 2), (1 + 3), then (0 + 1). DOT with a matrix:
+ * every entry one chain in the order of the common index. A chain of SUM begins with its first entry and adds the
+ * others; a chain of DOT begins with its first product and takes the others by fma: s = fma(x_i, y_i, s). MAXIMUM
+ * and MINIMUM are chains of MAX2 and MIN2, with what was found so far as the first.
  */
 #ifndef BASIN_FORMULA_GRAPH_H
 #define BASIN_FORMULA_GRAPH_H
@@ -43,7 +43,7 @@
   X(DIV, 2)                                                                                        \
   X(NEG, 1)                                                                                        \
   X(FMA, 3) /* of[0] of[1] + of[2], rounded once: made by nobody but emit.c and interpret.c */     \
-  X(POW, 2) /* exp(y log x); whole and half powers of numbers are made of MUL, DIV and SQRT */     \
+  X(POW, 2) /* C's pow; whole and half powers are made of MUL, DIV and SQRT */                     \
   X(SQRT, 1)                                                                                       \
   X(EXP, 1)                                                                                        \
   X(EXPM1, 1)                                                                                      \

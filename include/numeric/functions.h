@@ -10,18 +10,18 @@
  * tests/unit/test_dmath.c, which fails beyond these bounds, in units in the last place (of a subnormal result: of it):
  *
  *   r_exp_total(x)       1.00 ulp   r_exp where that is defined, bit for bit
- *   r_log_total(x)       1.10 ulp   likewise; 0.85 for normal x
- *   r_expm1(x)           0.75 ulp
+ *   r_log_total(x)       0.85 ulp   likewise
+ *   r_expm1(x)           0.85 ulp
  *   r_log1p(x)           0.90 ulp
  *   r_sin(x), r_cos(x)   0.95 ulp   |x| <= 2^40, NaN beyond
- *   r_tan(x)             0.90 ulp   likewise
- *   r_asin(x), r_acos(x) 0.80 ulp
+ *   r_tan(x)             1.10 ulp   likewise
+ *   r_asin(x), r_acos(x) 0.70 ulp
  *   r_atan_total(x)      1.40 ulp   r_atan where that is defined, bit for bit
  *   r_atan2(y, x)        1.40 ulp
  *   r_tanh(x)            0.80 ulp
  *   r_erf_total(x)       1.25 ulp   r_erf, but for NaN
  *   r_logistic(x)        0.80 ulp   1 / (1 + e^-x)
- *   r_softplus(x)        1.30 ulp   log(1 + e^x)
+ *   r_softplus(x)        0.90 ulp   log(1 + e^x)
  *   r_pow(x, y)          0.90 ulp   x^y; of all pairs what C's pow says
  *   r_floor(x)           exact
  *
@@ -83,18 +83,20 @@ BASIN_HD void r_exp_parts(real x, real low, real *n, real *r, real *rest) {
 BASIN_HD void r_exp_below(real x, real *high, real *low) {
   real n, r, rest;
   r_exp_parts(r_max(r_set(-746.0), r_set(0.0) - r_abs(x)), r_set(0.0), &n, &r, &rest);
-  const real y = r_set(1.0) + r;
+  const real one = r_set(1.0) + r, more = ((r_set(1.0) - one) + r) + rest, y = one + more;
   *high = r_scale2_far(y, n);
-  *low = r_scale2_far(((r_set(1.0) - y) + r) + rest, n);
+  *low = r_scale2_far((one - y) + more, n);
 }
 
 /* e^x - 1 = 2^n (high + low), for -40 <= x <= 710 */
 BASIN_HD void r_expm1_parts(real x, real *n, real *high, real *low) {
   real r, rest;
   r_exp_parts(x, r_set(0.0), n, &r, &rest);
-  const real c = r_set(1.0) - r_scale2(r_set(1.0), r_set(0.0) - r_min(r_set(64.0), *n));
-  *high = c + r;
-  *low = ((c - *high) + r) + rest;
+  const real one = r_set(1.0), power = r_scale2(one, r_set(0.0) - r_min(r_set(64.0), *n));
+  const real c = one - power, back = c - one, c_low = (one - (c - back)) - (power + back);
+  const real sum = c + r, more = (((c - sum) + r) + rest) + c_low;
+  *high = sum + more;
+  *low = (sum - *high) + more;
 }
 
 /* (a + a_low) / (b + b_low) */
@@ -112,7 +114,7 @@ BASIN_HD real r_exp_total(real x) {
 BASIN_HD real r_expm1(real x) {
   real n, high, low;
   r_expm1_parts(r_clamp(r_set(-40.0), x, r_set(710.0)), &n, &high, &low);
-  return r_where(r_le(x, x), r_copysign(r_scale2_far(high + low, n), x));
+  return r_where(r_le(x, x), r_copysign(r_scale2_far(high, n), x));
 }
 
 /* hyperbolic tangent: with t = e^(-2|x|) - 1 it is -t / (2 + t), with the sign of x */
@@ -186,10 +188,11 @@ BASIN_HD void r_quarters(real x, real *n, real *r, real *low) {
   const real high = r_fma(*n, r_set(-0x1.921fb54442d18p+0), a); /* exact */
   const real part = *n * r_set(0x1.1a62633145c07p-54);
   const real part_low = r_fma(*n, r_set(0x1.1a62633145c07p-54), r_set(0.0) - part);
-  *r = high - part;
-  const real back = *r - high;
-  const real left = (high - (*r - back)) - (part + back);
-  *low = r_fma(*n, r_set(0x1.f1976b7ed8fbcp-110), left - part_low);
+  const real first = high - part, back = first - high;
+  const real left = (high - (first - back)) - (part + back);
+  const real rest = r_fma(*n, r_set(0x1.f1976b7ed8fbcp-110), left - part_low);
+  *r = first + rest;
+  *low = (first - *r) + rest;
 }
 
 /* sin x and cos x */
