@@ -695,7 +695,7 @@ static void check_kind(const char *name, const char *kind, int compare_differenc
     static double g[MOST];
     double *x = starts + trial * count;
     const double *now = states[0] + trial * count, *star = x + at_teachers(kind, n),
-                 *slope = star + total_of(m->teacher, m->teachers);
+                 *slope = x + count - n - 1;
     if (!m->inputs) {
       const double loss = interpret(x, star, NULL, g);
       for (int64_t i = 0; i < n; i++) same("the gradient's entry", i, slope[i], g[i]);
