@@ -64,17 +64,17 @@ const char *code_say(formula_code *code, const char *format, ...) {
   va_end(words);
   if (code->keeps == code->keep_room) {
     const int room = 2 * code->keep_room + 256;
-    char **grown = realloc(code->kept, (size_t)room * sizeof *grown);
+    char **grown = realloc(code->kept_texts, (size_t)room * sizeof *grown);
     if (!grown) {
       free(text);
       code->failed = 1;
       return "";
     }
-    code->kept = grown;
+    code->kept_texts = grown;
     code->keep_room = room;
   }
   if (!text) return "";
-  code->kept[code->keeps++] = text;
+  code->kept_texts[code->keeps++] = text;
   return text;
 }
 
@@ -87,16 +87,23 @@ int code_begin(formula_code *code, const formula_model *model) {
   code->used_teacher = calloc((size_t)model->teachers + 1, 1);
   code->used_input = calloc((size_t)model->inputs + 1, 1);
   code->used_constant = calloc((size_t)model->constants + 1, 1);
-  return code->used_size && code->used_parameter && code->used_state && code->used_teacher &&
-         code->used_input && code->used_constant;
+  code->used_gradient = calloc((size_t)model->states + 1, 1);
+  code->used_kept = calloc((size_t)model->nodes + 1, 1);
+  code->kept = calloc((size_t)model->nodes + 1, 1);
+  return code->used_gradient && code->used_kept && code->kept && code->used_size &&
+         code->used_parameter && code->used_state && code->used_teacher && code->used_input &&
+         code->used_constant;
 }
 
 void code_end(formula_code *code) {
-  for (int i = 0; i < code->keeps; i++) free(code->kept[i]);
-  free(code->kept);
+  for (int i = 0; i < code->keeps; i++) free(code->kept_texts[i]);
+  free(code->kept_texts);
   free(code->text.at);
   free(code->body.at);
   free(code->scratch.at);
+  free(code->used_gradient);
+  free(code->used_kept);
+  free(code->kept);
   free(code->used_size);
   free(code->used_parameter);
   free(code->used_state);
@@ -113,7 +120,9 @@ void code_function(formula_code *code, const char *head) {
   code->body.used = code->scratch.used = 0;
   code->inside = 1;
   code->indent = 1;
-  code->used_work = 0;
+  code->used_work = code->used_loss = 0;
+  memset(code->used_gradient, 0, (size_t)model->states);
+  memset(code->used_kept, 0, (size_t)model->nodes);
   memset(code->used_size, 0, (size_t)model->sizes);
   memset(code->used_parameter, 0, (size_t)model->parameters);
   memset(code->used_state, 0, (size_t)model->states);
@@ -133,12 +142,33 @@ const char *code_offset(formula_code *code, const formula_array *array, int i) {
   return known ? code_say(code, "%s + %lld", rest, (long long)known) : rest;
 }
 
+const char *code_kept_offset(formula_code *code, int node) {
+  const formula_model *model = code->model;
+  const char *offset = code_offset(code, model->teacher, model->teachers);
+  for (int i = 0; i < node; i++)
+    if (code->kept[i])
+      offset = code_say(code, "%s + %s", offset, code_count(code, &model->node[i].shape));
+  return offset;
+}
+
 static void declare_arrays(formula_code *code, const char *used, const formula_array *array,
                            int count, const char *prefix, const char *from) {
   for (int i = 0; i < count; i++)
     if (used[i])
       code_line(code, "const real *%s%s = %s%s;", prefix, array[i].name, from,
                 code_offset(code, array, i));
+}
+
+static void declare_known(formula_code *code) {
+  const formula_model *model = code->model;
+  for (int i = 0; i < model->states; i++)
+    if (code->used_gradient[i])
+      code_line(code, "const real *g_%s = g%s;", model->state[i].name,
+                code_offset(code, model->state, i));
+  if (code->used_loss) code_line(code, "const real *loss = g + %s;", code->vectors);
+  for (int i = 0; i < model->nodes; i++)
+    if (code->used_kept[i])
+      code_line(code, "const real *kept_%d = teacher%s;", i, code_kept_offset(code, i));
 }
 
 const char *code_function_end(formula_code *code) {
@@ -149,6 +179,7 @@ const char *code_function_end(formula_code *code) {
   declare_arrays(code, code->used_state, model->state, model->states, "x_", "x");
   declare_arrays(code, code->used_teacher, model->teacher, model->teachers, "teacher_", "teacher");
   declare_arrays(code, code->used_input, model->input, model->inputs, "z_", "z");
+  declare_known(code);
   for (int i = 0; i < model->constants; i++)
     if (code->used_constant[i])
       code_line(code, "const double *c_%s = t.data + c->c_%s;", model->constant[i].name,
@@ -394,10 +425,25 @@ void code_compute(code_block *block, int part) {
   else code_compute_loops(block, part);
 }
 
+const char *code_known(code_block *block, int node) {
+  formula_code *code = block->code;
+  const int known = block->known[node];
+  if (known == CODE_LOSS) {
+    code->used_loss = 1;
+    return "loss";
+  }
+  if (known == CODE_KEPT) {
+    code->used_kept[node] = 1;
+    return code_say(code, "kept_%d", node);
+  }
+  code->used_gradient[known - CODE_GRADIENT] = 1;
+  return code_say(code, "g_%s", code->model->state[known - CODE_GRADIENT].name);
+}
+
 const char *code_scalar(code_block *block, int node) {
   formula_code *code = block->code;
   const formula_node *x = &code->model->node[node];
-  if (block->known[node]) return code_say(code, "%s[0]", block->known[node]);
+  if (block->known[node]) return code_say(code, "%s[0]", code_known(block, node));
   if (code_is_leaf(x)) return code_leaf(code, x, "0");
   return code_say(code, "v%d", node);
 }

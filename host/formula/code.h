@@ -32,11 +32,13 @@ typedef struct formula_code {
   code_text text, body; /* all of it; the function at work */
   char *head;           /* of that function */
   int inside, indent;   /* whether a function is at work */
-  char **kept;          /* [keeps] strings that live as long as this */
+  char **kept_texts;    /* [keeps] strings that live as long as this */
   int keeps, keep_room;
   code_text scratch; /* reals of scratch that the function takes, a sum in C */
   char *used_size, *used_parameter, *used_state, *used_teacher, *used_input, *used_constant;
-  int used_work;
+  char *used_gradient, *used_kept, *kept; /* [states]; [nodes]: see code_known() */
+  const char *vectors;                    /* entries of all states, in C */
+  int used_work, used_loss;
 } formula_code;
 
 int code_begin(formula_code *code, const formula_model *model);
@@ -57,6 +59,8 @@ const char *code_function_end(formula_code *code);
 void code_scratch(formula_code *code, const formula_shape *shape);
 /* what lies before array number i: "", or " + 3 + n_k" */
 const char *code_offset(formula_code *code, const formula_array *array, int i);
+/* likewise what lies before a node that is kept behind the teachers, from the first of those on */
+const char *code_kept_offset(formula_code *code, int node);
 
 /* a size in C: digits, or the name of a local; and how many entries a shape has */
 const char *code_size(formula_code *code, int row);
@@ -79,12 +83,14 @@ int code_is_leaf(const formula_node *node);
 
 /* ---- blocks ---- */
 
+/* What a function finds computed: the loss, behind the gradient `g`; a derivative by a state, there; what follows from
+   the teachers alone and is kept behind them, the nodes of code->kept in their order. */
+enum { CODE_LOSS = 1, CODE_KEPT, CODE_GRADIENT /* + i, by state i */ };
+
 typedef struct code_block {
   formula_code *code;
-  char *part; /* [nodes] 0: not needed, else 1 + the part it is computed in */
-  const char **
-      known; /* [nodes] where entries lie that need not be computed: "gradient + 3" is "gradient[3]" of its
-                         first; or NULL */
+  char *part;      /* [nodes] 0: not needed, else 1 + the part it is computed in */
+  int *known;      /* [nodes] CODE_... of what need not be computed, 0 of the others */
   const char **to; /* [nodes] a pointer: where the entries are to be put, or NULL */
   /* of loops */
   char *kind, *flat, *store;
@@ -97,6 +103,8 @@ void code_block_free(code_block *block);
 /* the node and all that it is made of, as far as that is not known; already in an earlier part: there */
 void code_need(code_block *block, int node, int part);
 void code_compute(code_block *block, int part);
+/* the array that a known node is */
+const char *code_known(code_block *block, int node);
 /* a scalar node that was computed or is known */
 const char *code_scalar(code_block *block, int node);
 

@@ -56,7 +56,9 @@ typedef struct header {
   int small;                               /* whether states may be in registers */
   int loss_on_demand; /* whether the state has a loss where somebody asks for it alone */
   int when_has_loss;
-  const char *scratch_of_gradient, *scratch_of_rule, *scratch_of_observe, *scratch_of_input;
+  int keeps; /* whether something is kept behind the teachers */
+  const char *scratch_of_gradient, *scratch_of_rule, *scratch_of_observe, *scratch_of_input,
+      *scratch_of_keep;
 } header;
 
 static int has_method(const header *h, const method *m) {
@@ -302,8 +304,8 @@ static void cell(header *h) {
     if (!model->size[i].constant)
       code_line(code, "int %s; /* %s */", code_size_name(code, i),
                 without_p(code, model->size[i].text));
-  code_line(code,
-            "int vectors, teachers, inputs; /* entries of all states, all teachers, all inputs */");
+  code_line(code, "int vectors, teachers, inputs; /* entries of states; of teachers, and what is "
+                  "kept behind them; of inputs */");
   for (int i = 0; i < model->constants; i++)
     code_line(code, "int64_t c_%s; /* [%s] */", model->constant[i].name,
               code_count(code, &model->constant[i].shape));
@@ -314,18 +316,16 @@ static void cell(header *h) {
   code_blank(code);
 }
 
-/* the entries of some arrays, a sum in C of size[], in doubles */
+/* the entries of a shape, and of some arrays, in C, of size[], in doubles */
+static const char *in_sizes(header *h, const formula_shape *shape) {
+  if (shape->rank == 0) return "1";
+  if (shape->rank == 1) return code_say(&h->code, "size[%d]", shape->size[0]);
+  return code_say(&h->code, "size[%d] * size[%d]", shape->size[0], shape->size[1]);
+}
 static const char *total(header *h, const formula_array *array, int count) {
-  formula_code *code = &h->code;
   const char *sum = "";
-  for (int i = 0; i < count; i++) {
-    const formula_shape *shape = &array[i].shape;
-    const char *plus = i ? " + " : "";
-    if (shape->rank == 0) sum = code_say(code, "%s%s1", sum, plus);
-    if (shape->rank == 1) sum = code_say(code, "%s%ssize[%d]", sum, plus, shape->size[0]);
-    if (shape->rank == 2)
-      sum = code_say(code, "%s%ssize[%d] * size[%d]", sum, plus, shape->size[0], shape->size[1]);
-  }
+  for (int i = 0; i < count; i++)
+    sum = code_say(&h->code, "%s%s%s", sum, i ? " + " : "", in_sizes(h, &array[i].shape));
   return count ? sum : "0";
 }
 
@@ -431,6 +431,7 @@ static void prepare(header *h) {
     code_line(code, "};");
     code_line(code, "#undef P");
   }
+  if (model->sizes) code_line(code, "(void)size;");
   code_line(code, "memset(c, 0, sizeof *c);");
   code_line(code, "c->own = own_cell_of(setting);");
   for (int i = 0; i < model->parameters; i++)
@@ -438,7 +439,10 @@ static void prepare(header *h) {
               model->parameter[i].name);
   check_sizes(h);
   code_line(code, "c->vectors = (int)vectors;");
-  code_line(code, "c->teachers = (int)teachers;");
+  const char *kept = "";
+  for (int i = 0; i < model->nodes; i++)
+    if (code->kept[i]) kept = code_say(code, "%s + %s", kept, in_sizes(h, &model->node[i].shape));
+  code_line(code, "c->teachers = (int)(teachers%s);", kept);
   code_line(code, "c->inputs = (int)inputs;");
   for (int i = 0; i < model->sizes; i++)
     if (!model->size[i].constant)
@@ -473,13 +477,19 @@ static void prepare(header *h) {
 
 /* ---- gradient and loss ---- */
 
-/* pointers g_x into the gradient, and how the block uses them */
+/* a block that finds what is kept behind the teachers */
+static code_block *new_block(header *h) {
+  code_block *block = code_block_new(&h->code);
+  for (int i = 0; block && i < h->model->nodes; i++)
+    if (h->code.kept[i]) block->known[i] = CODE_KEPT;
+  return block;
+}
+
+/* the block finds gradient and loss, too */
 static void gradient_is_known(header *h, code_block *block) {
   const formula_model *model = h->model;
-  for (int i = 0; i < model->states; i++)
-    block->known[model->gradient[i]] = code_say(&h->code, "(g%s)",
-                                                code_offset(&h->code, model->state, i));
-  block->known[model->loss] = code_say(&h->code, "(g + %s)", h->vectors);
+  for (int i = model->states - 1; i >= 0; i--) block->known[model->gradient[i]] = CODE_GRADIENT + i;
+  block->known[model->loss] = CODE_LOSS;
 }
 
 /* where the derivatives are to be put; states that share one have it copied behind */
@@ -524,7 +534,7 @@ static void gradient(header *h) {
                      "%s void formula_gradient(const model_cell *c, basin_turn t, const real *x, "
                      "const real *teacher, real *g)",
                      long_function(h)));
-  code_block *block = code_block_new(code);
+  code_block *block = new_block(h);
   if (!block) return;
   gradient_to(h, block);
   for (int i = 0; i < model->states; i++) code_need(block, model->gradient[i], 0);
@@ -574,7 +584,7 @@ static void rule(header *h) {
   code_function(code,
                 "BASIN_HD void formula_reached(const model_cell *c, basin_turn t, const real *x, "
                 "const real *teacher, const real *g, mask *outcome)");
-  code_block *block = code_block_new(code);
+  code_block *block = new_block(h);
   if (!block) return;
   if (!model->inputs) {
     gradient_is_known(h, block);
@@ -589,7 +599,7 @@ static void rule(header *h) {
               code_scalar(block, model->norm2));
     code_line(code, "}");
     code_block_free(block);
-    block = code_block_new(code);
+    block = new_block(h);
     if (!block) return;
     gradient_is_known(h, block);
   }
@@ -615,11 +625,11 @@ static void observe(header *h) {
                      "%s void formula_observe(const model_cell *c, basin_turn t, const real *x, "
                      "const real *teacher, const real *g, real *out)",
                      long_function(h)));
-  code_block *block = code_block_new(code);
+  code_block *block = new_block(h);
   if (!block) return;
   if (!model->inputs) {
     gradient_is_known(h, block);
-    if (h->loss_on_demand) block->known[model->loss] = NULL;
+    if (h->loss_on_demand) block->known[model->loss] = 0;
     code_need(block, model->loss, 0);
     code_need(block, model->norm2, 0);
   }
@@ -661,6 +671,7 @@ static void start(header *h, const method *m) {
   if (model->teachers)
     draw(h, "teacher", model->teacher, model->teachers,
          code_say(code, "x + %s", at_teachers(h, m)));
+  if (h->keeps) code_line(code, "formula_keep(c, t, x + %s);", at_teachers(h, m));
   if (m->moments) {
     code_line(code, "BASIN_UNROLLED");
     code_line(code, "for (int j = 0, n = %d * %s; j < n; j++) x[%s + j] = r_set(0.0);", m->moments,
@@ -731,8 +742,9 @@ static void layout(header *h, const method *m) {
             m->name);
   code_line(code, "int64_t work = %s;", work);
   const char *others[] = {m->inputs ? "0" : h->scratch_of_gradient, h->scratch_of_rule,
-                          h->scratch_of_observe, m->noisy && !code->unrolled ? v : "0"};
-  for (int i = 0; i < 4; i++)
+                          h->keeps ? h->scratch_of_keep : "0", h->scratch_of_observe,
+                          m->noisy && !code->unrolled ? v : "0"};
+  for (int i = 0; i < 5; i++)
     if (strcmp(others[i], "0") != 0)
       code_line(code, "if (work < %s) work = %s;", others[i], others[i]);
   if (m->inputs)
@@ -816,7 +828,7 @@ static void descend(header *h) {
   code_function(code, "BASIN_HD void formula_descend(const model_cell *c, basin_turn t, const "
                       "basin_input_law *law, "
                       "real *x, const real *teacher, real *z, real *g, real *sum)");
-  code_block *block = code_block_new(code);
+  code_block *block = new_block(h);
   if (!block) return;
   code_line(code, "const own_pace pace = own_pace_of(&c->own, t);");
   code_line(code, "const uint64_t blocks = (uint64_t)(%s);", blocks_of(h, "law", h->model->inputs));
@@ -858,7 +870,7 @@ static void single_input(header *h) {
       code,
       "BASIN_HD void formula_input(const model_cell *c, basin_turn t, const basin_input_law *law, "
       "bits block, const real *x, const real *teacher, real *z, real *loss, real *g)");
-  code_block *block = code_block_new(code);
+  code_block *block = new_block(h);
   if (!block) return;
   gradient_to(h, block);
   need_of_inputs(h, block, 1);
@@ -871,30 +883,32 @@ static void single_input(header *h) {
   code_block_free(block);
   const char *scratch = code_function_end(code);
 
-  code_line(code, "static inline basin_input_layout formula_input_layout(const model_cell *c) {");
-  for (int i = 0; i < model->sizes; i++)
-    if (!model->size[i].constant) {
-      code_line(code, "const int %s = c->%s;", code_size_name(code, i), code_size_name(code, i));
-      code_line(code, "(void)%s;", code_size_name(code, i));
-    }
+  code_function(code, "BASIN_HD int64_t formula_blocks(const model_cell *c)");
   code_line(code, "const basin_input_law *law = c->own.law.kind ? &c->own.law : NULL;");
-  code_line(
-      code,
-      "const basin_input_layout layout = {%s, (int64_t)c->vectors + c->teachers + c->inputs + %s};",
-      blocks_of(h, "law", model->inputs), scratch);
+  code_line(code, "return %s;", blocks_of(h, "law", model->inputs));
+  code_function_end(code);
+  code_line(code, "static inline basin_input_layout formula_input_layout(const model_cell *c) {");
+  code_line(code,
+            "const basin_input_layout layout = {formula_blocks(c), (int64_t)c->vectors + "
+            "c->teachers + c->inputs + %s + %s};",
+            scratch, h->keeps ? h->scratch_of_keep : "0");
   code_line(code, "return layout;");
   code_line(code, "}");
   code_function(code, "BASIN_HD void formula_input_begin(const model_cell *c, basin_turn t, const "
                       "double *vectors)");
   code_line(code, "for (int j = 0, n = %s; j < n; j++) t.work[j] = r_set(vectors[j]);", h->vectors);
   draw(h, "teacher", model->teacher, model->teachers, code_say(code, "t.work + %s", h->vectors));
+  if (h->keeps) {
+    code_line(code, "real *teacher = t.work + %s;", h->vectors);
+    code_line(code, "t.work = teacher + %s + c->inputs;", h->teachers);
+    code_line(code, "formula_keep(c, t, teacher);");
+  }
   code_line(code, "(void)c;");
   code_function_end(code);
   code_line(code, "BASIN_HD void formula_input_draw(const model_cell *c, basin_turn t, bits input, "
                   "real *out) {");
   code_line(code, "const basin_input_law *law = c->own.law.kind ? &c->own.law : NULL;");
-  code_line(code,
-            "const bits block = b_mul32(input, b_set((uint64_t)formula_input_layout(c).blocks));");
+  code_line(code, "const bits block = b_mul32(input, b_set((uint64_t)formula_blocks(c)));");
   code_line(code, "real *x = t.work, *teacher = x + %s, *z = teacher + %s;", h->vectors,
             h->teachers);
   code_line(code, "t.work = z + c->inputs;");
@@ -920,11 +934,48 @@ static const char *total_in_c(header *h, int64_t known, const char *name) {
                     : code_say(&h->code, "c->%s", name);
 }
 
+/* What follows from the teachers alone, and costs more than to be read, is computed once, when a trial starts. */
+static void choose_kept(header *h) {
+  const formula_model *model = h->model;
+  formula_code *code = &h->code;
+  code_block *block = code_block_new(code);
+  char *fixed = calloc((size_t)model->nodes + 1, 1), *dear = calloc((size_t)model->nodes + 1, 1);
+  if (!fixed || !dear) code->failed = 1;
+  for (int i = 0; block && !code->failed && i < model->nodes; i++) {
+    const formula_node *x = &model->node[i];
+    int of[3], negative;
+    const int count = code_operands(model, i, of, &negative);
+    fixed[i] = x->operation != FORMULA_STATE && x->operation != FORMULA_INPUT;
+    dear[i] = (x->operation >= FORMULA_SUM && x->operation <= FORMULA_MINIMUM) ||
+              x->operation == FORMULA_DOT || x->operation == FORMULA_SQRT ||
+              (x->operation >= FORMULA_EXP && x->operation <= FORMULA_SOFTPLUS);
+    for (int j = 0; j < count; j++) {
+      fixed[i] = (char)(fixed[i] & fixed[of[j]]);
+      dear[i] = (char)(dear[i] | dear[of[j]]);
+    }
+  }
+  for (int i = 0; block && i < model->states; i++) code_need(block, model->gradient[i], 0);
+  if (block) code_need(block, model->loss, 0);
+  for (int i = 0; block && !code->failed && model->teachers && i < model->nodes; i++) {
+    int of[3], negative;
+    const int count = code_operands(model, i, of, &negative);
+    for (int j = 0; j < count && block->part[i] && !fixed[i]; j++) {
+      const formula_node *x = &model->node[of[j]];
+      code->kept[of[j]] = (char)(fixed[of[j]] && dear[of[j]] && x->shape.rank < 2 && !x->is_mask);
+    }
+  }
+  for (int i = 0; i < model->nodes; i++) h->keeps |= code->kept[i];
+  free(fixed);
+  free(dear);
+  code_block_free(block);
+}
+
 /* how it is to be computed: written out or in loops, the loss always or on demand */
 static void choose(header *h) {
   const formula_model *model = h->model;
   formula_code *code = &h->code;
-  code_block *block = code_block_new(code);
+  choose_kept(h);
+  code_block *block = new_block(h);
   if (!block) return;
   for (int i = 0; i < model->states; i++) code_need(block, model->gradient[i], 0);
   code_need(block, model->loss, 1);
@@ -936,15 +987,43 @@ static void choose(header *h) {
   code->unrolled = known && of_gradient + of_loss <= UNROLLED_MAX;
   h->small = code->unrolled && of_gradient + of_loss <= REGISTERS_MAX;
   h->loss_on_demand = !model->inputs && !(of_loss <= CHEAP_MAX);
+  for (int i = 0; i < model->nodes; i++)
+    if (code->kept[i] && h->teachers_known >= 0) {
+      const int64_t count = code_constant_count(model, &model->node[i].shape);
+      h->teachers_known = count < 0 ? -1 : h->teachers_known + count;
+    }
   h->vectors = total_in_c(h, h->vectors_known, "vectors");
+  code->vectors = h->vectors;
   h->teachers = total_in_c(h, h->teachers_known, "teachers");
   code_block_free(block);
-  block = code_block_new(code);
+  block = new_block(h);
   if (block && model->when >= 0) {
     code_need(block, model->when, 0);
     h->when_has_loss = block->part[model->loss] != 0;
   }
   code_block_free(block);
+}
+
+static void keep(header *h) {
+  const formula_model *model = h->model;
+  formula_code *code = &h->code;
+  if (!h->keeps) return;
+  code_blank(code);
+  code_line(code, "/* what follows from the teachers of a trial alone, behind them */");
+  code_function(
+      code, code_say(code, "%s void formula_keep(const model_cell *c, basin_turn t, real *teacher)",
+                     long_function(h)));
+  code_block *block = code_block_new(code);
+  for (int i = 0; block && i < model->nodes; i++)
+    if (code->kept[i]) {
+      code_line(code, "real *kept_%d = teacher%s;", i, code_kept_offset(code, i));
+      block->to[i] = code_say(code, "kept_%d", i);
+      code_need(block, i, 0);
+    }
+  if (block) code_compute(block, 0);
+  code_line(code, "(void)c, (void)t;");
+  code_block_free(block);
+  h->scratch_of_keep = code_function_end(code);
 }
 
 static void write_all(header *h) {
@@ -965,6 +1044,7 @@ static void write_all(header *h) {
   code_blank(code);
   cell(h);
   prepare(h);
+  keep(h);
   if (model->inputs) descend(h);
   else gradient(h);
   rule(h);

@@ -243,7 +243,7 @@ static const char *entry(code_block *block, int node, const place *at, int user)
   const formula_node *x = node_at(block, node);
   const char *index = flat_index(block, &x->shape, at);
   const char *word[3] = {"", "", ""};
-  if (block->known[node]) return code_say(code, "%s[%s]", block->known[node], index);
+  if (block->known[node]) return code_say(code, "%s[%s]", code_known(block, node), index);
   if (code_is_leaf(x)) return code_leaf(code, x, index);
   switch (block->kind[node]) {
   case MOVED:

@@ -28,7 +28,7 @@ static const char *entry(code_block *block, int node, int64_t at) {
   const formula_model *model = code->model;
   const formula_node *x = &model->node[node];
   const formula_shape *shape = node >= 0 && x->of[0] >= 0 ? &model->node[x->of[0]].shape : NULL;
-  if (block->known[node]) return code_say(code, "%s[%lld]", block->known[node], (long long)at);
+  if (block->known[node]) return code_say(code, "%s[%lld]", code_known(block, node), (long long)at);
   if (code_is_leaf(x)) return code_leaf(code, x, code_say(code, "%lld", (long long)at));
   if (x->operation == FORMULA_FILL) return entry(block, x->of[0], 0);
   if (x->operation == FORMULA_TRANSPOSE) {

@@ -93,12 +93,12 @@ BASIN_HD real own_dot(const real *x, const real *y, int n) {
   }
 
 /* to(i) = sum over k < m of left(i, k) right(i, k), for all i < n: each one chain of fma in the order of k */
-#define OWN_PRODUCT(i, n, k, m, left, right, to)      \
-  do {                                                \
-    int own_i = 0;                                    \
-    OWN_PRODUCT_BLOCK(8, i, n, k, m, left, right, to) \
-    OWN_PRODUCT_BLOCK(4, i, n, k, m, left, right, to) \
-    OWN_PRODUCT_BLOCK(1, i, n, k, m, left, right, to) \
+#define OWN_PRODUCT(i, n, k, m, left, right, to)                        \
+  do {                                                                  \
+    int own_i = 0;                                                      \
+    OWN_PRODUCT_BLOCK(8, i, n, k, m, left, right, to)                   \
+    if ((n) % 8 >= 4) OWN_PRODUCT_BLOCK(4, i, n, k, m, left, right, to) \
+    if ((n) % 4 > 0) OWN_PRODUCT_BLOCK(1, i, n, k, m, left, right, to)  \
   } while (0)
 
 /* the first where it is not smaller, or not larger */

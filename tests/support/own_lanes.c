@@ -8,6 +8,11 @@
 #include "own_lanes.h"
 #include <stdlib.h>
 
+/* a test may want some of the kinds alone: -DLANES_KINDS(X)=X(adam) */
+#ifndef LANES_KINDS
+#define LANES_KINDS(X) MODEL_DYNAMICS(X)
+#endif
+
 static basin_layout layout_of(const char *kind, const basin_setting *setting,
                               const model_cell *cell) {
   typedef basin_layout layout_function(const basin_setting *setting, const model_cell *cell);
@@ -17,7 +22,7 @@ static basin_layout layout_of(const char *kind, const basin_setting *setting,
     return own ? own(setting, cell)                                            \
                : basin_layout_in_registers((int64_t)MODEL_##name(ROW_states)); \
   }
-  MODEL_DYNAMICS(LAYOUT)
+  LANES_KINDS(LAYOUT)
   return basin_layout_in_registers(0);
 }
 
@@ -34,7 +39,7 @@ static basin_layout layout_of(const char *kind, const basin_setting *setting,
     MODEL_##name(ROW_reached)(cell, turn, x, outcome);                                  \
     MODEL_##name(ROW_decide)(cell, turn, x, outcome + BASIN_OUTCOMES);                  \
   }
-MODEL_DYNAMICS(RUN)
+LANES_KINDS(RUN)
 
 static void *aligned(int64_t reals) {
   void *memory = aligned_alloc(64, (((size_t)reals + 1) * sizeof(real) + 63) / 64 * 64);
@@ -70,7 +75,7 @@ int64_t own_lanes(const char *kind, const basin_setting *setting, int64_t first,
     memcpy(&turn.trial, number, sizeof turn.trial);
 #define CALL(name) \
   if (!strcmp(kind, #name)) run_##name(&cell, turn, steps, x, seen, outcome);
-    MODEL_DYNAMICS(CALL)
+    LANES_KINDS(CALL)
     for (int l = 0; l < BASIN_LANES && at + l < trials; l++) {
       for (int64_t i = 0; state && i < layout.states; i++)
         state[(at + l) * layout.states + i] = r_lane(x + i, l);
