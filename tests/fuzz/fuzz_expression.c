@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_expression.c: any text into the expression reader. It returns a finite number, or a truth, or one line of reason.
+ * fuzz_expression.c: any text into the expression reader. It returns a finite number, or of a condition whether it
+ * holds, or one line of reason.
  */
 #include "read/expression.h"
 #include <math.h>
