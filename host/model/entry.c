@@ -55,6 +55,7 @@ static const basin_symbol initials[] = {MODEL_INITIAL(VECTOR){0}};
 static const char *const size_texts[] = {MODEL_SIZES(SIZE_TEXT) NULL};
 
 static double size_of(int index, const double *parameter) {
+#undef P /* a header may have one for itself */
 #define P(name) (parameter[PARAMETER_##name])
 #define SIZE(name, expression) \
   if (index == PARAMETER_##name) return (expression);
@@ -333,6 +334,7 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .inputs = inputs,
 #endif
 #ifdef MODEL_INPUT
+    .has_inputs = 1,
     .norms = ROWS(norms),
     .norm = norms,
     .sum_inputs = SUMMERS,

@@ -232,7 +232,7 @@ int basin_own_has(const char *name, const char *header) {
 
 /* where the engine of a kind goes; NULL where the model has no such kind */
 static void *slot_of(own *o, const char *kind, int isa) {
-  if (!strcmp(kind, "input")) return o->model.norms ? &o->model.sum_inputs[isa] : NULL;
+  if (!strcmp(kind, "input")) return o->model.has_inputs ? &o->model.sum_inputs[isa] : NULL;
   for (int i = 0; i < o->model.kinds; i++)
     if (!strcmp(o->kind[i].name, kind)) return &o->kind[i].run[isa];
   return NULL;

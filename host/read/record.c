@@ -189,7 +189,7 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
   if (!status) status = add_need(e, "loss", error);
   for (int64_t c = 0; c < e->cells && !status; c++) {
     const basin_model *model = e->cell[c].model;
-    if (!model->norms)
+    if (!model->has_inputs)
       return basin_fail_at(error, node->place,
                            "record.estimate: model %s has no sampled form to estimate from",
                            model->name);

@@ -28,7 +28,7 @@ static int find_wants(const basin_experiment *e, int steps, int estimates,
     if (!model->content) continue;
     if (steps && !is_wanted(want, wants, model, kind))
       want[wants++] = (basin_own_want){model, kind};
-    if (estimates && e->inputs > 0 && model->norms && !is_wanted(want, wants, model, "input"))
+    if (estimates && e->inputs > 0 && model->has_inputs && !is_wanted(want, wants, model, "input"))
       want[wants++] = (basin_own_want){model, "input"};
   }
   return wants;

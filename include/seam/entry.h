@@ -143,6 +143,7 @@ typedef struct basin_model {
                          double *label);
 
   /* what is measured on fresh inputs; 0 and NULL where the model has no such inputs */
+  int has_inputs;         /* whether it has: MODEL_INPUT */
   int norms;              /* observables that are norms of the gradient by an initial vector */
   const basin_norm *norm; /* [norms] */
   basin_input_summer *sum_inputs[BASIN_ISAS];
