@@ -26,6 +26,7 @@ typedef struct stepper {
   int loss;               /* index of the observable among those recorded */
   int64_t size;           /* of the full vectors */
   double *before, *after; /* [size] each */
+  double *observed;       /* [observables] */
 } stepper;
 
 static int is_recorded(const basin_experiment *e, const char *name) {
@@ -57,28 +58,38 @@ static void point_to(stepper *s, const double *x) {
   s->cell.setting.initial = s->initial;
 }
 
+basin_status basin_first_step(const basin_experiment *e, const basin_backend *backend,
+                              double *observed, double *before, double *after, int *stepped,
+                              basin_error *error) {
+  const basin_model *model = e->cell[0].model;
+  const basin_setting *setting = &e->cell[0].setting;
+  basin_experiment kept = *e;
+  basin_watch watch = {0};
+  basin_part part = {0};
+  kept.keep_vectors = 1;
+  const basin_job job = basin_part_job(&kept, 0, 0, 1);
+  basin_status status = basin_part_allocate(&job, &part, error);
+  if (!status && backend->run(backend->self, 0, &job, &part, &watch, error)) status = BASIN_FAILED;
+  if (!status) {
+    *stepped = part.steps[0] == 1;
+    for (int i = 0; i < e->observables; i++) observed[i] = part.record[i * job.times];
+    if (before && (model->vectors(setting, 0, 1, part.state, 0, before) ||
+                   model->vectors(setting, 0, 1, part.state + setting->size.states, 0, after)))
+      status = basin_fail_memory(error);
+  }
+  basin_part_free(&part);
+  return status;
+}
+
 /* one step of size eta from x, or with x NULL from the start that the experiment has: the loss before it, and full
    vectors before and behind it where `whole`; *stepped: whether it was taken */
 static basin_status take_step(stepper *s, const double *x, double eta, int whole, double *loss,
                               int *stepped, basin_error *error) {
-  basin_watch watch = {0};
-  basin_part part = {0};
   if (x) point_to(s, x);
   for (int i = 0; i < s->cell.model->step_sizes; i++) s->stage.eta[i] = eta;
-  const basin_job job = basin_part_job(&s->experiment, 0, 0, 1);
-  basin_status status = basin_part_allocate(&job, &part, error);
-  if (!status && s->backend.run(s->backend.self, 0, &job, &part, &watch, error))
-    status = BASIN_FAILED;
-  if (!status) {
-    const basin_setting *setting = &s->cell.setting;
-    *loss = part.record[s->loss * job.times];
-    *stepped = part.steps[0] == 1;
-    if (whole &&
-        (s->cell.model->vectors(setting, 0, 1, part.state, 0, s->before) ||
-         s->cell.model->vectors(setting, 0, 1, part.state + setting->size.states, 0, s->after)))
-      status = basin_fail_memory(error);
-  }
-  basin_part_free(&part);
+  const basin_status status = basin_first_step(&s->experiment, &s->backend, s->observed,
+                                               whole ? s->before : NULL, s->after, stepped, error);
+  if (!status) *loss = s->observed[s->loss];
   return status;
 }
 
@@ -166,6 +177,7 @@ static basin_status measure(stepper *s, basin_slope_draw *draw, void *self, int 
          worst = -1;
   s->before = point + n;
   s->after = s->before + n;
+  s->observed = s->after + n;
   basin_status status = take_step(s, NULL, ETA, 1, &loss, usable, error);
   memcpy(x, s->before, (size_t)n * sizeof *x);
   *usable = *usable && isfinite(loss) && isfinite(length(x, n));
@@ -201,14 +213,13 @@ basin_status basin_slope_measure(const basin_experiment *e, basin_slope_draw *dr
                                  int *usable, basin_slope *slope, basin_error *error) {
   stepper s = {.experiment = *e, .cell = e->cell[0], .loss = is_recorded(e, "loss")};
   s.experiment.cell = &s.cell;
-  s.experiment.keep_vectors = 1;
   s.stage = s.cell.setting.stage[0];
   s.cell.setting.stage = &s.stage;
   s.size = s.cell.setting.size.vectors;
   *usable = s.loss >= 0;
   *slope = (basin_slope){
       .kind = s.cell.setting.gradient.dynamics, .entries = s.size, .relative = NAN, .allowed = NAN};
-  double *memory = calloc((size_t)(6 * s.size), sizeof *memory);
+  double *memory = calloc((size_t)(6 * s.size + e->observables), sizeof *memory);
   basin_status status = memory ? basin_cpu_open(NULL, 1, &s.backend, error)
                                : basin_fail_memory(error);
   if (!status && *usable) status = measure(&s, draw, self, usable, memory, slope, error);

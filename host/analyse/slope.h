@@ -6,8 +6,8 @@
  * The trial's own start x is given to a cell of one step, and so are the points x + h u around it, u being random
  * directions of length 1. The observable `loss` there makes central differences, (loss(x + h u) - loss(x - h u)) / 2h,
  * for h = 1/8, 1/16, ..., which are extrapolated to h = 0 (Ridders), with an error: rounding, or a kink of the loss
- * that lies nearer than the smallest h. Beside them stands g'u, with g = (x - x') / eta of steps of size eta = 2^-8, 2^-9,
- * ..., extrapolated to eta = 0. So
+ * that lies nearer than the smallest h. Beside them stands g'u, with g = (x - x') / eta of steps of size eta = 2^-8,
+ * 2^-9, ..., extrapolated to eta = 0. So
  *
  *   basin_slope_measure(experiment, draw, self, &usable, &slope, error);
  *   slope.relative                      |g'u - (extrapolated difference)| / |g|, of the worst of the directions
@@ -39,6 +39,12 @@ typedef double basin_slope_draw(void *self);
    its first step or a finite loss is missing; `slope` says nothing then. */
 basin_status basin_slope_measure(const basin_experiment *experiment, basin_slope_draw *draw,
                                  void *self, int *usable, basin_slope *slope, basin_error *error);
+
+/* The first step of trial 0 of cell 0, which records steps 0 and 1: the observables before it [observables]; where
+   `before` is not NULL the full vectors before and behind it. *stepped: whether it was taken. */
+basin_status basin_first_step(const basin_experiment *experiment, const basin_backend *backend,
+                              double *observed, double *before, double *after, int *stepped,
+                              basin_error *error);
 
 /* NULL, or why the first steps of the model's default kind are not the slopes of an observable */
 const char *basin_slope_lacks(const basin_model *model);

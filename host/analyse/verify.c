@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyse/verify.h"
 #include "engine/cpu.h"
-#include "store/part.h"
 #include "numeric/philox.h"
 #include "base/statistics.h"
 #include "base/text.h"
@@ -252,30 +251,15 @@ static double noise_of(const basin_setting *setting, const basin_moments *moment
 /* take the step: full vectors before it, the gradient that it follows, and the observables */
 static basin_status take_step(const basin_experiment *e, double *vectors, double *gradient,
                               double *observed, basin_error *error) {
-  const basin_cell *cell = &e->cell[0];
-  const int64_t size = cell->setting.size.vectors;
-  basin_experiment kept = *e;
+  const int64_t size = e->cell[0].setting.size.vectors;
   basin_backend backend = {0};
-  basin_watch watch = {0};
-  basin_part part = {0};
-  kept.keep_vectors = 1;
-  const basin_job job = basin_part_job(&kept, 0, 0, 1);
+  int stepped = 0;
   basin_status status = basin_cpu_open(NULL, 1, &backend, error);
-  if (!status) status = basin_part_allocate(&job, &part, error);
-  if (!status && backend.run(backend.self, 0, &job, &part, &watch, error)) status = BASIN_FAILED;
-  if (!status && part.steps[0] != 1)
+  if (!status) status = basin_first_step(e, &backend, observed, vectors, gradient, &stepped, error);
+  if (!status && !stepped)
     status = basin_fail(error, BASIN_FAILED, "verify: model %s ended before its first step",
-                        cell->model->name);
-  if (status) goto cleanup;
-  for (int i = 0; i < e->observables; i++) observed[i] = part.record[i * job.times];
-  if (cell->model->vectors(&cell->setting, 0, 1, part.state, 0, vectors) ||
-      cell->model->vectors(&cell->setting, 0, 1, part.state + cell->setting.size.states, 0,
-                           gradient))
-    status = basin_fail_memory(error);
+                        e->cell[0].model->name);
   for (int64_t i = 0; i < size && !status; i++) gradient[i] = (vectors[i] - gradient[i]) / ETA;
-
-cleanup:
-  basin_part_free(&part);
   if (backend.close) backend.close(backend.self);
   return status;
 }
