@@ -466,7 +466,7 @@ double code_weight(const code_block *block, int part) {
       const formula_shape *right = &model->node[x->of[1]].shape;
       each = model->size[right->size[0]].constant ? (double)model->size[right->size[0]].value : -1;
     }
-    if (count < 0 || each < 0) return INFINITY;
+    if (count < 0 || each < 0 || each > CODE_TERMS_MAX) return INFINITY;
     weight += each * count;
   }
   return weight;

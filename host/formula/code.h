@@ -16,9 +16,7 @@
 
 #include "formula/graph.h"
 
-enum {
-  CODE_PARTS = 2
-}; /* of a block, one behind the other: the second may be inside a condition or a loop */
+enum { CODE_TERMS_MAX = 64 }; /* of a sum that is written out */
 
 typedef struct code_text {
   char *at;
@@ -111,7 +109,8 @@ const char *code_scalar(code_block *block, int node);
 /* the two ways to compute: unrolled.c and loops.c */
 void code_compute_unrolled(code_block *block, int part);
 void code_compute_loops(code_block *block, int part);
-/* operations of a part, about, were it written out; infinity where sizes are not constant */
+/* operations of a part, about, were it written out; infinity where sizes are not constant, or a sum is too long for a
+   line */
 double code_weight(const code_block *block, int part);
 
 #endif
