@@ -404,7 +404,10 @@ static void loop(code_block *block, int first, const char *in_loop) {
   if (!at.flat) code_line(code, "for (int j = 0; j < %s; j++) {", columns);
   else if (strands) code_line(code, "OWN_STRANDS(%s) {", n);
   else code_line(code, "for (int i = 0; i < %s; i++) {", n);
-  if (at.flat && strands) code_line(code, "const int i = OWN_INDEX;");
+  if (at.flat && strands) {
+    code_line(code, "const int i = OWN_INDEX;");
+    code_line(code, "(void)i;");
+  }
   for (int i = first; i < nodes; i++)
     if (in_loop[i]) inside_loop(block, i, &at);
   code_line(code, "}");

@@ -82,12 +82,14 @@ BASIN_HD real own_dot(const real *x, const real *y, int n) {
       BASIN_UNROLL                                                            \
       for (int own_b = 0; own_b < (count); own_b++) {                         \
         const int i = own_i + own_b;                                          \
+        (void)i;                                                              \
         own_s[own_b] = r_fma(left, right, own_s[own_b]);                      \
       }                                                                       \
     }                                                                         \
     BASIN_UNROLL                                                              \
     for (int own_b = 0; own_b < (count); own_b++) {                           \
       const int i = own_i + own_b;                                            \
+      (void)i;                                                                \
       to = own_s[own_b];                                                      \
     }                                                                         \
   }
