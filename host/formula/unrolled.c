@@ -4,7 +4,7 @@
  * entries alone (slices, transposes and the like) is no operation: its entries are those of its operand.
  */
 #include "formula/code.h"
-#include <string.h>
+#include <stdlib.h>
 
 static int64_t columns_of(const formula_model *model, const formula_shape *shape) {
   return shape->rank == 2 ? model->size[shape->size[1]].value : 1;
