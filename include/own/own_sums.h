@@ -55,7 +55,7 @@ BASIN_HD real own_strands_sum(const own_strands *s) {
 #define OWN_INDEX (own_at + own_b)
 #define OWN_STRANDS(n)                                                                          \
   for (int own_at = 0, own_width = (n) < 8 ? 1 : 8, own_end; own_at < (n); own_at += own_width) \
-    if ((own_end = (n)-own_first < own_width ? (n) : own_at + own_width) > 0) BASIN_UNROLL      \
+    if ((own_end = (n)-own_at < own_width ? (n) : own_at + own_width) > 0) BASIN_UNROLL         \
   for (int own_b = 0; own_b < 8; own_b++)                                                       \
     if (OWN_INDEX < own_end)
 

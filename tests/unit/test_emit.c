@@ -288,6 +288,7 @@ static void matrices(void) {
   by_v = plus(by_v, part(FORMULA_PLACE, times(number(2), corner), of_v, "P(m)", "0", 1, 1));
   end(loss, by_u, by_v);
   observable("top", top);
+  observable("firsts", sum(add(FORMULA_FIRST_OF, of_u, U, top, -1)));
   m->bound = calloc(1, sizeof *m->bound);
   m->bound[0] = (formula_bound){size("P(r)"), 2, text_of("mine.yaml:3:9: \"r\" is too small")};
   m->bounds = 1;
