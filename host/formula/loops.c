@@ -251,8 +251,9 @@ static const char *entry(code_block *block, int node, const place *at, int user)
     if (x->operation == FORMULA_SLICE) return sliced(block, x, at);
     if (x->operation == FORMULA_PLACE) return placed(block, x, at);
     if (x->operation == FORMULA_OUTER) {
+      /* the type by its name: vectors of one type have a sum or product of another, which ?: does not take */
       const place left = {at->row, "0", NULL}, right = {at->column, "0", NULL};
-      return code_say(code, "(%s * %s)", entry(block, x->of[0], &left, -1),
+      return code_say(code, "(real)(%s * %s)", entry(block, x->of[0], &left, -1),
                       entry(block, x->of[1], &right, -1));
     }
     const place across = {at->column, at->row, NULL};

@@ -288,6 +288,7 @@ static void matrices(void) {
   by_v = plus(by_v, part(FORMULA_PLACE, times(number(2), corner), of_v, "P(m)", "0", 1, 1));
   end(loss, by_u, by_v);
   observable("top", top);
+  observable("least", whole(FORMULA_MINIMUM, outer, -1));
   observable("firsts", sum(add(FORMULA_FIRST_OF, of_u, U, top, -1)));
   m->bound = calloc(1, sizeof *m->bound);
   m->bound[0] = (formula_bound){size("P(r)"), 2, text_of("mine.yaml:3:9: \"r\" is too small")};
@@ -427,9 +428,11 @@ static void interpret_node(int number, const double *const leaves[4]) {
     else if (x->operation == FORMULA_SUM) out[0] = strands(a, NULL, count_of(left));
     else if (x->operation == FORMULA_SLICE) interpret_part(x, left, &x->shape, a, out, 0);
     else if (x->operation == FORMULA_PLACE) out[i] = 0;
-    else if (x->operation == FORMULA_MAXIMUM) {
+    else if (x->operation == FORMULA_MAXIMUM || x->operation == FORMULA_MINIMUM) {
+      const int most = x->operation == FORMULA_MAXIMUM;
       out[0] = a[0];
-      for (int64_t j = 1; j < count_of(left); j++) out[0] = out[0] < a[j] ? a[j] : out[0];
+      for (int64_t j = 1; j < count_of(left); j++)
+        out[0] = (most ? out[0] < a[j] : a[j] < out[0]) ? a[j] : out[0];
     } else if (x->operation == FORMULA_FIRST_OF) {
       out[i] = a[i] == b[0];
       for (int64_t j = 0; j < i; j++)
@@ -801,7 +804,7 @@ static void with_inputs(void **unused) {
 static void matrices_and_masks(void **unused) {
   const char *why;
   (void)unused;
-  check_model("matrices", matrices, "population", "X(population)", 3);
+  check_model("matrices", matrices, "population", "X(population)", 5);
   parameters[1] = 1;
   assert_true(library("matrices", 0)("population", &setting, 0, 1, 1, NULL, NULL, NULL, &why) < 0);
   assert_string_equal(why, "mine.yaml:3:9: \"r\" is too small");
