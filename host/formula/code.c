@@ -38,6 +38,7 @@ static char *printed(formula_code *code, const char *format, va_list words) {
 }
 
 void code_line(formula_code *code, const char *format, ...) {
+  if (code->muted) return;
   code_text *to = code->inside ? &code->body : &code->text;
   va_list words;
   va_start(words, format);
@@ -381,13 +382,15 @@ code_block *code_block_new(formula_code *code) {
     block->part = calloc(nodes, 1);
     block->kind = calloc(nodes, 1);
     block->flat = calloc(nodes, 1);
+    block->root = calloc(nodes, 1);
+    block->live = calloc(nodes, sizeof *block->live);
     block->store = calloc(nodes, 1);
     block->known = calloc(nodes, sizeof *block->known);
     block->to = calloc(nodes, sizeof *block->to);
     block->stage = calloc(nodes, sizeof *block->stage);
   }
-  if (!block || !block->part || !block->kind || !block->flat || !block->store || !block->known ||
-      !block->to || !block->stage) {
+  if (!block || !block->root || !block->live || !block->part || !block->kind || !block->flat ||
+      !block->store || !block->known || !block->to || !block->stage) {
     code->failed = 1;
     code_block_free(block);
     return NULL;
@@ -400,6 +403,9 @@ void code_block_free(code_block *block) {
   free(block->part);
   free(block->kind);
   free(block->flat);
+  free(block->root);
+  for (int i = 0; block->live && i < block->code->model->nodes; i++) free(block->live[i]);
+  free(block->live);
   free(block->store);
   free(block->known);
   free(block->to);
@@ -409,6 +415,7 @@ void code_block_free(code_block *block) {
 
 void code_need(code_block *block, int node, int part) {
   const formula_model *model = block->code->model;
+  if (!model->node[node].shape.rank) block->root[node] = 1;
   if (block->part[node]) return;
   block->part[node] = (char)(1 + part);
   for (int i = node; i >= 0; i--) { /* operands are earlier nodes */
@@ -445,7 +452,7 @@ const char *code_scalar(code_block *block, int node) {
   const formula_node *x = &code->model->node[node];
   if (block->known[node]) return code_say(code, "%s[0]", code_known(block, node));
   if (code_is_leaf(x)) return code_leaf(code, x, "0");
-  return code_say(code, "v%d", node);
+  return code->unrolled ? code_unrolled_entry(block, node, 0) : code_say(code, "v%d", node);
 }
 
 double code_weight(const code_block *block, int part) {
@@ -466,7 +473,7 @@ double code_weight(const code_block *block, int part) {
       const formula_shape *right = &model->node[x->of[1]].shape;
       each = model->size[right->size[0]].constant ? (double)model->size[right->size[0]].value : -1;
     }
-    if (count < 0 || each < 0) return INFINITY;
+    if (count < 0 || each < 0 || each > CODE_TERMS_MAX) return INFINITY;
     weight += each * count;
   }
   return weight;

@@ -16,9 +16,7 @@
 
 #include "formula/graph.h"
 
-enum {
-  CODE_PARTS = 2
-}; /* of a block, one behind the other: the second may be inside a condition or a loop */
+enum { CODE_TERMS_MAX = 64 }; /* of a sum that is written out */
 
 typedef struct code_text {
   char *at;
@@ -31,6 +29,7 @@ typedef struct formula_code {
   int failed;           /* no memory: what is written from then on is lost */
   code_text text, body; /* all of it; the function at work */
   char *head;           /* of that function */
+  int muted;            /* whether lines are thrown away */
   int inside, indent;   /* whether a function is at work */
   char **kept_texts;    /* [keeps] strings that live as long as this */
   int keeps, keep_room;
@@ -92,6 +91,9 @@ typedef struct code_block {
   char *part;      /* [nodes] 0: not needed, else 1 + the part it is computed in */
   int *known;      /* [nodes] CODE_... of what need not be computed, 0 of the others */
   const char **to; /* [nodes] a pointer: where the entries are to be put, or NULL */
+  char *root;      /* [nodes] whether somebody asks for the scalar itself */
+  /* of what is written out: [nodes][entries] whether an entry is used, NULL: none is */
+  char **live;
   /* of loops */
   char *kind, *flat, *store;
   int *stage;
@@ -108,10 +110,14 @@ const char *code_known(code_block *block, int node);
 /* a scalar node that was computed or is known */
 const char *code_scalar(code_block *block, int node);
 
+/* an entry of a node that is written out */
+const char *code_unrolled_entry(code_block *block, int node, int64_t at);
+
 /* the two ways to compute: unrolled.c and loops.c */
 void code_compute_unrolled(code_block *block, int part);
 void code_compute_loops(code_block *block, int part);
-/* operations of a part, about, were it written out; infinity where sizes are not constant */
+/* operations of a part, about, were it written out; infinity where sizes are not constant, or a sum is too long for a
+   line */
 double code_weight(const code_block *block, int part);
 
 #endif

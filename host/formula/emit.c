@@ -14,7 +14,7 @@ enum {
   REGISTERS_MAX =
       1500, /* the same where the state is in registers: there are four copies at work at a time */
   STATES_MAX = 24, /* reals of a state in registers */
-  CHEAP_MAX = 30   /* operations that the loss may cost where nobody asks for it */
+  CHEAP = 10 /* the loss is computed unasked where it costs so little of a gradient: a tenth */
 };
 
 /* ---- the methods ---- */
@@ -77,14 +77,18 @@ static int is_name(const char *name) {
 
 /* a C string that says what the text does, whatever is in it */
 static const char *quoted(formula_code *code, const char *text) {
-  const char *out = "";
-  for (; text && *text; text++) {
-    const unsigned char byte = (unsigned char)*text;
-    if (byte == '"' || byte == '\\' || byte == '?') out = code_say(code, "%s\\%c", out, byte);
-    else if (byte < 32 || byte == 127) out = code_say(code, "%s\\%03o", out, byte);
-    else out = code_say(code, "%s%c", out, byte);
+  const size_t length = text ? strlen(text) : 0;
+  char *out = malloc(4 * length + 1), *to = out;
+  if (!out) code->failed = 1;
+  for (size_t i = 0; out && i < length; i++) {
+    const unsigned char byte = (unsigned char)text[i];
+    if (byte < 32 || byte > 126 || strchr("\"\\?", byte)) to += sprintf(to, "\\%03o", byte);
+    else *to++ = (char)byte;
   }
-  return out;
+  if (out) *to = 0;
+  const char *kept = code_say(code, "%s", out ? out : "");
+  free(out);
+  return kept;
 }
 
 /* P(k) as k */
@@ -729,9 +733,9 @@ static void step(header *h, const method *m) {
   code_function_end(code);
 }
 
-/* the longest of some scratches, as the largest of sums in C */
 static void layout(header *h, const method *m) {
   formula_code *code = &h->code;
+  if (code->failed) return; /* the scratches may not be there */
   const char *v = h->vectors,
              *work = m->inputs ? code_say(code, "c->inputs + 2 * (int64_t)%s", v) : "0";
   if (m->inputs) work = code_say(code, "%s + %s", work, h->scratch_of_input);
@@ -986,7 +990,7 @@ static void choose(header *h) {
                     known_total(model, model->input, model->inputs) >= 0;
   code->unrolled = known && of_gradient + of_loss <= UNROLLED_MAX;
   h->small = code->unrolled && of_gradient + of_loss <= REGISTERS_MAX;
-  h->loss_on_demand = !model->inputs && !(of_loss <= CHEAP_MAX);
+  h->loss_on_demand = !model->inputs && !(of_loss * CHEAP <= of_gradient);
   for (int i = 0; i < model->nodes; i++)
     if (code->kept[i] && h->teachers_known >= 0) {
       const int64_t count = code_constant_count(model, &model->node[i].shape);

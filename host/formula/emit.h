@@ -8,14 +8,15 @@
  *   if (!basin_formula_emit(model, &text, &error)) fputs(text, stdout);
  *   free(text);
  *
- * The same graph gives the same bytes. The order of all operations is that of graph.h, once contract.h has been over it,
- * and stands in the text. Where all sizes are constants and small everything is written out, entry by entry; a state of
- * few numbers is then kept in registers. Else arrays are run through in loops, which adjacent operations of the same
- * extent share, and products of matrices take several entries side by side.
+ * The same graph gives the same bytes. The order of all operations is that of graph.h, once contract.h has been over
+ * it, and stands in the text. Where all sizes are constants and small everything is written out, entry by entry; a
+ * state of few numbers is then kept in registers. Else arrays are run through in loops, which adjacent operations of
+ * the same extent share, and products of matrices take several entries side by side. What follows from the teachers
+ * alone is computed when a trial starts.
  *
  * A model without inputs has the kinds population, momentum, nesterov, adam, langevin and noise, one with inputs has
- * direct and law; own/own_methods.h says what they are. Its criteria are stop.at (the loss), stop.at_gradient, and where
- * the model has a condition `when` a criterion of its own of that name, which is given as the number 1.
+ * direct and law; own/own_methods.h says what they are. Its criteria are stop.at (the loss), stop.at_gradient, and
+ * where the model has a condition `when` a criterion of its own of that name, which is given as the number 1.
  */
 #ifndef BASIN_FORMULA_EMIT_H
 #define BASIN_FORMULA_EMIT_H

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * loops.c: nodes computed in loops over their entries. A block is divided into stages; a stage has scalars, then products
- * of matrices, then loops, and each of these needs no more than what is before it. Nodes of one extent that a stage has
- * share a loop, in which an entry is a local, "e12"; what is needed outside of its loop is an array in scratch, "v12". A
- * scalar is "v12", too. For sum((x - a)^2) and its derivative with the scalar s = 1/sum, for example,
+ * loops.c: nodes computed in loops over their entries. A block is divided into stages; a stage has scalars, then
+ * products of matrices, then loops, and each of these needs no more than what is before it. Nodes of one extent that a
+ * stage has share a loop, in which an entry is a local, "e12"; what is needed outside of its loop is an array in
+ * scratch, "v12". A scalar is "v12", too. For y = (x - a)^2 and its entries divided by their sum
  *
- *   stage 0   loop: e3 = x[i] - a[i], v3[i] = e3; strands of v4 = dot(v3, v3)
- *   stage 1   scalar: v5 = 1 / v4;  loop: g[i] = v5 * v3[i]
+ *   stage 0   loop: e3 = x[i] - a[i], e4 = e3 * e3, v4[i] = e4; strands of v5, the sum of e4
+ *   stage 1   loop: g[i] = v4[i] / v5
  *
- * What moves entries alone (slices, transposes and the like), outer products and masks are no arrays: they are worked out
- * where they are used. Matrices are run through by one index, as they lie in memory, or where one of those is used by
- * two.
+ * What moves entries alone (slices, transposes and the like), outer products and masks are no arrays: they are worked
+ * out where they are used. Matrices are run through by one index, as they lie in memory, or where what they are made of
+ * does not lie so by two.
  */
 #include "formula/code.h"
 #include <stdlib.h>
@@ -251,8 +251,9 @@ static const char *entry(code_block *block, int node, const place *at, int user)
     if (x->operation == FORMULA_SLICE) return sliced(block, x, at);
     if (x->operation == FORMULA_PLACE) return placed(block, x, at);
     if (x->operation == FORMULA_OUTER) {
+      /* the type by its name: vectors of one type have a sum or product of another, which ?: does not take */
       const place left = {at->row, "0", NULL}, right = {at->column, "0", NULL};
-      return code_say(code, "(%s * %s)", entry(block, x->of[0], &left, -1),
+      return code_say(code, "(real)(%s * %s)", entry(block, x->of[0], &left, -1),
                       entry(block, x->of[1], &right, -1));
     }
     const place across = {at->column, at->row, NULL};
@@ -404,7 +405,10 @@ static void loop(code_block *block, int first, const char *in_loop) {
   if (!at.flat) code_line(code, "for (int j = 0; j < %s; j++) {", columns);
   else if (strands) code_line(code, "OWN_STRANDS(%s) {", n);
   else code_line(code, "for (int i = 0; i < %s; i++) {", n);
-  if (at.flat && strands) code_line(code, "const int i = OWN_INDEX;");
+  if (at.flat && strands) {
+    code_line(code, "const int i = OWN_INDEX;");
+    code_line(code, "(void)i;");
+  }
   for (int i = first; i < nodes; i++)
     if (in_loop[i]) inside_loop(block, i, &at);
   code_line(code, "}");

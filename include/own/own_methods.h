@@ -160,18 +160,23 @@ BASIN_HD int64_t own_blocks(const basin_input_law *law, int rows, int length) {
   return rows * (law ? law_blocks(law, length) : ((int64_t)length + 1) / 2);
 }
 
+/* a row of an input, from the block `block` on */
+OWN_ONE_COPY void own_input_row(const own_cell *c, const basin_input_law *law, int stream,
+                                bits trial, bits step, bits block, int64_t length, real *z) {
+  if (law) law_vector(law, c->key, stream, trial, step, block, length, z);
+  else basin_normals_row(team_alone(), c->key, stream, trial, step, block, length, z);
+}
+
 /* an input, from the block `block` on */
 BASIN_HD void own_input(const own_cell *c, const basin_input_law *law, int stream, basin_turn t,
                         bits block, int rows, int length, real *z) {
   if (!law && length % 2 == 0) { /* one long row: no block is left half used */
-    basin_normals_row(team_alone(), c->key, stream, t.trial, t.step, block, rows * length, z);
+    own_input_row(c, law, stream, t.trial, t.step, block, rows * (int64_t)length, z);
     return;
   }
   const bits each = b_set((uint64_t)own_blocks(law, 1, length));
-  for (int row = 0; row < rows; row++, z += length, block = block + each) {
-    if (law) law_vector(law, c->key, stream, t.trial, t.step, block, length, z);
-    else basin_normals_row(team_alone(), c->key, stream, t.trial, t.step, block, length, z);
-  }
+  for (int row = 0; row < rows; row++, z += length, block = block + each)
+    own_input_row(c, law, stream, t.trial, t.step, block, length, z);
 }
 
 /* ---- the rule ---- */

@@ -52,12 +52,11 @@ BASIN_HD real own_strands_sum(const own_strands *s) {
 /* The loop over OWN_INDEX < n, in its order; OWN_STRAND: the strand of it, a constant once the inner loop is unrolled.
    Below 8 entries one strand has them all. To be left by nothing but its end. */
 #define OWN_STRAND own_b
-#define OWN_INDEX (own_first + own_b)
-#define OWN_STRANDS(n)                                                                        \
-  for (int own_first = 0, own_width = (n) < 8 ? 1 : 8, own_end; own_first < (n);              \
-       own_first += own_width)                                                                \
-    if ((own_end = (n)-own_first < own_width ? (n) : own_first + own_width) > 0) BASIN_UNROLL \
-  for (int own_b = 0; own_b < 8; own_b++)                                                     \
+#define OWN_INDEX (own_at + own_b)
+#define OWN_STRANDS(n)                                                                          \
+  for (int own_at = 0, own_width = (n) < 8 ? 1 : 8, own_end; own_at < (n); own_at += own_width) \
+    if ((own_end = (n)-own_at < own_width ? (n) : own_at + own_width) > 0) BASIN_UNROLL         \
+  for (int own_b = 0; own_b < 8; own_b++)                                                       \
     if (OWN_INDEX < own_end)
 
 /* sums of x[0 .. n - 1] and of x[i] y[i] */
@@ -82,12 +81,14 @@ BASIN_HD real own_dot(const real *x, const real *y, int n) {
       BASIN_UNROLL                                                            \
       for (int own_b = 0; own_b < (count); own_b++) {                         \
         const int i = own_i + own_b;                                          \
+        (void)i;                                                              \
         own_s[own_b] = r_fma(left, right, own_s[own_b]);                      \
       }                                                                       \
     }                                                                         \
     BASIN_UNROLL                                                              \
     for (int own_b = 0; own_b < (count); own_b++) {                           \
       const int i = own_i + own_b;                                            \
+      (void)i;                                                                \
       to = own_s[own_b];                                                      \
     }                                                                         \
   }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * own_lanes.c: the lanes of an emitted header by themselves, for tests/unit/test_emit.c: compiled for an instruction set
- * as host/engine/lanes.c is, all kinds of it in one object, which takes the compiler less time than the engine does.
+ * own_lanes.c: the lanes of an emitted header by themselves, for tests/unit/test_emit.c: compiled for an instruction
+ * set as host/engine/lanes.c is, several kinds in one object, which takes the compiler less time than the engine does.
  */
 #include BASIN_MODEL_HEADER
 #include "seam/expand.h"
@@ -92,3 +92,29 @@ int64_t own_lanes(const char *kind, const basin_setting *setting, int64_t first,
   free(data);
   return layout.states;
 }
+
+#ifdef MODEL_INPUT
+__attribute__((visibility("default"))) own_lanes_input_run own_lanes_input;
+void own_lanes_input(const basin_setting *setting, const double *vectors, int64_t entries,
+                     int64_t trial, int64_t number, double *out) {
+  const char *where;
+  model_cell cell;
+  basin_room room = {NULL, 0, 1};
+  if (model_prepare(setting, &room, &cell, &where)) return;
+  double *data = aligned(room.used);
+  room = (basin_room){data, 0, 1};
+  if (model_prepare(setting, &room, &cell, &where)) return;
+  real *work = aligned(INPUT_layout(&cell).work), *seen = aligned(1 + entries);
+  const basin_turn turn = {.data = data,
+                           .work = work,
+                           .team = basin_alone,
+                           .trial = b_set((uint64_t)trial),
+                           .step = b_set(0)};
+  INPUT_begin(&cell, turn, vectors);
+  INPUT_draw(&cell, turn, b_set((uint64_t)number), seen);
+  for (int64_t i = 0; i <= entries; i++) out[i] = r_lane(seen + i, 0);
+  free(seen);
+  free(work);
+  free(data);
+}
+#endif

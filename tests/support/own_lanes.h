@@ -17,4 +17,9 @@ typedef int64_t own_lanes_run(const char *kind, const basin_setting *setting, in
                               int64_t trials, int steps, double *state, double *observed,
                               int *ended, const char **why);
 
+/* "own_lanes_input": loss and derivatives, out [1 + entries], on fresh input `number` at these vectors, as
+   host/engine/input_sums.c computes them. Of models with inputs. */
+typedef void own_lanes_input_run(const basin_setting *setting, const double *vectors,
+                                 int64_t entries, int64_t trial, int64_t number, double *out);
+
 #endif

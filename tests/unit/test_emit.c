@@ -288,6 +288,8 @@ static void matrices(void) {
   by_v = plus(by_v, part(FORMULA_PLACE, times(number(2), corner), of_v, "P(m)", "0", 1, 1));
   end(loss, by_u, by_v);
   observable("top", top);
+  observable("least", whole(FORMULA_MINIMUM, outer, -1));
+  observable("firsts", sum(add(FORMULA_FIRST_OF, of_u, U, top, -1)));
   m->bound = calloc(1, sizeof *m->bound);
   m->bound[0] = (formula_bound){size("P(r)"), 2, text_of("mine.yaml:3:9: \"r\" is too small")};
   m->bounds = 1;
@@ -426,9 +428,11 @@ static void interpret_node(int number, const double *const leaves[4]) {
     else if (x->operation == FORMULA_SUM) out[0] = strands(a, NULL, count_of(left));
     else if (x->operation == FORMULA_SLICE) interpret_part(x, left, &x->shape, a, out, 0);
     else if (x->operation == FORMULA_PLACE) out[i] = 0;
-    else if (x->operation == FORMULA_MAXIMUM) {
+    else if (x->operation == FORMULA_MAXIMUM || x->operation == FORMULA_MINIMUM) {
+      const int most = x->operation == FORMULA_MAXIMUM;
       out[0] = a[0];
-      for (int64_t j = 1; j < count_of(left); j++) out[0] = out[0] < a[j] ? a[j] : out[0];
+      for (int64_t j = 1; j < count_of(left); j++)
+        out[0] = (most ? out[0] < a[j] : a[j] < out[0]) ? a[j] : out[0];
     } else if (x->operation == FORMULA_FIRST_OF) {
       out[i] = a[i] == b[0];
       for (int64_t j = 0; j < i; j++)
@@ -475,7 +479,11 @@ static const struct {
 };
 enum { ISAS = (int)(sizeof isas / sizeof isas[0]) };
 
+/* instruction sets that the model at work was compiled for, a bit each: in turn, for compiling takes long */
+static unsigned built;
+
 static int can_run(int isa) {
+  if (!(built >> isa & 1)) return 0;
 #if defined(__x86_64__)
   if (isa == 1) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   if (isa == 2) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
@@ -511,13 +519,16 @@ static void compile(const char *compiler, const char *name, int isa, const char 
   if (system(command)) fail_msg("%s", command);
 }
 
-static own_lanes_run *library(const char *name, int isa) {
+static void *symbol_of(const char *name, int isa, const char *what) {
   char path[128];
-  own_lanes_run *run;
   snprintf(path, sizeof path, "%s/%s-%s.so", folder, name, isas[isa].name);
-  void *opened = dlopen(path, RTLD_NOW | RTLD_LOCAL),
-       *symbol = opened ? dlsym(opened, "own_lanes") : NULL;
+  void *opened = dlopen(path, RTLD_NOW | RTLD_LOCAL), *symbol = opened ? dlsym(opened, what) : NULL;
   if (!symbol) fail_msg("%s", dlerror());
+  return symbol;
+}
+static own_lanes_run *library(const char *name, int isa) {
+  own_lanes_run *run;
+  void *symbol = symbol_of(name, isa, "own_lanes");
   memcpy(&run, &symbol, sizeof run);
   return run;
 }
@@ -590,18 +601,19 @@ static void plain_step(const char *kind, uint64_t trial, int step, int64_t n, co
   }
 }
 
-/* the inputs of a step, one of them at a time */
-static void draw_input(uint64_t trial, int step, int which, double *z) {
-  const basin_input_law *law = &setting.gradient.law;
-  int64_t blocks = 0, block;
+/* number `which` of the inputs of a stream and step */
+static void draw_input(int stream, uint64_t trial, int step, int which, double *z) {
+  int64_t block = 0;
   for (int i = 0; i < m->inputs; i++)
-    blocks += rows_of(&m->input[i].shape) * ((length_of(&m->input[i].shape) + 1) / 2);
-  block = which * blocks;
+    block += which * rows_of(&m->input[i].shape) * ((length_of(&m->input[i].shape) + 1) / 2);
   for (int i = 0; i < m->inputs; i++) {
     const int64_t length = length_of(&m->input[i].shape);
-    for (int64_t row = 0; row < rows_of(&m->input[i].shape);
-         row++, z += length, block += (length + 1) / 2)
-      law_vector(law, KEY, BASIN_STREAM_INPUT, trial, (uint64_t)step, (uint64_t)block, length, z);
+    for (int64_t row = 0; row < rows_of(&m->input[i].shape); row++) {
+      law_vector(&setting.gradient.law, KEY, stream, trial, (uint64_t)step, (uint64_t)block, length,
+                 z);
+      z += length;
+      block += (length + 1) / 2;
+    }
   }
 }
 
@@ -614,7 +626,7 @@ static void plain_trial(const char *kind, uint64_t trial, const double *star, do
   for (int step = 0; step < STEPS; step++) {
     if (!m->inputs) interpret(x, star, NULL, g);
     for (int which = 0; which < INPUTS && m->inputs; which++) {
-      draw_input(trial, step, which, z);
+      draw_input(BASIN_STREAM_INPUT, trial, step, which, z);
       interpret(x, star, z, mean);
       for (int64_t i = 0; i < n; i++) g[i] = which ? g[i] + mean[i] : mean[i];
     }
@@ -704,7 +716,7 @@ static void check_kind(const char *name, const char *kind, int compare_differenc
     if (compare_differences) {
       double z[MOST];
       set_method("direct");
-      if (m->inputs) draw_input((uint64_t)trial, 0, 0, z);
+      if (m->inputs) draw_input(BASIN_STREAM_INPUT, (uint64_t)trial, 0, 0, z);
       set_method(kind);
       check_differences(x, star, z);
     }
@@ -714,9 +726,9 @@ static void check_kind(const char *name, const char *kind, int compare_differenc
   }
 }
 
-/* the model built by `build`: emitted, compiled, some kinds of it compared */
+/* the model that `build` makes: emitted, compiled for the instruction sets whose bits are set, some kinds compared */
 static void check_model(const char *name, void (*build)(void), const char *kinds,
-                        const char *lanes_kinds) {
+                        const char *lanes_kinds, unsigned isas_of) {
   char what[256];
   formula_model *written;
   build();
@@ -726,8 +738,11 @@ static void check_model(const char *name, void (*build)(void), const char *kinds
   formula_free(written);
   make_cell();
   snprintf(what, sizeof what, "-O1 -shared '-DLANES_KINDS(X)=%s'", lanes_kinds);
+  const int clang = system("command -v clang > /dev/null 2>&1") == 0;
+  built = isas_of;
   for (int isa = 0; isa < ISAS; isa++)
-    compile(isa == 1 ? "clang" : "gcc", name, isa, what, "tests/support/own_lanes.c");
+    if (built >> isa & 1)
+      compile(isa == 1 && clang ? "clang" : "gcc", name, isa, what, "tests/support/own_lanes.c");
   for (int first = 1; *kinds; first = 0) {
     char kind[32];
     const int length = (int)strcspn(kinds, " ");
@@ -740,13 +755,13 @@ static void check_model(const char *name, void (*build)(void), const char *kinds
 static void in_registers(void **unused) {
   (void)unused;
   check_model("mueller", mueller_brown, "population momentum nesterov adam langevin noise",
-              "MODEL_DYNAMICS(X)");
+              "MODEL_DYNAMICS(X)", 5);
   formula_free(m);
 }
 static void in_arrays(void **unused) {
   (void)unused;
   check_model("rosenbrock", rosenbrock, "population adam langevin",
-              "X(population) X(adam) X(langevin)");
+              "X(population) X(adam) X(langevin)", 7);
   for (parameters[0] = 2; parameters[0] < 20;
        parameters[0] += 3) { /* sums are chains below 8 entries */
     vectors_of(m->state, m->states, initial);
@@ -756,23 +771,40 @@ static void in_arrays(void **unused) {
 }
 static void constants(void **unused) {
   (void)unused;
-  check_model("phase", phase, "population", "X(population)");
+  check_model("phase", phase, "population", "X(population)", 3);
   formula_free(m);
 }
 static void of_each_trial(void **unused) {
   (void)unused;
-  check_model("drawn", drawn, "momentum", "X(momentum)");
+  check_model("drawn", drawn, "momentum", "X(momentum)", 5);
   formula_free(m);
 }
 static void with_inputs(void **unused) {
+  static const enum basin_input_law_kind laws[] = {BASIN_LAW_OWN, BASIN_LAW_UNIFORM};
   (void)unused;
-  check_model("network", network, "direct law", "X(direct) X(law)");
+  check_model("network", network, "direct law", "X(direct) X(law)", 7);
+
+  /* single inputs, at the starts that are left of the comparison */
+  for (int i = 0; i < 2 * ISAS; i++) {
+    const int64_t n = total_of(m->state, m->states);
+    const int number = 1000003;
+    double z[MOST], g[MOST], out[MOST];
+    own_lanes_input_run *run;
+    if (!can_run(i / 2)) continue;
+    setting.gradient.law.kind = laws[i % 2];
+    void *symbol = symbol_of("network", i / 2, "own_lanes_input");
+    memcpy(&run, &symbol, sizeof run);
+    run(&setting, starts, n, FIRST, number, out);
+    draw_input(BASIN_STREAM_ESTIMATE, FIRST, 0, number, z);
+    same("the loss of input", number, out[0], interpret(starts, starts + n, z, g));
+    for (int64_t j = 0; j < n; j++) same("its derivative", j, out[1 + j], g[j]);
+  }
   formula_free(m);
 }
 static void matrices_and_masks(void **unused) {
   const char *why;
   (void)unused;
-  check_model("matrices", matrices, "population", "X(population)");
+  check_model("matrices", matrices, "population", "X(population)", 5);
   parameters[1] = 1;
   assert_true(library("matrices", 0)("population", &setting, 0, 1, 1, NULL, NULL, NULL, &why) < 0);
   assert_string_equal(why, "mine.yaml:3:9: \"r\" is too small");
@@ -789,6 +821,7 @@ static void diverging(void **unused) {
   (void)unused;
   rosenbrock();
   make_cell();
+  built = 7;
   stage.eta[0] = 1e6;
   stage.eta[BASIN_DECAY] = 0;
   set_method("population");
