@@ -184,7 +184,8 @@ static void put_stop(FILE *to, const basin_model *m) {
           "stop:\n"
           "  max_steps: %d  # then it is unresolved\n"
           "  %sat: 1e-6  # %s%s\n",
-          early ? "Here: where it is proved which way it goes" : "Here: where it is near enough",
+          early ? "Here: where it is proved which way it goes; sampled gradients need `at`"
+                : "Here: where it is near enough",
           MAX_STEPS, early ? "# " : "", early ? "or run on to this: " : "", m->at);
   if (early && *m->at_spurious)
     fprintf(to,
