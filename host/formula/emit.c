@@ -286,8 +286,8 @@ static void kinds(header *h) {
     code_line(code, "#define MODEL_%s(F) \\", m->name);
     code_line(code, "  F(%s, %s, formula_paces, formula_%s_start, formula_%s_step, \\", states,
               registers ? "NULL" : layout, m->name, m->name);
-    code_line(code, "    formula_%s_reached, formula_%s_decide, formula_%s_observe, NULL)", m->name,
-              m->name, m->name);
+    code_line(code, "    formula_%s_reached, formula_%s_reached, formula_%s_observe, NULL)",
+              m->name, m->name, m->name);
   }
   if (h->model->inputs)
     code_line(
@@ -770,13 +770,6 @@ static void rules_of_kind(header *h, const method *m) {
             "mask *outcome) {",
             m->name);
   code_line(code, "formula_reached(c, t, x, x + %s, x + %s, outcome);", teacher, g);
-  code_line(code, "}");
-  code_line(code,
-            "BASIN_HD void formula_%s_decide(const model_cell *c, basin_turn t, const real *x, "
-            "mask *outcome) {",
-            m->name);
-  code_line(code, "(void)t;");
-  code_line(code, "formula_diverged(c, x, outcome);");
   code_line(code, "}");
   code_line(code,
             "BASIN_HD void formula_%s_observe(const model_cell *c, basin_turn t, const real *x, "

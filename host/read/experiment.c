@@ -205,7 +205,7 @@ static basin_status blame_added(reader *r, const basin_added *added, basin_statu
 /* the place of the first cell whose trials nothing can end */
 static basin_status note_endless(reader *r, const basin_sheet *sheet, const basin_cell *cell) {
   basin_experiment *e = r->experiment;
-  if (e->endless.file || basin_cell_rule(cell) != BASIN_NO_RULE) return BASIN_OK;
+  if (e->endless.file || basin_cell_rule(cell) != BASIN_NO_RULE || cell->naming) return BASIN_OK;
   const basin_place place = sheet->stop ? sheet->stop->place : sheet->place;
   e->endless.file = strdup(place.file);
   if (!e->endless.file) return basin_fail_memory(r->error);
@@ -523,10 +523,10 @@ basin_status basin_experiment_ends(const basin_experiment *e, basin_error *error
   return basin_fail_at(
       error, place,
       "stop: no rule can end a trial of %lld of %lld cell%s, the first of them cell %lld: all "
-      "would "
-      "take max_steps steps and stay unresolved; expected stop.at, or `allow: {unresolved: 1}` "
-      "where a fixed number of steps is meant",
-      (long long)cells, (long long)e->cells, e->cells == 1 ? "" : "s", (long long)e->endless.cell);
+      "would take max_steps steps and stay unresolved; expected stop.at%s, or `allow: "
+      "{unresolved: 1}` where a fixed number of steps is meant",
+      (long long)cells, (long long)e->cells, e->cells == 1 ? "" : "s", (long long)e->endless.cell,
+      e->cell[e->endless.cell].model->at_gradient ? ", at_gradient or when" : "");
 }
 
 /* ---- what tells its cells apart ---- */

@@ -37,7 +37,6 @@ static basin_layout layout_of(const char *kind, const basin_setting *setting,
     }                                                                                   \
     MODEL_##name(ROW_observe)(cell, turn, x, seen);                                     \
     MODEL_##name(ROW_reached)(cell, turn, x, outcome);                                  \
-    MODEL_##name(ROW_decide)(cell, turn, x, outcome + BASIN_OUTCOMES);                  \
   }
 LANES_KINDS(RUN)
 
@@ -66,7 +65,7 @@ int64_t own_lanes(const char *kind, const basin_setting *setting, int64_t first,
   formula_paces(&cell, setting->stage[0].eta, paces);
   for (int i = 0; i < BASIN_PACES_MAX; i++) pace[i] = r_set(paces[i]);
   for (int64_t at = 0; at < trials && layout.states; at += BASIN_LANES) {
-    mask outcome[2 * BASIN_OUTCOMES];
+    mask outcome[BASIN_OUTCOMES];
     uint64_t number[BASIN_LANES];
     basin_turn turn = {
         .data = data, .pace = pace, .work = work, .team = basin_alone, .step = b_set(0)};
@@ -83,7 +82,7 @@ int64_t own_lanes(const char *kind, const basin_setting *setting, int64_t first,
         observed[(at + l) * MODEL_OBSERVED + i] = r_lane(seen + i, l);
       if (!ended) continue;
       ended[at + l] = 0;
-      for (int o = 0; o < 2 * BASIN_OUTCOMES; o++)
+      for (int o = 0; o < BASIN_OUTCOMES; o++)
         ended[at + l] |= (int)(m_bits(outcome[o]) >> l & 1) << o;
     }
   }

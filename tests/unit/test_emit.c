@@ -829,10 +829,7 @@ static void diverging(void **unused) {
     if (!can_run(isa)) continue;
     assert_true(library("rosenbrock", isa)("population", &setting, 0, TRIALS, 40, states[0], NULL,
                                            ended[0], &why) > 0);
-    for (int i = 0; i < TRIALS; i++) {
-      assert_true(ended[0][i] >> BASIN_DIVERGED & 1);
-      assert_int_equal(ended[0][i] >> BASIN_OUTCOMES, 1 << BASIN_DIVERGED);
-    }
+    for (int i = 0; i < TRIALS; i++) assert_int_equal(ended[0][i], 1 << BASIN_DIVERGED);
   }
   formula_free(m);
 }
