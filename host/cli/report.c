@@ -235,8 +235,9 @@ static int steps_heading(const basin_table *t) {
 void basin_table_steps(const basin_table *t) {
   enum { TEXT = 64 };
   char text[TEXT], heading[BASIN_OUTCOME_BYTES + 16];
-  int shown[BASIN_OUTCOMES_MAX] = {[BASIN_GLOBAL] = 1}, wide = (int)strlen("95% interval"),
-      width[BASIN_OUTCOMES_MAX] = {0};
+  int shown[BASIN_OUTCOMES_MAX] = {[BASIN_GLOBAL] = t->outcomes->success ==
+                                                    BASIN_CAN(BASIN_GLOBAL)},
+      wide = (int)strlen("95% interval"), width[BASIN_OUTCOMES_MAX] = {0};
   for (int64_t i = 0; i < t->cells; i++)
     for (int o = BASIN_GLOBAL; o < t->outcomes->count; o++) {
       shown[o] |= t->cell[i].outcomes[o] > 0;
