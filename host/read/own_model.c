@@ -115,7 +115,7 @@ static basin_status read_arrays(reading *r, const basin_node *mapping, const cha
 
 static basin_status read_text(reading *r, const basin_node *node, const char *what,
                               formula_text *to) {
-  if (!node || node->kind != BASIN_SCALAR || !*node->text)
+  if (node->kind != BASIN_SCALAR || !*node->text)
     return basin_fail_at(r->error, node->place, "model: %s: expected a formula", what);
   to->text = node->text;
   to->place = place_of(node);

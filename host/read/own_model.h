@@ -30,8 +30,8 @@ struct basin_album;
 /* whether `model` is written as formulas: a mapping */
 int basin_own_model_is_meant(const basin_node *model);
 
-/* The header, allocated into *text: the caller's to free. when: the node of stop.when, or NULL; album: knows the folder of
-   the experiment file, and is told of files that are read (images.h). */
+/* The header, allocated into *text: the caller's to free. when: the node of stop.when, or NULL; album: knows the folder
+   of the experiment file, and is told of files that are read (images.h). */
 basin_status basin_own_model_header(const basin_node *model, const basin_node *when,
                                     struct basin_album *album, char **text, basin_error *error);
 

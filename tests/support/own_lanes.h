@@ -11,8 +11,8 @@
 #include "seam/setting.h"
 
 /* Trials first, first + 1, ... from their starts, so many steps each. state [trials][states], observed
-   [trials][observables]; ended [trials]: a bit for every outcome of the rule. Returns the states; -1 where the setting is
-   refused, and why. */
+   [trials][observables]; ended [trials]: a bit for every outcome of the rule. Returns the states; -1 where the setting
+   is refused, and why. */
 typedef int64_t own_lanes_run(const char *kind, const basin_setting *setting, int64_t first,
                               int64_t trials, int steps, double *state, double *observed,
                               int *ended, const char **why);
