@@ -30,25 +30,28 @@ endif
 LIBS     := hdf5 libfyaml libxxhash openblas
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
 # the libraries' headers are -isystem: their warnings are not ours to mend
-CPPFLAGS := -D_GNU_SOURCE -Iinclude -Ihost -I$(BUILD) \
+DEFINES  := -D_GNU_SOURCE
+CPPFLAGS := $(DEFINES) -Iinclude -Ihost -I$(BUILD) \
             $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBS) 2>/dev/null))
 # contraction off: the same bits with and without FMA units (include/numeric/real.h)
 # no path of this machine in the debugging information: the same bytes wherever the tree is
-CFLAGS   := -std=c17 $(OPT) $(DEBUG) -fdebug-prefix-map=$(CURDIR)=. -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
-            -fno-trapping-math $(WARN) $(EXTRA)
+BITS     := -std=c17 -fPIC -ffp-contract=off -fno-math-errno -fno-trapping-math
+CFLAGS   := $(BITS) $(OPT) $(DEBUG) -fdebug-prefix-map=$(CURDIR)=. -fvisibility=hidden $(WARN) $(EXTRA)
 # OpenBLAS is opened when it is first needed (host/engine/blas.c): of it the header alone
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -ldl -lm -lpthread
 
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
-CUFLAGS  := -std=c++17 -O3 -g -fmad=false -cudart static -Werror all-warnings \
-            -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra,-Werror \
+CUBITS   := -std=c++17 -O3 -fmad=false -cudart static \
             $(foreach code,$(CUDA_ARCHS:%=sm_%) $(CUDA_PTX),-gencode arch=$(CUDA_PTX),code=$(code))
+CUFLAGS  := $(CUBITS) -g -Werror all-warnings \
+            -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra,-Werror
 
 # ---- what there is ----
 
 comma := ,
 MODELS := $(sort $(basename $(notdir $(wildcard include/models/*.h))))
 ISAS   := generic $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
+DEFINES += $(foreach isa,$(ISAS),-DBASIN_HAS_$(isa)=1)
 CPPFLAGS += $(foreach isa,$(ISAS),-DBASIN_HAS_$(isa)=1)
 FLAGS_generic := -DBASIN_SIMD=0
 FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
@@ -115,6 +118,22 @@ $(BUILD)/host/model/registry.o: $(BUILD)/models.inc
 $(BUILD)/layout_word.h: include/basin.h include/numeric/law.h $(wildcard include/seam/*.h) | $(BUILD)
 	@printf '#define BASIN_LAYOUT_WORD 0x%sull\n' $$(cat $^ | sha256sum | cut -c1-16) > $@
 $(BUILD)/host/engine/cuda.o: $(BUILD)/layout_word.h
+
+# What compiles a model that is not part of the build, while the program runs (host/own): the flags of the build, the
+# sources, and what these are, so that others are not taken for them.
+OWN_SOURCES := $(wildcard include/*.h include/*/*.h include/*/*/*.h) host/model/entry.c host/model/patches.h \
+               host/engine/lanes.c host/engine/input_sums.c $(wildcard cuda/*.h cuda/lanes/*.h) cuda/lanes/lanes.cu
+quoted = $(foreach word,$(1),"$(word)"$(comma))
+$(BUILD)/own_build.h: FORCE | $(BUILD)
+	@printf '%s\n' '#define BASIN_OWN_FLAGS $(call quoted,$(BITS) $(DEFINES))' \
+	  '#define BASIN_OWN_ENGINE_FLAGS $(call quoted,$(OPT))' \
+	  '#define BASIN_OWN_ISA_FLAGS $(foreach isa,$(ISAS),{ $(call quoted,$(FLAGS_$(isa))) },)' \
+	  '#define BASIN_OWN_CUDA_FLAGS $(call quoted,$(CUBITS) -Xcompiler -fPIC$(comma)-ffp-contract=off)' \
+	  '#define BASIN_OWN_SOURCES $(call quoted,$(OWN_SOURCES))' \
+	  "#define BASIN_OWN_SOURCES_HASH \"$$(cat $(OWN_SOURCES) | sha256sum | cut -c1-64)\"" \
+	  "#define BASIN_OWN_SOURCES_SUM $$(cat $(OWN_SOURCES) | cksum | cut -d' ' -f1)u" > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/host/own/own.o $(BUILD)/host/own/compile.o: $(BUILD)/own_build.h
 
 # rewritten, and what expands it rebuilt, when a model or a kind of dynamics comes or goes
 $(BUILD)/models.inc: FORCE | $(BUILD)
@@ -237,7 +256,7 @@ $(BUILD)/tests/dmath_lanes_$(1).o: tests/support/dmath_lanes.c $(BUILD)/flags
 endef
 $(foreach isa,$(ISAS),$(eval $(call dmath_rules,$(isa))))
 
-$(BUILD)/tests/test_dmath $(BUILD)/tests/test_relu_sum: LDLIBS += -lquadmath
+$(BUILD)/tests/test_dmath $(BUILD)/tests/test_formula $(BUILD)/tests/test_relu_sum: LDLIBS += -lquadmath
 $(BUILD)/tests/test_dmath: $(ISAS:%=$(BUILD)/tests/dmath_lanes_%.o)
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -284,8 +303,8 @@ cudasim: $(CUDASIM) ## build the CUDA module as the simulator executes it
 $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/engine/%.o,cpu cuda data) $(BUILD)/host/base/error.o \
-         $(BUILD)/host/base/text.o $(BUILD)/host/base/hash.o $(BUILD)/host/model/patches.o $(BUILD)/host/engine/blas_plain.o
+ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/%.o,engine/cpu engine/cuda engine/data base/error base/files base/text \
+         base/hash model/patches own/own own/cache own/compile) $(BUILD)/host/engine/blas_plain.o
 $(BUILD)/host/engine/blas_plain.o: host/engine/blas.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$< (plain))
@@ -432,6 +451,7 @@ put:
 	$(Q)install -D -m 644 host/cli/basin.bash $(DEST)/share/bash-completion/completions/basin
 	$(Q)install -D -m 644 -t $(SHARE)/experiments data/experiments/*.yaml
 	$(Q)install -D -m 644 -t $(SHARE)/published data/published/*.csv
+	$(Q)for source in $(OWN_SOURCES); do install -D -m 644 $$source $(SHARE)/source/$$source; done
 	$(Q)install -D -m 644 -t $(DEST)/share/doc/basin LICENSE CITATION.cff
 	$(Q)for page in $(PAGES); do install -D -m 644 $$page $(DEST)/share/doc/basin/$$page; done
 

@@ -27,10 +27,44 @@ static const lane_model *const models[] = {
 #undef BASIN_MODEL
 };
 
-const lane_model *lane_model_find(const char *name, const char *kind) {
+static const lane_model *find_built(const char *name, const char *kind) {
   for (const lane_model *model : models)
     if (model && !strcmp(model->name, name) && !strcmp(model->kind, kind)) return model;
   return NULL;
+}
+
+/* Kernels that came later, of models that are not part of the build: kept to the end, the newest first. */
+struct added_model {
+  const basin_model *model;
+  const char *kind; /* the table's */
+  const lane_model *kernels;
+  added_model *next;
+};
+static added_model *added;
+
+static const lane_model *find_added(const basin_model *model, const char *kind) {
+  const added_model *one = __atomic_load_n(&added, __ATOMIC_ACQUIRE);
+  while (one && (one->model != model || strcmp(one->kind, kind) != 0)) one = one->next;
+  return one ? one->kernels : NULL;
+}
+
+static basin_worker_status add(const basin_model *model, const char *kind, const void *kernels,
+                               basin_error *error) {
+  if (find_added(model, kind)) return BASIN_WORKER_OK;
+  added_model *one = (added_model *)calloc(1, sizeof *one);
+  if (!one) return worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
+  one->model = model;
+  one->kernels = (const lane_model *)kernels;
+  one->kind = one->kernels->kind;
+  one->next = __atomic_load_n(&added, __ATOMIC_RELAXED);
+  while (
+      !__atomic_compare_exchange_n(&added, &one->next, one, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    continue;
+  return BASIN_WORKER_OK;
+}
+
+const lane_model *lane_model_find(const basin_model *model, const char *kind) {
+  return model->content ? find_added(model, kind) : find_built(model->name, kind);
 }
 
 basin_worker_status worker_fail(basin_error *error, basin_worker_status status, const char *format,
@@ -59,7 +93,7 @@ int worker_busy(int device, int change) {
 }
 
 static int has(const char *model, const char *kind) {
-  return lane_model_find(model, kind) || dataset_model_find(model, kind);
+  return find_built(model, kind) || dataset_model_find(model, kind);
 }
 
 /* ---- devices ---- */
@@ -178,7 +212,7 @@ extern "C" __attribute__((visibility("default"))) const basin_cuda_module *basin
     void) {
   static const basin_cuda_module table = {
       BASIN_CUDA_ABI, BASIN_LAYOUT_WORD, BASIN_VERSION, devices,      describe, has,
-      open_worker,    worker_run,        worker_need,   close_worker,
+      open_worker,    worker_run,        worker_need,   close_worker, add,
   };
   return &table;
 }

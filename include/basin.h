@@ -66,6 +66,9 @@ void basin_experiment_free(basin_experiment *experiment);
 
 const char *basin_experiment_title(const basin_experiment *experiment);
 int64_t basin_experiment_cells(const basin_experiment *experiment);
+
+/* As basin_results_outcome_name(), of a file that the experiment makes. */
+const char *basin_experiment_outcome_name(const basin_experiment *experiment, int outcome);
 int64_t basin_experiment_trials(
     const basin_experiment *experiment); /* per cell, before `until` adds any */
 
@@ -145,7 +148,14 @@ typedef struct basin_proportion {
   double value, low, high; /* NaN where there are no trials */
 } basin_proportion;
 
-enum { BASIN_OUTCOMES_MAX = 8 };
+/* Outcomes have numbers: the built-in ones from 0 on, "unresolved", "global", ...; behind them those that an experiment
+   names itself under `outcomes`. A file's table of them are flag_values and flag_meanings of its `outcome`. */
+enum { BASIN_OUTCOMES_MAX = 16 };
+
+/* The name of an outcome in this file; NULL past the last one. And whether it counts as success: "global" does, and
+   those of the experiment's own that have `global: true`. */
+const char *basin_results_outcome_name(const basin_results *results, int outcome);
+int basin_results_succeeds(const basin_results *results, int outcome);
 
 /* How many steps trials took, of those that ended alike: see basin_summary. */
 typedef struct basin_steps {
@@ -171,16 +181,16 @@ typedef struct basin_summary {
   const char *const *parameter_name; /* [parameters] the grid's, then the model's */
   const double *parameter;           /* [parameters] */
   int64_t trials;
-  int64_t outcomes[BASIN_OUTCOMES_MAX]; /* trials per outcome, see basin_outcome_name() */
+  int64_t outcomes[BASIN_OUTCOMES_MAX]; /* trials per outcome, see basin_results_outcome_name() */
   int64_t
       halved; /* trials that began again with smaller steps; -1 where the experiment does not ask for it */
-  basin_proportion success; /* of the outcome "global" */
+  basin_proportion success; /* of all outcomes that count as success */
   double steps_median,
       steps_mean; /* of all trials, whatever their outcome; NaN where there are none */
   int64_t steps_max;
-  basin_steps steps
-      [BASIN_OUTCOMES_MAX]; /* of the trials of each outcome: steps to the global optimum, ... */
-  basin_steps_to steps_to;  /* what the steps of a resolved trial of this cell count */
+  const basin_steps *
+      steps; /* [BASIN_OUTCOMES_MAX] of the trials of each outcome: steps to the global optimum, ... */
+  basin_steps_to steps_to; /* what the steps of a resolved trial of this cell count */
 } basin_summary;
 
 /* Counts one cell; memory does not grow with the number of trials. Valid until the results are closed. */
@@ -263,7 +273,7 @@ const int64_t *basin_results_time(const basin_results *results);
 
 /* An array that the file has for each of its cells. Of one cell:
 
-     outcome                      [trial]                see basin_outcome_name()
+     outcome                      [trial]                see basin_results_outcome_name()
      steps                        [trial]                taken until the outcome
      halvings                     [trial]                where any cell asks for it: on_divergence: halve
      final_NAME                   [trial]                an observable at the end of the trial
@@ -320,8 +330,8 @@ typedef enum basin_law {
 
 typedef struct basin_rates_options {
   const char *observable; /* what is called L; NULL: "loss" */
-  const char
-      *outcome;    /* only trials that ended so, see basin_outcome_name(); NULL: all but diverged */
+  const char *
+      outcome; /* only trials that ended so, see basin_results_outcome_name(); NULL: all but diverged */
   double from, to; /* the window in eta t, both ends in it; 0: chosen for each cell */
 } basin_rates_options;
 
@@ -384,9 +394,6 @@ basin_status basin_results_passage_rates(basin_results *results, int64_t cell, i
 basin_status basin_results_passage_along(basin_results *results, int number, const int64_t *cell,
                                          const double *x, int64_t cells, basin_passage_rates *rates,
                                          basin_error *error);
-
-/* "unresolved", "global", ...; NULL past the last one */
-const char *basin_outcome_name(int outcome);
 
 /* Wilson's score interval for `successes` out of `trials` at 95% (Wilson 1927). */
 basin_proportion basin_wilson(int64_t successes, int64_t trials);

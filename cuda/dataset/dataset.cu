@@ -247,6 +247,7 @@ __global__ void kernel_settle(dataset_batch b, constants c) {
   for (int i = 0; i < b.finals; i++)
     b.final_value[i * b.count + trial] = observable_of(
         seen, OBSERVED, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
+  for (int64_t i = 0; b.end && i < b.states; i++) b.end[i * b.count + trial] = canonical(x[i]);
   b.trial[seat] = DATASET_IDLE;
   atomicAdd(&b.counters->ended, 1ull);
 }

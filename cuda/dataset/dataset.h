@@ -61,6 +61,7 @@ struct dataset_batch {
   int8_t *outcome;                             /* [count] */
   int64_t *steps;                              /* [count] */
   double *final_value, *record, *record_state; /* as in basin_part */
+  double *end;                                 /* [states][count], or NULL */
   basin_ladders ladders;
   const basin_passage *passage_of; /* [job's passages] */
   int64_t *passage;                /* [job's passages][count] */

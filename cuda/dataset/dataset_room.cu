@@ -73,6 +73,8 @@ size_t dataset_room_bytes(const dataset_part *p, int room) {
     return recorded * (size_t)b->observables * sizeof(double);
   case ROOM_RECORD_STATE:
     return b->keep_states ? recorded * states * sizeof(double) : 0;
+  case ROOM_END:
+    return p->job->keep_ends ? n * states * sizeof(double) : 0;
   case ROOM_PASSAGE:
     return n * (size_t)p->job->passages * sizeof(int64_t);
   case ROOM_PASSAGE_OF:
@@ -116,6 +118,7 @@ void point(dataset_part *p) {
   b->final_value = (double *)room[ROOM_FINAL].at;
   b->record = (double *)room[ROOM_RECORD].at;
   b->record_state = (double *)room[ROOM_RECORD_STATE].at;
+  b->end = p->job->keep_ends ? (double *)room[ROOM_END].at : NULL;
   b->passage = (int64_t *)room[ROOM_PASSAGE].at;
   b->passage_of = (const basin_passage *)room[ROOM_PASSAGE_OF].at;
   b->flight_of = (int *)room[ROOM_FLIGHT_OF].at;
@@ -269,7 +272,8 @@ basin_worker_status dataset_move_outputs(dataset_part *p, int back) {
   const basin_job *job = p->job;
   basin_part *part = p->part;
   void *outcome = b->outcome, *steps = b->steps, *final = b->final_value, *record = b->record,
-       *state = b->record_state, *passage = b->passage, *halvings = NULL, *estimate = NULL;
+       *state = b->record_state, *passage = b->passage, *end = b->end, *halvings = NULL,
+       *estimate = NULL;
   basin_worker_status status = BASIN_WORKER_OK;
 #define MOVE(name, type, outer, trials, inner)       \
   if (name && !status)                               \

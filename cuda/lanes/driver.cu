@@ -243,7 +243,7 @@ basin_worker_status lost(part_run *p, basin_error *error) {
       error, p->bad == cudaErrorMemoryAllocation ? BASIN_WORKER_STARVED : BASIN_WORKER_LOST,
       "cuda %d (%s): %s: %s; model %s, cell %lld, trials %lld to %lld, of which %lld "
       "have not ended",
-      p->w->device, p->w->name, p->doing, cudaGetErrorString(p->bad), p->model->name,
+      p->w->device, p->w->name, p->doing, cudaGetErrorString(p->bad), p->job->model->name,
       (long long)p->job->cell, (long long)(p->part->first + p->first),
       (long long)(p->part->first + p->first + p->b.count - 1), (long long)p->left);
 }
@@ -252,7 +252,7 @@ basin_worker_status lost(part_run *p, basin_error *error) {
 basin_worker_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *job,
                            basin_part *part, basin_error *error) {
   basin_size size;
-  p->model = lane_model_find(job->model->name, job->setting->gradient.dynamics);
+  p->model = lane_model_find(job->model, job->setting->gradient.dynamics);
   p->states = job->setting->size.states;
   if (!p->model || !p->model->sizes(job->setting, &size) ||
       memcmp(&size, &job->setting->size, sizeof size) != 0 ||

@@ -347,7 +347,7 @@ int prepare(const basin_setting *setting, void *out, double *data) {
   memset(out, 0, sizeof *c);
   if (model_prepare(setting, &room, &c->cell, &where)) return 0;
   clock_course(setting, 0, NULL, &c->course);
-  c->tolerance_rule = basin_stop_given(&setting->stop);
+  c->tolerance_rule = expand_is_asked(&setting->stop);
   c->states = setting->size.states;
   for (int s = 0; s < setting->stages; s++)
     KIND_paces(&c->cell, setting->stage[s].eta, c->stage_pace[s]);

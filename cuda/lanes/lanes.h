@@ -3,7 +3,7 @@
  * lanes.h: the seam between the driver of a part (driver.cu), which decides what to launch, and the kernels of a model
  * (lanes.cu), which step its trials. The driver finds a model's kernels and calls them, a batch at a time:
  *
- *   const lane_model *model = lane_model_find("cnn", "population");
+ *   const lane_model *model = lane_model_find(job->model, "population");
  *   model->start(&batch, constants, stream);
  *   model->run(&batch, &launch, constants, stream);        again and again, while trials are under way or queued
  *   model->finish(&batch, constants, stream);
@@ -121,7 +121,7 @@ struct lane_model {
   cudaError_t (*record)(const lane_batch *batch, const void *constants, cudaStream_t stream);
 };
 
-/* the model of that name, or NULL where the module lacks it or the dynamics (module.cu) */
-const lane_model *lane_model_find(const char *name, const char *kind);
+/* the kernels of a model, or NULL where the module lacks it or the dynamics (module.cu) */
+const lane_model *lane_model_find(const basin_model *model, const char *kind);
 
 #endif

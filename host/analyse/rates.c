@@ -235,15 +235,16 @@ static basin_status fit_cell(basin_records *r, basin_rates *out, basin_error *er
 
 /* ---- the interface ---- */
 
-static basin_status read_outcome(const char *name, int *outcome, basin_error *error) {
-  char list[128] = "";
+static basin_status read_outcome(const basin_results *results, const char *name, int *outcome,
+                                 basin_error *error) {
+  const basin_outcomes *outcomes = basin_results_outcomes_of(results);
+  char list[BASIN_OUTCOMES_MAX * (BASIN_OUTCOME_BYTES + 2)] = "";
   *outcome = -1;
   if (!name) return BASIN_OK;
-  for (int i = 0; basin_outcome_name(i); i++) {
-    if (!strcmp(name, basin_outcome_name(i))) *outcome = i;
+  *outcome = basin_outcomes_find(outcomes, name);
+  for (int i = 0; i < outcomes->count; i++)
     snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
-             basin_outcome_name(i));
-  }
+             basin_outcomes_name(outcomes, i));
   return *outcome >= 0
              ? BASIN_OK
              : basin_fail(error, BASIN_BAD_INPUT, "no outcome `%s`, expected %s", name, list);
@@ -271,7 +272,7 @@ basin_status basin_results_rates(basin_results *results, int64_t cell,
   if (options->to > 0 && options->from >= options->to)
     return basin_fail(error, BASIN_BAD_INPUT, "the window ends at %g, before it begins at %g",
                       options->to, options->from);
-  basin_status status = read_outcome(options->outcome, &outcome, error);
+  basin_status status = read_outcome(results, options->outcome, &outcome, error);
   if (!status)
     status = basin_records_open(results, cell, options->observable ? options->observable : "loss",
                                 outcome, &records, error);

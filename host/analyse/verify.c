@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyse/verify.h"
 #include "engine/cpu.h"
-#include "store/part.h"
 #include "numeric/philox.h"
 #include "base/statistics.h"
 #include "base/text.h"
@@ -38,26 +37,47 @@ static double draw_uniform(source *s, double low, double high) {
   return low + (high - low) * uniform;
 }
 
-/* whole numbers are sizes and switches: SIZE_MOST of them from the smallest on; everything else at its default */
+/* whether fresh inputs say of it what its closed forms are compared with */
+static int is_sampled(const basin_model *model) { return model->norms > 0; }
+
+/* whole numbers are sizes and switches: SIZE_MOST of them from the smallest on; everything else at its default, or, of
+   a model without a sampled form, in half of the cases near it */
 static void draw_parameters(const basin_model *model, source *s, double *parameter) {
   for (int i = 0; i < model->parameters; i++) {
     const basin_symbol *symbol = &model->parameter[i];
     parameter[i] = symbol->initial;
+    if (!symbol->integer && !is_sampled(model) && draw_uniform(s, 0, 1) < 0.5)
+      parameter[i] = fmin(
+          symbol->maximum,
+          fmax(symbol->minimum,
+               symbol->initial + draw_uniform(s, -0.5, 0.5) * fmax(1, fabs(symbol->initial))));
     if (!symbol->integer) continue;
     const double low = symbol->minimum, high = fmin(symbol->maximum, low + SIZE_MOST - 1);
     parameter[i] = floor(draw_uniform(s, low, high + 1));
   }
 }
 
+static int compare_falling(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return x > y ? -1 : x < y;
+}
+
+/* entries above 0 that fall, as a model may want them */
+static void make_falling(double *value, int64_t length) {
+  for (int64_t j = 0; j < length; j++) value[j] = fabs(value[j]);
+  qsort(value, (size_t)length, sizeof *value, compare_falling);
+}
+
 /* a vector in a direction that is uniform; of length 1 in half of the cases, for a model may insist on that; 0 where
    memory is short */
-static int write_row(source *s, int64_t length, FILE *to) {
+static int write_row(source *s, int64_t length, int falling, FILE *to) {
   double *value = malloc((size_t)length * sizeof *value), norm2 = 0, uniform;
   if (!value) return 0;
   for (int64_t j = 0; j < length; j++) {
     next(s, &value[j], &uniform);
     norm2 += value[j] * value[j];
   }
+  if (falling) make_falling(value, length);
   const int unit = draw_uniform(s, 0, 1) < 0.5;
   const double scale = (unit ? 1 : draw_uniform(s, 0.5, 2)) / sqrt(norm2);
   fprintf(to, "[");
@@ -71,18 +91,19 @@ static int write_row(source *s, int64_t length, FILE *to) {
 /* a teacher, vector or matrix; in half of the cases drawn for the trial, where the model has that; 0 as write_row */
 static int write_teacher(const basin_model *model, source *s, const basin_symbol *teacher,
                          const double *parameter, FILE *to) {
-  const int64_t length = teacher->length >= 0 ? (int64_t)parameter[teacher->length] : 1;
   const int matrix = teacher->rows >= 0;
-  const int64_t rows = matrix ? (int64_t)parameter[teacher->rows] : 1;
+  const int64_t rows = (int64_t)model->size(teacher->rows, parameter),
+                length = (int64_t)model->size(teacher->length, parameter);
   if (model->drawn_teachers && draw_uniform(s, 0, 1) < 0.5) {
     fprintf(to, "{normal: %.3f}", draw_uniform(s, 0.3, 1.5));
     return 1;
   }
+  const int falling = !is_sampled(model) && draw_uniform(s, 0, 1) < 0.5;
   int good = 1;
   if (matrix) fprintf(to, "[");
   for (int64_t i = 0; i < rows && good; i++) {
     if (i) fprintf(to, ", ");
-    good = write_row(s, length, to);
+    good = write_row(s, length, falling, to);
   }
   if (matrix) fprintf(to, "]");
   return good;
@@ -105,10 +126,11 @@ static char *write_experiment(const basin_model *model, source *s, const double 
     fprintf(to, "%s%s: ", i ? ", " : "", model->teacher[i].name);
     good = good && write_teacher(model, s, &model->teacher[i], parameter, to);
   }
+  const int wide = !is_sampled(model) && draw_uniform(s, 0, 1) < 0.5;
   fprintf(to, "}\ninit: {");
   for (int i = 0; i < model->initials; i++)
     fprintf(to, "%s%s: {normal: %.3f}", i ? ", " : "", model->initial[i].name,
-            draw_uniform(s, 0.3, 1.5));
+            draw_uniform(s, 0.3, wide ? 6 : 1.5));
   fprintf(to,
           "}\nschedule: [{eta: %s}]\nstop: {at: 1e-12, max_steps: 1}\n"
           "record: {trials: 1, steps: [0, 1]}\n",
@@ -119,19 +141,20 @@ static char *write_experiment(const basin_model *model, source *s, const double 
   return NULL;
 }
 
-/* draw until the model takes the setting and there is room for the inputs */
-static basin_status draw(const basin_model *model, uint64_t seed, int64_t state, int64_t inputs,
-                         basin_verified *out, basin_experiment **e, basin_error *error) {
-  source s = {.key = basin_key(seed, basin_hash_text(0, model->name)), .state = (uint64_t)state};
+/* from s->attempt on, draw until the model takes the setting and there is room for the inputs */
+static basin_status draw(const basin_model *model, source *s, int64_t inputs, basin_verified *out,
+                         basin_experiment **e, basin_error *error) {
   int room = 0;
-  for (; s.attempt < ATTEMPTS; s.attempt++, s.block = 0) {
+  for (; s->attempt < ATTEMPTS; s->attempt++) {
+    s->block = 0;
     free(out->experiment);
-    draw_parameters(model, &s, out->parameter);
-    out->experiment = write_experiment(model, &s, out->parameter);
+    draw_parameters(model, s, out->parameter);
+    out->experiment = write_experiment(model, s, out->parameter);
     if (!out->experiment) return basin_fail_memory(error);
     const basin_status status = basin_experiment_parse(
         "verify.yaml", out->experiment, (int64_t)strlen(out->experiment), NULL, 0, e, error);
-    if (!status && basin_inputs_max(&(*e)->cell[0].setting) >= inputs) return BASIN_OK;
+    if (!status && (!is_sampled(model) || basin_inputs_max(&(*e)->cell[0].setting) >= inputs))
+      return BASIN_OK;
     if (status == BASIN_FAILED) return status;
     room |= !status;
     basin_experiment_free(*e);
@@ -228,30 +251,15 @@ static double noise_of(const basin_setting *setting, const basin_moments *moment
 /* take the step: full vectors before it, the gradient that it follows, and the observables */
 static basin_status take_step(const basin_experiment *e, double *vectors, double *gradient,
                               double *observed, basin_error *error) {
-  const basin_cell *cell = &e->cell[0];
-  const int64_t size = cell->setting.size.vectors;
-  basin_experiment kept = *e;
+  const int64_t size = e->cell[0].setting.size.vectors;
   basin_backend backend = {0};
-  basin_watch watch = {0};
-  basin_part part = {0};
-  kept.keep_vectors = 1;
-  const basin_job job = basin_part_job(&kept, 0, 0, 1);
+  int stepped = 0;
   basin_status status = basin_cpu_open(NULL, 1, &backend, error);
-  if (!status) status = basin_part_allocate(&job, &part, error);
-  if (!status && backend.run(backend.self, 0, &job, &part, &watch, error)) status = BASIN_FAILED;
-  if (!status && part.steps[0] != 1)
+  if (!status) status = basin_first_step(e, &backend, observed, vectors, gradient, &stepped, error);
+  if (!status && !stepped)
     status = basin_fail(error, BASIN_FAILED, "verify: model %s ended before its first step",
-                        cell->model->name);
-  if (status) goto cleanup;
-  for (int i = 0; i < e->observables; i++) observed[i] = part.record[i * job.times];
-  if (cell->model->vectors(&cell->setting, 0, 1, part.state, 0, vectors) ||
-      cell->model->vectors(&cell->setting, 0, 1, part.state + cell->setting.size.states, 0,
-                           gradient))
-    status = basin_fail_memory(error);
+                        e->cell[0].model->name);
   for (int64_t i = 0; i < size && !status; i++) gradient[i] = (vectors[i] - gradient[i]) / ETA;
-
-cleanup:
-  basin_part_free(&part);
   if (backend.close) backend.close(backend.self);
   return status;
 }
@@ -289,15 +297,46 @@ static basin_status compare(const basin_experiment *e, int64_t inputs, basin_ver
   return status;
 }
 
+static double draw_normal(void *self) {
+  double normal, uniform;
+  next(self, &normal, &uniform);
+  return normal;
+}
+
+/* the slope at a state; without a sampled form at the first one that has a slope, from s->attempt on */
+static basin_status compare_slope(source *s, basin_experiment **e, basin_verified *out,
+                                  basin_error *error) {
+  const basin_model *model = out->model;
+  source directions = {.key = s->key, .state = s->state, .attempt = ATTEMPTS};
+  out->slope = (basin_slope){.why = basin_slope_lacks(model)};
+  if (out->slope.why || s->state >= BASIN_SLOPE_STATES) return BASIN_OK;
+  for (;;) {
+    int usable;
+    basin_status status = basin_slope_measure(*e, draw_normal, &directions, &usable, &out->slope,
+                                              error);
+    if (status || usable) return status;
+    out->slope = (basin_slope){
+        .why = "no state has been found whose loss is finite and that takes a step"};
+    if (is_sampled(model) || ++s->attempt >= ATTEMPTS) return BASIN_OK;
+    basin_experiment_free(*e);
+    *e = NULL;
+    status = draw(model, s, 0, out, e, error);
+    if (status) return status;
+  }
+}
+
 basin_status basin_verify_state(const basin_model *model, uint64_t seed, int64_t state,
                                 int64_t inputs, basin_verified *out, basin_error *error) {
+  source s = {.key = basin_key(seed, basin_hash_text(0, model->name)), .state = (uint64_t)state};
   basin_experiment *e = NULL;
   *out = (basin_verified){.model = model};
   out->parameter = calloc((size_t)model->parameters + 1, sizeof *out->parameter);
   out->observed = calloc((size_t)model->observables + 1, sizeof *out->observed);
   basin_status status = out->parameter && out->observed ? BASIN_OK : basin_fail_memory(error);
-  if (!status) status = draw(model, seed, state, inputs, out, &e, error);
-  if (!status) status = compare(e, inputs, out, error);
+  for (int i = 0; i < model->observables && !status; i++) out->observed[i] = NAN;
+  if (!status) status = draw(model, &s, inputs, out, &e, error);
+  if (!status) status = compare_slope(&s, &e, out, error);
+  if (!status && is_sampled(model)) status = compare(e, inputs, out, error);
   basin_experiment_free(e);
   return status;
 }

@@ -17,13 +17,19 @@
  *               Two students that are nearly parallel have gradients that differ on few inputs or on none, of which no
  *               variance can be told: C's diagonal is as large as if 16 inputs more had shown such a difference.
  *
+ * Of every model, whether it has a sampled form or not, the slope of the loss at the first BASIN_SLOPE_STATES states is
+ * compared too: slope.h. Without a sampled form there are no more of them.
+ *
  * Errors of numbers have the floor 1e-7 (1 + |closed form|). A norm that, in both forms, is within 10 standard errors
  * of the mean gradient is not judged: see measure.h.
  */
 #ifndef BASIN_VERIFY_H
 #define BASIN_VERIFY_H
 
+#include "analyse/slope.h"
 #include "engine/measure.h"
+
+enum { BASIN_SLOPE_STATES = 8 };
 
 /* One comparison, or the same quantity of all states together. */
 typedef struct basin_comparison {
@@ -41,13 +47,15 @@ typedef struct basin_verified {
   const basin_model *model;
   char *experiment;  /* YAML: its trial 0 starts at this state */
   double *parameter; /* [model->parameters] */
-  double *observed;  /* [model->observables] closed forms */
+  double *observed;  /* [model->observables] closed forms; NaN without a sampled form */
   int comparisons;
-  basin_comparison *comparison; /* [comparisons] loss, norms, gradient */
+  basin_comparison
+      *comparison;   /* [comparisons] loss, norms, gradient; none without a sampled form */
+  basin_slope slope; /* kind and why NULL: it was not asked for */
 } basin_verified;
 
-/* Draws state number `state` of the model and compares; the model has a sampled form. BASIN_BAD_INPUT where no setting
-   of the model has room for so many inputs. The result is freed by basin_verified_free() in any case. */
+/* Draws state number `state` of the model and compares. BASIN_BAD_INPUT where no setting of the model has room for so
+   many inputs. The result is freed by basin_verified_free() in any case. */
 basin_status basin_verify_state(const basin_model *model, uint64_t seed, int64_t state,
                                 int64_t inputs, basin_verified *out, basin_error *error);
 void basin_verified_free(basin_verified *verified);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/files.h"
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -137,6 +138,18 @@ basin_status basin_make_folder(const char *path, basin_error *error) {
       return basin_fail(error, BASIN_FAILED, "%s: a symbolic link that leads nowhere", path);
   }
   return basin_sync_folder_of(path, error);
+}
+
+int basin_folder_of_program(int library, char path[BASIN_PATH_BYTES]) {
+  Dl_info info = {0};
+  ssize_t length = -1;
+  if (!library) length = readlink("/proc/self/exe", path, BASIN_PATH_BYTES - 1);
+  else if (dladdr(TEMPORARY, &info) && info.dli_fname)
+    length = snprintf(path, BASIN_PATH_BYTES, "%s", info.dli_fname);
+  if (length < 0 || length >= BASIN_PATH_BYTES || *path != '/') return 0;
+  path[length] = 0;
+  strrchr(path, '/')[1] = 0;
+  return 1;
 }
 
 /* ---- files that may not be what they seem ---- */

@@ -18,6 +18,9 @@ int basin_temporary_name(const char *path, char temporary[BASIN_PATH_BYTES]);
    it must not be longer than the file system takes. */
 basin_status basin_check_output_name(const char *path, basin_error *error);
 
+/* The folder, with its slash, of the program, or of the library that this is in; 0 where it is not known. */
+int basin_folder_of_program(int library, char path[BASIN_PATH_BYTES]);
+
 /* Fsyncs the folder, or that of a path: a rename or a new entry lasts once its folder is synced. */
 basin_status basin_sync_folder(const char *folder, basin_error *error);
 basin_status basin_sync_folder_of(const char *path, basin_error *error);

@@ -116,7 +116,8 @@ basin_status basin_campaign_make(const basin_experiment *e, const char *folder, 
   basin_status status = set_folder(c, folder, error);
   if (!status) status = read_charter(c, &found, error);
   if (!status && !found) {
-    status = check_empty(c->folder, error);
+    status = basin_experiment_ends(e, error);
+    if (!status) status = check_empty(c->folder, error);
     if (!status) status = basin_make_folder(c->folder, error);
     if (!status)
       status = place_charter(c, e, part_trials ? part_trials : basin_cut_campaign_part(e, shards),

@@ -10,6 +10,7 @@ basin_status basin_cells_open(const basin_experiment *e, basin_cells *x, basin_e
                                .title = e->title,
                                .version = BASIN_VERSION,
                                .seed = e->seed,
+                               .outcomes = &e->outcomes,
                                .cells = e->cells,
                                .cell = calloc((size_t)e->cells, sizeof *x->table.cell)},
                      .name = calloc(BASIN_COLUMNS_MAX, sizeof *x->name)};
@@ -29,8 +30,8 @@ basin_status basin_cells_open(const basin_experiment *e, basin_cells *x, basin_e
         .steps_median = NAN,
         .steps_mean = NAN,
         .steps_max = -1,
+        .steps = basin_no_steps,
         .steps_to = basin_cell_steps_to(&e->cell[c])};
-    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) x->table.cell[c].steps[o] = BASIN_NO_STEPS;
   }
   basin_table_columns(&x->table);
   return BASIN_OK;
@@ -50,7 +51,7 @@ basin_status basin_cells_count(basin_cells *x, const basin_store *store, basin_e
     const basin_status status = basin_store_count(store, c, store->target[c], &sum, error);
     if (status) return status;
     s->trials = sum.count;
-    s->success = basin_wilson(sum.outcomes[BASIN_GLOBAL], sum.count);
+    s->success = basin_wilson(basin_outcomes_successes(x->table.outcomes, sum.outcomes), sum.count);
     if (sum.count) s->steps_mean = (double)sum.steps / (double)sum.count;
     memcpy(s->outcomes, sum.outcomes, sizeof s->outcomes);
     x->table.missing += store->target[c] - sum.count;

@@ -132,8 +132,8 @@ static void put_columns(const table *t, int64_t i, int64_t at) {
 }
 
 static void put_trial(const table *t, const char *cell, int64_t trial, int64_t i) {
-  fprintf(t->to, "%s,%lld,%s,%.0f", cell, (long long)trial, basin_outcome_name((int)t->outcome[i]),
-          t->steps[i]);
+  fprintf(t->to, "%s,%lld,%s,%.0f", cell, (long long)trial,
+          basin_results_outcome_name(t->results, (int)t->outcome[i]), t->steps[i]);
   if (t->halvings) fprintf(t->to, ",%.0f", t->halved[i]);
   put_columns(t, i, 0);
 }
@@ -175,7 +175,7 @@ static basin_status put_rows(table *t, const basin_summary *s, const char *cell,
     status = read_block(t, s->index, at, count, error);
     for (int64_t i = 0; i < count && !status; i++) {
       const int64_t trial = t->first_trial + at + i;
-      if (!basin_outcome_name((int)t->outcome[i])) continue; /* no such trial */
+      if (!basin_results_outcome_name(t->results, (int)t->outcome[i])) continue; /* no such trial */
       if (t->trajectories) put_trajectory(t, cell, trial, i);
       else put_trial(t, cell, trial, i);
     }

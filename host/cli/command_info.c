@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * command_info.c: basin models, basin info.
+ * command_info.c: basin models, basin model, basin info.
  */
 #include "engine/cpu.h"
 #include "base/text.h"
 #include "engine/cuda.h"
 #include "engine/blas.h"
 #include "cli/cli.h"
+#include "own/own.h"
 #include "read/dynamics.h"
 #include "read/experiment.h"
 #include <hdf5.h>
@@ -22,14 +23,20 @@ static void show_symbols(const char *heading, const basin_symbol *symbol, int co
            units ? symbol[i].unit : "", units ? "]" : "");
 }
 
+/* what the rows or the length of a vector is */
+static const char *name_size(const basin_model *m, int size) {
+  if (size < 0) return "1";
+  return size < m->parameters ? m->parameter[size].name : m->size_text[size - m->parameters];
+}
+
 static void show_vectors(const char *heading, const basin_model *m, const basin_symbol *vector,
                          int count) {
   printf("  %s\n", heading);
   for (int i = 0; i < count; i++) {
-    const char *length = vector[i].length < 0 ? "1" : m->parameter[vector[i].length].name;
+    const char *length = name_size(m, vector[i].length);
     printf("    %-14s %s, ", vector[i].name, vector[i].meaning);
     if (vector[i].rows < 0) printf("of length %s\n", length);
-    else printf("%s rows of length %s\n", m->parameter[vector[i].rows].name, length);
+    else printf("%s rows of length %s\n", name_size(m, vector[i].rows), length);
   }
 }
 
@@ -75,8 +82,10 @@ static void show_model(const basin_model *m) {
            m->observable[m->passage[i].observable].name, basin_exact(m->passage[i].first).text,
            m->parameter[m->passage[i].last].name);
   printf("  outcomes      ");
-  for (int o = 0; o < BASIN_OUTCOMES; o++)
-    if (m->outcomes & BASIN_CAN(o)) printf(" %s", basin_outcome_name(o));
+  const basin_outcomes built_in = basin_outcomes_built_in();
+  for (int o = 0; o < built_in.count; o++)
+    if (m->outcomes & BASIN_CAN(o)) printf(" %s", built_in.name[o]);
+  printf(", and those that an experiment names (key `outcomes`)");
   printf("\n  stop.at is for %s\n", m->at);
   if (*m->at_spurious) printf("  stop.at_spurious is for %s\n", m->at_spurious);
   for (int i = 0; i < m->stops; i++)
@@ -100,6 +109,64 @@ basin_status basin_command_models(const basin_arguments *arguments, basin_error 
     show_model(all[i]);
   }
   return BASIN_OK;
+}
+
+/* ---- of one experiment ---- */
+
+static basin_status show_header(const basin_model *model, int another, basin_error *error) {
+  const char *header = basin_own_header(model);
+  if (another)
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "model: the variants have more than one model: give --variant");
+  if (!header)
+    return basin_fail(
+        error, BASIN_BAD_INPUT,
+        "model: %s is of this build: its header is include/models/%s.h of the sources", model->name,
+        model->name);
+  fputs(header, stdout);
+  return BASIN_OK;
+}
+
+/* whether the cell is of the variant, and the first of its model there */
+static int is_first(const basin_experiment *e, int64_t cell, const char *variant) {
+  for (int64_t c = cell; c >= 0; c--) {
+    const int of_it = !variant ||
+                      (e->cell[c].variant >= 0 && !strcmp(e->variant[e->cell[c].variant], variant));
+    if (c == cell && !of_it) return 0;
+    if (c < cell && of_it && e->cell[c].model == e->cell[cell].model) return 0;
+  }
+  return 1;
+}
+
+basin_status basin_command_model(const basin_arguments *a, basin_error *error) {
+  const char *set[BASIN_VALUES_MAX], *variant = basin_argument(a, "variant");
+  const int header = basin_argument(a, "header") != NULL;
+  basin_experiment *e;
+  int sets = 0, shown = 0;
+  for (int i = 0; i < a->givens; i++)
+    if (!strcmp(a->given[i].name, "set")) set[sets++] = a->given[i].value;
+  basin_status status = basin_experiment_read(a->positional[0], set, sets, &e, error);
+  if (status) return status;
+  for (int64_t c = 0, last = -1; c < e->cells && !status; c++) {
+    if ((last >= 0 && e->cell[c].model == e->cell[last].model) || !is_first(e, c, variant))
+      continue;
+    if (!header && shown) putchar('\n');
+    if (header) status = show_header(e->cell[c].model, shown, error);
+    else show_model(e->cell[c].model);
+    last = c;
+    shown++;
+  }
+  if (!status && !shown)
+    status = basin_fail(error, BASIN_BAD_INPUT, "model: --variant %s: there is no such variant",
+                        variant);
+  basin_experiment_free(e);
+  return status;
+}
+
+static void show_own(void) {
+  char compiler[1024], cache[1024];
+  basin_own_describe(compiler, sizeof compiler, cache, sizeof cache);
+  printf("models of one's own compiled by %s, kept in %s\n", compiler, cache);
 }
 
 static void show_cuda(void) {
@@ -139,6 +206,7 @@ basin_status basin_command_info(const basin_arguments *arguments, basin_error *e
       printf(" %s%s", basin_cpu_isa_name(isa), isa == basin_cpu_isa(NULL) ? " (in use)" : "");
   printf("\n");
   show_cuda();
+  show_own();
   printf("BLAS                %s\n", basin_blas_name());
   printf("HDF5                %u.%u.%u\n", major, minor, release);
   printf("libfyaml            %s\n", fy_library_version());

@@ -184,7 +184,8 @@ static void put_stop(FILE *to, const basin_model *m) {
           "stop:\n"
           "  max_steps: %d  # then it is unresolved\n"
           "  %sat: 1e-6  # %s%s\n",
-          early ? "Here: where it is proved which way it goes" : "Here: where it is near enough",
+          early ? "Here: where it is proved which way it goes; sampled gradients need `at`"
+                : "Here: where it is near enough",
           MAX_STEPS, early ? "# " : "", early ? "or run on to this: " : "", m->at);
   if (early && *m->at_spurious)
     fprintf(to,
@@ -234,6 +235,10 @@ static void put_more(FILE *to, const draft *d) {
         to);
   fputs(basin_exact(d->eta / 2).text, to);
   fputs("}]}}\n", to);
+  fprintf(to,
+          "\n# Outcomes by names of your own: the first whose condition holds when a trial ends\n"
+          "# outcomes: {here: {near: {%s: 1}, within: 0.1}, small: {when: %s < 1e-6}}\n",
+          d->model->initial[0].name, d->model->observable[0].name);
 }
 
 static void put_experiment(FILE *to, const draft *d) {

@@ -86,7 +86,8 @@ static void table_row(const basin_table *t, const basin_summary *s, const basin_
 /* whether trials of more than one outcome are in one mean */
 static int is_mixed(const basin_summary *s) {
   int outcomes = 0;
-  for (int o = 0; o < BASIN_OUTCOMES; o++) outcomes += o != BASIN_DIVERGED && s->outcomes[o] > 0;
+  for (int o = 0; o < BASIN_OUTCOMES_MAX; o++)
+    outcomes += o != BASIN_DIVERGED && s->outcomes[o] > 0;
   return outcomes > 1;
 }
 

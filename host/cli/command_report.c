@@ -30,11 +30,12 @@ static void summary_csv(const basin_table *t) {
   printf("index,variant");
   for (int p = 0; p < t->cell[0].parameters; p++) printf(",%s", t->cell[0].parameter_name[p]);
   printf(",trials");
-  for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%s", basin_outcome_name(o));
+  const int outcomes = t->outcomes->count;
+  for (int o = 0; o < outcomes; o++) printf(",%s", t->outcomes->name[o]);
   printf(",success,low,high,steps_median,steps_mean,steps_max,halved,steps_until");
-  for (int o = 0; o < BASIN_OUTCOMES; o++)
+  for (int o = 0; o < outcomes; o++)
     for (int i = 0; i < BASIN_STEPS_NUMBERS; i++)
-      printf(",steps_%s_%s", basin_outcome_name(o), basin_steps_name[i]);
+      printf(",steps_%s_%s", t->outcomes->name[o], basin_steps_name[i]);
   basin_csv_passages(t, -1);
   putchar('\n');
   for (int64_t i = 0; i < t->cells; i++) {
@@ -43,13 +44,13 @@ static void summary_csv(const basin_table *t) {
     basin_csv_text(stdout, s->variant);
     csv_numbers(s->parameter, s->parameters);
     printf(",%lld", (long long)s->trials);
-    for (int o = 0; o < BASIN_OUTCOMES; o++) printf(",%lld", (long long)s->outcomes[o]);
+    for (int o = 0; o < outcomes; o++) printf(",%lld", (long long)s->outcomes[o]);
     csv_numbers((const double[]){s->success.value, s->success.low, s->success.high, s->steps_median,
                                  s->steps_mean},
                 5);
     printf(",%lld,%lld,%s", (long long)s->steps_max, (long long)(s->halved > 0 ? s->halved : 0),
            basin_steps_word(s->steps_to));
-    for (int o = 0; o < BASIN_OUTCOMES; o++) {
+    for (int o = 0; o < outcomes; o++) {
       double number[BASIN_STEPS_NUMBERS];
       basin_steps_numbers(&s->steps[o], number);
       csv_numbers(number, BASIN_STEPS_NUMBERS);
@@ -83,7 +84,8 @@ static basin_status summary_draws(basin_results *results, const basin_table *t,
       status = basin_results_any_global(results, group, count, &trials, &any, error);
       const basin_proportion any_global = basin_wilson(any, trials);
       if (!heading++)
-        printf("\nDraws of which at least one of the cells that share them is global\n");
+        printf("\nDraws of which at least one of the cells that share them is %s\n",
+               basin_outcomes_success_word(t->outcomes));
       printf("  cells");
       for (int64_t j = 0; j < count; j++) printf("%s%lld", j ? ", " : " ", (long long)group[j]);
       printf(": %lld of %lld draws, %.4f [%.4f, %.4f]\n", (long long)any, (long long)trials,

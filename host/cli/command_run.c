@@ -88,7 +88,8 @@ static basin_status show_need(const basin_experiment *e, const basin_request *r,
 static basin_status dry_run(const basin_experiment *e, const basin_request *r, int64_t shards,
                             basin_error *error) {
   basin_need x;
-  basin_status status = basin_need_run(e, &r->options, &x, error);
+  basin_status status = basin_experiment_ends(e, error);
+  if (!status) status = basin_need_run(e, &r->options, &x, error);
   if (status) return status;
   print_need(e, &x, stdout);
   basin_catch_signals();

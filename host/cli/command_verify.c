@@ -15,7 +15,8 @@ static const double FALSE_ALARM = 1e-6; /* of a whole run */
 /* What was found of one model. */
 typedef struct finding {
   const basin_model *model;
-  basin_verified *state; /* [states]; NULL where the model has no sampled form */
+  int64_t states;
+  basin_verified *state; /* [states] */
   basin_comparison together[2];
 } finding;
 
@@ -25,7 +26,8 @@ typedef struct findings {
   int models;
   finding *model; /* [models] */
   int64_t judged, beyond;
-  double limit; /* of a single comparison: FALSE_ALARM over their number */
+  int64_t slopes, wrong_slopes; /* that were judged, and those that were wrong */
+  double limit;                 /* of a single comparison: FALSE_ALARM over their number */
 } findings;
 
 /* ---- what is beyond chance ---- */
@@ -36,13 +38,19 @@ static void judge_one(findings *f, const basin_comparison *c, int count) {
   else f->beyond += c->p < f->limit;
 }
 
+static int is_sampled(const finding *found) { return found->model->norms > 0; }
+
 /* count the comparisons, then those beyond the limit that follows from their number (Bonferroni) */
 static void judge(findings *f) {
   for (int count = 1; count >= 0; count--) {
     for (int m = 0; m < f->models; m++) {
       const finding *found = &f->model[m];
-      if (!found->state) continue;
-      for (int64_t s = 0; s < f->states; s++)
+      for (int64_t s = 0; s < found->states && !count; s++) {
+        f->slopes += found->state[s].slope.kind && !found->state[s].slope.why;
+        f->wrong_slopes += found->state[s].slope.wrong;
+      }
+      if (!is_sampled(found)) continue;
+      for (int64_t s = 0; s < found->states; s++)
         for (int i = 0; i < found->state[s].comparisons; i++)
           judge_one(f, &found->state[s].comparison[i], count);
       for (int i = 0; i < 2; i++) judge_one(f, &found->together[i], count);
@@ -70,6 +78,15 @@ static void show_comparison(const findings *f, const basin_comparison *c, const 
   else printf("  %9.2g%s\n", c->p, c->p < f->limit ? "  WRONG" : "");
 }
 
+static void show_slope(const basin_slope *s) {
+  if (!s->kind && !s->why) return;
+  if (!s->kind) printf("  slope of the loss: not measured, for %s\n", s->why);
+  else if (s->why) printf("  slope of the loss, %s: not judged, for %s\n", s->kind, s->why);
+  else
+    printf("  slope of the loss, %s: %lld entries, relative error %.1e, allowed %.1e: %s\n",
+           s->kind, (long long)s->entries, s->relative, s->allowed, s->wrong ? "WRONG" : "agrees");
+}
+
 /* whether an observable is among the comparisons */
 static int is_compared(const basin_verified *v, int observable) {
   for (int i = 0; i < v->comparisons; i++)
@@ -87,18 +104,22 @@ static void show_state(const findings *f, const basin_verified *v, int64_t numbe
   for (int i = 0; i < m->observables; i++)
     if (!is_compared(v, i) && !isnan(v->observed[i]))
       printf(", %s = %.4g", m->observable[i].name, v->observed[i]);
-  printf("\n  %-16s  %14s  %14s  %14s  %7s  %9s\n", "quantity", "closed form", "measured",
-         "standard error", "z", "p");
+  printf("\n");
+  if (v->comparisons)
+    printf("  %-16s  %14s  %14s  %14s  %7s  %9s\n", "quantity", "closed form", "measured",
+           "standard error", "z", "p");
   for (int i = 0; i < v->comparisons; i++) show_comparison(f, &v->comparison[i], "");
+  show_slope(&v->slope);
 }
 
 static void show(const findings *f) {
   for (int m = 0; m < f->models; m++) {
     const finding *found = &f->model[m];
     printf("%s%s: %s\n", m ? "\n" : "", found->model->name, found->model->title);
-    if (!found->state) printf("  no sampled form to compare with\n");
-    if (!found->state) continue;
-    for (int64_t s = 0; s < f->states; s++) show_state(f, &found->state[s], s);
+    for (int64_t s = 0; s < found->states; s++) show_state(f, &found->state[s], s);
+    if (!is_sampled(found))
+      printf("\n%s has no sampled form to compare with\n", found->model->name);
+    if (!is_sampled(found)) continue;
     printf("\n%s, all states together\n", found->model->name);
     for (int i = 0; i < 2; i++) show_comparison(f, &found->together[i], "all ");
   }
@@ -107,6 +128,8 @@ static void show(const findings *f) {
            "in %.0e runs: %lld\n",
            (long long)f->judged, (long long)f->inputs, (long long)f->seed, f->limit,
            1 / FALSE_ALARM, (long long)f->beyond);
+  printf("%s%lld slopes of the loss beside the steps that follow them; wrong: %lld\n",
+         f->judged ? "" : "\n", (long long)f->slopes, (long long)f->wrong_slopes);
 }
 
 /* ---- JSON ---- */
@@ -142,6 +165,17 @@ static void json_comparisons(const findings *f, const basin_comparison *c, int c
   printf("]");
 }
 
+static void json_slope(const basin_slope *s) {
+  printf("{\"kind\": ");
+  if (s->kind) basin_json_text(s->kind);
+  else printf("null");
+  printf(", \"entries\": %lld", (long long)s->entries);
+  json_member("relative", s->kind ? s->relative : NAN);
+  json_member("allowed", s->kind ? s->allowed : NAN);
+  printf(", \"judged\": %s, \"wrong\": %s}", s->why ? "false" : "true",
+         s->wrong ? "true" : "false");
+}
+
 static void json_state(const findings *f, const basin_verified *v) {
   const basin_model *m = v->model;
   printf("{\"parameters\": {");
@@ -158,25 +192,28 @@ static void json_state(const findings *f, const basin_verified *v) {
   basin_json_text(v->experiment);
   printf(",\n     \"comparisons\": ");
   json_comparisons(f, v->comparison, v->comparisons);
+  printf(",\n     \"slope\": ");
+  json_slope(&v->slope);
   printf("}");
 }
 
 static void show_json(const findings *f) {
   printf("{\"version\": \"%s\", \"seed\": %lld, \"states\": %lld, \"inputs\": %lld,\n"
          " \"false_alarm\": %g, \"comparisons\": %lld, \"limit\": %s, \"wrong\": %lld,\n"
-         " \"models\": [",
+         " \"slopes\": %lld, \"wrong_slopes\": %lld,\n \"models\": [",
          BASIN_VERSION, (long long)f->seed, (long long)f->states, (long long)f->inputs, FALSE_ALARM,
-         (long long)f->judged, basin_exact(f->limit).text, (long long)f->beyond);
+         (long long)f->judged, basin_exact(f->limit).text, (long long)f->beyond,
+         (long long)f->slopes, (long long)f->wrong_slopes);
   for (int m = 0; m < f->models; m++) {
     const finding *found = &f->model[m];
     printf("%s\n  {\"model\": \"%s\", \"sampled\": %s, \"states\": [", m ? "," : "",
-           found->model->name, found->state ? "true" : "false");
-    for (int64_t s = 0; found->state && s < f->states; s++) {
+           found->model->name, is_sampled(found) ? "true" : "false");
+    for (int64_t s = 0; s < found->states; s++) {
       printf("%s\n    ", s ? "," : "");
       json_state(f, &found->state[s]);
     }
     printf("], \"together\": ");
-    json_comparisons(f, found->together, found->state ? 2 : 0);
+    json_comparisons(f, found->together, is_sampled(found) ? 2 : 0);
     printf("}");
   }
   printf("]}\n");
@@ -203,13 +240,14 @@ static basin_status choose(const basin_arguments *a, findings *f, basin_error *e
 
 static basin_status find(const findings *f, finding *found, basin_error *error) {
   basin_status status = BASIN_OK;
-  if (!found->model->norms) return BASIN_OK;
-  found->state = calloc((size_t)f->states, sizeof *found->state);
+  found->states = is_sampled(found) ? f->states
+                                    : (int64_t)fmin((double)f->states, BASIN_SLOPE_STATES);
+  found->state = calloc((size_t)found->states, sizeof *found->state);
   if (!found->state) return basin_fail_memory(error);
-  for (int64_t s = 0; s < f->states && !status; s++)
+  for (int64_t s = 0; s < found->states && !status; s++)
     status = basin_verify_state(found->model, (uint64_t)f->seed, s, f->inputs, &found->state[s],
                                 error);
-  if (!status) basin_verify_together(found->state, f->states, found->together);
+  if (!status && is_sampled(found)) basin_verify_together(found->state, f->states, found->together);
   return status;
 }
 
@@ -229,9 +267,14 @@ basin_status basin_command_verify(const basin_arguments *a, basin_error *error) 
                           "verify: %lld of %lld comparisons are beyond chance: the closed form or "
                           "the sampled form is wrong",
                           (long long)f.beyond, (long long)f.judged);
+    else if (f.wrong_slopes)
+      status = basin_fail(error, BASIN_OUTSIDE,
+                          "verify: %lld of %lld slopes are wrong: the loss or the step that "
+                          "follows its gradient is",
+                          (long long)f.wrong_slopes, (long long)f.slopes);
   }
   for (int m = 0; f.model && m < f.models; m++) {
-    for (int64_t s = 0; f.model[m].state && s < f.states; s++)
+    for (int64_t s = 0; f.model[m].state && s < f.model[m].states; s++)
       basin_verified_free(&f.model[m].state[s]);
     free(f.model[m].state);
   }

@@ -101,7 +101,9 @@ static const basin_option rates_options[] = {
     {"to", 0, "X",
      "where it ends; default: the last record that at least half of the cell's trials reach"},
     {"observable", 0, "OBSERVABLE", "the recorded observable to fit; default: loss"},
-    {"outcome", 0, "OUTCOME", "only trials that ended so, as in global; default: all but diverged"},
+    {"outcome", 0, "OUTCOME",
+     "only trials that ended so, as in global, or by a name of the experiment's own; default: all "
+     "but diverged"},
     {"passages", 0, NULL,
      "of first passages (record.passages) instead: how their steps grow from level to level; "
      "--from "
@@ -176,6 +178,11 @@ static const basin_option help_options[] = {
 };
 
 static const basin_option plain_options[] = {HELP};
+static const basin_option model_options[] = {
+    {"header", 0, NULL, "the header in C instead, of a model that is not part of the build"},
+    {"variant", 0, "NAME", "the model of this variant alone"},
+    {"set", 0, "KEY=VALUE", "replace one key of the file, as with `basin run`; may be repeated"},
+    HELP};
 
 #define OPTIONS(table) .option = (table), .options = (int)(sizeof(table) / sizeof *(table))
 
@@ -345,7 +352,7 @@ const basin_command basin_commands[] = {
      .run = basin_command_export},
     {.name = "verify",
      .arguments = "[MODEL...]",
-     .meaning = "check the closed forms of models by Monte Carlo, at random states",
+     .meaning = "check the formulas of models by Monte Carlo and by differences, at random states",
      .description =
          "At every state the loss, the gradient norms and the gradient itself, as one step of "
          "the population gradient takes it, stand beside their means over fresh inputs, which know "
@@ -353,7 +360,12 @@ const basin_command basin_commands[] = {
          "(chi-square, "
          "by the covariance of its entries), and the states of a model once more together. Exit "
          "code 3 where a comparison is less likely than 1e-6 over the number of comparisons: a "
-         "right model is blamed in one of 10^6 runs.",
+         "right model is blamed in one of 10^6 runs. Of every model, at 8 states, the slope of the "
+         "loss, by extrapolated differences in random directions, stands beside the gradient that "
+         "the "
+         "first step follows: exit code 3, too, where they differ by more than a billionth, or "
+         "what "
+         "the differences leave open.",
      .least = 0,
      .most = 4,
      OPTIONS(verify_options),
@@ -366,6 +378,20 @@ const basin_command basin_commands[] = {
      .most = 1,
      OPTIONS(plain_options),
      .run = basin_command_models},
+    {.name = "model",
+     .arguments = "EXPERIMENT.yaml",
+     .meaning = "the models of an experiment, as `basin models` has those of the build",
+     .description =
+         "`model: ./mine.h` in an experiment takes a model from a header beside it, by the "
+         "contract "
+         "of include/seam/model.h: basin compiles it with the C compiler that is there ($BASIN_CC, "
+         "or "
+         "cc, gcc, clang) and keeps what that makes in $BASIN_CACHE, or $XDG_CACHE_HOME/basin, or "
+         "~/.cache/basin. With --header the header is printed, to be changed by hand.",
+     .least = 1,
+     .most = 1,
+     OPTIONS(model_options),
+     .run = basin_command_model},
     {.name = "info",
      .arguments = "",
      .meaning = "version, backends, instruction sets and libraries",

@@ -318,10 +318,27 @@ void basin_plot_note(basin_figure *f) {
 
 /* ---- outcomes ---- */
 
-int basin_plot_outcome(int number) { return (number + BASIN_GLOBAL) % BASIN_OUTCOMES; }
+int basin_plot_outcome(const basin_outcomes *outcomes, int number) {
+  return (number + BASIN_GLOBAL) % outcomes->count;
+}
 
-void basin_plot_label_trials(const char *cell, int outcome, int64_t trials, basin_label label) {
-  snprintf(label, BASIN_LABEL_BYTES, "%.*s%s%s%s(%lld)", BASIN_LABEL_BYTES - 48, cell,
-           *cell && outcome >= 0 ? ": " : "", outcome >= 0 ? basin_outcome_name(outcome) : "",
-           *cell || outcome >= 0 ? " " : "", (long long)trials);
+/* those that the experiment names have colours of their own: the muted ones of Tol (2021) */
+basin_style basin_plot_outcome_style(int outcome) {
+  static const char *const colour[BASIN_OUTCOMES_NAMED_MAX] = {"#882255", "#44AA99", "#332288",
+                                                               "#DDCC77", "#999933", "#CC6677",
+                                                               "#117733", "#AA4499", "#666666"};
+  if (outcome < BASIN_OUTCOMES)
+    return basin_style_of((outcome + BASIN_OUTCOMES - BASIN_GLOBAL) % BASIN_OUTCOMES,
+                          BASIN_OUTCOMES);
+  basin_style style = basin_style_of(outcome, BASIN_OUTCOMES_MAX);
+  style.colour = colour[outcome - BASIN_OUTCOMES];
+  return style;
+}
+
+void basin_plot_label_trials(const basin_outcomes *outcomes, const char *cell, int outcome,
+                             int64_t trials, basin_label label) {
+  const char *name = outcome < 0 ? "" : basin_outcomes_name(outcomes, outcome);
+  snprintf(label, BASIN_LABEL_BYTES, "%.*s%s%s%s(%lld)", BASIN_LABEL_BYTES - 32 - (int)strlen(name),
+           cell, *cell && outcome >= 0 ? ": " : "", name, *cell || outcome >= 0 ? " " : "",
+           (long long)trials);
 }

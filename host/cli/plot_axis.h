@@ -74,9 +74,13 @@ basin_status basin_plot_names(const basin_figure *figure, basin_label **name, ba
 void basin_plot_note(basin_figure *figure);
 
 /* trials of a cell that ended alike: "k = 4: global (13)"; of any outcome (-1): "k = 4 (20)" */
-void basin_plot_label_trials(const char *cell, int outcome, int64_t trials, basin_label label);
+void basin_plot_label_trials(const basin_outcomes *outcomes, const char *cell, int outcome,
+                             int64_t trials, basin_label label);
 
 /* outcomes in the order in which they are drawn: global first, unresolved last */
-int basin_plot_outcome(int number);
+int basin_plot_outcome(const basin_outcomes *outcomes, int number);
+
+/* how an outcome looks wherever it is one of all */
+basin_style basin_plot_outcome_style(int outcome);
 
 #endif

@@ -27,6 +27,7 @@ typedef struct group {
 } group;
 
 typedef struct distribution {
+  const basin_outcomes *outcomes;
   basin_array array;
   int cumulative, passage; /* whether the number is a passage, which a trial may not have */
   group *group;
@@ -98,9 +99,9 @@ static basin_status visit(basin_figure *f, distribution *d, int64_t cell, trials
     if (!status)
       status = basin_results_read(f->results, d->array.name, index, first, count, t->value, error);
     for (int64_t i = 0; i < count && !status; i++) {
-      if (!(t->outcome[i] >= 0 && t->outcome[i] < BASIN_OUTCOMES && isfinite(t->value[i])))
+      if (!(t->outcome[i] >= 0 && t->outcome[i] < d->outcomes->count && isfinite(t->value[i])))
         continue;
-      group *g = &d->group[cell * BASIN_OUTCOMES + (int)t->outcome[i]];
+      group *g = &d->group[cell * d->outcomes->count + (int)t->outcome[i]];
       if (d->passage && t->value[i] < 0) g->never += first_pass;
       else see(d, g, t->value[i]);
     }
@@ -199,25 +200,23 @@ static basin_status count_trials(basin_figure *f, distribution *d, basin_error *
 /* ---- panels ---- */
 
 static group *group_of(const distribution *d, int64_t cell, int number) {
-  return &d->group[cell * BASIN_OUTCOMES + basin_plot_outcome(number)];
+  return &d->group[cell * d->outcomes->count + basin_plot_outcome(d->outcomes, number)];
 }
 
 /* A histogram has a panel for every cell, where an outcome always looks alike. */
 static basin_status place_groups(const basin_figure *f, distribution *d, basin_error *error) {
   for (int64_t c = 0; c < f->cells; c++) {
-    int mine = 0;
-    for (int i = 0; i < BASIN_OUTCOMES; i++) mine += group_of(d, c, i)->trials > 0;
+    int mine = 0, here = 0;
+    for (int i = 0; i < d->outcomes->count; i++) mine += group_of(d, c, i)->trials > 0;
     if (!mine) continue;
-    const int panel = d->cumulative ? basin_groups_add(&d->panels, mine) : d->panels.count++;
-    if (panel < 0) return basin_page_too_many("panels", BASIN_PANELS_MAX, error);
-    int number = d->panels.of[panel] - mine;
-    for (int i = 0; i < BASIN_OUTCOMES; i++) {
+    if (!d->cumulative) d->panels.of[d->panels.count++] = d->outcomes->count;
+    for (int i = 0; i < d->outcomes->count; i++) {
       group *g = group_of(d, c, i);
-      g->panel = panel;
-      g->number = d->cumulative ? number : i;
-      number += g->trials > 0;
+      if (!g->trials) continue;
+      g->panel = d->cumulative ? basin_groups_put(&d->panels, mine, here++, &g->number)
+                               : d->panels.count - 1;
+      if (g->panel < 0) return basin_page_too_many("panels", BASIN_PANELS_MAX, error);
     }
-    if (!d->cumulative) d->panels.of[panel] = BASIN_OUTCOMES;
   }
   d->page.panels = d->panels.count;
   return d->page.panels ? BASIN_OK
@@ -225,15 +224,21 @@ static basin_status place_groups(const basin_figure *f, distribution *d, basin_e
                                      "no trial has a finite %s: nothing to draw", d->array.name);
 }
 
+static basin_style style_of(const distribution *d, const group *g) {
+  return d->cumulative ? basin_style_of(g->number, d->panels.of[g->panel])
+                       : basin_plot_outcome_style(g->outcome);
+}
+
 static void fill_panels(const basin_figure *f, distribution *d) {
   for (int64_t c = 0; c < f->cells; c++)
-    for (int i = 0; i < BASIN_OUTCOMES; i++) {
+    for (int i = 0; i < d->outcomes->count; i++) {
       const group *g = group_of(d, c, i);
       basin_label label;
       if (!g->trials) continue;
       basin_panel *panel = &d->page.panel[g->panel];
       const int alone = d->cumulative && d->page.panels == 1;
-      basin_plot_label_trials(d->cumulative ? d->name[c] : "", g->outcome, g->trials, label);
+      basin_plot_label_trials(d->outcomes, d->cumulative ? d->name[c] : "", g->outcome, g->trials,
+                              label);
       if (g->below && d->logarithmic) {
         const size_t used = strlen(label);
         snprintf(label + used, sizeof label - used, ", %lld not above 0", (long long)g->below);
@@ -243,8 +248,7 @@ static void fill_panels(const basin_figure *f, distribution *d) {
         snprintf(label + used, sizeof label - used, ", %lld not", (long long)g->never);
       }
       if (!d->cumulative) snprintf(panel->title, sizeof panel->title, "%s", d->name[c]);
-      basin_legend_add(alone ? &d->page.legend : &panel->legend, label,
-                       basin_style_of(g->number, d->panels.of[g->panel]),
+      basin_legend_add(alone ? &d->page.legend : &panel->legend, label, style_of(d, g),
                        d->cumulative ? BASIN_SHOW_LINE : BASIN_SHOW_LINE | BASIN_SHOW_AREA);
     }
 }
@@ -276,7 +280,7 @@ static void write_shares(basin_figure *f, const distribution *d, const group *g)
 
 static void draw_group(basin_figure *f, const distribution *d, const group *g,
                        const char **separator) {
-  const basin_style style = basin_style_of(g->number, d->panels.of[g->panel]);
+  const basin_style style = style_of(d, g);
   const int number = (int)(g - d->group);
   if (!d->cumulative) {
     fprintf(f->pipe,
@@ -327,12 +331,13 @@ static basin_status open_groups(const basin_figure *f, distribution *d, basin_er
   const int most = d->cumulative ? BASIN_SERIES_MAX : BASIN_PANELS_MAX;
   if (f->cells > most)
     return basin_page_too_many(d->cumulative ? "cells" : "panels, one for each cell,", most, error);
-  d->groups = f->cells * BASIN_OUTCOMES;
+  const int outcomes = d->outcomes->count;
+  d->groups = f->cells * outcomes;
   d->group = calloc((size_t)d->groups, sizeof *d->group);
   if (!d->group) return basin_fail_memory(error);
   for (int64_t i = 0; i < d->groups; i++)
     d->group[i] = (group){
-        .cell = i / BASIN_OUTCOMES, .outcome = (int)(i % BASIN_OUTCOMES), .span = BASIN_NO_SPAN};
+        .cell = i / outcomes, .outcome = (int)(i % outcomes), .span = BASIN_NO_SPAN};
   return BASIN_OK;
 }
 
@@ -340,6 +345,7 @@ basin_status basin_plot_distribution(basin_figure *f, const char *name, int cumu
                                      basin_error *error) {
   distribution *d = calloc(1, sizeof *d);
   if (!d) return basin_fail_memory(error);
+  d->outcomes = basin_results_outcomes_of(f->results);
   d->cumulative = cumulative;
   d->whole = 1;
   d->span = BASIN_NO_SPAN;

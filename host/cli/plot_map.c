@@ -18,8 +18,9 @@ typedef struct map {
   int64_t room;    /* trials of a cell that are looked at */
   double *value;   /* [cells][2][room] */
   double *outcome; /* [cells][room] */
-  int64_t shown[BASIN_PANELS_MAX][BASIN_OUTCOMES];
-  int64_t ended[BASIN_OUTCOMES]; /* of all cells */
+  const basin_outcomes *outcomes;
+  int64_t shown[BASIN_PANELS_MAX][BASIN_OUTCOMES_MAX];
+  int64_t ended[BASIN_OUTCOMES_MAX]; /* of all cells */
   basin_span span[2];
   basin_label *name;
   basin_page page;
@@ -73,7 +74,7 @@ static basin_status read_starts(basin_figure *f, map *m, basin_error *error) {
 static basin_status count_points(const basin_figure *f, map *m, basin_error *error) {
   int64_t all = 0;
   for (int64_t c = 0; c < f->cells; c++)
-    for (int o = 0; o < BASIN_OUTCOMES; o++)
+    for (int o = 0; o < m->outcomes->count; o++)
       for (int64_t i = 0; i < m->room; i++) {
         if (!is_point(m, c, i, o)) continue;
         for (int k = 0; k < 2; k++) basin_span_widen(&m->span[k], values_of(m, c, k)[i], 0);
@@ -101,8 +102,8 @@ static void find_units(const basin_figure *f, map *m) {
 
 /* ---- drawing ---- */
 
-static basin_style style_of(int number) {
-  basin_style style = basin_style_of(number, BASIN_OUTCOMES);
+static basin_style style_of(int outcome) {
+  basin_style style = basin_plot_outcome_style(outcome);
   style.width = 1.2;
   return style;
 }
@@ -112,16 +113,16 @@ static void fill_page(const basin_figure *f, map *m) {
   m->page.shape = f->cells == 1 ? 0.7 : 0;
   for (int64_t c = 0; c < f->cells; c++) {
     int64_t shown = 0;
-    for (int o = 0; o < BASIN_OUTCOMES; o++) shown += m->shown[c][o];
+    for (int o = 0; o < m->outcomes->count; o++) shown += m->shown[c][o];
     snprintf(m->page.panel[c].title, BASIN_LABEL_BYTES, "%.*s%s%lld of %lld starts",
              BASIN_LABEL_BYTES - 64, m->name[c], *m->name[c] ? ": " : "", (long long)shown,
              (long long)f->cell[c].trials);
   }
-  for (int i = 0; i < BASIN_OUTCOMES; i++) {
-    const int o = basin_plot_outcome(i);
+  for (int i = 0; i < m->outcomes->count; i++) {
+    const int o = basin_plot_outcome(m->outcomes, i);
     basin_label label;
-    basin_plot_label_trials("", o, m->ended[o], label);
-    if (m->ended[o]) basin_legend_add(&m->page.legend, label, style_of(i), BASIN_SHOW_POINT);
+    basin_plot_label_trials(m->outcomes, "", o, m->ended[o], label);
+    if (m->ended[o]) basin_legend_add(&m->page.legend, label, style_of(o), BASIN_SHOW_POINT);
   }
 }
 
@@ -136,11 +137,11 @@ static void write_points(basin_figure *f, const map *m, int64_t cell, int outcom
 /* those of the outcome that most have first, so that the few are seen */
 static void draw_panel(basin_figure *f, const map *m, int64_t cell) {
   const char *separator = "plot ";
-  int order[BASIN_OUTCOMES];
-  for (int i = 0; i < BASIN_OUTCOMES; i++) {
+  int order[BASIN_OUTCOMES_MAX];
+  for (int i = 0; i < m->outcomes->count; i++) {
     int at = i;
-    while (at > 0 && m->shown[cell][basin_plot_outcome(order[at - 1])] <
-                         m->shown[cell][basin_plot_outcome(i)])
+    while (at > 0 && m->shown[cell][basin_plot_outcome(m->outcomes, order[at - 1])] <
+                         m->shown[cell][basin_plot_outcome(m->outcomes, i)])
       order[at] = order[at - 1], at--;
     order[at] = i;
   }
@@ -151,9 +152,9 @@ static void draw_panel(basin_figure *f, const map *m, int64_t cell) {
     basin_span_set(f, axis, 0, 0, &m->span[k]);
   }
   int any = 0;
-  for (int i = 0; i < BASIN_OUTCOMES; i++) {
-    const int o = basin_plot_outcome(order[i]);
-    const basin_style style = style_of(order[i]);
+  for (int i = 0; i < m->outcomes->count; i++) {
+    const int o = basin_plot_outcome(m->outcomes, order[i]);
+    const basin_style style = style_of(o);
     if (!m->shown[cell][o]) continue;
     fprintf(f->pipe, "%s$start%lld_%d using 1:2 with points pt %d ps 0.5 lc rgb '#40%s'", separator,
             (long long)cell, o, style.point, style.colour + 1);
@@ -167,6 +168,7 @@ static void draw_panel(basin_figure *f, const map *m, int64_t cell) {
 basin_status basin_plot_map(basin_figure *f, const char *axes, basin_error *error) {
   map *m = calloc(1, sizeof *m);
   if (!m) return basin_fail_memory(error);
+  m->outcomes = basin_results_outcomes_of(f->results);
   m->span[0] = m->span[1] = BASIN_NO_SPAN;
   basin_status status = read_axes(axes, m, error);
   if (!status && f->cells > BASIN_PANELS_MAX)
@@ -181,7 +183,7 @@ basin_status basin_plot_map(basin_figure *f, const char *axes, basin_error *erro
   }
   if (!status) {
     for (int64_t c = 0; c < f->cells; c++)
-      for (int o = 0; o < BASIN_OUTCOMES; o++)
+      for (int o = 0; o < m->outcomes->count; o++)
         if (m->shown[c][o]) write_points(f, m, c, o);
     for (int64_t c = 0; c < f->cells; c++) draw_panel(f, m, c);
     status = basin_page_end(f, error);

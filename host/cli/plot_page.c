@@ -171,6 +171,14 @@ int basin_groups_add(basin_groups *g, int together) {
   return g->count - 1;
 }
 
+int basin_groups_put(basin_groups *g, int together, int i, int *number) {
+  const int first = i - i % BASIN_CURVES_MAX, left = together - first,
+            mine = left < BASIN_CURVES_MAX ? left : BASIN_CURVES_MAX;
+  if (i == first && basin_groups_add(g, mine) < 0) return -1;
+  *number = g->of[g->count - 1] - mine + i - first;
+  return g->count - 1;
+}
+
 /* ---- the page ---- */
 
 double basin_page_font(const basin_figure *f, double pixels) {

@@ -86,6 +86,10 @@ typedef struct basin_groups {
 } basin_groups;
 int basin_groups_add(basin_groups *groups, int together);
 
+/* The group of curve i of the `together` ones of a cell, which come one after another from 0 on, and *number, its
+   number there: of more than a group takes each BASIN_CURVES_MAX stay together. -1 as above. */
+int basin_groups_put(basin_groups *groups, int together, int i, int *number);
+
 /* Lays the page out, which must stay as it is until its end, and starts gnuplot. Begins a panel: from there on to the
    next everything is drawn into it. Ends the page. Where one fails, or nothing is drawn, basin_plot_close() cleans
    up. */

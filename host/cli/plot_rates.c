@@ -21,6 +21,7 @@ typedef struct curve {
 
 /* both panels: their curves, and what their axes span */
 typedef struct panels {
+  const basin_outcomes *outcomes;
   curve curve[BASIN_SERIES_MAX];
   int curves;
   int losses, slopes; /* curves that a line can be drawn through, in each panel */
@@ -112,8 +113,8 @@ static void write_curve(FILE *to, const sheet *s, const double *eta_t, curve *c,
 /* a curve for each outcome: global first, unresolved last */
 static basin_status write_curves(FILE *to, const sheet *s, const double *eta_t, int64_t cell,
                                  panels *p, basin_error *error) {
-  for (int i = 0; i < BASIN_OUTCOMES; i++) {
-    curve c = {.cell = cell, .outcome = basin_plot_outcome(i)};
+  for (int i = 0; i < p->outcomes->count; i++) {
+    curve c = {.cell = cell, .outcome = basin_plot_outcome(p->outcomes, i)};
     for (int64_t j = 0; j < s->trials; j++) c.trials += s->ended[j] == c.outcome;
     if (!c.trials) continue;
     if (p->curves == BASIN_SERIES_MAX / 2)
@@ -162,11 +163,12 @@ static basin_status group_curves(panels *p, basin_error *error) {
   for (int i = 0; i < p->curves;) {
     int together = 1;
     while (i + together < p->curves && p->curve[i + together].cell == p->curve[i].cell) together++;
-    const int group = basin_groups_add(&p->groups, together);
-    if (group < 0 || p->groups.count * drawn > BASIN_PANELS_MAX)
-      return basin_page_too_many("panels of curves", BASIN_PANELS_MAX / drawn, error);
-    for (int n = p->groups.of[group] - together; n < p->groups.of[group]; n++, i++)
-      p->curve[i].group = group, p->curve[i].number = n;
+    for (int here = 0; here < together; here++, i++) {
+      curve *c = &p->curve[i];
+      c->group = basin_groups_put(&p->groups, together, here, &c->number);
+      if (c->group < 0 || p->groups.count * drawn > BASIN_PANELS_MAX)
+        return basin_page_too_many("panels of curves", BASIN_PANELS_MAX / drawn, error);
+    }
   }
   p->page.panels = drawn * p->groups.count;
   p->page.columns = drawn * p->groups.count > 1 ? 2 : 1;
@@ -174,7 +176,8 @@ static basin_status group_curves(panels *p, basin_error *error) {
     const curve *c = &p->curve[i];
     const basin_style style = basin_style_of(c->number, p->groups.of[c->group]);
     basin_label label;
-    basin_plot_label_trials(p->name[c->cell], differ ? c->outcome : -1, c->trials, label);
+    basin_plot_label_trials(p->outcomes, p->name[c->cell], differ ? c->outcome : -1, c->trials,
+                            label);
     basin_legend_add(p->groups.count > 1 ? &p->page.panel[drawn * c->group].legend
                                          : &p->page.legend,
                      label, style, BASIN_SHOW_LINE | BASIN_SHOW_AREA);
@@ -235,6 +238,7 @@ basin_status basin_plot_rates(basin_figure *f, const char *observable, basin_err
   FILE *to = open_memstream(&data, &size);
   basin_status status = p && to ? BASIN_OK : basin_fail_memory(error);
   if (p) p->time = p->loss = p->slope = BASIN_NO_SPAN;
+  if (p) p->outcomes = basin_results_outcomes_of(f->results);
   for (int64_t i = 0; i < f->cells && !status; i++)
     status = read_cell(f, to, i, observable, p, error);
   if (to && fclose(to) && !status) status = basin_fail_memory(error);

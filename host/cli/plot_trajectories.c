@@ -34,31 +34,34 @@ static basin_status read_outcomes(const basin_figure *f, int64_t cell, double *o
   return basin_results_read(f->results, "outcome", f->cell[cell].index, 0, end, outcome, error);
 }
 
-/* a cell's bundles: ended[BASIN_OUTCOMES] trials each */
-static basin_status add_bundles(bundles *b, int64_t cell, const int64_t *ended,
-                                basin_error *error) {
-  int together = 0;
-  for (int o = 0; o < BASIN_OUTCOMES; o++) together += ended[o] > 0;
-  const int group = together ? basin_groups_add(&b->groups, together) : 0;
-  if (group < 0) return basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
-  int number = b->groups.of[group] - together;
-  for (int i = 0; i < BASIN_OUTCOMES; i++) {
-    const int o = basin_plot_outcome(i);
-    if (ended[o]) b->one[b->count++] = (bundle){cell, o, ended[o], group, number++};
+/* a cell's bundles: ended[BASIN_OUTCOMES_MAX] trials each */
+static basin_status add_bundles(const basin_outcomes *outcomes, bundles *b, int64_t cell,
+                                const int64_t *ended, basin_error *error) {
+  int together = 0, here = 0;
+  for (int o = 0; o < outcomes->count; o++) together += ended[o] > 0;
+  for (int i = 0; i < outcomes->count; i++) {
+    bundle one = {.cell = cell, .outcome = basin_plot_outcome(outcomes, i)};
+    one.trials = ended[one.outcome];
+    if (!one.trials) continue;
+    one.group = basin_groups_put(&b->groups, together, here++, &one.number);
+    if (one.group < 0)
+      return basin_page_too_many("panels of trajectories", BASIN_PANELS_MAX, error);
+    b->one[b->count++] = one;
   }
   return BASIN_OK;
 }
 
 static basin_status find_bundles(basin_figure *f, bundles *b, basin_error *error) {
+  const basin_outcomes *outcomes = basin_results_outcomes_of(f->results);
   const int64_t recorded = basin_results_recorded(f->results);
   double *outcome = calloc((size_t)recorded + 1, sizeof *outcome);
   basin_status status = outcome ? BASIN_OK : basin_fail_memory(error);
   for (int64_t c = 0; c < f->cells && !status; c++) {
-    int64_t ended[BASIN_OUTCOMES] = {0};
+    int64_t ended[BASIN_OUTCOMES_MAX] = {0};
     status = read_outcomes(f, c, outcome, error);
     for (int64_t r = 0; r < recorded && !status; r++)
-      if (outcome[r] >= 0 && outcome[r] < BASIN_OUTCOMES) ended[(int)outcome[r]]++;
-    if (!status) status = add_bundles(b, c, ended, error);
+      if (outcome[r] >= 0 && outcome[r] < outcomes->count) ended[(int)outcome[r]]++;
+    if (!status) status = add_bundles(outcomes, b, c, ended, error);
   }
   free(outcome);
   if (!status && !b->count)
@@ -261,12 +264,12 @@ static basin_status draw_panels(basin_figure *f, const bundles *b, const char **
 }
 
 /* one legend for all panels where they have the same bundles, else one for each */
-static void fill_legends(bundles *b, int observables) {
+static void fill_legends(const basin_outcomes *outcomes, bundles *b, int observables) {
   for (int i = 0; i < b->count; i++) {
     const bundle *one = &b->one[i];
     const basin_style style = basin_style_of(one->number, b->groups.of[one->group]);
     basin_label label;
-    basin_plot_label_trials(b->name[one->cell], one->outcome, one->trials, label);
+    basin_plot_label_trials(outcomes, b->name[one->cell], one->outcome, one->trials, label);
     for (int o = 0; o < (b->groups.count > 1 ? observables : 1); o++) {
       basin_panel *panel = &b->page.panel[one->group * observables + o];
       basin_legend_add(b->groups.count > 1 ? &panel->legend : &b->page.legend, label, style,
@@ -293,7 +296,7 @@ basin_status basin_plot_trajectories(basin_figure *f, const char **observable, i
   if (!status) {
     b->page.panels = b->groups.count * observables;
     if (b->groups.count > 1 && observables > 1) b->page.columns = observables < 3 ? 2 : 3;
-    fill_legends(b, observables);
+    fill_legends(basin_results_outcomes_of(f->results), b, observables);
     status = basin_page_start(f, &b->page, error);
   }
   if (!status) status = draw_panels(f, b, observable, observables, error);

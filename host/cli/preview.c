@@ -15,12 +15,12 @@ static const double SAMPLE_SECONDS = 5;
 /* the share of success is not known before the open trials end: they are in the interval on both sides */
 static void show_cell(const basin_table *t, const basin_summary *cell, const basin_sampled *c,
                       unsigned rare) {
-  const int64_t global = c->outcomes[BASIN_GLOBAL];
+  const int64_t successes = basin_outcomes_successes(t->outcomes, c->outcomes);
   basin_table_name_cell(t, cell);
   printf("  %6lld   %.4f  [%.4f, %.4f]  %8lld", (long long)c->trials,
-         (double)global / (double)c->trials, basin_wilson(global, c->trials).low,
-         basin_wilson(global + c->open, c->trials).high, (long long)c->outcomes[BASIN_SPURIOUS]);
-  basin_table_rare_row(rare, c->outcomes);
+         (double)successes / (double)c->trials, basin_wilson(successes, c->trials).low,
+         basin_wilson(successes + c->open, c->trials).high, (long long)c->outcomes[BASIN_SPURIOUS]);
+  basin_table_rare_row(t, rare, c->outcomes);
   printf("  %10lld  %8lld  %9lld  %s%.6g\n", (long long)c->outcomes[BASIN_UNRESOLVED],
          (long long)c->outcomes[BASIN_DIVERGED], (long long)c->open, c->open ? "over " : "",
          c->mean);
@@ -32,8 +32,9 @@ static void show_cells(const basin_table *t, const basin_sample *s) {
   unsigned rare = 0;
   for (int64_t i = 0; i < t->cells; i++) rare |= basin_table_rare(s->cell[i].outcomes);
   basin_table_name_heading(t);
-  printf("  trials   global  95%% interval       spurious");
-  basin_table_rare_heading(rare);
+  const int plain = t->outcomes->success == BASIN_CAN(BASIN_GLOBAL);
+  printf("  trials  %s  95%% interval       spurious", plain ? " global" : "success");
+  basin_table_rare_heading(t, rare);
   printf("  unresolved  diverged  not ended  steps: mean\n");
   const int64_t shown = s->cells < ROWS_SHOWN ? s->cells : ROWS_SHOWN;
   for (int64_t i = 0; i < t->cells; i++) {

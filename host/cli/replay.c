@@ -69,7 +69,7 @@ void basin_replay_text(const basin_experiment *e, int64_t cell, const basin_part
   char name[NAME_BYTES];
   print_cell(e, cell);
   printf("\ntrial %lld: %s after %lld steps", (long long)part->first,
-         basin_outcome_name(part->outcome[0]), (long long)part->steps[0]);
+         basin_experiment_outcome_name(e, part->outcome[0]), (long long)part->steps[0]);
   if (halvings) printf(", with step sizes halved %d times", halvings);
   put_passages(e, cell, part, 0);
   printf("\n\n%10s", "step");
@@ -143,8 +143,8 @@ void basin_replay_json(const basin_experiment *e, int64_t cell, const basin_part
   json_of_cell(e, cell);
   printf("},\n  \"trial\": %lld, \"outcome\": \"%s\", \"steps\": %lld, \"until\": \"%s\", "
          "\"halvings\": %d,\n  \"final\": {",
-         (long long)part->first, basin_outcome_name(part->outcome[0]), (long long)part->steps[0],
-         basin_steps_word(basin_cell_steps_to(&e->cell[cell])),
+         (long long)part->first, basin_experiment_outcome_name(e, part->outcome[0]),
+         (long long)part->steps[0], basin_steps_word(basin_cell_steps_to(&e->cell[cell])),
          part->halvings ? part->halvings[0] : 0);
   for (int i = 0; i < e->finals; i++) {
     printf("%s\"%s\": ", i ? ", " : "", e->final[i]);

@@ -47,6 +47,7 @@ basin_status basin_table_open(const basin_arguments *arguments, basin_results **
   t->title = basin_results_title(*results);
   t->version = basin_results_version(*results);
   t->seed = basin_results_seed(*results);
+  t->outcomes = basin_results_outcomes_of(*results);
   t->missing = basin_results_missing(*results);
   t->cells = selection.cells;
   t->has_steps = 1;
@@ -134,19 +135,24 @@ unsigned basin_table_rare(const int64_t outcomes[BASIN_OUTCOMES_MAX]) {
   const unsigned common = BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_SPURIOUS) |
                           BASIN_CAN(BASIN_UNRESOLVED) | BASIN_CAN(BASIN_DIVERGED);
   unsigned rare = 0;
-  for (int o = 0; o < BASIN_OUTCOMES; o++)
+  for (int o = 0; o < BASIN_OUTCOMES_MAX; o++)
     if (outcomes[o] > 0) rare |= BASIN_CAN(o);
   return rare & ~common;
 }
 
-void basin_table_rare_heading(unsigned rare) {
-  for (int o = 0; o < BASIN_OUTCOMES; o++)
-    if (rare & BASIN_CAN(o)) printf("  %10s", basin_outcome_name(o));
+/* a column of counts: as wide as its heading */
+static int rare_width(const char *name) { return strlen(name) > 10 ? (int)strlen(name) : 10; }
+
+void basin_table_rare_heading(const basin_table *t, unsigned rare) {
+  for (int o = 0; o < t->outcomes->count; o++)
+    if (rare & BASIN_CAN(o)) printf("  %10s", t->outcomes->name[o]);
 }
 
-void basin_table_rare_row(unsigned rare, const int64_t outcomes[BASIN_OUTCOMES_MAX]) {
-  for (int o = 0; o < BASIN_OUTCOMES; o++)
-    if (rare & BASIN_CAN(o)) printf("  %10lld", (long long)outcomes[o]);
+void basin_table_rare_row(const basin_table *t, unsigned rare,
+                          const int64_t outcomes[BASIN_OUTCOMES_MAX]) {
+  for (int o = 0; o < t->outcomes->count; o++)
+    if (rare & BASIN_CAN(o))
+      printf("  %*lld", rare_width(t->outcomes->name[o]), (long long)outcomes[o]);
 }
 
 void basin_table_rates(const basin_table *t) {
@@ -155,7 +161,7 @@ void basin_table_rates(const basin_table *t) {
   for (int64_t i = 0; i < t->cells; i++) rare |= basin_table_rare(t->cell[i].outcomes);
   basin_table_name_heading(t);
   printf("    trials  success  95%% interval       spurious");
-  basin_table_rare_heading(rare);
+  basin_table_rare_heading(t, rare);
   printf("  unresolved  diverged%s\n", t->has_steps ? "" : "  mean steps");
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
@@ -166,7 +172,7 @@ void basin_table_rates(const basin_table *t) {
     }
     printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld", (long long)s->trials, s->success.value,
            s->success.low, s->success.high, (long long)s->outcomes[BASIN_SPURIOUS]);
-    basin_table_rare_row(rare, s->outcomes);
+    basin_table_rare_row(t, rare, s->outcomes);
     printf("  %10lld  %8lld", (long long)s->outcomes[BASIN_UNRESOLVED],
            (long long)s->outcomes[BASIN_DIVERGED]);
     if (!t->has_steps) printf("  %10.6g", s->steps_mean);
@@ -177,8 +183,9 @@ void basin_table_rates(const basin_table *t) {
     trials += s->trials;
   }
   if (unresolved || diverged)
-    printf("\n%lld of %lld trials are unresolved and %lld diverged: they count as not global\n",
-           (long long)unresolved, (long long)trials, (long long)diverged);
+    printf("\n%lld of %lld trials are unresolved and %lld diverged: they count as not %s\n",
+           (long long)unresolved, (long long)trials, (long long)diverged,
+           basin_outcomes_success_word(t->outcomes));
   if (halved)
     printf("%s%lld of %lld trials diverged at first and began again with half the step sizes, or "
            "less\n",
@@ -227,10 +234,12 @@ static int steps_heading(const basin_table *t) {
 
 void basin_table_steps(const basin_table *t) {
   enum { TEXT = 64 };
-  char text[TEXT], heading[32];
-  int shown[BASIN_OUTCOMES] = {[BASIN_GLOBAL] = 1}, wide = (int)strlen("95% interval");
+  char text[TEXT], heading[BASIN_OUTCOME_BYTES + 16];
+  int shown[BASIN_OUTCOMES_MAX] = {[BASIN_GLOBAL] = t->outcomes->success ==
+                                                    BASIN_CAN(BASIN_GLOBAL)},
+      wide = (int)strlen("95% interval"), width[BASIN_OUTCOMES_MAX] = {0};
   for (int64_t i = 0; i < t->cells; i++)
-    for (int o = BASIN_GLOBAL; o < BASIN_OUTCOMES; o++) {
+    for (int o = BASIN_GLOBAL; o < t->outcomes->count; o++) {
       shown[o] |= t->cell[i].outcomes[o] > 0;
       basin_steps_interval(&t->cell[i].steps[o], text, sizeof text);
       if ((int)strlen(text) > wide) wide = (int)strlen(text);
@@ -238,21 +247,23 @@ void basin_table_steps(const basin_table *t) {
   const int mixed = steps_heading(t);
   basin_table_name_heading(t);
   if (mixed) printf("  steps to");
-  for (int o = BASIN_GLOBAL; o < BASIN_OUTCOMES; o++) {
-    snprintf(heading, sizeof heading, "%s: median", basin_outcome_name(o));
-    if (shown[o]) printf("  %18s  %-*s  %9s", heading, wide, "95% interval", "max");
+  for (int o = BASIN_GLOBAL; o < t->outcomes->count; o++) {
+    snprintf(heading, sizeof heading, "%s: median", t->outcomes->name[o]);
+    width[o] = strlen(heading) > 18 ? (int)strlen(heading) : 18;
+    if (shown[o]) printf("  %*s  %-*s  %9s", width[o], heading, wide, "95% interval", "max");
   }
   putchar('\n');
   for (int64_t i = 0; i < t->cells; i++) {
     basin_table_name_cell(t, &t->cell[i]);
     if (mixed) printf("  %-8s", basin_steps_word(t->cell[i].steps_to));
-    for (int o = BASIN_GLOBAL; o < BASIN_OUTCOMES; o++) {
+    for (int o = BASIN_GLOBAL; o < t->outcomes->count; o++) {
       const basin_steps *s = &t->cell[i].steps[o];
       if (!shown[o]) continue;
       basin_steps_interval(s, text, sizeof text);
-      if (s->max < 0) printf("  %18s  %-*s  %9s", "-", wide, "-", "-");
+      if (s->max < 0) printf("  %*s  %-*s  %9s", width[o], "-", wide, "-", "-");
       else
-        printf("  %18s  %-*s  %9lld", basin_exact(s->median).text, wide, text, (long long)s->max);
+        printf("  %*s  %-*s  %9lld", width[o], basin_exact(s->median).text, wide, text,
+               (long long)s->max);
     }
     putchar('\n');
   }
@@ -261,7 +272,7 @@ void basin_table_steps(const basin_table *t) {
 /* ---- JSON of all cells ---- */
 
 /* median, mean and maximum of all trials, what they count, and the same of every outcome */
-static void json_steps(const basin_summary *s) {
+static void json_steps(const basin_outcomes *outcomes, const basin_summary *s) {
   double number[BASIN_STEPS_NUMBERS];
   printf("{\"median\": ");
   basin_json_number(s->steps_median);
@@ -270,9 +281,9 @@ static void json_steps(const basin_summary *s) {
   printf(", \"max\": ");
   basin_json_number(s->steps_max < 0 ? NAN : (double)s->steps_max);
   printf(", \"until\": \"%s\"", basin_steps_word(s->steps_to));
-  for (int o = 0; o < BASIN_OUTCOMES; o++) {
+  for (int o = 0; o < outcomes->count; o++) {
     basin_steps_numbers(&s->steps[o], number);
-    printf(",\n       \"%s\": {", basin_outcome_name(o));
+    printf(",\n       \"%s\": {", outcomes->name[o]);
     for (int i = 0; i < BASIN_STEPS_NUMBERS; i++) {
       printf("%s\"%s\": ", i ? ", " : "", basin_steps_name[i]);
       basin_json_number(number[i]);
@@ -313,8 +324,8 @@ void basin_table_json(const basin_table *t) {
     printf("%s\n    {", i ? "," : "");
     basin_json_cell(s);
     printf(",\n     \"trials\": %lld, \"outcomes\": {", (long long)s->trials);
-    for (int o = 0; o < BASIN_OUTCOMES; o++)
-      printf("%s\"%s\": %lld", o ? ", " : "", basin_outcome_name(o), (long long)s->outcomes[o]);
+    for (int o = 0; o < t->outcomes->count; o++)
+      printf("%s\"%s\": %lld", o ? ", " : "", t->outcomes->name[o], (long long)s->outcomes[o]);
     printf("}");
     if (s->halved >= 0) printf(", \"halved\": %lld", (long long)s->halved);
     printf(",\n     \"success\": {\"rate\": ");
@@ -324,7 +335,7 @@ void basin_table_json(const basin_table *t) {
     printf(", \"high\": ");
     basin_json_number(s->success.high);
     printf("}, \"steps\": ");
-    json_steps(s);
+    json_steps(t->outcomes, s);
     basin_json_passages(t, i);
     printf("}");
   }

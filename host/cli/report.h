@@ -6,12 +6,14 @@
 #define BASIN_REPORT_H
 
 #include "cli/cli.h"
+#include "model/outcomes.h"
 
 /* Cells and what is said of them all. */
 typedef struct basin_table {
   const char *experiment, *title, *version;
   uint64_t seed;
-  int64_t missing; /* trials that should be there and are not */
+  const basin_outcomes *outcomes; /* what is told of the trials' ends */
+  int64_t missing;                /* trials that should be there and are not */
   int64_t cells;
   basin_summary *cell; /* [cells] */
   int has_variants;
@@ -41,8 +43,9 @@ void basin_table_name_cell(const basin_table *table, const basin_summary *cell);
 /* Columns that a table has only where a trial ended so: those of all outcomes but global, spurious, unresolved and
    diverged. Which a cell needs, or-ed BASIN_CAN(); their headings; their numbers in a row. */
 unsigned basin_table_rare(const int64_t outcomes[BASIN_OUTCOMES_MAX]);
-void basin_table_rare_heading(unsigned rare);
-void basin_table_rare_row(unsigned rare, const int64_t outcomes[BASIN_OUTCOMES_MAX]);
+void basin_table_rare_heading(const basin_table *table, unsigned rare);
+void basin_table_rare_row(const basin_table *table, unsigned rare,
+                          const int64_t outcomes[BASIN_OUTCOMES_MAX]);
 
 /* A row per cell: trials, success rate and interval, outcomes; the mean of the steps where no more is known of them. */
 void basin_table_rates(const basin_table *table);

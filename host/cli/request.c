@@ -76,22 +76,9 @@ basin_status basin_request_read(const basin_arguments *a, basin_request *r, basi
   return status;
 }
 
-static void show_endless(const basin_experiment *e) {
-  const int64_t cells = basin_experiment_endless(e);
-  if (cells)
-    fprintf(
-        stderr,
-        "note: %lld of %lld cell%s cannot resolve a trial: no rule is proved there, and stop.at "
-        "is not given\n",
-        (long long)cells, (long long)e->cells, e->cells == 1 ? "" : "s");
-}
-
 basin_status basin_request_experiment(const basin_arguments *a, const basin_request *r,
                                       basin_experiment **experiment, basin_error *error) {
-  const basin_status status = basin_experiment_read(a->positional[0], r->set, r->sets, experiment,
-                                                    error);
-  if (!status && !basin_argument(a, "quiet")) show_endless(*experiment);
-  return status;
+  return basin_experiment_read(a->positional[0], r->set, r->sets, experiment, error);
 }
 
 void basin_show_wide(const char *path) {

@@ -40,7 +40,8 @@ static void show_names(void) {
     for (int j = 0; j < model[i]->observables; j++) printf("%s ", model[i]->observable[j].name);
   for (int i = 0; i < BASIN_RISK_OBSERVABLES; i++) printf("%s ", basin_risk_observables()[i].name);
   printf("\nnames\tOUTCOME\t");
-  for (int i = 0; basin_outcome_name(i); i++) printf("%s ", basin_outcome_name(i));
+  const basin_outcomes outcomes = basin_outcomes_built_in();
+  for (int i = 0; i < outcomes.count; i++) printf("%s ", outcomes.name[i]);
   printf("\nnames\tKEY\t");
   for (int i = 0; i < keys; i++) printf("%s ", key[i]);
   putchar('\n');

@@ -4,12 +4,17 @@
  */
 #include "engine/cpu.h"
 #include "engine/blas.h"
+#include "own/own.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const isa_name[BASIN_ISAS] = {"generic", "avx2", "avx512"};
+static const char *const isa_name[BASIN_ISAS] = {
+#define BASIN_ISA_ROW(NAME, word) word,
+    BASIN_ISA_TABLE(BASIN_ISA_ROW)
+#undef BASIN_ISA_ROW
+};
 
 /* whether this machine can execute what was compiled for the instruction set */
 static int isa_runs(int isa) {
@@ -40,9 +45,12 @@ int basin_cpu_processors(void) {
 static basin_worker_status cpu_run(void *self, int worker, const basin_job *job, basin_part *part,
                                    basin_watch *watch, basin_error *error) {
   const int isa = *(const int *)self;
+  const basin_dynamics *dynamics = basin_dynamics_of(job->model, job->setting);
   (void)worker;
   if (job->setting->gradient.set_size > 0 && basin_blas_open(error)) return BASIN_WORKER_FAILED;
-  switch (basin_dynamics_of(job->model, job->setting)->run[isa](job, part, watch)) {
+  if (!dynamics->run[isa] && basin_own_ready(job->model, dynamics->name, isa, error))
+    return BASIN_WORKER_FAILED;
+  switch (dynamics->run[isa](job, part, watch)) {
   case BASIN_OK:
     return BASIN_WORKER_OK;
   case BASIN_INTERRUPTED:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/cuda.h"
+#include "base/files.h"
 #include "layout_word.h"
 #include <dlfcn.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 enum {
-  PATH_BYTES = 4096,
   PARTS_DEFAULT = 32, /* under way on a device at once: as many as it has hardware queues */
   DEVICES_MAX = 64
 };
@@ -28,27 +28,15 @@ typedef struct cuda {
 
 /* ---- the module ---- */
 
-/* the folder, with its slash, of the program, or of the library that this is in; 0 where it is not known */
-static int folder_of(int library, char path[PATH_BYTES]) {
-  Dl_info info = {0};
-  ssize_t length = -1;
-  if (!library) length = readlink("/proc/self/exe", path, PATH_BYTES - 1);
-  else if (dladdr(MODULE, &info) && info.dli_fname)
-    length = snprintf(path, PATH_BYTES, "%s", info.dli_fname);
-  if (length < 0 || length >= PATH_BYTES || *path != '/') return 0;
-  path[length] = 0;
-  strrchr(path, '/')[1] = 0;
-  return 1;
-}
-
 /* the n-th place to look, 0 where there are no more: of a program with the library, beside that too */
-static int candidate(int n, char path[PATH_BYTES]) {
+static int candidate(int n, char path[BASIN_PATH_BYTES]) {
   static const char *const relative[] = {"", "../lib/basin/", "", "basin/"};
   const char *given = getenv("BASIN_CUDA_MODULE");
-  char folder[PATH_BYTES];
-  if (given && *given) return n == 0 && snprintf(path, PATH_BYTES, "%s", given) < PATH_BYTES;
-  return n < (int)(sizeof relative / sizeof *relative) && folder_of(n > 1, folder) &&
-         snprintf(path, PATH_BYTES, "%s%s%s", folder, relative[n], MODULE) < PATH_BYTES;
+  char folder[BASIN_PATH_BYTES];
+  if (given && *given)
+    return n == 0 && snprintf(path, BASIN_PATH_BYTES, "%s", given) < BASIN_PATH_BYTES;
+  return n < (int)(sizeof relative / sizeof *relative) && basin_folder_of_program(n > 1, folder) &&
+         snprintf(path, BASIN_PATH_BYTES, "%s%s%s", folder, relative[n], MODULE) < BASIN_PATH_BYTES;
 }
 
 static basin_status open_file(const char *path, const basin_cuda_module **module,
@@ -72,7 +60,7 @@ static basin_status open_file(const char *path, const basin_cuda_module **module
 /* never closed: threads of the driver may be inside it to the very end */
 static basin_status load(const basin_cuda_module **module, basin_error *error) {
   static const basin_cuda_module *loaded;
-  char path[PATH_BYTES], first[PATH_BYTES] = "";
+  char path[BASIN_PATH_BYTES], first[BASIN_PATH_BYTES] = "";
   basin_status status = BASIN_OK;
   for (int n = 0; !loaded && !status && candidate(n, path); n++) {
     if (!n) snprintf(first, sizeof first, "%s", path);
@@ -226,6 +214,14 @@ int basin_cuda_has(const char *model, const char *dynamics) {
   const basin_cuda_module *module;
   basin_error ignored;
   return !load(&module, &ignored) && module->has(model, dynamics);
+}
+
+basin_status basin_cuda_add(const basin_model *model, const char *kind, const void *kernels,
+                            basin_error *error) {
+  const basin_cuda_module *module;
+  const basin_status status = load(&module, error);
+  if (status) return status;
+  return module->add(model, kind, kernels, error) ? BASIN_FAILED : BASIN_OK;
 }
 
 basin_status basin_cuda_find(basin_cuda_devices *devices, basin_error *error) {

@@ -9,6 +9,7 @@
 #define BASIN_BACKEND_CUDA_H
 
 #include "seam/cuda_module.h"
+#include "seam/entry.h"
 #include "base/error.h"
 
 /* devices: their numbers, "0,2", or NULL for all; parts: how many are under way on each device at once, 0 for
@@ -19,6 +20,10 @@ basin_status basin_cuda_open(const char *devices, int parts, basin_backend *back
 
 /* whether there is a module, and it has the model with these dynamics */
 int basin_cuda_has(const char *model, const char *dynamics);
+
+/* Hands the module kernels of a model that is not part of the build (own/own.h); it must be there. */
+basin_status basin_cuda_add(const basin_model *model, const char *kind, const void *kernels,
+                            basin_error *error);
 
 /* What the driver knows of: devices, and the CUDA versions of driver and runtime (1000 major + 10 minor). */
 typedef struct basin_cuda_devices {

@@ -337,6 +337,9 @@ static void finish(driver *d, int c, int outcome, answer *x) {
   for (int i = 0; i < d->job->finals; i++)
     part->final[i * part->count + trial] = observable_of(
         seen, OBSERVED, outcome == BASIN_DIVERGED ? -1 : d->job->final[i]);
+  for (int64_t i = 0; part->end && i < d->states; i++)
+    part->end[i * part->count + trial] = canonical(
+        r_lane(at(d, c / BASIN_LANES) + i, c % BASIN_LANES));
   d->ended++;
   clear(d, c);
 }

@@ -155,7 +155,7 @@ static ONE_COPY void reached(const driver *d, const real *x, mask holds[BASIN_OU
 static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
-  if (basin_stop_given(&d->job->setting->stop)) reached(d, x, holds);
+  if (expand_is_asked(&d->job->setting->stop)) reached(d, x, holds);
   else KIND_decide(&d->cell, no_turn(d), x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
 }
@@ -190,6 +190,8 @@ static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const r
   for (int i = 0; i < d->job->finals; i++)
     part->final[i * part->count + trial] = observable_of(
         seen, MODEL_OBSERVED, outcome == BASIN_DIVERGED ? -1 : d->job->final[i]);
+  for (int64_t i = 0; part->end && i < states(d); i++)
+    part->end[i * part->count + trial] = canonical(r_lane(x + i, lane));
   d->ended++;
 }
 
@@ -536,7 +538,7 @@ static void go_back(driver *d) {
 
 /* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause */
 static void block(driver *d) {
-  const int tolerance = basin_stop_given(&d->job->setting->stop), passages = d->ladders.count > 0;
+  const int tolerance = expand_is_asked(&d->job->setting->stop), passages = d->ladders.count > 0;
   unsigned outcome[BASIN_OUTCOMES];
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;

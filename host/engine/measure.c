@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/measure.h"
 #include "numeric/philox.h"
+#include "own/own.h"
 #include "seam/clock.h"
 #include <math.h>
 #include <stdlib.h>
@@ -85,7 +86,10 @@ static basin_status measure(const basin_model *model, int isa, const basin_setti
   s.gradient = s.loss + 2 * N;
   s.square = s.gradient + s.size * N;
   s.product = moments ? s.square + model->initials * N : NULL;
-  basin_status status = model->sum_inputs[isa](setting, &s);
+  basin_status status = BASIN_OK;
+  if (!model->sum_inputs[isa]) status = basin_own_ready(model, "input", isa, error);
+  if (status) goto cleanup;
+  status = model->sum_inputs[isa](setting, &s);
   if (status == BASIN_FAILED) status = basin_fail_memory(error);
   if (status) goto cleanup;
   out[0] = loss_of(&s);

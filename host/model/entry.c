@@ -10,6 +10,10 @@
 #include "model/patches.h"
 #include <stdlib.h>
 
+#ifdef BASIN_OWN
+#undef MODEL_PRODUCTS /* data sets are those of the models of the build */
+#endif
+
 /* rows of a table that ends with an empty one */
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]) - 1)
 
@@ -18,6 +22,12 @@ enum {
 #define PARAMETER_INDEX(name, initial, minimum, maximum, integer, unit, meaning) PARAMETER_##name,
   MODEL_PARAMETERS(PARAMETER_INDEX)
 #undef PARAMETER_INDEX
+#ifndef MODEL_SIZES
+#define MODEL_SIZES(X)
+#endif
+#define SIZE_INDEX(name, expression) PARAMETER_##name,
+      MODEL_SIZES(SIZE_INDEX) /* behind the parameters */
+#undef SIZE_INDEX
 };
 
 /* each table ends with an empty row, for a table may have no other */
@@ -40,6 +50,20 @@ static const basin_symbol parameters[] = {
    .length = PARAMETER_##length_},
 static const basin_symbol teachers[] = {MODEL_TEACHER(VECTOR){0}};
 static const basin_symbol initials[] = {MODEL_INITIAL(VECTOR){0}};
+
+#define SIZE_TEXT(name, expression) #expression,
+static const char *const size_texts[] = {MODEL_SIZES(SIZE_TEXT) NULL};
+
+static double size_of(int index, const double *parameter) {
+#undef P /* a header may have one for itself */
+#define P(name) (parameter[PARAMETER_##name])
+#define SIZE(name, expression) \
+  if (index == PARAMETER_##name) return (expression);
+  MODEL_SIZES(SIZE)
+#undef SIZE
+#undef P
+  return index < 0 ? 1 : parameter[index];
+}
 
 #define STEP_SIZE(name_, meaning_) {.name = #name_, .unit = "1", .meaning = meaning_},
 static const basin_symbol step_sizes[] = {MODEL_STEP_SIZES(STEP_SIZE){0}};
@@ -88,7 +112,11 @@ static const basin_own_passages passages[] = {MODEL_PASSAGES(PASSAGES){0}};
 #define RUNNER(kind, isa) BASIN_JOIN4(basin_run, BASIN_MODEL, kind, isa)
 #define SUMMER(isa) BASIN_JOIN3(basin_sum_inputs, BASIN_MODEL, isa)
 
-#if BASIN_HAS_avx512
+#ifdef BASIN_OWN
+#define DECLARE(kind)
+#define RUNNERS(kind) \
+  { NULL }
+#elif BASIN_HAS_avx512
 #define DECLARE(kind) basin_engine RUNNER(kind, generic), RUNNER(kind, avx2), RUNNER(kind, avx512);
 #define RUNNERS(kind)                                                                   \
   {                                                                                     \
@@ -242,7 +270,10 @@ _Static_assert((int)OBSERVABLE_loss >= 0, "what has a MODEL_INPUT has an observa
 #define NORM(observable_, vector_) \
   {.observable = OBSERVABLE_##observable_, .initial = INITIAL_##vector_},
 static const basin_norm norms[] = {MODEL_NORMS(NORM){0}};
-#if BASIN_HAS_avx512
+#ifdef BASIN_OWN
+#define SUMMERS \
+  { NULL }
+#elif BASIN_HAS_avx512
 basin_input_summer SUMMER(generic), SUMMER(avx2), SUMMER(avx512);
 #define SUMMERS                                                             \
   {                                                                         \
@@ -275,8 +306,17 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .options = ROWS(options),
     .kind = kinds,
     .kinds = ROWS(kinds),
+    .size = size_of,
+    .size_text = size_texts,
+    .sizes = ROWS(size_texts),
 #ifdef MODEL_INPUT_LAW
     .own_law = MODEL_INPUT_LAW,
+#endif
+#ifdef MODEL_AT_GRADIENT
+    .at_gradient = 1,
+#endif
+#ifdef MODEL_PRECISION
+    .precision = MODEL_PRECISION,
 #endif
 #ifdef MODEL_DRAWN_TEACHERS
     .drawn_teachers = 1,
@@ -294,6 +334,7 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .inputs = inputs,
 #endif
 #ifdef MODEL_INPUT
+    .has_inputs = 1,
     .norms = ROWS(norms),
     .norm = norms,
     .sum_inputs = SUMMERS,

@@ -71,12 +71,3 @@ const basin_symbol *basin_risk_observables(void) { return risk; }
 int64_t basin_inputs_max(const basin_setting *setting) {
   return BASIN_BLOCKS_MAX / setting->size.input_blocks;
 }
-
-const char *basin_outcome_name(int outcome) {
-  static const char *const name[] = {
-#define BASIN_OUTCOME(NAME, word, meaning) [BASIN_##NAME] = word,
-      BASIN_OUTCOME_TABLE(BASIN_OUTCOME)
-#undef BASIN_OUTCOME
-  };
-  return outcome >= 0 && outcome < BASIN_OUTCOMES ? name[outcome] : NULL;
-}

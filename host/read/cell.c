@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/cell.h"
 #include "base/text.h"
+#include "own/own.h"
+#include "read/grid.h"
+#include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
+#include "read/named.h"
+#include "read/own_model.h"
 #include "read/passages.h"
 #include "read/vector.h"
 #include <math.h>
@@ -16,10 +21,29 @@ static const double STEP_SIZE_MAX = 1e100;
 
 /* ---- what the file says of a variant ---- */
 
-static basin_status find_model(const basin_node *node, const basin_model **model,
+/* a model of formulas; when: the node of stop.when, or NULL */
+static basin_status read_own_model(const basin_node *node, const basin_node *when,
+                                   const basin_scope *scope, const basin_model **model,
+                                   basin_error *error) {
+  char *text;
+  basin_status status = basin_own_model_header(node, when, scope->album, &text, error);
+  if (!status) status = basin_own_load(BASIN_OWN_NAME, text, node->place, model, error);
+  free(text);
+  return status;
+}
+
+static basin_status find_model(const basin_node *node, const basin_node *when,
+                               const basin_scope *scope, const basin_model **model,
                                basin_error *error) {
   char text[BASIN_UNKNOWN];
   const char *name = node->kind == BASIN_SCALAR ? node->text : "";
+  const int own = basin_own_model_is_meant(node);
+  if (own || basin_headers_are_meant(node)) {
+    const basin_status status = own ? read_own_model(node, when, scope, model, error)
+                                    : basin_headers_take(scope->headers, node, model, error);
+    return status ? status
+                  : basin_grid_check_model(*model, scope->axes, scope->axis, node->place, error);
+  }
   if ((*model = basin_model_find(name))) return BASIN_OK;
   return basin_fail_at(error, node->place, "%s", basin_model_unknown(name, text));
 }
@@ -84,11 +108,13 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
                          .schedule = pick(file, variant, "schedule"),
                          .stop = pick(file, variant, "stop"),
                          .record = basin_node_get(file, "record"),
+                         .outcomes = pick(file, variant, "outcomes"),
                          .dynamics = {.gradient = pick(file, variant, "gradient"),
                                       .method = pick(file, variant, "method"),
                                       .on_divergence = pick(file, variant, "on_divergence")}};
   if (!model) return basin_fail_at(error, sheet->place, "key `model` is missing");
-  basin_status status = find_model(model, &sheet->model, error);
+  basin_status status = find_model(model, basin_node_get(sheet->stop, "when"), scope, &sheet->model,
+                                   error);
   if (status) return status;
   const basin_model *m = sheet->model;
   if (m->parameters > BASIN_SYMBOLS_MAX || m->teachers + m->initials > BASIN_SYMBOLS_MAX)
@@ -167,6 +193,24 @@ static basin_status read_parameters(draft *d, const basin_place *axis_place, bas
   return BASIN_OK;
 }
 
+/* rows or length of a vector, which must be a whole number */
+static basin_status read_size(const draft *d, int vector, int index, const char *what, int64_t *out,
+                              basin_error *error) {
+  const basin_model *model = d->sheet->model;
+  const double size = model->size(index, d->parameter);
+  *out = 1;
+  if (size >= 1 && size <= 2147483648.0 && size == floor(size)) {
+    *out = (int64_t)size;
+    return BASIN_OK;
+  }
+  return basin_fail_at(error, d->sheet->vector[vector]->place,
+                       "%s: its %s, %s, is %s here, expected a whole number from 1 to 2147483648",
+                       d->sheet->what[vector], what,
+                       index < model->parameters ? model->parameter[index].name
+                                                 : model->size_text[index - model->parameters],
+                       basin_exact(size).text);
+}
+
 static basin_status read_vectors(draft *d, basin_error *error) {
   const basin_model *model = d->sheet->model;
   basin_status status = BASIN_OK;
@@ -174,8 +218,9 @@ static basin_status read_vectors(draft *d, basin_error *error) {
     const int teacher = i < model->teachers;
     const basin_symbol *symbol = teacher ? &model->teacher[i]
                                          : &model->initial[i - model->teachers];
-    d->vector[i].rows = symbol->rows >= 0 ? (int64_t)d->parameter[symbol->rows] : 1;
-    d->vector[i].length = symbol->length >= 0 ? (int64_t)d->parameter[symbol->length] : 1;
+    status = read_size(d, i, symbol->rows, "number of rows", &d->vector[i].rows, error);
+    if (!status) status = read_size(d, i, symbol->length, "length", &d->vector[i].length, error);
+    if (status) return status;
     const int named = teacher ? -1
                               : basin_symbol_find(model->teacher, model->teachers, symbol->name);
     status = basin_vector_read(d->scope, d->sheet->vector[i], d->sheet->what[i], symbol->rows >= 0,
@@ -255,7 +300,8 @@ static basin_status read_own_stops(basin_scope *scope, const basin_node *node, b
     const basin_node *value = basin_node_get(node, own->name);
     char what[64];
     snprintf(what, sizeof what, "stop.%s", own->name);
-    if (value)
+    if (value && !strcmp(own->name, "when")) stop->own[i] = 1; /* the model has the condition */
+    else if (value)
       status = basin_scope_number(scope, value, what, own->minimum, own->maximum, &stop->own[i],
                                   error);
   }
@@ -268,6 +314,10 @@ static basin_status read_stop(basin_scope *scope, const basin_node *node, basin_
   const int stops = scope->model->stops;
   *stop = (basin_stop){.max_steps = 1000000};
   if (!node) return BASIN_OK;
+  if (basin_node_get(node, "when") && strcmp(scope->model->name, BASIN_OWN_NAME) != 0)
+    return basin_fail_at(error, basin_node_get(node, "when")->place,
+                         "stop.when goes with a model of formulas; model %s has %s",
+                         scope->model->name, scope->model->at);
   for (int i = 0; i < stops; i++) key[4 + i] = scope->model->stop[i].name;
   basin_status status = basin_scope_keys(scope, node, key, 4 + stops, "stop", error);
   const basin_node *at = basin_node_get(node, "at"), *max_steps = basin_node_get(node, "max_steps"),
@@ -323,6 +373,9 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
     status = basin_dynamics_read(scope, &sheet->dynamics, sheet->place, sheet->stop, &cell->setting,
                                  error);
   if (!status) status = basin_passages_cell(e, sheet->record, scope, cell, error);
+  if (!status)
+    status = basin_named_cell(&e->outcomes, &e->rules[sheet->variant < 0 ? 0 : sheet->variant],
+                              scope, cell, error);
   if (!status) status = basin_scope_check(scope, sheet->schedule, error);
   if (status) return status;
   cell->identity = basin_identity_draws(e, cell);
@@ -339,4 +392,5 @@ void basin_cell_free(basin_cell *cell) {
   free(cell->memory);
   free(cell->level);
   free(cell->owned);
+  basin_naming_free(cell->own_naming);
 }

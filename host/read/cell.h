@@ -15,7 +15,7 @@ typedef struct basin_sheet {
   const basin_model *model;
   int variant;       /* index, -1 where there are none */
   basin_place place; /* of the variant or the file */
-  const basin_node *parameters, *teacher, *init, *schedule, *stop, *record;
+  const basin_node *parameters, *teacher, *init, *schedule, *stop, *record, *outcomes;
   basin_dynamics_keys dynamics;
   int axis[BASIN_SYMBOLS_MAX]; /* of each parameter: where it is in the grid, or -1 */
   const basin_node *parameter[BASIN_SYMBOLS_MAX]; /* or what it is given as, or NULL */

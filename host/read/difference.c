@@ -111,6 +111,15 @@ static basin_yaml *parse(const basin_experiment *e) {
   return yaml;
 }
 
+/* the same names, and what they stand for has changed */
+static void compare_headers(const basin_experiment *now, const basin_experiment *before,
+                            char *text) {
+  for (int64_t c = 0; c < now->cells && c < before->cells && !*text; c++)
+    if (now->cell[c].model->content != before->cell[c].model->content)
+      snprintf(text, BASIN_DIFFERENCE_BYTES, "the header of model %s has changed",
+               now->cell[c].model->name);
+}
+
 void basin_experiment_difference(const basin_experiment *now, const basin_experiment *before,
                                  char text[BASIN_DIFFERENCE_BYTES]) {
   basin_yaml *x = parse(now), *y = parse(before);
@@ -123,4 +132,5 @@ void basin_experiment_difference(const basin_experiment *now, const basin_experi
     }
   basin_yaml_free(x);
   basin_yaml_free(y);
+  if (!*text) compare_headers(now, before, text);
 }

@@ -9,7 +9,7 @@
  *                             {strokes: n, size: m, stride: s, set: s, batch: B}: see images.c
  *                                                and law: WORD, or {student: {degrees: nu}}, behind either `inputs`
  *   method: gradient_descent, gradient_flow, or {gradient_flow: {error: 1e-9}}
- *   method: NAME, or {NAME: {option: value}}: any other dynamics that the model's header has
+ *   method: NAME, or {NAME: {option: value}}, or {NAME: value} of one option: any other dynamics that the header has
  *   on_divergence: stop, or halve
  *
  * Infinitely many inputs are the population.
@@ -233,8 +233,9 @@ static const char *text_of(const basin_node *node, const char *otherwise) {
 static basin_status find_fresh(reading *r, const basin_node *sampled, const char **found) {
   const basin_node *sampler = basin_node_get(sampled, "sampler"),
                    *precision = basin_node_get(sampled, "precision");
-  const char *how = text_of(sampler, ""), *with = text_of(precision, "double");
   const basin_model *model = r->scope->model;
+  const char *how = text_of(sampler, has(model, "projected") ? "" : "direct"),
+             *with = text_of(precision, "double");
   int samplers = 0, precisions = 0, row = -1;
   for (int i = 0; i < LENGTH(keyed); i++) {
     if (!keyed[i].sampler) continue;
@@ -309,6 +310,7 @@ static basin_status check_stop(const basin_model *model, const basin_node *stop,
   const int fixed = inputs && inputs->kind == BASIN_MAPPING; /* of infinitely many inputs, too */
   if (!(setting->stop.tolerance_gradient > 0) || (fixed && !setting->gradient.batch))
     return BASIN_OK;
+  if (!fixed && model->at_gradient) return BASIN_OK;
   if (!fixed && model->outcomes & BASIN_CAN(BASIN_SADDLE)) {
     if (setting->stop.tolerance > 0) return BASIN_OK;
     return basin_fail_at(error, basin_node_get(stop, "at_gradient")->place,
@@ -355,11 +357,13 @@ static basin_status read_options(basin_scope *scope, const basin_node *body, con
   basin_status status = BASIN_OK;
   for (int i = 0; i < model->options && options < BASIN_OPTIONS_MAX; i++)
     if (!strcmp(model->option[i].of, g->dynamics)) name[options++] = model->option[i].name;
-  if (body) status = basin_scope_keys(scope, body, name, options, what, error);
+  const int alone = body && body->kind == BASIN_SCALAR &&
+                    options == 1; /* the number of the only one */
+  if (body && !alone) status = basin_scope_keys(scope, body, name, options, what, error);
   for (int i = 0, n = 0; i < model->options && n < options && !status; i++) {
     const basin_symbol *option = &model->option[i];
     if (strcmp(option->of, g->dynamics) != 0) continue;
-    const basin_node *node = basin_node_get(body, option->name);
+    const basin_node *node = alone ? body : basin_node_get(body, option->name);
     snprintf(full, sizeof full, "%s.%s", what, option->name);
     g->option[n] = option->initial;
     if (node)

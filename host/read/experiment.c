@@ -6,8 +6,10 @@
 #include "read/cell.h"
 #include "read/expression.h"
 #include "read/grid.h"
+#include "read/headers.h"
 #include "read/identity.h"
 #include "read/images.h"
+#include "read/named.h"
 #include "read/passages.h"
 #include "read/record.h"
 #include "read/refine.h"
@@ -35,10 +37,10 @@ typedef struct reader {
 static const char *const file_keys[] = {
     "title",    "model",  "trials",   "seed",     "grid",   "parameters",    "define",
     "teacher",  "init",   "schedule", "gradient", "method", "on_divergence", "stop",
-    "variants", "record", "until",    "refine",   "allow",  "same_draw"};
+    "variants", "record", "outcomes", "until",    "refine", "allow",         "same_draw"};
 static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
                                            "init",          "schedule",   "gradient", "method",
-                                           "on_divergence", "stop"};
+                                           "on_divergence", "stop",       "outcomes"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 const char *const *basin_experiment_keys(int *count) {
@@ -177,6 +179,7 @@ static basin_status count_vectors(reader *r, const basin_cell *cell) {
     const basin_vector *vector = &cell->setting.teacher[i]; /* the initial ones follow */
     if (vector->value) r->vector_bytes += (double)basin_vector_size(vector) * sizeof(double);
   }
+  if (cell->own_naming) r->vector_bytes += (double)cell->own_naming->numbers * sizeof(double);
   if (r->vector_bytes > VECTOR_BYTES_MAX)
     return basin_fail_at(
         r->error, r->file->place,
@@ -199,6 +202,19 @@ static basin_status blame_added(reader *r, const basin_added *added, basin_statu
                     r->experiment->axis[axis], added->coordinate[axis]);
 }
 
+/* the place of the first cell whose trials nothing can end */
+static basin_status note_endless(reader *r, const basin_sheet *sheet, const basin_cell *cell) {
+  basin_experiment *e = r->experiment;
+  if (e->endless.file || basin_cell_rule(cell) != BASIN_NO_RULE || cell->naming) return BASIN_OK;
+  const basin_place place = sheet->stop ? sheet->stop->place : sheet->place;
+  e->endless.file = strdup(place.file);
+  if (!e->endless.file) return basin_fail_memory(r->error);
+  e->endless.line = place.line;
+  e->endless.column = place.column;
+  e->endless.cell = cell - e->cell;
+  return BASIN_OK;
+}
+
 /* the cells of one variant, or of an experiment without any */
 static basin_status read_variant(reader *r, const basin_node *node, int variant) {
   basin_experiment *e = r->experiment;
@@ -207,14 +223,32 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   basin_sheet sheet;
   basin_status status = basin_sheet_read(&sheet, &r->scope, r->file, node, variant, r->error);
   if (!status) status = basin_passages_begin(e, sheet.record, sheet.model, r->error);
+  if (!status)
+    status = basin_named_begin(e, sheet.outcomes, sheet.model, &r->scope,
+                               &e->rules[variant < 0 ? 0 : variant], r->error);
   for (int64_t i = 0; i < r->grid.points && !status; i++, cell++) {
     basin_grid_point(&r->grid, i, coordinate);
     status = read_cell(r, &sheet, coordinate, cell);
+    if (!status) status = note_endless(r, &sheet, cell);
   }
   for (int64_t i = 0; i < r->addeds && !status; i++) {
     if (r->added[i].variant != variant) continue;
     status = read_cell(r, &sheet, r->added[i].coordinate, &e->cell[e->grid_cells + i]);
+    if (!status) status = note_endless(r, &sheet, &e->cell[e->grid_cells + i]);
     if (status) status = blame_added(r, &r->added[i], status);
+  }
+  return status;
+}
+
+/* the models that any variant takes from a file: names under `define` may be parameters of another one */
+static basin_status take_headers(reader *r) {
+  const basin_node *variants = basin_node_get(r->file, "variants");
+  basin_status status = BASIN_OK;
+  for (int v = -1; v < r->experiment->variants && !status; v++) {
+    const basin_node *model = basin_node_get(v < 0 ? r->file : variants->child[v], "model");
+    const basin_model *ignored;
+    if (model && basin_headers_are_meant(model))
+      status = basin_headers_take(r->experiment->headers, model, &ignored, r->error);
   }
   return status;
 }
@@ -225,12 +259,16 @@ static basin_status read_cells(reader *r, int nodes) {
   e->grid_cells = r->grid.points * (e->variants ? e->variants : 1);
   e->cells = e->grid_cells + r->addeds;
   e->cell = calloc((size_t)e->cells, sizeof *e->cell);
-  if (!e->cell) {
+  e->rules = calloc(e->variants ? (size_t)e->variants : 1, sizeof *e->rules);
+  if (e->rules) e->rule_sets = e->variants ? e->variants : 1;
+  if (!e->cell || !e->rules) {
     e->cells = 0;
     return basin_fail_memory(r->error);
   }
   basin_status status = basin_scope_open(&r->scope, nodes, e->axes, e->axis, r->used, r->error);
   r->scope.album = e->album;
+  r->scope.headers = e->headers;
+  if (!status) status = take_headers(r);
   if (!status && !e->variants) status = read_variant(r, NULL, -1);
   for (int v = 0; v < e->variants && !status; v++) status = read_variant(r, variants->child[v], v);
   basin_scope_close(&r->scope);
@@ -285,6 +323,7 @@ static basin_status read_keys(reader *r, int nodes) {
   basin_status status = basin_check_keys(r->file, file_keys, LENGTH(file_keys), "the experiment",
                                          r->error);
   e->trials = 1000;
+  e->outcomes = basin_outcomes_built_in();
   if (!status) status = read_text(r, "title", &e->title);
   if (!status) status = read_seed(r);
   if (!status) status = read_count(r, "trials", 1, BASIN_TRIALS_MAX, &e->trials);
@@ -332,9 +371,9 @@ static char *join(const char *const *set, int sets) {
   return text;
 }
 
-basin_status basin_experiment_parse(const char *name, const char *text, int64_t length,
-                                    const char *const *set, int sets, basin_experiment **out,
-                                    basin_error *error) {
+basin_status basin_experiment_parse_kept(const char *name, const char *text, int64_t length,
+                                         const char *const *set, int sets, const basin_kept *kept,
+                                         basin_experiment **out, basin_error *error) {
   basin_experiment *e = calloc(1, sizeof *e);
   basin_yaml *yaml = NULL;
   reader r = {.experiment = e, .error = error};
@@ -343,9 +382,10 @@ basin_status basin_experiment_parse(const char *name, const char *text, int64_t 
   if (!e) return basin_fail_memory(error);
   e->name = base_name(name);
   e->album = album_of(name);
+  e->headers = e->album ? basin_headers_open(e->album->folder, kept) : NULL;
   e->text = strndup(text, (size_t)length);
   e->overrides = join(set, sets);
-  status = e->name && e->album && e->text && e->overrides
+  status = e->name && e->album && e->headers && e->text && e->overrides
                ? basin_yaml_parse(name, text, length, &yaml, error)
                : basin_fail_memory(error);
   for (int i = 0; i < sets && !status; i++) status = basin_yaml_set(yaml, set[i], error);
@@ -364,6 +404,12 @@ basin_status basin_experiment_parse(const char *name, const char *text, int64_t 
   return BASIN_OK;
 }
 
+basin_status basin_experiment_parse(const char *name, const char *text, int64_t length,
+                                    const char *const *set, int sets, basin_experiment **out,
+                                    basin_error *error) {
+  return basin_experiment_parse_kept(name, text, length, set, sets, NULL, out, error);
+}
+
 basin_status basin_experiment_grow(const basin_experiment *e, const basin_added *added,
                                    int64_t count, basin_experiment **grown, basin_error *error) {
   basin_experiment *more = calloc(1, sizeof *more);
@@ -376,13 +422,16 @@ basin_status basin_experiment_grow(const basin_experiment *e, const basin_added 
   more->album = album_of(e->album->folder ? e->album->folder : "");
   more->refine = e->refine;
   r.file = basin_yaml_root(e->yaml);
-  basin_status status = more->name && more->text && more->overrides && more->album
+  char *headers = basin_headers_text(e->headers); /* the files may be others by now */
+  if (headers) more->headers = basin_headers_open(NULL, &(basin_kept){headers, strlen(headers), 1});
+  basin_status status = more->name && more->text && more->overrides && more->album && more->headers
                             ? BASIN_OK
                             : basin_fail_memory(error);
   if (!status && e->grid_cells + count > BASIN_CELLS_MAX)
     status = basin_fail(error, BASIN_BAD_INPUT, "refine: more than %d cells", BASIN_CELLS_MAX);
   if (!status) status = read_keys(&r, basin_yaml_nodes(e->yaml));
   basin_grid_free(&r.grid);
+  free(headers);
   if (status) basin_experiment_free(more);
   else *grown = more;
   return status;
@@ -415,13 +464,16 @@ void basin_experiment_free(basin_experiment *e) {
   for (int64_t i = 0; i < e->cells; i++) basin_cell_free(&e->cell[i]);
   if (e->album) basin_album_free(e->album);
   free(e->album);
+  basin_headers_close(e->headers);
   for (int i = 0; i < BASIN_AXES_MAX; i++) free(e->axis[i]);
   for (int i = 0; i < e->variants; i++) free(e->variant[i]);
   for (int i = 0; i < e->observables; i++) free(e->observable[i]);
-  for (int i = 0; i < e->finals; i++) free(e->final[i]);
+  for (int i = 0; i < e->asked; i++) free(e->final[i]);
   for (int i = 0; i < e->estimates; i++) free(e->estimate[i]);
   for (int i = 0; i < e->indices; i++) free(e->index[i]);
   for (int i = 0; i < e->ladders; i++) free(e->ladder[i].observable);
+  for (int i = 0; i < e->rule_sets; i++) basin_named_free(&e->rules[i]);
+  free(e->rules);
   free(e->index);
   free(e->estimate);
   free(e->observable);
@@ -430,6 +482,7 @@ void basin_experiment_free(basin_experiment *e) {
   free(e->cell);
   basin_yaml_free(e->yaml);
   free(e->title);
+  free(e->endless.file);
   free(e->overrides);
   free(e->text);
   free(e->name);
@@ -438,6 +491,9 @@ void basin_experiment_free(basin_experiment *e) {
 
 const char *basin_experiment_title(const basin_experiment *e) { return e->title; }
 int64_t basin_experiment_cells(const basin_experiment *e) { return e->cells; }
+const char *basin_experiment_outcome_name(const basin_experiment *e, int outcome) {
+  return basin_outcomes_name(&e->outcomes, outcome);
+}
 int64_t basin_experiment_trials(const basin_experiment *e) { return e->trials; }
 
 /* ---- what can be said of it before it runs ---- */
@@ -455,8 +511,22 @@ basin_steps_to basin_cell_steps_to(const basin_cell *cell) {
 
 int64_t basin_experiment_endless(const basin_experiment *e) {
   int64_t cells = 0;
-  for (int64_t c = 0; c < e->cells; c++) cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE;
+  for (int64_t c = 0; c < e->cells; c++)
+    cells += basin_cell_rule(&e->cell[c]) == BASIN_NO_RULE && !e->cell[c].naming;
   return e->allow_unresolved < 1 ? cells : 0;
+}
+
+basin_status basin_experiment_ends(const basin_experiment *e, basin_error *error) {
+  const int64_t cells = basin_experiment_endless(e);
+  if (!cells) return BASIN_OK;
+  const basin_place place = {e->endless.file, e->endless.line, e->endless.column};
+  return basin_fail_at(
+      error, place,
+      "stop: no rule can end a trial of %lld of %lld cell%s, the first of them cell %lld: all "
+      "would take max_steps steps and stay unresolved; expected stop.at%s, or `allow: "
+      "{unresolved: 1}` where a fixed number of steps is meant",
+      (long long)cells, (long long)e->cells, e->cells == 1 ? "" : "s", (long long)e->endless.cell,
+      e->cell[e->endless.cell].model->at_gradient ? ", at_gradient or when" : "");
 }
 
 /* ---- what tells its cells apart ---- */

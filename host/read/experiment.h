@@ -13,6 +13,7 @@
 #include "seam/passage.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "model/outcomes.h"
 #include "model/registry.h"
 
 enum {
@@ -42,7 +43,11 @@ typedef struct basin_cell {
   basin_passage *owned;         /* of `passage`: where it is not that of the cell before */
   const basin_passage *passage; /* [passages] of the experiment */
 
-  const int *index; /* of what is recorded: [finals], then [observables]; see basin_observable() */
+  const int *index; /* of what is recorded: [asked], then [observables]; see basin_observable() */
+
+  /* the outcomes that are named here, or NULL: its own, or those of an earlier cell that is alike */
+  const struct basin_naming *naming;
+  struct basin_naming *own_naming;
 } basin_cell;
 
 /* Along a parameter of the grid points are added until the place where success crosses a rate is known closely. */
@@ -92,10 +97,17 @@ struct basin_experiment {
   int same_draw_variant; /* likewise for the variants */
 
   int64_t cells;
+  struct
+      basin_stop_place { /* where the first cell whose trials nothing can end is told when to stop */
+    char *file;          /* or NULL: there is no such cell */
+    int line, column;
+    int64_t cell;
+  } endless;
   int64_t grid_cells; /* of the grid: the first ones. Behind them are those that were added to it */
   basin_cell *cell;
 
-  struct basin_album *album; /* images that data sets are cut from; or NULL */
+  struct basin_album *album;     /* images that data sets are cut from; or NULL */
+  struct basin_headers *headers; /* of models that are not part of the build */
   basin_refine refine;
   struct basin_yaml *yaml; /* the file as it was read, where cells may be added; or NULL */
 
@@ -104,7 +116,8 @@ struct basin_experiment {
   int64_t times;
   int64_t *time; /* [times] steps, ascending */
   int observables, finals;
-  char **observable, **final;
+  int asked; /* finals, and behind them those that conditions of `outcomes` alone look at */
+  char **observable, **final; /* [observables], [asked] */
   int **index; /* [indices] cells of the same model with the same observables share one */
   int indices;
   int keep_vectors; /* full vectors at the recorded steps */
@@ -123,10 +136,22 @@ struct basin_experiment {
   } ladder[BASIN_LADDERS_MAX];
   int passages; /* of all ladders, as many as the cell with most has */
 
+  /* how trials end, those ways too that the experiment names, and when (named.h): of each variant, or of the file */
+  basin_outcomes outcomes;
+  int rule_sets;
+  struct basin_outcome_rules *rules; /* [rule_sets] */
+
   uint64_t
       identity; /* of everything that decides the output but `trials`, `until` and the texts; of an
                         experiment that refines, of its trials too: the points follow from them */
 };
+
+/* basin_experiment_parse, with the texts of headers that were kept of it (read/headers.h), or NULL. */
+struct basin_kept;
+basin_status basin_experiment_parse_kept(const char *name, const char *text, int64_t length,
+                                         const char *const *set, int sets,
+                                         const struct basin_kept *kept,
+                                         basin_experiment **experiment, basin_error *error);
 
 /* The same experiment with cells behind those of the grid: each what it would be had its point been typed into the
    grid. The experiment must refine, and not be grown itself. BASIN_BAD_INPUT where the file makes no sense at a point,
@@ -150,9 +175,12 @@ basin_rule basin_cell_rule(const basin_cell *cell);
 /* what the steps of a cell's trials count */
 basin_steps_to basin_cell_steps_to(const basin_cell *cell);
 
-/* how many cells have no rule that could end their trials but divergence and stop.max_steps; 0 where the experiment
-   allows every trial to stay unresolved */
+/* how many cells have no rule that could end their trials but divergence and stop.max_steps, and no outcome that could
+   be theirs then; 0 where the experiment allows every trial to stay unresolved */
 int64_t basin_experiment_endless(const basin_experiment *experiment);
+
+/* BASIN_BAD_INPUT where there are such cells: asked before a run, of all that begin one */
+basin_status basin_experiment_ends(const basin_experiment *experiment, basin_error *error);
 
 /* The keys that an experiment file may have. */
 const char *const *basin_experiment_keys(int *count);

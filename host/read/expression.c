@@ -13,6 +13,8 @@ typedef struct parser {
   void *context;
   basin_error *error;
   int depth;
+  int lenient; /* a fault of a value is no failure: `faults` counts them, and the value is 0 */
+  int faults;
 } parser;
 
 static basin_status sum(parser *p, double *value);
@@ -36,8 +38,16 @@ static int take(parser *p, char c) {
   return 1;
 }
 
-static basin_status finite_value(parser *p, const char *at, double value) {
-  if (isfinite(value)) return BASIN_OK;
+/* whether a fault of a value is passed over: it is 0 then */
+static int pass_over(parser *p, double *value) {
+  if (!p->lenient) return 0;
+  p->faults++;
+  *value = 0;
+  return 1;
+}
+
+static basin_status finite_value(parser *p, const char *at, double *value) {
+  if (isfinite(*value) || pass_over(p, value)) return BASIN_OK;
   return basin_fail_at(p->error, here(p, at), "the result is not a finite number");
 }
 
@@ -160,9 +170,10 @@ static basin_status call(parser *p, const char *name, const char *at, double *va
     return basin_fail_at(p->error, here(p, p->at), "expected `)` to close %s(", name);
 
   if (two && !strcmp(name, "mod")) {
+    if (argument[1] == 0 && pass_over(p, value)) return BASIN_OK;
     if (argument[1] == 0) return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
     *value = modulo(argument[0], argument[1]);
-    return finite_value(p, at, *value);
+    return finite_value(p, at, value);
   }
   if (two) {
     const int first = (argument[0] < argument[1]) == !strcmp(name, "min");
@@ -171,10 +182,12 @@ static basin_status call(parser *p, const char *name, const char *at, double *va
   }
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     if (strcmp(name, functions[i].name) != 0) continue;
-    if (!functions[i].of(argument[0], value, &expected))
+    const int defined = functions[i].of(argument[0], value, &expected);
+    if (!defined && pass_over(p, value)) return BASIN_OK;
+    if (!defined)
       return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name,
                            argument[0], expected);
-    return finite_value(p, at, *value);
+    return finite_value(p, at, value);
   }
   return basin_fail_at(
       p->error, here(p, at),
@@ -212,7 +225,7 @@ static basin_status named(parser *p, double *value) {
         "unknown symbol `%s`, expected a grid parameter, a parameter of the model or a name "
         "under `define`",
         name);
-  return finite_value(p, at, *value);
+  return finite_value(p, at, value);
 }
 
 static basin_status number(parser *p, double *value) {
@@ -235,7 +248,8 @@ static basin_status number(parser *p, double *value) {
   *value = strtod(copy, &stop);
   if (*stop) return basin_fail_at(p->error, here(p, start), "`%s` is not a number", copy);
   p->at = end;
-  return finite_value(p, start, *value);
+  if (isfinite(*value)) return BASIN_OK;
+  return basin_fail_at(p->error, here(p, start), "%s is not a finite number", copy);
 }
 
 static basin_status atom(parser *p, double *value) {
@@ -264,12 +278,14 @@ static basin_status exponent(parser *p, double *value) {
   double y;
   status = sign(p, &y); /* to the right: 2^3^2 = 2^9, and 2^-1 */
   if (status) return status;
+  if (((*value == 0 && y < 0) || (*value < 0 && y != floor(y))) && pass_over(p, value))
+    return BASIN_OK;
   if (*value == 0 && y < 0)
     return basin_fail_at(p->error, here(p, at), "division by zero: 0 to a negative power");
   if (*value < 0 && y != floor(y))
     return basin_fail_at(p->error, here(p, at), "a negative number to a power that is not whole");
   *value = power(*value, y);
-  return finite_value(p, at, *value);
+  return finite_value(p, at, value);
 }
 
 static basin_status sign(parser *p, double *value) {
@@ -298,9 +314,12 @@ static basin_status product(parser *p, double *value) {
     p->at++;
     status = sign(p, &y);
     if (status) break;
-    if (op != '*' && y == 0) return basin_fail_at(p->error, here(p, at), "division by zero");
+    if (op != '*' && y == 0) {
+      if (pass_over(p, value)) continue;
+      return basin_fail_at(p->error, here(p, at), "division by zero");
+    }
     *value = op == '*' ? *value * y : op == '/' ? *value / y : modulo(*value, y);
-    status = finite_value(p, at, *value);
+    status = finite_value(p, at, value);
   }
   return status;
 }
@@ -317,7 +336,7 @@ static basin_status sum(parser *p, double *value) {
     status = product(p, &y);
     if (status) break;
     *value = op == '+' ? *value + y : *value - y;
-    status = finite_value(p, at, *value);
+    status = finite_value(p, at, value);
   }
   return status;
 }
@@ -336,6 +355,127 @@ basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *l
   if (*p.at)
     return basin_fail_at(error, here(&p, p.at), "unexpected `%c`, expected an operator or the end",
                          *p.at);
+  return BASIN_OK;
+}
+
+/* ---- conditions: alternatives > joint > negation > comparison ---- */
+
+/* a truth value; of what has no value it is UNKNOWN, by Kleene's tables */
+enum { UNKNOWN = -1, NO, YES };
+
+static basin_status alternatives(parser *p, int *truth);
+
+static int is_word_at(const char *at, const char *word) {
+  const size_t length = strlen(word);
+  return !strncmp(at, word, length) && !isalnum((unsigned char)at[length]) && at[length] != '_';
+}
+
+/* take the word if it is next */
+static int take_word(parser *p, const char *word) {
+  skip_space(p);
+  if (!is_word_at(p->at, word)) return 0;
+  p->at += strlen(word);
+  return 1;
+}
+
+/* whether what stands in the parentheses that open here is a condition */
+static int encloses_condition(const char *at) {
+  int depth = 0, in_word = 0;
+  for (; *at; at++) {
+    depth += (*at == '(') - (*at == ')');
+    if (depth == 0) return 0;
+    if (strchr("<>=!", *at)) return 1;
+    if (!in_word && (is_word_at(at, "and") || is_word_at(at, "or") || is_word_at(at, "not")))
+      return 1;
+    in_word = isalnum((unsigned char)*at) || *at == '_';
+  }
+  return 0;
+}
+
+static basin_status comparison(parser *p, int *truth) {
+  static const char *const sign_of[] = {"<=", ">=", "==", "!=", "<", ">"};
+  enum { SIGNS = sizeof sign_of / sizeof *sign_of };
+  const int faults = p->faults;
+  double x, y = 0;
+  int i = 0;
+  basin_status status = sum(p, &x);
+  if (status) return status;
+  skip_space(p);
+  while (i < SIGNS && strncmp(p->at, sign_of[i], strlen(sign_of[i])) != 0) i++;
+  if (i == SIGNS)
+    return basin_fail_at(p->error, here(p, p->at),
+                         *p->at == '=' ? "`=` compares nothing, did you mean `==`?"
+                                       : "expected one of < <= > >= == != and a value behind it");
+  p->at += strlen(sign_of[i]);
+  status = sum(p, &y);
+  const int holds[SIGNS] = {x <= y, x >= y, x == y, x != y, x<y, x> y};
+  *truth = p->faults > faults ? UNKNOWN : holds[i];
+  return status;
+}
+
+static basin_status negation(parser *p, int *truth) {
+  basin_status status;
+  if (++p->depth > NESTING_MAX)
+    return basin_fail_at(p->error, here(p, p->at), "nested deeper than %d levels", NESTING_MAX);
+  skip_space(p);
+  if (take_word(p, "not")) {
+    status = negation(p, truth);
+    if (*truth != UNKNOWN) *truth = !*truth;
+  } else if (*p->at == '(' && encloses_condition(p->at)) {
+    p->at++;
+    status = alternatives(p, truth);
+    if (!status && !take(p, ')'))
+      status = basin_fail_at(p->error, here(p, p->at), "expected `)`, `and` or `or`");
+  } else {
+    status = comparison(p, truth);
+  }
+  p->depth--;
+  return status;
+}
+
+static basin_status joint(parser *p, int *truth) {
+  basin_status status = negation(p, truth);
+  while (!status && take_word(p, "and")) {
+    int other = NO;
+    status = negation(p, &other);
+    *truth = !*truth || !other ? NO : *truth == UNKNOWN || other == UNKNOWN ? UNKNOWN : YES;
+  }
+  return status;
+}
+
+static basin_status alternatives(parser *p, int *truth) {
+  *truth = NO;
+  basin_status status = joint(p, truth);
+  while (!status && take_word(p, "or")) {
+    int other = NO;
+    status = joint(p, &other);
+    *truth = *truth == YES || other == YES           ? YES
+             : *truth == UNKNOWN || other == UNKNOWN ? UNKNOWN
+                                                     : NO;
+  }
+  return status;
+}
+
+basin_status basin_condition(const char *text, basin_place place, basin_lookup *lookup,
+                             void *context, int *holds, basin_error *error) {
+  parser p = {.text = text,
+              .at = text,
+              .place = place,
+              .lookup = lookup,
+              .context = context,
+              .error = error,
+              .lenient = 1};
+  int truth = NO;
+  *holds = 0;
+  const basin_status status = alternatives(&p, &truth);
+  if (status) return status;
+  skip_space(&p);
+  if (*p.at)
+    return basin_fail_at(error, here(&p, p.at),
+                         "unexpected `%c`, expected `and`, `or` or the end: comparisons are of two "
+                         "values",
+                         *p.at);
+  *holds = truth == YES;
   return BASIN_OK;
 }
 

@@ -8,6 +8,14 @@
  *   functions     sqrt abs exp log log2 log10 sin cos tan atan floor ceil round min(x, y) max(x, y) mod(x, y)
  *   symbols       grid parameters, the model's parameters, `define`d names, step sizes of the stage
  *
+ *
+ * and the conditions: such values beside each other, as in
+ *
+ *   norm_grad < 1e-6 and not (loss > 2*floor(x) or k == 4)
+ *
+ *   comparisons   < <= > >= == !=, of two values
+ *   words         not binds tightest, then and, then or; parentheses
+ *
  * Evaluated with dmath.h, so that a value has the same bits on every machine. Integer powers are repeated
  * products, x^0.5 is sqrt(x), any other power is exp(y log x).
  */
@@ -24,6 +32,11 @@ typedef basin_status basin_lookup(void *context, const char *name, double *value
 /* Evaluates `text`, which stands at `place` (the column counts on from there). The result is finite. */
 basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
                             void *context, double *value, basin_error *error);
+
+/* Whether a condition holds. A value that is no finite number, or not defined, makes its comparison neither true nor
+   false: a condition that hangs on such a one does not hold. Failures are what is written wrong, and the look-up's. */
+basin_status basin_condition(const char *text, basin_place place, basin_lookup *lookup,
+                             void *context, int *holds, basin_error *error);
 
 /* Whether `text` may name a symbol: a letter or _, then letters, digits and _. */
 int basin_is_name(const char *text);

@@ -27,16 +27,18 @@ static int is_observable(const char *name) {
 }
 
 /* whether the output file has a variable or a group of that name: with `%s` alone one of each observable */
-static int is_taken(const char *name) {
+static int matches(const char *name, int observables) {
 #define NAME(id, name, type, dimensions, fill, there, long_name) name,
 #define GROUP(name) name,
   static const char *const pattern[] = {BASIN_OUTPUT_VARIABLES(NAME) BASIN_OUTPUT_GROUPS(GROUP)};
 #undef GROUP
 #undef NAME
   for (size_t i = 0; i < sizeof pattern / sizeof *pattern; i++)
-    if (!strcmp(pattern[i], "%s") ? is_observable(name) : fits(name, pattern[i])) return 1;
+    if (!strcmp(pattern[i], "%s") ? observables && is_observable(name) : fits(name, pattern[i]))
+      return 1;
   return 0;
 }
+static int is_taken(const char *name) { return matches(name, 1); }
 
 static basin_status check_name(const basin_experiment *e, const char *name, basin_place place,
                                basin_error *error) {
@@ -51,6 +53,31 @@ static basin_status check_name(const basin_experiment *e, const char *name, basi
     if (!strcmp(e->axis[i], name))
       return basin_fail_at(error, place, "grid: `%s` is given twice", name);
   return BASIN_OK;
+}
+
+/* a name of a model's tables, which others are not to have */
+static basin_status check_symbol(const basin_model *model, const char *name, int taken,
+                                 basin_place place, basin_error *error) {
+  if (!taken && basin_is_name(name)) return BASIN_OK;
+  return basin_fail_at(
+      error, place,
+      "model %s: the name `%s` of its tables is taken by the output file, by the grid "
+      "or by another of them",
+      model->name, name);
+}
+
+basin_status basin_grid_check_model(const basin_model *m, int axes, char *const *axis,
+                                    basin_place place, basin_error *error) {
+  basin_status status = BASIN_OK;
+  for (int i = 0; i < m->parameters && !status; i++)
+    status = check_symbol(m, m->parameter[i].name, is_taken(m->parameter[i].name), place, error);
+  for (int i = 0; i < m->observables && !status; i++) {
+    const char *name = m->observable[i].name;
+    int taken = matches(name, 0) || basin_symbol_find(m->parameter, m->parameters, name) >= 0;
+    for (int a = 0; a < axes; a++) taken |= !strcmp(axis[a], name);
+    status = check_symbol(m, name, taken, place, error);
+  }
+  return status;
 }
 
 /* a parameter and its values, *length of them */

@@ -30,6 +30,11 @@ void basin_grid_free(basin_grid *grid);
 /* The coordinates of a point, the first group varying slowest. */
 void basin_grid_point(const basin_grid *grid, int64_t point, double coordinate[BASIN_AXES_MAX]);
 
+/* Refuses a model that is not part of the build, at its place, where the output file could not have its names beside
+   those of the grid. */
+basin_status basin_grid_check_model(const basin_model *model, int axes, char *const *axis,
+                                    basin_place place, basin_error *error);
+
 /* Refuses a point that is there twice. */
 basin_status basin_grid_check(const basin_grid *grid, const basin_node *node, basin_error *error);
 

@@ -2,6 +2,7 @@
 #include "read/identity.h"
 #include "base/hash.h"
 #include "model/registry.h"
+#include "read/named.h"
 #include <string.h>
 
 /* ---- of the draws ---- */
@@ -112,7 +113,8 @@ static void hash_set_last(hasher *h, int64_t x) {
 }
 static void hash_set_real(hasher *h, double x) {
   if (is_data_set(h)) hash_real(h, x);
-  else if (h->cell->model->outcomes & BASIN_CAN(BASIN_SADDLE)) hash_added(h, x); /* likewise */
+  else if (h->cell->model->at_gradient || h->cell->model->outcomes & BASIN_CAN(BASIN_SADDLE))
+    hash_added(h, x); /* likewise */
 }
 
 static void hash_key(hasher *h, uint64_t key) {
@@ -225,13 +227,34 @@ static void hash_stages(hasher *h, const basin_stage *stage) {
   }
 }
 
+/* how its trials' ends are named, where they are: this came later. The texts, and the numbers that they mean. */
+static void hash_naming(hasher *h) {
+  const basin_naming *naming = h->cell->naming;
+  if (!naming) return;
+  h->hash = basin_hash_text(h->hash, "outcomes");
+  for (int i = 0; i < naming->rules->count; i++) {
+    const basin_outcome_rule *rule = &naming->rules->rule[i];
+    const basin_outcomes *outcomes = &h->experiment->outcomes;
+    h->hash = basin_hash_text(h->hash, basin_outcomes_name(outcomes, rule->outcome));
+    hash_more(h, rule->outcome);
+    hash_more(h, basin_outcomes_succeeds(outcomes, rule->outcome) != 0);
+    hash_last(h, rule->near);
+    h->hash = basin_hash_text(h->hash, rule->when ? rule->when : "");
+    for (int s = 0; s < rule->symbols; s++) hash_flag(h, rule->symbol[s].is_observable);
+  }
+  hash_bytes(h, naming->number, (size_t)naming->numbers * sizeof *naming->number);
+}
+
 static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_cell *cell) {
   const basin_setting *setting = &cell->setting;
   const basin_stop *stop = &setting->stop;
   const basin_gradient *gradient = &setting->gradient;
   hasher hashing = {.experiment = e, .cell = cell}, *h = &hashing;
   h->hash = basin_hash_text(hash, cell->model->name);
+  if (cell->model->content) /* not of the build: the formulas may change under its name */
+    hash_bytes(h, &cell->model->content, sizeof cell->model->content);
   SETTING_FIELDS(HASH)
+  hash_naming(h);
   return h->hash;
 }
 

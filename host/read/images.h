@@ -11,6 +11,7 @@
 typedef struct basin_album {
   char *folder; /* that of the experiment file, with its slash; NULL: the present one */
   struct basin_page *page;
+  int tables; /* whether tables of numbers have been read from there, too (own_model.h) */
 } basin_album;
 
 void basin_album_free(basin_album *album);

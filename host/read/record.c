@@ -16,6 +16,7 @@
  */
 #include "read/record.h"
 #include "numeric/dmath.h"
+#include "read/named.h"
 #include "read/scope.h"
 #include <math.h>
 #include <stdlib.h>
@@ -188,7 +189,7 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
   if (!status) status = add_need(e, "loss", error);
   for (int64_t c = 0; c < e->cells && !status; c++) {
     const basin_model *model = e->cell[c].model;
-    if (!model->norms)
+    if (!model->has_inputs)
       return basin_fail_at(error, node->place,
                            "record.estimate: model %s has no sampled form to estimate from",
                            model->name);
@@ -212,10 +213,10 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
 }
 
 static int *index_of(const basin_experiment *e, const basin_cell *cell) {
-  int *index = calloc((size_t)(e->finals + e->observables) + 1, sizeof *index);
-  for (int i = 0; index && i < e->finals; i++) index[i] = basin_observable_find(cell, e->final[i]);
+  int *index = calloc((size_t)(e->asked + e->observables) + 1, sizeof *index);
+  for (int i = 0; index && i < e->asked; i++) index[i] = basin_observable_find(cell, e->final[i]);
   for (int i = 0; index && i < e->observables; i++)
-    index[e->finals + i] = basin_observable_find(cell, e->observable[i]);
+    index[e->asked + i] = basin_observable_find(cell, e->observable[i]);
   return index;
 }
 
@@ -263,6 +264,8 @@ basin_status basin_record_read(basin_experiment *e, const basin_node *record, ba
   if (!status)
     status = read_names(e, basin_node_get(record, "final"), "record.final", 1, &e->finals,
                         &e->final, error);
+  e->asked = e->finals;
+  if (!status) status = basin_named_end(e, error);
   if (!status) status = find_names(e, error);
   if (!status && estimate) status = read_estimate(e, &scope, estimate, error);
   return status;

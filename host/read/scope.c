@@ -2,6 +2,7 @@
 #include "read/scope.h"
 #include "base/text.h"
 #include "read/expression.h"
+#include "read/headers.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,8 +99,8 @@ static basin_status follow(basin_scope *scope, const basin_node *node, const cha
   return status;
 }
 
-static basin_status look_up(void *context, const char *name, double *value, int *found,
-                            basin_error *error) {
+basin_status basin_scope_look_up(void *context, const char *name, double *value, int *found,
+                                 basin_error *error) {
   basin_scope *scope = context;
   *found = 1;
   for (int a = 0; a < scope->axes; a++)
@@ -115,7 +116,9 @@ static basin_status look_up(void *context, const char *name, double *value, int 
   const int parameter = model ? basin_symbol_find(model->parameter, model->parameters, name) : -1;
   *found = parameter >= 0;
   if (*found) *value = model->parameter[parameter].initial;
-  else scope->elsewhere |= scope->checking && basin_is_symbol(name);
+  else
+    scope->elsewhere |= scope->checking &&
+                        (basin_is_symbol(name) || basin_headers_have(scope->headers, name));
   return BASIN_OK;
 }
 
@@ -130,7 +133,8 @@ static basin_status evaluate(basin_scope *scope, const basin_node *node, double 
   place.column += node->quoted;
   scope->depends = 0;
   scope->height = 0;
-  const basin_status status = basin_evaluate(node->text, place, look_up, scope, value, error);
+  const basin_status status = basin_evaluate(node->text, place, basin_scope_look_up, scope, value,
+                                             error);
   if (memo && !status)
     *memo = (basin_memo){.value = *value,
                          .since = scope->clock,
@@ -207,7 +211,7 @@ typedef struct falling {
 static basin_status look_up_t(void *context, const char *name, double *value, int *found,
                               basin_error *error) {
   const falling *f = context;
-  if (strcmp(name, "t") != 0) return look_up(f->scope, name, value, found, error);
+  if (strcmp(name, "t") != 0) return basin_scope_look_up(f->scope, name, value, found, error);
   *value = f->t;
   *found = 1;
   return BASIN_OK;
@@ -220,7 +224,7 @@ static basin_status evaluate_piece(basin_scope *scope, const basin_node *node, c
   place.column += node->quoted + (int)(from - node->text);
   char *copy = strndup(from, (size_t)(to - from));
   if (!copy) return basin_fail_memory(error);
-  const basin_status status = basin_evaluate(copy, place, look_up, scope, value, error);
+  const basin_status status = basin_evaluate(copy, place, basin_scope_look_up, scope, value, error);
   free(copy);
   return status;
 }
@@ -248,7 +252,7 @@ basin_status basin_scope_step_size(basin_scope *scope, const basin_node *node, c
   double unused;
   int known = 0, has = 0;
   *power = 0;
-  basin_status status = look_up(scope, "t", &unused, &known, error);
+  basin_status status = basin_scope_look_up(scope, "t", &unused, &known, error);
   for (const char *at = node->kind == BASIN_SCALAR && !known && !status ? node->text : ""; *at;
        at++) {
     const char *after = behind(at, "/(t+1)");

@@ -38,8 +38,9 @@ typedef struct basin_scope {
   uint64_t clock, cell, changed[BASIN_AXES_MAX]; /* changed: the clock when a coordinate did */
   uint64_t depends;                              /* of what is being evaluated, so far */
   int depth, height;
-  int checking, elsewhere;   /* see basin_scope_check() */
-  struct basin_album *album; /* the images that have been read, where there may be any */
+  int checking, elsewhere;       /* see basin_scope_check() */
+  struct basin_album *album;     /* the images that have been read, where there may be any */
+  struct basin_headers *headers; /* and the headers of models that are not part of the build */
 } basin_scope;
 
 /* A scope for a tree of so many nodes; used[axes] is the caller's. */
@@ -53,6 +54,10 @@ void basin_scope_enter(basin_scope *scope, const basin_model *model, const basin
 
 /* Another point of the grid: coordinate[axes]. */
 void basin_scope_move(basin_scope *scope, const double *coordinate);
+
+/* The value of a name in the scope, a basin_lookup whose context the scope is; a grid parameter may be infinite. */
+basin_status basin_scope_look_up(void *scope, const char *name, double *value, int *found,
+                                 basin_error *error);
 
 /* the value of a scalar node: a number or an expression in the scope */
 basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what,

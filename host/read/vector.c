@@ -291,3 +291,11 @@ basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const
                          "%s: a teacher is not drawn here, expected given entries", what);
   return read_drawn(scope, node, what, matrix, source, factor, teacher, vector, given, error);
 }
+
+basin_status basin_vector_read_point(basin_scope *scope, const basin_node *node, const char *what,
+                                     int matrix, const basin_vector *teacher, basin_vector *vector,
+                                     double **given, basin_error *error) {
+  if (node->kind == BASIN_SCALAR && strcmp(node->text, "teacher") != 0)
+    return read_entries(scope, node, what, matrix, 1, vector, given, error);
+  return read_around(scope, node, what, matrix, 1, teacher, vector, given, error);
+}

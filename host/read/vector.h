@@ -15,4 +15,9 @@ basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const
                                int matrix, int random, const basin_vector *teacher,
                                basin_vector *vector, double **given, basin_error *error);
 
+/* The same of a point: entries that are given, or `teacher`, those of the given teacher of that name. */
+basin_status basin_vector_read_point(basin_scope *scope, const basin_node *node, const char *what,
+                                     int matrix, const basin_vector *teacher, basin_vector *vector,
+                                     double **given, basin_error *error);
+
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/cut.h"
+#include "read/named.h"
 #include <stdlib.h>
 
 enum { PART_TRIALS_MIN = 64, PART_TRIALS_MAX = 65536, PARTS_PER_CELL = 8, PARTS_PER_SHARD = 16 };
-static const double PART_BYTES = 67108864; /* of trajectories in one part */
+static const double PART_BYTES = 67108864; /* of trajectories, and states at the end, in one part */
 static const double START_STEPS = 400;
 
 int64_t basin_cut_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
@@ -13,11 +14,13 @@ int64_t basin_cut_size(const basin_experiment *e, int64_t cell, int64_t first, i
     for (size = PART_TRIALS_MIN; size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
       size *= 2;
   if (size > limit - first) size = limit - first;
-  if (first < e->recorded) {
-    const double each = (double)e->times *
-                        (double)(e->observables + 2 * e->estimates +
-                                 (basin_keeps_states(e) ? e->cell[cell].setting.size.states : 0)) *
-                        8;
+  const basin_cell *c = &e->cell[cell];
+  const double states = 8 * (double)c->setting.size.states,
+               ends = c->naming && c->naming->rules->nears ? states : 0;
+  if (first < e->recorded || ends > 0) {
+    const double row = 8 * (double)(e->observables + 2 * e->estimates) +
+                       (basin_keeps_states(e) ? states : 0),
+                 each = ends + (first < e->recorded ? (double)e->times * row : 0);
     const int64_t most = each > 0 ? (int64_t)(PART_BYTES / each) : size;
     if (size > most) size = most > 1 ? most : 1;
   }

@@ -20,7 +20,7 @@ static double trials_at(const basin_experiment *e, double share) {
 
 /* from the share that needs the fewest to the one that needs most, the closest to 1/2 */
 static void trials_of(const basin_experiment *e, const basin_sampled *c, double trials[2]) {
-  const int64_t global = c->outcomes[BASIN_GLOBAL];
+  const int64_t global = basin_outcomes_successes(&e->outcomes, c->outcomes);
   const double low = basin_wilson(global, c->trials).low,
                high = basin_wilson(global + c->open, c->trials).high;
   const double a = trials_at(e, low), b = trials_at(e, high);

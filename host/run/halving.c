@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/halving.h"
+#include "run/naming.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* the backend's run, behind which no trial is under way any more: those of an earlier pause have landed, and are none
@@ -53,8 +55,9 @@ static int round_of(const basin_part *part) {
   return 0;
 }
 
-basin_worker_status basin_run_part(const basin_backend *backend, int worker, const basin_job *job,
-                                   basin_part *part, basin_watch *watch, basin_error *error) {
+static basin_worker_status run_rounds(const basin_backend *backend, int worker,
+                                      const basin_job *job, basin_part *part, basin_watch *watch,
+                                      basin_error *error) {
   if (!job->setting->halve) return run(backend, worker, job, part, watch, error);
   const int64_t ended = count_ended(part);
   for (;;) {
@@ -73,4 +76,15 @@ basin_worker_status basin_run_part(const basin_backend *backend, int worker, con
     if (!again) return BASIN_WORKER_OK;
     __atomic_sub_fetch(&watch->trials, again, __ATOMIC_RELAXED);
   }
+}
+
+basin_worker_status basin_run_part(const basin_backend *backend, int worker, const basin_job *job,
+                                   basin_part *part, basin_watch *watch, basin_error *error) {
+  int8_t *before;
+  if (basin_naming_begin(job, part, &before, error)) return BASIN_WORKER_FAILED;
+  const basin_worker_status status = run_rounds(backend, worker, job, part, watch, error);
+  if (status == BASIN_WORKER_OK || status == BASIN_WORKER_PAUSED)
+    return basin_naming_end(job, part, before, error) ? BASIN_WORKER_FAILED : status;
+  free(before);
+  return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * halving.h: runs a part to its end, or to a pause, and lets trials that diverge begin again where the experiment asks
- * for that.
+ * halving.h: runs a part to its end, or to a pause: lets trials that diverge begin again where the experiment asks for
+ * that, and names the ends of the others where it does (naming.h).
  *
  * Under `on_divergence: halve` a trial that diverges begins again, from the same start, with all step sizes of
  * the schedule halved, up to BASIN_HALVINGS_MAX times; after that it has diverged for good. The part counts how often

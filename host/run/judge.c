@@ -14,10 +14,10 @@
 typedef struct excess {
   enum basin_outcome outcome;
   double allowed;
-  int64_t cells;                    /* how many these are */
-  int64_t worst;                    /* the one with the largest share, */
-  double share;                     /* that share, */
-  int64_t outcomes[BASIN_OUTCOMES]; /* and its trials by their outcome */
+  int64_t cells;                        /* how many these are */
+  int64_t worst;                        /* the one with the largest share, */
+  double share;                         /* that share, */
+  int64_t outcomes[BASIN_OUTCOMES_MAX]; /* and its trials by their outcome */
 } excess;
 
 enum { EXCESSES = 2, NAME_BYTES = 160, ADVICE_BYTES = 240 };
@@ -97,7 +97,7 @@ static basin_status excess_status(const excess x[EXCESSES], const basin_experime
     char name[NAME_BYTES];
     if (!x[i].cells) continue;
     const basin_cell *worst = &e->cell[x[i].worst < e->cells ? x[i].worst : 0];
-    const char *word = basin_outcome_name((int)x[i].outcome);
+    const char *word = basin_outcomes_name(&e->outcomes, (int)x[i].outcome);
     name_cell(name, e, x[i].worst);
     snprintf(text[i], sizeof text[i],
              "%lld of %lld cell%s %s more %s trials than the experiment allows, the worst is %s "
@@ -119,8 +119,9 @@ static basin_status raise_until(basin_store *s, int *raised, basin_error *error)
     basin_range sum;
     const basin_status status = basin_store_count(s, c, s->target[c], &sum, error);
     if (status) return status;
-    const int64_t enough = basin_until_enough(s->experiment, s->target[c],
-                                              sum.outcomes[BASIN_GLOBAL]);
+    const int64_t enough = basin_until_enough(
+        s->experiment, s->target[c],
+        basin_outcomes_successes(&s->experiment->outcomes, sum.outcomes));
     if (enough > s->target[c]) *raised = 1;
     s->target[c] = enough;
   }

@@ -73,7 +73,7 @@ static int64_t written_first(basin_range *range, int64_t ranges) {
   int64_t written = 0;
   for (int64_t i = 0; i < ranges; i++) {
     int64_t ended = 0;
-    for (int o = 0; o < BASIN_OUTCOMES; o++) ended += range[i].outcomes[o];
+    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) ended += range[i].outcomes[o];
     if (ended < range[i].count) continue;
     const basin_range swap = range[i];
     range[i] = range[written];
@@ -334,7 +334,8 @@ basin_status basin_run(const basin_experiment *e, const basin_run_options *optio
   status = look(e, options, &complete, &earlier, error);
   if (complete) sweep(e, options, folder);
   if (status || complete) return status;
-  status = basin_runner_open(&r, e, options, folder, options->part_trials, error);
+  status = basin_experiment_ends(e, error);
+  if (!status) status = basin_runner_open(&r, e, options, folder, options->part_trials, error);
   if (status) {
     basin_earlier_close(&earlier);
     return status;

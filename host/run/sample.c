@@ -65,14 +65,15 @@ static int64_t max_steps(const sampler *s, const task *t) {
   return s->experiment->cell[t->cell].setting.stop.max_steps;
 }
 
-/* only the trials' ends are wanted */
+/* only the trials' ends are wanted, and what they are named by */
 static basin_job job_of(const sampler *s, const task *t, basin_setting *setting) {
   basin_job job = basin_part_job(s->experiment, t->cell, t->part.first, t->part.count);
   *setting = *job.setting;
   if (t->bound < setting->stop.max_steps) setting->stop.max_steps = t->bound;
   job.setting = setting;
   job.recorded = job.times = job.inputs = 0;
-  job.finals = job.observables = job.estimates = job.keep_states = 0;
+  job.observables = job.estimates = job.keep_states = 0;
+  if (!job.naming) job.finals = 0;
   return job;
 }
 

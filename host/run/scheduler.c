@@ -76,14 +76,14 @@ static basin_status run_range(pool *p, int number, basin_range *range, int *lost
   status = basin_part_resume(p->folder, e, range->cell, &job, &part, error);
   if (!status) {
     basin_part_count(&part, range);
-    for (int o = 0; o < BASIN_OUTCOMES; o++) {
+    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) {
       __atomic_add_fetch(&p->watch->trials, range->outcomes[o], __ATOMIC_RELAXED);
       __atomic_add_fetch(&p->resumed, range->outcomes[o], __ATOMIC_RELAXED);
     }
     status = run_part(p, number, range->cell, &job, &part, lost, error);
   }
   for (int64_t t = 0; t < part.count && !status; t++)
-    if (part.outcome[t] < 0 || part.outcome[t] >= BASIN_OUTCOMES)
+    if (part.outcome[t] < 0 || part.outcome[t] >= e->outcomes.count)
       status = basin_fail(
           error, BASIN_FAILED,
           "cell %lld, trial %lld: handed back without an outcome: a defect of basin",
@@ -112,7 +112,7 @@ static void put_back(pool *p, int64_t mine, int lost, const basin_error *error) 
   basin_range *range = &p->range[mine];
   pthread_mutex_lock(&p->lock);
   if (lost) {
-    for (int o = 0; o < BASIN_OUTCOMES; o++) {
+    for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) {
       __atomic_sub_fetch(&p->watch->trials, range->outcomes[o], __ATOMIC_RELAXED);
       __atomic_sub_fetch(&p->resumed, range->outcomes[o], __ATOMIC_RELAXED);
     }

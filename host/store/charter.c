@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/charter.h"
 #include "base/files.h"
+#include "read/headers.h"
 #include "read/images.h"
 #include <errno.h>
 #include <stdio.h>
@@ -52,12 +53,27 @@ static char *take_line(char **text, const char *key) {
   return line + length;
 }
 
+/* the texts of headers: each a line that says how many bytes follow it, and these */
+static basin_kept take_headers(char **text, const char *behind) {
+  basin_kept kept = {.text = *text, .trusted = 1};
+  while (!strncmp(*text, "header ", 7)) {
+    char *end;
+    const long long bytes = strtoll(*text + 7, &end, 10);
+    const char *line = strchr(end, '\n');
+    if (*end != ' ' || !line || bytes < 0 || bytes > behind - line - 2) break;
+    *text += line + 1 + bytes + 1 - *text;
+  }
+  kept.length = (size_t)(*text - kept.text);
+  return kept;
+}
+
 /* cuts the text up, which ends at `behind` */
 static basin_status parse_charter(const char *path, char *text, const char *behind,
                                   basin_experiment **e, int64_t *part_trials, basin_error *error) {
   const char *set[SETS_MAX];
   basin_error reason;
   char file[BASIN_PATH_BYTES], *name = NULL, *folder = NULL, *size = NULL, *end = NULL;
+  basin_kept kept = {0};
   int sets = 0;
   if (!strncmp(text, HEADING, strlen(HEADING))) {
     text += strlen(HEADING);
@@ -67,14 +83,15 @@ static basin_status parse_charter(const char *path, char *text, const char *behi
   }
   if (size)
     while (sets < SETS_MAX && (set[sets] = take_line(&text, "set ")) != NULL) sets++;
+  if (size) kept = take_headers(&text, behind);
   *part_trials = size ? strtoll(size, &end, 10) : -1;
   const char *rest = size ? take_line(&text, "experiment") : NULL;
   if (*part_trials < 0 || *end || !rest || *rest)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: not a campaign's charter, or damaged", path);
   if (snprintf(file, sizeof file, "%s%s.yaml", folder ? folder : "", name) >= (int)sizeof file)
     return basin_fail(error, BASIN_BAD_INPUT, "%s: the experiment's name is too long", path);
-  const basin_status status = basin_experiment_parse(file, text, behind - text, set, sets, e,
-                                                     &reason);
+  const basin_status status = basin_experiment_parse_kept(file, text, behind - text, set, sets,
+                                                          &kept, e, &reason);
   return status ? basin_fail(error, status, "%s: the experiment in it: %s", path, reason.text)
                 : BASIN_OK;
 }
@@ -90,9 +107,9 @@ basin_status basin_charter_read(const char *path, basin_experiment **e, int64_t 
   return status;
 }
 
-/* where the paths of images begin, for processes that run anywhere: only where there are any */
+/* where the paths of images and tables begin, for processes that run anywhere: only where there are any */
 static int write_folder(FILE *file, const basin_experiment *e) {
-  if (!(basin_album_bytes(e->album) > 0)) return 0;
+  if (!(basin_album_bytes(e->album) > 0) && !e->album->tables) return 0;
   char *folder = realpath(e->album->folder ? e->album->folder : ".", NULL);
   if (!folder) return -1;
   fprintf(file, "images %s/\n", folder);
@@ -105,13 +122,17 @@ static int write_charter(const char *path, const basin_experiment *e, int64_t pa
   FILE *file = fopen(path, "wbx");
   if (!file) return -1;
   fprintf(file, "%sname %s\n", HEADING, e->name);
-  const int lost = write_folder(file, e);
+  int lost = write_folder(file, e);
   fprintf(file, "part-trials %lld\n", (long long)part_trials);
   for (const char *line = e->overrides; *line;) {
     const char *end = strchrnul(line, '\n');
     fprintf(file, "set %.*s\n", (int)(end - line), line);
     line = *end ? end + 1 : end;
   }
+  char *headers = basin_headers_text(e->headers);
+  fputs(headers ? headers : "", file);
+  lost |= !headers;
+  free(headers);
   fputs("experiment\n", file);
   fputs(e->text, file);
   int bad = lost || ferror(file) || fflush(file) || fsync(fileno(file));

@@ -72,7 +72,7 @@ basin_status basin_extract_outcomes(basin_results *r, int64_t cell, int64_t firs
   if (!value) return basin_fail_memory(error);
   basin_status status = basin_results_read(r, "outcome", cell, first, count, value, error);
   for (int64_t t = 0; t < count && !status; t++) {
-    if (!(value[t] >= -1 && value[t] < BASIN_OUTCOMES))
+    if (!(value[t] >= -1 && value[t] < r->outcomes.count))
       status = basin_fail(error, BASIN_BAD_INPUT, "%s: outcome of cell %lld, trial %lld is damaged",
                           r->path, (long long)cell, (long long)(first + t));
     else outcome[t] = (int8_t)value[t];
@@ -94,7 +94,8 @@ basin_status basin_extract_part(basin_results *r, int64_t cell, const basin_expe
   if (part->halvings && !status)
     status = basin_results_read(r, "halvings", cell, job->first, n, value, error);
   for (int64_t t = 0; t < n && part->halvings && !status; t++) part->halvings[t] = (int8_t)value[t];
-  for (int i = 0; i < job->finals && !status; i++) {
+  for (int i = 0; i < e->finals && !status;
+       i++) { /* the others have had their say, and are not kept */
     double *final = part->final + i * n;
     snprintf(name, sizeof name, "final_%s", e->final[i]);
     if (job->final[i] >= 0) status = basin_results_read(r, name, cell, job->first, n, final, error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/output_file.h"
+#include "read/headers.h"
 #include "read/passages.h"
 #include <math.h>
 #include <stdio.h>
@@ -75,6 +76,15 @@ static int has_products(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
     if (e->cell[c].setting.gradient.set_size > 0 && !e->cell[c].setting.gradient.batch) return 1;
   return 0;
+}
+
+/* the C of models that are not part of the build */
+static basin_status write_headers(basin_output *o, basin_error *error) {
+  char *text = basin_headers_text(o->experiment->headers);
+  if (!text) return basin_fail_memory(error);
+  if (*text) basin_netcdf_text(o->file, NULL, "experiment_headers", text);
+  free(text);
+  return BASIN_OK;
 }
 
 static void write_attributes(basin_output *o) {
@@ -216,19 +226,22 @@ static void name_coordinates(basin_output *o) {
 static void make_outcome(basin_output *o) {
   const basin_experiment *e = o->experiment;
   unsigned can = (BASIN_CAN(BASIN_DIVERGED) << 1) - 1; /* files of all models tell these */
-  int8_t value[BASIN_OUTCOMES];
-  char meanings[256] = "";
-  hsize_t values = 0;
+  int8_t value[BASIN_OUTCOMES_MAX], success[BASIN_OUTCOMES_MAX];
+  char meanings[BASIN_OUTCOMES_MAX * (BASIN_OUTCOME_BYTES + 1)] = "";
+  hsize_t values = 0, successes = 0;
   for (int64_t c = 0; c < e->cells; c++) can |= e->cell[c].model->outcomes;
-  for (int i = 0; i < BASIN_OUTCOMES; i++) {
-    if (!(can & BASIN_CAN(i))) continue;
+  for (int i = 0; i < e->outcomes.count; i++) {
+    if (i < BASIN_OUTCOMES && !(can & BASIN_CAN(i))) continue;
     value[values++] = (int8_t)i;
+    if (basin_outcomes_succeeds(&e->outcomes, i)) success[successes++] = (int8_t)i;
     snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s", i ? " " : "",
-             basin_outcome_name(i));
+             basin_outcomes_name(&e->outcomes, i));
   }
   basin_variable *v = make(o, BASIN_VARIABLE_outcome);
   basin_netcdf_numbers(o->file, v, "flag_values", H5T_NATIVE_INT8, values, value);
   basin_netcdf_text(o->file, v, "flag_meanings", meanings);
+  if (e->outcomes.count > BASIN_OUTCOMES)
+    basin_netcdf_numbers(o->file, v, "success_values", H5T_NATIVE_INT8, successes, success);
 }
 
 /* under the early rule an optimum is not reached, and steps are no time to it: their name says so */
@@ -479,7 +492,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   }
   make_variables(o, count);
   if (missing) basin_netcdf_number(o->file, NULL, "trials_missing", H5T_NATIVE_INT64, &missing);
-  status = basin_netcdf_status(o->file, error);
+  status = write_headers(o, error);
+  if (!status) status = basin_netcdf_status(o->file, error);
   if (!status) {
     *out = o;
     return BASIN_OK;

@@ -103,7 +103,8 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
   o->reached = part->first + to;
   o->ended[cell - o->extent.first_cell] += to - from;
   for (int64_t i = from; i < to; i++)
-    o->successes[cell - o->extent.first_cell] += part->outcome[i] == BASIN_GLOBAL;
+    o->successes[cell - o->extent.first_cell] += basin_outcomes_succeeds(&e->outcomes,
+                                                                         part->outcome[i]) != 0;
   const hsize_t start[2] = {(hsize_t)(cell - o->extent.first_cell),
                             (hsize_t)(part->first + from - o->extent.first_trial)};
   const hsize_t size[2] = {1, (hsize_t)(to - from)};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/part_file.h"
+#include "read/named.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,13 +13,15 @@ basin_job basin_part_job(const basin_experiment *e, int64_t cell, int64_t first,
                      .recorded = e->recorded,
                      .times = e->recorded ? e->times : 0,
                      .time = e->time,
-                     .finals = e->finals,
+                     .finals = e->asked,
                      .final = e->cell[cell].index,
                      .observables = e->observables,
-                     .observable = e->cell[cell].index + e->finals,
+                     .observable = e->cell[cell].index + e->asked,
                      .passages = e->passages,
                      .passage = e->cell[cell].passage,
                      .keep_states = basin_keeps_states(e),
+                     .keep_ends = e->cell[cell].naming && e->cell[cell].naming->rules->nears,
+                     .naming = e->cell[cell].naming,
                      .inputs = e->inputs,
                      .estimates = e->estimates};
 }
@@ -35,15 +38,15 @@ enum {
   NUMBERS
 };
 
-/* their order on disk: an array that comes in addition needs another FORMAT (part_file.c) */
-static const int on_disk[] = {NUMBER_outcome,  NUMBER_steps,  NUMBER_final,        NUMBER_record,
-                              NUMBER_state,    NUMBER_flight, NUMBER_flight_state, NUMBER_halvings,
-                              NUMBER_estimate, NUMBER_passage};
+/* their order on disk: an array that comes in addition needs another FORMAT (part_file.c); the last one is not there */
+static const int on_disk[] = {NUMBER_outcome,  NUMBER_steps,   NUMBER_final,        NUMBER_record,
+                              NUMBER_state,    NUMBER_flight,  NUMBER_flight_state, NUMBER_halvings,
+                              NUMBER_estimate, NUMBER_passage, NUMBER_end};
 _Static_assert(sizeof on_disk / sizeof *on_disk == NUMBERS, "an array of a part is not on disk");
-_Static_assert((int)NUMBERS == (int)BASIN_PART_PIECES, "the pieces of a part are its arrays");
+_Static_assert((int)NUMBERS == (int)BASIN_PART_PIECES_ALL, "the pieces of a part are its arrays");
 
 void basin_part_pieces(basin_part *part, const basin_job *job, int64_t flights,
-                       basin_piece piece[BASIN_PART_PIECES]) {
+                       basin_piece piece[BASIN_PART_PIECES_ALL]) {
   const struct { int64_t count, recorded; } number_of = {job->count, basin_job_recorded(job)};
   const basin_piece all[NUMBERS] = {
 #define PIECE(name, type, outer, trials, inner) \
@@ -59,26 +62,30 @@ void basin_part_pieces(basin_part *part, const basin_job *job, int64_t flights,
   for (int i = 0; i < NUMBERS; i++) piece[i] = all[on_disk[i]];
 }
 
-double basin_part_bytes_with(const basin_job *job, int64_t flights) {
+static double bytes_of(const basin_job *job, int64_t flights, int pieces) {
   basin_part part;
-  basin_piece piece[BASIN_PART_PIECES];
+  basin_piece piece[BASIN_PART_PIECES_ALL];
   double sum = 0;
   basin_part_pieces(&part, job, flights, piece);
-  for (int i = 0; i < BASIN_PART_PIECES; i++) sum += (double)piece[i].bytes;
+  for (int i = 0; i < pieces; i++) sum += (double)piece[i].bytes;
   return sum;
 }
 
-double basin_part_bytes(const basin_job *job) { return basin_part_bytes_with(job, 0); }
+double basin_part_file_bytes(const basin_job *job, int64_t flights) {
+  return bytes_of(job, flights, BASIN_PART_PIECES);
+}
+
+double basin_part_bytes(const basin_job *job) { return bytes_of(job, 0, BASIN_PART_PIECES_ALL); }
 
 basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, basin_part *part,
                                       basin_error *error) {
-  basin_piece piece[BASIN_PART_PIECES];
+  basin_piece piece[BASIN_PART_PIECES_ALL];
   *part = (basin_part){.first = job->first,
                        .count = job->count,
                        .recorded = basin_job_recorded(job),
                        .flights = flights};
   basin_part_pieces(part, job, flights, piece);
-  for (int i = 0; i < BASIN_PART_PIECES; i++) {
+  for (int i = 0; i < BASIN_PART_PIECES_ALL; i++) {
     if (!piece[i].bytes) continue;
     *piece[i].array = malloc(piece[i].bytes);
     if (!*piece[i].array) {
@@ -112,7 +119,7 @@ void basin_part_count(const basin_part *part, basin_range *range) {
   uint64_t steps = 0; /* of a part that was tampered with, the sum may be anything */
   memset(range->outcomes, 0, sizeof range->outcomes);
   for (int64_t i = 0; i < part->count; i++) {
-    if (part->outcome[i] < 0 || part->outcome[i] >= BASIN_OUTCOMES) continue;
+    if (part->outcome[i] < 0 || part->outcome[i] >= BASIN_OUTCOMES_MAX) continue;
     range->outcomes[part->outcome[i]]++;
     steps += (uint64_t)part->steps[i];
   }

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT = 4 };
+enum { FORMAT = 5 };
 
 static const char FINISHED[8] = "basinprt", SAVED[8] = "basinsav";
 
@@ -19,7 +19,7 @@ typedef struct preamble {
   uint64_t hash;    /* of what stands before it */
 } preamble;
 
-/* 256 bytes, no padding */
+/* 320 bytes, no padding */
 typedef struct header {
   preamble preamble;
   uint64_t identity; /* of the experiment */
@@ -36,7 +36,7 @@ typedef struct header {
   uint64_t payload_hash, header_hash; /* header_hash: of all that stands before it */
 } header;
 
-_Static_assert(sizeof(header) == 256, "the header has padding");
+_Static_assert(sizeof(header) == 320, "the header has padding");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "part files are little-endian");
 
 /* ---- names ---- */
@@ -96,7 +96,7 @@ static uint64_t hash_header(const header *h) {
 /* a temporary file of our own, fsync, rename, fsync of the folder: only then is it acknowledged. A folder or a link
    of that name, which is not ours, gets out of the way. */
 static basin_status write_file(const char *path, const header *h,
-                               const basin_piece piece[BASIN_PART_PIECES], basin_error *error) {
+                               const basin_piece piece[BASIN_PART_PIECES_ALL], basin_error *error) {
   char temporary[BASIN_PATH_BYTES], aside[BASIN_PATH_BYTES];
   if (!basin_temporary_name(path, temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "%s: the path is too long", path);
@@ -122,7 +122,7 @@ static basin_status write_part(const char *path, const char magic[8], uint64_t i
   header h = describe(job);
   basin_part copy = *part;
   basin_range range;
-  basin_piece piece[BASIN_PART_PIECES];
+  basin_piece piece[BASIN_PART_PIECES_ALL];
   h.preamble = preamble_of(magic);
   h.identity = identity;
   h.cell = cell;
@@ -204,7 +204,7 @@ static int is_of_range(const header *h, const basin_experiment *e, const basin_r
          h->observables == want.observables && h->states == want.states &&
          h->kept_states == want.kept_states && h->halves == want.halves &&
          h->estimates == want.estimates && h->passages == want.passages && h->flights >= 0 &&
-         h->flights <= h->count && (double)h->bytes == basin_part_bytes_with(&job, h->flights);
+         h->flights <= h->count && (double)h->bytes == basin_part_file_bytes(&job, h->flights);
 }
 
 /* Passages come in the trial's life, those of a ladder one after another; of a trial that goes back to where it was
@@ -222,13 +222,14 @@ static int passages_are_possible(const basin_job *job, const basin_part *part) {
 
 /* Whether a run can have left the part so: a checksum that is right does not say that. Each trial under way is named
    once and has not ended; `finished`: there are none. */
-static int is_possible(const basin_job *job, basin_part *part, const header *h, int finished) {
+static int is_possible(const basin_experiment *e, const basin_job *job, basin_part *part,
+                       const header *h, int finished) {
   enum { FRESH = -1, NAMED = -2 };
   basin_range range;
   int ok = 1;
   for (int64_t i = 0; i < part->count && ok; i++) {
     const int ended = part->outcome[i] >= 0;
-    ok = part->outcome[i] >= (finished ? 0 : FRESH) && part->outcome[i] < BASIN_OUTCOMES &&
+    ok = part->outcome[i] >= (finished ? 0 : FRESH) && part->outcome[i] < e->outcomes.count &&
          (!ended || (part->steps[i] >= 0 && part->steps[i] <= job->setting->stop.max_steps)) &&
          (!part->halvings || part->halvings[i] >= 0);
   }
@@ -253,7 +254,7 @@ static int is_possible(const basin_job *job, basin_part *part, const header *h, 
 static basin_status load(const char *path, const char magic[8], const basin_experiment *e,
                          const basin_range *range, header *h, basin_part *part, int *damaged,
                          basin_error *error) {
-  basin_piece piece[BASIN_PART_PIECES];
+  basin_piece piece[BASIN_PART_PIECES_ALL];
   uint64_t hash = 0;
   const int file = basin_open_regular(path);
   basin_status status = BASIN_OK;
@@ -272,7 +273,7 @@ static basin_status load(const char *path, const char magic[8], const basin_expe
     if (piece[i].bytes && basin_read_all(file, *piece[i].array, piece[i].bytes)) *damaged = DAMAGED;
     hash = basin_hash(hash, *piece[i].array, piece[i].bytes);
   }
-  if (hash != h->payload_hash || (!*damaged && !is_possible(&job, part, h, magic == FINISHED)))
+  if (hash != h->payload_hash || (!*damaged && !is_possible(e, &job, part, h, magic == FINISHED)))
     *damaged = DAMAGED;
   if (*damaged) basin_part_free(part);
 

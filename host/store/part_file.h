@@ -8,7 +8,8 @@
 #include "store/part.h"
 #include "base/files.h"
 
-enum { BASIN_PART_PIECES = 10 };
+/* what is in the file, and all that a part in memory has */
+enum { BASIN_PART_PIECES = 10, BASIN_PART_PIECES_ALL };
 
 /* An array of a part. */
 typedef struct basin_piece {
@@ -16,12 +17,14 @@ typedef struct basin_piece {
   size_t bytes;
 } basin_piece;
 
-/* The arrays of the job's part with so many flights, in the order of its file. */
+/* The arrays of the job's part with so many flights, in the order of its file; behind them those that are in none. */
 void basin_part_pieces(basin_part *part, const basin_job *job, int64_t flights,
-                       basin_piece piece[BASIN_PART_PIECES]);
+                       basin_piece piece[BASIN_PART_PIECES_ALL]);
 
-/* As basin_part_bytes() and basin_part_allocate(), with flights. */
-double basin_part_bytes_with(const basin_job *job, int64_t flights);
+/* Bytes in the file behind the header. */
+double basin_part_file_bytes(const basin_job *job, int64_t flights);
+
+/* As basin_part_allocate(), with flights. */
 basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, basin_part *part,
                                       basin_error *error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/results_file.h"
 #include "base/files.h"
+#include "read/headers.h"
 #include "read/variables.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,45 @@ static int read_variants(basin_results *r) {
     if (ok) r->variant[c] = name[number[c]];
   }
   free(number);
+  return ok;
+}
+
+/* a list of numbers of outcomes that the variable `outcome` has: how many; -1 where there is none, or it is no list */
+static int read_numbers(hid_t outcome, const char *name, int8_t number[BASIN_OUTCOMES_MAX]) {
+  const hid_t id = H5Aexists(outcome, name) > 0 ? H5Aopen(outcome, name, H5P_DEFAULT)
+                                                : H5I_INVALID_HID;
+  if (id < 0) return -1;
+  const hid_t space = H5Aget_space(id), stored = H5Aget_type(id);
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  const int ok = count >= 0 && count <= BASIN_OUTCOMES_MAX && H5Tget_class(stored) == H5T_INTEGER &&
+                 H5Aread(id, H5T_NATIVE_INT8, number) >= 0;
+  H5Tclose(stored);
+  H5Sclose(space);
+  H5Aclose(id);
+  return ok ? (int)count : -1;
+}
+
+/* The outcomes that the experiment names itself: those of the file's table behind the built-in ones, and what counts as
+   success; most files have none. */
+static int read_outcomes(basin_results *r, hid_t outcome) {
+  int8_t value[BASIN_OUTCOMES_MAX], success[BASIN_OUTCOMES_MAX];
+  const int values = read_numbers(outcome, "flag_values", value),
+            successes = read_numbers(outcome, "success_values", success);
+  char *meanings = basin_results_text_of(outcome, "flag_meanings"), *rest = meanings;
+  int ok = 1;
+  r->outcomes = basin_outcomes_built_in();
+  for (int i = 0; i < values && ok; i++) {
+    const char *name = strsep(&rest, " ");
+    ok = name && *name;
+    if (ok && value[i] >= BASIN_OUTCOMES)
+      ok = value[i] == r->outcomes.count && basin_outcomes_add(&r->outcomes, name, 0) >= 0;
+  }
+  free(meanings);
+  if (successes >= 0) r->outcomes.success = 0;
+  for (int i = 0; i < successes && ok; i++) {
+    ok = success[i] >= 0 && success[i] < r->outcomes.count;
+    if (ok) r->outcomes.success |= BASIN_CAN(success[i]);
+  }
   return ok;
 }
 
@@ -237,8 +277,9 @@ static int read_all(basin_results *r) {
     return 0;
   if (!basin_results_number_of(r, "trials_missing", H5T_NATIVE_INT64, &r->missing)) r->missing = 0;
   const hid_t outcome = basin_results_variable(r, "outcome", 2, any, H5T_INTEGER);
-  if (outcome < 0) return 0;
-  H5Dclose(outcome);
+  const int named = outcome >= 0 && read_outcomes(r, outcome);
+  if (outcome >= 0) H5Dclose(outcome);
+  if (!named) return 0;
   r->cells = any[0];
   r->trials = any[1];
   if (r->cells < 1 || r->cells > BASIN_CELLS_MAX || r->trials < 1) return 0;
@@ -314,6 +355,8 @@ void basin_results_close(basin_results *r) {
   if (!r) return;
   for (int i = 0; i < r->parameters; i++) free(r->parameter_name[i]);
   for (int i = 0; i < r->observables; i++) free(r->observable[i]);
+  for (int64_t c = 0; c < r->cells && r->steps; c++) free(r->steps[c]);
+  free(r->steps);
   free(r->passage);
   free(r->refined);
   free(r->variant_names);
@@ -355,6 +398,14 @@ const int64_t *basin_results_time(const basin_results *r) { return r->time; }
 int basin_results_observables(const basin_results *r) { return r->observables; }
 const char *basin_results_observable(const basin_results *r, int index) {
   return r->observable[index];
+}
+
+const basin_outcomes *basin_results_outcomes_of(const basin_results *r) { return &r->outcomes; }
+const char *basin_results_outcome_name(const basin_results *r, int outcome) {
+  return basin_outcomes_name(&r->outcomes, outcome);
+}
+int basin_results_succeeds(const basin_results *r, int outcome) {
+  return basin_outcomes_succeeds(&r->outcomes, outcome) != 0;
 }
 
 const char *basin_results_variant(const basin_results *r, int64_t cell) {
@@ -424,7 +475,9 @@ basin_status basin_results_verify(basin_results *r, int64_t *variables, basin_er
 basin_status basin_results_parse_text(const basin_results *r, basin_experiment **experiment,
                                       basin_error *reason) {
   char *text = basin_results_text_of(r->file, "experiment_yaml"),
-       *lines = basin_results_text_of(r->file, "experiment_set"), *rest = lines;
+       *lines = basin_results_text_of(r->file, "experiment_set"), *rest = lines,
+       *headers = basin_results_text_of(r->file, "experiment_headers");
+  const basin_kept kept = {.text = headers, .length = headers ? strlen(headers) : 0};
   char name[BASIN_PATH_BYTES];
   int sets = 0, room = 1;
   *experiment = NULL;
@@ -438,10 +491,12 @@ basin_status basin_results_parse_text(const basin_results *r, basin_experiment *
     if (*line) set[sets++] = line;
   const basin_status status = !set ? basin_fail_memory(reason)
                               : text && lines
-                                  ? basin_experiment_parse(name, text, (int64_t)strlen(text), set,
-                                                           sets, experiment, reason)
+                                  ? basin_experiment_parse_kept(name, text, (int64_t)strlen(text),
+                                                                set, sets, &kept, experiment,
+                                                                reason)
                                   : basin_fail(reason, BASIN_BAD_INPUT, "it has none");
   free(set);
+  free(headers);
   free(lines);
   free(text);
   return status;

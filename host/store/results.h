@@ -24,8 +24,12 @@ const char *basin_results_variant(const basin_results *results, int64_t cell);
 int basin_results_parameters(const basin_results *results, const char *const **name);
 double basin_results_parameter(const basin_results *results, int64_t cell, int parameter);
 
-/* steps of no trials */
+/* what its numbers of outcomes mean */
+const basin_outcomes *basin_results_outcomes_of(const basin_results *results);
+
+/* steps of no trials, and those of every outcome where none are known, [BASIN_OUTCOMES_MAX] */
 #define BASIN_NO_STEPS ((basin_steps){NAN, NAN, NAN, NAN, -1})
+extern const basin_steps basin_no_steps[BASIN_OUTCOMES_MAX];
 
 /* Reads the experiment that the file was made of from the text it holds. BASIN_BAD_INPUT where that does not give this
    file: another version reads it otherwise. */

@@ -23,7 +23,9 @@ struct basin_results {
   int64_t cells, trials; /* sizes of the dimensions */
   int64_t first_trial;   /* 0, but for a file of a single trial */
   int64_t recorded, times, *time;
-  int64_t *count;  /* [cells] trials run */
+  basin_outcomes outcomes; /* what its numbers of outcomes mean */
+  basin_steps **steps;     /* [cells] those of the summaries that were asked for */
+  int64_t *count;          /* [cells] trials run */
   int64_t missing; /* trials of a partial file that are not there: anywhere, as outcome -1 */
   uint64_t *draw;  /* [cells] */
   int8_t *early; /* [cells] whether the early rule ends trials; NULL where the file does not say */

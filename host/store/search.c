@@ -131,7 +131,7 @@ static basin_status round_of_curve(basin_search *s, const basin_store *store, ba
     basin_range sum;
     if (point->side || point->waits) continue; /* it was counted */
     status = basin_store_count(store, point->cell, point->asked, &sum, error);
-    point->successes = sum.outcomes[BASIN_GLOBAL];
+    point->successes = basin_outcomes_successes(&s->experiment->outcomes, sum.outcomes);
   }
   if (!status) status = basin_curve_round(&s->rule, curve, error);
   for (int64_t i = 0; i < curve->count && !status; i++)

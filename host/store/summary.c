@@ -12,7 +12,7 @@
 enum {
   BLOCK_TRIALS = 65536,
   DIGIT_BITS = 12,
-  ALL = BASIN_OUTCOMES, /* a kind of trials: those of an outcome, or all of them */
+  ALL = BASIN_OUTCOMES_MAX, /* a kind of trials: those of an outcome, or all of them */
   KINDS,
   RANKS = 4
 };
@@ -35,7 +35,7 @@ static int count_outcomes(const basin_results *r, hid_t outcome, int64_t cell, b
     ok = n > 0;
     for (hsize_t i = 0; i < n && ok; i++) {
       if (block[i] == -1 && r->missing) continue;
-      ok = block[i] >= 0 && block[i] < BASIN_OUTCOMES;
+      ok = block[i] >= 0 && block[i] < r->outcomes.count;
       if (ok) s->outcomes[block[i]]++, counted++;
     }
   }
@@ -44,6 +44,12 @@ static int count_outcomes(const basin_results *r, hid_t outcome, int64_t cell, b
 }
 
 /* ---- steps ---- */
+
+#define NONE \
+  { NAN, NAN, NAN, NAN, -1 }
+#define NONE_OF_4 NONE, NONE, NONE, NONE
+const basin_steps basin_no_steps[BASIN_OUTCOMES_MAX] = {NONE_OF_4, NONE_OF_4, NONE_OF_4, NONE_OF_4};
+_Static_assert(BASIN_OUTCOMES_MAX == 16, "steps of no trials for every outcome");
 
 /* Trials of a kind whose steps begin with the digits `prefix`, counted by the next digit. */
 typedef struct branch {
@@ -96,7 +102,7 @@ static int read_steps(reading *x, int shift) {
       const int64_t steps = x->steps_block[i];
       if (outcome == -1 && r->missing) continue;
       if (steps == -1 && x->passages) continue;
-      ok = outcome >= 0 && outcome < BASIN_OUTCOMES && steps >= 0 && steps <= BASIN_STEPS_MAX;
+      ok = outcome >= 0 && outcome < r->outcomes.count && steps >= 0 && steps <= BASIN_STEPS_MAX;
       if (!ok) break;
       if (shift < 0) add_steps(&x->kind[outcome], steps), add_steps(&x->kind[ALL], steps);
       else add_digit(&x->kind[outcome], steps, shift), add_digit(&x->kind[ALL], steps, shift);
@@ -187,10 +193,19 @@ static reading *count_kinds(const basin_results *r, hid_t outcome, hid_t steps, 
   return NULL;
 }
 
-static int count_steps(const basin_results *r, hid_t outcome, hid_t steps, int64_t cell,
+/* room for the steps of a cell by outcome, which stays as long as the results are open; NULL without memory */
+static basin_steps *steps_room(basin_results *r, int64_t cell) {
+  if (!r->steps) r->steps = calloc((size_t)r->cells, sizeof *r->steps);
+  if (r->steps && !r->steps[cell]) r->steps[cell] = calloc(BASIN_OUTCOMES_MAX, sizeof **r->steps);
+  return r->steps ? r->steps[cell] : NULL;
+}
+
+static int count_steps(basin_results *r, hid_t outcome, hid_t steps, int64_t cell,
                        basin_summary *s) {
-  reading *x = count_kinds(r, outcome, steps, 0, cell);
-  for (int o = 0; o < BASIN_OUTCOMES && x; o++) s->steps[o] = steps_of(&x->kind[o]);
+  basin_steps *room = steps_room(r, cell);
+  reading *x = room ? count_kinds(r, outcome, steps, 0, cell) : NULL;
+  for (int o = 0; o < BASIN_OUTCOMES_MAX && x; o++) room[o] = steps_of(&x->kind[o]);
+  if (x) s->steps = room;
   if (x && x->kind[ALL].trials) {
     const basin_steps all = steps_of(&x->kind[ALL]);
     s->steps_median = all.median;
@@ -238,13 +253,13 @@ basin_status basin_results_outcomes(basin_results *r, int64_t cell, basin_summar
                        .steps_to = !r->early        ? BASIN_STEPS_UNKNOWN
                                    : r->early[cell] ? BASIN_STEPS_PROVED
                                                     : BASIN_STEPS_REACHED};
-  for (int o = 0; o < BASIN_OUTCOMES_MAX; o++) s->steps[o] = BASIN_NO_STEPS;
+  s->steps = basin_no_steps;
   H5Eclear2(H5E_DEFAULT);
   const hid_t outcome = basin_results_variable(r, "outcome", 2, size, H5T_INTEGER);
   const int ok = outcome >= 0 && basin_results_intact(r, "outcome", cell) &&
                  count_outcomes(r, outcome, cell, s) && count_halved(r, cell, s);
   if (outcome >= 0) H5Dclose(outcome);
-  s->success = basin_wilson(s->outcomes[BASIN_GLOBAL], s->trials);
+  s->success = basin_wilson(basin_outcomes_successes(&r->outcomes, s->outcomes), s->trials);
   return ok ? BASIN_OK : basin_results_unreadable(r, error);
 }
 
@@ -319,8 +334,8 @@ basin_status basin_results_draw_group(const basin_results *r, int64_t cell, int6
   return BASIN_OK;
 }
 
-/* Of the draws that all of the cells ran, count[seen]: bit 0 where one of the cells is global, or, `apart`, bit i where
-   cell[i] of two is. */
+/* Of the draws that all of the cells ran, count[seen]: bit 0 where one of the cells succeeds, or, `apart`, bit i
+   where cell[i] of two does. */
 static basin_status count_draws(basin_results *r, const int64_t *cell, int64_t cells, int apart,
                                 int64_t count[4], basin_error *error) {
   enum { MISSING = 4 };
@@ -339,10 +354,12 @@ static basin_status count_draws(basin_results *r, const int64_t *cell, int64_t c
     memset(seen, 0, n);
     for (int64_t i = 0; i < cells && ok; i++) {
       const hsize_t start[2] = {(hsize_t)cell[i], (hsize_t)at};
-      const int8_t global = (int8_t)(apart ? 1 << i : 1);
+      const int8_t success = (int8_t)(apart ? 1 << i : 1);
       ok = basin_hdf5_read(outcome, H5T_NATIVE_INT8, 2, start, extent, block);
       for (hsize_t t = 0; t < n && ok; t++)
-        seen[t] |= block[t] == BASIN_GLOBAL ? global : block[t] < 0 ? MISSING : 0;
+        seen[t] |= basin_outcomes_succeeds(&r->outcomes, block[t]) ? success
+                   : block[t] < 0                                  ? MISSING
+                                                                   : 0;
     }
     for (hsize_t t = 0; t < n && ok; t++)
       if (seen[t] < MISSING) count[seen[t]]++;

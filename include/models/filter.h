@@ -35,6 +35,7 @@
    BASIN_CAN(BASIN_UNRESOLVED))
 #define MODEL_AT "the squared distance |w - w*|^2"
 #define MODEL_AT_SPURIOUS "nothing: there is no spurious optimum"
+#define MODEL_PRECISION 5e-8 /* of the tables, at the default law: filter/filter_curves.h */
 #define MODEL_DYNAMICS(X) X(population) X(direct) X(law) X(dataset)
 
 #define MODEL_TEAM_RESIDENT 2

@@ -17,7 +17,7 @@
  *   r_erfinv(x)          2.50 ulp   |x| < 1
  *
  * Outside the stated domain the result is finite garbage or NaN, never a trap. Callers that face
- * users (host/read/expression.c) check the domain first.
+ * users (host/read/expression.c) check the domain first. functions.h has functions for every argument.
  */
 #ifndef BASIN_NUMERIC_DMATH_H
 #define BASIN_NUMERIC_DMATH_H
@@ -42,15 +42,20 @@ BASIN_HD real r_scale2(real x, real n) {
   return x * r_from_bits(exponent);
 }
 
-/* natural logarithm */
-BASIN_HD real r_log(real x) {
-  /* x = 2^e m with m in [sqrt(1/2), sqrt(2)): shift the exponent boundary to sqrt(1/2) */
+/* x = 2^e m with m in [sqrt(1/2), sqrt(2)), x positive and normal: the exponent's boundary is shifted to sqrt(1/2) */
+BASIN_HD void r_log_split(real x, real *e, real *m) {
   const bits shifted = r_bits(x) + b_set(0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
-  const real e = r_from_bits((shifted >> 52) | b_set(0x4330000000000000u)) - r_set(0x1p52 + 1023);
-  const real m = r_from_bits((shifted & b_set(0x000fffffffffffffu)) + b_set(0x3fe6a09e667f3bcdu));
+  *e = r_from_bits((shifted >> 52) | b_set(0x4330000000000000u)) - r_set(0x1p52 + 1023);
+  *m = r_from_bits((shifted & b_set(0x000fffffffffffffu)) + b_set(0x3fe6a09e667f3bcdu));
+}
 
+/* the high part of log 2 has 42 bits, so a whole number times it is exact */
+#define BASIN_LOG2 0x1.62e42fefa38p-1
+#define BASIN_LOG2_LOW 0x1.ef35793c76730p-45
+
+/* log(2^e (1 + f)) = e BASIN_LOG2 + (f - (half_square - tail)), 1 + f as m above */
+BASIN_HD void r_log_parts(real e, real f, real *half_square, real *tail) {
   /* log m = 2 atanh s = 2s + s R(s^2), s = f / (2 + f), written so that f itself enters exactly */
-  const real f = m - r_set(1.0);
   const real s = f / (r_set(2.0) + f);
   const real z = s * s;
   real p = r_set(0x1.2b5b5fb2eac92p-3);
@@ -60,17 +65,21 @@ BASIN_HD real r_log(real x) {
   p = BASIN_HORNER(p, z, 0x1.2492492df6947p-2);
   p = BASIN_HORNER(p, z, 0x1.99999999952b2p-2);
   p = BASIN_HORNER(p, z, 0x1.5555555555558p-1);
-  const real half_square = r_set(0.5) * f * f;
-  const real tail = r_fma(s, r_fma(z, p, half_square), e * r_set(0x1.ef35793c76730p-45));
-
-  /* the high part of log 2 has 42 bits, so e times it is exact */
-  return e * r_set(0x1.62e42fefa38p-1) + (f - (half_square - tail));
+  *half_square = r_set(0.5) * f * f;
+  *tail = r_fma(s, r_fma(z, p, *half_square), e * r_set(BASIN_LOG2_LOW));
 }
 
-/* exponential */
-BASIN_HD real r_exp(real x) {
-  const real n = r_nearest(x * r_set(0x1.71547652b82fep+0));
-  const real r = r_fma(n, r_set(-0x1.ef35793c76730p-45), r_fma(n, r_set(-0x1.62e42fefa38p-1), x));
+/* natural logarithm */
+BASIN_HD real r_log(real x) {
+  real e, m, half_square, tail;
+  r_log_split(x, &e, &m);
+  const real f = m - r_set(1.0);
+  r_log_parts(e, f, &half_square, &tail);
+  return e * r_set(BASIN_LOG2) + (f - (half_square - tail));
+}
+
+/* (e^r - 1 - r) / r^2 for |r| <= log(2) / 2 */
+BASIN_HD real r_exp_curve(real r) {
   real p = r_set(0x1.1f741af0ef617p-29);
   p = BASIN_HORNER(p, r, 0x1.af4def9df8c09p-26);
   p = BASIN_HORNER(p, r, 0x1.27e4dacd6d6a9p-22);
@@ -82,9 +91,16 @@ BASIN_HD real r_exp(real x) {
   p = BASIN_HORNER(p, r, 0x1.5555555555556p-5);
   p = BASIN_HORNER(p, r, 0x1.5555555555557p-3);
   p = BASIN_HORNER(p, r, 0x1.0000000000000p-1);
+  return p;
+}
+
+/* exponential */
+BASIN_HD real r_exp(real x) {
+  const real n = r_nearest(x * r_set(0x1.71547652b82fep+0));
+  const real r = r_fma(n, r_set(-BASIN_LOG2_LOW), r_fma(n, r_set(-BASIN_LOG2), x));
 
   /* e^x = 2^n (1 + (r + r^2 p)); two factors of 2, so that neither overflows on its own */
-  const real y = r_set(1.0) + r_fma(r * r, p, r);
+  const real y = r_set(1.0) + r_fma(r * r, r_exp_curve(r), r);
   const real half = r_nearest(r_set(0.5) * n);
   return r_scale2(r_scale2(y, half), n - half);
 }
@@ -124,13 +140,8 @@ BASIN_HD void r_sincospi(real x, real *sine, real *cosine) {
   r_quarter_turns(n, sine, cosine);
 }
 
-/* sin x and cos x */
-BASIN_HD void r_sincos(real x, real *sine, real *cosine) {
-  /* x - n pi/2 with pi/2 in three parts: exact to far below the last place for |n| < 2^20 */
-  const real n = r_nearest(x * r_set(0x1.45f306dc9c883p-1));
-  const real high = r_fma(n, r_set(-0x1.921fb54442d18p+0), x);
-  const real r = r_fma(n, r_set(-0x1.1a62633145c07p-54), high);
-  const real low = r_fma(n, r_set(-0x1.1a62633145c07p-54), high - r);
+/* sin and cos of r + low + n pi/2, |r| <= pi/4, low being far smaller */
+BASIN_HD void r_sincos_reduced(real n, real r, real low, real *sine, real *cosine) {
   const real z = r * r;
   real p = r_set(0x1.5e0af18733f9ep-33);
   p = BASIN_HORNER(p, z, -0x1.ae600a926df9ap-26);
@@ -150,6 +161,16 @@ BASIN_HD void r_sincos(real x, real *sine, real *cosine) {
   *cosine = rounded +
             (((r_set(1.0) - rounded) - half) + r_fma(z * z, q, r_fnma(r, low, r_set(0.0))));
   r_quarter_turns(n, sine, cosine);
+}
+
+/* sin x and cos x */
+BASIN_HD void r_sincos(real x, real *sine, real *cosine) {
+  /* x - n pi/2 with pi/2 in three parts: exact to far below the last place for |n| < 2^20 */
+  const real n = r_nearest(x * r_set(0x1.45f306dc9c883p-1));
+  const real high = r_fma(n, r_set(-0x1.921fb54442d18p+0), x);
+  const real r = r_fma(n, r_set(-0x1.1a62633145c07p-54), high);
+  const real low = r_fma(n, r_set(-0x1.1a62633145c07p-54), high - r);
+  r_sincos_reduced(n, r, low, sine, cosine);
 }
 
 /* atan of a ratio in [0, 1], given as the rounded ratio and the error of the rounding */
@@ -181,9 +202,8 @@ BASIN_HD real r_atan_unit(real t, real error) {
   return t + r_fma(t * z, p, error);
 }
 
-/* the angle between the positive x axis and (x, y), for y >= 0: in [0, pi]; 0 for (0, 0) */
-BASIN_HD real r_angle(real y, real x) {
-  const real ax = r_abs(x);
+/* the angle between the positive x axis and (ax, y), or (-ax, y) where `left`, for y >= 0 and ax >= 0: in [0, pi] */
+BASIN_HD real r_angle_at(real y, real ax, mask left) {
   const mask steep = r_lt(ax, y);
   const real numerator = r_select(steep, ax, y);
   const real denominator = r_max(r_select(steep, y, ax), r_set(0x1p-1000));
@@ -193,13 +213,15 @@ BASIN_HD real r_angle(real y, real x) {
   const real error = (r_fnma(t, denominator, numerator) / denominator) / r_fma(t, t, r_set(1.0));
   const real a = r_atan_unit(t, error);
 
-  /* pi/2 - a where steep, then pi - that where x < 0, each with the low part of pi */
-  const mask left = r_lt(x, r_set(0.0));
+  /* pi/2 - a where steep, then pi - that where left, each with the low part of pi */
   const real from_y = r_set(BASIN_PI / 2) - (a - r_set(BASIN_PI_LOW / 2));
   const real to_y = r_set(BASIN_PI / 2) + (a + r_set(BASIN_PI_LOW / 2));
   const real from_left = r_set(BASIN_PI) - (a - r_set(BASIN_PI_LOW));
   return r_select(steep, r_select(left, to_y, from_y), r_select(left, from_left, a));
 }
+
+/* the angle between the positive x axis and (x, y), for y >= 0: in [0, pi]; 0 for (0, 0) */
+BASIN_HD real r_angle(real y, real x) { return r_angle_at(y, r_abs(x), r_lt(x, r_set(0.0))); }
 
 /* arc tangent */
 BASIN_HD real r_atan(real x) { return r_copysign(r_angle(r_abs(x), r_set(1.0)), x); }

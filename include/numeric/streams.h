@@ -16,6 +16,8 @@
   X(BASIN_STREAM_WISHART, 34, "sampled gradient: the step's Wishart matrix, see relu_sampled.h") \
   X(BASIN_STREAM_NOISE, 38,                                                                      \
     "perturbed gradient descent: the step's noise, see octopus/perturbed.h")                     \
+  X(BASIN_STREAM_PERTURBATION, 39,                                                               \
+    "models written as formulas: the normals added to a step, see own/own_methods.h")            \
   X(BASIN_STREAM_DATA, 40,                                                                       \
     "fixed data set number `trial`: the normals of input number `step`, see conv_dataset.h")     \
   X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")  \

@@ -17,8 +17,8 @@
 
 #include "seam/backend.h"
 
-/* raised with every change of what is declared below, or of what its functions mean */
-#define BASIN_CUDA_ABI 4
+/* raised with every change of what is declared below or in cuda/lanes/lanes.h, or of what their functions mean */
+#define BASIN_CUDA_ABI 5
 
 /* What there is to know of a device before it is used. */
 typedef struct basin_cuda_device {
@@ -58,6 +58,12 @@ typedef struct basin_cuda_module {
   basin_worker_status (*need)(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
                               int64_t *inputs, basin_error *error);
   void (*close)(basin_cuda_worker *worker);
+
+  /* Kernels of a model that is not part of the build, for that very entry: the lane_model that cuda/lanes/lanes.cu
+     exports, compiled with its header and BASIN_MODEL `own`. From now on `run` takes it. BASIN_WORKER_FAILED (out of
+     memory) */
+  basin_worker_status (*add)(const struct basin_model *model, const char *kind, const void *kernels,
+                             basin_error *error);
 } basin_cuda_module;
 
 /* the exported function */

@@ -6,6 +6,9 @@
  *   const basin_model *model = basin_model_find("cnn");
  *   model->check(&setting, &where);                             NULL, or what is wrong with setting->...
  *   basin_dynamics_of(model, &setting)->run[isa](&job, &part, &watch);
+ *
+ * The entry of a header that is not part of the build comes of host/own/own.h, with BASIN_OWN defined: engines and data
+ * sets are left out of it.
  */
 #ifndef BASIN_SEAM_ENTRY_H
 #define BASIN_SEAM_ENTRY_H
@@ -21,7 +24,7 @@ typedef struct basin_symbol {
   double initial, minimum,
       maximum;      /* of parameters and options: the default and the range; of stops the range */
   int integer;      /* whether a parameter must be a whole number */
-  int rows, length; /* of vectors: indices of the parameters that are their sizes; -1: one */
+  int rows, length; /* of vectors: what their sizes are, see basin_model.size; -1: one */
 } basin_symbol;
 
 /* Observables that every model has beside those of its own table, in cells with a data set. */
@@ -61,7 +64,15 @@ typedef struct basin_input_sums {
 /* Draws the inputs and fills the sums; BASIN_OK, BASIN_INTERRUPTED or BASIN_FAILED (out of memory). */
 typedef basin_status basin_input_summer(const basin_setting *setting, basin_input_sums *sums);
 
-enum { BASIN_ISA_GENERIC, BASIN_ISA_AVX2, BASIN_ISA_AVX512, BASIN_ISAS };
+/* instruction sets: name, word */
+#define BASIN_ISA_TABLE(X) X(GENERIC, "generic") X(AVX2, "avx2") X(AVX512, "avx512")
+
+enum {
+#define BASIN_ISA_ROW(NAME, word) BASIN_ISA_##NAME,
+  BASIN_ISA_TABLE(BASIN_ISA_ROW)
+#undef BASIN_ISA_ROW
+      BASIN_ISAS
+};
 
 /* An observable that is the norm of the gradient by an initial vector: indices into the model's tables. */
 typedef struct basin_norm {
@@ -83,15 +94,20 @@ typedef struct basin_dynamics {
 
   /* names of the functions of the two rules: the same where there is no early one */
   const char *early_rule, *tolerance_rule;
-  basin_engine *run[BASIN_ISAS]; /* NULL where not compiled for this machine */
+
+  /* NULL where not compiled for this machine; of a model that is not part of the build: not yet (own/own.h) */
+  basin_engine *run[BASIN_ISAS];
 } basin_dynamics;
 
 typedef struct basin_model {
   const char *name, *title, *source;
+  uint64_t content; /* hash of its header, of a model that is not part of the build; else 0 */
   const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
   int parameters, teachers, initials, step_sizes, observables;
   const char *own_law;          /* MODEL_INPUT_LAW, or NULL: its inputs are normal */
+  double precision;             /* MODEL_PRECISION, or 0: that of rounding */
   int drawn_teachers;           /* whether a teacher may be drawn for every trial */
+  int at_gradient;              /* whether stop.at_gradient is asked of the model itself */
   unsigned outcomes;            /* or-ed BASIN_CAN() */
   const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */
   const basin_symbol *stop;     /* [stops] criteria of its own, keys of `stop`: numbers above 0 */
@@ -102,6 +118,13 @@ typedef struct basin_model {
   const basin_symbol
       *option; /* [options] of all dynamics; those of one in the order of gradient.option */
   int options;
+
+  /* The value of rows or length of a vector: a number of a parameter, or behind them of one of the size_text[sizes],
+     which say what they are as the header does; 1 of -1. */
+  double (*size)(int index, const double *parameter);
+  const char *const *size_text;
+  int sizes;
+
   const basin_dynamics *kind; /* [kinds]; the first is the default */
   int kinds;
 
@@ -120,6 +143,7 @@ typedef struct basin_model {
                          double *label);
 
   /* what is measured on fresh inputs; 0 and NULL where the model has no such inputs */
+  int has_inputs;         /* whether it has: MODEL_INPUT */
   int norms;              /* observables that are norms of the gradient by an initial vector */
   const basin_norm *norm; /* [norms] */
   basin_input_summer *sum_inputs[BASIN_ISAS];

@@ -55,6 +55,10 @@ typedef struct basin_job {
   const basin_passage *passage; /* [passages] */
 
   int keep_states; /* whether the state is kept at the recorded steps too */
+  int keep_ends;   /* and that of every trial at its end */
+
+  /* what its trials' ends are called (host/run/naming.h): no engine's business */
+  const struct basin_naming *naming;
 
   /* fresh inputs of the estimates at a recorded step (0: none), and quantities estimated: no engine's business, but
      host/engine/measure.h's */
@@ -76,7 +80,8 @@ typedef struct basin_flight {
 
 /* Every array of a part: X(name, type, outer, trials, inner), [outer][trials][inner] of the type; `trials` is `count`
    or `recorded`. job: the job that the part is of. The order in a part's file is that of `on_disk` in
-   host/store/part.c: a new array has a place there, and makes a new FORMAT. */
+   host/store/part.c: a new array has a place there, and makes a new FORMAT. `end` is in no file: it has been
+   read by the time that the part is written. */
 #define BASIN_PART_ARRAYS(X, job)                                                                  \
   X(outcome, int8_t, 1, count, 1)           /* enum basin_outcome; -1: has not ended */            \
   X(steps, int64_t, 1, count, 1)            /* taken until the outcome */                          \
@@ -86,7 +91,9 @@ typedef struct basin_flight {
     (job)->times *(job)->setting->size.states)                                                     \
   X(halvings, int8_t, (job)->setting->halve ? 1 : 0, count, 1)      /* how often it began again */ \
   X(estimate, double, 2 * (job)->estimates, recorded, (job)->times) /* values, then errors */      \
-  X(passage, int64_t, (job)->passages, count, 1)                    /* the step; -1: has not come */
+  X(passage, int64_t, (job)->passages, count, 1) /* the step; -1: has not come */                  \
+  X(end, double, (job)->keep_ends ? (job)->setting->size.states : 0, count,                        \
+    1) /* of a trial that ended in this call: the state; of others anything */
 
 /* What came of it. Trials are counted from the part's first; the recorded ones are at its head. Arrays of no elements
    are NULL; halvings and estimate are no engine's business. */

@@ -9,11 +9,19 @@
  *   MODEL_TITLE, MODEL_SOURCE             one line each
  *   MODEL_PARAMETERS(X)                   X(name, default, minimum, maximum, integer?, unit, meaning)
  *   MODEL_TEACHER(X), MODEL_INITIAL(X)    X(name, rows, length, meaning): a vector (rows: one) or a matrix; rows and
- *                                         length are names of parameters, or `one`
+ *                                         length are names of parameters or of MODEL_SIZES, or `one`
+ *   MODEL_SIZES(X)                        X(name, expression), where rows or length of a vector are no parameter: names
+ *                                         that may stand for them too. The expression is C, a double, of P(parameter);
+ *                                         it must be a whole number from 1
  *   MODEL_STEP_SIZES(X)                   X(name, meaning)
  *   MODEL_OBSERVABLES(X)                  X(name, unit, meaning)
  *   MODEL_OUTCOMES                        the outcomes a trial can have, or-ed BASIN_CAN(outcome)
  *   MODEL_AT, MODEL_AT_SPURIOUS           what stop.at and stop.at_spurious are compared with, a few words each
+ *   MODEL_AT_GRADIENT                     where stop.at_gradient is asked of the model, with or without stop.at: its
+ *                                         `reached` then compares the squared norm of the gradient with
+ *                                         setting->stop.tolerance_gradient, and names such a point stationary
+ *   MODEL_PRECISION                       what loss and gradient may be wrong by beside the gradient's length, where
+ *                                         that is more than rounding, as of tables: a number
  *   MODEL_INPUT_LAW                       a few words, where the inputs that the model draws itself are not normal
  *   MODEL_STOPS(X)                        X(name, minimum, maximum, example, meaning), where a model has criteria of
  *                                         its own to stop at: stop: {name: number}, a number above 0;

@@ -19,7 +19,8 @@
 #include "numeric/law.h"
 #include <stdint.h>
 
-/* How a trial ended. Never merged, never renumbered: these are the values in the output file. */
+/* How a trial ended. Never merged, never renumbered: these are the values in the output file. Behind them are outcomes
+   that an experiment names itself (host/model/outcomes.h), which no engine knows. */
 #define BASIN_OUTCOME_TABLE(X)                                                       \
   X(UNRESOLVED, "unresolved", "neither proved nor reached before max_steps")         \
   X(GLOBAL, "global", "the global optimum")                                          \
@@ -93,7 +94,7 @@ typedef struct basin_stop {
 
 /* whether a rule other than the early one is asked, at every step */
 static inline int basin_stop_given(const basin_stop *stop) {
-  int given = stop->tolerance > 0;
+  int given = stop->tolerance > 0 || stop->tolerance_gradient > 0;
   for (int i = 0; i < BASIN_STOPS_MAX; i++) given |= stop->own[i] > 0;
   return given;
 }

@@ -207,7 +207,6 @@ far='stop={at: 1e-12, max_steps: 5000'
 outside 'where trials come to the spurious optimum .* give stop.at_spurious; else a larger stop.max_steps, or allow' "$far}"
 outside 'give a larger stop.max_steps, or a larger tolerance, or allow' 'stop={at: 1e-6, at_spurious: 0.1, max_steps: 400}'
 check "what it advises resolves them" "$basin" run small.yaml -q -o inside.h5 --trials 50 --set "$far, at_spurious: 0.1}"
-outside 'no rule ends its trials: give stop.at, or' 'gradient={sampled: {inputs: 4, sampler: direct}}' stop.max_steps=20
 outside 'no trial of it has a proof: give a larger stop.max_steps, smaller step sizes, or stop.at, or' 'schedule=[{eta: 3}]' stop.max_steps=30
 outside '2 of 2 cells have more diverged trials .* with 100% of its trials; give smaller step sizes, or on_divergence: halve, or allow: .diverged: 1.' 'schedule=[{eta: 40}]'
 outside '^basin: outside.h5: 1 of 4 cells has more unresolved trials .*, the worst is cell 3 \(far, k = 9\) with .* spurious' \
@@ -215,15 +214,25 @@ outside '^basin: outside.h5: 1 of 4 cells has more unresolved trials .*, the wor
 expect 0 "unresolved" "$basin" summary three.h5
 expect 0 'wrote' "$basin" run small.yaml -o four.h5 --set stop.max_steps=20 --set allow.unresolved=1
 
-# a run that cannot resolve says so before it begins; one that may stay unresolved, or is quiet, does not
+# a run that cannot resolve a trial is refused before it begins, by every way to begin one, at the place of its `stop`;
+# where that is meant, or a rule is there, it is not; one trial alone may be looked at
 sampled='gradient={sampled: {inputs: 4, sampler: direct}}'
-expect 0 '^note: 2 of 2 cells cannot resolve a trial: .* stop.at is not given$' "$basin" run small.yaml --dry-run --set stop.max_steps=20 --set "$sampled"
-expect 3 '^note: 2 of 2 cells cannot resolve' "$basin" run small.yaml -o five.h5 --trials 2 --set "$sampled" --set stop.max_steps=20
-notes() { "$basin" run small.yaml --dry-run --set stop.max_steps=20 "$@" 2>&1 >/dev/null | grep -c '^note'; }
-check "no note with a tolerance" test "$(notes --set "$sampled" --set stop.at=1e-3)" = 0
-check "no note where the early rule is" test "$(notes)" = 0
-check "no note where trials may stay unresolved" test "$(notes --set "$sampled" --set allow.unresolved=1)" = 0
-check "no note of a quiet run" test "$(notes --set "$sampled" -q)" = 0
+refused=(--set stop.max_steps=20 --set "$sampled")
+reason='stop: no rule can end a trial of 2 of 2 cells, the first of them cell 0: .* expected stop.at, or .allow: .unresolved: 1'
+(cat small.yaml && printf 'gradient: {sampled: {inputs: 4, sampler: direct}}\nstop: {max_steps: 20}\n') > noisy.yaml
+expect 2 "^basin: noisy.yaml:$(wc -l < noisy.yaml):8: $reason" "$basin" run noisy.yaml -o five.h5
+expect 2 "^basin: --set stop.max_steps=20: $reason" "$basin" run small.yaml --dry-run "${refused[@]}"
+expect 2 "^basin: small.yaml:1:1: $reason" "$basin" run small.yaml -q -o five.h5 --trials 2 --set "$sampled"
+expect 2 "$reason" "$basin" run small.yaml -o five/ --shard 1/2 "${refused[@]}"
+expect 2 "$reason" "$basin" submit small.yaml -o five/ --shards 2 "${refused[@]}"
+check "nothing is left of it" sh -c '! ls -d five* 2>/dev/null'
+expect 2 'stop: no rule can end a trial of 2 of 4 cells, the first of them cell 2: ' "$basin" run small.yaml -o five.h5 \
+  --set stop.max_steps=20 --set 'variants={exact: {}, noisy: {gradient: {sampled: {inputs: 4, sampler: direct}}}}'
+expect 2 'stop: no rule can end a trial of 2 of 2 cells' "$basin" run small.yaml -o five.h5 "${refused[@]}" --set allow.unresolved=0.99
+check "a fixed number of steps" "$basin" run small.yaml -q -o five.h5 --trials 2 "${refused[@]}" --set allow.unresolved=1
+expect 3 'no rule ends its trials: give stop.at, or' "$basin" run small.yaml -o five.h5 --trials 2 "${refused[@]}" # it is there
+check "a tolerance" "$basin" run small.yaml -q -o six.h5 --trials 2 "${refused[@]}" --set stop.at=10
+check "one trial" "$basin" run small.yaml -q -o lone.h5 --cell 0 --trial 1 "${refused[@]}"
 
 # no permission, no folder
 mkdir locked && chmod 500 locked
@@ -241,5 +250,5 @@ experiment_of README.md > first.yaml
 expect 0 '^12 cells, 24000 trials' "$basin" run first.yaml --dry-run --set stop.max_steps=100
 experiment_of data/experiments/README.md > page.yaml
 expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run --set stop.max_steps=100
-expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run --set stop.max_steps=100 --set 'gradient={sampled: {inputs: 16, sampler: projected}}'
+expect 0 '^12 cells, 60000 trials' "$basin" run page.yaml --dry-run --set stop.max_steps=100 --set stop.at=1e-3 --set 'gradient={sampled: {inputs: 16, sampler: projected}}'
 finish

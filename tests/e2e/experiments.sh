@@ -20,6 +20,10 @@ for file in "$data"/experiments/*.yaml; do
   factorisation-rank1) smaller=(--trials 500 --set 'grid={c: [0.2, 0.6], d: [100, 1e4]}' --set record.trials=20) ;;
   filter-figure6-3[cd] | filter-figure6-4) smaller=(--trials 3 --set record.trials=3 --set gradient.sampled.inputs.strokes=40 --set stop.max_steps=60) ;;
   filter-slow) smaller=(--trials 4000 --set stop.max_steps=10000) ;;
+  mueller-brown | himmelblau) smaller=(--trials 500 --set record.trials=20) ;;
+  phase-retrieval) smaller=(--trials 50 --set 'grid={ratio: [2, 6], d: [10]}') ;;
+  rosenbrock-methods) smaller=(--trials 50 --set 'grid={n: [2]}' --set record.trials=10) ;;
+  langevin-doublewell) smaller=(--trials 500 --set stop.max_steps=2000 --set record.trials=2) ;;
   erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
   esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"

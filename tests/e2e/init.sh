@@ -23,7 +23,9 @@ assert outcome.shape == (2, 200) and ((outcome > 0) & (outcome < 4)).all(), outc
   while IFS=: read -r line key; do
     sed "${line}s/# //" $model.yaml > key.yaml
     echo '#' >> key.yaml
-    expect 0 '' "$basin" run key.yaml --dry-run --set stop.max_steps=10 # which ends the sample, too
+    needs=()
+    [[ $key = *sampled* ]] && needs=(--set stop.at=1e-6) # as it says beside `stop`
+    expect 0 '' "$basin" run key.yaml --dry-run --set stop.max_steps=10 "${needs[@]}" # which ends the sample, too
     n=$((n + 1))
   done < keys
 done

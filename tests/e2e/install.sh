@@ -17,6 +17,7 @@ there=$work/there
 check "it installs" install_into PREFIX="$there"
 for file in bin/basin include/basin.h lib/libbasin.a lib/libbasin.so lib/libbasin.so.0 lib/pkgconfig/basin.pc \
   share/man/man1/basin.1 share/basin/experiments/resnet-table1.yaml share/basin/published/resnet-table1.csv \
+  share/basin/source/include/seam/model.h share/basin/source/host/engine/lanes.c \
   share/doc/basin/README.md share/bash-completion/completions/basin lib/python3/dist-packages/basin.py; do
   check "$file is there" test -s "$there/$file"
 done
@@ -27,6 +28,18 @@ check "the links lead to the versioned file" test "$(readlink -f "$there/lib/lib
 check "its name is libbasin.so.0" sh -c "readelf -d '$there/lib/libbasin.so' | grep -q 'SONAME.*\[libbasin.so.0\]'"
 check "the installed program runs an installed experiment" "$there/bin/basin" run \
   "$there/share/basin/experiments/resnet-table1.yaml" -q --trials 20 --backend cpu -o table1.h5
+cp "$here/tests/support/doublewell.h" .
+cat > well.yaml <<'Y'
+model: ./doublewell.h
+trials: 100
+init: {x: {normal: 1}}
+schedule: [{eta: 0.05}]
+Y
+check "and a header of one's own, with the sources that were installed" env -u BASIN_SOURCE BASIN_CACHE="$work/cache" \
+  "$there/bin/basin" run well.yaml -q --isa generic -o well.h5
+mkdir bare && cp "$there/bin/basin" bare/
+expect 1 "sources.* are not there: looked for in $work/bare/../share/basin/source/" env -u BASIN_SOURCE BASIN_CACHE="$work/none" \
+  bare/basin run well.yaml -q --isa generic -o bare.h5
 expect 0 'ResNet w/o SSW' "$there/bin/basin" compare table1.h5 "$there/share/basin/published/resnet-table1.csv"
 check "the completion is that of the sources" cmp "$here/host/cli/basin.bash" "$there/share/bash-completion/completions/basin"
 cat > module.py <<'P'

@@ -23,7 +23,10 @@ Y
 expect 0 '^doublewell: a tilted double well' "$basin" models
 expect 2 'unknown model `resnet`, expected one of: doublewell, rolling' "$basin" models resnet
 expect 0 'tilt .*default 0.1' "$basin" models doublewell
-expect 0 'no sampled form to compare with' "$basin" verify doublewell
+expect 0 'doublewell has no sampled form to compare with' "$basin" verify doublewell
+for model in doublewell rolling; do
+  expect 0 '^8 slopes of the loss beside the steps that follow them; wrong: 0$' "$basin" verify $model
+done
 expect 2 'record.estimate: model doublewell has no sampled form' \
   "$basin" run well.yaml --set record.estimate.inputs=100 -o none.h5
 check "it runs" "$basin" run well.yaml -q
@@ -97,8 +100,12 @@ check "a method by its name alone" "$basin" run ball.yaml -q --set method=heavy_
 check "generic and avx2: the same bits" sh -c "for isa in generic avx2; do '$basin' run ball.yaml -q --no-provenance --isa \$isa -o \$isa.h5 || exit; done; cmp generic.h5 avx2.h5"
 
 # without a key it is the header's first kind, with the defaults of its options; what a model has not is told
-check "a model that only rolls" sh -c "sed 's/X(population) X(heavy_ball)/X(heavy_ball)/; s/rolling/roller/' include/models/rolling.h > include/models/roller.h &&
+sed 's/doublewell/steep/g; s/r_fnma(t.pace\[0\], well_slope/r_fnma(r_set(1.000001) * t.pace[0], well_slope/' include/models/doublewell.h > include/models/steep.h
+check "a model that only rolls" sh -c "! cmp -s include/models/doublewell.h include/models/steep.h && sed 's/X(population) X(heavy_ball)/X(heavy_ball)/; s/rolling/roller/' include/models/rolling.h > include/models/roller.h &&
   ! cmp -s include/models/rolling.h include/models/roller.h && ${make[*]} NVCC= program"
+expect 3 'slope of the loss, heavy_ball: 1 entries, relative error .*: agrees$' "$basin" verify roller steep
+expect 3 'slope of the loss, population: 1 entries, relative error 1.0e-06, allowed 1.0e-09: WRONG' "$basin" verify steep
+expect 3 'verify: 8 of 8 slopes are wrong: the loss or the step that follows its gradient is' "$basin" verify steep --states 20
 sed 's/rolling/roller/; /^method/d' ball.yaml > roller.yaml
 named=(--set method=heavy_ball --set stop.max_steps=20000 --set allow.unresolved=1)
 check "its default" "$basin" run roller.yaml -q "${named[@]:2}" -o default.h5

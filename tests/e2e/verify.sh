@@ -7,6 +7,7 @@
 # ---- what is there is right ----
 
 expect 0 'comparisons, 1048576 inputs at a state, seed 0; .* in 1e\+06 runs: 0$' "$basin" verify
+expect 0 '^48 slopes of the loss beside the steps that follow them; wrong: 0$' "$basin" verify --inputs 1024
 expect 0 'seed 5; beyond' "$basin" verify cnn resnet --seed 5 --states 2 --inputs 5000
 # students that are nearly parallel at some state, with gradients that differ on hardly any input
 expect 0 'seed 2; .*: 0$' "$basin" verify relu_sum --seed 2 --states 300 --inputs 4096
@@ -17,7 +18,8 @@ expect 2 '--inputs 1e6: expected a whole number from 1024 to 16777216' "$basin" 
 check "JSON has what it promises" jq -e '
   .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "factorisation", "filter", "octopus", "relu_sum", "resnet"] and
   [.models[] | select(.sampled | not).model] == ["factorisation", "octopus"] and
-  .limit == .false_alarm / .comparisons and
+  .limit == .false_alarm / .comparisons and .slopes == 18 and .wrong_slopes == 0 and
+  ([.models[].states[].slope | .judged and .kind != null and .relative < .allowed and .allowed < 1e-6 and .entries > 0] | all) and
   ([.models[] | (.states[].comparisons[], .together[]) | select(.p != null)] | length) == .comparisons and
   ([.models[].states[].comparisons[] | select(.z != null and .error > 1e-5) | ((.measured - .closed) / .error - .z) | fabs] | max) < 0.01 and
   ([.models[0].states[].observables.norm_v | . > 1.1 or . < 0.9] | all)' verify.json
@@ -127,13 +129,13 @@ formulas() {
   for object in "build/models/$1"/*.o; do make+=(-o "$object"); done
 }
 
-# mutate WHAT CODE SED: change the formulas, build, and let verify look
+# mutate WHAT CODE SED [PATTERN]: change the formulas, build, and let verify look
 mutate() {
   echo "$right" | sed -E "$3" > "$header"
   rm -f "${made[@]}"
   check "$1: the change is made" test "$right" != "$(cat "$header")"
   check "$1: it builds" sh -c "${make[*]} > log 2>&1 || { tail log; false; }"
-  expect "$2" 'in 1e\+06 runs: [0-9]+$' build/basin verify --states 8 --inputs 262144
+  expect "$2" "${4:-in 1e\+06 runs: [0-9]+$}" build/basin verify --states 8 --inputs 262144
 }
 
 # the loss written out as in (5.3): a factor 1/(2 pi) stands before the last term or, as printed, does not
@@ -158,6 +160,8 @@ mutate "the turn of v without 1/|v|^2" 3 's/if \(grows\) pull = pull \* s->shrin
 formulas relu_sum models/relu/relu.h
 mutate "1/pi for 1/(2 pi) in (23)" 3 's/(head\[RELU_LOSS\] = r_fma\(r_set\()1 \/ \(2 \* BASIN_PI\)/\11 \/ BASIN_PI/'
 mutate "(4) without the pull along w_i" 3 's/real sum = work\[cell->to_pull \+ i\]/real sum = r_set(0.0) * work[cell->to_pull + i]/'
+mutate "that pull larger by a millionth" 3 's/real sum = work\[cell->to_pull \+ i\]/real sum = r_set(1.000001) * work[cell->to_pull + i]/' \
+  '^basin: verify: [1-8] of 8 slopes are wrong'
 mutate "angles between students larger by 1% in (4)" 3 's/^( +)turn\[a \* all \+ hi\] = /&r_set(1.01) * /'
 
 # the tables of one convolutional filter

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_expression.c: any text into the expression reader. It returns a finite number or one line of reason.
+ * fuzz_expression.c: any text into the expression reader. It returns a finite number, or of a condition whether it
+ * holds, or one line of reason.
  */
 #include "read/expression.h"
 #include <math.h>
@@ -27,6 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const basin_status status = basin_evaluate(text, (basin_place){"f", 1, 1}, lookup, NULL, &value,
                                              &error);
   if (status == BASIN_OK ? !isfinite(value) : !*error.text || strchr(error.text, '\n')) abort();
+  int holds = -1;
+  error.text[0] = 0;
+  const basin_status read = basin_condition(text, (basin_place){"f", 1, 1}, lookup, NULL, &holds,
+                                            &error);
+  if (read ? holds || !*error.text || strchr(error.text, '\n') : holds != 0 && holds != 1) abort();
   free(text);
   return 0;
 }

@@ -11,7 +11,7 @@
 #include "store/store.h"
 
 /* bytes of host/store/part_file.c: preamble and header end with their checksums; where some of its numbers are */
-enum { HEADER = 256, PREAMBLE = 48, FLIGHTS = 128, COUNTS = 136, BYTES = 208 };
+enum { HEADER = 320, PREAMBLE = 48, FLIGHTS = 128, COUNTS = 136, BYTES = 272 };
 
 static void sum_up(uint8_t *at, const void *bytes, size_t count) {
   const uint64_t sum = basin_hash(0, bytes, count);
@@ -21,7 +21,7 @@ static void sum_up(uint8_t *at, const void *bytes, size_t count) {
 /* what was changed on purpose has the right checksums, size and counts */
 static void make_right(const basin_experiment *e, uint8_t *bytes, size_t size) {
   const basin_job job = basin_part_job(e, 0, 0, e->trials);
-  basin_piece piece[BASIN_PART_PIECES];
+  basin_piece piece[BASIN_PART_PIECES_ALL];
   basin_part part = {.count = job.count};
   basin_range range;
   int64_t flights;
@@ -31,7 +31,7 @@ static void make_right(const basin_experiment *e, uint8_t *bytes, size_t size) {
   memcpy(bytes + BYTES, &behind, sizeof behind);
   memcpy(&flights, bytes + FLIGHTS, sizeof flights);
   if (flights >= 0 && flights <= job.count &&
-      (double)behind == basin_part_bytes_with(&job, flights)) {
+      (double)behind == basin_part_file_bytes(&job, flights)) {
     uint8_t *at = bytes + HEADER;
     basin_part_pieces(&part, &job, flights, piece);
     for (int i = 0; i < BASIN_PART_PIECES; at += piece[i++].bytes) {
@@ -61,7 +61,7 @@ static void go_on(const basin_experiment *e, const char *folder) {
   if (fuzz_judge(basin_part_resume(folder, e, 0, &job, &part, &error), &error)) {
     if (basin_dynamics_find(job.model, "population")->run[0](&job, &part, &watch)) abort();
     for (int64_t i = 0; i < part.count; i++)
-      if (part.outcome[i] < 0 || part.outcome[i] >= BASIN_OUTCOMES) abort();
+      if (part.outcome[i] < 0 || part.outcome[i] >= e->outcomes.count) abort();
   }
   basin_part_free(&part);
 }

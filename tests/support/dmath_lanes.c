@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dmath_lanes.h"
+#include "numeric/functions.h"
 #include "numeric/single.h"
 
 #define PASTE2(a, b) a##b
@@ -64,6 +65,12 @@ void PASTE(dmath_eval_, BASIN_ISA)(int function, const double *x, const double *
     case DMATH_erfinv:
       s = r_erfinv(a);
       break;
+#define TOTAL(name, call) \
+  case DMATH_##name:      \
+    s = call;             \
+    break;
+      DMATH_TOTAL(TOTAL)
+#undef TOTAL
     case DMATH_single_log:
       s = single_log(a);
       break;

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the coefficients of include/numeric/dmath.h, of single.h and of the step in include/models/conv/conv.h.
+"""Prints the coefficients of include/numeric/dmath.h, functions.h, single.h and of the step in include/models/conv/conv.h.
 
 Each is the polynomial that interpolates the function at Chebyshev nodes of the interval, computed in
 300-bit arithmetic and rounded to double, or to float; its relative error is measured at 2001 points. Needs mpmath.
 """
 import struct
-from mpmath import mp, mpf, cos, pi, log, exp, sin, asin, atan, sqrt, matrix, lu_solve, erf, erfc, erfinv, expm1
+from mpmath import mp, mpf, cos, pi, log, exp, sin, asin, atan, sqrt, tan, matrix, lu_solve, erf, erfc, erfinv, expm1
 mp.prec = 300
 def to_float(x):
     return struct.unpack("f", struct.pack("f", float(x)))[0]
@@ -46,6 +46,9 @@ fit("turn: atan(t)/t", lambda z: atan(r(z))/r(z), mpf(2)**-70, mpf(2)**-10, 3)
 fit("turn: sin(atan(t)/2)/t", lambda z: sin(atan(r(z))/2)/r(z), mpf(2)**-70, mpf(2)**-10, 3)
 fit("turn: (1-cos(atan(t)/2))/t^2", lambda z: (1-cos(atan(r(z))/2))/z, mpf(2)**-70, mpf(2)**-10, 3)
 fit("angle: (phi-sin phi)/sin^3(phi/2)", lambda z: (2*asin(r(z))-2*r(z)*r(1-z))/r(z)**3, mpf(2)**-70, mpf(1)/64, 6)
+fit("tan", lambda z: (tan(r(z))/r(z)-1)/z, mpf(2)**-70, q, 15)
+fit("asin", lambda z: (asin(r(z))/r(z)-1)/z, mpf(2)**-70, mpf('0.2501'), 13)
+fit("log in pairs", lambda z: ((log((1+r(z))/(1-r(z)))/r(z)-2)/z-mpf(2)/3)/z, mpf(2)**-60, mpf('0.02945'), 7)
 
 # erf(x)/x - 1 is 0 inside the interval: what counts is its absolute error
 fit("erf: erf(x)/x-1", lambda z: erf(r(z))/r(z)-1, mpf(2)**-70, mpf("1.0001"), 13)

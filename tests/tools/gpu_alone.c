@@ -60,10 +60,6 @@ typedef struct setup {
   basin_stage stage[2];
 } setup;
 
-static int64_t rows_of(const basin_symbol *vector, const double *parameter) {
-  return vector->rows < 0 ? 1 : (int64_t)parameter[vector->rows];
-}
-
 /* rows of length 1, whose entries differ; of a single vector they fall and are above 0, as singular values do */
 static void teach(basin_vector *vector, int64_t rows, int64_t length) {
   double *value = allocate((size_t)(rows * length), sizeof *value);
@@ -90,12 +86,12 @@ static void set_up(setup *s, const basin_model *m, const char *dynamics, int64_t
   memset(s, 0, sizeof *s);
   for (int i = 0; i < m->parameters; i++) s->parameter[i] = m->parameter[i].initial;
   for (int i = 0; i < m->teachers; i++)
-    teach(&s->teacher[i], rows_of(&m->teacher[i], s->parameter),
-          (int64_t)s->parameter[m->teacher[i].length]);
+    teach(&s->teacher[i], (int64_t)m->size(m->teacher[i].rows, s->parameter),
+          (int64_t)m->size(m->teacher[i].length, s->parameter));
   for (int i = 0; i < m->initials; i++)
     s->initial[i] = (basin_vector){.source = m->initial[i].rows < 0 ? BASIN_BALL : BASIN_NORMAL,
-                                   .rows = rows_of(&m->initial[i], s->parameter),
-                                   .length = (int64_t)s->parameter[m->initial[i].length],
+                                   .rows = (int64_t)m->size(m->initial[i].rows, s->parameter),
+                                   .length = (int64_t)m->size(m->initial[i].length, s->parameter),
                                    .scale = 0.9};
   s->stage[0].steps = 13;
   s->stage[1].steps = INT64_MAX;

@@ -131,9 +131,108 @@ static void deep_nesting(void **unused) {
   }
 }
 
+/* x has no value */
+static basin_status lookup_or_nothing(void *context, const char *name, double *value, int *found,
+                                      basin_error *error) {
+  const basin_status status = lookup(context, name, value, found, error);
+  if (strcmp(name, "x") != 0) return status;
+  *found = 1;
+  *value = NAN;
+  return BASIN_OK;
+}
+
+static void conditions(void **unused) {
+  static const struct {
+    const char *text;
+    int holds;
+  } known[] = {
+      {"1 < 2", 1},
+      {"2 < 2", 0},
+      {"2 <= 2", 1},
+      {"k>15", 1},
+      {"k >= 17", 0},
+      {"k == 4^2", 1},
+      {"k != 16", 0},
+      {"not k != 16", 1},
+      {"not not 1 > 2", 0},
+      {"1 < 2 and 2 < 3", 1},
+      {"1 < 2 and 3 < 2", 0},
+      {"1 > 2 or 2 < 3", 1},
+      {"1 < 2 or 1 < 2 and 1 > 2", 1}, /* and binds tighter */
+      {"(1 < 2 or 1 < 2) and 1 > 2", 0},
+      {"not 1 > 2 and 1 < 2", 1}, /* and not tightest */
+      {"not (1 > 2 and 1 < 2)", 1},
+      {"(k + 1)*2 == 34", 1},
+      {"((k - 1)) < (16)", 1},
+      {"(((k) > 1) and (2 > (1)))", 1},
+      {"min(k, 3) == 3 and-1<0", 1},
+      /* without a value it is neither true nor false */
+      {"x < 1", 0},
+      {"not x < 1", 0},
+      {"x == x", 0},
+      {"x != x", 0},
+      {"x*0 == 0", 0},
+      {"x < 1 or 1 < 2", 1},
+      {"1 < 2 or x < 1", 1},
+      {"not (x < 1 and 1 > 2)", 1},
+      {"x < 1 and 1 < 2", 0},
+      {"not (x < 1 or 1 > 2)", 0},
+      {"1/0 > 0", 0},
+      {"not 1/0 > 0", 0},
+      {"7 % 0 == 0 or mod(7, 0) == 0", 0},
+      {"sqrt(-1) < 9", 0},
+      {"log(0) < 0", 0},
+      {"(-1)^0.5 < 1 or 0^-1 > 0", 0},
+      {"exp(1e9) > 0", 0},
+      {"exp(700)*exp(700) > 0", 0},
+      {"not (tan(1e9) > 0)", 0},
+  };
+  static const struct {
+    const char *text, *why;
+    int column;
+  } wrong[] = {
+      {"", "ends too early", 1},
+      {"k", "expected one of < <= > >= == !=", 2},
+      {"k = 1", "did you mean `==`", 3},
+      {"k < 1 < 2", "comparisons are of two values", 7},
+      {"k < and", "unknown symbol `and`", 5},
+      {"k < 1 and", "ends too early", 10},
+      {"(k < 1", "expected `)`, `and` or `or`", 7},
+      {"(k < 1) * 2", "unexpected `*`", 9},
+      {"not", "ends too early", 4},
+      {"nothing > 1", "unknown symbol `nothing`", 1},
+      {"k < foo(1)", "unknown function `foo`", 5},
+      {"k < 1e999", "not a finite number", 5},
+      {"k =< 1", "did you mean `==`", 3},
+      {"k < 1 or or k > 1", "unknown symbol `or`", 10},
+  };
+  (void)unused;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    basin_error error;
+    int holds = -1;
+    assert_ok(basin_condition(known[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing, NULL,
+                              &holds, &error),
+              error);
+    if (holds != known[i].holds) fail_msg("%s: %d", known[i].text, holds);
+  }
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    basin_error error = {""};
+    char place[16];
+    int holds = -1;
+    assert_int_equal(basin_condition(wrong[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing,
+                                     NULL, &holds, &error),
+                     BASIN_BAD_INPUT);
+    snprintf(place, sizeof place, "f:1:%d: ", wrong[i].column);
+    if (holds || strncmp(error.text, place, strlen(place)) != 0 ||
+        !strstr(error.text, wrong[i].why))
+      fail_msg("%s: %s", wrong[i].text, error.text);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(values),
+      cmocka_unit_test(conditions),
       cmocka_unit_test(faults),
       cmocka_unit_test(deep_nesting),
   };

@@ -1,0 +1,222 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# formulas.sh: models that the experiment writes as formulas. They give what Python, headers of C and theory say, whatever
+# runs the trials and however often it is interrupted, and what is wrong in them is told with its place.
+. "$(dirname "$0")/../support/shell.sh"
+data=$here/data/experiments
+options=(-q --no-provenance --backend cpu)
+run() { "$basin" run "${options[@]}" "$@"; }
+
+# ---- the same bits, whatever runs them ----
+
+cp "$data"/{mueller-brown,rosenbrock-methods,phase-retrieval,langevin-doublewell}.yaml .
+small() { # of NAME: what makes it small
+  case $1 in
+  mueller-brown) echo --trials 300 --set record.trials=300 ;;
+  rosenbrock-methods) echo --trials 40 --set grid.n=[2,10] --set stop.max_steps=3000 --set allow.unresolved=1 --set record.trials=5 ;;
+  phase-retrieval) echo --trials 40 --set grid.ratio=[2,5] --set grid.d=[6] --set stop.max_steps=3000 ;;
+  langevin-doublewell) echo --trials 3000 --set record.trials=2 --set schedule.0.eta=0.02 --set stop.max_steps=6000 ;;
+  esac
+}
+for name in mueller-brown rosenbrock-methods phase-retrieval langevin-doublewell; do
+  # shellcheck disable=SC2046
+  check "$name" run $name.yaml $(small $name) -o $name.h5
+  rm -f other.h5
+  # shellcheck disable=SC2046
+  check "$name: by generic code" run $name.yaml $(small $name) --isa generic --threads 1 --part-trials 17 -o other.h5
+  check "$name: the same bytes" cmp $name.h5 other.h5
+done
+
+cat > sampled.yaml <<'Y'
+model:
+  parameters: {k: 4, p: 2}
+  state: {a: k, v: p}
+  teacher: {a_star: k, v_star: p}
+  inputs: {Z: [k, p]}
+  define:
+    residual: dot(a, relu(dot(Z, v)))/norm(v) - dot(a_star, relu(dot(Z, v_star)))
+  loss: residual^2/2
+  observables:
+    error_a: norm(a - a_star)
+    phi: acos(max(-1, min(1, dot(v, v_star)/norm(v))))
+trials: 400
+seed: 3
+teacher: {a_star: {sum: 2, norm: 1}, v_star: {head: [1]}}
+init: {a: {ball: 1}, v: {sphere: 1}}
+gradient: {sampled: {inputs: 8}}
+schedule: [{eta: 0.05}]
+stop: {when: "norm(a - a_star)^2 + norm(v/norm(v) - v_star)^2 < 0.01", max_steps: 1500}
+outcomes: {found: {when: phi < 0.5 and error_a < 0.5, global: true}}
+allow: {unresolved: 1}
+record: {trials: 20, steps: {log: 20}}
+Y
+check "sampled gradients" run sampled.yaml -o sampled.h5
+rm other.h5
+check "sampled gradients: by generic code" run sampled.yaml --isa generic --threads 1 --part-trials 64 -o other.h5
+check "sampled gradients: the same bytes" cmp sampled.h5 other.h5
+check "inputs of another law" run sampled.yaml --set gradient.sampled.law=uniform --set stop.max_steps=50 -o law.h5
+check "and estimates of the loss" run sampled.yaml --set record.estimate.inputs=200 --set stop.max_steps=50 -o estimate.h5
+
+# interrupted, gone on with, and as a campaign
+# shellcheck disable=SC2046
+{
+  for ms in 0.15 0.3; do timeout -s TERM $ms "$basin" run "${options[@]}" rosenbrock-methods.yaml $(small rosenbrock-methods) -o cut.h5; done
+  check "a run that was interrupted goes on" run rosenbrock-methods.yaml $(small rosenbrock-methods) -o cut.h5
+  check "to the same bytes" cmp rosenbrock-methods.h5 cut.h5
+  check "a campaign" "$basin" run rosenbrock-methods.yaml $(small rosenbrock-methods) -q --backend cpu -o campaign/
+}
+check "is merged" "$basin" merge campaign -q --no-provenance -o merged.h5
+check "to the same bytes, again" cmp rosenbrock-methods.h5 merged.h5
+
+# ---- what comes out ----
+
+check "the minima of the Mueller-Brown potential are those that Python comes to" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File("mueller-brown.h5")
+word = dict(zip(f["outcome"].attrs["flag_values"].tolist(), f["outcome"].attrs["flag_meanings"].decode().split()))
+x, y = f["vector_x"][0, :, 0].ravel(), f["vector_y"][0, :, 0].ravel()
+A, a, b, c = [-200, -100, -170, 15], [-1, -1, -6.5, 0.7], [0, 0, 11, 0.6], [-10, -10, -6.5, 0.7]
+X, Y = [1, 0, -0.5, -1], [0, 0.5, 1.5, 1]
+for step in range(4000):
+    gx, gy = 0 * x, 0 * y
+    for i in range(4):
+        u, v = x - X[i], y - Y[i]
+        e = A[i] * np.exp(a[i] * u * u + b[i] * u * v + c[i] * v * v)
+        gx, gy = gx + e * (2 * a[i] * u + b[i] * v), gy + e * (b[i] * u + 2 * c[i] * v)
+    x, y = x - 1e-4 * gx, y - 1e-4 * gy
+minimum = {"A": (-0.558224, 1.441726), "B": (0.623499, 0.028038), "C": (-0.050011, 0.466694)}
+got = [word[o] for o in f["outcome"][0]]
+assert set(got) == set(minimum), set(got)
+for n, o in enumerate(got):
+    assert np.hypot(x[n] - minimum[o][0], y[n] - minimum[o][1]) < 0.01, (n, o, x[n], y[n])
+P
+
+check "Langevin dynamics: the wells are filled as Boltzmann's weights say" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File("langevin-doublewell.h5")
+o = f["outcome"]
+left = dict(zip(o.attrs["flag_meanings"].decode().split(), o.attrs["flag_values"].tolist()))["left_well"]
+x = np.linspace(-6, 6, 200001)
+for c, T in enumerate(f["T"][:]):
+    w = np.exp(-((x * x - 1) ** 2 / 4 + 0.1 * x) / T)
+    p, n = w[x < 0].sum() / w.sum(), o.shape[1]
+    z = ((o[c] == left).mean() - p) / np.sqrt(p * (1 - p) / n)
+    assert T < 0.15 or abs(z) < 5, (T, p, z)  # colder, and it has not got over the barrier often enough yet
+P
+
+# the double well, as formulas and as a header
+cp "$here/tests/support/doublewell.h" .
+cat > well.yaml <<'Y'
+model: {state: {x: 1}, parameters: {tilt: 0.1}, loss: (x^2 - 1)^2/4 + tilt*x, observables: {position: x}}
+trials: 1
+grid: {x0: [-1.7, -0.4, 0.05, 0.2, 1.3], tilt: [0.1, 0.3]}
+init: {x: x0}
+schedule: [{eta: 0.03}]
+stop: {max_steps: 300}
+allow: {unresolved: 1}
+record: {trials: 1, steps: {every: 10}, observables: [position, loss]}
+Y
+check "a double well of formulas" run well.yaml -o own.h5
+check "and one of C" run well.yaml --set model=./doublewell.h --set stop.at=1e-30 -o header.h5
+check "agree to rounding over 300 steps" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+own, header = h5py.File("own.h5"), h5py.File("header.h5")
+for name in "position", "loss":
+    x, y = own[name][:], header[name][:]
+    both = np.isfinite(x) & np.isfinite(y)
+    assert both.sum() > 250 and abs(x - y)[both].max() < 1e-13, (name, both.sum(), abs(x - y)[both].max())
+P
+
+# the CNN: other draws, the same law
+cat > cnn.yaml <<'Y'
+model: cnn
+trials: 400
+seed: 4
+parameters: {k: 4, p: 2}
+teacher: {a: {sum: 2, norm: 1}, v: {head: [1]}}
+init: {a: {ball: 1}, v: {sphere: 1}}
+gradient: {sampled: {inputs: 8, sampler: direct}}
+schedule: [{eta: 0.05}]
+stop: {at: 1e-9, max_steps: 300}
+allow: {unresolved: 1}
+record: {trials: 400, steps: [300], observables: [phi, error_a]}
+Y
+check "the CNN that is built in" run cnn.yaml -o cnn.h5
+check "the CNN of formulas" run sampled.yaml --set stop.max_steps=300 --set stop.when='norm(a) > 1e9' --set 'record={trials: 400, steps: [300], observables: [phi, error_a]}' -o formulas.h5
+check "are alike after 300 steps" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+own, cnn = h5py.File("formulas.h5"), h5py.File("cnn.h5")
+for name in "phi", "error_a":
+    x, y = np.sort(own[name][:].ravel()), np.sort(cnn[name][:].ravel())
+    x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+    if name == "error_a":
+        y = np.sqrt(y)  # the built-in one is squared
+    both = np.concatenate([x, y])
+    d = abs(np.searchsorted(x, both, "right") / x.size - np.searchsorted(y, both, "right") / y.size).max()
+    assert x.size == y.size == 400 and d < 2.2 * np.sqrt(2 / 400), (name, d)  # Kolmogorov, Smirnov: 1 of 8000
+P
+
+# ---- constants ----
+
+cat > table.yaml <<'Y'
+model:
+  state: {x: 2}
+  define:
+    A: {file: A.csv}
+    r: dot(A, x) - 1
+  loss: dot(r, r)/2
+trials: 8
+init: {x: {normal: 1}}
+schedule: [{eta: 0.1}]
+stop: {at: 1e-20, max_steps: 10000}
+Y
+printf '# of both unknowns\n1, 2\n 3 -1e0\n\n' > A.csv
+check "a table in a file" run table.yaml -o table.h5
+check "is that of the experiment" run table.yaml --set 'model.define.A=[[1, 2], [3, -1]]' -o inline.h5
+check "to the same numbers" h5diff -q table.h5 inline.h5 /steps
+mkdir below && cp table.yaml A.csv below
+check "its path is one from the experiment's folder" run below/table.yaml -o below.h5
+printf '1 2\n3\n' > A.csv
+expect 2 'table.yaml:4:15: .*A.csv:2: this row has another number of entries' run table.yaml -o no.h5
+printf '1 2\n3 x\n' > A.csv
+expect 2 'A.csv:2: that is no number' run table.yaml -o no.h5
+rm A.csv
+expect 2 'A.csv: no file that can be read' run table.yaml -o no.h5
+mkdir A.csv
+expect 2 'A.csv: no file that can be read' run table.yaml -o no.h5
+
+# ---- what is wrong is told with its place ----
+
+wrong() { # PATTERN SETTING...: of the double well
+  local pattern=$1 set=()
+  shift
+  for s in "$@"; do set+=(--set "$s"); done
+  expect 2 "$pattern" "$basin" run well.yaml "${set[@]}" --dry-run
+}
+wrong 'unknown name `titl`.*did you mean `tilt`' 'model.loss=x^2 + titl'
+wrong 'model.loss is missing' 'model={state: {x: 1}}'
+wrong 'model.state is missing' 'model={loss: 1}'
+wrong 'unknown key `sate` in model, did you mean `state`' 'model={sate: {x: 1}, loss: x^2}'
+wrong 'expected a formula' 'model.loss=[1, 2]'
+wrong 'x has 3 sizes' 'model.state.x=[1, 2, 3]'
+wrong 'stop.when goes with a model of formulas' model=./doublewell.h 'stop.when=loss < 1'
+wrong 'unknown key|unknown word' 'method={momentumm: 0.9}'
+wrong 'unexpected|unknown' 'model.loss=x^2; system("id")'
+wrong 'unexpected `#`' 'model.loss=x^2 + tilt#include "/etc/passwd"'
+wrong 'c has no entries' 'model.define.c=[]'
+printf 'model:\n  state: {x: 2}\n  loss: |\n    sum(x^2)\n     + dot(x, y)\ninit: {x: 1}\ntrials: 1\nschedule: [{eta: 1}]\n' > places.yaml
+expect 2 '^basin: places.yaml:[345]:[0-9]+: unknown name `y`' "$basin" run places.yaml
+expect 2 'stop: no rule can end a trial of 10 of 10 cells.* expected stop.at, at_gradient or when' "$basin" run well.yaml --set allow.unresolved=0
+for name in int main x__ real MODEL_INITIAL NULL; do # a name of C is a name like any other
+  check "$name is a name" run well.yaml --set "model.define.$name=x^2" --set "model.loss=($name - 1)^2/4 + tilt*x" -o name.h5
+  check "with the same numbers" h5diff -q name.h5 own.h5 /steps
+done
+check "a formula that has changed is another experiment" run well.yaml --set 'model.loss=(x^2 - 1)^2/4 + 2*tilt*x' -o changed.h5
+expect 2 'another experiment|has changed|differ' run well.yaml --extend --trials 2 -o changed.h5
+expect 0 '^#define MODEL_INITIAL' "$basin" model well.yaml --header
+expect 0 'momentum.*beta' "$basin" model well.yaml
+"$basin" model rosenbrock-methods.yaml --header > mine.h
+check "a header that was printed is a model" run rosenbrock-methods.yaml --set model=./mine.h --trials 4 --set stop.max_steps=100 --set grid.n=[2] -o mine.h5
+BASIN_CACHE=$PWD/none BASIN_CC=false expect 0 'position|cell' "$basin" summary own.h5
+BASIN_CACHE=$PWD/none BASIN_CC=no-such-compiler expect 1 'compiler' run well.yaml -o none.h5
+finish

@@ -1,0 +1,308 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# outcomes.sh: outcomes that an experiment names. They are what Python finds in the full vectors and observables of the
+# file, whatever runs the trials and however often it is interrupted, and everything tells them by name.
+. "$(dirname "$0")/../support/shell.sh"
+options=(-q --no-provenance --set allow.unresolved=1 --set allow.diverged=1)
+run() { "$basin" run "${options[@]}" "$@"; }
+
+# all steps are recorded: the last record of a trial is its end
+cat > net.yaml <<'Y'
+model: cnn
+trials: 200
+seed: 5
+grid: {k: [4, 9]}
+parameters: {p: 4}
+define: {far: 1/k}
+teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}
+init: {v: {sphere: 1}, a: {ball: 1}}
+schedule: [{eta: 0.1}]
+stop: {at: 1e-4, max_steps: 150}
+record: {trials: 200, steps: {every: 1}, parameters: true, final: [loss]}
+outcomes:
+  A: {near: {v: teacher, a: teacher}, within: 0.5*far, global: true}
+  wide: {near: {a: [0.5, 0.25, 0, 0]}, within: 2*far, when: not (phi > 2) and norm_grad_a > 1e-12}
+  fine: {when: loss < 0.2 or loss != loss, global: true}
+  beside: {when: "loss < 1 and phi >= pi/2 and k == 9 and no_such_value > 0"}
+Y
+cat > steps.yaml <<'Y'
+model: octopus
+trials: 150
+seed: 7
+parameters: {d: 2}
+init: {x: {uniform: [-1, 1]}}
+schedule: [{eta: 0.05}]
+stop: {at: 0.1, max_steps: 100}
+record: {trials: 150, steps: {every: 1}, parameters: true, final: [passed]}
+outcomes:
+  here: {near: {x: [4*tau, 4*tau]}, within: 0.2}
+  there: {near: {x: 4*tau}, within: 4*tau}
+  early: {when: passed == 1}
+Y
+sed -i '/no_such_value/d; /a: \[0.5/s/\[0.5, 0.25, 0, 0\]/{head: [0.5, 0.25]}/' net.yaml
+for name in net steps; do check "$name" run $name.yaml --backend cpu -o $name.h5; done
+check "the outcomes of the files are what their numbers say" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+def read(name):
+    f = h5py.File(name)
+    o = f["outcome"]
+    word = dict(zip(o.attrs["flag_values"].tolist(), o.attrs["flag_meanings"].decode().split()))
+    steps = f["steps"][:]
+    def end(v):  # of every trial: [cell, trial, ...]
+        v = f[v][:]
+        c, t = np.indices(steps.shape)
+        return v[c, t, np.minimum(steps, v.shape[2] - 1)]
+    return f, o, np.vectorize(word.get)(o[:]), end
+def distance(x, y, n):  # the first n entries
+    return np.sqrt(((x - y) ** 2)[..., :n].sum(-1))
+f, o, got, end = read("net.h5")
+assert set(o.attrs["success_values"]) == {1, 7, 9}, o.attrs["success_values"]
+for c, k in enumerate((4, 9)):
+    a, v = end("vector_a")[c][:, :k], end("vector_v")[c]
+    star = np.full(k, 1 / k)
+    b = np.sqrt((1 - 1 / k) / 2)
+    star[0] += b; star[1] -= b
+    e1 = np.eye(4)[0]
+    to = np.sqrt(distance(a, star, k) ** 2 + distance(v, e1, 4) ** 2)
+    wide = np.zeros(k); wide[:2] = 0.5, 0.25
+    loss, phi, grad = (end(x)[c] for x in ("loss", "phi", "norm_grad_a"))
+    want = np.where(to <= 0.5 / k, "A", np.where((distance(a, wide, k) <= 2 / k) & ~(phi > 2) & (grad > 1e-12), "wide",
+                    np.where(loss < 0.2, "fine", "")))
+    named = want != ""
+    assert (got[c][named] == want[named]).all(), (k, got[c], want)
+    assert set(got[c][~named]) <= {"unresolved", "spurious", "global"}
+    rate = np.isin(got[c], ["A", "fine", "global"]).mean()
+    assert abs(f["success"][c] - rate) < 1e-12
+    assert f["final_loss"][c].tolist() == loss.tolist()
+assert {"A", "wide", "fine", "unresolved"} <= set(got.ravel()), set(got.ravel())
+assert "final_phi" not in f and "final_norm_grad_a" not in f
+f, o, got, end = read("steps.h5")
+x, tau = end("vector_x")[0], 2.718281828459045
+assert "success_values" in o.attrs and o.attrs["success_values"].tolist() == [1]
+want = np.where(distance(x, 4 * tau, 2) <= 0.2, "here", np.where(distance(x, 4 * tau, 2) <= 4 * tau, "there",
+                np.where(end("passed")[0] == 1, "early", "")))
+assert (got[0][want != ""] == want[want != ""]).all()
+assert {"here", "there", "early"} <= set(got[0]), set(got[0])
+P
+
+# the order in which they are asked; what has no value holds nowhere
+check "another order" run steps.yaml -o order.h5 --set 'outcomes={there: {near: {x: 4*tau}, within: 4*tau}, here: {near: {x: 4*tau}, within: 0.2}}'
+expect 0 '^ +0 +150 +[0-9.]+ .* there ' bash -c '"$0" summary order.h5 | sed -n "/^cell.*there/{p;n;s/\$/ there /;p;q}"' "$basin"
+check "nothing is left for the second" test "$("$basin" summary order.h5 --json | grep -o '"here": 0' | head -1)" = '"here": 0'
+check "a condition without a value" run net.yaml -o none.h5 --set 'outcomes={A: {when: not (1/(k - k) > 0)}, B: {when: train_loss >= 0 or train_loss < 0 or not train_loss > 0}, C: {when: log(loss - 1e9) == 0}, D: {when: loss >= 0 or 1/0 > 1}}'
+check "holds nowhere" test "$("$basin" export none.h5 | cut -d, -f4 | sort -u | tr '\n' ' ')" = "D outcome "
+
+# ---- the same bits: threads, parts, instruction sets, backends, both backends' orders ----
+
+for how in "--threads 1 --part-trials 7" "--threads 3 --isa generic" "--isa generic --part-trials 64"; do
+  for name in net steps; do
+    check "$name, $how" run $name.yaml --backend cpu $how -o other.h5
+    check "$name, $how: the same bytes" cmp $name.h5 other.h5
+    rm -f other.h5
+  done
+done
+cat > set.yaml <<'Y'
+model: resnet
+trials: 40
+parameters: {k: 4, p: 3}
+teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}
+init: {w: {ball: 0.5}, a: {ball: 1}}
+schedule: [{eta: 0.1}]
+gradient: {sampled: {inputs: {fixed: 32, batch: 4}}}
+stop: {at: 1e-3, max_steps: 60}
+outcomes: {A: {near: {a: teacher}, within: 0.5}, fine: {when: train_loss < 0.1, global: true}}
+Y
+cat > factor.yaml <<'Y'
+model: factorisation
+trials: 12
+parameters: {d1: 4, d2: 3, r: 2, reg: 0}
+teacher: {sigma: 1}
+init: {U: {normal: 0.5}, V: {normal: 0.5}}
+schedule: [{eta: 0.05}]
+stop: {at: 1e-3, max_steps: 60}
+outcomes: {fine: {when: loss < 1}, A: {near: {U: 0}, within: 2}}
+Y
+for name in set factor; do check "$name" run $name.yaml --backend cpu -o $name.h5; done
+check "a data set has named outcomes" grep -q '"fine": [1-9]' <("$basin" summary set.h5 --json)
+if [ -f "$build/tests/cudasim/libbasin_cuda.so" ]; then
+  export BASIN_CUDA_MODULE=$build/tests/cudasim/libbasin_cuda.so
+  for order in 0 1; do
+    export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
+    for name in net steps set factor; do
+      check "$name by CUDA, order $order" run $name.yaml --backend cuda --part-trials $((40 + order)) -o cuda.h5
+      check "$name by CUDA, order $order: the same bytes" cmp $name.h5 cuda.h5
+      rm -f cuda.h5
+    done
+  done
+else
+  echo "skipped: the CUDA toolkit's headers are missing, so the kernels cannot be simulated"
+fi
+
+unset BASIN_CUDA_MODULE CUDASIM_ORDER CUDASIM_DEVICES
+
+# ---- interrupted, killed, in shards, extended, replayed ----
+
+cat > long.yaml <<'Y'
+model: cnn
+trials: 1500
+grid: {k: [4, 9]}
+parameters: {p: 6}
+teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}
+init: {v: {sphere: 1}, a: {ball: 1}}
+schedule: [{eta: 0.0005}]
+stop: {at: 1e-7, max_steps: 60000}
+outcomes:
+  A: {near: {v: teacher, a: teacher}, within: 0.01, global: true}
+  flat: {when: loss > 0.1}
+Y
+work_ms=$(cpu_of run long.yaml --threads 1 -o whole.h5)
+turns=0
+for signal in TERM KILL TERM KILL TERM; do
+  interrupt $signal $((work_ms / 5)) "$basin" run long.yaml "${options[@]}" --threads 1 --part-trials 700 -o turns.h5 2>/dev/null && break
+  turns=$((turns + 1))
+done
+check "it was interrupted: $turns times" test $turns -ge 2
+check "and goes on" run long.yaml --part-trials 700 -o turns.h5
+check "to the same bytes" cmp whole.h5 turns.h5
+run long.yaml --trials 400 -o small.h5
+run long.yaml --trials 900 -o fresh.h5
+check "extended" run long.yaml --trials 900 -o small.h5 --extend
+check "to the bytes of a fresh run" cmp small.h5 fresh.h5
+expect 2 'holds another experiment' run long.yaml --trials 900 -o fresh.h5 --set outcomes.A.within=0.02
+expect 2 'holds another experiment' run long.yaml --trials 900 -o fresh.h5 --set outcomes.A.global=false
+expect 2 'holds another experiment' run long.yaml --trials 900 -o fresh.h5 --set 'outcomes.flat.when=loss > 0.2'
+expect 2 'holds another experiment' run long.yaml --trials 1900 --extend -o fresh.h5 --set 'outcomes.flat.when=loss > 0.2'
+for shard in 1 2 3; do
+  check "shard $shard" "$basin" run long.yaml -q --trials 900 -o shards/ --set allow.unresolved=1 --set allow.diverged=1 --shard $shard/3
+done
+expect 0 '(^| )A( |$)' "$basin" status shards/
+check "merged" "$basin" merge shards/ -q --no-provenance -o merged.h5
+check "merged: the same bytes" cmp fresh.h5 merged.h5
+# a range's trials in the file, and each alone: outcome and steps
+check "trials replayed have the outcome of the file" /usr/bin/python3 - "$basin" <<'P'
+import json, subprocess, sys, h5py
+basin = sys.argv[1]
+for name, trials in (("net", range(3, 11)), ("steps", range(0, 6)), ("set", range(0, 4))):
+    f = h5py.File(name + ".h5")
+    o = f["outcome"]
+    word = dict(zip(o.attrs["flag_values"].tolist(), o.attrs["flag_meanings"].decode().split()))
+    for t in trials:
+        one = json.loads(subprocess.run([basin, "run", name + ".yaml", "--cell", "0", "--trial", str(t), "--json"],
+                                        check=True, capture_output=True).stdout)
+        assert (one["outcome"], one["steps"]) == (word[int(o[0, t])], int(f["steps"][0, t])), (name, t, one["outcome"])
+        assert set(one["final"]) == {v[6:] for v in f if v.startswith("final_")}, one["final"]
+P
+named=$("$basin" export net.h5 | awk -F, '$1 == 1 && $4 == "A" { print $3; exit }')
+expect 0 "trial $named: A after" "$basin" run net.yaml --cell 1 --trial "$named"
+
+# trials that begin again with smaller steps are named by where they end
+halve=(net.yaml --set on_divergence=halve --set 'schedule=[{eta: 30}]' --set 'record={final: [loss]}')
+check "halved" run "${halve[@]}" --backend cpu -o halve.h5 --threads 1
+check "in parts" run "${halve[@]}" --backend cpu -o halve7.h5 --part-trials 7 --isa generic
+check "the same" cmp halve.h5 halve7.h5
+check "trials that were halved have named outcomes" grep -qE '^[01],[49],[0-9]+,(A|fine),[0-9]+,[1-9]' <("$basin" export halve.h5)
+
+# ---- until and refine count what succeeds ----
+
+check "until" run net.yaml -o until.h5 --trials 20 --set 'until={halfwidth: 0.05, max_trials: 2000}' --set 'record={final: [loss]}'
+check "the intervals are as narrow as asked for" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File("until.h5")
+n = f["trials"][:]
+assert (((f["success_high"][:] - f["success_low"][:]) / 2 <= 0.05) | (n == 2000)).all()
+assert (f["success"][:] > 0.2).all() and not (f["outcome"][:] == 1).any() and n.max() > 100, n
+P
+
+# ---- told by name ----
+
+expect 0 '^cell .*success .* A +flat .*unresolved' "$basin" summary whole.h5
+expect 0 'count as not successful' "$basin" summary net.h5
+expect 0 'A: median' "$basin" summary whole.h5
+expect 0 '^index,.*,left,A,flat,success,.*steps_A_median' "$basin" summary whole.h5 --csv
+check "JSON" /usr/bin/python3 - "$basin" <<'P'
+import json, subprocess, sys, h5py
+d = json.loads(subprocess.run([sys.argv[1], "summary", "whole.h5", "--json"], check=True, capture_output=True).stdout)
+f = h5py.File("whole.h5")
+for c, cell in enumerate(d["cells"]):
+    o, counts = f["outcome"][c], cell["outcomes"]
+    assert sum(counts.values()) == cell["trials"] == 1500
+    assert counts["A"] == (o == 7).sum() > 0 and counts["flat"] == (o == 8).sum() > 0
+    assert cell["steps"]["A"]["max"] == f["steps"][c][o == 7].max()
+    assert abs(cell["success"]["rate"] - ((o == 7) | (o == 1)).mean()) < 1e-12
+P
+expect 0 ',early,[0-9]+,' "$basin" export steps.h5
+expect 0 '^ +1 +9 ' "$basin" rates net.h5 --outcome A
+expect 2 'no outcome `B`, expected unresolved, global, .*, left, A, wide, fine$' "$basin" rates net.h5 --outcome B
+expect 0 '^cell .* success .* A .*not ended' "$basin" run net.yaml --dry-run
+if command -v gnuplot >/dev/null; then
+  for kind in '--map v[0],v[1]' '--histogram steps' '--ecdf steps' '--observable loss'; do
+    check "plot $kind" "$basin" plot net.h5 -o net.svg $kind
+    check "plot $kind: its legend" grep -q 'A ([0-9]*)' net.svg
+  done
+fi
+
+# nine of them, all kinds of plots
+nine='outcomes={'
+for i in 0 1 2 3 4 5 6 7 8; do nine+="o$i: {when: round(1e6*phi) % 9 == $i, global: true}, "; done
+check "nine" run net.yaml -o nine.h5 --set "${nine%, }}"
+if command -v gnuplot >/dev/null; then
+  for kind in '--map v[0],v[1]' '--histogram steps' '--ecdf steps' '--observable loss' '--rates'; do
+    check "nine: plot $kind" "$basin" plot nine.h5 -o nine.svg $kind
+    check "nine: plot $kind: all are in it" test "$(grep -o 'o[0-8] ([0-9]*)' nine.svg | cut -c1-2 | sort -u | wc -l)" = 9
+  done
+fi
+
+# an experiment that names none has files as ever
+check "none" run long.yaml --trials 20 -o plain.h5 --set 'outcomes={x: {when: loss < 0}}'
+sed '/^outcomes/,$d' long.yaml > plain.yaml
+check "plain" run plain.yaml --trials 20 -o plain2.h5
+check "no attribute of a plain file says what succeeds" /usr/bin/python3 - <<'P'
+import h5py
+assert "success_values" not in h5py.File("plain2.h5")["outcome"].attrs
+assert "success_values" in h5py.File("plain.h5")["outcome"].attrs
+assert h5py.File("plain.h5")["steps"][:].tolist() == h5py.File("plain2.h5")["steps"][:].tolist()
+P
+
+# ---- refused ----
+
+refused() { # refused PATTERN OUTCOMES
+  expect 2 "$1" "$basin" run net.yaml -o no.h5 --set "outcomes=$2"
+}
+refused 'outcomes: expected a mapping of names' '[A]'
+refused 'outcomes: expected a mapping of names' '{}'
+refused '`global` is an outcome of basin.s own' '{global: {when: loss < 1}}'
+refused '`k` is the name of a parameter' '{k: {when: loss < 1}}'
+refused '`success` is the name of' '{success: {when: loss < 1}}'
+refused '`a b` cannot be a name' '{a b: {when: loss < 1}}'
+refused 'outcomes.A: expected a condition: `near` or `when`' '{A: {global: true}}'
+refused 'unknown key `whn` in outcomes.A, did you mean `when`' '{A: {whn: loss < 1}}'
+refused 'unknown key `w` in outcomes.A.near, expected one of: a, v' '{A: {near: {w: 1}, within: 1}}'
+refused 'outcomes.A.near: expected a mapping' '{A: {near: 1, within: 1}}'
+refused '`within` is missing' '{A: {near: {v: 1}}}'
+refused '`within` goes with `near`' '{A: {when: loss < 1, within: 1}}'
+refused 'outcomes.A.within is 0, expected a distance above 0' '{A: {near: {v: 1}, within: 0}}'
+refused 'outcomes.A.within is -0.25, ' '{A: {near: {v: 1}, within: -1/k}}'
+refused 'outcomes.A.near.v: 2 entries, expected 4' '{A: {near: {v: [1, 2]}, within: 1}}'
+refused 'unknown key `ball`' '{A: {near: {v: {ball: 1}}, within: 1}}'
+refused '`los` is no observable of the model, nor a parameter, did you mean `loss`' '{A: {when: los < 1}}'
+refused 'outcomes.A.global: expected true or false' '{A: {when: loss < 1, global: 1}}'
+refused 'expected one of < <= > >= == !=' '{A: {when: loss}}'
+refused 'did you mean `==`' '{A: {when: loss = 1}}'
+refused 'comparisons are of two values' '{A: {when: 0 < loss < 1}}'
+refused 'expected `\)`, `and` or `or`' '{A: {when: "(loss < 1 and phi > 2"}}'
+refused 'ends too early' '{A: {when: "loss < 1 and"}}'
+refused 'nested deeper' "{A: {when: $(printf 'not %.0s' {1..80}) loss < 1}}"
+refused 'outcomes: more than 9 names' '{a1: {when: loss < 1}, a2: {when: loss < 1}, a3: {when: loss < 1}, a4: {when: loss < 1}, a5: {when: loss < 1}, a6: {when: loss < 1}, a7: {when: loss < 1}, a8: {when: loss < 1}, a9: {when: loss < 1}, b1: {when: loss < 1}}'
+expect 2 'no teacher has that name' "$basin" run steps.yaml -o no.h5 --set 'outcomes={A: {near: {x: teacher}, within: 1}}'
+cat > two.yaml <<'Y'
+trials: 30
+variants:
+  net: {model: cnn, teacher: {a: 1, v: {head: [1]}}, init: {v: {sphere: 1}, a: {ball: 1}}, outcomes: {A: {when: phi < 1, global: true}}}
+  steps: {model: octopus, init: {x: {uniform: [-1, 1]}}, outcomes: {B: {when: passed > 0}, A: {when: phi < 1, global: true}}}
+schedule: [{eta: 0.02}]
+stop: {max_steps: 200}
+Y
+check "variants have their own" run two.yaml -o two.h5
+expect 0 '^ +1 +steps .* 30 ' "$basin" summary two.h5
+expect 2 'outcomes.A: `global: true` in one variant and not in another' run two.yaml --set variants.steps.outcomes.A.global=false -o no.h5
+finish
