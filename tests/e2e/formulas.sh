@@ -3,6 +3,7 @@
 # formulas.sh: models that the experiment writes as formulas. They give what Python, headers of C and theory say, whatever
 # runs the trials and however often it is interrupted, and what is wrong in them is told with its place.
 . "$(dirname "$0")/../support/shell.sh"
+export BASIN_CACHE=$work/cache
 data=$here/data/experiments
 options=(-q --no-provenance --backend cpu)
 run() { "$basin" run "${options[@]}" "$@"; }
@@ -56,6 +57,19 @@ check "sampled gradients: by generic code" run sampled.yaml --isa generic --thre
 check "sampled gradients: the same bytes" cmp sampled.h5 other.h5
 check "inputs of another law" run sampled.yaml --set gradient.sampled.law=uniform --set stop.max_steps=50 -o law.h5
 check "and estimates of the loss" run sampled.yaml --set record.estimate.inputs=200 --set stop.max_steps=50 -o estimate.h5
+
+# by CUDA, in the simulator: a state in registers, and one in arrays
+if [ -f "$build/tests/cudasim/libbasin_cuda.so" ]; then
+  export BASIN_CUDA_MODULE=$build/tests/cudasim/libbasin_cuda.so BASIN_NVCC=$here/tests/cudasim/nvcc
+  for name in mueller-brown phase-retrieval; do
+    rm other.h5
+    # shellcheck disable=SC2046
+    check "$name by CUDA" "$basin" run $name.yaml -q --no-provenance --backend cuda $(small $name) -o other.h5
+    check "$name by CUDA: the same bytes" cmp $name.h5 other.h5
+  done
+else
+  echo 'skipped: formulas in the simulator, which is not built'
+fi
 
 # interrupted, gone on with, and as a campaign
 # shellcheck disable=SC2046
