@@ -23,7 +23,8 @@ typedef struct own {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static own *loaded;
 
-static const char *const isa_flags[BASIN_ISAS][4] = {BASIN_OWN_ISA_FLAGS};
+enum { ISA_FLAGS = 6 };
+static const char *const isa_flags[BASIN_ISAS][ISA_FLAGS] = {BASIN_OWN_ISA_FLAGS};
 static const char *const engine_flags[] = {BASIN_OWN_ENGINE_FLAGS NULL};
 static const char *const all_flags[] = {BASIN_OWN_FLAGS NULL};
 static const char *const cuda_flags[] = {BASIN_OWN_CUDA_FLAGS NULL};
@@ -82,7 +83,7 @@ static void engine_of(const own *o, const char *kind, int isa, library *l) {
   snprintf(l->kind_flag, sizeof l->kind_flag, "-DBASIN_KIND=%.128s", kind);
   snprintf(l->isa_flag, sizeof l->isa_flag, "-DBASIN_ISA=%s", isa_word[isa]);
   for (int i = 0; engine_flags[i] && n < 4; i++) l->job.flag[n++] = engine_flags[i];
-  for (int i = 0; isa_flags[isa][i]; i++) l->job.flag[n++] = isa_flags[isa][i];
+  for (int i = 0; i < ISA_FLAGS && isa_flags[isa][i]; i++) l->job.flag[n++] = isa_flags[isa][i];
   l->job.flag[n++] = l->kind_flag;
   l->job.flag[n++] = l->isa_flag;
   if (input) snprintf(l->symbol, sizeof l->symbol, "basin_sum_inputs_own_%s", isa_word[isa]);
