@@ -37,7 +37,7 @@ static char *printed(formula_code *code, const char *format, va_list words) {
   return text;
 }
 
-void code_line(formula_code *code, const char *format, ...) {
+void basin_code_line(formula_code *code, const char *format, ...) {
   if (code->muted) return;
   code_text *to = code->inside ? &code->body : &code->text;
   va_list words;
@@ -56,9 +56,9 @@ void code_line(formula_code *code, const char *format, ...) {
   free(line);
 }
 
-void code_blank(formula_code *code) { code_line(code, "%s", ""); }
+void basin_code_blank(formula_code *code) { basin_code_line(code, "%s", ""); }
 
-const char *code_say(formula_code *code, const char *format, ...) {
+const char *basin_code_say(formula_code *code, const char *format, ...) {
   va_list words;
   va_start(words, format);
   char *text = printed(code, format, words);
@@ -79,7 +79,7 @@ const char *code_say(formula_code *code, const char *format, ...) {
   return text;
 }
 
-int code_begin(formula_code *code, const formula_model *model) {
+int basin_code_begin(formula_code *code, const formula_model *model) {
   memset(code, 0, sizeof *code);
   code->model = model;
   code->used_size = calloc((size_t)model->sizes + 1, 1);
@@ -96,7 +96,7 @@ int code_begin(formula_code *code, const formula_model *model) {
          code->used_constant;
 }
 
-void code_end(formula_code *code) {
+void basin_code_end(formula_code *code) {
   for (int i = 0; i < code->keeps; i++) free(code->kept_texts[i]);
   free(code->kept_texts);
   free(code->text.at);
@@ -115,9 +115,9 @@ void code_end(formula_code *code) {
 
 /* ---- functions ---- */
 
-void code_function(formula_code *code, const char *head) {
+void basin_code_function(formula_code *code, const char *head) {
   const formula_model *model = code->model;
-  code->head = (char *)code_say(code, "%s", head);
+  code->head = (char *)basin_code_say(code, "%s", head);
   code->body.used = code->scratch.used = 0;
   code->inside = 1;
   code->indent = 1;
@@ -132,23 +132,24 @@ void code_function(formula_code *code, const char *head) {
   memset(code->used_constant, 0, (size_t)model->constants);
 }
 
-const char *code_offset(formula_code *code, const formula_array *array, int i) {
+const char *basin_code_offset(formula_code *code, const formula_array *array, int i) {
   int64_t known = 0;
   const char *rest = "";
   for (int j = 0; j < i; j++) {
-    const int64_t count = code_constant_count(code->model, &array[j].shape);
+    const int64_t count = basin_code_constant_count(code->model, &array[j].shape);
     if (count >= 0) known += count;
-    else rest = code_say(code, "%s + %s", rest, code_count(code, &array[j].shape));
+    else rest = basin_code_say(code, "%s + %s", rest, basin_code_count(code, &array[j].shape));
   }
-  return known ? code_say(code, "%s + %lld", rest, (long long)known) : rest;
+  return known ? basin_code_say(code, "%s + %lld", rest, (long long)known) : rest;
 }
 
-const char *code_kept_offset(formula_code *code, int node) {
+const char *basin_code_kept_offset(formula_code *code, int node) {
   const formula_model *model = code->model;
-  const char *offset = code_offset(code, model->teacher, model->teachers);
+  const char *offset = basin_code_offset(code, model->teacher, model->teachers);
   for (int i = 0; i < node; i++)
     if (code->kept[i])
-      offset = code_say(code, "%s + %s", offset, code_count(code, &model->node[i].shape));
+      offset = basin_code_say(code, "%s + %s", offset,
+                              basin_code_count(code, &model->node[i].shape));
   return offset;
 }
 
@@ -156,23 +157,23 @@ static void declare_arrays(formula_code *code, const char *used, const formula_a
                            int count, const char *prefix, const char *from) {
   for (int i = 0; i < count; i++)
     if (used[i])
-      code_line(code, "const real *%s%s = %s%s;", prefix, array[i].name, from,
-                code_offset(code, array, i));
+      basin_code_line(code, "const real *%s%s = %s%s;", prefix, array[i].name, from,
+                      basin_code_offset(code, array, i));
 }
 
 static void declare_known(formula_code *code) {
   const formula_model *model = code->model;
   for (int i = 0; i < model->states; i++)
     if (code->used_gradient[i])
-      code_line(code, "const real *g_%s = g%s;", model->state[i].name,
-                code_offset(code, model->state, i));
-  if (code->used_loss) code_line(code, "const real *loss = g + %s;", code->vectors);
+      basin_code_line(code, "const real *g_%s = g%s;", model->state[i].name,
+                      basin_code_offset(code, model->state, i));
+  if (code->used_loss) basin_code_line(code, "const real *loss = g + %s;", code->vectors);
   for (int i = 0; i < model->nodes; i++)
     if (code->used_kept[i])
-      code_line(code, "const real *kept_%d = teacher%s;", i, code_kept_offset(code, i));
+      basin_code_line(code, "const real *kept_%d = teacher%s;", i, basin_code_kept_offset(code, i));
 }
 
-const char *code_function_end(formula_code *code) {
+const char *basin_code_function_end(formula_code *code) {
   const formula_model *model = code->model;
   const code_text body = code->body;
   code->body = (code_text){NULL, 0, 0};
@@ -183,73 +184,75 @@ const char *code_function_end(formula_code *code) {
   declare_known(code);
   for (int i = 0; i < model->constants; i++)
     if (code->used_constant[i])
-      code_line(code, "const double *c_%s = t.data + c->c_%s;", model->constant[i].name,
-                model->constant[i].name);
+      basin_code_line(code, "const double *c_%s = t.data + c->c_%s;", model->constant[i].name,
+                      model->constant[i].name);
   for (int i = 0; i < model->parameters; i++)
     if (code->used_parameter[i])
-      code_line(code, "const real p_%s = r_set(c->p_%s);", model->parameter[i].name,
-                model->parameter[i].name);
-  if (code->used_work) code_line(code, "real *work = t.work;");
+      basin_code_line(code, "const real p_%s = r_set(c->p_%s);", model->parameter[i].name,
+                      model->parameter[i].name);
+  if (code->used_work) basin_code_line(code, "real *work = t.work;");
   const code_text head = code->body;
   code->body = (code_text){NULL, 0, 0};
   for (int i = 0; i < model->sizes; i++) /* the declarations above may have asked for sizes */
     if (code->used_size[i])
-      code_line(code, "const int %s = c->%s;", code_size_name(code, i), code_size_name(code, i));
+      basin_code_line(code, "const int %s = c->%s;", basin_code_size_name(code, i),
+                      basin_code_size_name(code, i));
   code->inside = 0;
   code->indent = 0;
-  code_line(code, "%s {", code->head);
+  basin_code_line(code, "%s {", code->head);
   if (code->body.used) append(code, &code->text, code->body.at, code->body.used);
   if (head.used) append(code, &code->text, head.at, head.used);
   if (body.used) append(code, &code->text, body.at, body.used);
-  code_line(code, "}");
+  basin_code_line(code, "}");
   free(head.at);
   free(code->body.at);
   code->body = body;
-  return code->scratch.used ? code_say(code, "%s", code->scratch.at) : "0";
+  return code->scratch.used ? basin_code_say(code, "%s", code->scratch.at) : "0";
 }
 
-void code_scratch(formula_code *code, const formula_shape *shape) {
+void basin_code_scratch(formula_code *code, const formula_shape *shape) {
   const char *term = code->scratch.used ? " + " : "";
-  const int64_t known = code_constant_count(code->model, shape);
-  if (known >= 0) term = code_say(code, "%s%lld", term, (long long)known);
+  const int64_t known = basin_code_constant_count(code->model, shape);
+  if (known >= 0) term = basin_code_say(code, "%s%lld", term, (long long)known);
   for (int i = 0; known < 0 && i < shape->rank; i++) {
     const formula_size *size = &code->model->size[shape->size[i]];
     const char *times = i ? " * " : "";
-    if (size->constant) term = code_say(code, "%s%s%lld", term, times, (long long)size->value);
+    if (size->constant)
+      term = basin_code_say(code, "%s%s%lld", term, times, (long long)size->value);
     else
-      term = code_say(code, "%s%s(int64_t)c->%s", term, times,
-                      code_size_name(code, shape->size[i]));
+      term = basin_code_say(code, "%s%s(int64_t)c->%s", term, times,
+                            basin_code_size_name(code, shape->size[i]));
   }
   append(code, &code->scratch, term, strlen(term));
 }
 
 /* ---- sizes and numbers ---- */
 
-const char *code_size_name(formula_code *code, int row) {
+const char *basin_code_size_name(formula_code *code, int row) {
   const formula_model *model = code->model;
   const char *text = model->size[row].text;
   for (int i = 0; i < model->parameters; i++)
-    if (!strcmp(text, code_say(code, "P(%s)", model->parameter[i].name)))
-      return code_say(code, "n_%s", model->parameter[i].name);
-  return code_say(code, "size_%d", row);
+    if (!strcmp(text, basin_code_say(code, "P(%s)", model->parameter[i].name)))
+      return basin_code_say(code, "n_%s", model->parameter[i].name);
+  return basin_code_say(code, "size_%d", row);
 }
 
-const char *code_size(formula_code *code, int row) {
+const char *basin_code_size(formula_code *code, int row) {
   const formula_size *size = &code->model->size[row];
-  if (size->constant) return code_say(code, "%lld", (long long)size->value);
+  if (size->constant) return basin_code_say(code, "%lld", (long long)size->value);
   code->used_size[row] = 1;
-  return code_size_name(code, row);
+  return basin_code_size_name(code, row);
 }
 
-const char *code_count(formula_code *code, const formula_shape *shape) {
-  const int64_t count = code_constant_count(code->model, shape);
-  if (count >= 0) return code_say(code, "%lld", (long long)count);
-  if (shape->rank == 1) return code_size(code, shape->size[0]);
-  return code_say(code, "%s * %s", code_size(code, shape->size[0]),
-                  code_size(code, shape->size[1]));
+const char *basin_code_count(formula_code *code, const formula_shape *shape) {
+  const int64_t count = basin_code_constant_count(code->model, shape);
+  if (count >= 0) return basin_code_say(code, "%lld", (long long)count);
+  if (shape->rank == 1) return basin_code_size(code, shape->size[0]);
+  return basin_code_say(code, "%s * %s", basin_code_size(code, shape->size[0]),
+                        basin_code_size(code, shape->size[1]));
 }
 
-int64_t code_constant_count(const formula_model *model, const formula_shape *shape) {
+int64_t basin_code_constant_count(const formula_model *model, const formula_shape *shape) {
   double count = 1;
   for (int i = 0; i < shape->rank; i++) {
     const formula_size *size = &model->size[shape->size[i]];
@@ -259,11 +262,11 @@ int64_t code_constant_count(const formula_model *model, const formula_shape *sha
   return count >= 0 && count < 0x1p31 ? (int64_t)count : -1;
 }
 
-const char *code_number(formula_code *code, double number) {
+const char *basin_code_number(formula_code *code, double number) {
   if (isnan(number)) return "(double)NAN";
   if (isinf(number)) return number < 0 ? "-(double)INFINITY" : "(double)INFINITY";
-  const char *text = code_say(code, "%s", basin_exact(number).text);
-  return strpbrk(text, ".e") ? text : code_say(code, "%s.0", text);
+  const char *text = basin_code_say(code, "%s", basin_exact(number).text);
+  return strpbrk(text, ".e") ? text : basin_code_say(code, "%s.0", text);
 }
 
 /* ---- operations ---- */
@@ -313,7 +316,7 @@ static const char *const form[FORMULA_ENDS] = {
     [FORMULA_MINIMUM] = "$",
 };
 
-int code_operands(const formula_model *model, int node, int of[3], int *negative) {
+int basin_code_operands(const formula_model *model, int node, int of[3], int *negative) {
   const formula_node *x = &model->node[node];
   int count = 0;
   *negative = 0;
@@ -325,7 +328,8 @@ int code_operands(const formula_model *model, int node, int of[3], int *negative
   return count;
 }
 
-const char *code_apply(formula_code *code, const formula_node *node, const char *const of[3]) {
+const char *basin_code_apply(formula_code *code, const formula_node *node,
+                             const char *const of[3]) {
   const char *from = form[node->operation], *to = "";
   const int negative = node->operation == FORMULA_FMA &&
                        code->model->node[node->of[0]].operation == FORMULA_NEG;
@@ -333,48 +337,48 @@ const char *code_apply(formula_code *code, const formula_node *node, const char 
   if (!from) return NULL;
   for (int i = 0; *from; i++) {
     const int words = (int)strcspn(from, "$");
-    to = code_say(code, "%s%.*s%s", to, words, from, from[words] ? of[i] : "");
+    to = basin_code_say(code, "%s%.*s%s", to, words, from, from[words] ? of[i] : "");
     from += words + (from[words] != 0);
   }
   return to;
 }
 
-int code_is_leaf(const formula_node *node) {
+int basin_code_is_leaf(const formula_node *node) {
   return node->operation == FORMULA_STATE || node->operation == FORMULA_TEACHER ||
          node->operation == FORMULA_INPUT || node->operation == FORMULA_CONSTANT ||
          node->operation == FORMULA_NUMBER || node->operation == FORMULA_PARAMETER ||
          node->operation == FORMULA_SIZE;
 }
 
-const char *code_leaf(formula_code *code, const formula_node *node, const char *index) {
+const char *basin_code_leaf(formula_code *code, const formula_node *node, const char *index) {
   const formula_model *model = code->model;
   const int i = node->index;
   switch (node->operation) {
   case FORMULA_STATE:
     code->used_state[i] = 1;
-    return code_say(code, "x_%s[%s]", model->state[i].name, index);
+    return basin_code_say(code, "x_%s[%s]", model->state[i].name, index);
   case FORMULA_TEACHER:
     code->used_teacher[i] = 1;
-    return code_say(code, "teacher_%s[%s]", model->teacher[i].name, index);
+    return basin_code_say(code, "teacher_%s[%s]", model->teacher[i].name, index);
   case FORMULA_INPUT:
     code->used_input[i] = 1;
-    return code_say(code, "z_%s[%s]", model->input[i].name, index);
+    return basin_code_say(code, "z_%s[%s]", model->input[i].name, index);
   case FORMULA_CONSTANT:
     code->used_constant[i] = 1;
-    return code_say(code, "r_set(c_%s[%s])", model->constant[i].name, index);
+    return basin_code_say(code, "r_set(c_%s[%s])", model->constant[i].name, index);
   case FORMULA_PARAMETER:
     code->used_parameter[i] = 1;
-    return code_say(code, "p_%s", model->parameter[i].name);
+    return basin_code_say(code, "p_%s", model->parameter[i].name);
   case FORMULA_SIZE:
-    return code_say(code, "r_set((double)%s)", code_size(code, i));
+    return basin_code_say(code, "r_set((double)%s)", basin_code_size(code, i));
   default:
-    return code_say(code, "r_set(%s)", code_number(code, node->number));
+    return basin_code_say(code, "r_set(%s)", basin_code_number(code, node->number));
   }
 }
 
 /* ---- blocks ---- */
 
-code_block *code_block_new(formula_code *code) {
+code_block *basin_code_block_new(formula_code *code) {
   const size_t nodes = (size_t)code->model->nodes + 1;
   code_block *block = calloc(1, sizeof *block);
   if (block) {
@@ -392,13 +396,13 @@ code_block *code_block_new(formula_code *code) {
   if (!block || !block->root || !block->live || !block->part || !block->kind || !block->flat ||
       !block->store || !block->known || !block->to || !block->stage) {
     code->failed = 1;
-    code_block_free(block);
+    basin_code_block_free(block);
     return NULL;
   }
   return block;
 }
 
-void code_block_free(code_block *block) {
+void basin_code_block_free(code_block *block) {
   if (!block) return;
   free(block->part);
   free(block->kind);
@@ -413,7 +417,7 @@ void code_block_free(code_block *block) {
   free(block);
 }
 
-void code_need(code_block *block, int node, int part) {
+void basin_code_need(code_block *block, int node, int part) {
   const formula_model *model = block->code->model;
   if (!model->node[node].shape.rank) block->root[node] = 1;
   if (block->part[node]) return;
@@ -421,18 +425,18 @@ void code_need(code_block *block, int node, int part) {
   for (int i = node; i >= 0; i--) { /* operands are earlier nodes */
     int of[3], negative;
     if (block->part[i] != 1 + part || block->known[i]) continue;
-    const int count = code_operands(model, i, of, &negative);
+    const int count = basin_code_operands(model, i, of, &negative);
     for (int j = 0; j < count; j++)
       if (!block->part[of[j]]) block->part[of[j]] = (char)(1 + part);
   }
 }
 
-void code_compute(code_block *block, int part) {
-  if (block->code->unrolled) code_compute_unrolled(block, part);
-  else code_compute_loops(block, part);
+void basin_code_compute(code_block *block, int part) {
+  if (block->code->unrolled) basin_code_compute_unrolled(block, part);
+  else basin_code_compute_loops(block, part);
 }
 
-const char *code_known(code_block *block, int node) {
+const char *basin_code_known(code_block *block, int node) {
   formula_code *code = block->code;
   const int known = block->known[node];
   if (known == CODE_LOSS) {
@@ -441,34 +445,36 @@ const char *code_known(code_block *block, int node) {
   }
   if (known == CODE_KEPT) {
     code->used_kept[node] = 1;
-    return code_say(code, "kept_%d", node);
+    return basin_code_say(code, "kept_%d", node);
   }
   code->used_gradient[known - CODE_GRADIENT] = 1;
-  return code_say(code, "g_%s", code->model->state[known - CODE_GRADIENT].name);
+  return basin_code_say(code, "g_%s", code->model->state[known - CODE_GRADIENT].name);
 }
 
-const char *code_scalar(code_block *block, int node) {
+const char *basin_code_scalar(code_block *block, int node) {
   formula_code *code = block->code;
   const formula_node *x = &code->model->node[node];
-  if (block->known[node]) return code_say(code, "%s[0]", code_known(block, node));
-  if (code_is_leaf(x)) return code_leaf(code, x, "0");
-  return code->unrolled ? code_unrolled_entry(block, node, 0) : code_say(code, "v%d", node);
+  if (block->known[node]) return basin_code_say(code, "%s[0]", basin_code_known(block, node));
+  if (basin_code_is_leaf(x)) return basin_code_leaf(code, x, "0");
+  return code->unrolled ? basin_code_unrolled_entry(block, node, 0)
+                        : basin_code_say(code, "v%d", node);
 }
 
-double code_weight(const code_block *block, int part) {
+double basin_code_weight(const code_block *block, int part) {
   const formula_model *model = block->code->model;
   double weight = 0;
   for (int i = 0; i < model->nodes; i++) {
     const formula_node *x = &model->node[i];
-    double each = 1, count = (double)code_constant_count(model, &x->shape);
+    double each = 1, count = (double)basin_code_constant_count(model, &x->shape);
     if (block->part[i] != 1 + part || block->known[i]) continue;
-    if (code_is_leaf(x) || x->operation == FORMULA_TRANSPOSE || x->operation == FORMULA_SLICE ||
-        x->operation == FORMULA_PLACE || x->operation == FORMULA_FILL)
+    if (basin_code_is_leaf(x) || x->operation == FORMULA_TRANSPOSE ||
+        x->operation == FORMULA_SLICE || x->operation == FORMULA_PLACE ||
+        x->operation == FORMULA_FILL)
       each = 0;
     if (x->operation == FORMULA_DIV || x->operation == FORMULA_SQRT) each = 8;
     if (x->operation >= FORMULA_EXP && x->operation <= FORMULA_SOFTPLUS) each = 30;
     if (x->operation >= FORMULA_SUM && x->operation <= FORMULA_MINIMUM)
-      each = (double)code_constant_count(model, &model->node[x->of[0]].shape);
+      each = (double)basin_code_constant_count(model, &model->node[x->of[0]].shape);
     if (x->operation == FORMULA_DOT) {
       const formula_shape *right = &model->node[x->of[1]].shape;
       each = model->size[right->size[0]].constant ? (double)model->size[right->size[0]].value : -1;

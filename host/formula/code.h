@@ -3,13 +3,13 @@
  * code.h: the parts of emit.c: a text that grows, functions with what they use declared at their head, and blocks of
  * code that compute nodes of a graph. One function that computes the loss from the states:
  *
- *   code_function(code, "BASIN_HD real loss(const model_cell *c, basin_turn t, const real *x)");
- *   code_block *block = code_block_new(code, "", NULL);
- *   code_need(block, model->loss, 0);
- *   code_compute(block, 0);
- *   code_line(code, "return %s;", code_scalar(block, model->loss));
- *   code_block_free(block);
- *   code_function_end(code);
+ *   basin_code_function(code, "BASIN_HD real loss(const model_cell *c, basin_turn t, const real *x)");
+ *   code_block *block = basin_code_block_new(code, "", NULL);
+ *   basin_code_need(block, model->loss, 0);
+ *   basin_code_compute(block, 0);
+ *   basin_code_line(code, "return %s;", basin_code_scalar(block, model->loss));
+ *   basin_code_block_free(block);
+ *   basin_code_function_end(code);
  */
 #ifndef BASIN_FORMULA_CODE_H
 #define BASIN_FORMULA_CODE_H
@@ -35,50 +35,51 @@ typedef struct formula_code {
   int keeps, keep_room;
   code_text scratch; /* reals of scratch that the function takes, a sum in C */
   char *used_size, *used_parameter, *used_state, *used_teacher, *used_input, *used_constant;
-  char *used_gradient, *used_kept, *kept; /* [states]; [nodes]: see code_known() */
+  char *used_gradient, *used_kept, *kept; /* [states]; [nodes]: see basin_code_known() */
   const char *vectors;                    /* entries of all states, in C */
   int used_work, used_loss;
 } formula_code;
 
-int code_begin(formula_code *code, const formula_model *model);
-void code_end(formula_code *code);
+int basin_code_begin(formula_code *code, const formula_model *model);
+void basin_code_end(formula_code *code);
 
 /* a line of the function at work, or of the text */
-__attribute__((format(printf, 2, 3))) void code_line(formula_code *code, const char *format, ...);
-void code_blank(formula_code *code);
-/* a string that lives as long as the code */
-__attribute__((format(printf, 2, 3))) const char *code_say(formula_code *code, const char *format,
+__attribute__((format(printf, 2, 3))) void basin_code_line(formula_code *code, const char *format,
                                                            ...);
+void basin_code_blank(formula_code *code);
+/* a string that lives as long as the code */
+__attribute__((format(printf, 2, 3))) const char *basin_code_say(formula_code *code,
+                                                                 const char *format, ...);
 
-void code_function(formula_code *code, const char *head);
+void basin_code_function(formula_code *code, const char *head);
 /* the scratch that it takes, of arrays behind t.work, a sum in C; "0": none */
-const char *code_function_end(formula_code *code);
+const char *basin_code_function_end(formula_code *code);
 
 /* an array of scratch more, of this shape */
-void code_scratch(formula_code *code, const formula_shape *shape);
+void basin_code_scratch(formula_code *code, const formula_shape *shape);
 /* what lies before array number i: "", or " + 3 + n_k" */
-const char *code_offset(formula_code *code, const formula_array *array, int i);
+const char *basin_code_offset(formula_code *code, const formula_array *array, int i);
 /* likewise what lies before a node that is kept behind the teachers, from the first of those on */
-const char *code_kept_offset(formula_code *code, int node);
+const char *basin_code_kept_offset(formula_code *code, int node);
 
 /* a size in C: digits, or the name of a local; and how many entries a shape has */
-const char *code_size(formula_code *code, int row);
-const char *code_count(formula_code *code, const formula_shape *shape);
+const char *basin_code_size(formula_code *code, int row);
+const char *basin_code_count(formula_code *code, const formula_shape *shape);
 /* a name of the cell's for a size that is not constant: "n_k", "size_3" */
-const char *code_size_name(formula_code *code, int row);
+const char *basin_code_size_name(formula_code *code, int row);
 /* entries of a shape of constant sizes; -1: they are not constant, or more than 2^31 */
-int64_t code_constant_count(const formula_model *model, const formula_shape *shape);
+int64_t basin_code_constant_count(const formula_model *model, const formula_shape *shape);
 /* a number as it is written in C */
-const char *code_number(formula_code *code, double number);
+const char *basin_code_number(formula_code *code, double number);
 
 /* the operation on operands that are there, in C; NULL: it is not one of single entries */
-const char *code_apply(formula_code *code, const formula_node *node, const char *const of[3]);
+const char *basin_code_apply(formula_code *code, const formula_node *node, const char *const of[3]);
 /* the operands of a node as they are computed: the product of an fma may be a negative one. How many there are */
-int code_operands(const formula_model *model, int node, int of[3], int *negative);
+int basin_code_operands(const formula_model *model, int node, int of[3], int *negative);
 
 /* an array as it lies in memory: its entry by index; the leaves of the graph */
-const char *code_leaf(formula_code *code, const formula_node *node, const char *index);
-int code_is_leaf(const formula_node *node);
+const char *basin_code_leaf(formula_code *code, const formula_node *node, const char *index);
+int basin_code_is_leaf(const formula_node *node);
 
 /* ---- blocks ---- */
 
@@ -100,24 +101,24 @@ typedef struct code_block {
   int prepared;
 } code_block;
 
-code_block *code_block_new(formula_code *code);
-void code_block_free(code_block *block);
+code_block *basin_code_block_new(formula_code *code);
+void basin_code_block_free(code_block *block);
 /* the node and all that it is made of, as far as that is not known; already in an earlier part: there */
-void code_need(code_block *block, int node, int part);
-void code_compute(code_block *block, int part);
+void basin_code_need(code_block *block, int node, int part);
+void basin_code_compute(code_block *block, int part);
 /* the array that a known node is */
-const char *code_known(code_block *block, int node);
+const char *basin_code_known(code_block *block, int node);
 /* a scalar node that was computed or is known */
-const char *code_scalar(code_block *block, int node);
+const char *basin_code_scalar(code_block *block, int node);
 
 /* an entry of a node that is written out */
-const char *code_unrolled_entry(code_block *block, int node, int64_t at);
+const char *basin_code_unrolled_entry(code_block *block, int node, int64_t at);
 
 /* the two ways to compute: unrolled.c and loops.c */
-void code_compute_unrolled(code_block *block, int part);
-void code_compute_loops(code_block *block, int part);
+void basin_code_compute_unrolled(code_block *block, int part);
+void basin_code_compute_loops(code_block *block, int part);
 /* operations of a part, about, were it written out; infinity where sizes are not constant, or a sum is too long for a
    line */
-double code_weight(const code_block *block, int part);
+double basin_code_weight(const code_block *block, int part);
 
 #endif

@@ -56,7 +56,7 @@ static void copy_rest(const formula_model *from, formula_model *to, int *failed)
                               sizeof *to->observable, failed);
   for (int i = 0; to->observable && i < to->observables; i++)
     to->observable[i].name = copy_text(from->observable[i].name, failed);
-  /* what formula_free() must not look for */
+  /* what basin_formula_free() must not look for */
   if (!to->size) to->sizes = 0;
   if (!to->bound) to->bounds = 0;
   if (!to->observable) to->observables = 0;
@@ -91,7 +91,7 @@ static int negative(formula_model *to, int x) {
     node = *of;
     node.number = -of->number;
   }
-  return formula_add(to, &node);
+  return basin_formula_add(to, &node);
 }
 
 /* a sum of a product: the product is operand number `which` */
@@ -102,7 +102,7 @@ static int fused(formula_model *to, const formula_node *sum, int which) {
   if (sum->operation == FORMULA_SUB && which == 0) rest = negative(to, rest);
   if (x < 0 || rest < 0) return -1;
   const formula_node node = node_of(FORMULA_FMA, sum->shape, x, product.of[1], rest);
-  return formula_add(to, &node);
+  return basin_formula_add(to, &node);
 }
 
 /* the number of this node in the copy, its operands being the copy's */
@@ -119,15 +119,15 @@ static int contracted_node(formula_model *to, const formula_node *node) {
         same_shape(&to->node[of->of[0]].shape, &of->shape) &&
         same_shape(&to->node[of->of[1]].shape, &of->shape)) {
       const formula_node dot = node_of(FORMULA_DOT, node->shape, of->of[0], of->of[1], -1);
-      return formula_add(to, &dot);
+      return basin_formula_add(to, &dot);
     }
   }
-  return formula_add(to, node);
+  return basin_formula_add(to, node);
 }
 
 static int renumber(const int *number, int node) { return node < 0 ? -1 : number[node]; }
 
-int formula_contract(const formula_model *model, formula_model **contracted) {
+int basin_formula_contract(const formula_model *model, formula_model **contracted) {
   int failed = 0, *number = calloc((size_t)model->nodes + 1, sizeof *number);
   formula_model *to = calloc(1, sizeof *to);
   *contracted = NULL;
@@ -140,7 +140,7 @@ int formula_contract(const formula_model *model, formula_model **contracted) {
   }
   if (!number || !to || failed) {
     free(number);
-    formula_free(to);
+    basin_formula_free(to);
     return 0;
   }
   to->loss = renumber(number, model->loss);

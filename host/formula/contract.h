@@ -13,8 +13,8 @@
 
 #include "formula/graph.h"
 
-/* a copy of the graph, so contracted; arrays, sizes and names are copied too: formula_free() has all of it. 0: there is
+/* a copy of the graph, so contracted, with its arrays, sizes and names: basin_formula_free() has all of it. 0: there is
    no memory */
-int formula_contract(const formula_model *model, formula_model **contracted);
+int basin_formula_contract(const formula_model *model, formula_model **contracted);
 
 #endif

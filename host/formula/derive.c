@@ -17,19 +17,19 @@ typedef struct derivation {
   int failed;
 } derivation;
 
-static int number(derivation *d, double x) { return formula_number(d->model, x); }
+static int number(derivation *d, double x) { return basin_formula_number(d->model, x); }
 static int unary(derivation *d, formula_operation operation, int x) {
-  return formula_apply(d->model, operation, x, -1, -1);
+  return basin_formula_apply(d->model, operation, x, -1, -1);
 }
 static int binary(derivation *d, formula_operation operation, int x, int y) {
-  return formula_apply(d->model, operation, x, y, -1);
+  return basin_formula_apply(d->model, operation, x, y, -1);
 }
 static int choose(derivation *d, int mask, int x, int y) {
-  return formula_apply(d->model, FORMULA_SELECT, mask, x, y);
+  return basin_formula_apply(d->model, FORMULA_SELECT, mask, x, y);
 }
 static int is_zero(const derivation *d, int x) {
-  const int y = formula_unfilled(d->model, x);
-  return formula_is_number(d->model, y, 0.0) || formula_is_number(d->model, y, -0.0);
+  const int y = basin_formula_unfilled(d->model, x);
+  return basin_formula_is_number(d->model, y, 0.0) || basin_formula_is_number(d->model, y, -0.0);
 }
 static int rank(const derivation *d, int x) { return x < 0 ? 0 : d->model->node[x].shape.rank; }
 
@@ -65,7 +65,7 @@ static int times_number(derivation *d, int g, int by) {
 /* an adjoint times or over a derivative, any masks of the adjoint around it; a scalar where both are */
 static int scale_within(derivation *d, formula_operation operation, int g, int by, int masks) {
   if (g < 0 || by < 0) return -1;
-  g = formula_unfilled(d->model, g);
+  g = basin_formula_unfilled(d->model, g);
   const int let = masks ? masked(d, g) : 0;
   if (!let && operation == FORMULA_MUL && is_a_number(d, by)) return times_number(d, g, by);
   if (!let) return binary(d, operation, g, by);
@@ -85,7 +85,7 @@ static int over(derivation *d, int g, int by) {
 /* an adjoint where a mask holds, or where it does not, else 0 */
 static int where(derivation *d, int mask, int holds, int g, int masks) {
   if (g < 0) return -1;
-  g = formula_unfilled(d->model, g);
+  g = basin_formula_unfilled(d->model, g);
   const int let = masks ? masked(d, g) : 0, none = number(d, 0);
   if (!let) return holds ? choose(d, mask, g, none) : choose(d, mask, none, g);
   const formula_node node = d->model->node[g];
@@ -101,8 +101,8 @@ static int sum_of(derivation *d, int x, int y) {
   if (x < 0 || y < 0) return -1;
   if (is_zero(d, x)) return y;
   if (is_zero(d, y)) return x;
-  const formula_node a = d->model->node[formula_unfilled(d->model, x)],
-                     b = d->model->node[formula_unfilled(d->model, y)];
+  const formula_node a = d->model->node[basin_formula_unfilled(d->model, x)],
+                     b = d->model->node[basin_formula_unfilled(d->model, y)];
   if (a.operation != FORMULA_SELECT || b.operation != FORMULA_SELECT || a.of[0] != b.of[0])
     return binary(d, FORMULA_ADD, x, y);
   const int first = sum_of(d, a.of[1], b.of[1]), second = sum_of(d, a.of[2], b.of[2]);
@@ -115,9 +115,9 @@ static void give(derivation *d, int to, int part) {
   if (part < 0) d->failed = 1;
   if (part < 0 || is_zero(d, part)) return;
   const formula_shape shape = d->model->node[to].shape;
-  part = formula_fill(d->model, part, shape);
+  part = basin_formula_fill(d->model, part, shape);
   if (part >= 0 && d->adjoint[to] >= 0)
-    part = formula_fill(d->model, sum_of(d, d->adjoint[to], part), shape);
+    part = basin_formula_fill(d->model, sum_of(d, d->adjoint[to], part), shape);
   d->adjoint[to] = part;
   if (part < 0) d->failed = 1;
 }
@@ -127,21 +127,21 @@ static void give_entries(derivation *d, int from, int to, int part) {
   const formula_shape shape = d->model->node[from].shape;
   if (!d->active[to]) return;
   if (rank(d, to) == 0 && shape.rank > 0)
-    part = formula_sum(d->model, formula_fill(d->model, part, shape));
+    part = basin_formula_sum(d->model, basin_formula_fill(d->model, part, shape));
   give(d, to, part);
 }
 
 /* the adjoint of `from` times a factor to one operand of a product; the sum of products to a scalar is a DOT */
 static void give_product(derivation *d, int from, int to, int g, int factor) {
-  const int plain = formula_unfilled(d->model, g);
+  const int plain = basin_formula_unfilled(d->model, g);
   if (!d->active[to]) return;
   if (rank(d, to) == 0 && rank(d, from) > 0 && !masked(d, plain)) {
     if (rank(d, plain) == 1 && rank(d, factor) == 1) {
-      give(d, to, formula_dot(d->model, plain, factor));
+      give(d, to, basin_formula_dot(d->model, plain, factor));
       return;
     }
     if (rank(d, plain) == 0 && rank(d, factor) > 0) {
-      give(d, to, binary(d, FORMULA_MUL, plain, formula_sum(d->model, factor)));
+      give(d, to, binary(d, FORMULA_MUL, plain, basin_formula_sum(d->model, factor)));
       return;
     }
   }
@@ -194,7 +194,7 @@ static int of_half_power(derivation *d, int i, int g) {
     const int x = root.of[0];
     const int m = root.operation == FORMULA_SQRT ? whole_power_of(d, node.of[1 - j], x, 64) : 0;
     if (!m) continue;
-    const int lower = formula_power(d->model, x, number(d, m - 0.5));
+    const int lower = basin_formula_power(d->model, x, number(d, m - 0.5));
     give(d, x, times(d, g, binary(d, FORMULA_MUL, number(d, m + 0.5), lower)));
     return 1;
   }
@@ -216,7 +216,7 @@ static void of_product(derivation *d, int i, int g) {
   const int x = d->model->node[i].of[0], y = d->model->node[i].of[1], base = base_of(d, i);
   const int m = whole_power_of(d, i, base, 64);
   if (m > 1) { /* m x^(m - 1) */
-    const int lower = formula_power(d->model, base, number(d, m - 1));
+    const int lower = basin_formula_power(d->model, base, number(d, m - 1));
     give(d, base, times(d, times(d, g, number(d, m)), lower));
     return;
   }
@@ -240,7 +240,7 @@ static void of_quotient(derivation *d, int i, int g) {
 static void of_power(derivation *d, int i, int g) {
   const int x = d->model->node[i].of[0], y = d->model->node[i].of[1];
   if (d->active[x]) {
-    const int lower = formula_power(d->model, x, binary(d, FORMULA_SUB, y, number(d, 1)));
+    const int lower = basin_formula_power(d->model, x, binary(d, FORMULA_SUB, y, number(d, 1)));
     give_entries(d, i, x, times(d, g, binary(d, FORMULA_MUL, y, lower)));
   }
   if (d->active[y])
@@ -276,14 +276,14 @@ static void of_dot(derivation *d, int i, int g) {
   }
   if (d->active[x])
     give(d, x,
-         rank(d, x) == 1   ? formula_dot(m, y, g)
-         : rank(d, y) == 1 ? formula_outer(m, g, y)
-                           : formula_dot(m, g, formula_transpose(m, y)));
+         rank(d, x) == 1   ? basin_formula_dot(m, y, g)
+         : rank(d, y) == 1 ? basin_formula_outer(m, g, y)
+                           : basin_formula_dot(m, g, basin_formula_transpose(m, y)));
   if (d->active[y])
     give(d, y,
-         rank(d, y) == 1   ? formula_dot(m, g, x)
-         : rank(d, x) == 1 ? formula_outer(m, x, g)
-                           : formula_dot(m, formula_transpose(m, x), g));
+         rank(d, y) == 1   ? basin_formula_dot(m, g, x)
+         : rank(d, x) == 1 ? basin_formula_outer(m, x, g)
+                           : basin_formula_dot(m, basin_formula_transpose(m, x), g));
 }
 
 /* g times the derivative of a function of one argument */
@@ -380,23 +380,23 @@ static void hand_on(derivation *d, int i, int g) {
     break;
   case FORMULA_MAXIMUM:
   case FORMULA_MINIMUM:
-    give(d, x, times(d, g, formula_first_of(m, x, i)));
+    give(d, x, times(d, g, basin_formula_first_of(m, x, i)));
     break;
   case FORMULA_DOT:
     of_dot(d, i, g);
     break;
   case FORMULA_OUTER:
-    if (d->active[x]) give(d, x, formula_dot(m, g, y));
-    if (d->active[y]) give(d, y, formula_dot(m, x, g));
+    if (d->active[x]) give(d, x, basin_formula_dot(m, g, y));
+    if (d->active[y]) give(d, y, basin_formula_dot(m, x, g));
     break;
   case FORMULA_TRANSPOSE:
-    give(d, x, formula_transpose(m, g));
+    give(d, x, basin_formula_transpose(m, g));
     break;
   case FORMULA_SLICE:
-    give(d, x, formula_part(m, FORMULA_PLACE, g, m->node[x].shape, node.begin, node.drop));
+    give(d, x, basin_formula_part(m, FORMULA_PLACE, g, m->node[x].shape, node.begin, node.drop));
     break;
   case FORMULA_FILL:
-    give(d, x, formula_sum(m, g));
+    give(d, x, basin_formula_sum(m, g));
     break;
   case FORMULA_STATE:
     break;
@@ -420,11 +420,11 @@ static int collect(derivation *d, int state) {
   for (int i = 0; i <= d->model->loss; i++)
     if (d->model->node[i].operation == FORMULA_STATE && d->model->node[i].index == state)
       found = d->adjoint[i];
-  if (found < 0) found = formula_fill(d->model, number(d, 0), d->model->state[state].shape);
+  if (found < 0) found = basin_formula_fill(d->model, number(d, 0), d->model->state[state].shape);
   return found;
 }
 
-basin_status formula_derive(formula_model *model, int *without) {
+basin_status basin_formula_derive(formula_model *model, int *without) {
   const size_t nodes = (size_t)model->loss + 1;
   derivation d = {.model = model,
                   .adjoint = malloc(nodes * sizeof *d.adjoint),

@@ -212,7 +212,7 @@ static int descend(reader *r) {
 /* the row of a size in the model's table; -1: no memory */
 static int size_row(reader *r, const formula_polynomial *size) {
   formula_model *m = r->model;
-  char *text = formula_polynomial_text(size, m->parameter, 1);
+  char *text = basin_formula_polynomial_text(size, m->parameter, 1);
   if (!text) return out_of_memory(r);
   for (int i = 0; i < m->sizes; i++)
     if (!strcmp(m->size[i].text, text)) {
@@ -229,7 +229,7 @@ static int size_row(reader *r, const formula_polynomial *size) {
   }
   formula_size *row = &m->size[m->sizes];
   *row = (formula_size){.text = text};
-  row->constant = formula_is_whole(size, &row->value);
+  row->constant = basin_formula_is_whole(size, &row->value);
   r->size[m->sizes] = *size;
   for (int i = 0; i < size->terms; i++)
     for (int j = 0; j < size->term[i].degree; j++) m->is_size[size->term[i].factor[j]] = 1;
@@ -241,7 +241,7 @@ static int size_row(reader *r, const formula_polynomial *size) {
 static int require(reader *r, basin_place place, const formula_polynomial *size, int64_t least,
                    char *reason) {
   formula_model *m = r->model;
-  const int known = formula_at_least(size, least);
+  const int known = basin_formula_at_least(size, least);
   if (!reason) return out_of_memory(r);
   if (known < 0) REFUSE_AT(r, place, "%s", reason);
   if (known == 0) {
@@ -279,9 +279,11 @@ __attribute__((format(printf, 1, 2))) static char *written(const char *format, .
 static char *shape_text(const reader *r, formula_shape shape) {
   const formula_array *parameter = r->model->parameter;
   if (shape.rank == 0) return strdup("a scalar");
-  char *first = formula_polynomial_text(&r->size[shape.size[0]], parameter, 0), *second = NULL;
+  char *first = basin_formula_polynomial_text(&r->size[shape.size[0]], parameter, 0),
+       *second = NULL;
   char *text = NULL;
-  if (shape.rank == 2) second = formula_polynomial_text(&r->size[shape.size[1]], parameter, 0);
+  if (shape.rank == 2)
+    second = basin_formula_polynomial_text(&r->size[shape.size[1]], parameter, 0);
   if (first && shape.rank == 1) text = written("[%s]", first);
   else if (first && second) text = written("[%s, %s]", first, second);
   free(first);
@@ -323,7 +325,7 @@ static int whole_atom(reader *r, formula_polynomial *value) {
     if (read_number(r, &number)) return -1;
     if (number != floor(number) || number > 1e15)
       return REFUSE(r, at, "not a whole number, and sizes and indices are");
-    *value = formula_whole((int64_t)number);
+    *value = basin_formula_whole((int64_t)number);
     return 0;
   }
   if (take(r, "(")) return whole_sum(r, value) ? -1 : expect(r, ")", "`)`");
@@ -340,7 +342,7 @@ static int whole_atom(reader *r, formula_polynomial *value) {
         return REFUSE(r, at, "`%s` is no parameter, and sizes and indices are made of those", name);
     return unknown_name(r, at, name);
   }
-  *value = formula_of_parameter(parameter);
+  *value = basin_formula_of_parameter(parameter);
   return 0;
 }
 
@@ -353,19 +355,19 @@ static int whole_power(reader *r, formula_polynomial *value) {
   int64_t n;
   const formula_polynomial base = *value;
   if (whole_atom(r, &exponent)) return -1;
-  if (!formula_is_whole(&exponent, &n) || n < 1 || n > 50)
+  if (!basin_formula_is_whole(&exponent, &n) || n < 1 || n > 50)
     return REFUSE(r, at, "a power in a size has to be a number from 1 to 50");
   for (; n > 1; n--)
-    if (!formula_polynomial_multiply(value, &base, value)) return too_complicated(r, at);
+    if (!basin_formula_polynomial_multiply(value, &base, value)) return too_complicated(r, at);
   return 0;
 }
 
 static int whole_sign(reader *r, formula_polynomial *value) {
-  const formula_polynomial minus_one = formula_whole(-1);
+  const formula_polynomial minus_one = basin_formula_whole(-1);
   if (descend(r)) return -1;
   int failed;
   if (take(r, "-"))
-    failed = whole_sign(r, value) || !formula_polynomial_multiply(&minus_one, value, value);
+    failed = whole_sign(r, value) || !basin_formula_polynomial_multiply(&minus_one, value, value);
   else if (take(r, "+")) failed = whole_sign(r, value);
   else failed = whole_power(r, value);
   r->depth--;
@@ -383,7 +385,7 @@ static int whole_product(reader *r, formula_polynomial *value) {
                     "sizes and indices are made by + - * and ^: a quotient may not be whole");
     if (!take(r, "*")) return 0;
     if (whole_sign(r, &factor)) return -1;
-    if (!formula_polynomial_multiply(value, &factor, value)) return too_complicated(r, at);
+    if (!basin_formula_polynomial_multiply(value, &factor, value)) return too_complicated(r, at);
   }
 }
 
@@ -395,7 +397,7 @@ static int whole_sum(reader *r, formula_polynomial *value) {
     if (c != '+' && c != '-') return 0;
     r->at++;
     if (whole_product(r, &term)) return -1;
-    if (!formula_polynomial_add(value, &term, c == '+' ? 1 : -1, value))
+    if (!basin_formula_polynomial_add(value, &term, c == '+' ? 1 : -1, value))
       return too_complicated(r, at);
   }
 }
@@ -468,24 +470,26 @@ typedef struct call {
   const char *start[3]; /* where the arguments stand */
 } call;
 
-static int make_sum(reader *r, const call *c) { return formula_sum(r->model, c->of[0]); }
+static int make_sum(reader *r, const call *c) { return basin_formula_sum(r->model, c->of[0]); }
 
 static int make_mean(reader *r, const call *c) {
-  const int entries = formula_entries_of(r->model, node_of(r, c->of[0])->shape);
-  return formula_apply(r->model, FORMULA_DIV, formula_sum(r->model, c->of[0]), entries, -1);
+  const int entries = basin_formula_entries_of(r->model, node_of(r, c->of[0])->shape);
+  return basin_formula_apply(r->model, FORMULA_DIV, basin_formula_sum(r->model, c->of[0]), entries,
+                             -1);
 }
 
 static int make_norm(reader *r, const call *c) {
   if (node_of(r, c->of[0])->shape.rank == 0)
-    return formula_apply(r->model, FORMULA_ABS, c->of[0], -1, -1);
-  return formula_apply(r->model, FORMULA_SQRT, formula_square_norm(r->model, c->of[0]), -1, -1);
+    return basin_formula_apply(r->model, FORMULA_ABS, c->of[0], -1, -1);
+  return basin_formula_apply(r->model, FORMULA_SQRT, basin_formula_square_norm(r->model, c->of[0]),
+                             -1, -1);
 }
 
 static int make_extreme(reader *r, const call *c, formula_operation of_all,
                         formula_operation of_two) {
-  if (c->arguments == 1) return formula_extreme(r->model, of_all, c->of[0]);
+  if (c->arguments == 1) return basin_formula_extreme(r->model, of_all, c->of[0]);
   if (need_fit(r, c->at, c->name, c->of[0], c->of[1])) return -1;
-  return formula_apply(r->model, of_two, c->of[0], c->of[1], -1);
+  return basin_formula_apply(r->model, of_two, c->of[0], c->of[1], -1);
 }
 static int make_max(reader *r, const call *c) {
   return make_extreme(r, c, FORMULA_MAXIMUM, FORMULA_MAX2);
@@ -497,21 +501,21 @@ static int make_min(reader *r, const call *c) {
 static int make_dot(reader *r, const call *c) {
   const formula_shape x = node_of(r, c->of[0])->shape, y = node_of(r, c->of[1])->shape;
   if (x.rank == 0 || y.rank == 0)
-    return formula_apply(r->model, FORMULA_MUL, c->of[0], c->of[1], -1);
+    return basin_formula_apply(r->model, FORMULA_MUL, c->of[0], c->of[1], -1);
   if (x.size[x.rank - 1] != y.size[0])
     return misfit(r, c->at, c->name, c->of[0], c->of[1],
                   "the last size of the first to be the first of the second");
-  return formula_dot(r->model, c->of[0], c->of[1]);
+  return basin_formula_dot(r->model, c->of[0], c->of[1]);
 }
 
 static int make_outer(reader *r, const call *c) {
   if (node_of(r, c->of[0])->shape.rank != 1 || node_of(r, c->of[1])->shape.rank != 1)
     return misfit(r, c->at, c->name, c->of[0], c->of[1], "two vectors");
-  return formula_outer(r->model, c->of[0], c->of[1]);
+  return basin_formula_outer(r->model, c->of[0], c->of[1]);
 }
 
 static int make_transpose(reader *r, const call *c) {
-  return formula_transpose(r->model, c->of[0]);
+  return basin_formula_transpose(r->model, c->of[0]);
 }
 
 static int make_where(reader *r, const call *c) {
@@ -522,27 +526,27 @@ static int make_where(reader *r, const call *c) {
       need_fit(r, c->at, c->name, c->of[0], c->of[2]) ||
       need_fit(r, c->at, c->name, c->of[1], c->of[2]))
     return -1;
-  return formula_apply(r->model, FORMULA_SELECT, c->of[0], c->of[1], c->of[2]);
+  return basin_formula_apply(r->model, FORMULA_SELECT, c->of[0], c->of[1], c->of[2]);
 }
 
 static int make_square(reader *r, const call *c) {
-  return formula_apply(r->model, FORMULA_MUL, c->of[0], c->of[0], -1);
+  return basin_formula_apply(r->model, FORMULA_MUL, c->of[0], c->of[0], -1);
 }
 
 /* NumPy's: 0 at 0 */
 static int make_sign(reader *r, const call *c) {
-  const int zero = formula_number(r->model, 0);
-  return formula_apply(r->model, FORMULA_SELECT,
-                       formula_apply(r->model, FORMULA_EQ, c->of[0], zero, -1), zero,
-                       formula_apply(r->model, FORMULA_SIGN, c->of[0], -1, -1));
+  const int zero = basin_formula_number(r->model, 0);
+  return basin_formula_apply(r->model, FORMULA_SELECT,
+                             basin_formula_apply(r->model, FORMULA_EQ, c->of[0], zero, -1), zero,
+                             basin_formula_apply(r->model, FORMULA_SIGN, c->of[0], -1, -1));
 }
 
 static int make_leaky(reader *r, const call *c) {
   if (need_fit(r, c->at, c->name, c->of[0], c->of[1])) return -1;
-  return formula_apply(
+  return basin_formula_apply(
       r->model, FORMULA_SELECT,
-      formula_apply(r->model, FORMULA_LE, formula_number(r->model, 0), c->of[0], -1), c->of[0],
-      formula_apply(r->model, FORMULA_MUL, c->of[1], c->of[0], -1));
+      basin_formula_apply(r->model, FORMULA_LE, basin_formula_number(r->model, 0), c->of[0], -1),
+      c->of[0], basin_formula_apply(r->model, FORMULA_MUL, c->of[1], c->of[0], -1));
 }
 
 static const struct function {
@@ -626,7 +630,7 @@ static int read_call(reader *r, const char *name, const char *at) {
     if (f->make != make_where && need_number(r, c.start[i], c.of[i], name)) return -1;
   if (f->make) return made(r, at, f->make(r, &c));
   if (c.arguments == 2 && need_fit(r, at, name, c.of[0], c.of[1])) return -1;
-  return made(r, at, formula_apply(r->model, f->operation, c.of[0], c.of[1], -1));
+  return made(r, at, basin_formula_apply(r->model, f->operation, c.of[0], c.of[1], -1));
 }
 
 /* ---- entries and slices ---- */
@@ -641,7 +645,7 @@ typedef struct axis {
 static int read_bound(reader *r, const formula_polynomial *n, formula_polynomial *value) {
   const char *at = r->at;
   if (whole_sum(r, value)) return -1;
-  if (formula_at_least(value, 0) < 0 && !formula_polynomial_add(n, value, 1, value))
+  if (basin_formula_at_least(value, 0) < 0 && !basin_formula_polynomial_add(n, value, 1, value))
     return too_complicated(r, at);
   return 0;
 }
@@ -649,10 +653,10 @@ static int read_bound(reader *r, const formula_polynomial *n, formula_polynomial
 /* from within [0, n], its end likewise, and something between them */
 static int check_axis(reader *r, const char *at, const axis *a, const formula_polynomial *n) {
   formula_polynomial end, beyond;
-  if (!formula_polynomial_add(&a->from, &a->count, 1, &end) ||
-      !formula_polynomial_add(n, &end, -1, &beyond))
+  if (!basin_formula_polynomial_add(&a->from, &a->count, 1, &end) ||
+      !basin_formula_polynomial_add(n, &end, -1, &beyond))
     return too_complicated(r, at);
-  char *entries = formula_polynomial_text(n, r->model->parameter, 0);
+  char *entries = basin_formula_polynomial_text(n, r->model->parameter, 0);
   const char *what = a->is_index ? "the index is not within the axis, which has length"
                                  : "the slice is not within the axis, which has length";
   if (!entries) return out_of_memory(r);
@@ -669,14 +673,14 @@ static int read_axis(reader *r, int size, axis *a) {
   formula_polynomial to = n;
   next(r);
   const char *at = r->at;
-  *a = (axis){formula_whole(0), formula_whole(1), 0};
+  *a = (axis){basin_formula_whole(0), basin_formula_whole(1), 0};
   if (*at != ':' && read_bound(r, &n, &a->from)) return -1;
   if (take(r, ":")) {
     const char c = next(r);
     if (c == ':') return REFUSE(r, r->at, "slices have no steps, expected x[a:b]");
     if (c != ',' && c != ']' && read_bound(r, &n, &to)) return -1;
     if (next(r) == ':') return REFUSE(r, r->at, "slices have no steps, expected x[a:b]");
-    if (!formula_polynomial_add(&to, &a->from, -1, &a->count)) return too_complicated(r, at);
+    if (!basin_formula_polynomial_add(&to, &a->from, -1, &a->count)) return too_complicated(r, at);
   } else {
     a->is_index = 1;
   }
@@ -702,13 +706,13 @@ static int read_slice(reader *r, const char *at, int x) {
   } while (take(r, ","));
   if (expect(r, "]", "`,` or `]`")) return -1;
   for (; axes < whole.rank; axes++) {
-    const formula_polynomial zero = formula_whole(0);
+    const formula_polynomial zero = basin_formula_whole(0);
     begin[axes] = size_row(r, &zero);
     shape.size[shape.rank++] = whole.size[axes];
   }
   if (r->status) return -1;
   if (is_same_shape(shape, whole)) return x;
-  return made(r, at, formula_part(r->model, FORMULA_SLICE, x, shape, begin, drop));
+  return made(r, at, basin_formula_part(r->model, FORMULA_SLICE, x, shape, begin, drop));
 }
 
 /* ---- the grammar: or, and, not, comparison, sum, product, sign, power, entries, atom ---- */
@@ -737,8 +741,9 @@ static int result_node(reader *r, const char *at, const char *name) {
     return REFUSE(r, at, "`%s` is known in observables and in `when`, and nowhere else", name);
   if (m->norm2 < 0)
     return REFUSE(r, at, "`%s` depends on random inputs here, so it is no number of a trial", name);
-  return !strcmp(name, "loss") ? m->loss
-                               : made(r, at, formula_apply(m, FORMULA_SQRT, m->norm2, -1, -1));
+  return !strcmp(name, "loss")
+             ? m->loss
+             : made(r, at, basin_formula_apply(m, FORMULA_SQRT, m->norm2, -1, -1));
 }
 
 static int named(reader *r) {
@@ -750,12 +755,12 @@ static int named(reader *r) {
     r->at++;
     return read_call(r, name, at);
   }
-  if (!strcmp(name, "pi")) return made(r, at, formula_number(r->model, BASIN_PI));
+  if (!strcmp(name, "pi")) return made(r, at, basin_formula_number(r->model, BASIN_PI));
   if (!strcmp(name, "loss") || !strcmp(name, "norm_grad")) return result_node(r, at, name);
   list_kinds(r->model, kind);
   for (int k = 0; k < ARRAY_KINDS; k++) {
     const int i = find_array(kind[k].array, kind[k].arrays, name);
-    if (i >= 0) return made(r, at, formula_leaf(r->model, kind[k].operation, i));
+    if (i >= 0) return made(r, at, basin_formula_leaf(r->model, kind[k].operation, i));
   }
   const int definition = find_definition(r, name);
   if (definition >= 0) return definition_node(r, definition, at);
@@ -769,7 +774,7 @@ static int atom(reader *r) {
   const char c = next(r), *at = r->at;
   double value;
   if (starts_number(r))
-    return read_number(r, &value) ? -1 : made(r, at, formula_number(r->model, value));
+    return read_number(r, &value) ? -1 : made(r, at, basin_formula_number(r->model, value));
   if (is_name_character(c)) {
     static const char *const words[] = {"and", "or", "not"};
     for (int i = 0; i < 3; i++)
@@ -799,7 +804,7 @@ static int entries(reader *r) {
     } else if (at[0] == '.' && at[1] == 'T' && !is_name_character(at[2])) {
       r->at += 2;
       if (need_number(r, start, x, ".T")) return -1;
-      x = made(r, at, formula_transpose(r->model, x));
+      x = made(r, at, basin_formula_transpose(r->model, x));
     } else {
       break;
     }
@@ -815,8 +820,8 @@ static int binary(reader *r, formula_operation operation, const char *name, cons
   if (x[0] < 0 || x[1] < 0 || need_number(r, start[0], x[0], name) ||
       need_number(r, start[1], x[1], name) || need_fit(r, at, name, x[0], x[1]))
     return -1;
-  if (operation == FORMULA_POW) return made(r, at, formula_power(r->model, x[0], x[1]));
-  return made(r, at, formula_apply(r->model, operation, x[0], x[1], -1));
+  if (operation == FORMULA_POW) return made(r, at, basin_formula_power(r->model, x[0], x[1]));
+  return made(r, at, basin_formula_apply(r->model, operation, x[0], x[1], -1));
 }
 
 static int power(reader *r) {
@@ -843,7 +848,8 @@ static int sign(reader *r) {
     const char *start = r->at;
     x = sign(r);
     if (x >= 0 && need_number(r, start, x, *at == '-' ? "`-`" : "`+`")) return -1;
-    if (x >= 0 && *at == '-') x = made(r, at, formula_apply(r->model, FORMULA_NEG, x, -1, -1));
+    if (x >= 0 && *at == '-')
+      x = made(r, at, basin_formula_apply(r->model, FORMULA_NEG, x, -1, -1));
   } else {
     x = power(r);
   }
@@ -922,8 +928,8 @@ static int comparison(reader *r) {
   const char *again = r->at;
   if (take_comparison(r))
     return REFUSE(r, again, "comparisons do not chain, expected `and` between two of them");
-  int mask = formula_apply(r->model, c->operation, x[c->exchanged], x[!c->exchanged], -1);
-  if (c->negated) mask = formula_apply(r->model, FORMULA_NOT, mask, -1, -1);
+  int mask = basin_formula_apply(r->model, c->operation, x[c->exchanged], x[!c->exchanged], -1);
+  if (c->negated) mask = basin_formula_apply(r->model, FORMULA_NOT, mask, -1, -1);
   return made(r, at, mask);
 }
 
@@ -937,7 +943,7 @@ static int negation(reader *r) {
     const char *start = r->at;
     x = negation(r);
     if (x >= 0 && need_mask(r, start, x, "`not`")) return -1;
-    if (x >= 0) x = made(r, at, formula_apply(r->model, FORMULA_NOT, x, -1, -1));
+    if (x >= 0) x = made(r, at, basin_formula_apply(r->model, FORMULA_NOT, x, -1, -1));
   } else {
     x = comparison(r);
   }
@@ -961,7 +967,7 @@ static int junction(reader *r, const char *word, const char *name, formula_opera
     if (y < 0 || need_mask(r, start, x, name) || need_mask(r, second, y, name) ||
         need_fit(r, at, name, x, y))
       return -1;
-    x = made(r, at, formula_apply(r->model, operation, x, y, -1));
+    x = made(r, at, basin_formula_apply(r->model, operation, x, y, -1));
   }
   return x;
 }
@@ -1055,7 +1061,7 @@ static int read_size(reader *r, const char *name, const char *size, basin_place 
   if (!failed && next(r)) failed = unexpected(r, "an operator or the end of the size");
   if (failed) return -1;
   int64_t n;
-  if (formula_is_whole(value, &n) && n > SIZE_MAX_VALUE)
+  if (basin_formula_is_whole(value, &n) && n > SIZE_MAX_VALUE)
     return REFUSE_AT(r, place, "a size of %lld is too large, expected at most %d", (long long)n,
                      SIZE_MAX_VALUE);
   return require(r, place, value, 1, written("a size of `%s` is less than 1", name));
@@ -1073,7 +1079,7 @@ static int read_arrays(reader *r, const formula_sized *sized, int count, formula
       formula_polynomial size;
       int64_t one;
       if (read_size(r, a->name, sized[i].size[j], sized[i].size_place[j], &size)) return -1;
-      if (sized[i].sizes == 1 && formula_is_whole(&size, &one) && one == 1) break;
+      if (sized[i].sizes == 1 && basin_formula_is_whole(&size, &one) && one == 1) break;
       a->shape.size[j] = size_row(r, &size);
       a->shape.rank++;
     }
@@ -1087,7 +1093,8 @@ static int read_constants(reader *r) {
   for (int i = 0; i < r->source->constants && m->constant; i++) {
     const formula_values *v = &r->source->constant[i];
     formula_array *a = &m->constant[i];
-    const formula_polynomial rows = formula_whole(v->rows), columns = formula_whole(v->columns);
+    const formula_polynomial rows = basin_formula_whole(v->rows),
+                             columns = basin_formula_whole(v->columns);
     a->name = strdup(v->name);
     m->constants++;
     if (!a->name) return out_of_memory(r);
@@ -1141,7 +1148,7 @@ static int read_loss(reader *r) {
   m->loss = read_scalar(r, &r->source->loss, "the loss", 0);
   if (m->loss < 0) return -1;
   const basin_place place = start_of(r, &r->source->loss);
-  const basin_status status = formula_derive(m, &without);
+  const basin_status status = basin_formula_derive(m, &without);
   if (status == BASIN_BAD_INPUT)
     for (int i = 0; i < r->floors; i++)
       if (r->floor[i].node == without)
@@ -1150,13 +1157,13 @@ static int read_loss(reader *r) {
                          "state through it");
   if (status) return made(r, r->at, -1);
   m->norm2 = -1;
-  const int has_input = formula_has_input(m, m->loss);
+  const int has_input = basin_formula_has_input(m, m->loss);
   if (has_input < 0) return out_of_memory(r);
   for (int i = 0; i < m->states; i++) {
-    const int square = formula_square_norm(m, m->gradient[i]);
-    depends |= !formula_is_number(m, formula_unfilled(m, m->gradient[i]), 0);
+    const int square = basin_formula_square_norm(m, m->gradient[i]);
+    depends |= !basin_formula_is_number(m, basin_formula_unfilled(m, m->gradient[i]), 0);
     if (has_input) continue;
-    m->norm2 = i ? formula_apply(m, FORMULA_ADD, m->norm2, square, -1) : square;
+    m->norm2 = i ? basin_formula_apply(m, FORMULA_ADD, m->norm2, square, -1) : square;
     if (m->norm2 < 0) return made(r, r->at, -1);
   }
   if (!depends) return REFUSE_AT(r, place, "the loss depends on no state, so nothing would move");
@@ -1166,7 +1173,7 @@ static int read_loss(reader *r) {
 /* refuses what depends on an input, which a trial has anew at every step */
 static int need_no_input(reader *r, const formula_text *text, int node, const char *what) {
   const basin_place place = start_of(r, text);
-  const int has = formula_has_input(r->model, node);
+  const int has = basin_formula_has_input(r->model, node);
   if (has < 0) return out_of_memory(r);
   return has ? REFUSE_AT(r, place, "%s depends on a random input, expected a number of the trial",
                          what)
@@ -1291,7 +1298,7 @@ basin_status basin_formula_read(const formula_source *source, formula_model **mo
   free(r.define);
   free(r.size);
   free(r.floor);
-  if (r.status) formula_free(r.model);
+  if (r.status) basin_formula_free(r.model);
   else *model = r.model;
   return r.status;
 }

@@ -91,7 +91,7 @@ typedef struct formula_source {
 
 /* Observables and `when` may use `loss` and `norm_grad`, the norm of the gradient, unless the loss has inputs.
    BASIN_BAD_INPUT with the place of the very character, or BASIN_FAILED where there is no memory; *model is then NULL.
-   To be freed by formula_free(). */
+   To be freed by basin_formula_free(). */
 basin_status basin_formula_read(const formula_source *source, formula_model **model,
                                 basin_error *error);
 

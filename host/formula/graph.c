@@ -49,7 +49,7 @@ static int spread(formula_model *model) {
   return 1;
 }
 
-int formula_add(formula_model *model, const formula_node *node) {
+int basin_formula_add(formula_model *model, const formula_node *node) {
   if (!spread(model)) return -1;
   int *slot = find(model, node);
   if (*slot >= 0) return *slot;
@@ -64,7 +64,7 @@ int formula_add(formula_model *model, const formula_node *node) {
   return *slot = model->nodes++;
 }
 
-int formula_has_input(const formula_model *model, int node) {
+int basin_formula_has_input(const formula_model *model, int node) {
   char *has = calloc((size_t)node + 1, 1);
   int found = -1;
   for (int i = 0; has && i <= node; i++) {
@@ -86,7 +86,7 @@ static void free_arrays(formula_array *array, int arrays) {
   free(array);
 }
 
-void formula_free(formula_model *model) {
+void basin_formula_free(formula_model *model) {
   if (!model) return;
   free(model->title);
   free_arrays(model->parameter, model->parameters);

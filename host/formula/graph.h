@@ -143,7 +143,7 @@ typedef struct formula_result {
   int node;
 } formula_result;
 
-/* Everything that a header is written from. All of it is freed by formula_free(). */
+/* Everything that a header is written from. All of it is freed by basin_formula_free(). */
 typedef struct formula_model {
   char *title;
   formula_array *parameter, *state, *teacher, *input, *constant;
@@ -157,7 +157,7 @@ typedef struct formula_model {
   formula_node *node;
   int nodes, room;
   int *
-      slot; /* [slots] a hash table of the nodes, formula_add()'s own; NULL: it makes one when it next needs it */
+      slot; /* [slots] a hash table of the nodes, basin_formula_add()'s own; NULL: it makes one when it next needs it */
   int slots;
 
   int loss;      /* a scalar node */
@@ -170,11 +170,11 @@ typedef struct formula_model {
 
 /* The number of the node with these fields, an earlier one where there is such; -1 where there is no memory. Shapes are
    the caller's to get right. */
-int formula_add(formula_model *model, const formula_node *node);
+int basin_formula_add(formula_model *model, const formula_node *node);
 
 /* whether the node depends on an input; -1 where there is no memory */
-int formula_has_input(const formula_model *model, int node);
+int basin_formula_has_input(const formula_model *model, int node);
 
-void formula_free(formula_model *model);
+void basin_formula_free(formula_model *model);
 
 #endif

@@ -6,7 +6,7 @@
 
 /* ---- single entries ---- */
 
-double formula_scalar(formula_operation operation, double x, double y, double z) {
+double basin_formula_scalar(formula_operation operation, double x, double y, double z) {
   switch (operation) {
   case FORMULA_ADD:
     return x + y;
@@ -107,7 +107,7 @@ static double factor(const formula_model *model, const double *parameter, const 
   return NAN;
 }
 
-double formula_size_value(const formula_model *model, int size, const double *parameter) {
+double basin_formula_size_value(const formula_model *model, int size, const double *parameter) {
   const char *text = model->size[size].text;
   double sum = 0;
   if (model->size[size].constant) return (double)model->size[size].value;
@@ -126,7 +126,7 @@ double formula_size_value(const formula_model *model, int size, const double *pa
   return sum;
 }
 
-int64_t formula_count(const formula_entries *entries, const formula_shape *shape) {
+int64_t basin_formula_count(const formula_entries *entries, const formula_shape *shape) {
   int64_t count = 1;
   for (int i = 0; i < shape->rank; i++) count *= entries->size[shape->size[i]];
   return count;
@@ -141,7 +141,7 @@ static basin_status find_sizes(const formula_model *model, const double *paramet
                         "%s = %g is a size, expected a whole number from 1 to 1000000",
                         model->parameter[i].name, parameter[i]);
   for (int i = 0; i < model->sizes; i++) {
-    const double value = formula_size_value(model, i, parameter);
+    const double value = basin_formula_size_value(model, i, parameter);
     if (!(fabs(value) <= 0x1p52)) return basin_fail_memory(error);
     size[i] = (int64_t)value;
   }
@@ -227,23 +227,23 @@ static void entry_by_entry(const computation *c, const formula_node *node, doubl
     stride[j] = shape_of(c, node->of[j])->rank > 0;
   }
   for (int64_t i = 0; i < n; i++)
-    out[i] = formula_scalar(node->operation, x[0][i * stride[0]], x[1] ? x[1][i * stride[1]] : 0,
-                            x[2] ? x[2][i * stride[2]] : 0);
+    out[i] = basin_formula_scalar(node->operation, x[0][i * stride[0]],
+                                  x[1] ? x[1][i * stride[1]] : 0, x[2] ? x[2][i * stride[2]] : 0);
 }
 
 static double extreme(formula_operation operation, const double *x, int64_t n) {
   double found = x[0];
-  for (int64_t i = 1; i < n; i++) found = formula_scalar(operation, found, x[i], 0);
+  for (int64_t i = 1; i < n; i++) found = basin_formula_scalar(operation, found, x[i], 0);
   return found;
 }
 
 static void compute(const computation *c, int number) {
   const formula_node *node = &c->model->node[number];
-  const int64_t n = formula_count(c->entries, &node->shape);
+  const int64_t n = basin_formula_count(c->entries, &node->shape);
   double *out = c->entries->of[number];
   double *x = node->of[0] < 0 ? NULL : c->entries->of[node->of[0]];
   double *y = node->of[1] < 0 ? NULL : c->entries->of[node->of[1]];
-  const int64_t entries = x ? formula_count(c->entries, shape_of(c, node->of[0])) : 0;
+  const int64_t entries = x ? basin_formula_count(c->entries, shape_of(c, node->of[0])) : 0;
   const size_t bytes = (size_t)n * sizeof *out;
   switch (node->operation) {
   case FORMULA_NUMBER:
@@ -328,13 +328,13 @@ static int divide_memory(const formula_model *model, formula_entries *entries) {
   if (!entries->memory || !entries->of) return 0;
   for (int i = 0; i < model->nodes; i++) {
     entries->of[i] = entries->memory + used;
-    used += (size_t)formula_count(entries, &model->node[i].shape);
+    used += (size_t)basin_formula_count(entries, &model->node[i].shape);
   }
   return 1;
 }
 
-basin_status formula_interpret(const formula_model *model, const formula_point *point,
-                               formula_entries **entries, basin_error *error) {
+basin_status basin_formula_interpret(const formula_model *model, const formula_point *point,
+                                     formula_entries **entries, basin_error *error) {
   formula_entries *e = calloc(1, sizeof *e);
   const computation c = {model, point, e};
   *entries = NULL;
@@ -343,7 +343,7 @@ basin_status formula_interpret(const formula_model *model, const formula_point *
                                      : basin_fail_memory(error);
   if (!status && !divide_memory(model, e)) status = basin_fail_memory(error);
   if (status) {
-    formula_entries_free(e);
+    basin_formula_entries_free(e);
     return status;
   }
   for (int i = 0; i < model->nodes; i++) compute(&c, i);
@@ -351,7 +351,7 @@ basin_status formula_interpret(const formula_model *model, const formula_point *
   return BASIN_OK;
 }
 
-void formula_entries_free(formula_entries *entries) {
+void basin_formula_entries_free(formula_entries *entries) {
   if (!entries) return;
   free(entries->size);
   free(entries->of);

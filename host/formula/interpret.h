@@ -4,10 +4,10 @@
  * checks of generated code, and for numbers that are computed while formulas are read.
  *
  *   formula_entries *entries;
- *   formula_interpret(model, &(formula_point){parameter, state, teacher, input}, &entries, &error);
+ *   basin_formula_interpret(model, &(formula_point){parameter, state, teacher, input}, &entries, &error);
  *   entries->of[model->loss][0]       // the loss
  *   entries->of[model->gradient[0]]   // its derivative by the first state, row by row
- *   formula_entries_free(entries);
+ *   basin_formula_entries_free(entries);
  */
 #ifndef BASIN_FORMULA_INTERPRET_H
 #define BASIN_FORMULA_INTERPRET_H
@@ -28,15 +28,15 @@ typedef struct formula_entries {
 
 /* BASIN_BAD_INPUT where a parameter that is a size is not a whole number from 1 on, or one of the model's bounds does
    not hold; BASIN_FAILED where there is no memory. */
-basin_status formula_interpret(const formula_model *model, const formula_point *point,
-                               formula_entries **entries, basin_error *error);
-void formula_entries_free(formula_entries *entries);
+basin_status basin_formula_interpret(const formula_model *model, const formula_point *point,
+                                     formula_entries **entries, basin_error *error);
+void basin_formula_entries_free(formula_entries *entries);
 
 /* the value of a size, and the number of entries of a shape */
-double formula_size_value(const formula_model *model, int size, const double *parameter);
-int64_t formula_count(const formula_entries *entries, const formula_shape *shape);
+double basin_formula_size_value(const formula_model *model, int size, const double *parameter);
+int64_t basin_formula_count(const formula_entries *entries, const formula_shape *shape);
 
 /* an operation on single entries, ADD to SELECT; masks are 1 and 0, operands that it has not are not looked at */
-double formula_scalar(formula_operation operation, double x, double y, double z);
+double basin_formula_scalar(formula_operation operation, double x, double y, double z);
 
 #endif

@@ -30,7 +30,7 @@ static int rank_of(const code_block *block, int node) { return node_at(block, no
 
 static int kind_of(const code_block *block, int node) {
   const formula_node *x = node_at(block, node);
-  if (block->known[node] || code_is_leaf(x)) return HERE;
+  if (block->known[node] || basin_code_is_leaf(x)) return HERE;
   switch (x->operation) {
   case FORMULA_SLICE:
     return x->shape.rank ? MOVED : SCALAR;
@@ -79,13 +79,13 @@ static void visit(code_block *block, int user, int node, int by_entry, visitor *
     seen(block, user, node, by_entry && rank_of(block, node) > 0);
     return;
   }
-  const int count = code_operands(block->code->model, node, of, &negative);
+  const int count = basin_code_operands(block->code->model, node, of, &negative);
   for (int j = 0; j < count; j++) visit(block, user, of[j], by_entry && kind == MASK, seen);
 }
 
 static void visit_operands(code_block *block, int node, visitor *seen) {
   int of[3], negative;
-  const int count = code_operands(block->code->model, node, of, &negative);
+  const int count = basin_code_operands(block->code->model, node, of, &negative);
   for (int j = 0; j < count; j++) visit(block, node, of[j], is_looped(block, node), seen);
 }
 
@@ -95,7 +95,7 @@ static int is_moved(const code_block *block, int node) {
   const int kind = block->kind[node];
   if (kind == MOVED) return node_at(block, node)->operation != FORMULA_FILL;
   if (kind != MASK) return 0;
-  const int count = code_operands(block->code->model, node, of, &negative);
+  const int count = basin_code_operands(block->code->model, node, of, &negative);
   for (int j = 0; j < count; j++)
     if (is_moved(block, of[j])) return 1;
   return 0;
@@ -104,7 +104,7 @@ static int is_moved(const code_block *block, int node) {
 static int is_flat(const code_block *block, int node) {
   int of[3], negative;
   if (extent(block, node)->rank != 2 || block->kind[node] == REDUCED) return 1;
-  const int count = code_operands(block->code->model, node, of, &negative);
+  const int count = basin_code_operands(block->code->model, node, of, &negative);
   for (int j = 0; j < count; j++)
     if (is_moved(block, of[j])) return 0;
   return 1;
@@ -141,7 +141,7 @@ static int first_use(const code_block *block, int node, int *stage) {
   for (int i = node + 1; i < model->nodes; i++) {
     int of[3], negative, uses = 0;
     if (!block->part[i] || block->kind[i] == HERE) continue;
-    const int count = code_operands(model, i, of, &negative);
+    const int count = basin_code_operands(model, i, of, &negative);
     for (int j = 0; j < count; j++) uses |= of[j] == node;
     if (!uses) continue;
     if (!is_looped(block, i) || !may_share(block, i, node, 1)) return 0;
@@ -155,7 +155,7 @@ static int first_use(const code_block *block, int node, int *stage) {
    costs none. */
 static void sink(code_block *block, int node) {
   int of[3], negative, arrays = 0, stage = 0;
-  const int count = code_operands(block->code->model, node, of, &negative);
+  const int count = basin_code_operands(block->code->model, node, of, &negative);
   for (int j = 0; j < count; j++) arrays += rank_of(block, of[j]) > 0;
   if (block->kind[node] != LOOP || arrays > 1 || block->to[node]) return;
   if (first_use(block, node, &stage)) block->stage[node] = stage;
@@ -182,7 +182,7 @@ static void prepare(code_block *block) {
 /* ---- entries ---- */
 
 static const char *in_brackets(formula_code *code, const char *index) {
-  return strpbrk(index, " ") ? code_say(code, "(%s)", index) : index;
+  return strpbrk(index, " ") ? basin_code_say(code, "(%s)", index) : index;
 }
 
 /* where the place lies in an array of this shape */
@@ -191,15 +191,15 @@ static const char *flat_index(code_block *block, const formula_shape *shape, con
   if (shape->rank == 0) return "0";
   if (shape->rank == 1) return at->row;
   if (at->flat) return at->flat;
-  return code_say(code, "%s * %s + %s", in_brackets(code, at->row), code_size(code, shape->size[1]),
-                  at->column);
+  return basin_code_say(code, "%s * %s + %s", in_brackets(code, at->row),
+                        basin_code_size(code, shape->size[1]), at->column);
 }
 
 static const char *plus(formula_code *code, const char *index, int row, char sign) {
   const formula_size *size = &code->model->size[row];
   if (size->constant && size->value == 0) return index;
-  if (!strcmp(index, "0") && sign == '+') return code_size(code, row);
-  return code_say(code, "%s %c %s", index, sign, code_size(code, row));
+  if (!strcmp(index, "0") && sign == '+') return basin_code_size(code, row);
+  return basin_code_say(code, "%s %c %s", index, sign, basin_code_size(code, row));
 }
 
 static const char *entry(code_block *block, int node, const place *at, int user);
@@ -224,17 +224,19 @@ static const char *placed(code_block *block, const formula_node *x, const place 
     const char *i = plus(code, index[axis], x->begin[axis], '-');
     const char *both = *condition ? " && " : "";
     if (x->drop[axis]) {
-      condition = code_say(code, "%s%s%s == 0", condition, both, i);
+      condition = basin_code_say(code, "%s%s%s == 0", condition, both, i);
       continue;
     }
     const formula_size *begin = &code->model->size[x->begin[axis]];
-    const char *low = begin->constant && begin->value == 0 ? "" : code_say(code, "%s >= 0 && ", i);
-    condition = code_say(code, "%s%s%s%s < %s", condition, both, low, i,
-                         code_size(code, part->size[kept]));
+    const char *low = begin->constant && begin->value == 0 ? ""
+                                                           : basin_code_say(code, "%s >= 0 && ", i);
+    condition = basin_code_say(code, "%s%s%s%s < %s", condition, both, low, i,
+                               basin_code_size(code, part->size[kept]));
     within[kept++] = i;
   }
   const place inside = {within[0], within[1], NULL};
-  return code_say(code, "(%s ? %s : r_set(0.0))", condition, entry(block, x->of[0], &inside, -1));
+  return basin_code_say(code, "(%s ? %s : r_set(0.0))", condition,
+                        entry(block, x->of[0], &inside, -1));
 }
 
 /* The entry of a node in C; user: the node of a loop that is at work where `at` is the loop's own place, else -1 */
@@ -243,34 +245,35 @@ static const char *entry(code_block *block, int node, const place *at, int user)
   const formula_node *x = node_at(block, node);
   const char *index = flat_index(block, &x->shape, at);
   const char *word[3] = {"", "", ""};
-  if (block->known[node]) return code_say(code, "%s[%s]", code_known(block, node), index);
-  if (code_is_leaf(x)) return code_leaf(code, x, index);
+  if (block->known[node])
+    return basin_code_say(code, "%s[%s]", basin_code_known(block, node), index);
+  if (basin_code_is_leaf(x)) return basin_code_leaf(code, x, index);
   switch (block->kind[node]) {
   case MOVED:
-    if (x->operation == FORMULA_FILL) return code_scalar(block, x->of[0]);
+    if (x->operation == FORMULA_FILL) return basin_code_scalar(block, x->of[0]);
     if (x->operation == FORMULA_SLICE) return sliced(block, x, at);
     if (x->operation == FORMULA_PLACE) return placed(block, x, at);
     if (x->operation == FORMULA_OUTER) {
       /* the type by its name: vectors of one type have a sum or product of another, which ?: does not take */
       const place left = {at->row, "0", NULL}, right = {at->column, "0", NULL};
-      return code_say(code, "(real)(%s * %s)", entry(block, x->of[0], &left, -1),
-                      entry(block, x->of[1], &right, -1));
+      return basin_code_say(code, "(real)(%s * %s)", entry(block, x->of[0], &left, -1),
+                            entry(block, x->of[1], &right, -1));
     }
     const place across = {at->column, at->row, NULL};
     return entry(block, x->of[0], &across, -1);
   case MASK:
     for (int j = 0; j < 3 && x->of[j] >= 0; j++) word[j] = entry(block, x->of[j], at, user);
-    return code_apply(code, x, word);
+    return basin_code_apply(code, x, word);
   case LOOP:
     if (user >= 0 && may_share(block, user, node, 1) && block->stage[user] == block->stage[node])
-      return code_say(code, "e%d", node);
+      return basin_code_say(code, "e%d", node);
     break;
   default:
     break;
   }
-  if (!x->shape.rank) return code_scalar(block, node);
-  return code_say(code, "%s[%s]", block->to[node] ? block->to[node] : code_say(code, "v%d", node),
-                  index);
+  if (!x->shape.rank) return basin_code_scalar(block, node);
+  return basin_code_say(
+      code, "%s[%s]", block->to[node] ? block->to[node] : basin_code_say(code, "v%d", node), index);
 }
 
 /* ---- scalars and products ---- */
@@ -281,14 +284,14 @@ static void scalar(code_block *block, int node) {
   const place none = {"0", "0", NULL};
   const char *word[3] = {"", "", ""}, *what;
   int of[3], negative;
-  const int count = code_operands(code->model, node, of, &negative);
+  const int count = basin_code_operands(code->model, node, of, &negative);
   if (x->operation == FORMULA_SLICE) {
     what = sliced(block, x, &none);
   } else {
     for (int j = 0; j < count; j++) word[j] = entry(block, of[j], &none, -1);
-    what = code_apply(code, x, word);
+    what = basin_code_apply(code, x, word);
   }
-  code_line(code, "const %s v%d = %s;", x->is_mask ? "mask" : "real", node, what);
+  basin_code_line(code, "const %s v%d = %s;", x->is_mask ? "mask" : "real", node, what);
 }
 
 static void product(code_block *block, int node) {
@@ -297,9 +300,9 @@ static void product(code_block *block, int node) {
   const formula_node *x = node_at(block, node);
   const formula_shape *left = &node_at(block, x->of[0])->shape,
                       *right = &node_at(block, x->of[1])->shape;
-  const char *inner = code_size(code, right->size[0]);
-  const char *rows = left->rank == 2 ? code_size(code, left->size[0]) : "1",
-             *columns = right->rank == 2 ? code_size(code, right->size[1]) : "1";
+  const char *inner = basin_code_size(code, right->size[0]);
+  const char *rows = left->rank == 2 ? basin_code_size(code, left->size[0]) : "1",
+             *columns = right->rank == 2 ? basin_code_size(code, right->size[1]) : "1";
   const place of_left = {left->rank == 2 ? "i" : "k", "k", NULL}, of_right = {"k", "j", NULL},
               of_out = {x->shape.rank == 1 && left->rank == 1 ? "j" : "i", "j", NULL};
   const char *l = entry(block, x->of[0], &of_left, -1), *r = entry(block, x->of[1], &of_right, -1),
@@ -308,10 +311,10 @@ static void product(code_block *block, int node) {
   const formula_size *width = right->rank == 2 ? &model->size[right->size[1]] : NULL;
   const int narrow = left->rank == 2 && (!width || (width->constant && width->value < 4));
   if (left->rank == 2 && right->rank == 2)
-    code_line(code, narrow ? "for (int j = 0; j < %s; j++)" : "for (int i = 0; i < %s; i++)",
-              narrow ? columns : rows);
-  code_line(code, "OWN_PRODUCT(%s, %s, k, %s, %s, %s, %s);", narrow ? "i" : "j",
-            narrow ? rows : columns, inner, l, r, to);
+    basin_code_line(code, narrow ? "for (int j = 0; j < %s; j++)" : "for (int i = 0; i < %s; i++)",
+                    narrow ? columns : rows);
+  basin_code_line(code, "OWN_PRODUCT(%s, %s, k, %s, %s, %s, %s);", narrow ? "i" : "j",
+                  narrow ? rows : columns, inner, l, r, to);
 }
 
 /* ---- loops ---- */
@@ -336,13 +339,13 @@ static void plain_reduction(code_block *block, int node) {
   formula_code *code = block->code;
   const formula_node *x = node_at(block, node);
   const place start = {"0", "0", "0"};
-  const char *n = code_count(code, extent(block, node));
+  const char *n = basin_code_count(code, extent(block, node));
   if (x->operation == FORMULA_SUM)
-    code_line(code, "const real v%d = own_sum(&%s, %s);", node, entry(block, x->of[0], &start, -1),
-              n);
+    basin_code_line(code, "const real v%d = own_sum(&%s, %s);", node,
+                    entry(block, x->of[0], &start, -1), n);
   else
-    code_line(code, "const real v%d = own_dot(&%s, &%s, %s);", node,
-              entry(block, x->of[0], &start, -1), entry(block, x->of[1], &start, -1), n);
+    basin_code_line(code, "const real v%d = own_dot(&%s, &%s, %s);", node,
+                    entry(block, x->of[0], &start, -1), entry(block, x->of[1], &start, -1), n);
 }
 
 static int is_strands(const code_block *block, int node) {
@@ -352,10 +355,10 @@ static int is_strands(const code_block *block, int node) {
 
 static void before_loop(code_block *block, int node) {
   formula_code *code = block->code;
-  if (is_strands(block, node)) code_line(code, "own_strands s%d = own_strands_none();", node);
-  else if (block->kind[node] == REDUCED) code_line(code, "real v%d = r_set(0.0);", node);
+  if (is_strands(block, node)) basin_code_line(code, "own_strands s%d = own_strands_none();", node);
+  else if (block->kind[node] == REDUCED) basin_code_line(code, "real v%d = r_set(0.0);", node);
   else if (node_at(block, node)->operation == FORMULA_FIRST_OF)
-    code_line(code, "mask f%d = own_none();", node);
+    basin_code_line(code, "mask f%d = own_none();", node);
 }
 
 static void inside_loop(code_block *block, int node, const place *at) {
@@ -363,23 +366,24 @@ static void inside_loop(code_block *block, int node, const place *at) {
   const formula_node *x = node_at(block, node);
   const char *word[3] = {"", "", ""};
   int of[3], negative;
-  const int count = code_operands(code->model, node, of, &negative);
+  const int count = basin_code_operands(code->model, node, of, &negative);
   for (int j = 0; j < count; j++) word[j] = entry(block, of[j], at, node);
   if (x->operation == FORMULA_SUM)
-    code_line(code, "s%d.of[OWN_STRAND] = s%d.of[OWN_STRAND] + %s;", node, node, word[0]);
+    basin_code_line(code, "s%d.of[OWN_STRAND] = s%d.of[OWN_STRAND] + %s;", node, node, word[0]);
   else if (x->operation == FORMULA_DOT)
-    code_line(code, "s%d.of[OWN_STRAND] = r_fma(%s, %s, s%d.of[OWN_STRAND]);", node, word[0],
-              word[1], node);
+    basin_code_line(code, "s%d.of[OWN_STRAND] = r_fma(%s, %s, s%d.of[OWN_STRAND]);", node, word[0],
+                    word[1], node);
   else if (block->kind[node] == REDUCED)
-    code_line(code, "v%d = %s == 0 ? %s : own_%s(v%d, %s);", node, at->flat, word[0],
-              x->operation == FORMULA_MAXIMUM ? "max" : "min", node, word[0]);
+    basin_code_line(code, "v%d = %s == 0 ? %s : own_%s(v%d, %s);", node, at->flat, word[0],
+                    x->operation == FORMULA_MAXIMUM ? "max" : "min", node, word[0]);
   else if (x->operation == FORMULA_FIRST_OF)
-    code_line(code, "const real e%d = own_first(%s, %s, &f%d);", node, word[0], word[1], node);
-  else code_line(code, "const real e%d = %s;", node, code_apply(code, x, word));
+    basin_code_line(code, "const real e%d = own_first(%s, %s, &f%d);", node, word[0], word[1],
+                    node);
+  else basin_code_line(code, "const real e%d = %s;", node, basin_code_apply(code, x, word));
   if (block->kind[node] == LOOP && (block->store[node] || block->to[node]))
-    code_line(code, "%s[%s] = e%d;",
-              block->to[node] ? block->to[node] : code_say(code, "v%d", node),
-              flat_index(block, &x->shape, at), node);
+    basin_code_line(code, "%s[%s] = e%d;",
+                    block->to[node] ? block->to[node] : basin_code_say(code, "v%d", node),
+                    flat_index(block, &x->shape, at), node);
 }
 
 /* the loop of the nodes that share one with the first */
@@ -387,8 +391,8 @@ static void loop(code_block *block, int first, const char *in_loop) {
   formula_code *code = block->code;
   const int nodes = code->model->nodes;
   const formula_shape *shape = extent(block, first);
-  const char *n = code_count(code, shape);
-  const char *columns = shape->rank == 2 ? code_size(code, shape->size[1]) : "";
+  const char *n = basin_code_count(code, shape);
+  const char *columns = shape->rank == 2 ? basin_code_size(code, shape->size[1]) : "";
   int strands = 0;
   place at = {"i", "0", "i"};
   for (int i = first; i < nodes; i++) {
@@ -397,24 +401,25 @@ static void loop(code_block *block, int first, const char *in_loop) {
     strands |= is_strands(block, i);
   }
   if (shape->rank == 2 && block->flat[first]) {
-    at = (place){code_say(code, "(i / %s)", columns), code_say(code, "(i %% %s)", columns), "i"};
+    at = (place){basin_code_say(code, "(i / %s)", columns),
+                 basin_code_say(code, "(i %% %s)", columns), "i"};
   } else if (shape->rank == 2) {
-    code_line(code, "for (int i = 0; i < %s; i++)", code_size(code, shape->size[0]));
+    basin_code_line(code, "for (int i = 0; i < %s; i++)", basin_code_size(code, shape->size[0]));
     at = (place){"i", "j", NULL};
   }
-  if (!at.flat) code_line(code, "for (int j = 0; j < %s; j++) {", columns);
-  else if (strands) code_line(code, "OWN_STRANDS(%s) {", n);
-  else code_line(code, "for (int i = 0; i < %s; i++) {", n);
+  if (!at.flat) basin_code_line(code, "for (int j = 0; j < %s; j++) {", columns);
+  else if (strands) basin_code_line(code, "OWN_STRANDS(%s) {", n);
+  else basin_code_line(code, "for (int i = 0; i < %s; i++) {", n);
   if (at.flat && strands) {
-    code_line(code, "const int i = OWN_INDEX;");
-    code_line(code, "(void)i;");
+    basin_code_line(code, "const int i = OWN_INDEX;");
+    basin_code_line(code, "(void)i;");
   }
   for (int i = first; i < nodes; i++)
     if (in_loop[i]) inside_loop(block, i, &at);
-  code_line(code, "}");
+  basin_code_line(code, "}");
   for (int i = first; i < nodes; i++)
     if (in_loop[i] && is_strands(block, i))
-      code_line(code, "const real v%d = own_strands_sum(&s%d);", i, i);
+      basin_code_line(code, "const real v%d = own_strands_sum(&s%d);", i, i);
 }
 
 /* ---- a part ---- */
@@ -424,11 +429,11 @@ static void declare_scratch(code_block *block) {
   for (int i = 0; i < code->model->nodes; i++) {
     const int stored = block->kind[i] == PRODUCT || (block->kind[i] == LOOP && block->store[i]);
     if (!block->part[i] || !stored || block->to[i] || block->known[i]) continue;
-    const char *count = code_count(code, &node_at(block, i)->shape);
-    code_line(code, "real *v%d = work;", i);
-    code_line(code, "work += %s;", count);
+    const char *count = basin_code_count(code, &node_at(block, i)->shape);
+    basin_code_line(code, "real *v%d = work;", i);
+    basin_code_line(code, "work += %s;", count);
     code->used_work = 1;
-    code_scratch(code, &node_at(block, i)->shape);
+    basin_code_scratch(code, &node_at(block, i)->shape);
   }
 }
 
@@ -438,15 +443,15 @@ static void deliver(code_block *block, int node) {
   const formula_shape *shape = &node_at(block, node)->shape;
   if (block->kind[node] == PRODUCT || block->kind[node] == LOOP) return;
   if (shape->rank == 0) {
-    code_line(code, "%s[0] = %s;", block->to[node], code_scalar(block, node));
+    basin_code_line(code, "%s[0] = %s;", block->to[node], basin_code_scalar(block, node));
     return;
   }
   const place at = {"i", "j", NULL};
-  code_line(code, "for (int i = 0; i < %s; i++)", code_size(code, shape->size[0]));
+  basin_code_line(code, "for (int i = 0; i < %s; i++)", basin_code_size(code, shape->size[0]));
   if (shape->rank == 2)
-    code_line(code, "for (int j = 0; j < %s; j++)", code_size(code, shape->size[1]));
-  code_line(code, "%s[%s] = %s;", block->to[node], flat_index(block, shape, &at),
-            entry(block, node, &at, -1));
+    basin_code_line(code, "for (int j = 0; j < %s; j++)", basin_code_size(code, shape->size[1]));
+  basin_code_line(code, "%s[%s] = %s;", block->to[node], flat_index(block, shape, &at),
+                  entry(block, node, &at, -1));
 }
 
 static void compute_stage(code_block *block, int part, int stage, char *in_loop, char *done) {
@@ -473,7 +478,7 @@ static void compute_stage(code_block *block, int part, int stage, char *in_loop,
   }
 }
 
-void code_compute_loops(code_block *block, int part) {
+void basin_code_compute_loops(code_block *block, int part) {
   formula_code *code = block->code;
   const int nodes = code->model->nodes;
   char *in_loop = calloc((size_t)nodes + 1, 1), *done = calloc((size_t)nodes + 1, 1);

@@ -7,13 +7,13 @@
 
 static const int64_t COEFFICIENT_MAX = 1000000000000000;
 
-formula_polynomial formula_whole(int64_t value) {
+formula_polynomial basin_formula_whole(int64_t value) {
   formula_polynomial x = {.terms = value != 0};
   x.term[0].coefficient = value;
   return x;
 }
 
-formula_polynomial formula_of_parameter(int parameter) {
+formula_polynomial basin_formula_of_parameter(int parameter) {
   return (formula_polynomial){.terms = 1, .term = {{1, 1, {parameter}}}};
 }
 
@@ -49,8 +49,8 @@ static void order(formula_polynomial *x) {
   qsort(x->term, (size_t)x->terms, sizeof *x->term, compare_terms);
 }
 
-int formula_polynomial_add(const formula_polynomial *x, const formula_polynomial *y, int sign,
-                           formula_polynomial *sum) {
+int basin_formula_polynomial_add(const formula_polynomial *x, const formula_polynomial *y, int sign,
+                                 formula_polynomial *sum) {
   formula_polynomial s = *x;
   for (int i = 0; i < y->terms; i++) {
     formula_term term = y->term[i];
@@ -78,8 +78,8 @@ static int multiply(const formula_term *x, const formula_term *y, formula_term *
   return 1;
 }
 
-int formula_polynomial_multiply(const formula_polynomial *x, const formula_polynomial *y,
-                                formula_polynomial *product) {
+int basin_formula_polynomial_multiply(const formula_polynomial *x, const formula_polynomial *y,
+                                      formula_polynomial *product) {
   formula_polynomial p = {.terms = 0};
   for (int i = 0; i < x->terms; i++)
     for (int j = 0; j < y->terms; j++) {
@@ -91,13 +91,13 @@ int formula_polynomial_multiply(const formula_polynomial *x, const formula_polyn
   return 1;
 }
 
-int formula_is_whole(const formula_polynomial *x, int64_t *value) {
+int basin_formula_is_whole(const formula_polynomial *x, int64_t *value) {
   if (x->terms > 1 || (x->terms == 1 && x->term[0].degree > 0)) return 0;
   *value = x->terms ? x->term[0].coefficient : 0;
   return 1;
 }
 
-int formula_at_least(const formula_polynomial *x, int64_t least) {
+int basin_formula_at_least(const formula_polynomial *x, int64_t least) {
   int rises = 1, falls = 1;
   int64_t at_ones =
       0; /* where all parameters are 1, the least of what rises and the largest of what falls */
@@ -121,8 +121,8 @@ static void write_term(FILE *stream, const formula_term *term, int first,
     fprintf(stream, in_c ? "%sP(%s)" : "%s%s", begun ? times : "", parameter[term->factor[i]].name);
 }
 
-char *formula_polynomial_text(const formula_polynomial *x, const formula_array *parameter,
-                              int in_c) {
+char *basin_formula_polynomial_text(const formula_polynomial *x, const formula_array *parameter,
+                                    int in_c) {
   char *text = NULL;
   size_t size;
   FILE *stream = open_memstream(&text, &size);

@@ -24,22 +24,22 @@ typedef struct formula_polynomial {
   formula_term term[FORMULA_TERMS_MAX];
 } formula_polynomial;
 
-formula_polynomial formula_whole(int64_t value);
-formula_polynomial formula_of_parameter(int parameter);
+formula_polynomial basin_formula_whole(int64_t value);
+formula_polynomial basin_formula_of_parameter(int parameter);
 
 /* *sum = x + sign y, *product = x y; 0 where that has too many terms, too high a degree or coefficients above 10^15 */
-int formula_polynomial_add(const formula_polynomial *x, const formula_polynomial *y, int sign,
-                           formula_polynomial *sum);
-int formula_polynomial_multiply(const formula_polynomial *x, const formula_polynomial *y,
-                                formula_polynomial *product);
+int basin_formula_polynomial_add(const formula_polynomial *x, const formula_polynomial *y, int sign,
+                                 formula_polynomial *sum);
+int basin_formula_polynomial_multiply(const formula_polynomial *x, const formula_polynomial *y,
+                                      formula_polynomial *product);
 
 /* whether it is a number, and which */
-int formula_is_whole(const formula_polynomial *x, int64_t *value);
+int basin_formula_is_whole(const formula_polynomial *x, int64_t *value);
 /* 1: it is at least so much whatever the parameters, -1: it never is, 0: it depends on them, or is not known */
-int formula_at_least(const formula_polynomial *x, int64_t least);
+int basin_formula_at_least(const formula_polynomial *x, int64_t least);
 
 /* its text as a person writes it, or in C; allocated, NULL where there is no memory */
-char *formula_polynomial_text(const formula_polynomial *x, const formula_array *parameter,
-                              int in_c);
+char *basin_formula_polynomial_text(const formula_polynomial *x, const formula_array *parameter,
+                                    int in_c);
 
 #endif

@@ -25,7 +25,7 @@ static int64_t entry_in_whole(const formula_model *model, const formula_node *no
 /* Which entries are used is found by writing everything once, from the last node to the first, and throwing it away. */
 static void use(code_block *block, int node, int64_t at) {
   formula_code *code = block->code;
-  const int64_t count = code_constant_count(code->model, &code->model->node[node].shape);
+  const int64_t count = basin_code_constant_count(code->model, &code->model->node[node].shape);
   if (!code->muted) return;
   if (!block->live[node]) block->live[node] = calloc((size_t)count + 1, 1);
   if (block->live[node]) block->live[node][at] = 1;
@@ -36,35 +36,38 @@ static int is_used(const code_block *block, int node, int64_t at) {
 }
 
 /* the entry as it is written: a name, a number, an entry of an array */
-const char *code_unrolled_entry(code_block *block, int node, int64_t at) {
+const char *basin_code_unrolled_entry(code_block *block, int node, int64_t at) {
   formula_code *code = block->code;
   const formula_model *model = code->model;
   const formula_node *x = &model->node[node];
   const formula_shape *shape = node >= 0 && x->of[0] >= 0 ? &model->node[x->of[0]].shape : NULL;
-  if (block->known[node]) return code_say(code, "%s[%lld]", code_known(block, node), (long long)at);
-  if (code_is_leaf(x)) return code_leaf(code, x, code_say(code, "%lld", (long long)at));
-  if (x->operation == FORMULA_FILL) return code_unrolled_entry(block, x->of[0], 0);
+  if (block->known[node])
+    return basin_code_say(code, "%s[%lld]", basin_code_known(block, node), (long long)at);
+  if (basin_code_is_leaf(x))
+    return basin_code_leaf(code, x, basin_code_say(code, "%lld", (long long)at));
+  if (x->operation == FORMULA_FILL) return basin_code_unrolled_entry(block, x->of[0], 0);
   if (x->operation == FORMULA_TRANSPOSE) {
     const int64_t columns = columns_of(model, &x->shape), from = columns_of(model, shape);
-    return code_unrolled_entry(block, x->of[0], at % columns * from + at / columns);
+    return basin_code_unrolled_entry(block, x->of[0], at % columns * from + at / columns);
   }
   if (x->operation == FORMULA_SLICE)
-    return code_unrolled_entry(block, x->of[0], entry_in_whole(model, x, shape, &x->shape, at));
+    return basin_code_unrolled_entry(block, x->of[0],
+                                     entry_in_whole(model, x, shape, &x->shape, at));
   if (x->operation == FORMULA_PLACE) {
-    const int64_t count = code_constant_count(model, shape);
+    const int64_t count = basin_code_constant_count(model, shape);
     for (int64_t i = 0; i < count; i++)
       if (entry_in_whole(model, x, &x->shape, shape, i) == at)
-        return code_unrolled_entry(block, x->of[0], i);
+        return basin_code_unrolled_entry(block, x->of[0], i);
     return "r_set(0.0)";
   }
   use(block, node, at);
-  return x->shape.rank ? code_say(code, "v%d_%lld", node, (long long)at)
-                       : code_say(code, "v%d", node);
+  return x->shape.rank ? basin_code_say(code, "v%d_%lld", node, (long long)at)
+                       : basin_code_say(code, "v%d", node);
 }
 
 /* operand number j of entry `at` of an operation on single entries */
 static const char *operand(code_block *block, int of, int64_t at) {
-  return code_unrolled_entry(block, of, block->code->model->node[of].shape.rank ? at : 0);
+  return basin_code_unrolled_entry(block, of, block->code->model->node[of].shape.rank ? at : 0);
 }
 
 /* a chain over the terms first, first + step, ..., of a sum or of a dot of two vectors */
@@ -74,11 +77,11 @@ static const char *chain(code_block *block, const formula_node *x, int64_t first
   const int dot = x->operation == FORMULA_DOT;
   const char *so_far = "";
   for (int64_t i = first; i < n; i += step) {
-    const char *term = code_unrolled_entry(block, x->of[0], i),
-               *other = dot ? code_unrolled_entry(block, x->of[1], i) : NULL;
-    if (i == first) so_far = dot ? code_say(code, "%s * %s", term, other) : term;
-    else if (dot) so_far = code_say(code, "r_fma(%s, %s, %s)", term, other, so_far);
-    else so_far = code_say(code, i == first + step ? "%s + %s" : "(%s) + %s", so_far, term);
+    const char *term = basin_code_unrolled_entry(block, x->of[0], i),
+               *other = dot ? basin_code_unrolled_entry(block, x->of[1], i) : NULL;
+    if (i == first) so_far = dot ? basin_code_say(code, "%s * %s", term, other) : term;
+    else if (dot) so_far = basin_code_say(code, "r_fma(%s, %s, %s)", term, other, so_far);
+    else so_far = basin_code_say(code, i == first + step ? "%s + %s" : "(%s) + %s", so_far, term);
   }
   return so_far;
 }
@@ -87,13 +90,13 @@ static void sum(code_block *block, int node, int64_t n) {
   formula_code *code = block->code;
   const formula_node *x = &code->model->node[node];
   if (n < 8) {
-    code_line(code, "const real v%d = %s;", node, chain(block, x, 0, 1, n));
+    basin_code_line(code, "const real v%d = %s;", node, chain(block, x, 0, 1, n));
     return;
   }
   for (int strand = 0; strand < 8; strand++)
-    code_line(code, "const real s%d_%d = %s;", node, strand, chain(block, x, strand, 8, n));
+    basin_code_line(code, "const real s%d_%d = %s;", node, strand, chain(block, x, strand, 8, n));
   const int s = node;
-  code_line(
+  basin_code_line(
       code,
       "const real v%d = ((s%d_0 + s%d_4) + (s%d_2 + s%d_6)) + ((s%d_1 + s%d_5) + (s%d_3 + s%d_7));",
       s, s, s, s, s, s, s, s, s);
@@ -103,11 +106,11 @@ static void sum(code_block *block, int node, int64_t n) {
 static void extreme(code_block *block, int node, int64_t n) {
   formula_code *code = block->code;
   const formula_node *x = &code->model->node[node];
-  const char *so_far = code_unrolled_entry(block, x->of[0], 0);
+  const char *so_far = basin_code_unrolled_entry(block, x->of[0], 0);
   for (int64_t i = 1; i < n; i++)
-    so_far = code_say(code, "own_%s(%s, %s)", x->operation == FORMULA_MAXIMUM ? "max" : "min",
-                      so_far, code_unrolled_entry(block, x->of[0], i));
-  code_line(code, "const real v%d = %s;", node, so_far);
+    so_far = basin_code_say(code, "own_%s(%s, %s)", x->operation == FORMULA_MAXIMUM ? "max" : "min",
+                            so_far, basin_code_unrolled_entry(block, x->of[0], i));
+  basin_code_line(code, "const real v%d = %s;", node, so_far);
 }
 
 static void product(code_block *block, int node, int64_t count) {
@@ -121,12 +124,13 @@ static void product(code_block *block, int node, int64_t count) {
     const int64_t row = at / columns, column = at % columns;
     const char *so_far = "";
     for (int64_t k = 0; k < inner; k++) {
-      const char *l = code_unrolled_entry(block, x->of[0], left->rank == 2 ? row * inner + k : k),
-                 *r = code_unrolled_entry(block, x->of[1], k * columns + column);
-      so_far = k ? code_say(code, "r_fma(%s, %s, %s)", l, r, so_far)
-                 : code_say(code, "%s * %s", l, r);
+      const char *l = basin_code_unrolled_entry(block, x->of[0],
+                                                left->rank == 2 ? row * inner + k : k),
+                 *r = basin_code_unrolled_entry(block, x->of[1], k * columns + column);
+      so_far = k ? basin_code_say(code, "r_fma(%s, %s, %s)", l, r, so_far)
+                 : basin_code_say(code, "%s * %s", l, r);
     }
-    code_line(code, "const real v%d_%lld = %s;", node, (long long)at, so_far);
+    basin_code_line(code, "const real v%d_%lld = %s;", node, (long long)at, so_far);
   }
 }
 
@@ -136,25 +140,25 @@ static void by_entry(code_block *block, int node, int64_t count) {
   const formula_node *x = &model->node[node];
   const int64_t columns = columns_of(model, &x->shape);
   int of[3], negative;
-  const int operands = code_operands(model, node, of, &negative);
-  if (x->operation == FORMULA_FIRST_OF) code_line(code, "mask f%d = own_none();", node);
+  const int operands = basin_code_operands(model, node, of, &negative);
+  if (x->operation == FORMULA_FIRST_OF) basin_code_line(code, "mask f%d = own_none();", node);
   for (int64_t at = 0; at < count; at++) {
     const char *word[3] = {"", "", ""}, *what;
     const int used = is_used(block, node, at);
     if (!used && x->operation != FORMULA_FIRST_OF) continue;
     if (x->operation == FORMULA_OUTER) {
-      what = code_say(code, "%s * %s", code_unrolled_entry(block, of[0], at / columns),
-                      code_unrolled_entry(block, of[1], at % columns));
+      what = basin_code_say(code, "%s * %s", basin_code_unrolled_entry(block, of[0], at / columns),
+                            basin_code_unrolled_entry(block, of[1], at % columns));
     } else {
       for (int j = 0; j < operands; j++) word[j] = operand(block, of[j], at);
       what = x->operation == FORMULA_FIRST_OF
-                 ? code_say(code, "own_first(%s, %s, &f%d)", word[0], word[1], node)
-                 : code_apply(code, x, word);
+                 ? basin_code_say(code, "own_first(%s, %s, &f%d)", word[0], word[1], node)
+                 : basin_code_apply(code, x, word);
     }
     if (used)
-      code_line(code, "const %s %s = %s;", x->is_mask ? "mask" : "real",
-                code_unrolled_entry(block, node, at), what);
-    else code_line(code, "(void)%s;", what);
+      basin_code_line(code, "const %s %s = %s;", x->is_mask ? "mask" : "real",
+                      basin_code_unrolled_entry(block, node, at), what);
+    else basin_code_line(code, "(void)%s;", what);
   }
 }
 
@@ -162,9 +166,9 @@ static void compute(code_block *block, int node) {
   const formula_model *model = block->code->model;
   if (!block->live[node]) return;
   const formula_node *x = &model->node[node];
-  const int64_t count = code_constant_count(model, &x->shape);
+  const int64_t count = basin_code_constant_count(model, &x->shape);
   const formula_shape *of = x->of[0] >= 0 ? &model->node[x->of[0]].shape : NULL;
-  const int64_t terms = of ? code_constant_count(model, of) : 0;
+  const int64_t terms = of ? basin_code_constant_count(model, of) : 0;
   switch (x->operation) {
   case FORMULA_FILL:
   case FORMULA_TRANSPOSE:
@@ -192,27 +196,27 @@ static void find_used(code_block *block) {
   const formula_model *model = code->model;
   code->muted = 1;
   for (int i = model->nodes - 1; i >= 0 && !code->failed; i--) {
-    const int64_t count = code_constant_count(model, &model->node[i].shape);
-    if (!block->part[i] || block->known[i] || code_is_leaf(&model->node[i])) continue;
+    const int64_t count = basin_code_constant_count(model, &model->node[i].shape);
+    if (!block->part[i] || block->known[i] || basin_code_is_leaf(&model->node[i])) continue;
     for (int64_t at = 0; (block->to[i] || block->root[i]) && at < count; at++)
-      code_unrolled_entry(block, i, at);
+      basin_code_unrolled_entry(block, i, at);
     compute(block, i);
   }
   code->muted = 0;
   block->prepared = 1;
 }
 
-void code_compute_unrolled(code_block *block, int part) {
+void basin_code_compute_unrolled(code_block *block, int part) {
   formula_code *code = block->code;
   const formula_model *model = code->model;
   if (!block->prepared) find_used(block);
   for (int i = 0; i < model->nodes && !code->failed; i++)
-    if (block->part[i] == 1 + part && !block->known[i] && !code_is_leaf(&model->node[i]))
+    if (block->part[i] == 1 + part && !block->known[i] && !basin_code_is_leaf(&model->node[i]))
       compute(block, i);
   for (int i = 0; i < model->nodes && !code->failed; i++) {
-    const int64_t count = code_constant_count(model, &model->node[i].shape);
+    const int64_t count = basin_code_constant_count(model, &model->node[i].shape);
     for (int64_t at = 0; block->part[i] == 1 + part && block->to[i] && at < count; at++)
-      code_line(code, "%s[%lld] = %s;", block->to[i], (long long)at,
-                code_unrolled_entry(block, i, at));
+      basin_code_line(code, "%s[%lld] = %s;", block->to[i], (long long)at,
+                      basin_code_unrolled_entry(block, i, at));
   }
 }

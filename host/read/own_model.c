@@ -267,7 +267,7 @@ basin_status basin_own_model_header(const basin_node *model, const basin_node *w
   basin_status status = read_model(&r, model, when);
   if (!status) status = basin_formula_read(&r.source, &read, error);
   if (!status) status = basin_formula_emit(read, text, error);
-  formula_free(read);
+  basin_formula_free(read);
   while (r.blocks) free(r.block[--r.blocks]);
   free(r.block);
   return status;

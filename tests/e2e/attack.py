@@ -1038,7 +1038,7 @@ def send(case, words, number, ms, output):
                 break
         before = processor_ms(child.pid) if child.returncode is None else None
         if child.returncode is None:
-            child.send_signal(number)
+            os.kill(child.pid, number)  # send_signal would wait for one that has ended
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
             after = 1000 * (usage.ru_utime + usage.ru_stime) - before if before is not None else 0

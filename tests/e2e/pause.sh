@@ -125,7 +125,7 @@ init: {w: {normal: 0.3}}
 method: gradient_flow
 schedule: [{eta: 1e100}]
 stop: {max_steps: 20}
-allow: {diverged: 1}
+allow: {diverged: 1, unresolved: 1}
 Y
 for schedule in '[{eta: 1e100}]' '[{eta: 1e90}]' '[{steps: 1, eta: 1e100}, {eta: 5e-324}]'; do
   rm -f far.h5

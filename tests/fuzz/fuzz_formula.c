@@ -21,13 +21,14 @@ static void compute(const formula_model *model) {
   for (int i = 0; i < model->nodes; i++) {
     double count = 1;
     for (int j = 0; j < model->node[i].shape.rank; j++)
-      count *= formula_size_value(model, model->node[i].shape.size[j], parameter);
+      count *= basin_formula_size_value(model, model->node[i].shape.size[j], parameter);
     if (!(count >= 0 && count <= 4096)) return;
     all += count;
   }
   if (all > 1e6) return;
-  if (!formula_interpret(model, &(formula_point){parameter, array, array, array}, &entries, &error))
-    formula_entries_free(entries);
+  if (!basin_formula_interpret(model, &(formula_point){parameter, array, array, array}, &entries,
+                               &error))
+    basin_formula_entries_free(entries);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -41,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const basin_status status = basin_formula_read(&s->source, &model, &error);
   if (status ? model || !*error.text || strchr(error.text, '\n') : !model) abort();
   if (model) compute(model);
-  formula_free(model);
+  basin_formula_free(model);
   script_free(s);
   free(text);
   return 0;

@@ -58,7 +58,7 @@ static formula_node node_of(formula_operation operation, formula_shape s, int x,
   return node;
 }
 static int put(formula_node node) {
-  const int number = formula_add(m, &node);
+  const int number = basin_formula_add(m, &node);
   assert_true(number >= 0);
   return number;
 }
@@ -734,8 +734,8 @@ static void check_model(const char *name, void (*build)(void), const char *kinds
   build();
   emit(name);
   written = m;
-  assert_true(formula_contract(written, &m));
-  formula_free(written);
+  assert_true(basin_formula_contract(written, &m));
+  basin_formula_free(written);
   make_cell();
   snprintf(what, sizeof what, "-O1 -shared '-DLANES_KINDS(X)=%s'", lanes_kinds);
   const int clang = system("command -v clang > /dev/null 2>&1") == 0;
@@ -756,7 +756,7 @@ static void in_registers(void **unused) {
   (void)unused;
   check_model("mueller", mueller_brown, "population momentum nesterov adam langevin noise",
               "MODEL_DYNAMICS(X)", 5);
-  formula_free(m);
+  basin_formula_free(m);
 }
 static void in_arrays(void **unused) {
   (void)unused;
@@ -767,17 +767,17 @@ static void in_arrays(void **unused) {
     vectors_of(m->state, m->states, initial);
     check_kind("rosenbrock", "population", 0);
   }
-  formula_free(m);
+  basin_formula_free(m);
 }
 static void constants(void **unused) {
   (void)unused;
   check_model("phase", phase, "population", "X(population)", 3);
-  formula_free(m);
+  basin_formula_free(m);
 }
 static void of_each_trial(void **unused) {
   (void)unused;
   check_model("drawn", drawn, "momentum", "X(momentum)", 5);
-  formula_free(m);
+  basin_formula_free(m);
 }
 static void with_inputs(void **unused) {
   static const enum basin_input_law_kind laws[] = {BASIN_LAW_OWN, BASIN_LAW_UNIFORM};
@@ -799,7 +799,7 @@ static void with_inputs(void **unused) {
     same("the loss of input", number, out[0], interpret(starts, starts + n, z, g));
     for (int64_t j = 0; j < n; j++) same("its derivative", j, out[1 + j], g[j]);
   }
-  formula_free(m);
+  basin_formula_free(m);
 }
 static void matrices_and_masks(void **unused) {
   const char *why;
@@ -812,7 +812,7 @@ static void matrices_and_masks(void **unused) {
   parameters[1] = 3;
   assert_true(library("matrices", 0)("population", &setting, 0, 1, 1, NULL, NULL, NULL, &why) < 0);
   assert_non_null(strstr(why, "the size m"));
-  formula_free(m);
+  basin_formula_free(m);
 }
 
 /* a state that runs away is found */
@@ -831,7 +831,7 @@ static void diverging(void **unused) {
                                            ended[0], &why) > 0);
     for (int i = 0; i < TRIALS; i++) assert_int_equal(ended[0][i], 1 << BASIN_DIVERGED);
   }
-  formula_free(m);
+  basin_formula_free(m);
 }
 
 /* names come from a file that somebody else may have written */
@@ -846,13 +846,13 @@ static void refused(void **unused) {
     m->state[0].name = text_of(bad[i]);
     assert_int_equal(basin_formula_emit(m, &text, &error), BASIN_BAD_INPUT);
     assert_null(text);
-    formula_free(m);
+    basin_formula_free(m);
   }
   rosenbrock();
   free(m->size[1].text);
   m->size[1].text = text_of("system(1)");
   assert_int_equal(basin_formula_emit(m, &text, &error), BASIN_BAD_INPUT);
-  formula_free(m);
+  basin_formula_free(m);
 }
 
 int main(void) {

@@ -34,8 +34,8 @@ static formula_entries *values_at(const formula_model *model, const point *at) {
   basin_error error;
   for (int i = 0; i < ARRAYS_MAX; i++)
     state[i] = at->state[i], teacher[i] = at->teacher[i], input[i] = at->input[i];
-  assert_ok(formula_interpret(model, &(formula_point){at->parameter, state, teacher, input},
-                              &entries, &error),
+  assert_ok(basin_formula_interpret(model, &(formula_point){at->parameter, state, teacher, input},
+                                    &entries, &error),
             error);
   return entries;
 }
@@ -462,7 +462,7 @@ static int agrees(const writer *w, const formula_model *model, uint64_t *seed) {
   free_quads(&here);
   free_quads(&left);
   free_quads(&right);
-  formula_entries_free(entries);
+  basin_formula_entries_free(entries);
   return is_finite;
 }
 
@@ -477,7 +477,7 @@ static void random_expressions(void **unused) {
     write_model(&w);
     formula_model *model = model_of(w.text);
     compared += agrees(&w, model, &seed);
-    formula_free(model);
+    basin_formula_free(model);
   }
   if (compared < models * 95 / 100) fail_msg("%d of %d were compared", compared, models);
   for (int i = 0; i < AROUND; i++) assert_true(w.around_used[i] > models / 50);
@@ -637,10 +637,10 @@ static int is_outside(const char *text, const point *at) {
   script *s = script_read(text);
   basin_status status = basin_formula_read(&s->source, &model, &error);
   if (!status)
-    status = formula_interpret(model, &(formula_point){at->parameter, state, teacher, NULL},
-                               &entries, &error);
-  formula_entries_free(entries);
-  formula_free(model);
+    status = basin_formula_interpret(model, &(formula_point){at->parameter, state, teacher, NULL},
+                                     &entries, &error);
+  basin_formula_entries_free(entries);
+  basin_formula_free(model);
   script_free(s);
   return status == BASIN_BAD_INPUT && strstr(error.text, "the index is not within");
 }
@@ -682,8 +682,8 @@ static void as_numpy(void **unused) {
                known->rank == 2 ? ", 0" : "");
       assert_true(is_outside(text, &at));
     }
-    formula_entries_free(entries);
-    formula_free(model);
+    basin_formula_entries_free(entries);
+    basin_formula_free(model);
   }
 }
 
@@ -717,22 +717,22 @@ static void rosenbrock(void **unused) {
       norm2 += want[i] * want[i];
     }
     assert_close(entries->of[model->norm2][0], norm2, 1e7);
-    formula_entries_free(entries);
+    basin_formula_entries_free(entries);
   }
   /* of one variable there are no pairs: that is told, with the place of the slice */
   const double one = 1, x[1] = {0}, *state[1] = {x};
   basin_error error;
   formula_entries *none;
   assert_int_equal(
-      formula_interpret(model, &(formula_point){&one, state, NULL, NULL}, &none, &error),
+      basin_formula_interpret(model, &(formula_point){&one, state, NULL, NULL}, &none, &error),
       BASIN_BAD_INPUT);
   assert_non_null(strstr(error.text, "f:3:17: the slice has no entries"));
   const double half = 2.5;
   assert_int_equal(
-      formula_interpret(model, &(formula_point){&half, state, NULL, NULL}, &none, &error),
+      basin_formula_interpret(model, &(formula_point){&half, state, NULL, NULL}, &none, &error),
       BASIN_BAD_INPUT);
   assert_non_null(strstr(error.text, "n = 2.5 is a size, expected a whole number"));
-  formula_free(model);
+  basin_formula_free(model);
 }
 
 static int operations(const formula_model *model, formula_operation operation) {
@@ -771,12 +771,12 @@ static void mueller_brown(void **unused) {
     assert_close(entries->of[model->gradient[1]][0], gy, 1e4);
     assert_close(entries->of[model->observable[0].node][0], fabs(at.state[0][0]), 1);
     assert_int_equal(entries->of[model->when][0], 0);
-    formula_entries_free(entries);
+    basin_formula_entries_free(entries);
   }
   /* what the loss has computed its derivatives do not compute again */
   assert_int_equal(operations(model, FORMULA_EXP), 4);
   assert_int_equal(operations(model, FORMULA_SQRT), 1);
-  formula_free(model);
+  basin_formula_free(model);
 }
 
 static void phase_retrieval(void **unused) {
@@ -799,9 +799,9 @@ static void phase_retrieval(void **unused) {
     }
     formula_entries *entries = values_at(model, &at);
     for (int j = 0; j < D; j++) assert_close(entries->of[model->gradient[0]][j], want[j], 1e3);
-    formula_entries_free(entries);
+    basin_formula_entries_free(entries);
   }
-  formula_free(model);
+  basin_formula_free(model);
 }
 
 static void cnn(void **unused) {
@@ -841,9 +841,9 @@ static void cnn(void **unused) {
     for (int j = 0; j < P; j++)
       assert_close(entries->of[model->gradient[1]][j],
                    (out - teach) * (gv[j] - out * v[j] / length / length), 1000);
-    formula_entries_free(entries);
+    basin_formula_entries_free(entries);
   }
-  formula_free(model);
+  basin_formula_free(model);
 }
 
 /* ---- kinks, and what is not taken ---- */
@@ -897,8 +897,8 @@ static void kinks(void **unused) {
     if (!(fabs(got - known[i].derivative) <= 1e-14 * fabs(known[i].derivative)))
       fail_msg("%s at %g: %.17g, expected %.17g", known[i].loss, known[i].at, got,
                known[i].derivative);
-    formula_entries_free(entries);
-    formula_free(model);
+    basin_formula_entries_free(entries);
+    basin_formula_free(model);
   }
 }
 
@@ -910,8 +910,8 @@ static void ties(void **unused) {
   (void)unused;
   formula_entries *entries = values_at(model, &at);
   for (int i = 0; i < 4; i++) assert_within(entries->of[model->gradient[0]][i], want[i], want[i]);
-  formula_entries_free(entries);
-  formula_free(model);
+  basin_formula_entries_free(entries);
+  basin_formula_free(model);
 }
 
 /* ---- the graph ---- */
@@ -923,17 +923,17 @@ static void common_once(void **unused) {
   (void)unused;
   assert_int_equal(operations(model, FORMULA_EXP), 1);
   assert_int_equal(operations(model, FORMULA_TAN), 0);
-  formula_free(model);
+  basin_formula_free(model);
   /* x, x x, which is the squared norm of the gradient too, 1/2 and the loss; the derivative is x */
   model = model_of("state x: 1\nloss: x^2/2");
   assert_int_equal(model->nodes, 4);
   assert_int_equal(model->node[model->gradient[0]].operation, FORMULA_STATE);
   /* nodes can still be added, and are found */
   const int nodes = model->nodes;
-  assert_int_equal(formula_leaf(model, FORMULA_STATE, 0), model->gradient[0]);
-  assert_int_equal(formula_number(model, 7), nodes);
-  assert_int_equal(formula_number(model, 7), nodes);
-  formula_free(model);
+  assert_int_equal(basin_formula_leaf(model, FORMULA_STATE, 0), model->gradient[0]);
+  assert_int_equal(basin_formula_number(model, 7), nodes);
+  assert_int_equal(basin_formula_number(model, 7), nodes);
+  basin_formula_free(model);
 }
 
 /* what is computed while reading, and what may not be: the sign of zero counts */
@@ -975,7 +975,7 @@ static void folded(void **unused) {
     if (model->node[model->observable[0].node].operation != known[i].operation)
       fail_msg("%s: operation %d", known[i].text,
                (int)model->node[model->observable[0].node].operation);
-    formula_free(model);
+    basin_formula_free(model);
   }
 }
 
@@ -990,7 +990,7 @@ static void sizes(void **unused) {
   const double parameter[] = {3, 2, 0.5};
   for (int i = 0; i < 3; i++) {
     assert_string_equal(model->size[i].text, text[i]);
-    assert_within(formula_size_value(model, i, parameter), value[i], value[i]);
+    assert_within(basin_formula_size_value(model, i, parameter), value[i], value[i]);
   }
   assert_int_equal(model->state[0].shape.rank, 1);
   assert_int_equal(model->state[1].shape.rank, 2);
@@ -1002,7 +1002,7 @@ static void sizes(void **unused) {
   assert_string_equal(model->size[model->bound[0].size].text, "P(k) - 1");
   assert_int_equal(model->bound[0].least, 1);
   assert_string_equal(model->bound[0].reason, "f:9:15: the slice has no entries");
-  formula_free(model);
+  basin_formula_free(model);
   /* what may be of either sign has to be 0 for an index, 1 for a size, each told once */
   model = model_of(
       "parameter k = 3\nparameter p = 2\nstate x: k\nloss: x[k - p] + 2*x[-p + k] + sum(d)\n"
@@ -1016,7 +1016,7 @@ static void sizes(void **unused) {
     assert_string_equal(model->size[model->bound[i].size].text, bound[i].size);
     assert_int_equal(model->bound[i].least, bound[i].least);
   }
-  formula_free(model);
+  basin_formula_free(model);
 }
 
 /* the order of sums that graph.h promises, bit by bit */
@@ -1048,9 +1048,9 @@ static void order_of_sums(void **unused) {
     assert_within(entries->of[model->observable[0].node][0], s[0], s[0]);
     assert_within(entries->of[model->observable[1].node][0], d[0], d[0]);
     assert_within(entries->of[model->observable[2].node][0], chain, chain);
-    formula_entries_free(entries);
+    basin_formula_entries_free(entries);
   }
-  formula_free(model);
+  basin_formula_free(model);
 }
 
 /* ---- what is refused ---- */
@@ -1234,7 +1234,7 @@ static void limits(void **unused) {
   for (int j = 0; j < 15000; j++) at += sprintf(at, "+exp(x+%d)", j);
   s = script_read(text);
   assert_ok(basin_formula_read(&s->source, &model, &error), error);
-  formula_free(model);
+  basin_formula_free(model);
   script_free(s);
   /* definitions in the wrong order are found, those that are deep in each other refused */
   for (int deep = 50; deep <= 5000; deep *= 100) {
@@ -1254,7 +1254,7 @@ static void limits(void **unused) {
     const basin_status status = basin_formula_read(&source, &model, &error);
     assert_int_equal(status, deep == 50 ? BASIN_OK : BASIN_BAD_INPUT);
     if (status) assert_non_null(strstr(error.text, "nested deeper"));
-    formula_free(model);
+    basin_formula_free(model);
     free(define);
     free(word);
   }
@@ -1295,7 +1295,7 @@ static void random_tokens(void **unused) {
                : !model)
       fail_msg("%s\n%s", text, error.text);
     taken += !status;
-    formula_free(model);
+    basin_formula_free(model);
     script_free(s);
   }
   assert_true(taken > 10);
