@@ -82,7 +82,6 @@ basin_status basin_command_export(const basin_arguments *arguments, basin_error 
 basin_status basin_command_check(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_plot(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_verify(const basin_arguments *arguments, basin_error *error);
-basin_status basin_command_model(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_models(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_model(const basin_arguments *arguments, basin_error *error);
 basin_status basin_command_info(const basin_arguments *arguments, basin_error *error);
