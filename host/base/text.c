@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
+#include <ctype.h>
 #include <float.h>
 #include <locale.h>
 #include <math.h>
@@ -83,4 +84,22 @@ void basin_show_word(char *text, size_t size, const char *word) {
   }
   text[used++] = '\'';
   text[used] = 0;
+}
+
+int basin_is_name(const char *text) {
+  if (!isalpha((unsigned char)*text) && *text != '_') return 0;
+  for (const char *c = text; *c; c++)
+    if (!isalnum((unsigned char)*c) && *c != '_') return 0;
+  return strlen(text) <= BASIN_NAME_LENGTH;
+}
+
+size_t basin_number_length(const char *text) {
+  static const char digits[] = "0123456789";
+  const char *end = text + strspn(text, "0123456789.");
+  if (*end == 'e' || *end == 'E') {
+    const char *exponent = end + 1;
+    if (*exponent == '+' || *exponent == '-') exponent++;
+    if (strspn(exponent, digits)) end = exponent + strspn(exponent, digits);
+  }
+  return (size_t)(end - text);
 }

@@ -12,18 +12,13 @@ static const int operands[] = {
 #undef FORMULA_OPERANDS
 };
 
-static formula_node blank(formula_operation operation, formula_shape shape) {
-  return (formula_node){
-      .operation = operation, .shape = shape, .of = {-1, -1, -1}, .index = -1, .begin = {-1, -1}};
-}
-
 static int add(formula_model *model, const formula_node *node) {
   return model->nodes < FORMULA_NODES_MAX ? basin_formula_add(model, node) : -1;
 }
 
 static int add_of(formula_model *model, formula_operation operation, formula_shape shape, int x,
                   int y, int z) {
-  formula_node node = blank(operation, shape);
+  formula_node node = basin_formula_node(operation, shape);
   node.of[0] = x, node.of[1] = y, node.of[2] = z;
   node.is_mask = (operation >= FORMULA_LT && operation <= FORMULA_NOT);
   return add(model, &node);
@@ -37,7 +32,7 @@ static int is(const formula_model *model, int x, formula_operation operation) {
 /* ---- leaves ---- */
 
 int basin_formula_number(formula_model *model, double value) {
-  formula_node node = blank(FORMULA_NUMBER, scalar);
+  formula_node node = basin_formula_node(FORMULA_NUMBER, scalar);
   node.number = value;
   return add(model, &node);
 }
@@ -48,7 +43,7 @@ int basin_formula_leaf(formula_model *model, formula_operation operation, int in
                                : operation == FORMULA_INPUT   ? model->input
                                                               : model->constant;
   const int has_shape = operation != FORMULA_PARAMETER && operation != FORMULA_SIZE;
-  formula_node node = blank(operation, has_shape ? array[index].shape : scalar);
+  formula_node node = basin_formula_node(operation, has_shape ? array[index].shape : scalar);
   node.index = index;
   return add(model, &node);
 }
@@ -63,7 +58,7 @@ int basin_formula_unfilled(const formula_model *model, int x) {
 
 int basin_formula_fill(formula_model *model, int x, formula_shape shape) {
   if (x < 0 || shape.rank == 0 || shape_of(model, x).rank > 0) return x;
-  formula_node node = blank(FORMULA_FILL, shape);
+  formula_node node = basin_formula_node(FORMULA_FILL, shape);
   node.of[0] = x;
   node.is_mask = model->node[x].is_mask;
   return add(model, &node);
@@ -264,7 +259,7 @@ int basin_formula_part(formula_model *model, formula_operation operation, int x,
   if (x < 0) return -1;
   if (operation == FORMULA_SLICE && is(model, x, FORMULA_FILL))
     return basin_formula_fill(model, model->node[x].of[0], shape);
-  formula_node node = blank(operation, shape);
+  formula_node node = basin_formula_node(operation, shape);
   node.of[0] = x;
   memcpy(node.begin, begin, sizeof node.begin);
   memcpy(node.drop, drop, sizeof node.drop);

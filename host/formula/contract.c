@@ -65,21 +65,9 @@ static void copy_rest(const formula_model *from, formula_model *to, int *failed)
 /* ---- the nodes ---- */
 
 static formula_node node_of(formula_operation operation, formula_shape shape, int x, int y, int z) {
-  formula_node node;
-  memset(&node, 0, sizeof node);
-  node.operation = operation;
-  node.shape = shape;
-  node.of[0] = x;
-  node.of[1] = y;
-  node.of[2] = z;
-  node.index = -1;
-  node.begin[0] = node.begin[1] = -1;
+  formula_node node = basin_formula_node(operation, shape);
+  node.of[0] = x, node.of[1] = y, node.of[2] = z;
   return node;
-}
-
-static int same_shape(const formula_shape *x, const formula_shape *y) {
-  return x->rank == y->rank && (x->rank < 1 || x->size[0] == y->size[0]) &&
-         (x->rank < 2 || x->size[1] == y->size[1]);
 }
 
 /* -x; of numbers the number, of -x itself x */
@@ -110,14 +98,14 @@ static int contracted_node(formula_model *to, const formula_node *node) {
   if (node->operation == FORMULA_ADD || node->operation == FORMULA_SUB)
     for (int which = 0; which < 2; which++) {
       const formula_node *of = &to->node[node->of[which]];
-      if (of->operation == FORMULA_MUL && same_shape(&of->shape, &node->shape))
+      if (of->operation == FORMULA_MUL && basin_formula_same_shape(of->shape, node->shape))
         return fused(to, node, which);
     }
   if (node->operation == FORMULA_SUM) {
     const formula_node *of = &to->node[node->of[0]];
     if (of->operation == FORMULA_MUL && of->shape.rank == 1 &&
-        same_shape(&to->node[of->of[0]].shape, &of->shape) &&
-        same_shape(&to->node[of->of[1]].shape, &of->shape)) {
+        basin_formula_same_shape(to->node[of->of[0]].shape, of->shape) &&
+        basin_formula_same_shape(to->node[of->of[1]].shape, of->shape)) {
       const formula_node dot = node_of(FORMULA_DOT, node->shape, of->of[0], of->of[1], -1);
       return basin_formula_add(to, &dot);
     }

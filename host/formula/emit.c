@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "formula/emit.h"
+#include "base/text.h"
 #include "formula/code.h"
 #include "formula/contract.h"
 #include <ctype.h>
@@ -67,14 +68,6 @@ static int has_method(const header *h, const method *m) {
 
 /* ---- names and texts ---- */
 
-static int is_name(const char *name) {
-  size_t length = 0;
-  if (!name || isdigit((unsigned char)name[0])) return 0;
-  for (; name[length]; length++)
-    if (!isalnum((unsigned char)name[length]) && name[length] != '_') return 0;
-  return length > 0 && length < 64;
-}
-
 /* a C string that says what the text does, whatever is in it */
 static const char *quoted(formula_code *code, const char *text) {
   const size_t length = text ? strlen(text) : 0;
@@ -109,7 +102,7 @@ static const char *without_p(formula_code *code, const char *text) {
 
 static int names_are_good(const formula_array *array, int count) {
   for (int i = 0; i < count; i++)
-    if (!is_name(array[i].name) || !strcmp(array[i].name, "one")) return 0;
+    if (!array[i].name || !basin_is_name(array[i].name) || !strcmp(array[i].name, "one")) return 0;
   return 1;
 }
 
@@ -142,7 +135,7 @@ static basin_status check(const formula_model *model, basin_error *error) {
     return basin_fail(error, BASIN_BAD_INPUT,
                       "a name of the model is none: expected letters, digits and _, and not `one`");
   for (int i = 0; i < model->observables; i++)
-    if (!is_name(model->observable[i].name))
+    if (!model->observable[i].name || !basin_is_name(model->observable[i].name))
       return basin_fail(error, BASIN_BAD_INPUT, "`%s` is no name of an observable",
                         model->observable[i].name);
   for (int i = 0; i < model->sizes; i++)

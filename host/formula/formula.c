@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NESTING_MAX = 200, NAME_MAX_LENGTH = 63, SIZE_MAX_VALUE = 1000000 };
+enum { NESTING_MAX = 200, SIZE_MAX_VALUE = 1000000 };
 
 /* How far a definition has been read: as a formula, and as a whole number. */
 typedef enum progress { UNREAD, READING, READ } progress;
@@ -64,13 +64,6 @@ static int out_of_memory(reader *r) {
 /* ---- names ---- */
 
 static int is_name_character(char c) { return isalnum((unsigned char)c) || c == '_'; }
-
-static int is_name(const char *name) {
-  const size_t length = strlen(name);
-  for (size_t i = 0; i < length; i++)
-    if (!is_name_character(name[i])) return 0;
-  return length > 0 && length <= NAME_MAX_LENGTH && !isdigit((unsigned char)name[0]);
-}
 
 static int find_array(const formula_array *array, int arrays, const char *name) {
   for (int i = 0; i < arrays; i++)
@@ -163,13 +156,13 @@ static int expect(reader *r, const char *token, const char *expected) {
   return take(r, token) ? 0 : unexpected(r, expected);
 }
 
-/* a name into a buffer of NAME_MAX_LENGTH + 1; -1: too long */
+/* a name into a buffer of BASIN_NAME_LENGTH + 1; -1: too long */
 static int read_name(reader *r, char *name) {
   const char *at = r->at;
   int length = 0;
   while (is_name_character(*r->at)) {
-    if (length == NAME_MAX_LENGTH)
-      return REFUSE(r, at, "a name of over %d characters", NAME_MAX_LENGTH);
+    if (length == BASIN_NAME_LENGTH)
+      return REFUSE(r, at, "a name of over %d characters", BASIN_NAME_LENGTH);
     name[length++] = *r->at++;
   }
   name[length] = 0;
@@ -182,14 +175,8 @@ static int starts_number(const reader *r) {
 
 /* digits, a point, an exponent: strtod would take more; -1: it is no number */
 static int read_number(reader *r, double *value) {
-  const char *start = r->at, *end = start;
+  const char *start = r->at, *end = start + basin_number_length(start);
   char copy[64], *stop;
-  while (isdigit((unsigned char)*end) || *end == '.') end++;
-  if (*end == 'e' || *end == 'E') {
-    const char *exponent = end + 1;
-    if (*exponent == '+' || *exponent == '-') exponent++;
-    if (isdigit((unsigned char)*exponent)) end = exponent + strspn(exponent, "0123456789");
-  }
   if (end - start >= (int)sizeof copy)
     return REFUSE(r, start, "a number of over %d characters", (int)sizeof copy - 1);
   memcpy(copy, start, (size_t)(end - start));
@@ -320,7 +307,7 @@ static int whole_atom(reader *r, formula_polynomial *value) {
   static const char expected[] = "a whole number or a parameter";
   const char c = next(r), *at = r->at;
   double number;
-  char name[NAME_MAX_LENGTH + 1];
+  char name[BASIN_NAME_LENGTH + 1];
   if (starts_number(r)) {
     if (read_number(r, &number)) return -1;
     if (number != floor(number) || number > 1e15)
@@ -438,11 +425,6 @@ static int need_mask(reader *r, const char *at, int node, const char *what) {
   return REFUSE(r, at, "%s takes masks, as comparisons make them, and this is a number", what);
 }
 
-static int is_same_shape(formula_shape x, formula_shape y) {
-  return x.rank == y.rank && (x.rank < 1 || x.size[0] == y.size[0]) &&
-         (x.rank < 2 || x.size[1] == y.size[1]);
-}
-
 /* two shapes do not go together */
 static int misfit(reader *r, const char *at, const char *what, int x, int y, const char *expected) {
   char *first = shape_text(r, node_of(r, x)->shape), *second = shape_text(r, node_of(r, y)->shape);
@@ -457,7 +439,7 @@ static int misfit(reader *r, const char *at, const char *what, int x, int y, con
 
 static int need_fit(reader *r, const char *at, const char *what, int x, int y) {
   const formula_shape a = node_of(r, x)->shape, b = node_of(r, y)->shape;
-  if (a.rank == 0 || b.rank == 0 || is_same_shape(a, b)) return 0;
+  if (a.rank == 0 || b.rank == 0 || basin_formula_same_shape(a, b)) return 0;
   return misfit(r, at, what, x, y, "equal ones, or a scalar");
 }
 
@@ -711,7 +693,7 @@ static int read_slice(reader *r, const char *at, int x) {
     shape.size[shape.rank++] = whole.size[axes];
   }
   if (r->status) return -1;
-  if (is_same_shape(shape, whole)) return x;
+  if (basin_formula_same_shape(shape, whole)) return x;
   return made(r, at, basin_formula_part(r->model, FORMULA_SLICE, x, shape, begin, drop));
 }
 
@@ -747,7 +729,7 @@ static int result_node(reader *r, const char *at, const char *name) {
 }
 
 static int named(reader *r) {
-  char name[NAME_MAX_LENGTH + 1];
+  char name[BASIN_NAME_LENGTH + 1];
   const char *at = r->at;
   array_kind kind[ARRAY_KINDS];
   if (read_name(r, name)) return -1;
@@ -991,10 +973,10 @@ static int check_name(reader *r, basin_place place, const char *name) {
   static const char *const words[] = {"t", "pi", "loss", "norm_grad", "and", "or", "not"};
   const formula_source *s = r->source;
   int there = 0;
-  if (!is_name(name))
+  if (!basin_is_name(name))
     return REFUSE_AT(r, place,
                      "`%s` is not a name, expected up to %d letters, digits and _, no digit first",
-                     name, NAME_MAX_LENGTH);
+                     name, BASIN_NAME_LENGTH);
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strcmp(words[i], name))
       return REFUSE_AT(r, place, "`%s` is a word of the language, expected another name", name);
@@ -1183,10 +1165,10 @@ static int need_no_input(reader *r, const formula_text *text, int node, const ch
 static int check_observable(reader *r, const formula_text *text) {
   const formula_source *s = r->source;
   int arrays = 0, twice = 0;
-  if (!is_name(text->name))
+  if (!basin_is_name(text->name))
     return REFUSE_AT(r, text->name_place,
                      "`%s` is not a name, expected up to %d letters, digits and _, no digit first",
-                     text->name, NAME_MAX_LENGTH);
+                     text->name, BASIN_NAME_LENGTH);
   if (!strcmp(text->name, "loss") || !strcmp(text->name, "norm_grad"))
     return REFUSE_AT(r, text->name_place, "every model of formulas has the observable `%s`",
                      text->name);

@@ -3,6 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+formula_node basin_formula_node(formula_operation operation, formula_shape shape) {
+  return (formula_node){
+      .operation = operation, .shape = shape, .of = {-1, -1, -1}, .index = -1, .begin = {-1, -1}};
+}
+
+int basin_formula_same_shape(formula_shape x, formula_shape y) {
+  return x.rank == y.rank && (x.rank < 1 || x.size[0] == y.size[0]) &&
+         (x.rank < 2 || x.size[1] == y.size[1]);
+}
+
 /* the bits of a number count: 0 and -0 are two */
 static int is_same(const formula_node *x, const formula_node *y) {
   return x->operation == y->operation && x->shape.rank == y->shape.rank &&

@@ -168,6 +168,11 @@ typedef struct formula_model {
   int when; /* the mask at which a trial stops, of states, parameters, teachers, loss and gradient; -1: none */
 } formula_model;
 
+/* a node of that operation and shape, without operands */
+formula_node basin_formula_node(formula_operation operation, formula_shape shape);
+
+int basin_formula_same_shape(formula_shape x, formula_shape y);
+
 /* The number of the node with these fields, an earlier one where there is such; -1 where there is no memory. Shapes are
    the caller's to get right. */
 int basin_formula_add(formula_model *model, const formula_node *node);

@@ -3,6 +3,7 @@
  * experiment.c: the experiment file's own keys, and its grid.
  */
 #include "read/experiment.h"
+#include "base/text.h"
 #include "read/cell.h"
 #include "read/expression.h"
 #include "read/grid.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/expression.h"
+#include "base/text.h"
 #include "numeric/dmath.h"
 #include <ctype.h>
 #include <stdlib.h>
 
-enum { NESTING_MAX = 64, NAME_MAX_LENGTH = 63 };
+enum { NESTING_MAX = 64 };
 
 typedef struct parser {
   const char *text, *at;
@@ -197,11 +198,11 @@ static basin_status call(parser *p, const char *name, const char *at, double *va
 }
 
 static basin_status named(parser *p, double *value) {
-  char name[NAME_MAX_LENGTH + 1];
+  char name[BASIN_NAME_LENGTH + 1];
   const char *at = p->at;
   int length = 0, found = 0;
   while (isalnum((unsigned char)*p->at) || *p->at == '_') {
-    if (length == NAME_MAX_LENGTH)
+    if (length == BASIN_NAME_LENGTH)
       return basin_fail_at(p->error, here(p, at), "a name of over 63 characters");
     name[length++] = *p->at++;
   }
@@ -229,18 +230,8 @@ static basin_status named(parser *p, double *value) {
 }
 
 static basin_status number(parser *p, double *value) {
-  /* strtod also reads hexadecimal, infinity and NaN: let digits, a point and an exponent through only */
-  const char *start = p->at, *end = start;
+  const char *start = p->at, *end = start + basin_number_length(start);
   char copy[64], *stop;
-  while (isdigit((unsigned char)*end) || *end == '.') end++;
-  if (*end == 'e' || *end == 'E') {
-    const char *exponent = end + 1;
-    if (*exponent == '+' || *exponent == '-') exponent++;
-    if (isdigit((unsigned char)*exponent)) {
-      while (isdigit((unsigned char)*exponent)) exponent++;
-      end = exponent;
-    }
-  }
   if (end - start >= (int)sizeof copy)
     return basin_fail_at(p->error, here(p, start), "a number of over 63 characters");
   memcpy(copy, start, (size_t)(end - start));
@@ -477,11 +468,4 @@ basin_status basin_condition(const char *text, basin_place place, basin_lookup *
                          *p.at);
   *holds = truth == YES;
   return BASIN_OK;
-}
-
-int basin_is_name(const char *text) {
-  if (!isalpha((unsigned char)*text) && *text != '_') return 0;
-  for (const char *c = text; *c; c++)
-    if (!isalnum((unsigned char)*c) && *c != '_') return 0;
-  return strlen(text) <= NAME_MAX_LENGTH;
 }

@@ -38,7 +38,4 @@ basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *l
 basin_status basin_condition(const char *text, basin_place place, basin_lookup *lookup,
                              void *context, int *holds, basin_error *error);
 
-/* Whether `text` may name a symbol: a letter or _, then letters, digits and _. */
-int basin_is_name(const char *text);
-
 #endif

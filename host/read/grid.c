@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/grid.h"
+#include "base/text.h"
 #include "read/expression.h"
 #include "model/registry.h"
 #include "read/values.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/headers.h"
+#include "base/text.h"
 #include "base/files.h"
 #include "own/own.h"
 #include "read/expression.h"
