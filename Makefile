@@ -127,7 +127,7 @@ quoted = $(foreach word,$(1),"$(word)"$(comma))
 $(BUILD)/own_build.h: FORCE | $(BUILD)
 	@printf '%s\n' '#define BASIN_OWN_FLAGS $(call quoted,$(BITS) $(DEFINES))' \
 	  '#define BASIN_OWN_ENGINE_FLAGS $(call quoted,$(OPT))' \
-	  '#define BASIN_OWN_ISA_FLAGS $(foreach isa,$(ISAS),{ $(call quoted,$(FLAGS_$(isa))) },)' \
+	  '#define BASIN_OWN_ISA_FLAGS $(foreach isa,$(ISAS),[BASIN_ISA_$(shell echo $(isa) | tr a-z A-Z)] = { $(call quoted,$(FLAGS_$(isa))) },)' \
 	  '#define BASIN_OWN_CUDA_FLAGS $(call quoted,$(CUBITS) -Xcompiler -fPIC$(comma)-ffp-contract=off)' \
 	  '#define BASIN_OWN_SOURCES $(call quoted,$(OWN_SOURCES))' \
 	  "#define BASIN_OWN_SOURCES_HASH \"$$(cat $(OWN_SOURCES) | sha256sum | cut -c1-64)\"" \

@@ -18,9 +18,10 @@ static const char *const isa_name[BASIN_ISAS] = {
 
 /* whether this machine can execute what was compiled for the instruction set */
 static int isa_runs(int isa) {
-#if BASIN_HAS_avx512
-  __builtin_cpu_init();
+#if BASIN_HAS_avx2
   if (isa == BASIN_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+#if BASIN_HAS_avx512
   if (isa == BASIN_ISA_AVX512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 #endif

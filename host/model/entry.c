@@ -112,21 +112,29 @@ static const basin_own_passages passages[] = {MODEL_PASSAGES(PASSAGES){0}};
 #define RUNNER(kind, isa) BASIN_JOIN4(basin_run, BASIN_MODEL, kind, isa)
 #define SUMMER(isa) BASIN_JOIN3(basin_sum_inputs, BASIN_MODEL, isa)
 
+/* what is built beside the program is built for one instruction set, when it is first asked for (host/own) */
 #ifdef BASIN_OWN
 #define DECLARE(kind)
 #define RUNNERS(kind) \
   { NULL }
-#elif BASIN_HAS_avx512
-#define DECLARE(kind) basin_engine RUNNER(kind, generic), RUNNER(kind, avx2), RUNNER(kind, avx512);
-#define RUNNERS(kind)                                                                   \
-  {                                                                                     \
-    [BASIN_ISA_GENERIC] = RUNNER(kind, generic), [BASIN_ISA_AVX2] = RUNNER(kind, avx2), \
-    [BASIN_ISA_AVX512] = RUNNER(kind, avx512)                                           \
-  }
 #else
-#define DECLARE(kind) basin_engine RUNNER(kind, generic);
+#if BASIN_HAS_avx2
+#define FOR_AVX2(X, kind) X(kind, avx2, AVX2)
+#else
+#define FOR_AVX2(X, kind)
+#endif
+#if BASIN_HAS_avx512
+#define FOR_AVX512(X, kind) X(kind, avx512, AVX512)
+#else
+#define FOR_AVX512(X, kind)
+#endif
+#define FOR_EACH_ISA(X, kind) X(kind, generic, GENERIC) FOR_AVX2(X, kind) FOR_AVX512(X, kind)
+
+#define DECLARE_RUNNER(kind, isa, ISA) basin_engine RUNNER(kind, isa);
+#define DECLARE(kind) FOR_EACH_ISA(DECLARE_RUNNER, kind)
+#define RUNNER_ROW(kind, isa, ISA) [BASIN_ISA_##ISA] = RUNNER(kind, isa),
 #define RUNNERS(kind) \
-  { [BASIN_ISA_GENERIC] = RUNNER(kind, generic) }
+  { FOR_EACH_ISA(RUNNER_ROW, kind) }
 #endif
 MODEL_DYNAMICS(DECLARE)
 
@@ -273,17 +281,12 @@ static const basin_norm norms[] = {MODEL_NORMS(NORM){0}};
 #ifdef BASIN_OWN
 #define SUMMERS \
   { NULL }
-#elif BASIN_HAS_avx512
-basin_input_summer SUMMER(generic), SUMMER(avx2), SUMMER(avx512);
-#define SUMMERS                                                             \
-  {                                                                         \
-    [BASIN_ISA_GENERIC] = SUMMER(generic), [BASIN_ISA_AVX2] = SUMMER(avx2), \
-    [BASIN_ISA_AVX512] = SUMMER(avx512)                                     \
-  }
 #else
-basin_input_summer SUMMER(generic);
+#define DECLARE_SUMMER(kind, isa, ISA) basin_input_summer SUMMER(isa);
+FOR_EACH_ISA(DECLARE_SUMMER, input)
+#define SUMMER_ROW(kind, isa, ISA) [BASIN_ISA_##ISA] = SUMMER(isa),
 #define SUMMERS \
-  { [BASIN_ISA_GENERIC] = SUMMER(generic) }
+  { FOR_EACH_ISA(SUMMER_ROW, input) }
 #endif
 #endif
 

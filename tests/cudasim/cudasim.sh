@@ -20,19 +20,12 @@ cudasim_sanitizer() {
   esac
 }
 
-# the address sanitizer's code is slow to make: less of it to be optimised
-cudasim_level() { if [ "$1" = asan ]; then echo -O1; else echo -O2; fi; }
-
-# kernels are long functions: these passes take a third of the compiler's time there
-cudasim_quickly() {
-  if [ "$1" = asan ]; then
-    echo "-fno-tree-pta -fno-forward-propagate -fno-if-conversion -fno-if-conversion2 -fira-region=one" \
-      "-fira-algorithm=priority -fno-ipa-modref"
-  fi
-}
+# kernels are long functions, and none is run for long: what takes the compiler's time there is left out
+cudasim_quickly="-O1 -fno-tree-pta -fno-forward-propagate -fno-if-conversion -fno-if-conversion2 -fira-region=one \
+-fira-algorithm=priority -fno-ipa-modref"
 
 cudasim_flags() {
-  echo "-std=c++17 $(cudasim_level "$1") $(cudasim_quickly "$1") -g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas" \
+  echo "-std=c++17 $cudasim_quickly -g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas" \
     "-isystem $(cudasim_toolkit) -include $cudasim_home/cudasim.h $(cudasim_sanitizer "$1") -x c++"
 }
 
@@ -40,7 +33,7 @@ cudasim_link() { echo "$(cudasim_sanitizer "$1") -pthread"; }
 
 cudasim_library() {
   local flags="-Wall -Wextra -Wpedantic -Wconversion -Werror -std=c++17 -g1 -fPIC"
-  flags="$flags $(cudasim_level "$1") -isystem $(cudasim_toolkit)"
+  flags="$flags -O2 -isystem $(cudasim_toolkit)"
   # TSan must not see the simulator: sanitizers.h
   if [ "$1" = tsan ]; then flags="$flags -DCUDASIM_TSAN"; else flags="$flags $(cudasim_sanitizer "$1")"; fi
   mkdir -p "$2" || return

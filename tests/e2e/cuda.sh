@@ -66,9 +66,9 @@ for file in "$here"/data/experiments/*.yaml; do
     [ $name = resnet-precision ] && samplers=() # its variants say how they sample
     for order in 0 1 2; do
       export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
-      same "$name, order $order" "$file" --trials 20 --set stop.max_steps=60 --set 'grid={B: [1, 4, 16, inf]}'
+      same "$name, order $order" "$file" --trials 9 --set stop.max_steps=35 --set 'grid={B: [1, 4, 16, inf]}'
       for sampler in "${samplers[@]}"; do
-        same "$name, $sampler, order $order, all recorded" "$file" --trials 6 --set stop.max_steps=40 \
+        same "$name, $sampler, order $order, all recorded" "$file" --trials 5 --set stop.max_steps=20 \
           --set 'grid={k: [1, 5, 16, 33], B: [2]}' --set 'parameters={p: 8}' --set teacher.a=0.4 --set "$everything" \
           --set "gradient={sampled: {inputs: B, sampler: $sampler}}" --set stop.at=0.5 --threads 3 --part-trials 4
       done
