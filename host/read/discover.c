@@ -206,8 +206,7 @@ basin_status basin_discover_end(basin_experiment *e, basin_error *error) {
                              "outcomes.discover: another `by` or `up_to` than in another variant: "
                              "attractors are numbered over all of them, expected the same");
     for (int i = 0; i < d->count && !status; i++)
-      if (d->by[i].initial < 0)
-        status = basin_named_ask(e, d->by[i].name, &d->by[i].final, error);
+      if (d->by[i].initial < 0) status = basin_named_ask(e, d->by[i].name, &d->by[i].final, error);
     if (!status && has_loss(e, d)) status = basin_named_ask(e, "loss", &d->loss, error);
     d->node = NULL;
   }

@@ -336,8 +336,7 @@ basin_status basin_named_ask(basin_experiment *e, const char *name, int *final,
   return BASIN_OK;
 }
 
-static basin_status ask_symbol(basin_experiment *e, basin_rule_symbol *symbol,
-                               basin_error *error) {
+static basin_status ask_symbol(basin_experiment *e, basin_rule_symbol *symbol, basin_error *error) {
   if (!is_known(e, symbol->name)) return refuse_name(e, symbol, error);
   return basin_named_ask(e, symbol->name, &symbol->final, error);
 }

@@ -116,31 +116,44 @@ static basin_status name_trial(ended *x, basin_error *error) {
   return BASIN_OK;
 }
 
-/* where it has come to rest */
-static basin_status keep_point(ended *x, basin_error *error) {
+/* a vector at the end of the trial, into *point, which goes on behind it */
+static basin_status keep_vector(ended *x, const struct basin_by *by, double **point,
+                                basin_error *error) {
   const basin_job *job = x->job;
   const basin_vector *initial = job->setting->initial;
-  double *point = x->part->point + x->trial;
-  if (!basin_rests(x->part->outcome[x->trial])) return BASIN_OK;
+  const double *at = x->full;
   const basin_status status = find_vectors(x, error);
   if (status) return status;
-  for (int b = 0; b < job->discover->count; b++) {
-    const struct basin_by *by = &job->discover->by[b];
-    const double *at = x->full;
-    if (by->initial < 0) continue;
-    for (int v = 0; v < by->initial; v++) at += basin_vector_size(&initial[v]);
-    for (int64_t i = 0; i < basin_vector_size(&initial[by->initial]); i++) {
-      if (isnan(at[i]))
-        return basin_fail(error, BASIN_FAILED,
-                          "cell %lld, trial %lld: outcomes.discover: the state of these dynamics "
-                          "does not know `%s` at the end; name other vectors, or observables, under "
-                          "`by`",
-                          (long long)job->cell, (long long)(x->part->first + x->trial), by->name);
-      *point = at[i];
-      point += x->part->count;
-    }
+  for (int v = 0; v < by->initial; v++) at += basin_vector_size(&initial[v]);
+  for (int64_t i = 0; i < basin_vector_size(&initial[by->initial]); i++) {
+    if (isnan(at[i]))
+      return basin_fail(error, BASIN_FAILED,
+                        "cell %lld, trial %lld: outcomes.discover: the state of these dynamics "
+                        "does not know `%s` at the end; name other vectors, or observables, under "
+                        "`by`",
+                        (long long)job->cell, (long long)(x->part->first + x->trial), by->name);
+    **point = at[i];
+    *point += x->part->count;
   }
   return BASIN_OK;
+}
+
+/* where it has come to rest */
+static basin_status keep_point(ended *x, basin_error *error) {
+  basin_part *part = x->part;
+  basin_status status = BASIN_OK;
+  double *point = part->point + x->trial;
+  if (!basin_rests(part->outcome[x->trial])) return BASIN_OK;
+  for (int b = 0; b < x->job->discover->count && !status; b++) {
+    const struct basin_by *by = &x->job->discover->by[b];
+    if (by->initial >= 0) {
+      status = keep_vector(x, by, &point, error);
+      continue;
+    }
+    *point = part->final[by->final * part->count + x->trial];
+    point += part->count;
+  }
+  return status;
 }
 
 /* Whether the trial has ended since. One that had diverged has begun again, if it has not diverged for good. A sample

@@ -9,6 +9,7 @@
 #include "store/attractors.h"
 #include "base/statistics.h"
 #include "store/output_file.h"
+#include "store/results_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +27,12 @@ struct basin_attractors {
   int numbers;          /* that have been given */
   attractor *attractor; /* [count] of all cells so far */
   int64_t count, room;
-  int64_t *others;           /* [cells] trials at rest in none */
-  int32_t **known;           /* [cells][numbers then]: which attractor bears the number there, or -1 */
-  int *knowns;               /* [cells] */
-  basin_grouping *grouping;  /* of the cell that is written, or NULL */
-  int64_t cell, first, end;  /* that cell, and its trials so far: first .. end - 1, in the file */
-  double *point;             /* [longest] */
+  int64_t *others; /* [cells] trials at rest in none */
+  int32_t **known; /* [cells][numbers then]: which attractor bears the number there, or -1 */
+  int *knowns;     /* [cells] */
+  basin_grouping *grouping; /* of the cell that is written, or NULL */
+  int64_t cell, first, end; /* that cell, and its trials so far: first .. end - 1, in the file */
+  double *point;            /* [longest] */
   int32_t block[BLOCK_TRIALS];
 };
 
@@ -188,8 +189,7 @@ static void write_numbers(basin_output *o, basin_attractors *a, const int *numbe
     const hsize_t size[2] = {1, (hsize_t)(a->end - at < BLOCK_TRIALS ? a->end - at : BLOCK_TRIALS)};
     basin_netcdf_draft_read(o->file, v, start, size, a->block);
     for (hsize_t i = 0; i < size[1]; i++)
-      if (a->block[i] >= 0 && a->block[i] < a->grouping->count)
-        a->block[i] = number[a->block[i]];
+      if (a->block[i] >= 0 && a->block[i] < a->grouping->count) a->block[i] = number[a->block[i]];
     basin_netcdf_write(o->file, v, start, size, a->block);
   }
 }
@@ -208,20 +208,6 @@ static basin_status end_cell(basin_output *o, basin_error *error) {
 
 /* ---- trials ---- */
 
-/* the point of a trial: the part has vectors, and observables among its finals */
-static void gather(const basin_cell *cell, const basin_part *part, int64_t trial, double *point) {
-  const basin_discover *d = cell->discover;
-  const double *from = part->point + trial;
-  for (int b = 0; b < d->count; b++) {
-    const int64_t length = basin_by_length(cell, b);
-    if (d->by[b].initial < 0) {
-      *point++ = part->final[d->by[b].final * part->count + trial];
-      continue;
-    }
-    for (int64_t i = 0; i < length; i++, from += part->count) *point++ = *from;
-  }
-}
-
 static basin_status put_block(basin_attractors *a, const basin_cell *cell, const basin_part *part,
                               int64_t from, int64_t count, basin_error *error) {
   const int loss = cell->discover->loss;
@@ -230,7 +216,8 @@ static basin_status put_block(basin_attractors *a, const basin_cell *cell, const
     const int64_t t = from + i;
     int number = BASIN_NO_GROUP;
     if (basin_rests(part->outcome[t])) {
-      gather(cell, part, t, a->point);
+      for (int64_t k = 0; k < a->grouping->length; k++)
+        a->point[k] = part->point[k * part->count + t];
       status = basin_grouping_put(a->grouping, a->point, part->first + t,
                                   loss < 0 ? NAN : part->final[loss * part->count + t], &number,
                                   error);
@@ -269,12 +256,12 @@ basin_status basin_attractors_write(basin_output *o, int64_t cell, const basin_p
 
 /* of a cell and every number: trials, their first one, the loss there, and the share with its interval */
 typedef struct row {
-  int64_t *trials, *first;                  /* [numbers] */
+  int64_t *trials, *first;                   /* [numbers] */
   double *loss, *share, *low, *high, *point; /* [numbers], point [numbers][wide] */
 } row;
 
-static void fill_row(const basin_output *o, const basin_attractors *a, int64_t cell, int64_t numbers,
-                     int64_t *next, const row *r) {
+static void fill_row(const basin_output *o, const basin_attractors *a, int64_t cell,
+                     int64_t numbers, int64_t *next, const row *r) {
   for (int64_t n = 0; n < numbers; n++) r->trials[n] = 0, r->first[n] = -1, r->loss[n] = NAN;
   for (; *next < a->count && a->attractor[*next].cell == cell; ++*next) {
     const attractor *x = &a->attractor[*next];
@@ -293,12 +280,10 @@ static void write_counts(basin_output *o, const basin_attractors *a, int64_t num
   const struct {
     int id;
     const void *value;
-  } column[] = {{BASIN_VARIABLE_attractor_trials, r->trials},
-                {BASIN_VARIABLE_attractor_share, r->share},
-                {BASIN_VARIABLE_attractor_share_low, r->low},
-                {BASIN_VARIABLE_attractor_share_high, r->high},
-                {BASIN_VARIABLE_attractor_loss, r->loss},
-                {BASIN_VARIABLE_attractor_first, r->first}};
+  } column[] = {
+      {BASIN_VARIABLE_attractor_trials, r->trials}, {BASIN_VARIABLE_attractor_share, r->share},
+      {BASIN_VARIABLE_attractor_share_low, r->low}, {BASIN_VARIABLE_attractor_share_high, r->high},
+      {BASIN_VARIABLE_attractor_loss, r->loss},     {BASIN_VARIABLE_attractor_first, r->first}};
   enum { COLUMNS = sizeof column / sizeof *column };
   int64_t next = 0;
   for (int i = 0; i < COLUMNS && !basin_netcdf_bad(o->file); i++)
@@ -384,5 +369,55 @@ basin_status basin_attractors_end(basin_output *o, basin_error *error) {
   }
   free(whole);
   free(real);
+  return status;
+}
+
+/* ---- reading ---- */
+
+int basin_results_attractors(const basin_results *r) {
+  int64_t size[2] = {r->cells, -1};
+  if (H5Lexists(r->file, "attractor_trials", H5P_DEFAULT) <= 0) return 0;
+  const hid_t id = basin_results_variable(r, "attractor_trials", 2, size, H5T_INTEGER);
+  if (id < 0) return 0;
+  H5Dclose(id);
+  return size[1] > BASIN_ATTRACTORS_MAX ? 0 : (int)size[1];
+}
+
+static int read_others(const basin_results *r, int64_t cell, int64_t *others) {
+  int64_t size = r->cells;
+  const hsize_t start = (hsize_t)cell, one = 1;
+  const hid_t id = basin_results_variable(r, "attractor_other", 1, &size, H5T_INTEGER);
+  const int ok = id >= 0 && basin_results_intact(r, "attractor_other", 0) &&
+                 basin_hdf5_read(id, H5T_NATIVE_INT64, 1, &start, &one, others);
+  if (id >= 0) H5Dclose(id);
+  return ok;
+}
+
+basin_status basin_results_attractors_of(basin_results *r, int64_t cell, basin_attractor *x,
+                                         int64_t *others, basin_error *error) {
+  static const char *const name[] = {"attractor_trials",    "attractor_first_trial",
+                                     "attractor_loss",      "attractor_share",
+                                     "attractor_share_low", "attractor_share_high"};
+  enum { COLUMNS = sizeof name / sizeof *name };
+  const int numbers = basin_results_attractors(r);
+  double *value = calloc((size_t)(COLUMNS * numbers) + 1, sizeof *value);
+  basin_status status = value ? BASIN_OK : basin_fail_memory(error);
+  *others = 0;
+  for (int i = 0; i < COLUMNS && numbers && !status; i++)
+    status = basin_results_read(r, name[i], cell, 0, numbers, value + i * numbers, error);
+  for (int n = 0; n < numbers && !status; n++) {
+    const double *v = value + n;
+    if (!(v[0] >= 0 && v[0] <= BASIN_TRIALS_MAX && v[numbers] >= -1 &&
+          v[numbers] <= BASIN_TRIALS_MAX))
+      status = basin_results_unreadable(r, error);
+    else
+      x[n] = (basin_attractor){(int64_t)v[0],
+                               (int64_t)v[numbers],
+                               v[2 * numbers],
+                               {v[3 * numbers], v[4 * numbers], v[5 * numbers]}};
+  }
+  if (numbers && !status && !read_others(r, cell, others))
+    status = basin_results_unreadable(r, error);
+  free(value);
   return status;
 }

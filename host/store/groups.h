@@ -36,7 +36,7 @@ typedef struct basin_grouping {
   double within;
   int64_t length;      /* of a point */
   int64_t rows, width; /* with a permutation: of the matrix that it is */
-  int64_t *order;      /* [length] likewise: where the matrix, row by row, has its entries in a point */
+  int64_t *order; /* [length] likewise: where the matrix, row by row, has its entries in a point */
   int count;
   basin_group *group; /* [count] */
   int64_t others;     /* points that found no group */

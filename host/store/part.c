@@ -23,7 +23,7 @@ basin_job basin_part_job(const basin_experiment *e, int64_t cell, int64_t first,
                      .keep_ends = basin_keeps_ends(&e->cell[cell]),
                      .naming = e->cell[cell].naming,
                      .discover = e->cell[cell].discover,
-                     .points = basin_point_vectors(&e->cell[cell]),
+                     .points = basin_point_length(&e->cell[cell]),
                      .inputs = e->inputs,
                      .estimates = e->estimates};
 }

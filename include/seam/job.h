@@ -94,7 +94,7 @@ typedef struct basin_flight {
   X(halvings, int8_t, (job)->setting->halve ? 1 : 0, count, 1)      /* how often it began again */ \
   X(estimate, double, 2 * (job)->estimates, recorded, (job)->times) /* values, then errors */      \
   X(passage, int64_t, (job)->passages, count, 1) /* the step; -1: has not come */                  \
-  X(point, double, (job)->points, count, 1)      /* vectors at the end of a trial; NaN: no rest */ \
+  X(point, double, (job)->points, count, 1)      /* where a trial came to rest; NaN: it did not */ \
   X(end, double, (job)->keep_ends ? (job)->setting->size.states : 0, count,                        \
     1) /* of a trial that ended in this call: the state; of others anything */
 
