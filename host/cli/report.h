@@ -110,6 +110,10 @@ void basin_csv_passages(const basin_table *table, int64_t cell);
 basin_status basin_table_read_attractors(basin_results *results, basin_table *table,
                                          basin_error *error);
 void basin_table_attractors(const basin_table *table);
+/* Where one of a cell is, in few words: "x = 3, w = (0.1, 0.25, ...)". */
+enum { BASIN_POINT_BYTES = 64 };
+void basin_attractor_words(const basin_table *table, int64_t cell, int number,
+                           char text[BASIN_POINT_BYTES]);
 void basin_json_attractors(const basin_table *table, int64_t cell);
 void basin_csv_attractors(const basin_table *table, int64_t cell);
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_MAX = 20, POINT_BYTES = 64, NUMBERS_SHOWN = 6 };
+enum { SHOWN_MAX = 20, NUMBERS_SHOWN = 6 };
 static const char AT[] = "attractor_at_";
 
 static const basin_attractor *of(const basin_table *t, int64_t cell, int number) {
@@ -78,11 +78,11 @@ static int64_t entries(const double *value, int64_t length) {
   return length;
 }
 
-/* "x = 3, w = (0.1, 0.25, ...)" */
-static void put_point(const basin_table *t, int64_t cell, int number, char text[POINT_BYTES]) {
+void basin_attractor_words(const basin_table *t, int64_t cell, int number,
+                           char text[BASIN_POINT_BYTES]) {
   const double *at = t->point + (cell * t->attractors + number) * t->length;
   char whole[1024] = "";
-  for (int b = 0; b < t->bys && strlen(whole) < POINT_BYTES; at += t->by[b].length, b++) {
+  for (int b = 0; b < t->bys && strlen(whole) < BASIN_POINT_BYTES; at += t->by[b].length, b++) {
     const int64_t n = entries(at, t->by[b].length);
     size_t used = strlen(whole);
     snprintf(whole + used, sizeof whole - used, "%s%s = %s", b ? ", " : "", t->by[b].name,
@@ -94,8 +94,8 @@ static void put_point(const basin_table *t, int64_t cell, int number, char text[
     used = strlen(whole);
     if (n > 1) snprintf(whole + used, sizeof whole - used, "%s)", n > NUMBERS_SHOWN ? ", ..." : "");
   }
-  if (strlen(whole) < POINT_BYTES) strcpy(text, whole);
-  else snprintf(text, POINT_BYTES, "%.*s...", POINT_BYTES - 4, whole);
+  if (strlen(whole) < BASIN_POINT_BYTES) strcpy(text, whole);
+  else snprintf(text, BASIN_POINT_BYTES, "%.*s...", BASIN_POINT_BYTES - 4, whole);
 }
 
 /* whether it is one of the most common ones of the cell */
@@ -110,12 +110,12 @@ static int is_shown(const basin_table *t, int64_t cell, int number) {
 }
 
 static int widest_point(const basin_table *t) {
-  char text[POINT_BYTES];
+  char text[BASIN_POINT_BYTES];
   int wide = (int)strlen("point");
   for (int64_t i = 0; i < t->cells; i++)
     for (int n = 0; n < t->attractors; n++) {
       if (!is_shown(t, i, n)) continue;
-      put_point(t, i, n, text);
+      basin_attractor_words(t, i, n, text);
       if ((int)strlen(text) > wide) wide = (int)strlen(text);
     }
   return wide;
@@ -123,8 +123,8 @@ static int widest_point(const basin_table *t) {
 
 static void put_row(const basin_table *t, int64_t cell, int number, int wide) {
   const basin_attractor *x = of(t, cell, number);
-  char text[POINT_BYTES];
-  put_point(t, cell, number, text);
+  char text[BASIN_POINT_BYTES];
+  basin_attractor_words(t, cell, number, text);
   basin_table_name_cell(t, &t->cell[cell]);
   printf("  %9d  %-*s", number, wide, text);
   if (isnan(x->loss)) printf("  %12s", "-");

@@ -177,10 +177,10 @@ static uint64_t hash_part_file(const char *suffix) {
   int64_t format;
   snprintf(path, sizeof path, "%s/c000003-t0000000000002-n4.part%s", parts, suffix);
   char *bytes = test_read_file(path, &size);
-  assert_true(size > 320 && !memcmp(bytes, *suffix ? "basinsav" : "basinprt", 8));
+  assert_true(size > 328 && !memcmp(bytes, *suffix ? "basinsav" : "basinprt", 8));
   memcpy(&format, bytes + 8, sizeof format);
-  assert_int_equal(format, 5);
-  const uint64_t hash = basin_hash(basin_hash(0, bytes + 48, 264), bytes + 320, size - 320);
+  assert_int_equal(format, 6);
+  const uint64_t hash = basin_hash(basin_hash(0, bytes + 48, 272), bytes + 328, size - 328);
   free(bytes);
   return hash;
 }
@@ -193,7 +193,7 @@ static void part_bytes_stay(void **unused) {
                                     "record.observables=[loss, phi]",
                                     "record.final=[phi]",
                                     "record.passages={loss: {below: [1, 0.5, 0.25]}}",
-                                    "outcomes={A: {near: {v: 0}, within: 1}}"};
+                                    "outcomes={A: {near: {v: 0}, within: 1}, discover: {within: 1}}"};
   basin_error error;
   basin_experiment *other;
   basin_part part;
