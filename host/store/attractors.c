@@ -111,39 +111,53 @@ static basin_status keep(basin_attractors *a, int number, const basin_group *gro
   return BASIN_OK;
 }
 
-/* Numbers of the cell's groups that match attractors of the cell before: those that it has itself, or that were there
-   before it and it has not. */
-static basin_status match(basin_attractors *a, const basin_cell *cell, int64_t before, int own,
-                          int *number, basin_error *error) {
+/* Attractors on the way to a cell: those of the cell before, and those that were there before it and it has not. */
+enum { OWN = 1, EARLIER = 2 };
+
+/* Gives the cell's groups the numbers of attractors among these that are no further than `most`, where both are each
+   other's nearest and have no partner yet. */
+static basin_status match(const basin_experiment *e, basin_attractors *a, int64_t before, int which,
+                          double most, int *number, basin_error *error) {
   const basin_grouping *g = a->grouping;
   const double *x[BASIN_ATTRACTORS_MAX] = {NULL}, *y[BASIN_ATTRACTORS_MAX] = {NULL};
-  int group[BASIN_ATTRACTORS_MAX], known[BASIN_ATTRACTORS_MAX], partner[BASIN_ATTRACTORS_MAX],
-      xs = 0, ys = 0;
-  for (int i = 0; i < g->count; i++)
-    if (number[i] < 0) x[xs] = g->group[i].point, group[xs++] = i;
-  for (int k = 0; k < a->knowns[before]; k++) {
-    const int32_t which = a->known[before][k];
-    if (which < 0 || (a->attractor[which].cell == before) != own) continue;
-    y[ys] = a->attractor[which].group.point;
-    known[ys++] = k;
+  int known[BASIN_ATTRACTORS_MAX], partner[BASIN_ATTRACTORS_MAX], count = 0;
+  char taken[BASIN_ATTRACTORS_MAX] = {0};
+  for (int i = 0; i < g->count; i++) {
+    x[i] = g->group[i].point;
+    if (number[i] >= 0) taken[number[i]] = 1;
   }
-  const basin_status status = basin_grouping_match(g, x, xs, y, ys, cell->match, partner, error);
-  for (int i = 0; i < xs && !status; i++)
-    if (partner[i] >= 0) number[group[i]] = known[partner[i]];
+  for (int k = 0; k < a->knowns[before]; k++) {
+    const int32_t at = a->known[before][k];
+    if (at < 0) continue;
+    const attractor *there = &a->attractor[at];
+    if (!(which & (there->cell == before ? OWN : EARLIER)) ||
+        basin_point_length(&e->cell[there->cell]) != g->length)
+      continue;
+    y[count] = there->group.point;
+    known[count++] = k;
+  }
+  const basin_status status = basin_grouping_match(g, x, g->count, y, count, most, partner, error);
+  for (int i = 0; i < g->count && !status; i++)
+    if (partner[i] >= 0 && number[i] < 0 && !taken[known[partner[i]]])
+      number[i] = known[partner[i]];
   return status;
 }
 
+/* What is at the same place is the same attractor, be it that a cell between had none there; then come those of the cell
+   before, and with outcomes.discover.match earlier ones too. */
 static basin_status number_groups(const basin_output *o, basin_attractors *a, int *number,
                                   basin_error *error) {
   const basin_experiment *e = o->experiment;
   const basin_cell *cell = &e->cell[a->cell];
   const int64_t before = basin_attractors_before(e, a->cell);
+  const double same = cell->within < cell->match ? cell->within : cell->match;
   basin_status status = BASIN_OK;
   for (int i = 0; i < a->grouping->count; i++) number[i] = -1;
-  if (before >= 0 && a->known[before] &&
-      basin_point_length(&e->cell[before]) == a->grouping->length) {
-    status = match(a, cell, before, 1, number, error);
-    if (!status && isfinite(cell->match)) status = match(a, cell, before, 0, number, error);
+  if (before >= 0 && a->known[before]) {
+    status = match(e, a, before, OWN | EARLIER, same, number, error);
+    if (!status) status = match(e, a, before, OWN, cell->match, number, error);
+    if (!status && isfinite(cell->match))
+      status = match(e, a, before, EARLIER, cell->match, number, error);
   }
   for (int i = 0; i < a->grouping->count; i++) {
     if (number[i] >= 0) continue;
