@@ -85,8 +85,8 @@ basin_status basin_plot_distribution(basin_figure *figure, const char *name, int
    against a grid parameter, a curve for each passage of each series of cells. */
 basin_status basin_plot_passages(basin_figure *figure, const char *x, basin_error *error);
 
-/* Shares of the attractors that were discovered against grid parameter x (NULL: the one with most values), with the bands
-   of their intervals. */
+/* Shares of the attractors that were discovered against grid parameter x (NULL: the one with most values), with the
+   bands of their intervals. */
 basin_status basin_plot_attractors(basin_figure *figure, const char *x, basin_error *error);
 
 /* Where starts end: each a point at (x, y) of step 0, observables or entries of vectors such as v[0], in the colour of

@@ -9,7 +9,7 @@
  * `by` are vectors of the state, as they are at the end of the trial, or observables; without it all vectors. Points
  * that are at most `within` apart belong together (store/groups.h); up_to says that x and -x are one point (sign), or
  * that points are which differ by the order of their rows (permutation). Groups of neighbouring cells bear one number
- * where they are each other's nearest, and at most `match` apart.
+ * where they are each other's nearest, and at most `match` apart (store/attractors.c).
  */
 #ifndef BASIN_READ_DISCOVER_H
 #define BASIN_READ_DISCOVER_H

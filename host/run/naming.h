@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * naming.h: what the ends of trials are called, where the experiment names outcomes itself (read/named.h), and the points
- * where they come to rest, where it groups them (read/discover.h).
+ * naming.h: what the ends of trials are called, where the experiment names outcomes itself (read/named.h), and the
+ * points where they come to rest, where it groups them (read/discover.h).
  *
  * Behind the engines: when one hands a part back, each trial that has ended since, and has not diverged, gets the first
- * named outcome whose condition holds, or keeps the engine's; and of each that has come to rest the part keeps the point.
- * So both are the same for every model, backend and instruction set.
+ * named outcome whose condition holds, or keeps the engine's; and of each that has come to rest the part keeps the
+ * point. So both are the same for every model, backend and instruction set.
  *
  *   basin_naming_begin(job, part, &before, error);
  *   status = ... the engine runs the part, to its end or to a pause ...

@@ -120,7 +120,7 @@ static basin_status match(const basin_experiment *e, basin_attractors *a, int64_
                           double most, int *number, basin_error *error) {
   const basin_grouping *g = a->grouping;
   const double *x[BASIN_ATTRACTORS_MAX] = {NULL}, *y[BASIN_ATTRACTORS_MAX] = {NULL};
-  int known[BASIN_ATTRACTORS_MAX], partner[BASIN_ATTRACTORS_MAX], count = 0;
+  int known[BASIN_ATTRACTORS_MAX] = {0}, partner[BASIN_ATTRACTORS_MAX], count = 0;
   char taken[BASIN_ATTRACTORS_MAX] = {0};
   for (int i = 0; i < g->count; i++) {
     x[i] = g->group[i].point;
@@ -143,8 +143,8 @@ static basin_status match(const basin_experiment *e, basin_attractors *a, int64_
   return status;
 }
 
-/* What is at the same place is the same attractor, be it that a cell between had none there; then come those of the cell
-   before, and with outcomes.discover.match earlier ones too. */
+/* What is at the same place is the same attractor, be it that a cell between had none there; then come those of the
+   cell before, and with outcomes.discover.match earlier ones too. */
 static basin_status number_groups(const basin_output *o, basin_attractors *a, int *number,
                                   basin_error *error) {
   const basin_experiment *e = o->experiment;

@@ -28,7 +28,8 @@ static void sort_lengths(const basin_grouping *g, const double *x, double *lengt
 }
 
 /* the least sum of one entry of each row and each column of cost [n][n]; rows and columns are counted from 1, u and v
-   are prices of rows and columns, taker[j] the row that has column j, and column 0 is where a row begins that has none */
+   are prices of rows and columns, taker[j] the row that has column j, and column 0 is where a row begins that has
+   none */
 static double assign(const double *cost, int64_t n, double *room) {
   double *u = room, *v = u + n + 1, *slack = v + n + 1, *taker = slack + n + 1,
          *from = taker + n + 1, *seen = from + n + 1, sum = 0;

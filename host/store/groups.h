@@ -3,8 +3,8 @@
  * groups.h: the points where the trials of a cell come to rest, in groups (read/discover.h).
  *
  * Points come in the order of trial numbers. Each joins the group whose first point is nearest to it (of equally near
- * ones the earlier), if that is at most `within` away; else it is the first point of a new group. Groups bear numbers in
- * the order in which they were founded, so they follow from the points and their order alone. There are
+ * ones the earlier), if that is at most `within` away; else it is the first point of a new group. Groups bear numbers
+ * in the order in which they were founded, so they follow from the points and their order alone. There are
  * BASIN_ATTRACTORS_MAX at most: of any more points only those are in a group that are near to one.
  *
  *   basin_grouping_open(cell, &grouping, error);

@@ -90,7 +90,7 @@ struct basin_output {
 void basin_output_dimension(basin_output *output, int id, int64_t size);
 void basin_output_variable(basin_output *output, int id);
 
-/* A variable of an observable; of a vector, with a dimension of so many entries, that of NAME_entry where it is there. */
+/* A variable of an observable; of a vector, with a dimension of so many entries: NAME_entry where it is there. */
 basin_variable *basin_output_of(basin_output *output, int id, const char *observable);
 basin_variable *basin_output_vector(basin_output *output, int id, const char *vector,
                                     int64_t entries);

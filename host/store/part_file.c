@@ -33,7 +33,7 @@ typedef struct header {
   int64_t halves; /* whether there are halvings */
   int64_t estimates;
   int64_t passages;
-  int64_t points; /* numbers of a trial's point of rest */
+  int64_t points;                     /* numbers of a trial's point of rest */
   uint64_t payload_hash, header_hash; /* header_hash: of all that stands before it */
 } header;
 
@@ -205,8 +205,9 @@ static int is_of_range(const header *h, const basin_experiment *e, const basin_r
          h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
          h->observables == want.observables && h->states == want.states &&
          h->kept_states == want.kept_states && h->halves == want.halves &&
-         h->estimates == want.estimates && h->passages == want.passages && h->points == want.points && h->flights >= 0 &&
-         h->flights <= h->count && (double)h->bytes == basin_part_file_bytes(&job, h->flights);
+         h->estimates == want.estimates && h->passages == want.passages &&
+         h->points == want.points && h->flights >= 0 && h->flights <= h->count &&
+         (double)h->bytes == basin_part_file_bytes(&job, h->flights);
 }
 
 /* Passages come in the trial's life, those of a ladder one after another; of a trial that goes back to where it was

@@ -16,7 +16,14 @@ static hid_t native_uint64(void) { return H5T_NATIVE_UINT64; }
 static hid_t native_real(void) { return H5T_NATIVE_DOUBLE; }
 static hid_t native_text(void) { return H5T_C_S1; }
 
-enum { BYTES_int8 = 1, BYTES_int32 = 4, BYTES_int64 = 8, BYTES_uint64 = 8, BYTES_real = 8, BYTES_text = 16 };
+enum {
+  BYTES_int8 = 1,
+  BYTES_int32 = 4,
+  BYTES_int64 = 8,
+  BYTES_uint64 = 8,
+  BYTES_real = 8,
+  BYTES_text = 16
+};
 
 /* of whole numbers of every size, little-endian */
 static const int64_t minus_one = -1;

@@ -465,7 +465,7 @@ refused 'outcomes.discover.up_to: expected sign or permutation' '{discover: {wit
 refused 'outcomes.discover.up_to: sign is of vectors of the state, and `loss`' '{discover: {within: 1, by: [a, loss], up_to: sign}}'
 expect 2 'rows are permuted together, and `a` has 9 of them, `v` 4' "$basin" run net.yaml -o no.h5 --set grid.k=9 --set 'outcomes={discover: {within: 1, up_to: permutation}}'
 sed 's/^  discover: {within.*/  discover: {within: 1, by: [a, w]}/' net.yaml > place.yaml
-expect 2 'place.yaml:16:31: outcomes.discover.by: `w` is no vector' "$basin" run place.yaml -o no.h5
+expect 2 'place.yaml:16:33: outcomes.discover.by: `w` is no vector' "$basin" run place.yaml -o no.h5
 expect 2 'no teacher has that name' "$basin" run steps.yaml -o no.h5 --set 'outcomes={A: {near: {x: teacher}, within: 1}}'
 cat > two.yaml <<'Y'
 trials: 30

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_groups.c: points of rest in groups: their order, their symmetries beside a search through all orders of the rows,
- * the noise that they bear, how many there may be; and which of two cells' groups are the same.
+ * test_groups.c: points of rest in groups: their order, their symmetries beside a search through all orders of the
+ * rows, the noise that they bear, how many there may be; and which of two cells' groups are the same.
  */
 #include "store/attractors.h"
 #include "store/groups.h"

@@ -187,13 +187,14 @@ static uint64_t hash_part_file(const char *suffix) {
 
 /* The bytes on disk are those of earlier builds, whose parts half done go on. Other bytes need another FORMAT. */
 static void part_bytes_stay(void **unused) {
-  static const char *const set[] = {"grid={k: [5, 6, 7, 9]}",
-                                    "on_divergence=halve",
-                                    "record.estimate={inputs: 1000}",
-                                    "record.observables=[loss, phi]",
-                                    "record.final=[phi]",
-                                    "record.passages={loss: {below: [1, 0.5, 0.25]}}",
-                                    "outcomes={A: {near: {v: 0}, within: 1}, discover: {within: 1}}"};
+  static const char *const set[] = {
+      "grid={k: [5, 6, 7, 9]}",
+      "on_divergence=halve",
+      "record.estimate={inputs: 1000}",
+      "record.observables=[loss, phi]",
+      "record.final=[phi]",
+      "record.passages={loss: {below: [1, 0.5, 0.25]}}",
+      "outcomes={A: {near: {v: 0}, within: 1}, discover: {within: 1}}"};
   basin_error error;
   basin_experiment *other;
   basin_part part;
