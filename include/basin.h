@@ -279,9 +279,6 @@ const int64_t *basin_results_time(const basin_results *results);
      final_NAME                   [trial]                an observable at the end of the trial
      passage_1, passage_2, ...    [trial]                first steps at a level, -1: not until the end
      passage_level                [passage]              these levels
-     attractor                    [trial]                with outcomes.discover: its number, -1: none, -2: beyond all
-     attractor_trials, ..._share  [attractor]            how many came to rest there, and their share of all
-     attractor_at_NAME            [attractor][entry]     where that is; of an observable [attractor]
      eta_t                        [time]                 sum of the step sizes up to a recorded step
      NAME                         [recorded][time]       an observable along the trajectory
      estimated_NAME, ..._error    [recorded][time]       measured on fresh inputs, with its standard error
