@@ -273,7 +273,7 @@ basin_worker_status dataset_move_outputs(dataset_part *p, int back) {
   basin_part *part = p->part;
   void *outcome = b->outcome, *steps = b->steps, *final = b->final_value, *record = b->record,
        *state = b->record_state, *passage = b->passage, *end = b->end, *halvings = NULL,
-       *estimate = NULL;
+       *estimate = NULL, *point = NULL;
   basin_worker_status status = BASIN_WORKER_OK;
 #define MOVE(name, type, outer, trials, inner)       \
   if (name && !status)                               \

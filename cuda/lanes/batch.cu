@@ -154,6 +154,7 @@ basin_worker_status move_outputs(part_run *p, int back) {
   const lane_batch *b = &p->b;
   void *outcome = b->outcome, *steps = b->steps, *final = b->final_value, *record = b->record,
        *state = b->record_state, *passage = b->passage, *halvings = NULL, *estimate = NULL,
+       *point = NULL,
        *end = back ? b->state : NULL; /* trials that have ended stay where they are */
   const int64_t count = b->count, recorded = b->recorded;
   basin_worker_status status = BASIN_WORKER_OK;

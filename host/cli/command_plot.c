@@ -18,18 +18,19 @@ typedef struct kind {
   const char *option, *takes;
 } kind;
 static const kind kinds[] = {
-    {"map", ""},
+    {"map", "attractors"},
     {"vector", "shape trial"},
     {"histogram", "log"},
     {"ecdf", ""},
     {"rates", "observable"},
     {"passages", "x log"},
+    {"attractors", "x log"},
     {"observable", "log"},
     {NULL, "x y halfwidth published log"},
 };
 static const char *const choices[] = {"map",      "histogram", "ecdf",  "rates",     "observable",
                                       "passages", "x",         "y",     "halfwidth", "published",
-                                      "log",      "vector",    "shape", "trial"};
+                                      "log",      "vector",    "shape", "trial",     "attractors"};
 
 /* whether the word is one of the list */
 static int is_in(const char *list, const char *word) {
@@ -83,7 +84,10 @@ static basin_status draw(basin_figure *f, const kind *k, const basin_arguments *
   if (!strcmp(k->option, "vector"))
     return basin_plot_vector(f, value, basin_argument(a, "shape"), basin_argument(a, "trial"),
                              error);
-  if (!strcmp(k->option, "map")) return basin_plot_map(f, value, error);
+  if (!strcmp(k->option, "map"))
+    return basin_plot_map(f, value, basin_argument(a, "attractors") != NULL, error);
+  if (!strcmp(k->option, "attractors"))
+    return basin_plot_attractors(f, basin_argument(a, "x"), error);
   if (!strcmp(k->option, "rates"))
     return basin_plot_rates(f, observables ? *observable : "loss", error);
   if (!strcmp(k->option, "observable"))

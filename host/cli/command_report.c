@@ -37,6 +37,7 @@ static void summary_csv(const basin_table *t) {
     for (int i = 0; i < BASIN_STEPS_NUMBERS; i++)
       printf(",steps_%s_%s", t->outcomes->name[o], basin_steps_name[i]);
   basin_csv_passages(t, -1);
+  basin_csv_attractors(t, -1);
   putchar('\n');
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
@@ -56,6 +57,7 @@ static void summary_csv(const basin_table *t) {
       csv_numbers(number, BASIN_STEPS_NUMBERS);
     }
     basin_csv_passages(t, i);
+    basin_csv_attractors(t, i);
     putchar('\n');
   }
 }
@@ -150,6 +152,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
   if (json && csv) return basin_fail(error, BASIN_BAD_INPUT, "summary: --json or --csv, not both");
   basin_status status = basin_table_open(arguments, &results, &t, error);
   if (!status && (style != CSV || !pairs)) status = basin_table_read_passages(results, &t, error);
+  if (!status && (style != CSV || !pairs)) status = basin_table_read_attractors(results, &t, error);
   if (!status && style == JSON) {
     printf("{\n");
     basin_table_json(&t);
@@ -161,6 +164,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
     basin_table_rates(&t);
     basin_table_steps(&t);
     basin_table_passages(&t);
+    basin_table_attractors(&t);
     status = basin_table_crossings(results, &t, 0, error);
     if (!status) status = summary_draws(results, &t, error);
   }

@@ -138,6 +138,10 @@ static const basin_option plot_options[] = {
      "where starts end: each a point in the colour of its outcome, at two observables of the "
      "start, "
      "or entries of its vectors as in v[0],v[1]"},
+    {"attractors", 0, NULL,
+     "draw the shares of attractors (outcomes.discover) against a grid parameter, with the bands "
+     "of "
+     "their intervals; with --map: colour starts by their attractor"},
     {"vector", 0, "NAME",
      "a full vector (record.parameters) as an image: the teacher's, and a trial's at its start and "
      "end"},

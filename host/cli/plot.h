@@ -85,9 +85,14 @@ basin_status basin_plot_distribution(basin_figure *figure, const char *name, int
    against a grid parameter, a curve for each passage of each series of cells. */
 basin_status basin_plot_passages(basin_figure *figure, const char *x, basin_error *error);
 
+/* Shares of the attractors that were discovered against grid parameter x (NULL: the one with most values), with the
+   bands of their intervals. */
+basin_status basin_plot_attractors(basin_figure *figure, const char *x, basin_error *error);
+
 /* Where starts end: each a point at (x, y) of step 0, observables or entries of vectors such as v[0], in the colour of
-   its outcome. axes: "x,y". */
-basin_status basin_plot_map(basin_figure *figure, const char *axes, basin_error *error);
+   its outcome, or of its attractor. axes: "x,y". */
+basin_status basin_plot_map(basin_figure *figure, const char *axes, int attractors,
+                            basin_error *error);
 
 /* A vector as an image of `shape` ("5x5", row by row): the teacher's, and a recorded trial's at its start and end. */
 basin_status basin_plot_vector(basin_figure *figure, const char *name, const char *shape,

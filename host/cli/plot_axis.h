@@ -7,6 +7,7 @@
 #define BASIN_PLOT_AXIS_H
 
 #include "cli/plot.h"
+#include "cli/report.h"
 #include <math.h>
 
 /* What an axis has to show. It grows by values that are finite and, for a logarithmic axis, above 0. */
@@ -82,5 +83,20 @@ int basin_plot_outcome(const basin_outcomes *outcomes, int number);
 
 /* how an outcome looks wherever it is one of all */
 basin_style basin_plot_outcome_style(int outcome);
+
+/* The attractors that most trials rest at, as many as a panel takes, in the order of their numbers. */
+typedef struct basin_common {
+  int count, number[BASIN_CURVES_MAX];
+  int left; /* others that there are */
+} basin_common;
+
+/* Those of the figure's cells; *table has the attractors of these, and nothing else is to be freed of it:
+   basin_common_close(), in any case. BASIN_BAD_INPUT where the file has none. */
+basin_status basin_common_find(basin_figure *figure, basin_table *table, basin_common *common,
+                               basin_error *error);
+void basin_common_close(basin_table *table);
+
+/* "2: x = 3, y = 2", as it is in the first cell that has it */
+void basin_common_label(const basin_table *table, int number, basin_label label);
 
 #endif

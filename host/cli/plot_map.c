@@ -17,8 +17,12 @@ typedef struct map {
   char units[2][32];
   int64_t room;    /* trials of a cell that are looked at */
   double *value;   /* [cells][2][room] */
-  double *outcome; /* [cells][room] */
+  double *outcome; /* [cells][room] the kind of each start: where it ends */
   const basin_outcomes *outcomes;
+  int attractors; /* whether kinds are attractors: the most common ones, then the others, then none; else outcomes */
+  basin_table table; /* of attractors */
+  basin_common common;
+  int kinds;
   int64_t shown[BASIN_PANELS_MAX][BASIN_OUTCOMES_MAX];
   int64_t ended[BASIN_OUTCOMES_MAX]; /* of all cells */
   basin_span span[2];
@@ -52,6 +56,30 @@ static int is_point(const map *m, int64_t cell, int64_t trial, int outcome) {
          isfinite(values_of(m, cell, 1)[trial]);
 }
 
+/* kinds in the place of numbers of attractors; trials that are not there have none */
+static void find_kinds(const map *m, double *number, const double *outcome) {
+  for (int64_t i = 0; i < m->room; i++) {
+    int kind = number[i] == -1 ? m->common.count + 1 : m->common.count;
+    for (int k = 0; k < m->common.count; k++)
+      if (number[i] == m->common.number[k]) kind = k;
+    number[i] = outcome[i] < 0 ? -1 : kind;
+  }
+}
+
+/* where the starts of a cell end */
+static basin_status read_ends(const basin_figure *f, const map *m, int64_t cell, double *kind,
+                              basin_error *error) {
+  if (!m->attractors)
+    return basin_results_read(f->results, "outcome", cell, 0, m->room, kind, error);
+  double *outcome = calloc((size_t)m->room, sizeof *outcome);
+  basin_status status = outcome ? BASIN_OK : basin_fail_memory(error);
+  if (!status) status = basin_results_read(f->results, "outcome", cell, 0, m->room, outcome, error);
+  if (!status) status = basin_results_read(f->results, "attractor", cell, 0, m->room, kind, error);
+  if (!status) find_kinds(m, kind, outcome);
+  free(outcome);
+  return status;
+}
+
 static basin_status read_starts(basin_figure *f, map *m, basin_error *error) {
   basin_starts starts = {.results = f->results, .coordinates = 2, .coordinate = m->axis};
   basin_array array;
@@ -63,8 +91,7 @@ static basin_status read_starts(basin_figure *f, map *m, basin_error *error) {
   if (!m->value || !m->outcome) status = basin_fail_memory(error);
   for (int64_t c = 0; c < f->cells && !status; c++) {
     const int64_t cell = f->cell[c].index;
-    status = basin_results_read(f->results, "outcome", cell, 0, m->room, m->outcome + c * m->room,
-                                error);
+    status = read_ends(f, m, cell, m->outcome + c * m->room, error);
     if (!status) status = basin_starts_read(&starts, cell, m->room, values_of(m, c, 0), error);
   }
   basin_starts_close(&starts);
@@ -74,7 +101,7 @@ static basin_status read_starts(basin_figure *f, map *m, basin_error *error) {
 static basin_status count_points(const basin_figure *f, map *m, basin_error *error) {
   int64_t all = 0;
   for (int64_t c = 0; c < f->cells; c++)
-    for (int o = 0; o < m->outcomes->count; o++)
+    for (int o = 0; o < m->kinds; o++)
       for (int64_t i = 0; i < m->room; i++) {
         if (!is_point(m, c, i, o)) continue;
         for (int k = 0; k < 2; k++) basin_span_widen(&m->span[k], values_of(m, c, k)[i], 0);
@@ -102,10 +129,32 @@ static void find_units(const basin_figure *f, map *m) {
 
 /* ---- drawing ---- */
 
-static basin_style style_of(int outcome) {
-  basin_style style = basin_plot_outcome_style(outcome);
+static basin_style style_of(const map *m, int kind) {
+  basin_style style = m->attractors ? basin_style_of(kind, m->kinds)
+                                    : basin_plot_outcome_style(kind);
+  if (m->attractors && kind >= m->common.count)
+    style.colour = kind > m->common.count ? "#BBBBBB" : "#666666";
   style.width = 1.2;
   return style;
+}
+
+/* kinds in the order in which they are told */
+static int kind_of(const map *m, int number) {
+  return m->attractors ? number : basin_plot_outcome(m->outcomes, number);
+}
+
+static void put_label(const map *m, int kind, basin_label label) {
+  if (!m->attractors) {
+    basin_plot_label_trials(m->outcomes, "", kind, m->ended[kind], label);
+    return;
+  }
+  basin_label name;
+  if (kind < m->common.count) basin_common_label(&m->table, m->common.number[kind], name);
+  else
+    snprintf(name, sizeof name, "%s",
+             kind > m->common.count ? "not at rest" : "at another attractor");
+  snprintf(label, BASIN_LABEL_BYTES, "%.*s (%lld)", BASIN_LABEL_BYTES - 32, name,
+           (long long)m->ended[kind]);
 }
 
 static void fill_page(const basin_figure *f, map *m) {
@@ -113,16 +162,16 @@ static void fill_page(const basin_figure *f, map *m) {
   m->page.shape = f->cells == 1 ? 0.7 : 0;
   for (int64_t c = 0; c < f->cells; c++) {
     int64_t shown = 0;
-    for (int o = 0; o < m->outcomes->count; o++) shown += m->shown[c][o];
+    for (int o = 0; o < m->kinds; o++) shown += m->shown[c][o];
     snprintf(m->page.panel[c].title, BASIN_LABEL_BYTES, "%.*s%s%lld of %lld starts",
              BASIN_LABEL_BYTES - 64, m->name[c], *m->name[c] ? ": " : "", (long long)shown,
              (long long)f->cell[c].trials);
   }
-  for (int i = 0; i < m->outcomes->count; i++) {
-    const int o = basin_plot_outcome(m->outcomes, i);
+  for (int i = 0; i < m->kinds; i++) {
+    const int o = kind_of(m, i);
     basin_label label;
-    basin_plot_label_trials(m->outcomes, "", o, m->ended[o], label);
-    if (m->ended[o]) basin_legend_add(&m->page.legend, label, style_of(o), BASIN_SHOW_POINT);
+    put_label(m, o, label);
+    if (m->ended[o]) basin_legend_add(&m->page.legend, label, style_of(m, o), BASIN_SHOW_POINT);
   }
 }
 
@@ -134,14 +183,13 @@ static void write_points(basin_figure *f, const map *m, int64_t cell, int outcom
   fputs("EOD\n", f->pipe);
 }
 
-/* those of the outcome that most have first, so that the few are seen */
+/* those of the kind that most have first, so that the few are seen */
 static void draw_panel(basin_figure *f, const map *m, int64_t cell) {
   const char *separator = "plot ";
   int order[BASIN_OUTCOMES_MAX];
-  for (int i = 0; i < m->outcomes->count; i++) {
+  for (int i = 0; i < m->kinds; i++) {
     int at = i;
-    while (at > 0 && m->shown[cell][basin_plot_outcome(m->outcomes, order[at - 1])] <
-                         m->shown[cell][basin_plot_outcome(m->outcomes, i)])
+    while (at > 0 && m->shown[cell][kind_of(m, order[at - 1])] < m->shown[cell][kind_of(m, i)])
       order[at] = order[at - 1], at--;
     order[at] = i;
   }
@@ -152,9 +200,9 @@ static void draw_panel(basin_figure *f, const map *m, int64_t cell) {
     basin_span_set(f, axis, 0, 0, &m->span[k]);
   }
   int any = 0;
-  for (int i = 0; i < m->outcomes->count; i++) {
-    const int o = basin_plot_outcome(m->outcomes, order[i]);
-    const basin_style style = style_of(o);
+  for (int i = 0; i < m->kinds; i++) {
+    const int o = kind_of(m, order[i]);
+    const basin_style style = style_of(m, o);
     if (!m->shown[cell][o]) continue;
     fprintf(f->pipe, "%s$start%lld_%d using 1:2 with points pt %d ps 0.5 lc rgb '#40%s'", separator,
             (long long)cell, o, style.point, style.colour + 1);
@@ -165,12 +213,18 @@ static void draw_panel(basin_figure *f, const map *m, int64_t cell) {
   else basin_page_empty(f);
 }
 
-basin_status basin_plot_map(basin_figure *f, const char *axes, basin_error *error) {
+basin_status basin_plot_map(basin_figure *f, const char *axes, int attractors, basin_error *error) {
   map *m = calloc(1, sizeof *m);
   if (!m) return basin_fail_memory(error);
   m->outcomes = basin_results_outcomes_of(f->results);
+  m->attractors = attractors;
+  m->kinds = m->outcomes->count;
   m->span[0] = m->span[1] = BASIN_NO_SPAN;
   basin_status status = read_axes(axes, m, error);
+  if (!status && attractors) {
+    status = basin_common_find(f, &m->table, &m->common, error);
+    m->kinds = m->common.count + 2;
+  }
   if (!status && f->cells > BASIN_PANELS_MAX)
     status = basin_page_too_many("panels, one for each cell,", BASIN_PANELS_MAX, error);
   if (!status) status = basin_plot_names(f, &m->name, error);
@@ -183,11 +237,12 @@ basin_status basin_plot_map(basin_figure *f, const char *axes, basin_error *erro
   }
   if (!status) {
     for (int64_t c = 0; c < f->cells; c++)
-      for (int o = 0; o < m->outcomes->count; o++)
+      for (int o = 0; o < m->kinds; o++)
         if (m->shown[c][o]) write_points(f, m, c, o);
     for (int64_t c = 0; c < f->cells; c++) draw_panel(f, m, c);
     status = basin_page_end(f, error);
   }
+  basin_common_close(&m->table);
   free(m->value);
   free(m->outcome);
   free(m->name);

@@ -63,6 +63,9 @@ basin_status basin_table_open(const basin_arguments *arguments, basin_results **
 void basin_table_close(basin_results *results, basin_table *t) {
   free(t->cell);
   free(t->passage);
+  free(t->attractor);
+  free(t->others);
+  free(t->point);
   basin_results_close(results);
 }
 
@@ -337,6 +340,7 @@ void basin_table_json(const basin_table *t) {
     printf("}, \"steps\": ");
     json_steps(t->outcomes, s);
     basin_json_passages(t, i);
+    basin_json_attractors(t, i);
     printf("}");
   }
   printf("\n  ]");

@@ -7,6 +7,8 @@
 
 #include "cli/cli.h"
 #include "model/outcomes.h"
+#include "read/discover.h"
+#include "store/results.h"
 
 /* Cells and what is said of them all. */
 typedef struct basin_table {
@@ -20,6 +22,16 @@ typedef struct basin_table {
   int has_steps;           /* whether steps are known by their outcome; else only the mean of all */
   int passages;            /* once basin_table_read_passages() has counted them */
   basin_passages *passage; /* [cells][passages] */
+  int attractors;          /* once basin_table_read_attractors() has read them */
+  basin_attractor *attractor; /* [cells][attractors] */
+  int64_t *others;            /* [cells] trials beyond them */
+  int bys;                    /* what their points are made of */
+  struct basin_point_part {
+    char name[64];
+    int64_t length; /* numbers */
+  } by[BASIN_BY_MAX];
+  int64_t length; /* of a point */
+  double *point;  /* [cells][attractors][length] */
   char show
       [128]; /* [parameters] whether a parameter is a column: it is no function of those before it */
 } basin_table;
@@ -91,6 +103,19 @@ basin_status basin_table_read_passages(basin_results *results, basin_table *tabl
 void basin_table_passages(const basin_table *table);
 void basin_json_passages(const basin_table *table, int64_t cell);
 void basin_csv_passages(const basin_table *table, int64_t cell);
+
+/* Reads the attractors of the cells, of a file that has any; a row for each one of each cell below the steps, of the
+   twenty most common ones; the member `attractors` of a cell of the table, with the comma before it; its columns of
+   CSV, or with -1 their names. */
+basin_status basin_table_read_attractors(basin_results *results, basin_table *table,
+                                         basin_error *error);
+void basin_table_attractors(const basin_table *table);
+/* Where one of a cell is, in few words: "x = 3, w = (0.1, 0.25, ...)". */
+enum { BASIN_POINT_BYTES = 64 };
+void basin_attractor_words(const basin_table *table, int64_t cell, int number,
+                           char text[BASIN_POINT_BYTES]);
+void basin_json_attractors(const basin_table *table, int64_t cell);
+void basin_csv_attractors(const basin_table *table, int64_t cell);
 
 /* Text, a number, and a member `name` with an interval's value, low and high, as JSON. */
 void basin_json_text(const char *text);

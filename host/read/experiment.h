@@ -48,6 +48,10 @@ typedef struct basin_cell {
   /* the outcomes that are named here, or NULL: its own, or those of an earlier cell that is alike */
   const struct basin_naming *naming;
   struct basin_naming *own_naming;
+
+  /* what groups the points where trials come to rest, or NULL, with its distances here (discover.h) */
+  const struct basin_discover *discover;
+  double within, match;
 } basin_cell;
 
 /* Along a parameter of the grid points are added until the place where success crosses a rate is known closely. */

@@ -245,6 +245,18 @@ static void hash_naming(hasher *h) {
   hash_bytes(h, naming->number, (size_t)naming->numbers * sizeof *naming->number);
 }
 
+/* how points of rest are grouped, likewise */
+static void hash_discover(hasher *h) {
+  const basin_cell *cell = h->cell;
+  const basin_discover *d = cell->discover;
+  if (!d) return;
+  h->hash = basin_hash_text(h->hash, "discover");
+  for (int i = 0; i < d->count; i++) h->hash = basin_hash_text(h->hash, d->by[i].name);
+  hash_flag(h, (int)d->up_to);
+  hash_real(h, cell->within);
+  hash_real(h, cell->match);
+}
+
 static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_cell *cell) {
   const basin_setting *setting = &cell->setting;
   const basin_stop *stop = &setting->stop;
@@ -255,6 +267,7 @@ static uint64_t hash_cell(uint64_t hash, const basin_experiment *e, const basin_
     hash_bytes(h, &cell->model->content, sizeof cell->model->content);
   SETTING_FIELDS(HASH)
   hash_naming(h);
+  hash_discover(h);
   return h->hash;
 }
 

@@ -70,7 +70,7 @@ typedef struct collector {
   basin_place place; /* of the condition */
 } collector;
 
-static int is_observable(const basin_model *model, const char *name) {
+int basin_is_observable(const basin_model *model, const char *name) {
   return basin_symbol_find(model->observable, model->observables, name) >= 0 ||
          basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name) >= 0;
 }
@@ -93,7 +93,7 @@ static basin_status collect(void *context, const char *name, double *value, int 
   *symbol = (basin_rule_symbol){.name = strdup(name), .place = c->place};
   if (!symbol->name) return basin_fail_memory(error);
   rule->symbols++;
-  symbol->is_observable = is_observable(c->model, name);
+  symbol->is_observable = basin_is_observable(c->model, name);
   if (!symbol->is_observable) status = basin_scope_look_up(c->scope, name, value, found, error);
   if (!*found) symbol->is_observable = 1;
   *found = 1;
@@ -169,10 +169,14 @@ basin_status basin_named_begin(basin_experiment *e, const basin_node *node,
     return basin_fail_at(error, node->place,
                          "outcomes: expected a mapping of names to conditions, as in {found: "
                          "{when: loss < 1e-6}}");
-  if (node->count > BASIN_OUTCOMES_NAMED_MAX)
+  if (node->count - (basin_node_get(node, "discover") != NULL) > BASIN_OUTCOMES_NAMED_MAX)
     return basin_fail_at(error, node->place, "outcomes: more than %d names in the experiment",
                          BASIN_OUTCOMES_NAMED_MAX);
   for (int i = 0; i < node->count && !status; i++) {
+    if (!strcmp(node->key[i], "discover")) {
+      status = basin_discover_begin(node->child[i], model, &rules->discover, error);
+      continue;
+    }
     basin_outcome_rule *rule = &rules->rule[rules->count++];
     status = read_rule(e, node->key[i], node->child[i], node->key_place[i], model, scope, rule,
                        error);
@@ -182,6 +186,7 @@ basin_status basin_named_begin(basin_experiment *e, const basin_node *node,
 }
 
 void basin_named_free(basin_outcome_rules *rules) {
+  basin_discover_free(&rules->discover);
   for (int i = 0; i < rules->count; i++) {
     basin_outcome_rule *rule = &rules->rule[i];
     for (int s = 0; s < rule->symbols; s++) free(rule->symbol[s].name);
@@ -260,8 +265,8 @@ static int are_alike(const basin_naming *x, const basin_naming *y) {
 
 basin_status basin_named_cell(const basin_outcomes *outcomes, basin_outcome_rules *rules,
                               basin_scope *scope, basin_cell *cell, basin_error *error) {
-  basin_status status = BASIN_OK;
-  if (!rules->count) return BASIN_OK;
+  basin_status status = basin_discover_cell(&rules->discover, scope, cell, error);
+  if (status || !rules->count) return status;
   basin_naming *naming = calloc(1, sizeof *naming);
   if (!naming) return basin_fail_memory(error);
   *naming = (basin_naming){.rules = rules,
@@ -312,23 +317,28 @@ static int is_known(const basin_experiment *e, const char *name) {
   for (int64_t c = 0; c < e->cells; c++) {
     const basin_model *model = e->cell[c].model;
     if (c && model == e->cell[c - 1].model) continue;
-    if (is_observable(model, name)) return 1;
+    if (basin_is_observable(model, name)) return 1;
   }
   return 0;
 }
 
-static basin_status ask_final(basin_experiment *e, basin_rule_symbol *symbol, basin_error *error) {
+basin_status basin_named_ask(basin_experiment *e, const char *name, int *final,
+                             basin_error *error) {
   int i = 0;
-  while (i < e->asked && strcmp(e->final[i], symbol->name) != 0) i++;
-  symbol->final = i;
+  while (i < e->asked && strcmp(e->final[i], name) != 0) i++;
+  *final = i;
   if (i < e->asked) return BASIN_OK;
-  if (!is_known(e, symbol->name)) return refuse_name(e, symbol, error);
   char **more = realloc(e->final, (size_t)(e->asked + 2) * sizeof *more);
   if (!more) return basin_fail_memory(error);
   e->final = more;
-  if (!(e->final[e->asked] = strdup(symbol->name))) return basin_fail_memory(error);
+  if (!(e->final[e->asked] = strdup(name))) return basin_fail_memory(error);
   e->asked++;
   return BASIN_OK;
+}
+
+static basin_status ask_symbol(basin_experiment *e, basin_rule_symbol *symbol, basin_error *error) {
+  if (!is_known(e, symbol->name)) return refuse_name(e, symbol, error);
+  return basin_named_ask(e, symbol->name, &symbol->final, error);
 }
 
 basin_status basin_named_end(basin_experiment *e, basin_error *error) {
@@ -338,7 +348,7 @@ basin_status basin_named_end(basin_experiment *e, basin_error *error) {
       basin_outcome_rule *rule = &e->rules[v].rule[i];
       rule->node = NULL;
       for (int s = 0; s < rule->symbols && !status; s++)
-        if (rule->symbol[s].is_observable) status = ask_final(e, &rule->symbol[s], error);
+        if (rule->symbol[s].is_observable) status = ask_symbol(e, &rule->symbol[s], error);
     }
-  return status;
+  return status ? status : basin_discover_end(e, error);
 }

@@ -5,11 +5,12 @@
  *
  * X(id, name, type, dimensions, fill, there, long_name)
  *   name       %s: the name of what it is of
- *   type       int8, int64, uint64, real or text
+ *   type       int8, int32, int64, uint64, real or text
  *   dimensions or-ed BASIN_BY_; a variable of the one dimension that bears its name is the dimension's scale
  *   fill       value of what is not written: minus_one, nan, or none
- *   there      always; where there are variants, trajectories, halvings, any passages, crossings; or one for each of
- *              finals, passages, observables, estimates, vectors
+ *   there      always; where there are variants, trajectories, halvings, any passages, crossings, attractors; or one
+ *              for each of finals, passages, observables, estimates, vectors, points (vectors and observables that
+ *              attractors are found by)
  *   long_name  %s: the meaning of what it is of, of errors and vectors the name
  *
  * Beside these: one on cell for every grid parameter and parameter of the model.
@@ -25,8 +26,9 @@ enum {
   BASIN_BY_TIME = 8,
   BASIN_BY_CROSSING = 16,
   BASIN_BY_PASSAGE = 32,
-  BASIN_BY_ENTRY = 64,
-  BASIN_DIMENSIONS = 7
+  BASIN_BY_ATTRACTOR = 64,
+  BASIN_BY_ENTRY = 128,
+  BASIN_DIMENSIONS = 8
 };
 
 #define BASIN_OUTPUT_VARIABLES(X)                                                                  \
@@ -59,6 +61,9 @@ enum {
     "how often the trial diverged and began again with half the step sizes")                       \
   X(final, "final_%s", real, BASIN_BY_CELL | BASIN_BY_TRIAL, nan, finals,                          \
     "%s, at the end of the trial")                                                                 \
+  X(attractor, "attractor", int32, BASIN_BY_CELL | BASIN_BY_TRIAL, minus_one, attractors,          \
+    "number of the attractor where the trial came to rest; -1: at none, -2: at one beyond the "    \
+    "1000 that are told apart")                                                                    \
   X(passages, "passage", int64, BASIN_BY_PASSAGE, none, any_passages,                              \
     "number of the passage: that of passage_1, passage_2, ...")                                    \
   X(passage_level, "passage_level", real, BASIN_BY_CELL | BASIN_BY_PASSAGE, nan, any_passages,     \
@@ -76,6 +81,26 @@ enum {
   X(entry, "%s_entry", int64, BASIN_BY_ENTRY, none, vectors, "index of the entry, from 0")         \
   X(vector, "vector_%s", real, BASIN_BY_CELL | BASIN_BY_RECORDED | BASIN_BY_TIME | BASIN_BY_ENTRY, \
     nan, vectors, "entries of %s")                                                                 \
+  X(attractor_number, "attractor_number", int64, BASIN_BY_ATTRACTOR, none, attractors,             \
+    "number of the attractor, the same in all cells")                                              \
+  X(attractor_other, "attractor_other", int64, BASIN_BY_CELL, none, attractors,                    \
+    "trials at rest beyond the 1000 attractors that are told apart")                               \
+  X(attractor_trials, "attractor_trials", int64, BASIN_BY_CELL | BASIN_BY_ATTRACTOR, minus_one,    \
+    attractors, "trials that came to rest there")                                                  \
+  X(attractor_share, "attractor_share", real, BASIN_BY_CELL | BASIN_BY_ATTRACTOR, nan, attractors, \
+    "share of all trials run that came to rest there")                                             \
+  X(attractor_share_low, "attractor_share_low", real, BASIN_BY_CELL | BASIN_BY_ATTRACTOR, nan,     \
+    attractors, "lower end of the 95% Wilson score interval of attractor_share")                   \
+  X(attractor_share_high, "attractor_share_high", real, BASIN_BY_CELL | BASIN_BY_ATTRACTOR, nan,   \
+    attractors, "upper end of the 95% Wilson score interval of attractor_share")                   \
+  X(attractor_loss, "attractor_loss", real, BASIN_BY_CELL | BASIN_BY_ATTRACTOR, nan, attractors,   \
+    "loss at the end of the first trial that came to rest there")                                  \
+  X(attractor_first, "attractor_first_trial", int64, BASIN_BY_CELL | BASIN_BY_ATTRACTOR,           \
+    minus_one, attractors, "first trial that came to rest there")                                  \
+  X(attractor_at, "attractor_at_%s", real, BASIN_BY_CELL | BASIN_BY_ATTRACTOR | BASIN_BY_ENTRY,    \
+    nan, points, "entries of %s at the end of that trial")                                         \
+  X(attractor_value, "attractor_at_%s", real, BASIN_BY_CELL | BASIN_BY_ATTRACTOR, nan, points,     \
+    "%s at the end of that trial")                                                                 \
   X(crossing, "crossing", int64, BASIN_BY_CROSSING, none, crossings,                               \
     "number of the crossing, or of the curve without one")                                         \
   X(crossing_at, "crossing_at", real, BASIN_BY_CROSSING, nan, crossings,                           \

@@ -15,8 +15,7 @@ int64_t basin_cut_size(const basin_experiment *e, int64_t cell, int64_t first, i
       size *= 2;
   if (size > limit - first) size = limit - first;
   const basin_cell *c = &e->cell[cell];
-  const double states = 8 * (double)c->setting.size.states,
-               ends = c->naming && c->naming->rules->nears ? states : 0;
+  const double states = 8 * (double)c->setting.size.states, ends = basin_keeps_ends(c) ? states : 0;
   if (first < e->recorded || ends > 0) {
     const double row = 8 * (double)(e->observables + 2 * e->estimates) +
                        (basin_keeps_states(e) ? states : 0),

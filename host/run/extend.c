@@ -253,12 +253,15 @@ static basin_status take_runs(const basin_earlier *s, const basin_store *store,
   if (!outcome) return basin_fail_memory(error);
   basin_status status = basin_extract_outcomes(s->results, s->cell[range->cell], range->first,
                                                range->count, outcome, error);
+  if (!status && store->experiment->cell[range->cell].discover)
+    status = basin_extract_beyond(s->results, s->cell[range->cell], range->first, range->count,
+                                  outcome, error);
   for (int64_t at = 0, end; at < range->count && !status; at = end) {
     for (end = at;
          end < range->count && is_there(s, store->experiment, range->first + end, outcome[end]);)
       end++;
     if (end > at) status = take_range(s, store, range->cell, range->first + at, end - at, error);
-    else *again += outcome[end++] >= 0;
+    else *again += outcome[end] >= 0 || outcome[end] == BASIN_BEYOND, end++;
   }
   free(outcome);
   return status;
@@ -280,7 +283,7 @@ basin_status basin_earlier_take(const basin_earlier *s, basin_store *store,
   free(range);
   if (again && !status && options->warn) {
     snprintf(text, sizeof text,
-             "%s: %lld recorded trials are run again: it does not have all that is to be kept of "
+             "%s: %lld trials are run again: it does not have all that is to be kept of "
              "them",
              s->path, (long long)again);
     options->warn(text);

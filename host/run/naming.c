@@ -9,7 +9,7 @@
 basin_status basin_naming_begin(const basin_job *job, const basin_part *part, int8_t **before,
                                 basin_error *error) {
   *before = NULL;
-  if (!job->naming) return BASIN_OK;
+  if (!job->naming && !job->points) return BASIN_OK;
   *before = malloc((size_t)part->count);
   if (!*before) return basin_fail_memory(error);
   memcpy(*before, part->outcome, (size_t)part->count);
@@ -103,8 +103,8 @@ static basin_status ask(ended *x, const basin_outcome_rule *rule, const double *
 
 static basin_status name_trial(ended *x, basin_error *error) {
   const basin_naming *naming = x->job->naming;
-  const double *number = naming->number;
-  for (int i = 0; i < naming->rules->count; i++) {
+  const double *number = naming ? naming->number : NULL;
+  for (int i = 0; naming && i < naming->rules->count; i++) {
     const basin_outcome_rule *rule = &naming->rules->rule[i];
     int holds;
     const basin_status status = ask(x, rule, &number, &holds, error);
@@ -116,13 +116,54 @@ static basin_status name_trial(ended *x, basin_error *error) {
   return BASIN_OK;
 }
 
+/* a vector at the end of the trial, into *point, which goes on behind it */
+static basin_status keep_vector(ended *x, const struct basin_by *by, double **point,
+                                basin_error *error) {
+  const basin_job *job = x->job;
+  const basin_vector *initial = job->setting->initial;
+  const double *at = x->full;
+  const basin_status status = find_vectors(x, error);
+  if (status) return status;
+  for (int v = 0; v < by->initial; v++) at += basin_vector_size(&initial[v]);
+  for (int64_t i = 0; i < basin_vector_size(&initial[by->initial]); i++) {
+    if (isnan(at[i]))
+      return basin_fail(error, BASIN_FAILED,
+                        "cell %lld, trial %lld: outcomes.discover: the state of these dynamics "
+                        "does not know `%s` at the end; name other vectors, or observables, under "
+                        "`by`",
+                        (long long)job->cell, (long long)(x->part->first + x->trial), by->name);
+    **point = at[i];
+    *point += x->part->count;
+  }
+  return BASIN_OK;
+}
+
+/* where it has come to rest */
+static basin_status keep_point(ended *x, basin_error *error) {
+  basin_part *part = x->part;
+  basin_status status = BASIN_OK;
+  double *point = part->point + x->trial;
+  if (!basin_rests(part->outcome[x->trial])) return BASIN_OK;
+  for (int b = 0; b < x->job->discover->count && !status; b++) {
+    const struct basin_by *by = &x->job->discover->by[b];
+    if (by->initial >= 0) {
+      status = keep_vector(x, by, &point, error);
+      continue;
+    }
+    *point = part->final[by->final * part->count + x->trial];
+    point += part->count;
+  }
+  return status;
+}
+
 /* Whether the trial has ended since. One that had diverged has begun again, if it has not diverged for good. A sample
    of a run (sample.h) ends trials before the cell's max_steps: those are not over. */
 static int has_ended(const basin_job *job, const basin_part *part, const int8_t *before,
                      int64_t trial) {
   const int outcome = part->outcome[trial];
   if (outcome < 0 || outcome == BASIN_DIVERGED) return 0;
-  if (outcome == BASIN_UNRESOLVED && part->steps[trial] < job->naming->max_steps) return 0;
+  if (outcome == BASIN_UNRESOLVED && job->naming && part->steps[trial] < job->naming->max_steps)
+    return 0;
   return before[trial] < 0 || before[trial] == BASIN_DIVERGED;
 }
 
@@ -139,6 +180,7 @@ basin_status basin_naming_end(const basin_job *job, basin_part *part, int8_t *be
     if (!has_ended(job, part, before, x.trial)) continue;
     x.known = 0;
     status = name_trial(&x, error);
+    if (!status && part->point) status = keep_point(&x, error);
   }
   free(room);
   free(before);

@@ -6,6 +6,7 @@
  * OUTPUT, which is fsynced and renamed to OUTPUT; then the folder is removed. So an output that exists is complete.
  */
 #include "run/run.h"
+#include "read/discover.h"
 #include "engine/cpu.h"
 #include "run/choose.h"
 #include "run/cut.h"
@@ -305,6 +306,26 @@ static basin_status clear_folder(const basin_experiment *e, const basin_earlier 
   return lock_folder(folder, lock, error);
 }
 
+/* trials that rest where nothing more is told apart */
+static void warn_beyond(const basin_run_options *options) {
+  basin_results *results;
+  basin_error ignored;
+  int64_t all = 0, others;
+  char text[BASIN_PATH_BYTES + 256];
+  if (!options->warn || basin_results_open(options->output, &results, &ignored)) return;
+  basin_attractor *attractor = calloc(BASIN_ATTRACTORS_MAX, sizeof *attractor);
+  for (int64_t c = 0; attractor && c < basin_results_cells(results); c++)
+    if (!basin_results_attractors_of(results, c, attractor, &others, &ignored)) all += others;
+  free(attractor);
+  basin_results_close(results);
+  if (!all) return;
+  snprintf(text, sizeof text,
+           "%s: %lld trials rest at points beyond the %d attractors that are told apart: "
+           "outcomes.discover.within is too small, or trials end before they are at rest",
+           options->output, (long long)all, BASIN_ATTRACTORS_MAX);
+  options->warn(text);
+}
+
 static basin_status assemble(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
   const basin_run_options *options = r->options;
   const basin_provenance provenance = basin_runner_provenance(r);
@@ -315,8 +336,11 @@ static basin_status assemble(basin_runner *r, const basin_earlier *earlier, basi
              options->output, (long long)out);
     options->warn(text);
   }
-  return basin_store_assemble(&r->store, options->output,
-                              options->no_provenance ? NULL : &provenance, 0, options->stop, error);
+  const basin_status status = basin_store_assemble(&r->store, options->output,
+                                                   options->no_provenance ? NULL : &provenance, 0,
+                                                   options->stop, error);
+  if (!status && basin_discover_of(r->store.experiment)) warn_beyond(options);
+  return status;
 }
 
 basin_status basin_run(const basin_experiment *e, const basin_run_options *options,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/sample.h"
+#include "read/named.h"
 #include "run/choose.h"
 #include "run/cut.h"
 #include "run/halving.h"
@@ -74,6 +75,9 @@ static basin_job job_of(const sampler *s, const task *t, basin_setting *setting)
   job.recorded = job.times = job.inputs = 0;
   job.observables = job.estimates = job.keep_states = 0;
   if (!job.naming) job.finals = 0;
+  if (!job.naming || !job.naming->rules->nears) job.keep_ends = 0;
+  job.discover = NULL;
+  job.points = 0;
   return job;
 }
 

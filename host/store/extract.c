@@ -2,6 +2,7 @@
 #include "store/extract.h"
 #include "read/passages.h"
 #include "seam/clock.h"
+#include "store/groups.h"
 #include "store/results_file.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,71 @@ basin_status basin_extract_outcomes(basin_results *r, int64_t cell, int64_t firs
   return status;
 }
 
+/* The numbers of the attractors where trials first .. first + count - 1 rest, as the file has them. */
+static basin_status read_attractors(basin_results *r, int64_t cell, int64_t first, int64_t count,
+                                    double *number, basin_error *error) {
+  const int attractors = basin_results_attractors(r);
+  const basin_status status = basin_results_read(r, "attractor", cell, first, count, number, error);
+  for (int64_t t = 0; t < count && !status; t++)
+    if (!(number[t] >= BASIN_OTHER_GROUP && number[t] < attractors))
+      return basin_fail(error, BASIN_BAD_INPUT, "%s: attractor of cell %lld, trial %lld is damaged",
+                        r->path, (long long)cell, (long long)(first + t));
+  return status;
+}
+
+basin_status basin_extract_beyond(basin_results *r, int64_t cell, int64_t first, int64_t count,
+                                  int8_t *outcome, basin_error *error) {
+  double *number = malloc((size_t)count * sizeof *number);
+  if (!number) return basin_fail_memory(error);
+  const basin_status status = read_attractors(r, cell, first, count, number, error);
+  for (int64_t t = 0; t < count && !status; t++)
+    if (number[t] < -1) outcome[t] = BASIN_BEYOND;
+  free(number);
+  return status;
+}
+
+/* so many numbers of each trial, from those of its attractor */
+static basin_status put_numbers(basin_results *r, int64_t cell, const char *name,
+                                const double *number, int64_t count, int64_t length, double *to,
+                                basin_error *error) {
+  basin_array array;
+  const int64_t attractors = basin_results_attractors(r);
+  basin_status status = basin_results_array_find(r, name, &array, error);
+  if (status) return status;
+  const int64_t wide = array.rank > 1 ? array.size[1] : 1;
+  if (array.rank > 2 || array.size[0] != attractors || wide < length)
+    return basin_results_unreadable(r, error);
+  double *value = malloc((size_t)(attractors * wide) * sizeof *value);
+  if (!value) return basin_fail_memory(error);
+  status = basin_results_read(r, name, cell, 0, attractors, value, error);
+  for (int64_t i = 0; i < length && !status; i++, to += count)
+    for (int64_t t = 0; t < count; t++)
+      if (number[t] >= 0) to[t] = value[(int64_t)number[t] * wide + i];
+  free(value);
+  return status;
+}
+
+/* The file has a point for each attractor, that of its first trial: the others of its trials get that one too. So the
+   same groups are found again, in the same order. */
+static basin_status take_points(basin_results *r, int64_t cell, const basin_experiment *e,
+                                const basin_job *job, basin_part *part, double *number,
+                                basin_error *error) {
+  const basin_discover *d = job->discover;
+  const int64_t n = job->count;
+  double *to = part->point;
+  char name[BASIN_NAMES_MAX];
+  basin_status status = read_attractors(r, cell, job->first, n, number, error);
+  for (int b = 0; b < d->count && !status; b++) {
+    const int64_t length = basin_by_length(&e->cell[job->cell], b);
+    snprintf(name, sizeof name, "attractor_at_%s", d->by[b].name);
+    status = put_numbers(r, cell, name, number, n, length, to, error);
+    to += length * n;
+  }
+  if (!status && d->loss >= e->finals) /* else the file has it of every trial */
+    status = put_numbers(r, cell, "attractor_loss", number, n, 1, part->final + d->loss * n, error);
+  return status;
+}
+
 basin_status basin_extract_part(basin_results *r, int64_t cell, const basin_experiment *e,
                                 const basin_job *job, basin_part *part, basin_error *error) {
   const int64_t n = job->count, trajectory = part->recorded * job->times;
@@ -102,6 +168,7 @@ basin_status basin_extract_part(basin_results *r, int64_t cell, const basin_expe
     else /* the cell has no such observable, and the file may not either */
       for (int64_t t = 0; t < n; t++) final[t] = canonical(NAN);
   }
+  if (job->discover && !status) status = take_points(r, cell, e, job, part, value, error);
   if (job->passages && !status) find_passages(r, cell, e, &e->cell[job->cell], number);
   for (int p = 0; p < job->passages && !status; p++) {
     if (!number[p]) continue; /* the cell has no such passage */

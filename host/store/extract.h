@@ -27,6 +27,12 @@ basin_extract basin_extract_look(const basin_results *results, const basin_exper
 basin_status basin_extract_outcomes(basin_results *results, int64_t cell, int64_t first,
                                     int64_t count, int8_t *outcome, basin_error *error);
 
+/* Trials that rest at none of the attractors that are told apart, of an experiment that discovers them, get the outcome
+   BASIN_BEYOND: the file does not know where that is. */
+enum { BASIN_BEYOND = -2 };
+basin_status basin_extract_beyond(basin_results *results, int64_t cell, int64_t first,
+                                  int64_t count, int8_t *outcome, basin_error *error);
+
 /* Fills the job's part, which is allocated, with the trials of the same numbers of the file's cell; all are there. */
 basin_status basin_extract_part(basin_results *results, int64_t cell,
                                 const basin_experiment *experiment, const basin_job *job,

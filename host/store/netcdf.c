@@ -204,6 +204,21 @@ basin_variable *basin_netcdf_dimension(basin_netcdf *f, const char *name, int64_
   return v;
 }
 
+void basin_netcdf_draft(basin_netcdf *f, basin_variable *v, const hsize_t *start,
+                        const hsize_t *size, const void *value) {
+  if (basin_netcdf_bad(f)) return;
+  const hid_t memory = H5Screate_simple(v->rank, size, NULL), disk = H5Dget_space(v->id);
+  check(f, H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, size, NULL) < 0);
+  check(f, H5Dwrite(v->id, v->type, memory, disk, H5P_DEFAULT, value) < 0);
+  H5Sclose(disk);
+  H5Sclose(memory);
+}
+
+void basin_netcdf_draft_read(basin_netcdf *f, basin_variable *v, const hsize_t *start,
+                             const hsize_t *size, void *value) {
+  if (!basin_netcdf_bad(f)) check(f, !basin_hdf5_read(v->id, v->type, v->rank, start, size, value));
+}
+
 void basin_netcdf_write(basin_netcdf *f, basin_variable *v, const hsize_t *start,
                         const hsize_t *size, const void *value) {
   if (basin_netcdf_bad(f)) return;
@@ -215,11 +230,7 @@ void basin_netcdf_write(basin_netcdf *f, basin_variable *v, const hsize_t *start
   }
   check(f, basin_checksum_feed(&v->checksum, v->rank > 1 ? (int64_t)start[0] : 0, at * width, value,
                                count));
-  const hid_t memory = H5Screate_simple(v->rank, size, NULL), disk = H5Dget_space(v->id);
-  check(f, H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, size, NULL) < 0);
-  check(f, H5Dwrite(v->id, v->type, memory, disk, H5P_DEFAULT, value) < 0);
-  H5Sclose(disk);
-  H5Sclose(memory);
+  basin_netcdf_draft(f, v, start, size, value);
 }
 
 void basin_netcdf_write_whole(basin_netcdf *f, basin_variable *v, const void *value) {

@@ -62,6 +62,12 @@ basin_variable *basin_netcdf_dimension(basin_netcdf *file, const char *name, int
 void basin_netcdf_write(basin_netcdf *file, basin_variable *variable, const hsize_t *start,
                         const hsize_t *size, const void *value);
 
+/* The same of what will be written again before the end: no checksum is made of it. And that block read back. */
+void basin_netcdf_draft(basin_netcdf *file, basin_variable *variable, const hsize_t *start,
+                        const hsize_t *size, const void *value);
+void basin_netcdf_draft_read(basin_netcdf *file, basin_variable *variable, const hsize_t *start,
+                             const hsize_t *size, void *value);
+
 /* The whole of a variable with one dimension. */
 void basin_netcdf_write_whole(basin_netcdf *file, basin_variable *variable, const void *value);
 

@@ -394,6 +394,7 @@ static void make_trajectories(basin_output *o) {
   for (int v = 0; v < count_of(o, BASIN_VARIABLE_vector) && !bad(o); v++) {
     const char *name = o->vectors.name[v];
     make_dimension(o, BASIN_VARIABLE_entry, name, o->vectors.length[v], NULL, 0);
+    o->entry[v] = o->scale[BASIN_DIMENSIONS - 1];
     o->vector[v] = make_of(o, BASIN_VARIABLE_vector, name, name, "1");
   }
 }
@@ -444,6 +445,7 @@ static void make_variables(basin_output *o, const int64_t *count) {
   name_coordinates(o);
   make_outcome(o);
   make_steps(o);
+  if (o->attractors) make(o, BASIN_VARIABLE_attractor);
   if (count_of(o, BASIN_VARIABLE_halvings)) make(o, BASIN_VARIABLE_halvings);
   for (int i = 0; i < e->finals && !bad(o); i++) {
     const basin_symbol *symbol = observable_symbol(e, e->final[i]);
@@ -453,7 +455,34 @@ static void make_variables(basin_output *o, const int64_t *count) {
   if (!bad(o) && count_of(o, BASIN_VARIABLE_time)) make_trajectories(o);
 }
 
+/* ---- what is known last ---- */
+
+void basin_output_dimension(basin_output *o, int id, int64_t size) {
+  if (!bad(o)) make_dimension(o, id, "", size, NULL, 0);
+}
+
+void basin_output_variable(basin_output *o, int id) {
+  if (!bad(o)) make(o, id);
+}
+
+basin_variable *basin_output_of(basin_output *o, int id, const char *observable) {
+  const basin_symbol *symbol = observable_symbol(o->experiment, observable);
+  return make_of(o, id, observable, symbol ? symbol->meaning : observable,
+                 symbol ? symbol->unit : "1");
+}
+
+basin_variable *basin_output_vector(basin_output *o, int id, const char *vector, int64_t entries) {
+  const int last = BASIN_DIMENSIONS - 1;
+  int v = 0;
+  while (v < o->vectors.count && strcmp(o->vectors.name[v], vector) != 0) v++;
+  if (v < o->vectors.count && o->entry[v])
+    o->scale[last] = o->entry[v], o->size[last] = (hsize_t)o->vectors.length[v];
+  else make_dimension(o, BASIN_VARIABLE_entry, vector, entries, NULL, 0);
+  return make_of(o, id, vector, vector, "1");
+}
+
 static void free_output(basin_output *o) {
+  basin_attractors_close(o);
   free(o->successes);
   free(o->ended);
   free(o->coordinates);
@@ -485,7 +514,8 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   if (!o->successes || !o->ended || !o->coordinates || !o->final || !o->passage || !o->record ||
       !o->estimate)
     status = basin_fail_memory(error);
-  else status = basin_netcdf_create(path, &o->file, error);
+  else status = basin_attractors_open(o, error);
+  if (!status) status = basin_netcdf_create(path, &o->file, error);
   if (status) {
     free_output(o);
     return status;

@@ -11,6 +11,8 @@
  *             passage_1(cell, trial), ... first steps at a level, passage_level(cell, passage) these levels,
  *             OBSERVABLE(cell, recorded, time), estimated_OBSERVABLE and estimated_OBSERVABLE_error likewise,
  *             vector_NAME(cell, recorded, time, NAME_entry),
+ *             attractor(cell, trial) and, over (cell, attractor_number), attractor_trials, attractor_share and the like
+ *             (attractors.h),
  *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell),
  *             early_rule(cell) whether steps count until an outcome was proved, not reached,
  *             success(cell), success_low(cell), success_high(cell) the rate and its 95% Wilson interval,

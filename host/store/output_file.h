@@ -7,6 +7,7 @@
 #define BASIN_OUTPUT_FILE_H
 
 #include "read/variables.h"
+#include "store/attractors.h"
 #include "store/netcdf.h"
 #include "store/output.h"
 
@@ -32,7 +33,9 @@ typedef enum basin_there {
   BASIN_THERE_passages,
   BASIN_THERE_observables,
   BASIN_THERE_estimates,
-  BASIN_THERE_vectors
+  BASIN_THERE_vectors,
+  BASIN_THERE_attractors,
+  BASIN_THERE_points
 } basin_there;
 
 typedef struct basin_variable_row {
@@ -78,6 +81,18 @@ struct basin_output {
   basin_variable **estimate;                 /* [2 estimates], the errors too */
   basin_vectors vectors;
   basin_variable *vector[BASIN_VECTORS_MAX];
+  basin_variable *entry[BASIN_VECTORS_MAX]; /* [vectors.count] the dimension of their entries */
+  basin_attractors *attractors;             /* or NULL */
 };
+
+/* For those who write what is known last: a dimension with the numbers 0, 1, ..., and a variable of the table, of which
+   there is one: output->variable[id]. */
+void basin_output_dimension(basin_output *output, int id, int64_t size);
+void basin_output_variable(basin_output *output, int id);
+
+/* A variable of an observable; of a vector, with a dimension of so many entries: NAME_entry where it is there. */
+basin_variable *basin_output_of(basin_output *output, int id, const char *observable);
+basin_variable *basin_output_vector(basin_output *output, int id, const char *vector,
+                                    int64_t entries);
 
 #endif

@@ -117,6 +117,7 @@ basin_status basin_output_write(basin_output *o, int64_t cell, const basin_part 
     basin_netcdf_write(o->file, o->final[i], start, size, part->final + i * part->count + from);
   for (int p = 0; p < e->passages; p++)
     basin_netcdf_write(o->file, o->passage[p], start, size, part->passage + p * part->count + from);
+  if (!status) status = basin_attractors_write(o, cell, part, from, to, error);
   if (recorded > from && o->extent.times > 0 && !status)
     status = write_records(o, cell, part, from, recorded, error);
   return status ? status : basin_netcdf_status(o->file, error);

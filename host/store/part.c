@@ -20,8 +20,10 @@ basin_job basin_part_job(const basin_experiment *e, int64_t cell, int64_t first,
                      .passages = e->passages,
                      .passage = e->cell[cell].passage,
                      .keep_states = basin_keeps_states(e),
-                     .keep_ends = e->cell[cell].naming && e->cell[cell].naming->rules->nears,
+                     .keep_ends = basin_keeps_ends(&e->cell[cell]),
                      .naming = e->cell[cell].naming,
+                     .discover = e->cell[cell].discover,
+                     .points = basin_point_length(&e->cell[cell]),
                      .inputs = e->inputs,
                      .estimates = e->estimates};
 }
@@ -41,7 +43,7 @@ enum {
 /* their order on disk: an array that comes in addition needs another FORMAT (part_file.c); the last one is not there */
 static const int on_disk[] = {NUMBER_outcome,  NUMBER_steps,   NUMBER_final,        NUMBER_record,
                               NUMBER_state,    NUMBER_flight,  NUMBER_flight_state, NUMBER_halvings,
-                              NUMBER_estimate, NUMBER_passage, NUMBER_end};
+                              NUMBER_estimate, NUMBER_passage, NUMBER_point,        NUMBER_end};
 _Static_assert(sizeof on_disk / sizeof *on_disk == NUMBERS, "an array of a part is not on disk");
 _Static_assert((int)NUMBERS == (int)BASIN_PART_PIECES_ALL, "the pieces of a part are its arrays");
 

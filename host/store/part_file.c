@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT = 5 };
+enum { FORMAT = 6 };
 
 static const char FINISHED[8] = "basinprt", SAVED[8] = "basinsav";
 
@@ -19,7 +19,7 @@ typedef struct preamble {
   uint64_t hash;    /* of what stands before it */
 } preamble;
 
-/* 320 bytes, no padding */
+/* 328 bytes, no padding */
 typedef struct header {
   preamble preamble;
   uint64_t identity; /* of the experiment */
@@ -33,10 +33,11 @@ typedef struct header {
   int64_t halves; /* whether there are halvings */
   int64_t estimates;
   int64_t passages;
+  int64_t points;                     /* numbers of a trial's point of rest */
   uint64_t payload_hash, header_hash; /* header_hash: of all that stands before it */
 } header;
 
-_Static_assert(sizeof(header) == 320, "the header has padding");
+_Static_assert(sizeof(header) == 328, "the header has padding");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "part files are little-endian");
 
 /* ---- names ---- */
@@ -79,7 +80,8 @@ static header describe(const basin_job *job) {
                   .halves = job->setting->halve,
                   .kept_states = job->keep_states ? job->setting->size.states : 0,
                   .estimates = job->estimates,
-                  .passages = job->passages};
+                  .passages = job->passages,
+                  .points = job->points};
 }
 
 static preamble preamble_of(const char magic[8]) {
@@ -203,8 +205,9 @@ static int is_of_range(const header *h, const basin_experiment *e, const basin_r
          h->recorded == want.recorded && h->times == want.times && h->finals == want.finals &&
          h->observables == want.observables && h->states == want.states &&
          h->kept_states == want.kept_states && h->halves == want.halves &&
-         h->estimates == want.estimates && h->passages == want.passages && h->flights >= 0 &&
-         h->flights <= h->count && (double)h->bytes == basin_part_file_bytes(&job, h->flights);
+         h->estimates == want.estimates && h->passages == want.passages &&
+         h->points == want.points && h->flights >= 0 && h->flights <= h->count &&
+         (double)h->bytes == basin_part_file_bytes(&job, h->flights);
 }
 
 /* Passages come in the trial's life, those of a ladder one after another; of a trial that goes back to where it was

@@ -9,7 +9,7 @@
 #include "base/files.h"
 
 /* what is in the file, and all that a part in memory has */
-enum { BASIN_PART_PIECES = 10, BASIN_PART_PIECES_ALL };
+enum { BASIN_PART_PIECES = 11, BASIN_PART_PIECES_ALL };
 
 /* An array of a part. */
 typedef struct basin_piece {

@@ -205,10 +205,10 @@ static herr_t see_variable(hid_t group, const char *name, const H5L_info_t *info
   int64_t one[1] = {r->cells}, three[3] = {r->cells, r->recorded, r->times};
   (void)group;
   if (info->type != H5L_TYPE_HARD) return 0;
-#define OF_CELLS(id, own, type, dimensions, fill, there, long_name)          \
-  if (((dimensions) == BASIN_BY_CELL || (dimensions) == BASIN_BY_CROSSING || \
-       (dimensions) == BASIN_BY_PASSAGE) &&                                  \
-      !strcmp(name, own))                                                    \
+#define OF_CELLS(id, own, type, dimensions, fill, there, long_name)               \
+  if (((dimensions) == BASIN_BY_CELL || (dimensions) == BASIN_BY_CROSSING ||      \
+       (dimensions) == BASIN_BY_PASSAGE || (dimensions) == BASIN_BY_ATTRACTOR) && \
+      !strcmp(name, own))                                                         \
     return 0; /* not a parameter */
   BASIN_OUTPUT_VARIABLES(OF_CELLS)
 #undef OF_CELLS
@@ -222,7 +222,7 @@ static herr_t see_variable(hid_t group, const char *name, const H5L_info_t *info
     H5Dclose(id);
     return 0;
   }
-  if (!r->times) return 0;
+  if (!r->times || !strncmp(name, "attractor_at_", 13)) return 0;
   id = basin_results_variable(r, name, 3, three, H5T_FLOAT);
   if (id < 0) return 0;
   H5Dclose(id);

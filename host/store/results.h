@@ -86,6 +86,21 @@ basin_status basin_results_trials(basin_results *results, int64_t cell, int64_t 
                                   int64_t count, int8_t *outcome, int *halvings,
                                   basin_error *error);
 
+/* How many attractors the file tells of; 0 where none were looked for. */
+int basin_results_attractors(const basin_results *results);
+
+/* An attractor in a cell, as far as it is there. */
+typedef struct basin_attractor {
+  int64_t trials, first; /* that came to rest there, and the first of them; -1: none did */
+  double loss;           /* at the end of that one */
+  basin_proportion share;
+} basin_attractor;
+
+/* All of a cell: attractor[basin_results_attractors()]; *others: trials that rest beyond them. */
+basin_status basin_results_attractors_of(basin_results *results, int64_t cell,
+                                         basin_attractor *attractor, int64_t *others,
+                                         basin_error *error);
+
 /* identity of the random draws of a cell */
 uint64_t basin_results_draw(const basin_results *results, int64_t cell);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "store/attractors.h"
 #include "store/search.h"
 #include "engine/blas.h"
 #include "base/files.h"
@@ -199,6 +200,7 @@ static basin_status write_parts(const void *context, basin_output *output, basin
     basin_part_free(&part);
     reached = range->first + range->count;
   }
+  if (!status) status = basin_attractors_end(output, error);
   return status ? status : write_crossings(s, output, error);
 }
 

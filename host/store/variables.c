@@ -3,18 +3,27 @@
  * variables.c: what the variables of the output are, how many of them, and their bytes.
  */
 #include "store/output_file.h"
+#include "read/discover.h"
 #include <math.h>
 #include <string.h>
 
 /* ---- the table ---- */
 
 static hid_t native_int8(void) { return H5T_NATIVE_INT8; }
+static hid_t native_int32(void) { return H5T_NATIVE_INT32; }
 static hid_t native_int64(void) { return H5T_NATIVE_INT64; }
 static hid_t native_uint64(void) { return H5T_NATIVE_UINT64; }
 static hid_t native_real(void) { return H5T_NATIVE_DOUBLE; }
 static hid_t native_text(void) { return H5T_C_S1; }
 
-enum { BYTES_int8 = 1, BYTES_int64 = 8, BYTES_uint64 = 8, BYTES_real = 8, BYTES_text = 16 };
+enum {
+  BYTES_int8 = 1,
+  BYTES_int32 = 4,
+  BYTES_int64 = 8,
+  BYTES_uint64 = 8,
+  BYTES_real = 8,
+  BYTES_text = 16
+};
 
 /* of whole numbers of every size, little-endian */
 static const int64_t minus_one = -1;
@@ -87,11 +96,17 @@ int64_t basin_variable_count(const basin_experiment *e, const basin_extent *x,
     return trajectories ? e->estimates : 0;
   case BASIN_THERE_vectors:
     return trajectories ? vectors->count : 0;
+  case BASIN_THERE_attractors:
+    return basin_discover_of(e) != NULL;
+  case BASIN_THERE_points:
+    return basin_discover_of(e) ? basin_discover_of(e)->count : 0;
   }
   return 0;
 }
 
 /* ---- bytes ---- */
+
+enum { ATTRACTORS_GUESS = 16 /* nobody knows before */ };
 
 double basin_output_bytes(const basin_experiment *e, const basin_extent *x) {
   const double size[BASIN_DIMENSIONS - 1] = {(double)x->cells,
@@ -99,15 +114,20 @@ double basin_output_bytes(const basin_experiment *e, const basin_extent *x) {
                                              (double)x->recorded,
                                              (double)x->times,
                                              (double)x->cells /* crossings at most */,
-                                             (double)e->passages};
+                                             (double)e->passages,
+                                             ATTRACTORS_GUESS};
   const basin_vectors vectors = basin_vectors_find(e, x);
   const char *column[BASIN_COLUMNS_MAX];
-  double entries = 0, sum = 65536 + 8 * size[0] * basin_experiment_columns(e, column);
+  double entries = 0, points = 0, sum = 65536 + 8 * size[0] * basin_experiment_columns(e, column);
   for (int v = 0; v < vectors.count; v++) entries += (double)vectors.length[v];
+  for (int64_t c = 0; c < e->cells; c++)
+    if ((double)basin_point_length(&e->cell[c]) > points)
+      points = (double)basin_point_length(&e->cell[c]);
   for (int i = 0; i < BASIN_VARIABLES; i++) {
     const basin_variable_row *row = &basin_variable_rows[i];
     const double count = (double)basin_variable_count(e, x, &vectors, row->there);
     double values = row->dimensions & BASIN_BY_ENTRY ? count > 0 ? entries : 0 : count;
+    if (i == BASIN_VARIABLE_attractor_at) values = points;
     for (int d = 0; d < BASIN_DIMENSIONS - 1; d++)
       if (row->dimensions >> d & 1) values *= size[d];
     sum += values * row->bytes;

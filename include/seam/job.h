@@ -57,8 +57,10 @@ typedef struct basin_job {
   int keep_states; /* whether the state is kept at the recorded steps too */
   int keep_ends;   /* and that of every trial at its end */
 
-  /* what its trials' ends are called (host/run/naming.h): no engine's business */
+  /* what its trials' ends are called, and the point of each that is kept (host/run/naming.h): no engine's business */
   const struct basin_naming *naming;
+  const struct basin_discover *discover;
+  int64_t points; /* numbers of a point; 0: none is kept */
 
   /* fresh inputs of the estimates at a recorded step (0: none), and quantities estimated: no engine's business, but
      host/engine/measure.h's */
@@ -92,11 +94,12 @@ typedef struct basin_flight {
   X(halvings, int8_t, (job)->setting->halve ? 1 : 0, count, 1)      /* how often it began again */ \
   X(estimate, double, 2 * (job)->estimates, recorded, (job)->times) /* values, then errors */      \
   X(passage, int64_t, (job)->passages, count, 1) /* the step; -1: has not come */                  \
+  X(point, double, (job)->points, count, 1)      /* where a trial came to rest; NaN: it did not */ \
   X(end, double, (job)->keep_ends ? (job)->setting->size.states : 0, count,                        \
     1) /* of a trial that ended in this call: the state; of others anything */
 
 /* What came of it. Trials are counted from the part's first; the recorded ones are at its head. Arrays of no elements
-   are NULL; halvings and estimate are no engine's business. */
+   are NULL; halvings, estimate and point are no engine's business. */
 typedef struct basin_part {
   int64_t first, count, recorded; /* recorded: number of recorded trials in the part */
 #define BASIN_PART_MEMBER(name, type, outer, trials, inner) type *name;

@@ -42,7 +42,7 @@ larger "trials and grid points" small.yaml --trials 301 --set 'grid.k=[3, 9, 4]'
 larger "until" small.yaml --set 'until={halfwidth: 0.02, max_trials: 5000}'
 larger "more recorded trials" small.yaml --set record.trials=50
 cp small.h5 grown.h5
-expect 0 'grown.h5: 40 recorded trials are run again: it does not have all that is to be kept of them' \
+expect 0 'grown.h5: 40 trials are run again: it does not have all that is to be kept of them' \
   told small.yaml -o grown.h5 --extend --set record.parameters=true
 run small.yaml -o fresh.h5 --set record.parameters=true
 check "full vectors are made of trials that run again" cmp fresh.h5 grown.h5

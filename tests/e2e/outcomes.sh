@@ -3,6 +3,8 @@
 # outcomes.sh: outcomes that an experiment names. They are what Python finds in the full vectors and observables of the
 # file, whatever runs the trials and however often it is interrupted, and everything tells them by name.
 . "$(dirname "$0")/../support/shell.sh"
+export BASIN_CACHE=$work/cache
+data=$here/data/experiments
 options=(-q --no-provenance --set allow.unresolved=1 --set allow.diverged=1)
 run() { "$basin" run "${options[@]}" "$@"; }
 
@@ -24,6 +26,7 @@ outcomes:
   wide: {near: {a: [0.5, 0.25, 0, 0]}, within: 2*far, when: not (phi > 2) and norm_grad_a > 1e-12}
   fine: {when: loss < 0.2 or loss != loss, global: true}
   beside: {when: "loss < 1 and phi >= pi/2 and k == 9 and no_such_value > 0"}
+  discover: {within: 0.8/far/k, match: 3}
 Y
 cat > steps.yaml <<'Y'
 model: octopus
@@ -38,6 +41,7 @@ outcomes:
   here: {near: {x: [4*tau, 4*tau]}, within: 0.2}
   there: {near: {x: 4*tau}, within: 4*tau}
   early: {when: passed == 1}
+  discover: {within: 2*tau, up_to: sign}
 Y
 sed -i '/no_such_value/d; /a: \[0.5/s/\[0.5, 0.25, 0, 0\]/{head: [0.5, 0.25]}/' net.yaml
 for name in net steps; do check "$name" run $name.yaml --backend cpu -o $name.h5; done
@@ -110,7 +114,7 @@ init: {w: {ball: 0.5}, a: {ball: 1}}
 schedule: [{eta: 0.1}]
 gradient: {sampled: {inputs: {fixed: 32, batch: 4}}}
 stop: {at: 1e-3, max_steps: 60}
-outcomes: {A: {near: {a: teacher}, within: 0.5}, fine: {when: train_loss < 0.1, global: true}}
+outcomes: {A: {near: {a: teacher}, within: 0.5}, fine: {when: train_loss < 0.1, global: true}, discover: {within: 0.02, by: [train_loss]}}
 Y
 cat > factor.yaml <<'Y'
 model: factorisation
@@ -119,8 +123,9 @@ parameters: {d1: 4, d2: 3, r: 2, reg: 0}
 teacher: {sigma: 1}
 init: {U: {normal: 0.5}, V: {normal: 0.5}}
 schedule: [{eta: 0.05}]
+record: {trials: 12, steps: {every: 1}, parameters: true}
 stop: {at: 1e-3, max_steps: 60}
-outcomes: {fine: {when: loss < 1}, A: {near: {U: 0}, within: 2}}
+outcomes: {fine: {when: loss < 1}, A: {near: {U: 0}, within: 2}, discover: {within: 0.6, by: [U], up_to: permutation}}
 Y
 for name in set factor; do check "$name" run $name.yaml --backend cpu -o $name.h5; done
 check "a data set has named outcomes" grep -q '"fine": [1-9]' <("$basin" summary set.h5 --json)
@@ -154,6 +159,7 @@ stop: {at: 1e-7, max_steps: 60000}
 outcomes:
   A: {near: {v: teacher, a: teacher}, within: 0.01, global: true}
   flat: {when: loss > 0.1}
+  discover: {within: 0.5}
 Y
 work_ms=$(cpu_of run long.yaml --threads 1 -o whole.h5)
 turns=0
@@ -252,6 +258,159 @@ if command -v gnuplot >/dev/null; then
   done
 fi
 
+# ---- discovered: the attractors of the file are what Python finds in the points of its trials ----
+
+cat > found.py <<'P'
+import itertools, sys, h5py, numpy as np
+def distance(x, points, up_to):  # x [n, m]: n rows
+    d = [np.sqrt(((x - p) ** 2).sum()) for p in points]
+    if up_to == "sign":
+        d = np.minimum(d, [np.sqrt(((x + p) ** 2).sum()) for p in points])
+    if up_to == "permutation":
+        orders = list(itertools.permutations(range(len(x))))
+        d = [min(np.sqrt(((x[list(o)] - p) ** 2).sum()) for o in orders) for p in points]
+    return d
+def groups(at, rests, within, up_to=None):
+    points, number = [], []
+    for x, rest in zip(at, rests):
+        d = distance(x, points, up_to) if points and rest else [np.inf]
+        if rest and np.min(d) > within:
+            points.append(x)
+            d = [1] * (len(points) - 1) + [0]
+        number.append(int(np.argmin(d)) if rest else -1)
+    return np.array(number), points
+def check(name, at, within, up_to=None, match=np.inf):
+    # groups of every cell, and their numbers from cell to cell
+    f = h5py.File(name)
+    numbers, before, got = 0, {}, f["attractor"][:]
+    for c in range(len(got)):
+        rests = ~np.isin(f["outcome"][c], [0, 4, 6])
+        group, points = groups(at(f, c), rests, within(c), up_to)
+        own = {}
+        for g, p in enumerate(points):
+            own[g] = -1
+            if before and next(iter(before.values())).shape == p.shape:
+                d = np.array(distance(p, list(before.values()), up_to))
+                k = list(before)[int(np.argmin(d))]
+                if int(np.argmin(distance(before[k], points, up_to))) == g and d.min() <= match:
+                    own[g] = k
+        for g in own:
+            if own[g] < 0:
+                own[g], numbers = numbers, numbers + 1
+        want = np.array([own[g] if g >= 0 else -1 for g in group])
+        assert (got[c] == want).all(), (name, c, got[c][got[c] != want], want[got[c] != want])
+        n = f["trials"][c]
+        for g, k in own.items():
+            count = (want == k).sum()
+            assert f["attractor_trials"][c, k] == count and f["attractor_first_trial"][c, k] == np.argmax(want == k)
+            p, z = count / n, 1.959963984540054
+            middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+            share = [p, (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)]
+            have = [f["attractor_share" + e][c, k] for e in ("", "_low", "_high")]
+            assert np.allclose(have, share, rtol=0, atol=1e-12), (have, share)
+        assert f["attractor_trials"][c].sum() == (want >= 0).sum() and f["attractor_other"][c] == 0
+        before = {own[g]: p for g, p in enumerate(points)}
+    return f, numbers
+P
+check "the attractors of the files are the groups of the vectors at the end" /usr/bin/python3 - <<'P'
+import sys; sys.path.insert(0, "")
+from found import *
+def end(f, c, *names):
+    t = np.arange(f["steps"].shape[1])
+    all = [f["vector_" + v][c][t, f["steps"][c]] for v in names]
+    return np.concatenate([x[:, ~np.isnan(x[0])] for x in all], 1)[:, None, :]
+f, n = check("net.h5", lambda f, c: end(f, c, "v", "a"), lambda c: 0.8, match=3)
+assert n > 6 and not (set(f["attractor"][0]) & set(f["attractor"][1])) - {-1}, n
+for c, k in enumerate((4, 9)):
+    for number in set(f["attractor"][c]) - {-1}:
+        first = f["attractor_first_trial"][c, number]
+        assert f["attractor_at_a"][c, number][:k].tolist() == end(f, c, "a")[first, 0].tolist()
+        assert np.isnan(f["attractor_at_a"][c, number][k:]).all()
+        assert f["attractor_loss"][c, number] == f["final_loss"][c, first]
+f, n = check("steps.h5", lambda f, c: end(f, c, "x"), lambda c: 2 * 2.718281828459045, "sign")
+assert n > 1
+f, n = check("set.h5", lambda f, c: f["final_train_loss"][c][:, None, None], lambda c: 0.02)
+assert n > 2 and f["attractor_at_train_loss"].shape == (1, n)
+f, n = check("factor.h5", lambda f, c: end(f, c, "U").reshape(-1, 4, 2), lambda c: 0.6, "permutation")
+assert 1 < n < 12 and f["attractor_at_U"].shape == (1, n, 8)
+P
+
+# a landscape whose attractors are known, by gradient descent in numpy; its four minima have one number in every cell
+cp "$data/himmelblau.yaml" .
+himmelblau=(himmelblau.yaml --set 'grid.eta=[0.005, 0.01]')
+check "himmelblau" run "${himmelblau[@]}" --trials 1500 --set record.trials=1500 -o himmelblau.h5
+check "himmelblau: the attractors of numpy" /usr/bin/python3 - <<'P'
+import sys; sys.path.insert(0, "")
+from found import *
+def descend(f, c):
+    x, y = (f["vector_" + v][c, :, 0, 0] for v in "xy")
+    eta = f["eta"][c]
+    for step in range(5000):
+        gx, gy = 4 * x * (x * x + y - 11) + 2 * (x + y * y - 7), 2 * (x * x + y - 11) + 4 * y * (x + y * y - 7)
+        if (gx * gx + gy * gy <= 1e-14).all():
+            break
+        x, y = x - eta * gx, y - eta * gy
+    return np.stack([x, y], 1)[:, None, :]
+f, n = check("himmelblau.h5", descend, lambda c: 0.1)
+want = [[-3.779310, -3.283186], [-2.805118, 3.131313], [3, 2], [3.584428, -1.848127]]
+for c in (0, 1):
+    at = np.concatenate([f["attractor_at_x"][c], f["attractor_at_y"][c]], 1)
+    assert n == 4 and np.allclose(sorted(at.tolist()), want, atol=1e-6), at
+P
+for how in "--threads 1 --part-trials 7 --isa generic" "--part-trials 400"; do
+  check "himmelblau, $how" run "${himmelblau[@]}" --trials 1500 --set record.trials=1500 -o himmelblau2.h5 $how
+  check "himmelblau, $how: the same bytes" cmp himmelblau.h5 himmelblau2.h5
+  rm -f himmelblau2.h5
+done
+many=("${himmelblau[@]}" --set outcomes.discover.within=1e-14 --set record.trials=0 --set 'record.final=[]')
+check "trials beyond the 1000 attractors" run "${many[@]}" --trials 1200 -o many.h5
+check "extended" run "${many[@]}" --trials 1700 -o many.h5 --extend
+check "fresh" run "${many[@]}" --trials 1700 -o many2.h5
+check "are the same bytes" cmp many.h5 many2.h5
+expect 0 'trials rest at points beyond the 1000 attractors' "$basin" summary many.h5
+check "two minima followed while one appears and the other goes" run "$data/doublewell-tilt.yaml" --trials 2000 -o tilt.h5
+check "with the numbers of the sides, and the shares that the maximum between them says" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File("tilt.h5")
+assert f["attractor_share"].shape[1] == 2
+for c, a in enumerate(f["a"][:]):
+    roots = np.sort([r.real for r in np.roots([1, 0, -1, a]) if abs(r.imag) < 1e-9])
+    right = 1.0 * (a < 0) if len(roots) == 1 else (2 - roots[1]) / 4
+    for number, share in ((0, right), (1, 1 - right)):
+        spread = np.sqrt(share * (1 - share) / 2000) + 1e-9
+        assert abs(f["attractor_share"][c, number] - share) < 5 * spread, (a, number)
+        assert share == 0 or f["attractor_at_x"][c, number, 0] * (1 - 2 * number) > 0
+P
+refined=(himmelblau.yaml --trials 200 --set record.trials=0 --set 'refine={eta: {to: 0.001, where: 0.8}}' --set 'grid.eta=[0.01, 0.02]' --set 'same_draw=[]')
+check "cells that refine adds" run "${refined[@]}" -o refined.h5
+check "in small parts" run "${refined[@]}" -o refined2.h5 --part-trials 50 --threads 1
+check "the same bytes" cmp refined.h5 refined2.h5
+check "have the same attractors" /usr/bin/python3 -c 'import h5py; f = h5py.File("refined.h5"); assert f["attractor_share"].shape == (len(f["eta"]), 4) and len(f["eta"]) > 3'
+if command -v gnuplot >/dev/null; then
+  check "plot shares" "$basin" plot tilt.h5 -o tilt.svg --attractors
+  check "plot shares: the legend" grep -q '1: x = -0.62' tilt.svg
+  check "plot a map of attractors" "$basin" plot himmelblau.h5 -o map.svg --map 'x[0],y[0]' --attractors
+  check "plot a map of attractors: the legend" grep -q 'x = 3, y = 2 ([0-9]*)' map.svg
+fi
+expect 2 'attractors: the experiment looks for none' "$basin" plot order.h5 -o no.svg --attractors
+expect 0 'x = 3, y = 2 .* [0-9]+  0\.[0-9]{4}  \[0\.' "$basin" summary himmelblau.h5
+expect 0 ',attractor_0_trials,.*,attractor_3_loss' "$basin" summary himmelblau.h5 --csv
+expect 0 '^cell,eta,trial,outcome,steps,attractor' "$basin" export himmelblau.h5
+check "JSON of attractors" /usr/bin/python3 - "$basin" <<'P'
+import json, subprocess, sys, h5py
+d = json.loads(subprocess.run([sys.argv[1], "summary", "himmelblau.h5", "--json"], check=True, capture_output=True).stdout)
+f = h5py.File("himmelblau.h5")
+for c, cell in enumerate(d["cells"]):
+    assert len(cell["attractors"]) == 4 and cell["attractors_beyond"] == 0
+    for a in cell["attractors"]:
+        n = a["number"]
+        assert a["trials"] == f["attractor_trials"][c, n] and a["point"]["x"] == [f["attractor_at_x"][c, n, 0]]
+        assert a["share"]["low"] == f["attractor_share_low"][c, n] and a["loss"] == f["attractor_loss"][c, n]
+P
+check "a single trial's file" run "${himmelblau[@]}" --cell 1 --trial 3 -o single.h5
+check "tells of none" /usr/bin/python3 -c 'import h5py; assert "attractor" not in h5py.File("single.h5")'
+check "all of it is checked" "$basin" check himmelblau.h5
+
 # an experiment that names none has files as ever
 check "none" run long.yaml --trials 20 -o plain.h5 --set 'outcomes={x: {when: loss < 0}}'
 sed '/^outcomes/,$d' long.yaml > plain.yaml
@@ -293,6 +452,20 @@ refused 'expected `\)`, `and` or `or`' '{A: {when: "(loss < 1 and phi > 2"}}'
 refused 'ends too early' '{A: {when: "loss < 1 and"}}'
 refused 'nested deeper' "{A: {when: $(printf 'not %.0s' {1..80}) loss < 1}}"
 refused 'outcomes: more than 9 names' '{a1: {when: loss < 1}, a2: {when: loss < 1}, a3: {when: loss < 1}, a4: {when: loss < 1}, a5: {when: loss < 1}, a6: {when: loss < 1}, a7: {when: loss < 1}, a8: {when: loss < 1}, a9: {when: loss < 1}, b1: {when: loss < 1}}'
+refused 'outcomes.discover: expected a mapping, as in' '{discover: 1}'
+refused 'unknown key `withn` in outcomes.discover, did you mean `within`' '{discover: {withn: 1}}'
+refused 'outcomes.discover: `within` is missing' '{discover: {by: [a]}}'
+refused 'outcomes.discover.within is 0, expected a distance above 0' '{discover: {within: 0}}'
+refused 'outcomes.discover.match is -1, expected a distance above 0' '{discover: {within: 1, match: -1}}'
+refused 'outcomes.discover.by: expected a list' '{discover: {within: 1, by: []}}'
+refused 'outcomes.discover.by: expected names' '{discover: {within: 1, by: [[a]]}}'
+refused 'outcomes.discover.by: `los` is no vector of the state and no observable of the model, did you mean `loss`' '{discover: {within: 1, by: [los]}}'
+refused 'outcomes.discover.by: `a` is there twice' '{discover: {within: 1, by: [a, v, a]}}'
+refused 'outcomes.discover.up_to: expected sign or permutation' '{discover: {within: 1, up_to: signs}}'
+refused 'outcomes.discover.up_to: sign is of vectors of the state, and `loss`' '{discover: {within: 1, by: [a, loss], up_to: sign}}'
+expect 2 'rows are permuted together, and `a` has 9 of them, `v` 4' "$basin" run net.yaml -o no.h5 --set grid.k=9 --set 'outcomes={discover: {within: 1, up_to: permutation}}'
+sed 's/^  discover: {within.*/  discover: {within: 1, by: [a, w]}/' net.yaml > place.yaml
+expect 2 'place.yaml:16:33: outcomes.discover.by: `w` is no vector' "$basin" run place.yaml -o no.h5
 expect 2 'no teacher has that name' "$basin" run steps.yaml -o no.h5 --set 'outcomes={A: {near: {x: teacher}, within: 1}}'
 cat > two.yaml <<'Y'
 trials: 30
@@ -302,6 +475,7 @@ variants:
 schedule: [{eta: 0.02}]
 stop: {max_steps: 200}
 Y
+expect 2 'another `by` or `up_to` than in another variant' run two.yaml -o no.h5 --set 'variants.net.outcomes={discover: {within: 1, by: [loss]}}' --set 'variants.steps.outcomes={discover: {within: 1}}'
 check "variants have their own" run two.yaml -o two.h5
 expect 0 '^ +1 +steps .* 30 ' "$basin" summary two.h5
 expect 2 'outcomes.A: `global: true` in one variant and not in another' run two.yaml --set variants.steps.outcomes.A.global=false -o no.h5

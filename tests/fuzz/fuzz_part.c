@@ -11,7 +11,7 @@
 #include "store/store.h"
 
 /* bytes of host/store/part_file.c: preamble and header end with their checksums; where some of its numbers are */
-enum { HEADER = 320, PREAMBLE = 48, FLIGHTS = 128, COUNTS = 136, BYTES = 272 };
+enum { HEADER = 328, PREAMBLE = 48, FLIGHTS = 128, COUNTS = 136, BYTES = 272 };
 
 static void sum_up(uint8_t *at, const void *bytes, size_t count) {
   const uint64_t sum = basin_hash(0, bytes, count);
