@@ -42,6 +42,7 @@
 #define MODEL_AT_SPURIOUS "the length of the gradient, where the loss is larger than stop.at"
 
 #define MODEL_DYNAMICS(X) X(population) X(flow) X(direct) X(projected) X(law)
+#define MODEL_METHODS(X) X(direct) X(law)
 #define MODEL_DRAWN_TEACHERS
 #define MODEL_TEAM_RESIDENT 2
 

@@ -394,7 +394,7 @@ static void step_matches_reference(void **unused) {
   for (int which = 0; which < 10 * 2 * 2 * 3; which++) {
     const int *z = size[which % 10], projected = which / 10 % 2, inputs = which / 20 % 2 ? 5 : 1;
     const enum start start = z[0] > 1 ? (enum start)(which / 40) : GENERAL;
-    const double eta = 0.2, pace = eta / inputs;
+    const double eta = 0.2, pace[BASIN_PACES_MAX] = {eta / inputs};
     const shape s = {z[0], z[1], z[2], inputs, start, eta, "[1]", 1, 1};
     problem p = open_problem(&s, projected ? "projected" : "direct");
     for (uint64_t trial = 0; trial < 10; trial++) {
@@ -403,7 +403,7 @@ static void step_matches_reference(void **unused) {
       for (uint64_t step = 0; step < 3; step++) {
         long double w[STUDENTS * WIDE];
         const double error = reference_step(&p.cell, p.x, trial, step, eta, w);
-        turn.pace = &pace;
+        turn.pace = pace;
         turn.step = step;
         relu_sampled_step(&p.cell, turn, p.x);
         assert_reference(&p.cell, p.x, w, error);

@@ -42,6 +42,7 @@
 
 #include "numeric/frame.h"
 #include "seam/draw.h"
+#include "seam/method.h"
 
 #define RELU_TINY 1e-100
 #define RELU_ZERO2 1e-290 /* squared lengths below are 0 */
@@ -64,6 +65,7 @@ typedef struct relu_cell {
   double error;   /* of gradient flow */
   int64_t inputs; /* B, of a sampled gradient */
   basin_input_law law;
+  basin_method method; /* of the samplers that keep the full vectors */
   draw_source teacher, student;
 
   /* offsets into a state, in reals, and its length */
@@ -450,6 +452,7 @@ static inline const char *relu_prepare(const basin_setting *setting, int spanned
   cell->error = setting->gradient.error;
   cell->inputs = setting->gradient.inputs;
   cell->law = setting->gradient.law;
+  cell->method = method_of(setting, cell->n * cell->width, 1);
   if (!basin_law_is_closed(&setting->gradient)) cell->tolerance_gradient2 = -1;
   return relu_check(setting, where);
 }
