@@ -254,8 +254,9 @@ static const char *at_teachers(header *h, const method *m) {
     return basin_code_say(&h->code, "%lld",
                           (long long)(h->vectors_known * (1 + m->moments) + m->powers));
   const char *powers = m->powers ? basin_code_say(&h->code, " + %d", m->powers) : "";
-  return m->moments ? basin_code_say(&h->code, "%d * %s%s", 1 + m->moments, h->vectors, powers)
-                    : h->vectors;
+  const char *vectors = m->moments ? basin_code_say(&h->code, "%d * %s", 1 + m->moments, h->vectors)
+                                   : h->vectors;
+  return basin_code_say(&h->code, "%s%s", vectors, powers);
 }
 static const char *at_gradient(header *h, const method *m) {
   if (h->vectors_known >= 0 && h->teachers_known >= 0)

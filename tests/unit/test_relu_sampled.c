@@ -8,6 +8,7 @@
  */
 #include "compare.h"
 #include "models/relu_sum.h"
+#include "methods.h"
 #include "base/statistics.h"
 
 enum { TRIALS = 2000, STUDENTS = 4, TEACHERS = 2, WIDE = 64 };
@@ -683,6 +684,18 @@ static void refusals(void **unused) {
   }
 }
 
+static void methods_match_recursions(void **unused) {
+  const shape s = {3, 2, 5, 4, GENERAL, 0.05, "[1]", 1, 1};
+  basin_experiment *e = make(&s, "direct");
+  const relu_cell cell = layout(e);
+  const methods_of what = {relu_sampled_layout, relu_sampled_paces, relu_sampled_start,
+                           relu_sampled_step,   .at = cell.at_w,    .size = cell.n * cell.d,
+                           .eta = {0.05, 0.05}, .second = INT64_MAX};
+  (void)unused;
+  check_methods(&e->cell[0].setting, &what, 0, 1);
+  basin_experiment_free(e);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(step_matches_reference),
@@ -696,6 +709,7 @@ int main(void) {
       cmocka_unit_test(wrong_sampler_is_found),
       cmocka_unit_test(same_bits),
       cmocka_unit_test(refusals),
+      cmocka_unit_test(methods_match_recursions),
   };
   return cmocka_run_group_tests_name("relu_sampled", tests, NULL, NULL);
 }
