@@ -9,8 +9,8 @@
  *                             {strokes: n, size: m, stride: s, set: s, batch: B}: see images.c
  *                                                and law: WORD, or {student: {degrees: nu}}, behind either `inputs`
  *   method: gradient_descent, gradient_flow, or {gradient_flow: {error: 1e-9}}
- *   method: NAME, or {NAME: {option: value}}, or {NAME: value} of one option: any other dynamics that the header has, or
- *                                         a method of seam/method.h where the chosen gradient takes it
+ *   method: NAME, or {NAME: {option: value}}, or {NAME: value} of one option: any other dynamics that the header has,
+ *                                         or a method of seam/method.h where the chosen gradient takes it
  *   noise: {gradient: sigma}              where the chosen gradient and method take it
  *   on_divergence: stop, or halve
  *

@@ -9,8 +9,8 @@
 
 /* The kinds of dynamics that keys of their own choose; every other kind that a model has is a method of its name. */
 typedef struct basin_keyed {
-  const char *kind;                /* as in MODEL_DYNAMICS */
-  const char *key, *words;         /* `gradient`, `method` or `noise`, and what stands there, in words */
+  const char *kind;        /* as in MODEL_DYNAMICS */
+  const char *key, *words; /* `gradient`, `method` or `noise`, and what stands there, in words */
   const char *sampler, *precision; /* of fresh inputs; else NULL */
   int needs_inputs;                /* whether it must be said of how many inputs */
 } basin_keyed;

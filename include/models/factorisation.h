@@ -53,7 +53,8 @@
 
 typedef factor_cell model_cell;
 
-/* rank 1 that is not watched, and has no other method, runs in four scalars, all else in arrays, whichever of the two is asked for */
+/* rank 1 that is not watched, and has no other method, runs in four scalars, all else in arrays, whichever of the two
+   is asked for */
 static inline const char *factor_instead(const basin_setting *setting) {
   const int arrays = setting->parameter[4] > 0 || basin_method_is_asked(&setting->gradient);
   return setting->teacher[0].length == 1 && !arrays ? "scalar" : "population";

@@ -10,18 +10,20 @@
  *     const real length = r_min(more[FLOW_LENGTH], left);
  *     for (s = 0; s < FLOW_STAGES; s++)
  *       point[j] = flow_combine(s, length, x[j], g[j], k + j, size) for all j; k[s] = the gradient at point
- *     error2 = the squared error, of the differences flow_combine(FLOW_STAGES, length, 0, g[j], k + j, size), relative to
- *              what is allowed
+ *     error2 = the squared error, of the differences flow_combine(FLOW_STAGES, length, 0, g[j], k + j, size), relative
+ *              to what is allowed
  *     accepted = flow_accepts(open, error2, length, least): x = point, g = the last k there
  *     flow_next(open, accepted, error2, eta, length, more, &least, &left, next); more = next
  *
  * A substep is accepted where e, the root of error2, is at most 1, and the next length is chosen by the
- * proportional-integral controller of Hairer and Wanner (Solving Ordinary Differential Equations II, IV.2, beta = 0.04):
+ * proportional-integral controller of Hairer and Wanner (Solving Ordinary Differential Equations II, IV.2, beta =
+ * 0.04):
  *
  *   h <- h min(10, max(1/5, 0.9 (1/e)^0.17 e_old^0.04))
  *
- * One of FLOW_LEAST eta is accepted whatever its error, and counted: no substep is short enough for a kink. Each doubles
- * the least length of the rest of the step, up to FLOW_LEAST_MAX eta, and so do FLOW_TRIES substeps or attempts.
+ * One of FLOW_LEAST eta is accepted whatever its error, and counted: no substep is short enough for a kink. Each
+ * doubles the least length of the rest of the step, up to FLOW_LEAST_MAX eta, and so do FLOW_TRIES substeps or
+ * attempts.
  */
 #ifndef BASIN_NUMERIC_FLOW_H
 #define BASIN_NUMERIC_FLOW_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * own_flow.h: gradient flow of models written as formulas, a step being the flow for a time eta (numeric/flow.h). What a
- * substep may be wrong by is `error` of the length of x, before or after it, whichever is larger. A step:
+ * own_flow.h: gradient flow of models written as formulas, a step being the flow for a time eta (numeric/flow.h). What
+ * a substep may be wrong by is `error` of the length of x, before or after it, whichever is larger. A step:
  *
  *   own_flow f = own_flow_begin(c, t, n, x, g, more);                    g [n + 1]: gradient and loss at x
  *   t.work += own_flow_work(n);
@@ -14,8 +14,8 @@
  *   }
  *   own_flow_end(&f);
  *
- * A lane whose time is over waits for the others without changing. Who has time left after FLOW_TRIES_MAX substeps is no
- * number from there on, and diverges.
+ * A lane whose time is over waits for the others without changing. Who has time left after FLOW_TRIES_MAX substeps is
+ * no number from there on, and diverges.
  */
 #ifndef BASIN_OWN_FLOW_H
 #define BASIN_OWN_FLOW_H

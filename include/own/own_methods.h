@@ -51,8 +51,8 @@ static inline own_cell own_cell_of(const basin_setting *setting) {
   return c;
 }
 
-/* with inputs: by what the sum of their gradients is multiplied where a step is that of gradient descent; other steps take
-   their mean */
+/* with inputs: by what the sum of their gradients is multiplied where a step is that of gradient descent; other steps
+   take their mean */
 static inline double own_scale(const own_cell *c) {
   return method_is_plain(&c->method) ? 1 / (double)c->inputs : 1;
 }

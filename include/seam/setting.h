@@ -113,8 +113,8 @@ typedef struct basin_images {
   uint64_t checksum; /* of the values, with how many there are */
 } basin_images;
 
-/* Methods that a step can have (method.h): word, vectors that a state has beside its own, numbers beside those; in the order of
-   their numbers */
+/* Methods that a step can have (method.h): word, vectors that a state has beside its own, numbers beside those; in the
+   order of their numbers */
 #define BASIN_METHOD_TABLE(X)        \
   X(DESCENT, gradient_descent, 0, 0) \
   X(MOMENTUM, momentum, 1, 0)        \

@@ -102,13 +102,12 @@ check "methods: to the same bytes" cmp whole.h5 other.h5
 check "gradient flow of a double well and of a quadratic, as their solutions in closed form" /usr/bin/python3 - <<'P'
 import h5py, numpy as np
 f = h5py.File("flow.h5")
-n = f["step"][:]
+n = f["time"][:]
 t = np.where(n <= 10, 0.1 * n, 1 + 0.5 * (n - 10))
 x, y = f["vector_x"][0], f["vector_y"][0]
-x0, y0 = x[:, :1], y[:, :1]
-X = x0 * np.exp(t) / np.sqrt(1 + x0**2 * np.expm1(2 * t)) if x.ndim == 2 else x0[..., 0] * np.exp(t) / np.sqrt(1 + x0[..., 0]**2 * np.expm1(2 * t))
-Y = y0 * np.exp(-t[:, None] * [1, 10, 100])
-assert len(t) == 21 and np.abs(x.reshape(X.shape) - X).max() < 1e-8 and np.abs(y - Y).max() < 1e-8, (np.abs(x.reshape(X.shape) - X).max(), np.abs(y - Y).max())
+X = x[:, :1, 0] * np.exp(t) / np.sqrt(1 + x[:, :1, 0] ** 2 * np.expm1(2 * t))
+Y = y[:, :1] * np.exp(-t[:, None] * [1, 10, 100])
+assert len(t) == 21 and abs(x[:, :, 0] - X).max() < 1e-8 and abs(y - Y).max() < 1e-8
 P
 
 # by CUDA, in the simulator: a state in registers, and one in arrays
@@ -288,6 +287,10 @@ expect 2 '^basin: octopus.yaml:[0-9]+:9: method adam does not go with model octo
   sh -c "{ '$basin' init octopus && echo 'method: adam'; } > octopus.yaml; '$basin' run octopus.yaml --dry-run"
 expect 2 'method: adam, langevin and noise are for entries of U and V.* give momentum or nesterov' \
   sh -c "'$basin' init factorisation > factors.yaml; '$basin' run factors.yaml --set method=adam --dry-run"
+check "factors with momentum end by their loss" run factors.yaml --set 'method={momentum: 0.5}' --set stop.at=1e-8 --set grid={} --trials 50 -o factors.h5
+check "factors with momentum, all global" true_of 'all(.cells[]; .outcomes.global == .trials)' <("$basin" summary factors.h5 --json)
+check "and prove nothing" run factors.yaml --set 'method={momentum: 0.5}' --set grid={} --trials 50 --set allow.unresolved=1 --set stop.max_steps=4000 -o unproved.h5
+check "all unresolved" true_of 'all(.cells[]; .outcomes.unresolved == .trials)' <("$basin" summary unproved.h5 --json)
 expect 0 'with gradient sampled direct, .*momentum .beta: 0.9' "$basin" models cnn
 wrong 'unexpected|unknown' 'model.loss=x^2; system("id")'
 wrong 'unexpected `#`' 'model.loss=x^2 + tilt#include "/etc/passwd"'

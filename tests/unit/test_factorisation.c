@@ -893,8 +893,7 @@ static void methods_match_recursions(void **unused) {
   }
 }
 
-/* momentum and Nesterov's method in reduced coordinates are those of the full matrices, drawn ones that the start's frame
-   makes up, too; and nothing is settled: a trial ends where its loss is small */
+/* momentum and Nesterov's method in reduced coordinates are those of the full matrices */
 static void methods_of_full_matrices(void **unused) {
   static const char *const method[] = {"method={momentum: 0.8}", "method={nesterov: 0.8}"};
   (void)unused;

@@ -688,11 +688,24 @@ static void methods_match_recursions(void **unused) {
   const shape s = {3, 2, 5, 4, GENERAL, 0.05, "[1]", 1, 1};
   basin_experiment *e = make(&s, "direct");
   const relu_cell cell = layout(e);
-  const methods_of what = {relu_sampled_layout, relu_sampled_paces, relu_sampled_start,
+  const methods_of what = {relu_sampled_layout, relu_sampled_paces, relu_method_start,
                            relu_sampled_step,   .at = cell.at_w,    .size = cell.n * cell.d,
                            .eta = {0.05, 0.05}, .second = INT64_MAX};
   (void)unused;
   check_methods(&e->cell[0].setting, &what, 0, 1);
+
+  /* by the population's gradient, which is part of the state: the way the entries are moved is the same */
+  basin_setting population = e->cell[0].setting;
+  const double parameter[] = {population.parameter[0], population.parameter[1],
+                              population.parameter[2], 0};
+  methods_of whole = what;
+  population.parameter = parameter;
+  population.gradient.dynamics = "population";
+  population.gradient.inputs = 0;
+  whole.layout = relu_layout;
+  whole.paces = relu_paces;
+  whole.step = relu_step;
+  check_methods(&population, &whole, 0, 1);
   basin_experiment_free(e);
 }
 

@@ -40,10 +40,10 @@
  * harmless: p at most about delta m^2 / 20, with delta = 2 (1 - eta sigma_1) at a balanced optimum. As |U|^2 + |V|^2 is
  * at least 2 (sigma_1 - p), nothing is settled where eta sigma_1 > 1.
  *
- * Other methods than gradient descent (seam/method.h) take U and V in these coordinates. Velocities keep to the columns of
- * Q as U_p does, so momentum and nesterov are those of the full factors; what moves entries each by itself, or adds noise
- * to them, asks that the coordinates are the entries: d_1 and d_2 of at most 2 r, and factors that are given for Adam. No
- * state is settled then: at the global optimum is who has come to a loss of at most stop.at.
+ * Other methods than gradient descent (seam/method.h) take U and V in these coordinates. Velocities keep to the
+ * columns of Q as U_p does, so momentum and nesterov are those of the full factors; what moves entries each by itself,
+ * or adds noise to them, asks that the coordinates are the entries: d_1 and d_2 of at most 2 r, and factors that are
+ * given for Adam. No state is settled then: at the global optimum is who has come to a loss of at most stop.at.
  *
  * Multiplications and fma of one step: r (r + 1)/2 (n_U + n_V) for A and C, (n_U + n_V) r^2 for the gradient, n_U n_V r
  * for the loss, n_U = r + min(r, d_1 - r) rows: 8 r^3 + 4 r^3 and a little.

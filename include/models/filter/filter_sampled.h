@@ -7,7 +7,7 @@
  * model all is done in registers, and the words of the step are numbered through: word n of a step is word n mod 2 of
  * block n / 2, and an input has 1 word (k = 1) or 1 + k.
  *
- * Both take the methods of seam/method.h, in the coordinates of the state.
+ * direct and law take the methods of seam/method.h, in the coordinates of the state.
  *
  * law: the same with patches of another law (numeric/law.h), in plain coordinates.
  *

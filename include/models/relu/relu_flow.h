@@ -7,10 +7,10 @@
  * |w_i| (with |w_i| no less than FLOW_SMALL of the length of all students together): e = max_i difference_i / (error
  * |w_i|).
  *
- * L has a kink where a student passes 0: no substep is short enough there, and those that are accepted for their length
- * alone are counted (observable forced_substeps). So a step has some 45 000 substeps at most, for a least length is not
- * shortened to FLOW_LENGTH_MAX. Where eta is so small that its parts are 0 in double precision even that may not end: who
- * has time left after FLOW_TRIES_MAX of them is no number from there on, and diverges.
+ * L has a kink where a student passes 0: no substep is short enough there, and those that are accepted for their
+ * length alone are counted (observable forced_substeps). So a step has some 45 000 substeps at most, for a least
+ * length is not shortened to FLOW_LENGTH_MAX. Where eta is so small that its parts are 0 in double precision even that
+ * may not end: who has time left after FLOW_TRIES_MAX of them is no number from there on, and diverges.
  *
  * The flow may also hold a student at 0, as where the network overshoots its teacher. Near 0 the gradient of student i
  * depends on its direction u alone, and w_i is drawn to 0 where F(u) = u'grad_i > 0. Where this is so on all sides the
