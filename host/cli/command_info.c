@@ -40,6 +40,14 @@ static void show_vectors(const char *heading, const basin_model *m, const basin_
   }
 }
 
+static void show_options(const basin_symbol *option, int options, const char *of) {
+  for (int o = 0; o < options; o++)
+    if (!strcmp(option[o].of, of))
+      printf(" {%s: %s, from %s to %s: %s}", option[o].name, basin_exact(option[o].initial).text,
+             basin_exact(option[o].minimum).text, basin_exact(option[o].maximum).text,
+             option[o].meaning);
+}
+
 static void show_dynamics(const basin_model *m) {
   static const char *const key[] = {"gradient", "method"};
   for (int k = 0; k < 2; k++) {
@@ -48,14 +56,26 @@ static void show_dynamics(const basin_model *m) {
       const basin_keyed *chosen = basin_keyed_find(m->kind[i].name);
       if (strcmp(chosen ? chosen->key : "method", key[k]) != 0) continue;
       printf("%s %s", shown++ ? "," : "", chosen ? chosen->words : m->kind[i].name);
-      for (int o = 0; o < m->options; o++)
-        if (!strcmp(m->option[o].of, m->kind[i].name))
-          printf(" {%s: %s, from %s to %s: %s}", m->option[o].name,
-                 basin_exact(m->option[o].initial).text, basin_exact(m->option[o].minimum).text,
-                 basin_exact(m->option[o].maximum).text, m->option[o].meaning);
+      show_options(m->option, m->options, m->kind[i].name);
     }
     printf("\n");
   }
+  if (*m->methods) {
+    int options;
+    const basin_symbol *option = basin_method_options(&options);
+    printf("  with gradient");
+    for (int i = 0; m->methods[i]; i++)
+      printf("%s %s", i ? "," : "", basin_keyed_find(m->methods[i])->words);
+    printf(" also method:");
+    for (int i = 1; i < BASIN_METHODS; i++) {
+      printf("%s %s", i > 1 ? "," : "", basin_method_name(i));
+      show_options(option, options, basin_method_name(i));
+    }
+    printf("\n");
+  }
+  if (*m->methods || *m->noisy)
+    printf("  noise: {gradient: sigma}, added to the gradient, with all of these but langevin%s\n",
+           basin_dynamics_find(m, "flow") && *m->noisy ? " and gradient_flow" : "");
 }
 
 static void show_model(const basin_model *m) {

@@ -151,8 +151,8 @@ static void put_kind(FILE *to, const basin_model *m, int i) {
     fprintf(to, "%sgradient: {sampled: {inputs: 16, sampler: direct, law: uniform}}\n", comment);
   else if (keyed && keyed->needs_inputs)
     fprintf(to, "%sgradient: {sampled: {inputs: {fixed: 500}}}\n", comment);
-  else if (keyed && !strcmp(keyed->key, "gradient"))
-    fprintf(to, "%sgradient: %s\n", comment, keyed->words);
+  else if (keyed && strcmp(keyed->key, "method") != 0)
+    fprintf(to, "%s%s: %s\n", comment, keyed->key, keyed->words);
   else {
     const char *name = keyed ? keyed->words : m->kind[i].name;
     fprintf(to, "%smethod: ", comment);
@@ -170,6 +170,12 @@ static void put_dynamics(FILE *to, const basin_model *m) {
   if (m->kinds < 2 && !basin_keyed_find(m->kind[0].name)) return;
   fprintf(to, "# What a step does: %s, or\n", m->kind[0].name);
   for (int i = 0; i < m->kinds; i++) put_kind(to, m, i);
+  if (*m->methods)
+    fprintf(
+        to,
+        "# and with gradient %s (see `basin models %s`) a method of\n"
+        "# {momentum: 0.9}, {nesterov: 0.9}, adam, {langevin: 0.01}, and noise: {gradient: 0.1}\n",
+        basin_keyed_find(m->methods[0])->words, m->name);
   putc('\n', to);
 }
 

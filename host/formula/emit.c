@@ -22,29 +22,34 @@ enum {
 
 typedef struct method {
   const char *name;
-  int moments;            /* vectors beside x that the state has */
-  int powers;             /* numbers beside those */
-  int noisy;              /* whether a step draws normals */
-  int inputs;             /* whether it is one of models with inputs */
+  int moments; /* vectors beside x that the state has */
+  int powers;  /* numbers beside those */
+  int draws;   /* whether a step draws normals of its own */
+  int noisy;   /* whether it adds noise to the gradient where there is any */
+  int inputs;  /* whether it is one of models with inputs: it takes the methods of seam/method.h */
   const char *options[3]; /* rows of MODEL_OPTIONS, without the kind */
 } method;
 
+enum { FLOW_NUMBERS = 3 }; /* FLOW_MORE of numeric/flow.h */
+
 static const method methods[] = {
-    {"population", 0, 0, 0, 0, {NULL}},
-    {"momentum", 1, 0, 0, 0, {"beta, 0.9, 0, 1, \"what is kept of the last step\""}},
-    {"nesterov", 1, 0, 0, 0, {"beta, 0.9, 0, 1, \"what is kept of the last step\""}},
+    {"population", 0, 0, 0, 0, 0, {NULL}},
+    {"momentum", 1, 0, 0, 1, 0, {"beta, 0.9, 0, 1, \"what is kept of the last step\""}},
+    {"nesterov", 1, 0, 0, 1, 0, {"beta, 0.9, 0, 1, \"what is kept of the last step\""}},
     {"adam",
      2,
      2,
      0,
+     1,
      0,
      {"beta1, 0.9, 0, 1, \"what is kept of the mean gradient\"",
       "beta2, 0.999, 0, 1, \"what is kept of the mean square\"",
       "epsilon, 1e-8, 0, 1e300, \"added to the root of the mean square\""}},
-    {"langevin", 0, 0, 1, 0, {"temperature, 1, 0, 1e300, \"T of the noise sqrt(2 eta T) xi\""}},
-    {"noise", 0, 0, 1, 0, {"sigma, 1, 0, 1e300, \"deviation of what is added to the gradient\""}},
-    {"direct", 0, 0, 0, 1, {NULL}},
-    {"law", 0, 0, 0, 1, {NULL}},
+    {"langevin", 0, 0, 1, 0, 0, {"temperature, 1, 0, 1e300, \"T of the noise sqrt(2 eta T) xi\""}},
+    {"noise", 0, 0, 0, 1, 0, {NULL}},
+    {"flow", 0, FLOW_NUMBERS, 0, 0, 0, {NULL}},
+    {"direct", 0, 0, 0, 0, 1, {NULL}},
+    {"law", 0, 0, 0, 0, 1, {NULL}},
 };
 enum { METHODS = (int)(sizeof methods / sizeof methods[0]) };
 
@@ -65,6 +70,8 @@ typedef struct header {
 static int has_method(const header *h, const method *m) {
   return m->inputs == (h->model->inputs > 0);
 }
+
+static int is_flow(const method *m) { return !strcmp(m->name, "flow"); }
 
 /* ---- names and texts ---- */
 
@@ -238,7 +245,7 @@ static void tables(header *h) {
 
 static int is_small(const header *h, const method *m) {
   const int64_t states = h->vectors_known * (2 + m->moments) + m->powers + h->teachers_known + 1;
-  return h->small && !m->inputs && states <= STATES_MAX;
+  return h->small && !m->inputs && !is_flow(m) && states <= STATES_MAX;
 }
 
 /* where the parts of a state begin: teachers behind the moments, the gradient behind those */
@@ -247,8 +254,9 @@ static const char *at_teachers(header *h, const method *m) {
     return basin_code_say(&h->code, "%lld",
                           (long long)(h->vectors_known * (1 + m->moments) + m->powers));
   const char *powers = m->powers ? basin_code_say(&h->code, " + %d", m->powers) : "";
-  return m->moments ? basin_code_say(&h->code, "%d * %s%s", 1 + m->moments, h->vectors, powers)
-                    : h->vectors;
+  const char *vectors = m->moments ? basin_code_say(&h->code, "%d * %s", 1 + m->moments, h->vectors)
+                                   : h->vectors;
+  return basin_code_say(&h->code, "%s%s", vectors, powers);
 }
 static const char *at_gradient(header *h, const method *m) {
   if (h->vectors_known >= 0 && h->teachers_known >= 0)
@@ -260,16 +268,19 @@ static const char *at_gradient(header *h, const method *m) {
 
 static void kinds(header *h) {
   formula_code *code = &h->code;
-  const char *names = "", *options = "";
+  const char *names = "", *noisy = "", *options = "";
   for (int i = 0; i < METHODS; i++) {
     const method *m = &methods[i];
     if (!has_method(h, m)) continue;
     names = basin_code_say(code, "%s X(%s)", names, m->name);
+    if (m->noisy) noisy = basin_code_say(code, "%s X(%s)", noisy, m->name);
     for (int j = 0; j < 3 && m->options[j]; j++)
       options = basin_code_say(code, "%s \\\n  X(%s, %s)", options, m->name, m->options[j]);
   }
   basin_code_line(code, "#define MODEL_DYNAMICS(X)%s", names);
   if (*options) basin_code_line(code, "#define MODEL_OPTIONS(X)%s", options);
+  if (h->model->inputs) basin_code_line(code, "#define MODEL_METHODS(X)%s", names);
+  else basin_code_line(code, "#define MODEL_NOISY(X)%s", noisy);
   for (int i = 0; i < METHODS; i++) {
     const method *m = &methods[i];
     if (!has_method(h, m)) continue;
@@ -450,6 +461,7 @@ static void prepare(header *h) {
       kept = basin_code_say(code, "%s + %s", kept, in_sizes(h, &model->node[i].shape));
   basin_code_line(code, "c->teachers = (int)(teachers%s);", kept);
   basin_code_line(code, "c->inputs = (int)inputs;");
+  if (model->inputs) basin_code_line(code, "c->own.method = method_of(setting, c->vectors, 1);");
   for (int i = 0; i < model->sizes; i++)
     if (!model->size[i].constant)
       basin_code_line(code, "c->%s = (int)size[%d];", basin_code_size_name(code, i), i);
@@ -478,7 +490,8 @@ static void prepare(header *h) {
       code,
       "static inline void formula_paces(const model_cell *c, const double *eta, double *pace) {");
   basin_code_line(code, "own_paces(&c->own, %s, eta, pace);",
-                  model->inputs ? "1 / (double)c->own.inputs" : "1");
+                  model->inputs ? "own_scale(&c->own)" : "1");
+  if (model->inputs) basin_code_line(code, "method_paces(pace);");
   basin_code_line(code, "}");
 }
 
@@ -693,28 +706,77 @@ static void start(header *h, const method *m) {
     basin_code_line(code, "for (int j = 0, n = %d * %s; j < n; j++) x[%s + j] = r_set(0.0);",
                     m->moments, h->vectors, h->vectors);
   }
-  if (m->powers) {
+  if (m->powers && !is_flow(m)) {
     const char *at = basin_code_say(code, "%d * %s", 1 + m->moments, h->vectors);
     basin_code_line(code, "x[%s] = x[%s + 1] = r_set(1.0);", at, at);
   }
-  if (!m->inputs)
+  if (m->inputs)
+    basin_code_line(code, "method_start(&c->own.method, t.team, x + %s + %s);", h->vectors,
+                    h->teachers);
+  else
     basin_code_line(code, "formula_gradient(c, t, x, x + %s, x + %s);", at_teachers(h, m),
                     at_gradient(h, m));
+  if (is_flow(m))
+    basin_code_line(code, "own_flow_start(%s, x, x + %s, x + %s);", h->vectors, at_gradient(h, m),
+                    h->vectors);
   basin_code_function_end(code);
 }
 
 /* one entry of the step; index: of it */
 static const char *entry_step(header *h, const method *m, const char *j) {
   formula_code *code = &h->code;
-  if (!strcmp(m->name, "population"))
+  if (!m->moments && !m->draws)
     return basin_code_say(code, "own_descend(pace, g[%s], &x[%s]);", j, j);
   if (!strcmp(m->name, "adam"))
     return basin_code_say(code, "own_adam(pace, bias, g[%s], &x[%s], &m[%s], &v[%s]);", j, j, j, j);
   if (!strcmp(m->name, "langevin"))
     return basin_code_say(code, "own_langevin(pace, heat, z[%s], g[%s], &x[%s]);", j, j, j);
-  if (!strcmp(m->name, "noise"))
-    return basin_code_say(code, "own_noise(pace, z[%s], g[%s], &x[%s]);", j, j, j);
   return basin_code_say(code, "own_%s(pace, g[%s], &x[%s], &v[%s]);", m->name, j, j, j);
+}
+
+/* a line for every entry of the vectors, in which it is the one that the line is told */
+static void for_entries(header *h, const method *m,
+                        const char *line(header *h, const method *m, const char *j)) {
+  formula_code *code = &h->code;
+  if (!code->unrolled)
+    basin_code_line(code, "for (int j = 0, n = %s; j < n; j++) %s", h->vectors, line(h, m, "j"));
+  for (int64_t j = 0; code->unrolled && j < h->vectors_known; j++)
+    basin_code_line(code, "%s", line(h, m, basin_code_say(code, "%lld", (long long)j)));
+}
+
+static const char *entry_noise(header *h, const method *m, const char *j) {
+  (void)m;
+  return basin_code_say(&h->code, "own_disturb(&c->own, z[%s], &g[%s]);", j, j);
+}
+
+/* the normals of a step, into z */
+static void normals(header *h) {
+  formula_code *code = &h->code;
+  if (code->unrolled) basin_code_line(code, "real z[%s];", h->vectors);
+  else basin_code_line(code, "real *z = t.work;");
+  basin_code_line(code, "own_normals(&c->own, t, %s, z);", h->vectors);
+}
+
+static void step_of_flow(header *h, const method *m) {
+  formula_code *code = &h->code;
+  basin_code_function(
+      code, basin_code_say(
+                code, "BASIN_HD void formula_%s_step(const model_cell *c, basin_turn t, real *x)",
+                m->name));
+  basin_code_line(code, "own_flow f = own_flow_begin(&c->own, t, %s, x, x + %s, x + %s);",
+                  h->vectors, at_gradient(h, m), h->vectors);
+  basin_code_line(code, "t.work += own_flow_work(%s);", h->vectors);
+  basin_code_line(code, "while (own_flow_goes_on(&f, t)) {");
+  basin_code_line(code, "BASIN_ROLLED");
+  basin_code_line(code, "for (int s = 0; s < FLOW_STAGES; s++) {");
+  basin_code_line(code, "own_flow_point(&f, s);");
+  basin_code_line(code, "formula_gradient(c, t, f.point, x + %s, f.k + s * (%s + 1));",
+                  at_teachers(h, m), h->vectors);
+  basin_code_line(code, "}");
+  basin_code_line(code, "own_flow_settle(&f);");
+  basin_code_line(code, "}");
+  basin_code_line(code, "own_flow_end(&f);");
+  basin_code_function_end(code);
 }
 
 static void step(header *h, const method *m) {
@@ -729,19 +791,19 @@ static void step(header *h, const method *m) {
   if (m->moments) basin_code_line(code, "real *v = x + %s;", v);
   if (m->powers) {
     basin_code_line(code, "real *m = x + %s;", h->vectors);
-    basin_code_line(code, "const own_bias bias = own_adam_begin(pace, v + %s);", h->vectors);
+    basin_code_line(code, "const method_bias bias = method_adam_begin(pace.option, v + %s);",
+                    h->vectors);
   }
-  if (m->noisy && code->unrolled) basin_code_line(code, "real z[%s];", h->vectors);
-  else if (m->noisy) basin_code_line(code, "real *z = t.work;");
-  if (m->noisy) basin_code_line(code, "own_normals(&c->own, t, %s, z);", h->vectors);
-  if (!strcmp(m->name, "langevin")) basin_code_line(code, "const real heat = own_heat(pace);");
-  if (code->unrolled) {
-    for (int64_t j = 0; j < h->vectors_known; j++)
-      basin_code_line(code, "%s", entry_step(h, m, basin_code_say(code, "%lld", (long long)j)));
-  } else {
-    basin_code_line(code, "for (int j = 0, n = %s; j < n; j++) %s", h->vectors,
-                    entry_step(h, m, "j"));
+  if (m->draws) normals(h);
+  if (m->noisy) {
+    basin_code_line(code, "if (c->own.noise > 0) {");
+    normals(h);
+    for_entries(h, m, entry_noise);
+    basin_code_line(code, "}");
   }
+  if (!strcmp(m->name, "langevin"))
+    basin_code_line(code, "const real heat = method_heat(pace.eta, pace.option);");
+  for_entries(h, m, entry_step);
   basin_code_line(code, "formula_gradient(c, t, x, x + %s, g);", at_teachers(h, m));
   basin_code_function_end(code);
 }
@@ -750,8 +812,11 @@ static void layout(header *h, const method *m) {
   formula_code *code = &h->code;
   if (code->failed) return; /* the scratches may not be there */
   const char *v = h->vectors,
-             *work = m->inputs ? basin_code_say(code, "c->inputs + 2 * (int64_t)%s", v) : "0";
-  if (m->inputs) work = basin_code_say(code, "%s + %s", work, h->scratch_of_input);
+             *work = m->inputs ? basin_code_say(code, "c->inputs + 2 * (int64_t)%s + %s", v,
+                                                h->scratch_of_input)
+                     : is_flow(m)
+                         ? basin_code_say(code, "own_flow_work(%s) + %s", v, h->scratch_of_gradient)
+                         : "0";
   basin_code_blank(code);
   basin_code_line(
       code,
@@ -761,13 +826,13 @@ static void layout(header *h, const method *m) {
   basin_code_line(code, "int64_t work = %s;", work);
   const char *others[] = {m->inputs ? "0" : h->scratch_of_gradient, h->scratch_of_rule,
                           h->keeps ? h->scratch_of_keep : "0", h->scratch_of_observe,
-                          m->noisy && !code->unrolled ? v : "0"};
+                          (m->noisy || m->draws) && !code->unrolled ? v : "0"};
   for (int i = 0; i < 5; i++)
     if (strcmp(others[i], "0") != 0)
       basin_code_line(code, "if (work < %s) work = %s;", others[i], others[i]);
   if (m->inputs)
-    basin_code_line(code,
-                    "const basin_layout layout = {(int64_t)c->vectors + c->teachers, work, 1};");
+    basin_code_line(code, "const basin_layout layout = {(int64_t)c->vectors + c->teachers + "
+                          "method_moments(&c->own.method), work, 1};");
   else
     basin_code_line(
         code, "const basin_layout layout = {%d * (int64_t)c->vectors + %d + c->teachers, work, 1};",
@@ -847,7 +912,6 @@ static void descend(header *h) {
                       "real *x, const real *teacher, real *z, real *g, real *sum)");
   code_block *block = new_block(h);
   if (!block) return;
-  basin_code_line(code, "const own_pace pace = own_pace_of(&c->own, t);");
   basin_code_line(code, "const uint64_t blocks = (uint64_t)(%s);",
                   blocks_of(h, "law", h->model->inputs));
   gradient_to(h, block);
@@ -862,8 +926,8 @@ static void descend(header *h) {
   share_gradient(h);
   basin_code_line(code, "for (int j = 0, n = %s; j < n; j++) sum[j] = sum[j] + g[j];", h->vectors);
   basin_code_line(code, "}");
-  basin_code_line(code, "for (int j = 0, n = %s; j < n; j++) own_descend(pace, sum[j], &x[j]);",
-                  h->vectors);
+  basin_code_line(code, "own_move(&c->own, t, %s, sum, x + %s + %s, g, x);", h->vectors, h->vectors,
+                  h->teachers);
   basin_code_line(code, "(void)teacher;");
   basin_code_block_free(block);
   h->scratch_of_input = basin_code_function_end(code);
@@ -1063,7 +1127,7 @@ static void write_all(header *h) {
   basin_code_line(code, "#ifndef BASIN_MODELS_OWN_H");
   basin_code_line(code, "#define BASIN_MODELS_OWN_H");
   basin_code_blank(code);
-  basin_code_line(code, "#include \"own/own_methods.h\"");
+  basin_code_line(code, "#include \"own/own_flow.h\"");
   basin_code_blank(code);
   tables(h);
   kinds(h);
@@ -1081,6 +1145,7 @@ static void write_all(header *h) {
     if (!is_small(h, m)) layout(h, m);
     start(h, m);
     if (m->inputs) step_of_inputs(h, m, !strcmp(m->name, "law") ? "&c->own.law" : "NULL");
+    else if (is_flow(m)) step_of_flow(h, m);
     else step(h, m);
     rules_of_kind(h, m);
   }

@@ -86,6 +86,16 @@ _Static_assert(ROWS(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES
    .maximum = (maximum_)},
 static const basin_symbol options[] = {MODEL_OPTIONS(OPTION){0}};
 
+#ifndef MODEL_METHODS
+#define MODEL_METHODS(X)
+#endif
+#ifndef MODEL_NOISY
+#define MODEL_NOISY(X)
+#endif
+#define KIND_NAME(kind) #kind,
+static const char *const of_methods[] = {MODEL_METHODS(KIND_NAME) NULL};
+static const char *const noisy[] = {MODEL_NOISY(KIND_NAME) NULL};
+
 #ifndef MODEL_STOPS
 #define MODEL_STOPS(X)
 #endif
@@ -309,6 +319,8 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .options = ROWS(options),
     .kind = kinds,
     .kinds = ROWS(kinds),
+    .methods = of_methods,
+    .noisy = noisy,
     .size = size_of,
     .size_text = size_texts,
     .sizes = ROWS(size_texts),

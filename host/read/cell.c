@@ -111,6 +111,7 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
                          .outcomes = pick(file, variant, "outcomes"),
                          .dynamics = {.gradient = pick(file, variant, "gradient"),
                                       .method = pick(file, variant, "method"),
+                                      .noise = pick(file, variant, "noise"),
                                       .on_divergence = pick(file, variant, "on_divergence")}};
   if (!model) return basin_fail_at(error, sheet->place, "key `model` is missing");
   basin_status status = find_model(model, basin_node_get(sheet->stop, "when"), scope, &sheet->model,
@@ -345,6 +346,11 @@ static basin_status check_model(const basin_sheet *sheet, basin_cell *cell, basi
   if (!strcmp(where, "gradient")) {
     const basin_node *gradient = sheet->dynamics.gradient;
     return basin_fail_at(error, gradient ? gradient->place : sheet->place, "gradient: %s", why);
+  }
+  if (!strcmp(where, "method")) { /* or the noise, where that is all */
+    const basin_node *method = sheet->dynamics.method ? sheet->dynamics.method
+                                                      : sheet->dynamics.noise;
+    return basin_fail_at(error, method ? method->place : sheet->place, "method: %s", why);
   }
   if (!strcmp(where, "schedule"))
     return basin_fail_at(error, sheet->schedule->place, "schedule: %s", why);

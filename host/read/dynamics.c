@@ -9,7 +9,9 @@
  *                             {strokes: n, size: m, stride: s, set: s, batch: B}: see images.c
  *                                                and law: WORD, or {student: {degrees: nu}}, behind either `inputs`
  *   method: gradient_descent, gradient_flow, or {gradient_flow: {error: 1e-9}}
- *   method: NAME, or {NAME: {option: value}}, or {NAME: value} of one option: any other dynamics that the header has
+ *   method: NAME, or {NAME: {option: value}}, or {NAME: value} of one option: any other dynamics that the header has,
+ *                                         or a method of seam/method.h where the chosen gradient takes it
+ *   noise: {gradient: sigma}              where the chosen gradient and method take it
  *   on_divergence: stop, or halve
  *
  * Infinitely many inputs are the population.
@@ -86,6 +88,7 @@ static const basin_keyed keyed[] = {
     {"projected", "gradient", "sampled projected", "projected", "double", 1},
     {"dataset", "gradient", "fixed data set", NULL, NULL, 1},
     {"flow", "method", "gradient_flow", NULL, NULL, 0},
+    {"noise", "noise", "{gradient: sigma}", NULL, NULL, 0},
 };
 
 const basin_keyed *basin_keyed_find(const char *kind) {
@@ -347,22 +350,22 @@ static basin_status read_flow(reading *r, const basin_node *body) {
                : BASIN_OK;
 }
 
-/* the options of dynamics of the model's own, as its header has them */
+/* the options of a method, among all that there are */
 static basin_status read_options(basin_scope *scope, const basin_node *body, const char *what,
+                                 const basin_symbol *all, int count, const char *of,
                                  basin_gradient *g, basin_error *error) {
-  const basin_model *model = scope->model;
-  const char *name[BASIN_OPTIONS_MAX];
+  const char *name[BASIN_OPTIONS_MAX] = {NULL};
   char full[128];
   int options = 0;
   basin_status status = BASIN_OK;
-  for (int i = 0; i < model->options && options < BASIN_OPTIONS_MAX; i++)
-    if (!strcmp(model->option[i].of, g->dynamics)) name[options++] = model->option[i].name;
+  for (int i = 0; i < count && options < BASIN_OPTIONS_MAX; i++)
+    if (!strcmp(all[i].of, of)) name[options++] = all[i].name;
   const int alone = body && body->kind == BASIN_SCALAR &&
                     options == 1; /* the number of the only one */
   if (body && !alone) status = basin_scope_keys(scope, body, name, options, what, error);
-  for (int i = 0, n = 0; i < model->options && n < options && !status; i++) {
-    const basin_symbol *option = &model->option[i];
-    if (strcmp(option->of, g->dynamics) != 0) continue;
+  for (int i = 0, n = 0; i < count && n < options && !status; i++) {
+    const basin_symbol *option = &all[i];
+    if (strcmp(option->of, of) != 0) continue;
     const basin_node *node = alone ? body : basin_node_get(body, option->name);
     snprintf(full, sizeof full, "%s.%s", what, option->name);
     g->option[n] = option->initial;
@@ -374,22 +377,73 @@ static basin_status read_options(basin_scope *scope, const basin_node *body, con
   return status;
 }
 
-/* the method is dynamics of the model's own: read (*own), or left to the others */
+static const char *const method_word[] = {
+#define METHOD_WORD(NAME, word, vectors, numbers) #word,
+    BASIN_METHOD_TABLE(METHOD_WORD)
+#undef METHOD_WORD
+};
+static const basin_symbol method_option[] = {
+#define METHOD_OPTION(of_, name_, initial_, minimum_, maximum_, meaning_) \
+  {.name = #name_,                                                        \
+   .meaning = meaning_,                                                   \
+   .of = #of_,                                                            \
+   .initial = (initial_),                                                 \
+   .minimum = (minimum_),                                                 \
+   .maximum = (maximum_)},
+    BASIN_METHOD_OPTIONS(METHOD_OPTION)
+#undef METHOD_OPTION
+};
+
+const basin_symbol *basin_method_options(int *count) {
+  *count = LENGTH(method_option);
+  return method_option;
+}
+const char *basin_method_name(int method) { return method_word[method]; }
+
+/* what the model has where the chosen gradient takes no method and no noise */
+static basin_status refuse_method(const basin_scope *scope, basin_place place, const char *what,
+                                  const basin_gradient *g, basin_error *error) {
+  const basin_model *model = scope->model;
+  const char *instead =
+      basin_kind_is_of(model->methods, "direct")
+          ? "give gradient: {sampled: {inputs: B, sampler: direct}}, whose steps move full vectors"
+      : *model->methods
+          ? "it goes with the gradient of the population and no other method"
+          : "write the loss as a formula (data/experiments/own-model.md), which takes every method";
+  const basin_keyed *chosen = basin_keyed_find(g->dynamics);
+  return basin_fail_at(error, place, "%s does not go with model %s and %s %s: %s", what,
+                       model->name, chosen ? chosen->key : "method",
+                       chosen ? chosen->words : g->dynamics, instead);
+}
+
+/* the method is read (*own), or left to the others: dynamics of the model's own, or a method that the gradient takes */
 static basin_status read_own(basin_scope *scope, const basin_node *node, int *own,
                              basin_setting *setting, basin_error *error) {
+  const basin_model *model = scope->model;
   basin_gradient *g = &setting->gradient;
   const int mapping = node && node->kind == BASIN_MAPPING && node->count == 1;
   const char *word = mapping ? node->key[0] : node && node->kind == BASIN_SCALAR ? node->text : "";
-  const basin_dynamics *kind = basin_keyed_find(word) ? NULL
-                                                      : basin_dynamics_find(scope->model, word);
+  const basin_dynamics *kind = basin_keyed_find(word) ? NULL : basin_dynamics_find(model, word);
+  const basin_node *body = mapping ? node->child[0] : NULL;
+  int method = 1;
   char what[64];
-  *own = kind != NULL;
-  if (!kind) return BASIN_OK;
-  if (g->inputs)
-    return basin_fail_at(error, node->place, "method %s does not go with a sampled gradient", word);
+  while (method < LENGTH(method_word) && strcmp(word, method_word[method]) != 0) method++;
+  const int known = method < LENGTH(method_word);
+  *own = kind != NULL || known;
   snprintf(what, sizeof what, "method.%s", word);
-  g->dynamics = kind->name;
-  return read_options(scope, mapping ? node->child[0] : NULL, what, g, error);
+  if (kind && g->inputs)
+    return basin_fail_at(error, node->place, "method %s does not go with a sampled gradient", word);
+  if (kind) {
+    g->dynamics = kind->name;
+    return read_options(scope, body, what, model->option, model->options, kind->name, g, error);
+  }
+  if (!known) return BASIN_OK;
+  snprintf(what, sizeof what, "method %s", word);
+  if (!basin_kind_is_of(model->methods, g->dynamics))
+    return refuse_method(scope, node->place, what, g, error);
+  g->method = method;
+  what[6] = '.';
+  return read_options(scope, body, what, method_option, LENGTH(method_option), word, g, error);
 }
 
 /* what a method can be, in words */
@@ -398,6 +452,40 @@ static void tell_methods(const basin_model *model, char *text, size_t size) {
   for (int i = 0; i < model->kinds && used < (int)size; i++)
     if (!basin_keyed_find(model->kind[i].name))
       used += snprintf(text + used, size - (size_t)used, ", or `%s`", model->kind[i].name);
+  for (int i = 1; i < LENGTH(method_word) && *model->methods && used < (int)size; i++)
+    used += snprintf(text + used, size - (size_t)used, ", or `%s`", method_word[i]);
+}
+
+/* noise: {gradient: sigma}, behind the method */
+static basin_status read_noise(basin_scope *scope, const basin_node *node, basin_setting *setting,
+                               basin_error *error) {
+  static const char *const key[] = {"gradient"};
+  const basin_model *model = scope->model;
+  basin_gradient *g = &setting->gradient;
+  if (!node) return BASIN_OK;
+  if (node->kind != BASIN_MAPPING)
+    return basin_fail_at(error, node->place, "noise: expected {gradient: sigma}");
+  const basin_node *sigma = basin_node_get(node, "gradient");
+  basin_status status = basin_scope_keys(scope, node, key, 1, "noise", error);
+  if (!status && !sigma)
+    return basin_fail_at(error, node->place, "noise.gradient is missing: the noise's deviation");
+  if (!status)
+    status = basin_scope_number(scope, sigma, "noise.gradient", 0, 1e300, &g->noise, error);
+  if (status || !(g->noise > 0)) return status;
+  if (g->method == BASIN_LANGEVIN || !strcmp(g->dynamics, method_word[BASIN_LANGEVIN]))
+    return basin_fail_at(error, node->place,
+                         "noise.gradient does not go with langevin, which has noise of its own: "
+                         "leave one of them out");
+  if (!strcmp(g->dynamics, "flow"))
+    return basin_fail_at(error, node->place,
+                         "noise.gradient does not go with gradient flow: method {langevin: T} has "
+                         "steps that approximate a flow with noise");
+  if (basin_kind_is_of(model->methods, g->dynamics) || basin_kind_is_of(model->noisy, g->dynamics))
+    return BASIN_OK;
+  if (strcmp(g->dynamics, "population") != 0 || !has(model, "noise"))
+    return refuse_method(scope, node->place, "noise.gradient", g, error);
+  g->dynamics = "noise";
+  return BASIN_OK;
 }
 
 static const form methods[] = {
@@ -429,7 +517,9 @@ static basin_status read_default(basin_scope *scope, basin_place place, basin_se
                                  basin_error *error) {
   basin_gradient *g = &setting->gradient;
   const basin_keyed *chosen = basin_keyed_find(g->dynamics);
-  if (!chosen) return read_options(scope, NULL, "method", g, error);
+  if (!chosen)
+    return read_options(scope, NULL, "method", scope->model->option, scope->model->options,
+                        g->dynamics, g, error);
   if (!strcmp(g->dynamics, "flow") && !(g->error > 0)) g->error = error_default;
   if (!chosen->needs_inputs) return BASIN_OK;
   return basin_fail_at(
@@ -446,7 +536,7 @@ basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *
                                   "{sampled: {inputs: {fixed: n}}}",
                                   gradients, LENGTH(gradients), error);
   if (!status) status = check_stop(scope->model, stop, keys->gradient, setting, error);
-  char expected[256];
+  char expected[512];
   int own = 0;
   tell_methods(scope->model, expected, sizeof expected);
   if (!status) status = read_own(scope, keys->method, &own, setting, error);
@@ -454,6 +544,7 @@ basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *
     status = read_form(scope, setting, keys->method, "method", expected, methods, LENGTH(methods),
                        error);
   if (!status && !own && !keys->gradient) status = read_default(scope, place, setting, error);
+  if (!status) status = read_noise(scope, keys->noise, setting, error);
   if (!status)
     status = read_form(scope, setting, keys->on_divergence, "on_divergence", "`stop` or `halve`",
                        divergences, LENGTH(divergences), error);

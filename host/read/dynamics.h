@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * dynamics.h: keys `gradient`, `method` and `on_divergence`: what a step of a cell does.
+ * dynamics.h: keys `gradient`, `method`, `noise` and `on_divergence`: what a step of a cell does.
  */
 #ifndef BASIN_DYNAMICS_H
 #define BASIN_DYNAMICS_H
@@ -9,8 +9,8 @@
 
 /* The kinds of dynamics that keys of their own choose; every other kind that a model has is a method of its name. */
 typedef struct basin_keyed {
-  const char *kind;                /* as in MODEL_DYNAMICS */
-  const char *key, *words;         /* `gradient` or `method`, and what stands there, in words */
+  const char *kind;        /* as in MODEL_DYNAMICS */
+  const char *key, *words; /* `gradient`, `method` or `noise`, and what stands there, in words */
   const char *sampler, *precision; /* of fresh inputs; else NULL */
   int needs_inputs;                /* whether it must be said of how many inputs */
 } basin_keyed;
@@ -18,9 +18,13 @@ typedef struct basin_keyed {
 /* NULL: none of them */
 const basin_keyed *basin_keyed_find(const char *kind);
 
+/* The methods that kinds of MODEL_METHODS take: the word of a number, and the options of all, each `of` its word. */
+const char *basin_method_name(int method);
+const basin_symbol *basin_method_options(int *count);
+
 /* The keys' nodes, each NULL where it is not given. */
 typedef struct basin_dynamics_keys {
-  const basin_node *gradient, *method, *on_divergence;
+  const basin_node *gradient, *method, *noise, *on_divergence;
 } basin_dynamics_keys;
 
 /* Reads them into setting->gradient and setting->halve; a stop.at_gradient of the setting must go with them. Without

@@ -36,12 +36,13 @@ typedef struct reader {
 } reader;
 
 static const char *const file_keys[] = {
-    "title",    "model",  "trials",   "seed",     "grid",   "parameters",    "define",
-    "teacher",  "init",   "schedule", "gradient", "method", "on_divergence", "stop",
-    "variants", "record", "outcomes", "until",    "refine", "allow",         "same_draw"};
+    "title",         "model",   "trials",    "seed",     "grid",     "parameters",
+    "define",        "teacher", "init",      "schedule", "gradient", "method",
+    "on_divergence", "stop",    "variants",  "record",   "outcomes", "until",
+    "refine",        "allow",   "same_draw", "noise"};
 static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
                                            "init",          "schedule",   "gradient", "method",
-                                           "on_divergence", "stop",       "outcomes"};
+                                           "on_divergence", "stop",       "outcomes", "noise"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 const char *const *basin_experiment_keys(int *count) {
@@ -503,6 +504,8 @@ basin_rule basin_cell_rule(const basin_cell *cell) {
   const basin_stop *stop = &cell->setting.stop;
   const basin_dynamics *kind = basin_dynamics_of(cell->model, &cell->setting);
   if (basin_stop_given(stop) || stop->tolerance_gradient > 0) return BASIN_TOLERANCE_RULE;
+  if (basin_method_is_asked(&cell->setting.gradient))
+    return BASIN_NO_RULE; /* what is proved is of descent */
   return strcmp(kind->early_rule, kind->tolerance_rule) ? BASIN_EARLY_RULE : BASIN_NO_RULE;
 }
 

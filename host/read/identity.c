@@ -60,7 +60,7 @@ static void hash_bytes(hasher *h, const void *bytes, size_t size) {
   h->hash = basin_hash(h->hash, bytes, size);
 }
 static void hash_real(hasher *h, double x) { hash_bytes(h, &x, sizeof x); }
-/* of draws around a number alone: it came later */
+/* of draws around a number, and of noise, alone: they came later */
 static void hash_added(hasher *h, double x) {
   if (x != 0) hash_real(h, x);
 }
@@ -85,6 +85,12 @@ static void hash_options(hasher *h, const double *option) {
   for (int i = 0; i < h->cell->model->options; i++)
     options += !strcmp(h->cell->model->option[i].of, setting->gradient.dynamics);
   if (options) hash_bytes(h, option, (size_t)options * sizeof *option);
+}
+/* of methods that a kind takes alone, likewise */
+static void hash_method(hasher *h, int method) {
+  if (!method) return;
+  hash_flag(h, method);
+  hash_bytes(h, h->cell->setting.gradient.option, sizeof h->cell->setting.gradient.option);
 }
 /* of models that have criteria of their own, likewise */
 static void hash_own(hasher *h, const double *own) {
@@ -152,6 +158,8 @@ static void hash_parameters(hasher *h, const double *parameter) {
   ROW(gradient, inputs, last)             \
   ROW(gradient, error, real)              \
   ROW(gradient, option, options)          \
+  ROW(gradient, method, method)           \
+  ROW(gradient, noise, added)             \
   ROW(gradient, set_size, set_more)       \
   ROW(gradient, batch, set_more)          \
   ROW(gradient, set, set_last)            \
@@ -181,9 +189,8 @@ COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)});
   POINTER(gradient_dynamics), NUMBER(gradient_inputs), NUMBER(gradient_set_size),           \
       NUMBER(gradient_batch), NUMBER(gradient_set), {NUMBER(gradient_law), 0},              \
       POINTER(gradient_images), NUMBER(gradient_patch_size), NUMBER(gradient_patch_stride), \
-      NUMBER(gradient_error), {                                                             \
-    NUMBER(gradient_option)                                                                 \
-  }
+      NUMBER(gradient_error), {NUMBER(gradient_option)}, NUMBER(gradient_method),           \
+      NUMBER(gradient_noise)
 COMPLETE(basin_stop, STOP);
 COMPLETE(basin_gradient, GRADIENT);
 COMPLETE(basin_setting, POINTER(setting_parameter), POINTER(setting_teacher),

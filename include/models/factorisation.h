@@ -42,6 +42,7 @@
 #define MODEL_TEAM_RESIDENT 2 /* singular values, and passages of them */
 #define MODEL_DECAYS
 #define MODEL_INSTEAD factor_instead
+#define MODEL_METHODS(X) X(population)
 #define MODEL_DYNAMICS(X) X(population) X(scalar)
 #define MODEL_population(F)                                                                   \
   F(0, factor_layout, factor_paces, factor_start, factor_step, factor_reached, factor_decide, \
@@ -52,10 +53,11 @@
 
 typedef factor_cell model_cell;
 
-/* rank 1 that is not watched runs in four scalars, all else in arrays, whichever of the two is asked for */
+/* rank 1 that is not watched, and has no other method, runs in four scalars, all else in arrays, whichever of the two
+   is asked for */
 static inline const char *factor_instead(const basin_setting *setting) {
-  const int watched = setting->parameter[4] > 0;
-  return setting->teacher[0].length == 1 && !watched ? "scalar" : "population";
+  const int arrays = setting->parameter[4] > 0 || basin_method_is_asked(&setting->gradient);
+  return setting->teacher[0].length == 1 && !arrays ? "scalar" : "population";
 }
 
 static inline const char *model_prepare(const basin_setting *setting, basin_room *room,

@@ -38,6 +38,8 @@
 #define MODEL_PRECISION 5e-8 /* of the tables, at the default law: filter/filter_curves.h */
 #define MODEL_DYNAMICS(X) X(population) X(direct) X(law) X(dataset)
 
+#define MODEL_METHODS(X) X(direct) X(law)
+
 #define MODEL_TEAM_RESIDENT 2
 #define MODEL_INPUT_LAW "inputs of its angle model"
 
@@ -120,6 +122,11 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
   *where = "teacher.w";
   if (cell->framed && cell->p < 2)
     return "p must be at least 2: in one dimension there is no angle to w*";
+  cell->method = method_of(setting, cell->p, cell->over_k * cell->over_k);
+  *where = "method";
+  if (cell->method.number == BASIN_ADAM && cell->framed)
+    return "adam moves every coordinate by itself, and those of the angle model are along w* and "
+           "across: give another law, gradient: {sampled: {inputs: B, law: normal}}, or momentum";
   *where = "gradient";
   if (population && !cell->closed)
     return "the population gradient is known for k = 1 (p up to 1024), and for p = 2 with sigma2 "

@@ -42,6 +42,7 @@
 #define MODEL_AT_SPURIOUS "the length of the gradient, where the loss is larger than stop.at"
 
 #define MODEL_DYNAMICS(X) X(population) X(flow) X(direct) X(projected) X(law)
+#define MODEL_METHODS(X) X(population) X(direct) X(law)
 #define MODEL_DRAWN_TEACHERS
 #define MODEL_TEAM_RESIDENT 2
 
@@ -54,7 +55,12 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
             projected = !strcmp(setting->gradient.dynamics, "projected");
   const char *why = relu_prepare(setting, projected || (!direct && setting->parameter[3] != 0),
                                  room, cell, where);
-  if (why || !(direct || projected)) return why;
+  if (why) return why;
+  *where = "method";
+  if (basin_method_is_asked(&setting->gradient) && cell->spanned)
+    return "it moves the entries of the students, which the state has in coordinates of what they "
+           "span: give parameters: {span: 0}";
+  if (!(direct || projected)) return NULL;
   *where = "gradient";
   return relu_sampled_check(setting, cell);
 }

@@ -7,19 +7,9 @@
  *   const own_pace pace = own_pace_of(&c->own, t);
  *   own_descend(pace, g[0], &x[0]);                            x <- x - eta g
  *
- * The methods, for the gradient g at the present point x, eta being the step size of the step:
- *
- *   population  x <- x - eta g
- *   momentum    v <- beta v - eta g,  x <- x + v                                          (Polyak 1964: heavy ball)
- *   nesterov    v <- beta v - eta g,  x <- x + (beta v - eta g)                           (Sutskever et al. 2013)
- *               x is the point where the gradient is taken, their theta + mu v: with theta = x - beta v this is their
- *               v <- mu v - eta grad(theta + mu v), theta <- theta + v. Loss, stop and observables are those of x.
- *   adam        m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,
- *               x <- x - eta (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)    (Kingma and Ba 2015)
- *               with 1/(1 - beta^t) taken once a step, and beta^t as a product that is part of the state
- *   langevin    x <- x - eta g + sqrt(2 eta T) xi                     xi: standard normals, fresh ones for every step
- *   noise       x <- x - eta (g + sigma xi)
- *   direct, law x <- x - (eta / B) sum of g over B fresh inputs, in their order
+ * The methods are those of seam/method.h: those of models without inputs a kind each, whose state is in registers where
+ * it is small; with inputs the kinds `direct` and `law` take them all, the gradient being the mean over B fresh inputs,
+ * summed up in their order.
  *
  * Entries 2 b and 2 b + 1 of xi are block b of BASIN_STREAM_PERTURBATION at the trial's step. The inputs of a step are
  * those of BASIN_STREAM_INPUT, one after another, row by row; every row begins with a block of its own.
@@ -29,6 +19,7 @@
 
 #include "own/own_sums.h"
 #include "seam/draw.h"
+#include "seam/method.h"
 
 /* ---- the settings ---- */
 
@@ -36,9 +27,12 @@ typedef struct own_cell {
   double tolerance,
       tolerance_gradient; /* of the loss, and of the gradient's squared norm; 0: not given */
   double option[BASIN_OPTIONS_MAX]; /* of the method */
+  double noise;                     /* sigma, of the gradient's */
+  double error;                     /* of gradient flow, a substep's */
   int falls;                        /* whether step sizes fall */
   int64_t inputs;                   /* B */
   basin_input_law law;
+  basin_method method; /* of models with inputs */
   uint64_t key;
 } own_cell;
 
@@ -48,11 +42,19 @@ static inline own_cell own_cell_of(const basin_setting *setting) {
   c.tolerance = setting->stop.tolerance;
   c.tolerance_gradient = setting->stop.tolerance_gradient;
   memcpy(c.option, setting->gradient.option, sizeof c.option);
+  c.noise = setting->gradient.noise;
+  c.error = setting->gradient.error;
   for (int s = 0; s < setting->stages; s++) c.falls |= setting->stage[s].eta[BASIN_DECAY] > 0;
   c.inputs = setting->gradient.inputs;
   c.law = setting->gradient.law;
   c.key = setting->key;
   return c;
+}
+
+/* with inputs: by what the sum of their gradients is multiplied where a step is that of gradient descent; other steps
+   take their mean */
+static inline double own_scale(const own_cell *c) {
+  return method_is_plain(&c->method) ? 1 / (double)c->inputs : 1;
 }
 
 /* a whole number of entries that arrays can have: more would not fit into memory */
@@ -86,36 +88,14 @@ BASIN_HD own_pace own_pace_of(const own_cell *c, basin_turn t) {
 
 BASIN_HD void own_descend(own_pace p, real g, real *x) { *x = r_fnma(p.eta, g, *x); }
 
-/* option: beta */
 BASIN_HD void own_momentum(own_pace p, real g, real *x, real *v) {
-  *v = r_fnma(p.eta, g, p.option[0] * *v);
-  *x = *x + *v;
+  method_momentum(p.eta, p.option, g, x, v);
 }
 BASIN_HD void own_nesterov(own_pace p, real g, real *x, real *v) {
-  *v = r_fnma(p.eta, g, p.option[0] * *v);
-  *x = *x + r_fnma(p.eta, g, p.option[0] * *v);
+  method_nesterov(p.eta, p.option, g, x, v);
 }
-
-/* options: beta1, beta2, epsilon; power: beta1^t and beta2^t. What all entries of a step share */
-typedef struct own_bias {
-  real first, second; /* 1/(1 - beta^t) */
-} own_bias;
-BASIN_HD own_bias own_adam_begin(own_pace p, real *power) {
-  own_bias bias;
-  power[0] = power[0] * p.option[0];
-  power[1] = power[1] * p.option[1];
-  bias.first = r_set(1.0) / (r_set(1.0) - power[0]);
-  bias.second = r_set(1.0) / (r_set(1.0) - power[1]);
-  return bias;
-}
-BASIN_HD void own_adam(own_pace p, own_bias bias, real g, real *x, real *m, real *v) {
-  const real rest1 = r_set(1.0) - p.option[0], rest2 = r_set(1.0) - p.option[1];
-  *m = r_fma(rest1, g, p.option[0] * *m);
-  *v = r_fma(rest2 * g, g, p.option[1] * *v);
-  const real size = r_sqrt(*v * bias.second) + p.option[2];
-  /* where nothing has ever come there is nothing to divide; epsilon may be 0 */
-  const mask some = r_lt(r_set(0.0), size);
-  *x = r_fnma(p.eta, (*m * bias.first) / r_select(some, size, r_set(1.0)), *x);
+BASIN_HD void own_adam(own_pace p, method_bias bias, real g, real *x, real *m, real *v) {
+  method_adam(p.eta, p.option, bias, g, x, m, v);
 }
 
 /* n standard normals of the step, into z */
@@ -123,14 +103,25 @@ BASIN_HD void own_normals(const own_cell *c, basin_turn t, int n, real *z) {
   basin_normals_row(team_alone(), c->key, BASIN_STREAM_PERTURBATION, t.trial, t.step, b_set(0), n,
                     z);
 }
-/* option: T; the deviation of what is added, sqrt(2 eta T) */
-BASIN_HD real own_heat(own_pace p) { return r_sqrt((p.eta + p.eta) * p.option[0]); }
 BASIN_HD void own_langevin(own_pace p, real heat, real z, real g, real *x) {
-  *x = r_fma(heat, z, r_fnma(p.eta, g, *x));
+  method_langevin(p.eta, heat, z, g, x);
 }
-/* option: sigma */
-BASIN_HD void own_noise(own_pace p, real z, real g, real *x) {
-  *x = r_fnma(p.eta, r_fma(p.option[0], z, g), *x);
+/* noise, of the normal z, joins an entry of the gradient */
+BASIN_HD void own_disturb(const own_cell *c, real z, real *g) {
+  *g = r_fma(r_set(c->noise), z, *g);
+}
+
+/* with inputs: the vectors of a state, x [n], move by the sum [n] of the gradients of all inputs. moments: those of the
+   method in the state; scratch: [n] */
+BASIN_HD void own_move(const own_cell *c, basin_turn t, int n, const real *sum, real *moments,
+                       real *scratch, real *x) {
+  const own_pace pace = own_pace_of(c, t);
+  if (method_is_plain(&c->method)) {
+    for (int j = 0; j < n; j++) own_descend(pace, sum[j], &x[j]);
+    return;
+  }
+  const method_step s = method_begin(&c->method, t, moments, scratch);
+  for (int j = 0; j < n; j++) method_entry(&s, pace.eta, j, sum[j], &x[j]);
 }
 
 /* ---- what is drawn ---- */

@@ -127,6 +127,8 @@ typedef struct basin_model {
 
   const basin_dynamics *kind; /* [kinds]; the first is the default */
   int kinds;
+  const char *const *methods; /* names of the kinds that take a method of method.h, up to NULL */
+  const char *const *noisy;   /* of the other ones that add noise to the gradient, up to NULL */
 
   /* NULL, and setting->size filled in; or what is wrong, *where being the key: "teacher.v", "stop.at", "gradient" */
   const char *(*check)(basin_setting *setting, const char **where);
@@ -148,6 +150,12 @@ typedef struct basin_model {
   const basin_norm *norm; /* [norms] */
   basin_input_summer *sum_inputs[BASIN_ISAS];
 } basin_model;
+
+/* whether the kind is among these names */
+static inline int basin_kind_is_of(const char *const *names, const char *kind) {
+  while (*names && strcmp(*names, kind) != 0) names++;
+  return *names != NULL;
+}
 
 /* the model's dynamics of that name, or NULL */
 static inline const basin_dynamics *basin_dynamics_find(const basin_model *model,

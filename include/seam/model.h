@@ -49,10 +49,15 @@
  *
  *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name but `input`:
  *                                         `population`, `flow`, `direct`, `projected`, `mixed`, `law` and `dataset` are
- *                                         chosen by the keys `gradient` and `method`, any other one by `method: NAME`
+ *                                         chosen by the keys `gradient` and `method`, `noise` by `noise`, any other one
+ *                                         by `method: NAME`
  *   MODEL_kind(F)                         F(states, layout, paces, start, step, reached, decide, observe, vectors):
  *                                         a number, then the names of eight functions, which rows may share;
  *                                         they begin with a word of the model's, for drivers have names of their own
+ *   MODEL_METHODS(X)                      X(kind) each: kinds whose step asks method.h, so that they take every method
+ *                                         and the noise of it. Where one is asked for, `decide` proves nothing but that
+ *                                         a trial has diverged; model_prepare may refuse it, *where being "method"
+ *   MODEL_NOISY(X)                        X(kind) each: other kinds that add gradient.noise to the gradient
  *   MODEL_OPTIONS(X)                      X(kind, name, default, minimum, maximum, meaning), where a kind has any:
  *                                         method: {NAME: {name: value}}; they come as setting->gradient.option[], in
  *                                         the order of the kind's rows

@@ -113,6 +113,31 @@ typedef struct basin_images {
   uint64_t checksum; /* of the values, with how many there are */
 } basin_images;
 
+/* Methods that a step can have (method.h): word, vectors that a state has beside its own, numbers beside those; in the
+   order of their numbers */
+#define BASIN_METHOD_TABLE(X)        \
+  X(DESCENT, gradient_descent, 0, 0) \
+  X(MOMENTUM, momentum, 1, 0)        \
+  X(NESTEROV, nesterov, 1, 0)        \
+  X(ADAM, adam, 2, 2)                \
+  X(LANGEVIN, langevin, 0, 0)
+
+/* as MODEL_OPTIONS: X(method, name, default, minimum, maximum, meaning) */
+#define BASIN_METHOD_OPTIONS(X)                                            \
+  X(momentum, beta, 0.9, 0, 1, "what is kept of the last step")            \
+  X(nesterov, beta, 0.9, 0, 1, "what is kept of the last step")            \
+  X(adam, beta1, 0.9, 0, 1, "what is kept of the mean gradient")           \
+  X(adam, beta2, 0.999, 0, 1, "what is kept of the mean square")           \
+  X(adam, epsilon, 1e-8, 0, 1e300, "added to the root of the mean square") \
+  X(langevin, temperature, 1, 0, 1e300, "T of the noise sqrt(2 eta T) xi")
+
+enum basin_method_number {
+#define BASIN_METHOD_NUMBER(NAME, word, vectors, numbers) BASIN_##NAME,
+  BASIN_METHOD_TABLE(BASIN_METHOD_NUMBER)
+#undef BASIN_METHOD_NUMBER
+      BASIN_METHODS
+};
+
 /* What a step does. `dynamics` is the name of one of the model's kinds, as its header has it:
 
      "population"  the gradient of the expectation over the inputs     "flow"       the same, gradient flow
@@ -141,9 +166,18 @@ typedef struct basin_gradient {
   /* gradient flow: what one step of the integrator may be wrong by, relative to the state */
   double error;
 
-  /* other dynamics: the numbers of method: {NAME: {...}}, in the order of the header's table */
+  /* other dynamics: the numbers of method: {NAME: {...}}, in the order of the header's table; or of `method`, in the
+     order of its table */
   double option[BASIN_OPTIONS_MAX];
+
+  int method;   /* of kinds that take one (MODEL_METHODS): enum basin_method_number */
+  double noise; /* sigma of the normal noise that is added to the gradient; 0: there is none */
 } basin_gradient;
+
+/* Whether a step is more than gradient descent, of a kind that takes methods or noise. */
+static inline int basin_method_is_asked(const basin_gradient *gradient) {
+  return gradient->method != BASIN_DESCENT || gradient->noise > 0;
+}
 
 /* Whether the inputs have the law of the model's own. */
 static inline int basin_inputs_are_own(const basin_gradient *gradient) {

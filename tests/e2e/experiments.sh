@@ -10,6 +10,7 @@ for file in "$data"/experiments/*.yaml; do
   smaller=()
   case $name in
   *-sgd) smaller=(--trials 100 --set 'grid={B: [1, 8, inf]}') ;;
+  cnn-momentum) smaller=(--trials 100 --set 'grid={step: [0.08]}' --set stop.max_steps=300) ;;
   resnet-precision) smaller=(--trials 200 --set 'grid={B: [1, 4]}') ;;
   neuron-figure1) smaller=(--trials 16 --set 'grid={n: [1, 2, 4]}' --set stop.max_steps=2e5) ;;
   neuron-toy) smaller=(--set stop.max_steps=2e5) ;;
@@ -123,6 +124,7 @@ P
 holds resnet-sgd '[.cells[] | select(.variant == "with warmup")] | length == 3 and all(.[]; .success.rate >= 0.95)' "nearly all with warmup, whatever B is"
 holds resnet-sgd '[.cells[] | select(.variant == "without warmup") | .success.rate] | all(.[]; . > 0.7 and . < 0.97)' "fewer without"
 holds resnet-precision '.cells | length == 4 and all(.[]; .success.rate > 0.75 and .success.rate < 0.95)' "much the same in double and in mixed precision"
+holds cnn-momentum '.cells | length == 4 and all(.[]; .success.low < 0.6 and .success.high > 0.5)' "the same success by every method"
 holds cnn-sgd '.cells | all(.[]; .success.low < 0.6 and .success.high > 0.5)' "the same success of the CNN for every B"
 
 # a data set: with 16 inputs for 24 numbers the teacher is not found, with 256 it mostly is; infinitely many are the population

@@ -58,6 +58,58 @@ check "sampled gradients: the same bytes" cmp sampled.h5 other.h5
 check "inputs of another law" run sampled.yaml --set gradient.sampled.law=uniform --set stop.max_steps=50 -o law.h5
 check "and estimates of the loss" run sampled.yaml --set record.estimate.inputs=200 --set stop.max_steps=50 -o estimate.h5
 
+# methods: of inputs, of built-in models with the full vectors, with noise; gradient flow
+cat > methods.yaml <<'Y'
+trials: 60
+seed: 3
+parameters: {k: 4, p: 2}
+gradient: {sampled: {inputs: 4, sampler: direct}}
+schedule: [{eta: 0.02}]
+stop: {max_steps: 200}
+allow: {unresolved: 1}
+record: {trials: 20, steps: {every: 50}, parameters: true}
+variants:
+  momentum: {method: {momentum: 0.9}}
+  nesterov: {method: {nesterov: 0.9}, noise: {gradient: 0.1}}
+  adam: {method: {adam: {beta2: 0.99}}}
+  langevin: {method: {langevin: 0.001}}
+  noise: {noise: {gradient: 0.1}}
+  law: {method: adam, gradient: {sampled: {inputs: 4, sampler: direct, law: uniform}}}
+Y
+{ sed '/^trials/,$d; s/acos(.*/sum(v)/' sampled.yaml && grep -E '^(teacher|init)' sampled.yaml && cat methods.yaml; } > own-methods.yaml
+{ printf '%s\n' 'model: cnn' 'teacher: {a: {sum: 2, norm: 1}, v: {head: [1]}}' 'init: {a: {ball: 1}, v: {sphere: 1}}' && cat methods.yaml; } > cnn-methods.yaml
+cat > flow.yaml <<'Y'
+model: {state: {x: 1, y: 3}, loss: "(x^2 - 1)^2/4 + (y[0]^2 + 10*y[1]^2 + 100*y[2]^2)/2"}
+trials: 40
+method: {gradient_flow: {error: 1e-10}}
+init: {x: {uniform: [-2, 2]}, y: {normal: 1}}
+schedule: [{steps: 10, eta: 0.1}, {eta: 0.5}]
+stop: {max_steps: 20}
+allow: {unresolved: 1}
+record: {trials: 40, steps: {every: 1}, parameters: true}
+Y
+for name in own-methods cnn-methods flow; do
+  check "$name" run $name.yaml -o $name.h5
+  rm -f other.h5
+  check "$name: by generic code" run $name.yaml --isa generic --threads 1 --part-trials 17 -o other.h5
+  check "$name: the same bytes" cmp $name.h5 other.h5
+done
+rm -f other.h5
+for ms in 0.05 0.1 0.2; do timeout -s TERM $ms "$basin" run "${options[@]}" own-methods.yaml --trials 2000 --part-trials 500 -o other.h5; done
+check "methods: a run that was interrupted goes on" run own-methods.yaml --trials 2000 --part-trials 500 -o other.h5
+check "methods: and was never interrupted" run own-methods.yaml --trials 2000 -o whole.h5
+check "methods: to the same bytes" cmp whole.h5 other.h5
+check "gradient flow of a double well and of a quadratic, as their solutions in closed form" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File("flow.h5")
+n = f["time"][:]
+t = np.where(n <= 10, 0.1 * n, 1 + 0.5 * (n - 10))
+x, y = f["vector_x"][0], f["vector_y"][0]
+X = x[:, :1, 0] * np.exp(t) / np.sqrt(1 + x[:, :1, 0] ** 2 * np.expm1(2 * t))
+Y = y[:, :1] * np.exp(-t[:, None] * [1, 10, 100])
+assert len(t) == 21 and abs(x[:, :, 0] - X).max() < 1e-8 and abs(y - Y).max() < 1e-8
+P
+
 # by CUDA, in the simulator: a state in registers, and one in arrays
 if [ -f "$build/tests/cudasim/libbasin_cuda.so" ]; then
   export BASIN_CUDA_MODULE=$build/tests/cudasim/libbasin_cuda.so BASIN_NVCC=$here/tests/cudasim/nvcc
@@ -65,6 +117,11 @@ if [ -f "$build/tests/cudasim/libbasin_cuda.so" ]; then
     rm other.h5
     # shellcheck disable=SC2046
     check "$name by CUDA" "$basin" run $name.yaml -q --no-provenance --backend cuda $(small $name) -o other.h5
+    check "$name by CUDA: the same bytes" cmp $name.h5 other.h5
+  done
+  for name in own-methods cnn-methods flow; do
+    rm other.h5
+    check "$name by CUDA" "$basin" run $name.yaml -q --no-provenance --backend cuda -o other.h5
     check "$name by CUDA: the same bytes" cmp $name.h5 other.h5
   done
 else
@@ -215,6 +272,34 @@ wrong 'expected a formula' 'model.loss=[1, 2]'
 wrong 'x has 3 sizes' 'model.state.x=[1, 2, 3]'
 wrong 'stop.when goes with a model of formulas' model=./doublewell.h 'stop.when=loss < 1'
 wrong 'unknown key|unknown word' 'method={momentumm: 0.9}'
+wrong 'noise: expected .gradient: sigma.' 'noise=0.1'
+wrong 'noise.gradient is missing' 'noise={}'
+wrong 'unknown key `noise` in method' 'method={noise: 0.1}'
+wrong 'does not go with langevin, which has noise of its own: leave one' 'method={langevin: 1}' 'noise.gradient=1'
+wrong 'does not go with gradient flow: method .langevin: T.' 'method=gradient_flow' 'noise.gradient=1'
+descent=(cnn-methods.yaml --set 'variants={a: {}}' --set method=adam --dry-run)
+expect 2 'method adam does not go with model cnn and gradient population: give gradient: .sampled: .inputs: B, sampler: direct' \
+  "$basin" run "${descent[@]}" --set gradient=population
+expect 2 'method adam does not go with model cnn and gradient sampled projected: give' "$basin" run "${descent[@]}" --set gradient.sampled.sampler=projected
+expect 2 'method adam does not go with model cnn and gradient fixed data set: give' "$basin" run "${descent[@]}" --set 'gradient={sampled: {inputs: {fixed: 9}}}'
+expect 2 'stop: no rule can end a trial' "$basin" run "${descent[@]}" --set allow.unresolved=0
+expect 2 '^basin: octopus.yaml:[0-9]+:9: method adam does not go with model octopus .* write the loss as a formula' \
+  sh -c "{ '$basin' init octopus && echo 'method: adam'; } > octopus.yaml; '$basin' run octopus.yaml --dry-run"
+cat > factors.yaml <<'Y'
+model: factorisation
+trials: 50
+parameters: {d1: 9, d2: 7, r: 2}
+teacher: {sigma: [1, 0.5]}
+init: {U: {normal: 0.1}, V: {normal: 0.1}}
+schedule: [{eta: 0.1}]
+method: {momentum: 0.5}
+stop: {at: 1e-8, max_steps: 2000}
+Y
+check "factors with momentum end by their loss, all of them at the optimum" run factors.yaml -o factors.h5
+check "and without stop.at nothing is proved" run factors.yaml --set 'stop={max_steps: 2000}' --set allow.unresolved=1 -o unproved.h5
+expect 0 '"unresolved": 50' "$basin" summary unproved.h5 --json
+expect 2 'method: adam, langevin and noise are for entries of U and V.* give momentum or nesterov' "$basin" run factors.yaml --set method=adam --dry-run
+expect 0 'with gradient sampled direct, .*momentum .beta: 0.9' "$basin" models cnn
 wrong 'unexpected|unknown' 'model.loss=x^2; system("id")'
 wrong 'unexpected `#`' 'model.loss=x^2 + tilt#include "/etc/passwd"'
 wrong 'c has no entries' 'model.define.c=[]'

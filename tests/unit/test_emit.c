@@ -6,7 +6,7 @@
  */
 #include "formula/contract.h"
 #include "formula/emit.h"
-#include "numeric/functions.h"
+#include "numeric/flow.h"
 #include "seam/model.h"
 #include "folder.h"
 #include "own_lanes.h"
@@ -566,13 +566,39 @@ static void make_cell(void) {
   setting.gradient.inputs = INPUTS;
 }
 
-static void set_method(const char *kind) {
+/* what is compared: kind, kind+noise, kind:method or kind:method+noise */
+typedef struct way {
+  char kind[32], method[32];
+  int noisy;
+} way;
+
+static way way_of(const char *text, int length) {
+  way w = {.noisy = 0};
+  char copy[64], *plus, *colon;
+  snprintf(copy, sizeof copy, "%.*s", length, text);
+  plus = strchr(copy, '+');
+  if (plus) *plus = 0;
+  colon = strchr(copy, ':');
+  if (colon) *colon = 0;
+  snprintf(w.kind, sizeof w.kind, "%.31s", copy);
+  snprintf(w.method, sizeof w.method, "%.31s", colon ? colon + 1 : copy);
+  w.noisy = plus || !strcmp(w.kind, "noise");
+  return w;
+}
+
+static void set_method(const way *w) {
+  static const char *const word[] = {"direct", "momentum", "nesterov", "adam", "langevin"};
   double *option = setting.gradient.option;
   memset(option, 0, sizeof setting.gradient.option);
-  option[0] = !strcmp(kind, "langevin") || !strcmp(kind, "noise") ? 0.3 : 0.9;
+  option[0] = !strcmp(w->method, "langevin") ? 0.3 : 0.9;
   option[1] = 0.999;
   option[2] = 1e-8;
-  setting.gradient.law.kind = !strcmp(kind, "law") ? BASIN_LAW_RADEMACHER : BASIN_LAW_OWN;
+  setting.gradient.noise = w->noisy ? 0.3 : 0;
+  setting.gradient.error = 1e-9;
+  setting.gradient.method = 0;
+  for (int i = 1; i < BASIN_METHODS && m->inputs; i++)
+    if (!strcmp(w->method, word[i])) setting.gradient.method = i;
+  setting.gradient.law.kind = !strcmp(w->kind, "law") ? BASIN_LAW_RADEMACHER : BASIN_LAW_OWN;
 }
 
 /* a step from x, whose gradient is g, of what has been moved */
@@ -585,18 +611,19 @@ static void plain_step(const char *kind, uint64_t trial, int step, int64_t n, co
   for (int i = 0; i < 2; i++) power[i] *= option[i];
   for (int64_t i = 0; i < n; i++) {
     double *v = &moment[0][i], *w = &moment[1][i];
+    const double slope = setting.gradient.noise > 0 ? fma(setting.gradient.noise, z[i], g[i])
+                                                    : g[i];
     if (!strcmp(kind, "adam")) {
-      *v = fma(1 - option[0], g[i], option[0] * *v);
-      *w = fma((1 - option[1]) * g[i], g[i], option[1] * *w);
+      *v = fma(1 - option[0], slope, option[0] * *v);
+      *w = fma((1 - option[1]) * slope, slope, option[1] * *w);
       x[i] = fma(-eta, *v * (1 / (1 - power[0])) / (sqrt(*w * (1 / (1 - power[1]))) + option[2]),
                  x[i]);
       continue;
     }
-    *v = fma(-eta, g[i], beta * *v);
+    *v = fma(-eta, slope, beta * *v);
     if (!strcmp(kind, "momentum")) x[i] += *v;
-    else if (!strcmp(kind, "nesterov")) x[i] += fma(-eta, g[i], beta * *v);
-    else if (!strcmp(kind, "noise")) x[i] = fma(-eta, fma(option[0], z[i], g[i]), x[i]);
-    else x[i] = fma(-eta, g[i], x[i]);
+    else if (!strcmp(kind, "nesterov")) x[i] += fma(-eta, slope, beta * *v);
+    else x[i] = fma(-eta, slope, x[i]);
     if (!strcmp(kind, "langevin")) x[i] = fma(sqrt((eta + eta) * option[0]), z[i], x[i]);
   }
 }
@@ -617,8 +644,24 @@ static void draw_input(int stream, uint64_t trial, int step, int which, double *
   }
 }
 
+/* the flow for a time, by many steps of Runge and Kutta's classical method */
+static void plain_flow(double time, int64_t n, const double *star, double *x) {
+  enum { PARTS = 200 };
+  static const double ahead[] = {0.5, 0.5, 1};
+  static double k[4][MOST], at[MOST];
+  const double h = time / PARTS;
+  for (int part = 0; part < PARTS; part++) {
+    interpret(x, star, NULL, k[0]);
+    for (int s = 1; s < 4; s++) {
+      for (int64_t i = 0; i < n; i++) at[i] = x[i] - ahead[s - 1] * h * k[s - 1][i];
+      interpret(at, star, NULL, k[s]);
+    }
+    for (int64_t i = 0; i < n; i++) x[i] -= h / 6 * (k[0][i] + 2 * k[1][i] + 2 * k[2][i] + k[3][i]);
+  }
+}
+
 /* the steps of a trial from x, in plain doubles */
-static void plain_trial(const char *kind, uint64_t trial, const double *star, double *x) {
+static void plain_trial(const way *w, uint64_t trial, const double *star, double *x) {
   static double moment[2][MOST], g[MOST], mean[MOST], z[MOST];
   const int64_t n = total_of(m->state, m->states);
   double power[2] = {1, 1};
@@ -630,8 +673,14 @@ static void plain_trial(const char *kind, uint64_t trial, const double *star, do
       interpret(x, star, z, mean);
       for (int64_t i = 0; i < n; i++) g[i] = which ? g[i] + mean[i] : mean[i];
     }
-    if (!m->inputs) {
-      plain_step(kind, trial, step, n, g, x, moment, power);
+    if (!strcmp(w->kind, "flow")) {
+      plain_flow(1e-3 * basin_decay(0.5, (uint64_t)step), n, star, x);
+      continue;
+    }
+    const int whole = !m->inputs || basin_method_is_asked(&setting.gradient);
+    for (int64_t i = 0; i < n && m->inputs && whole; i++) g[i] = 1.0 / INPUTS * g[i];
+    if (whole) {
+      plain_step(w->method, trial, step, n, g, x, moment, power);
       continue;
     }
     const double eta = 1e-3 * (1.0 / INPUTS) * basin_decay(0.5, (uint64_t)step);
@@ -665,9 +714,9 @@ static void check_differences(const double *x, const double *star, const double 
 
 /* where teachers are in a state, and the gradient */
 static int64_t at_teachers(const char *kind, int64_t n) {
-  const int adam = !strcmp(kind, "adam"),
+  const int adam = !strcmp(kind, "adam"), flow = !strcmp(kind, "flow"),
             one = !strcmp(kind, "momentum") || !strcmp(kind, "nesterov");
-  return adam ? 3 * n + 2 : one ? 2 * n : n;
+  return adam ? 3 * n + 2 : one ? 2 * n : flow ? n + FLOW_MORE : n;
 }
 
 static double states[ISAS][TRIALS * 2048], starts[TRIALS * 2048], seen[ISAS][TRIALS * 16];
@@ -688,11 +737,12 @@ static void check_observables(const double *x, const double *star, int trial) {
   assert_int_equal(ended[0][trial] >> BASIN_DIVERGED & 1, 0);
 }
 
-static void check_kind(const char *name, const char *kind, int compare_differences) {
+static void check_way(const char *name, const way *w, int compare_differences) {
+  const char *kind = w->kind;
   const int64_t n = total_of(m->state, m->states);
   const char *why;
   int64_t count = 0;
-  set_method(kind);
+  set_method(w);
   for (int isa = 0; isa < ISAS; isa++) {
     if (!can_run(isa)) continue;
     own_lanes_run *run = library(name, isa);
@@ -715,15 +765,24 @@ static void check_kind(const char *name, const char *kind, int compare_differenc
     }
     if (compare_differences) {
       double z[MOST];
-      set_method("direct");
+      const way normal = way_of("direct", 6);
+      set_method(&normal);
       if (m->inputs) draw_input(BASIN_STREAM_INPUT, (uint64_t)trial, 0, 0, z);
-      set_method(kind);
+      set_method(w);
       check_differences(x, star, z);
     }
-    plain_trial(kind, (uint64_t)(FIRST + trial), star, x);
-    for (int64_t i = 0; i < n; i++) same(kind, i, now[i], x[i]);
-    check_observables(x, star, trial);
+    plain_trial(w, (uint64_t)(FIRST + trial), star, x);
+    for (int64_t i = 0; i < n; i++) {
+      if (!strcmp(kind, "flow"))
+        assert_within(now[i], x[i] - 1e-8 * (1 + fabs(x[i])), x[i] + 1e-8 * (1 + fabs(x[i])));
+      else same(kind, i, now[i], x[i]);
+    }
+    check_observables(now, star, trial);
   }
+}
+static void check_kind(const char *name, const char *kind, int compare_differences) {
+  const way w = way_of(kind, (int)strlen(kind));
+  check_way(name, &w, compare_differences);
 }
 
 /* the model that `build` makes: emitted, compiled for the instruction sets whose bits are set, some kinds compared */
@@ -744,24 +803,25 @@ static void check_model(const char *name, void (*build)(void), const char *kinds
     if (built >> isa & 1)
       compile(isa == 1 && clang ? "clang" : "gcc", name, isa, what, "tests/support/own_lanes.c");
   for (int first = 1; *kinds; first = 0) {
-    char kind[32];
     const int length = (int)strcspn(kinds, " ");
-    snprintf(kind, sizeof kind, "%.*s", length, kinds);
-    check_kind(name, kind, first);
+    const way w = way_of(kinds, length);
+    check_way(name, &w, first);
     kinds += length + (kinds[length] == ' ');
   }
 }
 
 static void in_registers(void **unused) {
   (void)unused;
-  check_model("mueller", mueller_brown, "population momentum nesterov adam langevin noise",
+  check_model("mueller", mueller_brown,
+              "population momentum nesterov adam langevin noise flow momentum+noise nesterov+noise "
+              "adam+noise",
               "MODEL_DYNAMICS(X)", 5);
   basin_formula_free(m);
 }
 static void in_arrays(void **unused) {
   (void)unused;
-  check_model("rosenbrock", rosenbrock, "population adam langevin",
-              "X(population) X(adam) X(langevin)", 7);
+  check_model("rosenbrock", rosenbrock, "population adam adam+noise langevin flow",
+              "X(population) X(adam) X(langevin) X(flow)", 7);
   for (parameters[0] = 2; parameters[0] < 20;
        parameters[0] += 3) { /* sums are chains below 8 entries */
     vectors_of(m->state, m->states, initial);
@@ -782,7 +842,12 @@ static void of_each_trial(void **unused) {
 static void with_inputs(void **unused) {
   static const enum basin_input_law_kind laws[] = {BASIN_LAW_OWN, BASIN_LAW_UNIFORM};
   (void)unused;
-  check_model("network", network, "direct law", "X(direct) X(law)", 7);
+  check_model("network", network,
+              "direct law direct:momentum direct:nesterov direct:adam direct:langevin direct+noise "
+              "direct:momentum+noise direct:nesterov+noise direct:adam+noise law:momentum law:adam",
+              "X(direct) X(law)", 7);
+  const way plain = way_of("direct", 6);
+  set_method(&plain);
 
   /* single inputs, at the starts that are left of the comparison */
   for (int i = 0; i < 2 * ISAS; i++) {
@@ -824,7 +889,8 @@ static void diverging(void **unused) {
   built = 7;
   stage.eta[0] = 1e6;
   stage.eta[BASIN_DECAY] = 0;
-  set_method("population");
+  const way population = way_of("population", 10);
+  set_method(&population);
   for (int isa = 0; isa < ISAS; isa++) {
     if (!can_run(isa)) continue;
     assert_true(library("rosenbrock", isa)("population", &setting, 0, TRIALS, 40, states[0], NULL,

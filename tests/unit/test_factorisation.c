@@ -8,6 +8,7 @@
 #include "compare.h"
 #include "run/halving.h"
 #include "models/factorisation.h"
+#include "methods.h"
 
 enum { D_MAX = 16, R_MAX = 8 };
 
@@ -869,6 +870,64 @@ static void identities(void **unused) {
   assert_true(identity[0] == identity[3] && key[0] == key[1] && key[0] == key[2]);
 }
 
+static void methods_match_recursions(void **unused) {
+  static const char *const of[][3] = {{"parameters={d1: 7, d2: 5, r: 2}", NULL, NULL},
+                                      {"parameters={d1: 4, d2: 3, r: 2}", NULL, NULL},
+                                      {"parameters={d1: 3, d2: 2, r: 2}",
+                                       "init.U=[[0.1, 0.2], [0.3, 0.1], [0, 0.2]]",
+                                       "init.V=[[0.2, -0.1], [0.1, 0.4]]"}};
+  static const int rows[] = {8, 7, 5}; /* of both matrices, in their coordinates */
+  (void)unused;
+  for (int i = 0; i < 3; i++) {
+    basin_experiment *e = make("method: {momentum: 0.9}\n", of[i], of[i][1] ? 3 : 1);
+    const basin_setting *s = &e->cell[0].setting;
+    const methods_of what = {
+        factor_layout, factor_paces,        factor_start,  factor_step,
+        .at = 1,       .size = 2 * rows[i], .eta = {0.05}, .second = INT64_MAX};
+    check_methods(s, &what,
+                  i == 0   ? 1u << BASIN_ADAM | 1u << BASIN_LANGEVIN
+                  : i == 1 ? 1u << BASIN_ADAM
+                           : 0,
+                  i > 0);
+    basin_experiment_free(e);
+  }
+}
+
+/* momentum and Nesterov's method in reduced coordinates are those of the full matrices */
+static void methods_of_full_matrices(void **unused) {
+  static const char *const method[] = {"method={momentum: 0.8}", "method={nesterov: 0.8}"};
+  (void)unused;
+  for (int nesterov = 0; nesterov < 2; nesterov++) {
+    basin_experiment *e = make("allow: {unresolved: 1}\n", &method[nesterov], 1);
+    basin_part part;
+    test_run_cell(e, 0, &part);
+    for (int64_t trial = 0; trial < e->trials; trial++) {
+      full f = full_of(&e->cell[0].setting), v = f, end;
+      take(e, 0, &part, trial, 0, &f);
+      memset(v.u, 0, sizeof v.u);
+      memset(v.v, 0, sizeof v.v);
+      for (int step = 0; step < 60; step++) {
+        differentiate(&f);
+        for (int k = 0; k < f.r; k++) {
+          for (int i = 0; i < f.d1; i++) {
+            v.u[i][k] = 0.8 * v.u[i][k] - 0.3 * f.du[i][k];
+            f.u[i][k] += nesterov ? 0.8 * v.u[i][k] - 0.3 * f.du[i][k] : v.u[i][k];
+          }
+          for (int i = 0; i < f.d2; i++) {
+            v.v[i][k] = 0.8 * v.v[i][k] - 0.3 * f.dv[i][k];
+            f.v[i][k] += nesterov ? 0.8 * v.v[i][k] - 0.3 * f.dv[i][k] : v.v[i][k];
+          }
+        }
+      }
+      end = f;
+      take(e, 0, &part, trial, 3, &end);
+      assert_within(apart(&f, &end), 0, 1e-11);
+    }
+    basin_part_free(&part);
+    basin_experiment_free(e);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(derivatives),
                                      cmocka_unit_test(reduced_is_full),
@@ -889,6 +948,8 @@ int main(void) {
                                      cmocka_unit_test(halved),
                                      cmocka_unit_test(refused),
                                      cmocka_unit_test(forms_of_t),
+                                     cmocka_unit_test(methods_match_recursions),
+                                     cmocka_unit_test(methods_of_full_matrices),
                                      cmocka_unit_test(identities)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

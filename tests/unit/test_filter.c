@@ -9,6 +9,7 @@
  */
 #include "compare.h"
 #include "models/filter.h"
+#include "methods.h"
 
 #define Z_MOST 5.5
 
@@ -706,6 +707,21 @@ static void refused(void **unused) {
   }
 }
 
+static void methods_match_recursions(void **unused) {
+  static const char *const more[] = {"gradient: {sampled: {inputs: 4}}\n",
+                                     "gradient: {sampled: {inputs: 4, law: normal}}\n"};
+  (void)unused;
+  for (int i = 0; i < 3; i++) { /* in the plane; in the frame; of normal inputs */
+    system_of s = open_system(i ? "k: 2, p: 5" : "k: 2, p: 2", more[i == 2]);
+    const methods_of what = {filter_direct_layout, filter_direct_paces,
+                             filter_direct_start,  i == 2 ? filter_law_step : filter_direct_step,
+                             .size = s.cell.p,     .eta = {0.05},
+                             .second = INT64_MAX};
+    check_methods(&s.e->cell[0].setting, &what, i == 2 ? 0 : 1u << BASIN_ADAM, 1);
+    close_system(&s);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(population_is_an_integral),
@@ -719,6 +735,7 @@ int main(void) {
       cmocka_unit_test(near_starts),
       cmocka_unit_test(bits_are_the_same),
       cmocka_unit_test(refused),
+      cmocka_unit_test(methods_match_recursions),
   };
   return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
  */
 #include "compare.h"
 #include "models/relu_sum.h"
+#include "methods.h"
 #include "base/statistics.h"
 
 enum { TRIALS = 2000, STUDENTS = 4, TEACHERS = 2, WIDE = 64 };
@@ -394,7 +395,7 @@ static void step_matches_reference(void **unused) {
   for (int which = 0; which < 10 * 2 * 2 * 3; which++) {
     const int *z = size[which % 10], projected = which / 10 % 2, inputs = which / 20 % 2 ? 5 : 1;
     const enum start start = z[0] > 1 ? (enum start)(which / 40) : GENERAL;
-    const double eta = 0.2, pace = eta / inputs;
+    const double eta = 0.2, pace[BASIN_PACES_MAX] = {eta / inputs};
     const shape s = {z[0], z[1], z[2], inputs, start, eta, "[1]", 1, 1};
     problem p = open_problem(&s, projected ? "projected" : "direct");
     for (uint64_t trial = 0; trial < 10; trial++) {
@@ -403,7 +404,7 @@ static void step_matches_reference(void **unused) {
       for (uint64_t step = 0; step < 3; step++) {
         long double w[STUDENTS * WIDE];
         const double error = reference_step(&p.cell, p.x, trial, step, eta, w);
-        turn.pace = &pace;
+        turn.pace = pace;
         turn.step = step;
         relu_sampled_step(&p.cell, turn, p.x);
         assert_reference(&p.cell, p.x, w, error);
@@ -683,6 +684,31 @@ static void refusals(void **unused) {
   }
 }
 
+static void methods_match_recursions(void **unused) {
+  const shape s = {3, 2, 5, 4, GENERAL, 0.05, "[1]", 1, 1};
+  basin_experiment *e = make(&s, "direct");
+  const relu_cell cell = layout(e);
+  const methods_of what = {relu_sampled_layout, relu_sampled_paces, relu_method_start,
+                           relu_sampled_step,   .at = cell.at_w,    .size = cell.n * cell.d,
+                           .eta = {0.05, 0.05}, .second = INT64_MAX};
+  (void)unused;
+  check_methods(&e->cell[0].setting, &what, 0, 1);
+
+  /* by the population's gradient, which is part of the state: the way the entries are moved is the same */
+  basin_setting population = e->cell[0].setting;
+  const double parameter[] = {population.parameter[0], population.parameter[1],
+                              population.parameter[2], 0};
+  methods_of whole = what;
+  population.parameter = parameter;
+  population.gradient.dynamics = "population";
+  population.gradient.inputs = 0;
+  whole.layout = relu_layout;
+  whole.paces = relu_paces;
+  whole.step = relu_step;
+  check_methods(&population, &whole, 0, 1);
+  basin_experiment_free(e);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(step_matches_reference),
@@ -696,6 +722,7 @@ int main(void) {
       cmocka_unit_test(wrong_sampler_is_found),
       cmocka_unit_test(same_bits),
       cmocka_unit_test(refusals),
+      cmocka_unit_test(methods_match_recursions),
   };
   return cmocka_run_group_tests_name("relu_sampled", tests, NULL, NULL);
 }

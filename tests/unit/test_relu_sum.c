@@ -141,7 +141,8 @@ static void close_problem(problem *p) {
 }
 
 static void step(problem *p, double eta, int64_t steps) {
-  while (steps-- > 0) relu_step(&p->cell, turn_of(p, 0, &eta), p->x);
+  const double pace[BASIN_PACES_MAX] = {eta};
+  while (steps-- > 0) relu_step(&p->cell, turn_of(p, 0, pace), p->x);
 }
 
 static void flow(problem *p, double time, int64_t steps) {

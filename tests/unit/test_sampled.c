@@ -7,6 +7,7 @@
  */
 #include "compare.h"
 #include "models/cnn.h"
+#include "methods.h"
 
 enum { K = 5, TRIALS = 2000 };
 
@@ -225,6 +226,32 @@ static void step_matches_reference(void **unused) {
   basin_experiment_free(e);
 }
 
+static void becomes_resnet(conv_cell *cell, int plain) { cell->grows = plain; }
+
+static void methods_match_recursions(void **unused) {
+  basin_experiment *e = parse(NULL, 0);
+  (void)unused;
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_setting *s = &e->cell[c].setting;
+    const int mixed = !strcmp(s->gradient.dynamics, "mixed");
+    if (strcmp(e->cell[c].model->name, "cnn") != 0 || s->parameter[1] > 8 ||
+        !strcmp(s->gradient.dynamics, "projected"))
+      continue;
+    methods_of what = {mixed ? conv_mixed_layout : conv_direct_layout,
+                       conv_sampled_paces,
+                       conv_direct_start,
+                       mixed ? conv_mixed_step : conv_direct_step,
+                       .size = K + (int64_t)s->parameter[1],
+                       .eta = {0.02, 0.05},
+                       .second = K};
+    check_methods(s, &what, 0, 1);
+    what.normalised = 1;
+    what.adapt = becomes_resnet;
+    check_methods(s, &what, 0, 1);
+  }
+  basin_experiment_free(e);
+}
+
 /* ---- the population ---- */
 
 /* the mean of a_1, and of v_1 for cnn, which are linear in the gradient, is the population's */
@@ -353,6 +380,7 @@ int main(void) {
       cmocka_unit_test(direct_is_mixed),
       cmocka_unit_test(wrong_sampler_is_found),
       cmocka_unit_test(one_dimension),
+      cmocka_unit_test(methods_match_recursions),
   };
   return cmocka_run_group_tests_name("sampled", tests, NULL, NULL);
 }

@@ -50,6 +50,7 @@
 #define BASIN_MODELS_CONV_H
 
 #include "seam/draw.h"
+#include "seam/method.h"
 
 /* Who includes this has defined CONV_GROWS: whether |v| grows (weight normalisation, cnn) or is reset to 1 (resnet). */
 
@@ -71,6 +72,7 @@ typedef struct conv_cell {
   double tolerance, tolerance_spurious; /* of the tolerance rule */
   int64_t inputs;                       /* B, of a sampled gradient */
   basin_input_law law;                  /* of its inputs */
+  basin_method method;                  /* of the samplers that keep the full vectors */
   draw_source initial_a, initial_v;
   int64_t f2, teacher_a, teacher_v; /* offsets into data: [k], [k], [p] */
 } conv_cell;

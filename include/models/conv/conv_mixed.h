@@ -36,7 +36,7 @@ static inline basin_layout conv_mixed_layout(const basin_setting *setting, const
                                    2 * conv_mixed_pairs(p) + (k + strands) * conv_mixed_stride(p),
                                (int)strands};
   (void)setting;
-  return layout;
+  return method_layout(&cell->method, layout);
 }
 
 /* v/|v| and v* as pairs, zeros behind the p entries; inverse: 1/|v| */
@@ -160,8 +160,9 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, basin_turn t, real *x) {
   const int strands = team_strands(k), pairs = conv_mixed_pairs(p);
   const int width = conv_mixed_stride(p) * BASIN_HALVES;
   const real zero = r_set(0.0);
-  real *a = x, *v = x + k, *active = t.work, *grad = active + k, *residual = grad + k,
-       *all = residual + strands;
+  real *normals = t.work;
+  real *a = x, *v = x + k, *active = normals + method_work(&cell->method), *grad = active + k,
+       *residual = grad + k, *all = residual + strands;
   void *singles = all + strands * conv_direct_stride(p); /* the rest of the scratch holds these */
   single *v_pairs = (single *)singles, *v_star_pairs = v_pairs + pairs * BASIN_HALVES,
          *z = v_star_pairs + pairs * BASIN_HALVES, *sum = z + k * width;
@@ -184,9 +185,7 @@ BASIN_HD void conv_mixed_step(const conv_cell *cell, basin_turn t, real *x) {
     if ((i + 1) % CONV_MIXED_INPUTS == 0 || i + 1 == inputs)
       conv_mixed_settle(cell, team, strands, sum, all);
   }
-  conv_direct_move(cell, t.pace, team, inverse, all, strands, v);
-  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(t.pace[CONV_SAMPLED_PACE_A], grad[j], a[j]);
-  team_sync(team);
+  conv_direct_move(cell, t, inverse, grad, all, strands, normals, x);
 }
 
 #define MODEL_mixed(F)                                                            \

@@ -25,6 +25,8 @@
 
 #define MODEL_DYNAMICS(X) X(population) X(direct) X(projected) X(mixed) X(law) X(dataset)
 
+#define MODEL_METHODS(X) X(direct) X(mixed) X(law)
+
 typedef conv_cell model_cell;
 
 /* what is wrong with the gradient, or NULL */
@@ -56,6 +58,7 @@ static inline const char *conv_model_prepare(const basin_setting *setting, doubl
     return why;
   }
   if (wrong) return wrong;
+  cell->method = method_of(setting, cell->k + cell->p, 1);
   *where = "gradient";
   return conv_gradient_check(setting);
 }

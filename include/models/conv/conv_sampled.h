@@ -11,6 +11,9 @@
  *
  * direct: all p k normals of every input are drawn. The state is a and v.
  *
+ * direct and law take the methods of seam/method.h: a with eta_a and v with eta_w, by grad_a and grad_v; resnet then
+ * brings v back to length 1, and leaves the velocity as it is.
+ *
  * law: the same with patches Z_ij of another law (numeric/law.h), of mean 0 and covariance I, independent of each
  * other. The global optimum is that of normal inputs; the spurious one, wherever it is, is not, and is not looked for.
  *
@@ -34,12 +37,14 @@
 #include "models/conv/conv.h"
 #include "numeric/chi_square.h"
 
-/* constants of a stage, B in them already */
+/* constants of a stage; B is in them already, but of other methods than gradient descent */
 enum { CONV_SAMPLED_PACE_A /* eta_a / B */, CONV_SAMPLED_PACE_W /* eta_w / B */ };
 
 static inline void conv_sampled_paces(const conv_cell *cell, const double *eta, double *pace) {
-  pace[CONV_SAMPLED_PACE_A] = eta[0] / (double)cell->inputs;
-  pace[CONV_SAMPLED_PACE_W] = eta[1] / (double)cell->inputs;
+  const double inputs = method_is_plain(&cell->method) ? (double)cell->inputs : 1;
+  pace[CONV_SAMPLED_PACE_A] = eta[0] / inputs;
+  pace[CONV_SAMPLED_PACE_W] = eta[1] / inputs;
+  method_paces(pace);
 }
 
 BASIN_HD void conv_clear(basin_team team, real *x, int64_t count) {
@@ -109,7 +114,7 @@ static inline basin_layout conv_direct_layout(const basin_setting *setting, cons
   const basin_layout layout = {
       k + cell->p, 2 * k + strands + (k > strands ? 3 : 2) * strands * stride, (int)strands};
   (void)setting;
-  return layout;
+  return method_layout(&cell->method, layout);
 }
 
 BASIN_HD void conv_direct_start(const conv_cell *cell, basin_turn turn, real *x) {
@@ -129,7 +134,7 @@ BASIN_HD void conv_direct_start(const conv_cell *cell, basin_turn turn, real *x)
   const real spread = draw_spread(&cell->initial_v, trial, 0, norm2);
   team_sync(team);
   BASIN_TEAM_FOR(team, q, cell->p) v[q] = r_fma(spread, v[q], conv_shift(cell, turn.data, q));
-  team_sync(team);
+  method_start(&cell->method, team, x + cell->k + cell->p);
   if (cell->grows) return;
   const real scale = conv_inverse_length(cell, v);
   team_sync(team);
@@ -244,14 +249,26 @@ BASIN_HD real conv_direct_along(const conv_cell *cell, basin_team team, const re
   return along * (inverse * inverse);
 }
 
-/* v moves along the part of G that is orthogonal to v */
-BASIN_HD void conv_direct_move(const conv_cell *cell, const real *pace, basin_team team,
-                               real inverse, real *all, int strands, real *v) {
-  const int p = (int)cell->p;
+/* A state moves: v along the part of G that is orthogonal to v. grad and all: B times grad_a, and B times G in strands;
+   z: [method_work()] scratch */
+BASIN_HD void conv_direct_move(const conv_cell *cell, basin_turn t, real inverse, const real *grad,
+                               real *all, int strands, real *z, real *x) {
+  const basin_team team = t.team;
+  const int k = (int)cell->k, p = (int)cell->p;
+  real *v = x + k;
   const real along = conv_direct_along(cell, team, v, inverse, strands, all);
-  const real pace_w = pace[CONV_SAMPLED_PACE_W] * inverse;
+  const real pace_a = t.pace[CONV_SAMPLED_PACE_A], pace_w = t.pace[CONV_SAMPLED_PACE_W];
   team_sync(team);
-  BASIN_TEAM_FOR(team, q, p) v[q] = r_fnma(pace_w, r_fnma(along, v[q], all[q]), v[q]);
+  if (method_is_plain(&cell->method)) {
+    const real pace = pace_w * inverse;
+    BASIN_TEAM_FOR(team, q, p) v[q] = r_fnma(pace, r_fnma(along, v[q], all[q]), v[q]);
+    BASIN_TEAM_FOR(team, j, k) x[j] = r_fnma(pace_a, grad[j], x[j]);
+  } else {
+    const method_step s = method_begin(&cell->method, t, x + k + p, z);
+    BASIN_TEAM_FOR(team, q, p)
+    method_entry(&s, pace_w, k + q, inverse * r_fnma(along, v[q], all[q]), &v[q]);
+    BASIN_TEAM_FOR(team, j, k) method_entry(&s, pace_a, j, grad[j], &x[j]);
+  }
   team_sync(team);
   if (cell->grows) return;
   const real scale = conv_inverse_length(cell, v);
@@ -266,8 +283,9 @@ BASIN_HD void conv_direct_descend(const conv_cell *cell, const basin_input_law *
   const int k = (int)cell->k, p = (int)cell->p, stride = conv_direct_stride(p);
   const int strands = team_strands(k);
   const real zero = r_set(0.0);
-  real *a = x, *v = x + k, *active = t.work, *grad = active + k, *residual = grad + k,
-       *input = residual + strands, *all = input + strands * stride,
+  real *z = t.work;
+  real *a = x, *v = x + k, *active = z + method_work(&cell->method), *grad = active + k,
+       *residual = grad + k, *input = residual + strands, *all = input + strands * stride,
        *patch = all + strands * stride;
   const uint64_t blocks = (uint64_t)conv_direct_blocks(law, k, p);
   const real inverse = conv_inverse_length(cell, v);
@@ -286,9 +304,7 @@ BASIN_HD void conv_direct_descend(const conv_cell *cell, const basin_input_law *
     BASIN_TEAM_FOR(team, c, strands)
     for (int q = c * stride; q < c * stride + p; q++) all[q] = r_fma(r, input[q], all[q]);
   }
-  conv_direct_move(cell, t.pace, team, inverse, all, strands, v);
-  BASIN_TEAM_FOR(team, j, k) a[j] = r_fnma(t.pace[CONV_SAMPLED_PACE_A], grad[j], a[j]);
-  team_sync(team);
+  conv_direct_move(cell, t, inverse, grad, all, strands, z, x);
 }
 
 BASIN_HD void conv_direct_step(const conv_cell *cell, basin_turn t, real *x) {

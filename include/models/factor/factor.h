@@ -40,6 +40,11 @@
  * harmless: p at most about delta m^2 / 20, with delta = 2 (1 - eta sigma_1) at a balanced optimum. As |U|^2 + |V|^2 is
  * at least 2 (sigma_1 - p), nothing is settled where eta sigma_1 > 1.
  *
+ * Other methods than gradient descent (seam/method.h) take U and V in these coordinates. Velocities keep to the
+ * columns of Q as U_p does, so momentum and nesterov are those of the full factors; what moves entries each by itself,
+ * or adds noise to them, asks that the coordinates are the entries: d_1 and d_2 of at most 2 r, and factors that are
+ * given for Adam. No state is settled then: at the global optimum is who has come to a loss of at most stop.at.
+ *
  * Multiplications and fma of one step: r (r + 1)/2 (n_U + n_V) for A and C, (n_U + n_V) r^2 for the gradient, n_U n_V r
  * for the loss, n_U = r + min(r, d_1 - r) rows: 8 r^3 + 4 r^3 and a little.
  */
@@ -48,6 +53,7 @@
 
 #include "numeric/chi_square.h"
 #include "seam/draw.h"
+#include "seam/method.h"
 
 enum { FACTOR_RANK_MAX = 64 };
 
@@ -78,6 +84,7 @@ typedef struct factor_cell {
   int falls;     /* whether any step size does */
   int endless;   /* whether the step sizes add up to infinity */
   int watched;
+  basin_method method;
 
   /* offsets into a state, in reals, and its length; its first number is the largest step size to come */
   int64_t at_u, at_v;
@@ -476,7 +483,8 @@ BASIN_HD void factor_reached(const factor_cell *c, basin_turn t, const real *x,
   factor_measure(c, t.team, t.data, x, t.work, &loss, &residual2, &norm2);
   const mask low = r_le(loss, r_set(c->tolerance));
   outcome[BASIN_DIVERGED] = m_not(r_le(norm2, r_set(1e100)));
-  if (BASIN_UNLIKELY(m_any(low)))
+  if (!method_is_plain(&c->method)) outcome[BASIN_GLOBAL] = low;
+  else if (BASIN_UNLIKELY(m_any(low)))
     outcome[BASIN_GLOBAL] = m_and(low, factor_is_settled(c, t.team, x, loss, t.work));
   if (c->gradient2 > 0)
     outcome[BASIN_SADDLE] = m_and(
@@ -491,6 +499,7 @@ BASIN_HD void factor_decide(const factor_cell *c, basin_turn t, const real *x,
   factor_measure(c, t.team, t.data, x, t.work, &loss, &residual2, &norm2);
   const mask low = r_le(r_set(8.0) * loss, r_set(c->endless ? c->last * c->last : -1.0));
   outcome[BASIN_DIVERGED] = m_not(r_le(norm2, r_set(1e100)));
+  if (!method_is_plain(&c->method)) return; /* nothing is proved of other methods */
   outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
                                 r_le(factor_gradient2(c, t.team, t.data, x, t.work), r_set(0.0)));
   if (m_any(low)) outcome[BASIN_GLOBAL] = m_and(low, factor_is_settled(c, t.team, x, loss, t.work));
@@ -534,12 +543,13 @@ static inline void factor_paces(const factor_cell *c, const double *eta, double 
   (void)c;
   pace[0] = eta[0];
   pace[1] = eta[BASIN_DECAY];
+  method_paces(pace);
 }
 
 static inline basin_layout factor_layout(const basin_setting *setting, const factor_cell *c) {
   const basin_layout layout = {c->states, c->work, team_strands(c->n_u + c->n_v)};
   (void)setting;
-  return layout;
+  return method_layout(&c->method, layout);
 }
 
 #endif

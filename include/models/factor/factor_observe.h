@@ -227,6 +227,7 @@ BASIN_HD void factor_watch_law(const factor_cell *c, basin_team team, real eta, 
 
 BASIN_HD void factor_start(const factor_cell *c, basin_turn t, real *x) {
   factor_draw(c, t, x);
+  method_start(&c->method, t.team, x + c->states);
   if (!c->watched) return;
   factor_watch(c, t.team, t.data, 1, t.work, x);
   factor_watch_begins(c, t.team, t.work, x);
@@ -236,6 +237,15 @@ BASIN_HD void factor_step(const factor_cell *c, basin_turn t, real *x) {
   const real eta = factor_eta(c, t);
   team_sync(t.team);
   if (c->falls && t.team.rank == 0) x[0] = r_max(eta, r_set(c->eta_later));
+  if (!method_is_plain(&c->method)) {
+    const real *g = t.work + c->to_g;
+    real *u = x + c->at_u; /* V lies behind U */
+    factor_gradient(c, t.team, t.data, x, t.work);
+    const method_step s = method_begin(&c->method, t, x + c->states, t.work + c->work);
+    BASIN_TEAM_FOR(t.team, e, c->method.size) method_entry(&s, eta, e, g[e], &u[e]);
+    team_sync(t.team);
+    return;
+  }
   if (!c->watched) {
     factor_descend(c, t.team, t.data, eta, t.work, x);
     return;

@@ -193,6 +193,24 @@ static inline void factor_schedule(const basin_setting *setting, factor_cell *c)
   }
 }
 
+/* what is wrong with the method, or NULL */
+static inline const char *factor_method_check(const factor_cell *c) {
+  const basin_method *m = &c->method;
+  const int whole = c->dimension[0] <= 2 * c->r && c->dimension[1] <= 2 * c->r;
+  const int given = c->given[0] >= 0 && c->given[1] >= 0;
+  if (method_is_plain(m)) return NULL;
+  if (c->watched) return "the law of D is that of gradient descent: leave parameters.watch out";
+  if (!whole && (m->number == BASIN_ADAM || m->number == BASIN_LANGEVIN || m->noise > 0))
+    return "adam, langevin and noise are for entries of U and V, and the state has them all only "
+           "where d1 and d2 are at most 2 r: give momentum or nesterov, or write the loss as a "
+           "formula (data/experiments/own-model.md)";
+  if (!given && m->number == BASIN_ADAM)
+    return "adam moves every entry by itself, and drawn factors are known but for a turn: give U "
+           "and V, or momentum or nesterov, or write the loss as a formula "
+           "(data/experiments/own-model.md)";
+  return NULL;
+}
+
 /* NULL, or what is wrong */
 static inline const char *factor_prepare(const basin_setting *setting, basin_room *room,
                                          factor_cell *c, const char **where) {
@@ -230,6 +248,10 @@ static inline const char *factor_prepare(const basin_setting *setting, basin_roo
   c->watched = setting->parameter[4] > 0;
   factor_schedule(setting, c);
   factor_sizes(c);
+  c->method = method_of(setting, (c->n_u + c->n_v) * r, 1);
+  *where = "method";
+  const char *wrong = factor_method_check(c);
+  if (wrong) return wrong;
   *where = "stop.at";
   const double rounding = 4 * (double)(r * r) * 0x1p-53 * c->first;
   return c->tolerance > 0 && c->tolerance < rounding * rounding

@@ -7,6 +7,8 @@
  * model all is done in registers, and the words of the step are numbered through: word n of a step is word n mod 2 of
  * block n / 2, and an input has 1 word (k = 1) or 1 + k.
  *
+ * direct and law take the methods of seam/method.h, in the coordinates of the state.
+ *
  * law: the same with patches of another law (numeric/law.h), in plain coordinates.
  *
  * dataset: the same on inputs that are drawn once, driven by matrix products (products.h): the rows of an input are its
@@ -29,11 +31,25 @@ static inline basin_layout filter_direct_layout(const basin_setting *setting,
                                                 const filter_cell *cell) {
   const basin_layout layout = {cell->p, filter_is_planar(cell) ? 0 : 4 * cell->p, 1};
   (void)setting;
-  return layout;
+  return method_layout(&cell->method, layout);
 }
 
+/* eta / B, of other methods than gradient descent eta */
 static inline void filter_direct_paces(const filter_cell *cell, const double *eta, double *pace) {
-  pace[0] = eta[0] / (double)cell->inputs;
+  pace[0] = eta[0] / (method_is_plain(&cell->method) ? (double)cell->inputs : 1);
+  method_paces(pace);
+}
+
+/* x moves; grad: B k^2 times the gradient; z: [method_work()] scratch */
+BASIN_HD void filter_move(const filter_cell *cell, basin_turn t, const real *grad, real *z,
+                          real *x) {
+  if (method_is_plain(&cell->method)) {
+    const real pace = t.pace[0] * r_set(cell->over_k * cell->over_k);
+    for (int64_t q = 0; q < cell->p; q++) x[q] = r_fnma(pace, grad[q], x[q]);
+    return;
+  }
+  const method_step s = method_begin(&cell->method, t, x + cell->p, z);
+  for (int64_t q = 0; q < cell->p; q++) method_entry(&s, t.pace[0], q, grad[q], &x[q]);
 }
 
 BASIN_HD void filter_direct_start(const filter_cell *cell, basin_turn t, real *x) {
@@ -49,6 +65,7 @@ BASIN_HD void filter_direct_start(const filter_cell *cell, basin_turn t, real *x
   for (int64_t j = 0; j < cell->p; j++)
     x[j] = draw_entry(&cell->w, t.data, 0, j, spread, x[j]) - r_set(star[j]);
   filter_into_frame(cell, t.data, x);
+  method_start(&cell->method, t.team, x + cell->p);
 }
 
 /* ---------------------------------------------------------------- the plane */
@@ -125,9 +142,8 @@ BASIN_HD void filter_plane_step(const filter_cell *cell, basin_turn t, real *x) 
     }
   BASIN_ROLLED
   for (; words > 0; words -= 2) filter_plane_blocks(1, cell, t, block++, words, &s);
-  const real pace = t.pace[0] * r_set(cell->over_k * cell->over_k);
-  x[0] = r_fnma(pace, s.grad_x, x[0]);
-  x[1] = r_fnma(pace, s.grad_y, x[1]);
+  const real grad[2] = {s.grad_x, s.grad_y};
+  filter_move(cell, t, grad, t.work, x);
 }
 
 /* ---------------------------------------------------------------- direct */
@@ -137,7 +153,8 @@ BASIN_HD void filter_descend(const filter_cell *cell, const basin_input_law *law
                              real *x) {
   const int64_t p = cell->p;
   const uint64_t blocks = (uint64_t)filter_blocks(cell);
-  real *grad = t.work, *sum = grad + p, *centre = sum + p, *z = centre + p;
+  real *normals = t.work, *grad = normals + method_work(&cell->method), *sum = grad + p,
+       *centre = sum + p, *z = centre + p;
   for (int64_t q = 0; q < p; q++) grad[q] = r_set(0.0);
   BASIN_ROLLED
   for (int64_t i = 0; i < cell->inputs && !team_stopped(t.team); i++) {
@@ -145,8 +162,7 @@ BASIN_HD void filter_descend(const filter_cell *cell, const basin_input_law *law
     const real r = filter_input(cell, law, t.data, t.team, &at, x, sum, centre, z);
     for (int64_t q = 0; q < p; q++) grad[q] = r_fma(r, sum[q], grad[q]);
   }
-  const real pace = t.pace[0] * r_set(cell->over_k * cell->over_k);
-  for (int64_t q = 0; q < p; q++) x[q] = r_fnma(pace, grad[q], x[q]);
+  filter_move(cell, t, grad, normals, x);
 }
 
 BASIN_HD void filter_direct_step(const filter_cell *cell, basin_turn t, real *x) {

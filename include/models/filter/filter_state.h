@@ -22,6 +22,7 @@
 
 #include "models/filter/filter_curves.h"
 #include "seam/draw.h"
+#include "seam/method.h"
 
 #define FILTER_FLOOR 1e-150
 
@@ -48,7 +49,8 @@ typedef struct filter_cell {
   filter_angle centre, patch;
   double sign; /* of the frame: -sgn e_1; see filter_inputs.h */
   double over_k, tolerance;
-  int64_t inputs; /* B */
+  basin_method method; /* of the samplers */
+  int64_t inputs;      /* B */
   draw_source w;
   int64_t teacher, axis, mirror,
       goal;      /* [p] w*; e; the vector of the reflection; w* in coordinates */

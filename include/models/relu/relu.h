@@ -42,6 +42,7 @@
 
 #include "numeric/frame.h"
 #include "seam/draw.h"
+#include "seam/method.h"
 
 #define RELU_TINY 1e-100
 #define RELU_ZERO2 1e-290 /* squared lengths below are 0 */
@@ -64,6 +65,7 @@ typedef struct relu_cell {
   double error;   /* of gradient flow */
   int64_t inputs; /* B, of a sampled gradient */
   basin_input_law law;
+  basin_method method; /* where the coordinates are the d entries */
   draw_source teacher, student;
 
   /* offsets into a state, in reals, and its length */
@@ -271,13 +273,29 @@ BASIN_HD real relu_floor(real x) {
   return r_select(r_lt(r_abs(x), r_set(RELU_TINY)), r_set(0.0), x);
 }
 
-/* one step of gradient descent; the only pace is eta */
-BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
+/* The students move by g, in the state or B times that of a sample; scratch: [method_work()]. The only pace is eta, in
+   which 1/B is where a step is that of gradient descent. */
+BASIN_HD void relu_move(const relu_cell *cell, basin_turn t, real *scratch, real *x) {
+  const int64_t size = cell->n * cell->width;
+  const real *g = x + cell->at_g, pace = t.pace[0];
   real *w = x + cell->at_w;
-  const real *g = x + cell->at_g;
+  if (method_is_plain(&cell->method)) {
+    BASIN_TEAM_FOR(t.team, e, size) w[e] = relu_floor(r_fnma(pace, g[e], w[e]));
+  } else {
+    const method_step m = method_begin(&cell->method, t, x + cell->states, scratch);
+    BASIN_TEAM_FOR(t.team, e, size) {
+      method_entry(&m, pace, e, g[e], &w[e]);
+      w[e] = relu_floor(w[e]);
+    }
+  }
+}
+
+/* one step by the population's gradient */
+BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
+  real *scratch = t.work;
+  t.work += method_work(&cell->method);
   team_sync(t.team);
-  BASIN_TEAM_FOR(t.team, i, cell->n * cell->width)
-  w[i] = relu_floor(r_fnma(t.pace[0], g[i], w[i]));
+  relu_move(cell, t, scratch, x);
   relu_refresh(cell, t.team, t.work, x);
 }
 
@@ -358,6 +376,10 @@ BASIN_HD void relu_start(const relu_cell *cell, basin_turn t, real *x) {
   if (team.rank == 0) x[RELU_TEACHERS] = teachers;
   relu_refresh(cell, team, work, x);
 }
+BASIN_HD void relu_method_start(const relu_cell *cell, basin_turn t, real *x) {
+  relu_start(cell, t, x);
+  method_start(&cell->method, t.team, x + cell->states);
+}
 
 /* ---------------------------------------------------------------- host: constants of a cell */
 
@@ -406,12 +428,13 @@ static inline int relu_team(const relu_cell *cell) {
 static inline basin_layout relu_layout(const basin_setting *setting, const relu_cell *cell) {
   const basin_layout layout = {cell->states, cell->work, relu_team(cell)};
   (void)setting;
-  return layout;
+  return method_layout(&cell->method, layout);
 }
 
 static inline void relu_paces(const relu_cell *cell, const double *eta, double *pace) {
   (void)cell;
   pace[0] = eta[0];
+  method_paces(pace);
 }
 
 static inline const char *relu_check(const basin_setting *setting, const char **where) {
@@ -450,6 +473,7 @@ static inline const char *relu_prepare(const basin_setting *setting, int spanned
   cell->error = setting->gradient.error;
   cell->inputs = setting->gradient.inputs;
   cell->law = setting->gradient.law;
+  cell->method = method_of(setting, cell->n * cell->width, 1);
   if (!basin_law_is_closed(&setting->gradient)) cell->tolerance_gradient2 = -1;
   return relu_check(setting, where);
 }

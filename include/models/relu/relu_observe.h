@@ -118,8 +118,8 @@ BASIN_HD void relu_observe(const relu_cell *cell, basin_turn t, const real *x, r
   relu_observe_with(cell, t, x, r_set(0.0), out);
 }
 
-#define MODEL_population(F)                                                                      \
-  F(0, relu_layout, relu_paces, relu_start, relu_step, relu_reached, relu_reached, relu_observe, \
-    relu_vectors)
+#define MODEL_population(F)                                                               \
+  F(0, relu_layout, relu_paces, relu_method_start, relu_step, relu_reached, relu_reached, \
+    relu_observe, relu_vectors)
 
 #endif

@@ -10,6 +10,8 @@
  *
  * direct: all d normals of every input are drawn, and the state is the full vectors.
  *
+ * direct and law take the methods of seam/method.h.
+ *
  * law: the same with inputs of another law (numeric/law.h), of mean 0 and covariance I. The loss over normal inputs, of
  * which stop.at is the bound, is no longer the mean of 1/2 r_s^2, but still a distance of the functions: 0 at the
  * global optimum alone. No trial ends as spurious: where the mean gradient vanishes is not known.
@@ -78,12 +80,13 @@ static inline basin_layout relu_sampled_layout(const basin_setting *setting,
   const int64_t end = relu_samples_of(cell).end;
   const basin_layout layout = {cell->states, end > cell->work ? end : cell->work, relu_team(cell)};
   (void)setting;
-  return layout;
+  return method_layout(&cell->method, layout);
 }
 
-/* the only pace is eta / B */
+/* the pace is eta / B, of other methods than gradient descent eta */
 static inline void relu_sampled_paces(const relu_cell *cell, const double *eta, double *pace) {
-  pace[0] = eta[0] / (double)cell->inputs;
+  pace[0] = eta[0] / (method_is_plain(&cell->method) ? (double)cell->inputs : 1);
+  method_paces(pace);
 }
 
 /* What is wrong with the sampled gradient, or NULL. The chi-square numbers are in range: of as many students as the
@@ -262,13 +265,12 @@ BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, b
 BASIN_HD void relu_sampled_descend(const relu_cell *cell, const basin_input_law *law, basin_turn t,
                                    real *x) {
   const relu_samples s = relu_samples_of(cell);
-  const int64_t size = cell->n * cell->width;
-  const real pace = t.pace[0];
-  real *w = x + cell->at_w;
+  real *z = t.work;
+  t.work += method_work(&cell->method);
   relu_sample(cell, law, t.team, t.trial, t.step, &s, t.work, x);
-  BASIN_TEAM_FOR(t.team, e, size) w[e] = relu_floor(r_fnma(pace, x[cell->at_g + e], w[e]));
+  relu_move(cell, t, z, x);
   team_sync(t.team);
-  if (relu_new_axes(cell)) relu_scatter(cell, t.team, t.trial, t.step, pace, &s, t.work, x);
+  if (relu_new_axes(cell)) relu_scatter(cell, t.team, t.trial, t.step, t.pace[0], &s, t.work, x);
   if (cell->with_loss) relu_refresh(cell, t.team, t.work, x);
   else relu_bound(cell, t.team, t.work, x);
 }
@@ -290,11 +292,11 @@ static inline void relu_projected_vectors(const relu_cell *cell, basin_turn t, c
 }
 #endif
 
-#define MODEL_direct(F)                                                                      \
-  F(0, relu_sampled_layout, relu_sampled_paces, relu_start, relu_sampled_step, relu_reached, \
-    relu_reached, relu_observe, relu_vectors)
-#define MODEL_law(F)                                                                     \
-  F(0, relu_sampled_layout, relu_sampled_paces, relu_start, relu_law_step, relu_reached, \
+#define MODEL_direct(F)                                                               \
+  F(0, relu_sampled_layout, relu_sampled_paces, relu_method_start, relu_sampled_step, \
+    relu_reached, relu_reached, relu_observe, relu_vectors)
+#define MODEL_law(F)                                                                            \
+  F(0, relu_sampled_layout, relu_sampled_paces, relu_method_start, relu_law_step, relu_reached, \
     relu_reached, relu_observe, relu_vectors)
 #define MODEL_projected(F)                                                                   \
   F(0, relu_sampled_layout, relu_sampled_paces, relu_start, relu_sampled_step, relu_reached, \
