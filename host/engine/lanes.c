@@ -43,7 +43,7 @@ enum {
   STATES = KIND_states,
   /* independent vectors in flight hide the latency of one step's chain of operations. A large state has enough that is
      independent in itself, and more of it would not fit into the 32 registers of AVX-512; into 16 it never does */
-  VECTORS = STATES <= 8 || BASIN_SIMD < 5 ? 4 : STATES <= 14 ? 2 : 1,
+  VECTORS = STATES <= 8 || BASIN_SIMD < 5 ? 4 : (STATES <= 14 ? 2 : 1),
   BLOCKS_UNTOLD = 64, /* blocks of steps from one look at the watch to the next */
 #else
   VECTORS = 1,       /* a step has enough operations that are independent of each other */

@@ -118,59 +118,59 @@ BASIN_HD real own_dot(const real *x, const real *y, int n) {
   } while (0)
 
 /* all n >= count of them; those of the last block may be computed twice */
-#define OWN_PRODUCT_BLOCKS(count, i, n, k, m, left, right, to)                  \
-  for (int own_at = 0; own_at < (n); own_at += (count)) {                       \
-    const int own_i = own_at + (count) < (n) ? own_at : (n) - (count);          \
-    OWN_PRODUCT_BLOCK(count, i, k, m, left, right, to);                         \
+#define OWN_PRODUCT_BLOCKS(count, i, n, k, m, left, right, to)         \
+  for (int own_at = 0; own_at < (n); own_at += (count)) {              \
+    const int own_i = own_at + (count) < (n) ? own_at : (n) - (count); \
+    OWN_PRODUCT_BLOCK(count, i, k, m, left, right, to);                \
   }
 
 /* to(i) = sum over k < m of left(i, k) right(i, k), for all i < n: each one chain of fma in the order of k. What is
    written to is read by neither. */
-#define OWN_PRODUCT(i, n, k, m, left, right, to)                                \
-  do {                                                                          \
-    if ((n) >= 8) {                                                             \
-      OWN_PRODUCT_BLOCKS(8, i, n, k, m, left, right, to)                        \
-    } else if ((n) >= 3) {                                                      \
-      OWN_PRODUCT_BLOCKS(3, i, n, k, m, left, right, to)                        \
-    } else {                                                                    \
-      OWN_PRODUCT_BLOCKS(1, i, n, k, m, left, right, to)                        \
-    }                                                                           \
+#define OWN_PRODUCT(i, n, k, m, left, right, to)         \
+  do {                                                   \
+    if ((n) >= 8) {                                      \
+      OWN_PRODUCT_BLOCKS(8, i, n, k, m, left, right, to) \
+    } else if ((n) >= 3) {                               \
+      OWN_PRODUCT_BLOCKS(3, i, n, k, m, left, right, to) \
+    } else {                                             \
+      OWN_PRODUCT_BLOCKS(1, i, n, k, m, left, right, to) \
+    }                                                    \
   } while (0)
 
 /* The same of a constant n, in blocks of one size: the smallest that takes no more of them than the largest would. */
 #define OWN_COUNT(n) (((n) + OWN_BLOCKS(n) - 1) / OWN_BLOCKS(n))
 #define OWN_BLOCKS(n) (((n) + OWN_WIDE - 1) / OWN_WIDE)
-#define OWN_PRODUCT_OF(i, n, k, m, left, right, to)                             \
-  do {                                                                          \
-    enum { own_count = OWN_COUNT(n) };                                          \
-    OWN_PRODUCT_BLOCKS(own_count, i, n, k, m, left, right, to)                  \
+#define OWN_PRODUCT_OF(i, n, k, m, left, right, to)            \
+  do {                                                         \
+    enum { own_count = OWN_COUNT(n) };                         \
+    OWN_PRODUCT_BLOCKS(own_count, i, n, k, m, left, right, to) \
   } while (0)
 
-/* The same where left(i, k) is the number from[i row + k step], of an array of doubles, and right knows k alone: one
-   pointer goes along, for as many as there are rows do not fit into registers, and compilers would make them. */
-#define OWN_PRODUCT_OF_NUMBERS(i, n, k, m, from, row, step, right, to)                         \
-  do {                                                                                         \
-    enum { own_count = OWN_COUNT(n) };                                                         \
-    for (int own_at = 0; own_at < (n); own_at += own_count) {                                  \
-      const int own_i = own_at + own_count < (n) ? own_at : (n)-own_count;                     \
-      const double *own_from = (from) + (int64_t)own_i * (row);                                \
-      real own_s[own_count];                                                                   \
-      OWN_UNROLL                                                                               \
-      for (int own_b = 0; own_b < own_count; own_b++) own_s[own_b] = r_set(-0.0);              \
-      for (int k = 0; k < (m); k++) {                                                          \
-        const real own_right = right;                                                          \
-        OWN_UNROLL                                                                             \
-        for (int own_b = 0; own_b < own_count; own_b++)                                        \
-          own_s[own_b] = r_fma(r_set(own_from[own_b * (row)]), own_right, own_s[own_b]);       \
-        own_from += (step);                                                                    \
-        OWN_AS_IT_IS(own_from);                                                                \
-      }                                                                                        \
-      OWN_UNROLL                                                                               \
-      for (int own_b = 0; own_b < own_count; own_b++) {                                        \
-        const int i = own_i + own_b;                                                           \
-        to = own_s[own_b];                                                                     \
-      }                                                                                        \
-    }                                                                                          \
+/* The same where left(i, k) is the number from[i row + k step], of an array of doubles, and right knows k alone. One
+   pointer goes along: compilers make one for each row, and so many do not fit into registers. */
+#define OWN_PRODUCT_OF_NUMBERS(i, n, k, m, from, row, step, right, to)                   \
+  do {                                                                                   \
+    enum { own_count = OWN_COUNT(n) };                                                   \
+    for (int own_at = 0; own_at < (n); own_at += own_count) {                            \
+      const int own_i = own_at + own_count < (n) ? own_at : (n)-own_count;               \
+      const double *own_from = (from) + (int64_t)own_i * (row);                          \
+      real own_s[own_count];                                                             \
+      OWN_UNROLL                                                                         \
+      for (int own_b = 0; own_b < own_count; own_b++) own_s[own_b] = r_set(-0.0);        \
+      for (int k = 0; k < (m); k++) {                                                    \
+        const real own_right = right;                                                    \
+        OWN_UNROLL                                                                       \
+        for (int own_b = 0; own_b < own_count; own_b++)                                  \
+          own_s[own_b] = r_fma(r_set(own_from[own_b * (row)]), own_right, own_s[own_b]); \
+        own_from += (step);                                                              \
+        OWN_AS_IT_IS(own_from);                                                          \
+      }                                                                                  \
+      OWN_UNROLL                                                                         \
+      for (int own_b = 0; own_b < own_count; own_b++) {                                  \
+        const int i = own_i + own_b;                                                     \
+        to = own_s[own_b];                                                               \
+      }                                                                                  \
+    }                                                                                    \
   } while (0)
 
 /* the first where it is not smaller, or not larger */
