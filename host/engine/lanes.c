@@ -30,13 +30,20 @@
 
 #define REGISTERS (KIND_states > 0)
 #define LEAPS (KIND_states < 0)
+/* before a loop that copies states: entry by entry, where gcc would call it a copy of memory, and leave them there */
+#if defined(__GNUC__) && !defined(__clang__)
+#define IN_REGISTERS _Pragma("GCC unroll 128")
+#else
+#define IN_REGISTERS
+#endif
 #define RUNNER BASIN_JOIN4(basin_run, BASIN_MODEL, BASIN_KIND, BASIN_ISA)
 
 enum {
 #if REGISTERS
   STATES = KIND_states,
-  VECTORS =
-      4, /* independent vectors in flight hide the latency of one step's chain of operations */
+  /* independent vectors in flight hide the latency of one step's chain of operations. A large state has enough that is
+     independent in itself, and more of it would not fit into the 32 registers of AVX-512; into 16 it never does */
+  VECTORS = STATES <= 8 || BASIN_SIMD < 5 ? 4 : (STATES <= 14 ? 2 : 1),
   BLOCKS_UNTOLD = 64, /* blocks of steps from one look at the watch to the next */
 #else
   VECTORS = 1,       /* a step has enough operations that are independent of each other */
@@ -417,6 +424,7 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
   for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
 #if REGISTERS
   real x[VECTORS * STATES];
+  IN_REGISTERS
   for (int j = 0; j < VECTORS * STATES; j++) x[j] = d->x[j];
 #else
   real *x = d->x;
@@ -449,6 +457,7 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
     }
   }
 #if REGISTERS
+  IN_REGISTERS
   for (int j = 0; j < VECTORS * STATES; j++) d->x[j] = x[j];
 #endif
   return i;

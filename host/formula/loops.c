@@ -294,6 +294,23 @@ static void scalar(code_block *block, int node) {
   basin_code_line(code, "const %s v%d = %s;", x->is_mask ? "mask" : "real", node, what);
 }
 
+/* a matrix of constants: its array, and what it is from one row, and from one column, to the next */
+typedef struct numbers {
+  const char *array;
+  int64_t stride[2];
+} numbers;
+
+static numbers numbers_of(code_block *block, int node) {
+  const formula_node *x = node_at(block, node);
+  const int across = x->operation == FORMULA_TRANSPOSE;
+  if (across) x = node_at(block, x->of[0]);
+  if (x->operation != FORMULA_CONSTANT || x->shape.rank != 2) return (numbers){0};
+  const int64_t columns = block->code->model->size[x->shape.size[1]].value;
+  block->code->used_constant[x->index] = 1;
+  return (numbers){basin_code_say(block->code, "c_%s", block->code->model->constant[x->index].name),
+                   {across ? 1 : columns, across ? columns : 1}};
+}
+
 static void product(code_block *block, int node) {
   formula_code *code = block->code;
   const formula_model *model = code->model;
@@ -313,8 +330,16 @@ static void product(code_block *block, int node) {
   if (left->rank == 2 && right->rank == 2)
     basin_code_line(code, narrow ? "for (int j = 0; j < %s; j++)" : "for (int i = 0; i < %s; i++)",
                     narrow ? columns : rows);
-  basin_code_line(code, "OWN_PRODUCT(%s, %s, k, %s, %s, %s, %s);", narrow ? "i" : "j",
-                  narrow ? rows : columns, inner, l, r, to);
+  const char *wide = narrow ? rows : columns, *side = narrow ? "i" : "j";
+  const int constant = strspn(wide, "0123456789") == strlen(wide);
+  const numbers table = constant ? numbers_of(block, x->of[narrow ? 0 : 1]) : (numbers){0};
+  if (table.array)
+    basin_code_line(code, "OWN_PRODUCT_OF_NUMBERS(%s, %s, k, %s, %s, %lld, %lld, %s, %s);", side,
+                    wide, inner, table.array, (long long)table.stride[!narrow],
+                    (long long)table.stride[narrow], narrow ? r : l, to);
+  else
+    basin_code_line(code, "OWN_PRODUCT%s(%s, %s, k, %s, %s, %s, %s);", constant ? "_OF" : "", side,
+                    wide, inner, l, r, to);
 }
 
 /* ---- loops ---- */

@@ -17,8 +17,8 @@
  *   }
  *   const real total = own_strands_sum(&sum);
  *
- * The product of a matrix of constants A [n][d] with x [d], every entry one chain over j, which eight entries at a time
- * take side by side:
+ * The product of a matrix of constants A [n][d] with x [d], every entry one chain over j, which many entries take side
+ * by side; OWN_PRODUCT_OF where n is a constant:
  *
  *   OWN_PRODUCT(i, n, j, d, r_set(A[i * d + j]), x[j], y[i])
  */
@@ -71,35 +71,106 @@ BASIN_HD real own_dot(const real *x, const real *y, int n) {
   return own_strands_sum(&s);
 }
 
-/* `count` entries of a product at once, a constant, as long as there are so many; own_i goes on */
-#define OWN_PRODUCT_BLOCK(count, i, n, k, m, left, right, to)                 \
-  for (; own_i + (count) <= (n); own_i += (count)) {                          \
+/* Entries of a product that are at work at a time: as many as leave registers for what they are made of. So a number
+   that is loaded for all of them is a small part of what is loaded, and no entry waits for its own chain. */
+#if defined(__CUDACC__) || BASIN_SIMD == 0
+#define OWN_WIDE 8
+#elif BASIN_SIMD == 2
+#define OWN_WIDE 12
+#else
+#define OWN_WIDE 24
+#endif
+
+/* before a loop over them, to be in registers */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define OWN_UNROLL _Pragma("GCC unroll 24")
+#else
+#define OWN_UNROLL BASIN_UNROLL
+#endif
+
+/* a pointer of which a compiler shall not know where it comes from */
+#if defined(__CUDA_ARCH__)
+#define OWN_AS_IT_IS(pointer) (void)(pointer)
+#else
+#define OWN_AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
+#endif
+
+/* `count` of them, a constant, from own_i on */
+#define OWN_PRODUCT_BLOCK(count, i, k, m, left, right, to)                    \
+  do {                                                                        \
     real own_s[count];                                                        \
-    BASIN_UNROLL                                                              \
+    OWN_UNROLL                                                                \
     for (int own_b = 0; own_b < (count); own_b++) own_s[own_b] = r_set(-0.0); \
     for (int k = 0; k < (m); k++) {                                           \
-      BASIN_UNROLL                                                            \
+      OWN_UNROLL                                                              \
       for (int own_b = 0; own_b < (count); own_b++) {                         \
         const int i = own_i + own_b;                                          \
         (void)i;                                                              \
         own_s[own_b] = r_fma(left, right, own_s[own_b]);                      \
       }                                                                       \
     }                                                                         \
-    BASIN_UNROLL                                                              \
+    OWN_UNROLL                                                                \
     for (int own_b = 0; own_b < (count); own_b++) {                           \
       const int i = own_i + own_b;                                            \
       (void)i;                                                                \
       to = own_s[own_b];                                                      \
     }                                                                         \
+  } while (0)
+
+/* all n >= count of them; those of the last block may be computed twice */
+#define OWN_PRODUCT_BLOCKS(count, i, n, k, m, left, right, to)         \
+  for (int own_at = 0; own_at < (n); own_at += (count)) {              \
+    const int own_i = own_at + (count) < (n) ? own_at : (n) - (count); \
+    OWN_PRODUCT_BLOCK(count, i, k, m, left, right, to);                \
   }
 
-/* to(i) = sum over k < m of left(i, k) right(i, k), for all i < n: each one chain of fma in the order of k */
-#define OWN_PRODUCT(i, n, k, m, left, right, to)                        \
-  do {                                                                  \
-    int own_i = 0;                                                      \
-    OWN_PRODUCT_BLOCK(8, i, n, k, m, left, right, to)                   \
-    if ((n) % 8 >= 4) OWN_PRODUCT_BLOCK(4, i, n, k, m, left, right, to) \
-    if ((n) % 4 > 0) OWN_PRODUCT_BLOCK(1, i, n, k, m, left, right, to)  \
+/* to(i) = sum over k < m of left(i, k) right(i, k), for all i < n: each one chain of fma in the order of k. What is
+   written to is read by neither. */
+#define OWN_PRODUCT(i, n, k, m, left, right, to)         \
+  do {                                                   \
+    if ((n) >= 8) {                                      \
+      OWN_PRODUCT_BLOCKS(8, i, n, k, m, left, right, to) \
+    } else if ((n) >= 3) {                               \
+      OWN_PRODUCT_BLOCKS(3, i, n, k, m, left, right, to) \
+    } else {                                             \
+      OWN_PRODUCT_BLOCKS(1, i, n, k, m, left, right, to) \
+    }                                                    \
+  } while (0)
+
+/* The same of a constant n, in blocks of one size: the smallest that takes no more of them than the largest would. */
+#define OWN_COUNT(n) (((n) + OWN_BLOCKS(n) - 1) / OWN_BLOCKS(n))
+#define OWN_BLOCKS(n) (((n) + OWN_WIDE - 1) / OWN_WIDE)
+#define OWN_PRODUCT_OF(i, n, k, m, left, right, to)            \
+  do {                                                         \
+    enum { own_count = OWN_COUNT(n) };                         \
+    OWN_PRODUCT_BLOCKS(own_count, i, n, k, m, left, right, to) \
+  } while (0)
+
+/* The same where left(i, k) is the number from[i row + k step], of an array of doubles, and right knows k alone. One
+   pointer goes along: compilers make one for each row, and so many do not fit into registers. */
+#define OWN_PRODUCT_OF_NUMBERS(i, n, k, m, from, row, step, right, to)                   \
+  do {                                                                                   \
+    enum { own_count = OWN_COUNT(n) };                                                   \
+    for (int own_at = 0; own_at < (n); own_at += own_count) {                            \
+      const int own_i = own_at + own_count < (n) ? own_at : (n)-own_count;               \
+      const double *own_from = (from) + (int64_t)own_i * (row);                          \
+      real own_s[own_count];                                                             \
+      OWN_UNROLL                                                                         \
+      for (int own_b = 0; own_b < own_count; own_b++) own_s[own_b] = r_set(-0.0);        \
+      for (int k = 0; k < (m); k++) {                                                    \
+        const real own_right = right;                                                    \
+        OWN_UNROLL                                                                       \
+        for (int own_b = 0; own_b < own_count; own_b++)                                  \
+          own_s[own_b] = r_fma(r_set(own_from[own_b * (row)]), own_right, own_s[own_b]); \
+        own_from += (step);                                                              \
+        OWN_AS_IT_IS(own_from);                                                          \
+      }                                                                                  \
+      OWN_UNROLL                                                                         \
+      for (int own_b = 0; own_b < own_count; own_b++) {                                  \
+        const int i = own_i + own_b;                                                     \
+        to = own_s[own_b];                                                               \
+      }                                                                                  \
+    }                                                                                    \
   } while (0)
 
 /* the first where it is not smaller, or not larger */

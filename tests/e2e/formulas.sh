@@ -110,9 +110,37 @@ Y = y[:, :1] * np.exp(-t[:, None] * [1, 10, 100])
 assert len(t) == 21 and abs(x[:, :, 0] - X).max() < 1e-8 and abs(y - Y).max() < 1e-8
 P
 
+# a sum of neurons, as include/models/relu_sum.h has it; that the steps are the same, tests/unit/test_relu_sampled.c shows
+cat > neurons.yaml <<'Y'
+model:
+  parameters: {n: 3, d: 5}
+  state: {w: [n, d]}
+  teacher: {v: d}
+  inputs: {z: d}
+  define:
+    r: sum(relu(dot(w, z))) - relu(dot(v, z))
+  loss: r^2/2
+  observables:
+    H: norm(v) - sum(dot(w, v))/norm(v)
+    norm_w_max: max(max(norm(w[0]), norm(w[1])), norm(w[2]))
+trials: 400
+seed: 5
+teacher: {v: {head: [1]}}
+init: {w: {normal: 0.5}}
+gradient: {sampled: {inputs: 4}}
+schedule: [{eta: 0.05}]
+stop: {max_steps: 300}
+allow: {unresolved: 1}
+record: {trials: 400, steps: [300], observables: [H, norm_w_max]}
+Y
+check "neurons" run neurons.yaml -o neurons.h5
+
 # by CUDA, in the simulator: a state in registers, and one in arrays
 if [ -f "$build/tests/cudasim/libbasin_cuda.so" ]; then
   export BASIN_CUDA_MODULE=$build/tests/cudasim/libbasin_cuda.so BASIN_NVCC=$here/tests/cudasim/nvcc
+  rm other.h5
+  check "neurons by CUDA" "$basin" run neurons.yaml -q --no-provenance --backend cuda -o other.h5
+  check "neurons by CUDA: the same bytes" cmp neurons.h5 other.h5
   for name in mueller-brown phase-retrieval; do
     rm other.h5
     # shellcheck disable=SC2046
@@ -226,6 +254,25 @@ for name in "phi", "error_a":
     d = abs(np.searchsorted(x, both, "right") / x.size - np.searchsorted(y, both, "right") / y.size).max()
     assert x.size == y.size == 400 and d < 2.2 * np.sqrt(2 / 400), (name, d)  # Kolmogorov, Smirnov: 1 of 8000
 P
+
+# likewise the sum of neurons, and with inputs of another law
+for law in '' ', law: uniform'; do
+  rm -f neurons-own.h5 neurons-built-in.h5
+  check "neurons$law" run neurons.yaml --set "gradient={sampled: {inputs: 4$law}}" -o neurons-own.h5
+  check "neurons that are built in$law" run neurons.yaml --set model=relu_sum --set parameters='{n: 3, m: 1, d: 5}' \
+    --set teacher='{v: [{head: [1]}]}' --set schedule='[{eta_w: 0.05}]' \
+    --set "gradient={sampled: {inputs: 4, sampler: direct$law}}" -o neurons-built-in.h5
+  check "are alike after 300 steps$law" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+own, built_in = h5py.File("neurons-own.h5"), h5py.File("neurons-built-in.h5")
+for name in "H", "norm_w_max":
+    x, y = (np.sort(f[name][:].ravel()) for f in (own, built_in))
+    assert x.size == y.size == 400 and np.isfinite(x).all() and np.isfinite(y).all()
+    both = np.concatenate([x, y])
+    d = abs(np.searchsorted(x, both, "right") - np.searchsorted(y, both, "right")).max() / 400
+    assert d < 2.2 * np.sqrt(2 / 400), (name, d)  # Kolmogorov, Smirnov: 1 of 8000
+P
+done
 
 # ---- constants ----
 

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_formula.c: formulas: what they mean against NumPy, their derivatives against differences in binary128, what is
- * refused and where, and that any text is taken or refused.
+ * refused and where, that any text is taken or refused, and that the code of random formulas computes what they say,
+ * where this test is built with sanitizers under these.
  */
 #include "test.h"
+#include "folder.h"
 #include "formula/build.h"
+#include "formula/contract.h"
+#include "formula/emit.h"
 #include "formula/interpret.h"
 #include "formula_script.h"
+#include "own_lanes.h"
+#include <ctype.h>
+#include <dlfcn.h>
 #include <quadmath.h>
 
 enum { ENTRIES_MAX = 64, ARRAYS_MAX = 8, TEXT_MAX = 1 << 16 };
@@ -482,6 +489,156 @@ static void random_expressions(void **unused) {
   if (compared < models * 95 / 100) fail_msg("%d of %d were compared", compared, models);
   for (int i = 0; i < AROUND; i++) assert_true(w.around_used[i] > models / 50);
   for (int i = 0; i < BETWEEN; i++) assert_true(w.between_used[i] > models / 50);
+}
+
+/* ---- their code ---- */
+
+enum { CODE_MODELS = 6, CODE_TRIALS = 9, CODE_STATES_MAX = 512 };
+
+/* the parameters n and k, which are sizes, as the numbers that they are */
+static void fix_sizes(char *text) {
+  char digit[2] = {0, 0};
+  for (int i = 0; i < 2; i++) {
+    char *line = strstr(text, i ? "parameter k = " : "parameter n = ");
+    digit[i] = line[14];
+    memset(line, ' ', 15);
+  }
+  for (char *c = text; *c; c++) {
+    const int in_word = (c > text && (isalnum(c[-1]) || c[-1] == '_')) || isalnum(c[1]) ||
+                        c[1] == '_' || c[1] == '(';
+    if (!in_word && (*c == 'n' || *c == 'k')) *c = digit[*c == 'k'];
+  }
+}
+
+/* in loops, for d is a parameter, with a matrix of constants */
+static const char *const in_loops = "parameter d = 11\nstate x: 4\nstate w: d\nstate U: 9; 4\n"
+                                    "constant A: 1 2 3 4; 2 3 4 5; -1 0.5 1 2; 0 1 -1 3; 2 2 1 1; "
+                                    "1 0 1 0; 4 1 2 1; 0.5 1 1 -2; 3 1 -1 1\n"
+                                    "define r: dot(A, x)^2 - 1\ndefine M: dot(A.T, U)\n"
+                                    "loss: dot(r, r)/36 + sum(w^4) + sum(dot(M, A.T)^2)/100\n"
+                                    "observable o: max(w) + sum(dot(U, A.T))\n";
+
+static void write_code(const formula_model *model, int number, char path[64]) {
+  basin_error error;
+  char *text;
+  assert_ok(basin_formula_emit(model, &text, &error), error);
+  snprintf(path, 64, "%s/code-%d.h", folder, number);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  assert_int_equal(fclose(file), 0);
+  free(text);
+}
+
+/* all that were written, two at a time */
+static void compile_codes(int codes) {
+  char command[2048];
+  snprintf(command, sizeof command,
+           "seq 0 %d | xargs -P 2 -I '{}' gcc -std=c17 -D_GNU_SOURCE -O0 -g1 -fPIC -shared "
+           "-ffp-contract=off "
+           "-fno-math-errno -fno-trapping-math %s -Iinclude -Ihost -Itests/support -I%s "
+           "-DBASIN_MODEL=own "
+           "-DBASIN_SIMD=0 '-DLANES_KINDS(X)=X(population)' -DBASIN_MODEL_HEADER='\"code-{}.h\"' "
+           "tests/support/own_lanes.c -o %s/code-{}.so",
+           codes - 1,
+#if defined(__SANITIZE_ADDRESS__)
+           "-fsanitize=address,undefined -fno-sanitize-recover=all",
+#else
+           "",
+#endif
+           folder, folder);
+  if (system(command)) fail_msg("%s", command);
+}
+
+static void check_code(const formula_model *written, int number) {
+  static double state[CODE_TRIALS * CODE_STATES_MAX], seen[CODE_TRIALS * 8];
+  char path[64];
+  const char *why;
+  own_lanes_run *run;
+  basin_vector initial[ARRAYS_MAX] = {0}, teacher[ARRAYS_MAX] = {0};
+  basin_stage stage = {.steps = INT64_MAX, .eta = {1e-3}};
+  point at = {.parameter = {0}};
+  formula_model *model;
+  assert_true(basin_formula_contract(written, &model));
+  take_defaults(model, &at);
+  formula_entries *entries = values_at(model, &at);
+  for (int teachers = 0; teachers < 2; teachers++)
+    for (int i = 0; i < (teachers ? model->teachers : model->states); i++) {
+      const formula_shape *shape = &(teachers ? model->teacher : model->state)[i].shape;
+      (teachers ? teacher : initial)[i] = (basin_vector){
+          .source = BASIN_NORMAL,
+          .rows = shape->rank == 2 ? entries->size[shape->size[0]] : 1,
+          .length = shape->rank ? entries->size[shape->size[shape->rank - 1]] : 1,
+          .scale = 0.7};
+    }
+  const basin_setting setting = {.parameter = at.parameter,
+                                 .teacher = teacher,
+                                 .initial = initial,
+                                 .stage = &stage,
+                                 .stages = 1,
+                                 .key = 7,
+                                 .stop = {.tolerance = 1e-8, .tolerance_gradient = 1e-8}};
+  basin_formula_entries_free(entries);
+  snprintf(path, sizeof path, "%s/code-%d.so", folder, number);
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL),
+       *symbol = library ? dlsym(library, "own_lanes") : NULL;
+  if (!symbol) fail_msg("%s", dlerror());
+  memcpy(&run, &symbol, sizeof run);
+  const int64_t states = run("population", &setting, 3, CODE_TRIALS, 2, state, seen, NULL, &why);
+  assert_true(states > 0 && states <= CODE_STATES_MAX);
+  for (int trial = 0; trial < CODE_TRIALS; trial++) {
+    const double *x = state + trial * states, *g = x + states - 1;
+    for (int i = 0; i < model->states; i++)
+      for (int64_t j = 0; j < initial[i].rows * initial[i].length; j++) at.state[i][j] = *x++, g--;
+    for (int i = 0; i < model->teachers; i++)
+      memcpy(at.teacher[i], x, (size_t)teacher[i].length * sizeof *x);
+    entries = values_at(model, &at);
+    for (int i = 0; i < model->states; i++)
+      for (int64_t j = 0; j < initial[i].rows * initial[i].length; j++, g++) {
+        const double wanted = entries->of[model->gradient[i]][j];
+        if (memcmp(g, &wanted, sizeof wanted) && !(isnan(*g) && isnan(wanted)))
+          fail_msg("model %d: the derivative by entry %d of %s is %.17g, expected %.17g", number,
+                   (int)j, model->state[i].name, *g, wanted);
+      }
+    const double loss = entries->of[model->loss][0];
+    assert_true(!memcmp(g, &loss, sizeof loss) || (isnan(*g) && isnan(loss)));
+    const double *observed = seen + trial * (2 + model->observables);
+    for (int i = 0; i < model->observables; i++) {
+      const double wanted = entries->of[model->observable[i].node][0];
+      assert_true(!memcmp(&observed[2 + i], &wanted, sizeof wanted) ||
+                  (isnan(observed[2 + i]) && isnan(wanted)));
+    }
+    basin_formula_entries_free(entries);
+  }
+  basin_formula_free(model);
+}
+
+/* the code computes what the graph says, bit for bit: written out, where sizes are numbers, and in loops */
+static void random_code(void **unused) {
+  static writer w;
+  uint64_t seed = 20261126;
+  formula_model *model[CODE_MODELS + 1];
+  char path[64];
+  (void)unused;
+  w.seed = &seed;
+  for (int i = 0; i < CODE_MODELS; i++) {
+    write_model(&w);
+    for (int o = 0; o < 4; o++) {
+      put(&w, (char[]){'o', 'b', 's', 'e', 'r', 'v', 'a', 'b', 'l', 'e', ' ', 'o', (char)('0' + o),
+                       ':', ' ', 0});
+      write_expression(&w, SCALAR, 4);
+      put(&w, "\n");
+    }
+    if (i % 2) fix_sizes(w.text);
+    model[i] = model_of(w.text);
+  }
+  model[CODE_MODELS] = model_of(in_loops);
+  for (int i = 0; i <= CODE_MODELS; i++) write_code(model[i], i, path);
+  compile_codes(CODE_MODELS + 1);
+  for (int i = 0; i <= CODE_MODELS; i++) {
+    check_code(model[i], i);
+    basin_formula_free(model[i]);
+  }
 }
 
 /* ---- what NumPy makes of the same texts ---- */
@@ -1304,6 +1461,7 @@ static void random_tokens(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_expressions),
+      cmocka_unit_test(random_code),
       cmocka_unit_test(as_numpy),
       cmocka_unit_test(rosenbrock),
       cmocka_unit_test(mueller_brown),
@@ -1319,5 +1477,5 @@ int main(void) {
       cmocka_unit_test(limits),
       cmocka_unit_test(random_tokens),
   };
-  return cmocka_run_group_tests_name("formula", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("formula", tests, make_folder, remove_folder);
 }

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_relu_sampled.c: stochastic gradients of the sums of neurons (include/models/relu/relu_sampled.h). A step of each
- * sampler against a plain reference on the same numbers; direct against projected by two-sample tests of every
- * observable and of the Gram matrix; against the population gradient in the mean and in the limit of many inputs; a
- * sampler that is wrong on purpose must fail. Seeds are fixed, so a test that passes once passes always. z-scores are
- * compared with 5.5: one comparison exceeds that by chance in 2e7.
+ * sampler against a plain reference on the same numbers; hundreds of steps against the same model written as formulas;
+ * direct against projected by two-sample tests of every observable and of the Gram matrix; against the population
+ * gradient in the mean and in the limit of many inputs; a sampler that is wrong on purpose must fail. Seeds are fixed,
+ * so a test that passes once passes always. z-scores are compared with 5.5: one comparison exceeds that by chance in
+ * 2e7.
  */
 #include "compare.h"
+#include "folder.h"
+#include "formula_script.h"
+#include "own_lanes.h"
 #include "models/relu_sum.h"
 #include "methods.h"
 #include "base/statistics.h"
+#include "formula/emit.h"
+#include <dlfcn.h>
 
 enum { TRIALS = 2000, STUDENTS = 4, TEACHERS = 2, WIDE = 64 };
 
@@ -415,6 +421,76 @@ static void step_matches_reference(void **unused) {
   }
 }
 
+/* ---- the same model, written as formulas ---- */
+
+static own_lanes_run *formulas(void) {
+  char path[64], command[512];
+  basin_error error;
+  formula_model *model;
+  own_lanes_run *run;
+  char *text;
+  script *s = script_read("parameter n = 2\nparameter m = 1\nparameter d = 10\nstate w: n; d\n"
+                          "teacher v: m; d\ninput z: d\n"
+                          "define r: sum(relu(dot(w, z))) - sum(relu(dot(v, z)))\nloss: r^2/2\n");
+  assert_ok(basin_formula_read(&s->source, &model, &error), error);
+  assert_ok(basin_formula_emit(model, &text, &error), error);
+  snprintf(path, sizeof path, "%s/formulas.h", folder);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  assert_int_equal(fclose(file), 0);
+  free(text);
+  basin_formula_free(model);
+  script_free(s);
+  snprintf(command, sizeof command,
+           "gcc -std=c17 -D_GNU_SOURCE -O1 -fPIC -shared -ffp-contract=off -Iinclude -Ihost "
+           "-Itests/support -I%s -DBASIN_MODEL=own -DBASIN_SIMD=0 '-DLANES_KINDS(X)=X(direct)' "
+           "'-DBASIN_MODEL_HEADER=\"formulas.h\"' tests/support/own_lanes.c -o %s/formulas.so",
+           folder, folder);
+  if (system(command)) fail_msg("%s", command);
+  snprintf(path, sizeof path, "%s/formulas.so", folder);
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL),
+       *symbol = library ? dlsym(library, "own_lanes") : NULL;
+  if (!symbol) fail_msg("%s", dlerror());
+  memcpy(&run, &symbol, sizeof run);
+  return run;
+}
+
+/* the same students to rounding after hundreds of steps on the same inputs */
+static void as_formulas(void **unused) {
+  static const int size[][4] = {{3, 1, 5, 1}, {3, 2, 8, 4}, {2, 2, 5, 3}, {1, 1, 11, 5}};
+  enum { STARTS = 10, STEPS = 400 };
+  (void)unused;
+  own_lanes_run *run = formulas();
+  for (int which = 0; which < 4; which++) {
+    const int *z = size[which], entries = z[0] * z[2];
+    const double eta = 0.1, pace = eta / z[3];
+    const shape s = {z[0], z[1], z[2], z[3], GENERAL, eta, "[1]", 1, 1};
+    problem p = open_problem(&s, "direct");
+    double *all = malloc(STARTS * (STUDENTS + TEACHERS) * WIDE * sizeof *all);
+    const char *why;
+    assert_non_null(all);
+    const int64_t states = run("direct", &p.e->cell[0].setting, 5, STARTS, STEPS, all, NULL, NULL,
+                               &why);
+    assert_int_equal(states, entries + z[1] * z[2]);
+    for (int trial = 0; trial < STARTS; trial++) {
+      basin_turn turn = {p.data, &pace, p.work, basin_alone, (uint64_t)(5 + trial), 0};
+      double moved = 0;
+      relu_start(&p.cell, turn, p.x);
+      for (int i = 0; i < entries; i++)
+        moved += fabs(p.x[p.cell.at_w + i] - all[trial * states + i]);
+      assert_true(moved > 0.05);
+      for (; turn.step < STEPS; turn.step++) relu_sampled_step(&p.cell, turn, p.x);
+      for (int i = 0; i < entries; i++) {
+        const double w = p.x[p.cell.at_w + i];
+        assert_within(all[trial * states + i], w - 1e-12, w + 1e-12);
+      }
+    }
+    free(all);
+    close_problem(&p);
+  }
+}
+
 /* ---- equal and parallel students, and one at 0 ---- */
 
 /* equal students stay equal, to rounding where they are turned; parallel ones move alike; the other way round they
@@ -712,6 +788,7 @@ static void methods_match_recursions(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(step_matches_reference),
+      cmocka_unit_test(as_formulas),
       cmocka_unit_test(chi_squares),
       cmocka_unit_test(wishart),
       cmocka_unit_test(alike),
@@ -724,5 +801,5 @@ int main(void) {
       cmocka_unit_test(refusals),
       cmocka_unit_test(methods_match_recursions),
   };
-  return cmocka_run_group_tests_name("relu_sampled", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("relu_sampled", tests, make_folder, remove_folder);
 }
