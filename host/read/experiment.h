@@ -48,6 +48,8 @@ typedef struct basin_cell {
   /* the outcomes that are named here, or NULL: its own, or those of an earlier cell that is alike */
   const struct basin_naming *naming;
   struct basin_naming *own_naming;
+
+  struct basin_condition *own_when; /* of the setting's stop.when, likewise */
 } basin_cell;
 
 /* Along a parameter of the grid points are added until the place where success crosses a rate is known closely. */

@@ -110,7 +110,7 @@ static basin_status read_condition(const basin_node *node, const char *what,
   collector c = {model, scope, rule, node->place};
   c.place.column += node->quoted;
   rule->when = strdup(node->text);
-  return rule->when ? basin_condition(node->text, c.place, collect, &c, &unused, error)
+  return rule->when ? basin_condition_holds(node->text, c.place, collect, &c, &unused, error)
                     : basin_fail_memory(error);
 }
 

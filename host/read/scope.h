@@ -40,6 +40,7 @@ typedef struct basin_scope {
   int depth, height;
   int checking, elsewhere;       /* see basin_scope_check() */
   struct basin_album *album;     /* the images that have been read, where there may be any */
+  const struct basin_condition *latest_when; /* of the cell that was read last, or NULL */
   struct basin_headers *headers; /* and the headers of models that are not part of the build */
 } basin_scope;
 

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (status == BASIN_OK ? !isfinite(value) : !*error.text || strchr(error.text, '\n')) abort();
   int holds = -1;
   error.text[0] = 0;
-  const basin_status read = basin_condition(text, (basin_place){"f", 1, 1}, lookup, NULL, &holds,
+  const basin_status read = basin_condition_holds(text, (basin_place){"f", 1, 1}, lookup, NULL, &holds,
                                             &error);
   if (read ? holds || !*error.text || strchr(error.text, '\n') : holds != 0 && holds != 1) abort();
   free(text);

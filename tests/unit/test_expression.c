@@ -210,7 +210,7 @@ static void conditions(void **unused) {
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     basin_error error;
     int holds = -1;
-    assert_ok(basin_condition(known[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing, NULL,
+    assert_ok(basin_condition_holds(known[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing, NULL,
                               &holds, &error),
               error);
     if (holds != known[i].holds) fail_msg("%s: %d", known[i].text, holds);
@@ -219,7 +219,7 @@ static void conditions(void **unused) {
     basin_error error = {""};
     char place[16];
     int holds = -1;
-    assert_int_equal(basin_condition(wrong[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing,
+    assert_int_equal(basin_condition_holds(wrong[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing,
                                      NULL, &holds, &error),
                      BASIN_BAD_INPUT);
     snprintf(place, sizeof place, "f:1:%d: ", wrong[i].column);
