@@ -379,6 +379,7 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   cell->identity = basin_identity_draws(e, cell);
   cell->setting.key = basin_key(e->seed, cell->identity);
   status = check_model(sheet, cell, error);
+  if (!status) status = basin_named_check(&e->outcomes, cell, error);
   if (!status && cell->setting.gradient.images)
     status = basin_images_check(&cell->setting, sheet->dynamics.gradient->place, error);
   return status;

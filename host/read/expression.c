@@ -475,9 +475,11 @@ static int encloses_condition(const char *at) {
 }
 
 static basin_status comparison(parser *p, int *truth) {
-  static const struct { const char *sign; int operation; } sign_of[] = {
-      {"<=", BASIN_CONDITION_LE}, {">=", BASIN_CONDITION_GE}, {"==", BASIN_CONDITION_EQ},
-      {"!=", BASIN_CONDITION_EQ}, {"<", BASIN_CONDITION_LT},  {">", BASIN_CONDITION_GT}};
+  static const struct {
+    const char *sign;
+    int operation;
+  } sign_of[] = {{"<=", BASIN_CONDITION_LE}, {">=", BASIN_CONDITION_GE}, {"==", BASIN_CONDITION_EQ},
+                 {"!=", BASIN_CONDITION_EQ}, {"<", BASIN_CONDITION_LT},  {">", BASIN_CONDITION_GT}};
   enum { SIGNS = sizeof sign_of / sizeof *sign_of };
   const int faults = p->faults;
   operand x = {0, 0}, y = {0, 0}, both;
@@ -498,7 +500,7 @@ static basin_status comparison(parser *p, int *truth) {
     if (*sign_of[i].sign == '!') write_one(p, BASIN_CONDITION_NOT, 0);
     return BASIN_OK;
   }
-  const int holds[SIGNS] = {x.x <= y.x, x.x >= y.x, x.x == y.x, x.x != y.x, x.x < y.x, x.x > y.x};
+  const int holds[SIGNS] = {x.x <= y.x, x.x >= y.x, x.x == y.x, x.x != y.x, x.x<y.x, x.x> y.x};
   *truth = p->faults > faults ? UNKNOWN : holds[i];
   if (p->program) write_one(p, BASIN_CONDITION_NUMBER, *truth == UNKNOWN ? (double)NAN : *truth);
   return BASIN_OK;

@@ -62,14 +62,13 @@ basin_status basin_stop_when_read(basin_scope *scope, const basin_node *stop, ba
   const basin_node *when = basin_node_get(stop, "when");
   if (!when || basin_stop_when_is_own(cell->model)) return BASIN_OK;
   if (when->kind != BASIN_SCALAR || !*when->text)
-    return basin_fail_at(error, when->place,
-                         "stop.when: expected a condition, as in loss < 1e-6");
+    return basin_fail_at(error, when->place, "stop.when: expected a condition, as in loss < 1e-6");
   names n = {scope, cell, when->place};
   n.place.column += when->quoted;
   basin_condition *program = calloc(1, sizeof *program);
   if (!program) return basin_fail_memory(error);
-  const basin_status status = basin_condition_compile(when->text, n.place, look_up,
-                                                      find_observable, &n, program, error);
+  const basin_status status = basin_condition_compile(when->text, n.place, look_up, find_observable,
+                                                      &n, program, error);
   const int shared = !status && are_alike(scope->latest_when, program);
   if (status || shared) free(program);
   if (status) return status;

@@ -63,6 +63,9 @@ offers "" basin run --threads ''
 offers "cnn factorisation filter octopus relu_sum resnet" basin models ''
 offers "cnn" basin verify resnet c
 offers "global" basin rates small.h5 --outcome g
+"$basin" run small.yaml -q -o named.h5 --set 'outcomes={nearby: {when: loss < 1}}'
+offers "nearby" basin rates named.h5 --outcome n
+offers "" basin rates small.h5 --outcome n
 offers "phi" basin plot small.h5 --observable ph
 offers "compare" basin help com
 
