@@ -38,7 +38,8 @@ enum rule {
   EITHER_RULE,    /* the constants say which */
   WITH_PASSAGES, /* likewise; and passages are asked for at every step: a kernel_run of its own, for that of a run
                      without any shall not need more registers */
-  WITH_CONDITION /* and so is the experiment's condition, in a kernel of its own, too */
+  WITH_CONDITION /* and so is the experiment's condition, where there is one: a kernel of its own, too, but for teams,
+                    where it takes no register more */
 };
 
 /* What is the same for all trials of a part: a kernel argument, so it is read through the constant cache. */
@@ -81,7 +82,8 @@ template <int RULE, class Slot>
 __device__ int ask(const lane_batch &b, const constants &c, const Slot &s, const double *seen) {
   mask holds[BASIN_OUTCOMES] = {};
   s.template ask<RULE>(b, c, holds);
-  if (RULE == WITH_CONDITION) holds[BASIN_STATIONARY] |= condition_holds(b.when, seen, MODEL_OBSERVED);
+  if (RULE == WITH_CONDITION && b.when)
+    holds[BASIN_STATIONARY] |= condition_holds(b.when, seen, MODEL_OBSERVED);
   int outcome = BASIN_UNRESOLVED;
 #pragma unroll
   for (int o = BASIN_OUTCOMES - 1; o > 0; o--)
@@ -168,6 +170,11 @@ __device__ void events(const lane_batch &b, const constants &c, bool asked, int 
   }
 }
 
+/* whether the condition is still to be asked of a start, which kernel_start has not done */
+template <int RULE> __device__ bool asks_start(const lane_batch &b, const slot_trial &l) {
+  return RULE == WITH_CONDITION && b.when && l.step == 0;
+}
+
 /* steps of a launch, of one slot: few but where one leap may take many */
 #if KIND_states < 0
 typedef int64_t step_count;
@@ -193,7 +200,7 @@ __device__ void block(const lane_batch &b, const constants &c, int leaps, slot_t
       l.step += (int64_t)s.leap(b, c, l.clock.stage, l.trial, l.step, (real)limit);
       leaps--;
     }
-    events<RULE>(b, c, limit > 0, BASIN_UNRESOLVED, l, s);
+    events<RULE>(b, c, limit > 0 || asks_start<RULE>(b, l), BASIN_UNRESOLVED, l, s);
   }
 }
 #else
@@ -223,7 +230,7 @@ __device__ void block(const lane_batch &b, const constants &c, int steps, slot_t
     l.step += taken;
     const bool asked = asks_always<RULE>(c) ? RULE != TOLERANCE_RULE && taken > 0
                                             : l.step % BASIN_DECIDE_EVERY == 0;
-    events<RULE>(b, c, asked, outcome, l, s);
+    events<RULE>(b, c, asked || asks_start<RULE>(b, l), outcome, l, s);
   } while (l.trial >= 0 && (taken == 0 || (l.step & (steps - 1)) != 0));
 }
 #endif
@@ -237,9 +244,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   for (int trial = b.drawn + s.number(); trial < b.to_draw; trial += s.slots()) {
     if (b.outcome[trial] != -1) continue;
     s.start(b, c, trial);
-    double seen[RULE == WITH_CONDITION ? MODEL_OBSERVED : 1];
-    if (RULE == WITH_CONDITION) s.observe(b, c, seen);
-    const int outcome = ask<RULE>(b, c, s, seen);
+    const int outcome = ask<RULE>(b, c, s, NULL);
     store(b, trial, 0, s);
     if (outcome == BASIN_UNRESOLVED) {
       if (s.leader()) b.queue[atomicAdd(&b.counters->queued, 1)] = trial;
@@ -250,7 +255,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   }
 }
 
-/* One block less where passages or a condition are watched, for the numbers of the observables and of the ladders. Every thread of a
+/* One block less where passages or a condition are watched, for the numbers of observables and ladders. Each thread of a
    warp comes to every vote, whether its slot has a trial or not */
 template <class Slot, int RULE>
 __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE >= WITH_PASSAGES))

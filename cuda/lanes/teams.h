@@ -136,8 +136,6 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   if (!bad) bad = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   if (!bad) bad = allow_shared(kernel_start<in_shared, EITHER_RULE>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, EITHER_RULE>, limit);
-  if (!bad) bad = allow_shared(kernel_run<in_shared, WITH_PASSAGES>, limit);
-  if (!bad) bad = allow_shared(kernel_start<in_shared, WITH_CONDITION>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, WITH_CONDITION>, limit);
   if (!bad) bad = allow_shared(kernel_finish<in_shared>, limit);
   if (!bad) bad = allow_shared(kernel_record<in_shared>, limit);
@@ -163,23 +161,16 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
 
 cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
   const int n = b->to_draw - b->drawn;
-  if (b->when)
-    return b->shape.shared ? for_each(kernel_start<in_shared, WITH_CONDITION>, n, b, given, stream)
-                           : for_each(kernel_start<in_global, WITH_CONDITION>, n, b, given, stream);
   return b->shape.shared ? for_each(kernel_start<in_shared, EITHER_RULE>, n, b, given, stream)
                          : for_each(kernel_start<in_global, EITHER_RULE>, n, b, given, stream);
 }
 
 cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
-  if (b->when)
+  if (b->ladders.count || b->when)
     return b->shape.shared
                ? run_with(kernel_run<in_shared, WITH_CONDITION>, b, launch, given, stream)
                : run_with(kernel_run<in_global, WITH_CONDITION>, b, launch, given, stream);
-  if (b->ladders.count)
-    return b->shape.shared
-               ? run_with(kernel_run<in_shared, WITH_PASSAGES>, b, launch, given, stream)
-               : run_with(kernel_run<in_global, WITH_PASSAGES>, b, launch, given, stream);
   return b->shape.shared ? run_with(kernel_run<in_shared, EITHER_RULE>, b, launch, given, stream)
                          : run_with(kernel_run<in_global, EITHER_RULE>, b, launch, given, stream);
 }

@@ -560,9 +560,9 @@ static void block(driver *d) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
     unsigned hit = 0;
     const int64_t done = d->job->setting->stop.when ? advance_asking(d, n, &hit)
-                         : passages                 ? advance_watching(d, n, tolerance, &hit)
-                         : tolerance                ? advance(d, n, 1, 0, 0, &hit)
-                                                    : advance(d, n, 0, 0, 0, &hit);
+                         : passages ? advance_watching(d, n, tolerance, &hit)
+                         : tolerance ? advance(d, n, 1, 0, 0, &hit)
+                                     : advance(d, n, 0, 0, 0, &hit);
     if (broken(d)) { /* before anything is made of these states: a rule may have held on the way */
       if (done > 0) go_back(d);
       return;

@@ -26,26 +26,26 @@
 #include "numeric/real.h"
 
 /* X(NAME, operands); never renumbered, for an experiment's identity has these numbers in it */
-#define BASIN_CONDITION_OPERATIONS(X)                             \
-  X(OBSERVABLE, 0)                                                \
-  X(NUMBER, 0)                                                    \
-  X(NEG, 1)                                                       \
-  X(ABS, 1)                                                       \
-  X(SQRT, 1)                                                      \
-  X(POWER, 1) /* to the power `number`, whole: a few products */  \
-  X(ADD, 2)                                                       \
-  X(SUB, 2)                                                       \
-  X(MUL, 2)                                                       \
-  X(DIV, 2)                                                       \
-  X(MIN, 2)                                                       \
-  X(MAX, 2)                                                       \
-  X(LT, 2)                                                        \
-  X(LE, 2)                                                        \
-  X(GT, 2)                                                        \
-  X(GE, 2)                                                        \
-  X(EQ, 2)                                                        \
-  X(NOT, 1)                                                       \
-  X(AND, 2)                                                       \
+#define BASIN_CONDITION_OPERATIONS(X)                            \
+  X(OBSERVABLE, 0)                                               \
+  X(NUMBER, 0)                                                   \
+  X(NEG, 1)                                                      \
+  X(ABS, 1)                                                      \
+  X(SQRT, 1)                                                     \
+  X(POWER, 1) /* to the power `number`, whole: a few products */ \
+  X(ADD, 2)                                                      \
+  X(SUB, 2)                                                      \
+  X(MUL, 2)                                                      \
+  X(DIV, 2)                                                      \
+  X(MIN, 2)                                                      \
+  X(MAX, 2)                                                      \
+  X(LT, 2)                                                       \
+  X(LE, 2)                                                       \
+  X(GT, 2)                                                       \
+  X(GE, 2)                                                       \
+  X(EQ, 2)                                                       \
+  X(NOT, 1)                                                      \
+  X(AND, 2)                                                      \
   X(OR, 2)
 
 enum {
