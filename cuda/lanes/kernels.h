@@ -255,7 +255,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   }
 }
 
-/* One block less where passages or a condition are watched, for the numbers of observables and ladders. Each thread of a
+/* One block less where there are passages or a condition, for the numbers of observables and ladders. Every thread of a
    warp comes to every vote, whether its slot has a trial or not */
 template <class Slot, int RULE>
 __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE >= WITH_PASSAGES))

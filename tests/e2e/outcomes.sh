@@ -350,10 +350,10 @@ refused '`a b` cannot be a name' '{a b: {when: loss < 1}}'
 refused 'outcomes.A: expected a condition: `near` or `when`' '{A: {global: true}}'
 refused 'unknown key `whn` in outcomes.A, did you mean `when`' '{A: {whn: loss < 1}}'
 refused 'unknown key `w` in outcomes.A.near, expected one of: a, v' '{A: {near: {w: 1}, within: 1}}'
-expect 2 'net.yaml:.*: outcomes.A.near.v: steps of the kind projected do not know v' "$basin" run net.yaml -o no.h5 \
+expect 2 'outcomes.A.near.v: steps of the kind projected do not know v' "$basin" run net.yaml -o no.h5 \
   --set 'gradient={sampled: {inputs: 4, sampler: projected}}' --set 'outcomes={A: {near: {a: 0, v: 1}, within: 1}}'
 check "what it knows may be near" run net.yaml -o near.h5 --trials 3 --set 'gradient={sampled: {inputs: 4, sampler: projected}}' \
-  --set 'outcomes={A: {near: {a: 0}, within: 1}}' --set record=none
+  --set 'outcomes={A: {near: {a: 0}, within: 1}}'
 refused 'outcomes.A.near: expected a mapping' '{A: {near: 1, within: 1}}'
 refused '`within` is missing' '{A: {near: {v: 1}}}'
 refused '`within` goes with `near`' '{A: {when: loss < 1, within: 1}}'
