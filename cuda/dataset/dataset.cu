@@ -181,6 +181,7 @@ __device__ int ask(const dataset_batch &b, const constants &c, int seat, const d
   if (b.tolerance_gradient > 0)
     holds[BASIN_STATIONARY] = r_le(
         SET_gradient2(&c.cell, b.grad_a + seat, b.grad_f + seat, SEATS, x), b.tolerance_gradient);
+  if (b.when) holds[BASIN_STATIONARY] |= b.holds[seat];
   int outcome = BASIN_UNRESOLVED;
   for (int o = BASIN_OUTCOMES - 1; o > 0; o--)
     if (holds[o]) outcome = o;
@@ -223,6 +224,15 @@ __global__ void kernel_passages(dataset_batch b, constants c) {
     ladder_climb(ladder, b.passage_of, observable_of(seen, OBSERVED, ladder->observable), next,
                  passage, b.count, b.step[seat]);
   }
+}
+
+__global__ void kernel_when(dataset_batch b, constants c) {
+  const int seat = (int)this_thread();
+  if (seat >= SEATS || b.trial[seat] == DATASET_IDLE) return;
+  double seen[OBSERVED];
+  KIND_observe(&c.cell, no_turn(b), b.state + seat * b.states, seen);
+  seen[MODEL_OBSERVED + BASIN_RISK_train_loss] = risk(b, seat, b.asks_risk);
+  b.holds[seat] = condition_holds(b.when, seen, OBSERVED);
 }
 
 __global__ void kernel_settle(dataset_batch b, constants c) {
@@ -317,8 +327,9 @@ cudaError_t choose(const dataset_batch *b, int64_t first, int64_t inputs, const 
 }
 
 cudaError_t settle(const dataset_batch *b, const void *given, cudaStream_t stream) {
-  const cudaError_t bad = b->ladders.count ? for_each(kernel_passages, SEATS, b, given, stream)
-                                           : cudaSuccess;
+  cudaError_t bad = b->ladders.count ? for_each(kernel_passages, SEATS, b, given, stream)
+                                     : cudaSuccess;
+  if (!bad && b->when) bad = for_each(kernel_when, SEATS, b, given, stream);
   return bad ? bad : for_each(kernel_settle, SEATS, b, given, stream);
 }
 

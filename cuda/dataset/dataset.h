@@ -14,6 +14,7 @@
  *     kernel_slope    the gradient by the coefficients, and the risk
  *     cuBLAS          G = G + Z'W
  *   kernel_passages   where there are any: those at the present states
+ *   kernel_when       where there is stop.when: whether it holds there
  *   kernel_settle     records and ends at the present states; the others move
  *
  * and in calls of the driver, with one tile of all n inputs,
@@ -31,6 +32,7 @@
 
 #include "seam/backend.h"
 #include "seam/clock.h"
+#include "seam/condition.h"
 #include "seam/flights.h"
 #include "seam/passage.h"
 #include <cuda_runtime.h>
@@ -49,7 +51,7 @@ struct dataset_batch {
   uint64_t first; /* number of the part's first trial */
   int64_t count, recorded, times;
   int finals, observables, keep_states;
-  int wants_risk, watches_risk; /* recorded or kept; of passages */
+  int wants_risk, watches_risk, asks_risk; /* recorded or kept; of passages; of stop.when */
   int64_t rows, width, states, n, batch, set, tile;
   double tolerance_gradient;
 
@@ -65,6 +67,7 @@ struct dataset_batch {
   basin_ladders ladders;
   const basin_passage *passage_of; /* [job's passages] */
   int64_t *passage;                /* [job's passages][count] */
+  const basin_condition *when;     /* stop.when, or NULL */
   int *flight_of;                  /* [count] index of a trial's flight, -1: none */
   const int64_t *flight_step;      /* [flights] */
   const double *flight_state;      /* [flights][states] */
@@ -72,6 +75,7 @@ struct dataset_batch {
   /* seats */
   int64_t *trial, *step, *next; /* trial: index in the part, or DATASET_IDLE */
   basin_clock *clock;
+  int *holds;                      /* whether stop.when does; of jobs that have it */
   double *state;                   /* [SEATS][states] */
   double *f, *a, *grad_f, *grad_a; /* [width or rows][SEATS] */
   double *loss;                    /* [SEATS] sum of r^2 */

@@ -49,6 +49,9 @@ void dataset_describe(dataset_part *p) {
   b->ladders = basin_ladders_of(job);
   for (int i = 0; i < b->ladders.count; i++)
     b->watches_risk |= b->ladders.of[i].observable >= job->model->observables;
+  const basin_condition *when = setting->stop.when;
+  for (int64_t i = 0; when && i < when->count; i++)
+    b->asks_risk |= when->step[i].observable >= job->model->observables;
 }
 
 size_t dataset_room_bytes(const dataset_part *p, int room) {
@@ -79,6 +82,10 @@ size_t dataset_room_bytes(const dataset_part *p, int room) {
     return n * (size_t)p->job->passages * sizeof(int64_t);
   case ROOM_PASSAGE_OF:
     return (size_t)p->job->passages * sizeof(basin_passage);
+  case ROOM_WHEN:
+    return p->job->setting->stop.when ? sizeof(basin_condition) : 0;
+  case ROOM_HOLDS:
+    return p->job->setting->stop.when ? SEATS * sizeof(int) : 0;
   case ROOM_FLIGHT_OF:
     return n * sizeof(int);
   case ROOM_FLIGHT_STEP:
@@ -121,6 +128,8 @@ void point(dataset_part *p) {
   b->end = p->job->keep_ends ? (double *)room[ROOM_END].at : NULL;
   b->passage = (int64_t *)room[ROOM_PASSAGE].at;
   b->passage_of = (const basin_passage *)room[ROOM_PASSAGE_OF].at;
+  b->when = p->job->setting->stop.when ? (const basin_condition *)room[ROOM_WHEN].at : NULL;
+  b->holds = (int *)room[ROOM_HOLDS].at;
   b->flight_of = (int *)room[ROOM_FLIGHT_OF].at;
   b->flight_step = (const int64_t *)room[ROOM_FLIGHT_STEP].at;
   b->flight_state = (const double *)room[ROOM_FLIGHT_STATE].at;
@@ -301,6 +310,9 @@ basin_worker_status dataset_upload_constants(dataset_part *p) {
   if (!status)
     status = dataset_copy(p, 0, (void *)b->passage_of, (void *)job->passage,
                           dataset_room_bytes(p, ROOM_PASSAGE_OF));
+  if (!status)
+    status = dataset_copy(p, 0, (void *)b->when, (void *)job->setting->stop.when,
+                          dataset_room_bytes(p, ROOM_WHEN));
   return status;
 }
 

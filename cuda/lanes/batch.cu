@@ -40,6 +40,8 @@ size_t buffer_bytes(const part_run *p, int buffer) {
     return n * (size_t)p->job->passages * sizeof(int64_t);
   case BUFFER_PASSAGE_OF:
     return (size_t)p->job->passages * sizeof(basin_passage);
+  case BUFFER_WHEN:
+    return p->job->setting->stop.when ? sizeof(basin_condition) : 0;
   case BUFFER_STATE:
     return n * (size_t)p->states * sizeof(double);
   case BUFFER_COUNTERS:
@@ -117,6 +119,7 @@ basin_worker_status batch_begin(part_run *p) {
   b->state = (double *)w->buffer[BUFFER_STATE].at;
   b->passage = (int64_t *)w->buffer[BUFFER_PASSAGE].at;
   b->passage_of = (const basin_passage *)w->buffer[BUFFER_PASSAGE_OF].at;
+  b->when = p->job->setting->stop.when ? (const basin_condition *)w->buffer[BUFFER_WHEN].at : NULL;
   b->queue = (int *)w->buffer[BUFFER_QUEUE].at;
   b->counters = (lane_counters *)w->buffer[BUFFER_COUNTERS].at;
   b->memory = (double *)w->buffer[BUFFER_MEMORY].at;
@@ -189,6 +192,9 @@ basin_worker_status upload_constants(part_run *p) {
   if (!status)
     status = batch_upload(p, (void *)b->passage_of, job->passage,
                           buffer_bytes(p, BUFFER_PASSAGE_OF));
+  if (!status)
+    status = batch_upload(p, (void *)b->when, job->setting->stop.when,
+                          buffer_bytes(p, BUFFER_WHEN));
   return status;
 }
 

@@ -36,8 +36,10 @@ enum rule {
   EARLY_RULE,     /* at multiples of BASIN_DECIDE_EVERY */
   TOLERANCE_RULE, /* at every step */
   EITHER_RULE,    /* the constants say which */
-  WITH_PASSAGES /* likewise; and passages are asked for at every step: a kernel_run of its own, for that of a run
+  WITH_PASSAGES, /* likewise; and passages are asked for at every step: a kernel_run of its own, for that of a run
                      without any shall not need more registers */
+  WITH_CONDITION /* and so is the experiment's condition, where there is one: a kernel of its own, too, but for teams,
+                    where it takes no register more */
 };
 
 /* What is the same for all trials of a part: a kernel argument, so it is read through the constant cache. */
@@ -74,11 +76,14 @@ constexpr bool same_text(const char *a, const char *b) {
 }
 constexpr bool ONE_RULE = same_text(BASIN_TEXT(KIND_reached), BASIN_TEXT(KIND_decide));
 
-/* the outcome that holds for the state by the rule of this run, or UNRESOLVED */
+/* The outcome that holds for the state by the rule of this run, or UNRESOLVED; seen: its observables, where there is a
+   condition on them */
 template <int RULE, class Slot>
-__device__ int ask(const lane_batch &b, const constants &c, const Slot &s) {
+__device__ int ask(const lane_batch &b, const constants &c, const Slot &s, const double *seen) {
   mask holds[BASIN_OUTCOMES] = {};
   s.template ask<RULE>(b, c, holds);
+  if (RULE == WITH_CONDITION && b.when)
+    holds[BASIN_STATIONARY] |= condition_holds(b.when, seen, MODEL_OBSERVED);
   int outcome = BASIN_UNRESOLVED;
 #pragma unroll
   for (int o = BASIN_OUTCOMES - 1; o > 0; o--)
@@ -111,10 +116,8 @@ __device__ void finish(const lane_batch &b, int trial, int outcome, int64_t step
 /* The passages of the trial at its present step; of one that begins, or goes on, those that it has had before. Constant
    indices, for these numbers stay in registers */
 template <class Slot>
-__device__ void watch_passages(const lane_batch &b, const constants &c, slot_trial &l,
-                               const Slot &s) {
-  double seen[MODEL_OBSERVED];
-  s.observe(b, c, seen);
+__device__ void watch_passages(const lane_batch &b, slot_trial &l, const Slot &s,
+                               const double *seen) {
 #pragma unroll
   for (int i = 0; i < BASIN_LADDERS_MAX; i++) {
     if (i >= b.ladders.count) continue;
@@ -151,10 +154,14 @@ __device__ void take_up(const lane_batch &b, const constants &c, slot_trial &l, 
 template <int RULE, class Slot>
 __device__ void events(const lane_batch &b, const constants &c, bool asked, int outcome,
                        slot_trial &l, Slot &s) {
-  if (RULE == WITH_PASSAGES) watch_passages(b, c, l, s);
+  double seen[RULE >= WITH_PASSAGES ? MODEL_OBSERVED : 1];
+  if (RULE >= WITH_PASSAGES) {
+    s.observe(b, c, seen);
+    watch_passages(b, l, s, seen);
+  }
   const unsigned due = clock_due(&c.course, l.trial < b.recorded, l.step, &l.clock);
   if (due & CLOCK_RECORD) record(b, c, l.trial, l.clock.next_time - 1, s);
-  if (asked || (due & CLOCK_END && outcome == BASIN_UNRESOLVED)) outcome = ask<RULE>(b, c, s);
+  if (asked || (due & CLOCK_END && outcome == BASIN_UNRESOLVED)) outcome = ask<RULE>(b, c, s, seen);
   if (due & CLOCK_END || outcome != BASIN_UNRESOLVED) {
     finish(b, l.trial, outcome, l.step, s);
     l.trial = -1;
@@ -163,19 +170,24 @@ __device__ void events(const lane_batch &b, const constants &c, bool asked, int 
   }
 }
 
+/* whether the condition is still to be asked of a start, which kernel_start has not done */
+template <int RULE> __device__ bool asks_start(const lane_batch &b, const slot_trial &l) {
+  return RULE == WITH_CONDITION && b.when && l.step == 0;
+}
+
 /* steps of a launch, of one slot: few but where one leap may take many */
 #if KIND_states < 0
 typedef int64_t step_count;
 
-/* steps until something is due, or 1 where passages are watched that could come and go within a leap; 0 of a trial
-   that has just been taken up where something is due at once */
+/* steps until something is due, or 1 where passages or a condition are watched that could come and go within a leap; 0
+   of a trial that has just been taken up where something is due at once */
 template <int RULE> __device__ int64_t leap_limit(const lane_batch &b, const slot_trial &l) {
-  int steady = 1;
+  int steady = RULE == WITH_CONDITION ? expand_is_steady_when(b.when) : 1;
 #pragma unroll
-  for (int i = 0; RULE == WITH_PASSAGES && i < BASIN_LADDERS_MAX; i++)
+  for (int i = 0; RULE >= WITH_PASSAGES && i < BASIN_LADDERS_MAX; i++)
     if (i < b.ladders.count) steady &= expand_is_steady(b.ladders.of[i].observable);
   const int64_t until = l.clock.event - l.step;
-  return RULE == WITH_PASSAGES && l.begins ? 0 : steady || until < 1 ? until : 1;
+  return RULE >= WITH_PASSAGES && l.begins ? 0 : steady || until < 1 ? until : 1;
 }
 
 /* one block: `leaps` of them, with what falls due behind each */
@@ -188,7 +200,7 @@ __device__ void block(const lane_batch &b, const constants &c, int leaps, slot_t
       l.step += (int64_t)s.leap(b, c, l.clock.stage, l.trial, l.step, (real)limit);
       leaps--;
     }
-    events<RULE>(b, c, limit > 0, BASIN_UNRESOLVED, l, s);
+    events<RULE>(b, c, limit > 0 || asks_start<RULE>(b, l), BASIN_UNRESOLVED, l, s);
   }
 }
 #else
@@ -206,19 +218,19 @@ __device__ void block(const lane_batch &b, const constants &c, int steps, slot_t
     int n = until < left ? (int)until : left, outcome = BASIN_UNRESOLVED;
     taken = 0;
     if (RULE >= EITHER_RULE) {
-      if (n > 0 && !(RULE == WITH_PASSAGES && l.begins))
+      if (n > 0 && !(RULE >= WITH_PASSAGES && l.begins))
         s.step(b, c, l.clock.stage, l.trial, l.step + taken++);
     } else {
 #pragma unroll 1
       for (; taken < n && outcome == BASIN_UNRESOLVED; taken++) {
         s.step(b, c, l.clock.stage, l.trial, l.step + taken);
-        if (RULE == TOLERANCE_RULE) outcome = ask<RULE>(b, c, s);
+        if (RULE == TOLERANCE_RULE) outcome = ask<RULE>(b, c, s, NULL);
       }
     }
     l.step += taken;
     const bool asked = asks_always<RULE>(c) ? RULE != TOLERANCE_RULE && taken > 0
                                             : l.step % BASIN_DECIDE_EVERY == 0;
-    events<RULE>(b, c, asked, outcome, l, s);
+    events<RULE>(b, c, asked || asks_start<RULE>(b, l), outcome, l, s);
   } while (l.trial >= 0 && (taken == 0 || (l.step & (steps - 1)) != 0));
 }
 #endif
@@ -232,7 +244,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   for (int trial = b.drawn + s.number(); trial < b.to_draw; trial += s.slots()) {
     if (b.outcome[trial] != -1) continue;
     s.start(b, c, trial);
-    const int outcome = ask<RULE>(b, c, s);
+    const int outcome = ask<RULE>(b, c, s, NULL);
     store(b, trial, 0, s);
     if (outcome == BASIN_UNRESOLVED) {
       if (s.leader()) b.queue[atomicAdd(&b.counters->queued, 1)] = trial;
@@ -243,10 +255,10 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   }
 }
 
-/* One block less where passages are watched, for the numbers of the observables and of the ladders. Every thread of a
+/* One block less where there are passages or a condition, for the numbers of observables and ladders. Every thread of a
    warp comes to every vote, whether its slot has a trial or not */
 template <class Slot, int RULE>
-__global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE == WITH_PASSAGES))
+__global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE >= WITH_PASSAGES))
     kernel_run(const __grid_constant__ lane_batch b, const __grid_constant__ constants c,
                const __grid_constant__ lane_launch launch) {
   const unsigned all = 0xffffffffu;

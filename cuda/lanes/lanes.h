@@ -25,6 +25,7 @@
 #define BASIN_CUDA_LANES_H
 
 #include "seam/backend.h"
+#include "seam/condition.h"
 #include "seam/flights.h"
 #include "seam/passage.h"
 #include <cuda_runtime.h>
@@ -85,6 +86,7 @@ struct lane_batch {
 
   basin_ladders ladders;
   const basin_passage *passage_of; /* [job's passages] */
+  const basin_condition *when;     /* stop.when, or NULL */
 
   lane_shape shape;
   double *memory;     /* [slots][shape.reals], or NULL where none is needed */

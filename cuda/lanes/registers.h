@@ -103,6 +103,7 @@ cudaError_t start(const lane_batch *batch, const void *given, cudaStream_t strea
 
 cudaError_t run(const lane_batch *batch, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
+  if (batch->when) return run_with(kernel_run<slot, WITH_CONDITION>, batch, launch, given, stream);
   if (batch->ladders.count)
     return run_with(kernel_run<slot, WITH_PASSAGES>, batch, launch, given, stream);
   return ((const constants *)given)->tolerance_rule

@@ -136,7 +136,7 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   if (!bad) bad = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   if (!bad) bad = allow_shared(kernel_start<in_shared, EITHER_RULE>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, EITHER_RULE>, limit);
-  if (!bad) bad = allow_shared(kernel_run<in_shared, WITH_PASSAGES>, limit);
+  if (!bad) bad = allow_shared(kernel_run<in_shared, WITH_CONDITION>, limit);
   if (!bad) bad = allow_shared(kernel_finish<in_shared>, limit);
   if (!bad) bad = allow_shared(kernel_record<in_shared>, limit);
   s.shared = 1;
@@ -167,10 +167,10 @@ cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
 
 cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
-  if (b->ladders.count)
+  if (b->ladders.count || b->when)
     return b->shape.shared
-               ? run_with(kernel_run<in_shared, WITH_PASSAGES>, b, launch, given, stream)
-               : run_with(kernel_run<in_global, WITH_PASSAGES>, b, launch, given, stream);
+               ? run_with(kernel_run<in_shared, WITH_CONDITION>, b, launch, given, stream)
+               : run_with(kernel_run<in_global, WITH_CONDITION>, b, launch, given, stream);
   return b->shape.shared ? run_with(kernel_run<in_shared, EITHER_RULE>, b, launch, given, stream)
                          : run_with(kernel_run<in_global, EITHER_RULE>, b, launch, given, stream);
 }

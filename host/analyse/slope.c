@@ -209,9 +209,10 @@ static basin_status measure(stepper *s, basin_slope_draw *draw, void *self, int 
   return status;
 }
 
-basin_status basin_slope_measure(const basin_experiment *e, basin_slope_draw *draw, void *self,
-                                 int *usable, basin_slope *slope, basin_error *error) {
-  stepper s = {.experiment = *e, .cell = e->cell[0], .loss = is_recorded(e, "loss")};
+basin_status basin_slope_measure(const basin_experiment *e, const char *loss,
+                                 basin_slope_draw *draw, void *self, int *usable,
+                                 basin_slope *slope, basin_error *error) {
+  stepper s = {.experiment = *e, .cell = e->cell[0], .loss = is_recorded(e, loss)};
   s.experiment.cell = &s.cell;
   s.stage = s.cell.setting.stage[0];
   s.cell.setting.stage = &s.stage;

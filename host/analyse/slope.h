@@ -35,10 +35,11 @@ typedef struct basin_slope {
 /* a random number of the normal law; `self` knows where they come from */
 typedef double basin_slope_draw(void *self);
 
-/* Of trial 0 of the experiment's cell 0, which records steps 0 and 1. *usable: 0 where there is no slope at its start:
-   its first step or a finite loss is missing; `slope` says nothing then. */
-basin_status basin_slope_measure(const basin_experiment *experiment, basin_slope_draw *draw,
-                                 void *self, int *usable, basin_slope *slope, basin_error *error);
+/* Of trial 0 of the experiment's cell 0, which records steps 0 and 1, and the observable of the name `loss`. *usable: 0
+   where there is no slope at its start: its first step or a finite loss is missing; `slope` says nothing then. */
+basin_status basin_slope_measure(const basin_experiment *experiment, const char *loss,
+                                 basin_slope_draw *draw, void *self, int *usable,
+                                 basin_slope *slope, basin_error *error);
 
 /* The first step of trial 0 of cell 0, which records steps 0 and 1: the observables before it [observables]; where
    `before` is not NULL the full vectors before and behind it. *stepped: whether it was taken. */

@@ -312,8 +312,8 @@ static basin_status compare_slope(source *s, basin_experiment **e, basin_verifie
   if (out->slope.why || s->state >= BASIN_SLOPE_STATES) return BASIN_OK;
   for (;;) {
     int usable;
-    basin_status status = basin_slope_measure(*e, draw_normal, &directions, &usable, &out->slope,
-                                              error);
+    basin_status status = basin_slope_measure(*e, "loss", draw_normal, &directions, &usable,
+                                              &out->slope, error);
     if (status || usable) return status;
     out->slope = (basin_slope){
         .why = "no state has been found whose loss is finite and that takes a step"};
@@ -337,6 +337,16 @@ basin_status basin_verify_state(const basin_model *model, uint64_t seed, int64_t
   if (!status) status = draw(model, &s, inputs, out, &e, error);
   if (!status) status = compare_slope(&s, &e, out, error);
   if (!status && is_sampled(model)) status = compare(e, inputs, out, error);
+  basin_experiment_free(e);
+  return status;
+}
+
+basin_status basin_verify_kind(const basin_verified *v, uint64_t seed, basin_check *check,
+                               basin_error *error) {
+  basin_experiment *e;
+  basin_status status = basin_experiment_parse("verify.yaml", v->experiment,
+                                               (int64_t)strlen(v->experiment), NULL, 0, &e, error);
+  if (!status) status = basin_check_kind(e, 0, NULL, seed, 1, check, error);
   basin_experiment_free(e);
   return status;
 }

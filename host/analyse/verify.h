@@ -26,6 +26,7 @@
 #ifndef BASIN_VERIFY_H
 #define BASIN_VERIFY_H
 
+#include "analyse/checks.h"
 #include "analyse/slope.h"
 #include "engine/measure.h"
 
@@ -59,6 +60,10 @@ typedef struct basin_verified {
 basin_status basin_verify_state(const basin_model *model, uint64_t seed, int64_t state,
                                 int64_t inputs, basin_verified *out, basin_error *error);
 void basin_verified_free(basin_verified *verified);
+
+/* What the steps of another kind of the model are at such a state: added to a check of it. */
+basin_status basin_verify_kind(const basin_verified *verified, uint64_t seed, basin_check *check,
+                               basin_error *error);
 
 /* The states of one model together: the sum of z^2 of the loss, and of the gradients' chi-square numbers. */
 void basin_verify_together(const basin_verified *state, int64_t states, basin_comparison out[2]);

@@ -47,7 +47,7 @@ _basin_offer_shipped() { # _basin_offer_shipped PROGRAM
 }
 
 _basin() {
-  local program=${1/#~\//$HOME/} kind first second what='' word option='' glue='' place=0 current
+  local program=${1/#~\//$HOME/} kind first second what='' word option='' glue='' place=0 current results=''
   local -A _basin_names=() takes=()
   local -a options=() places=() given=()
   COMPREPLY=()
@@ -59,6 +59,9 @@ _basin() {
   current=${given[-1]-}
   unset 'given[-1]'
 
+  # a file of results that is given has outcomes of its own
+  for word in "${given[@]:1}"; do [[ $word == *.h5 && -f $word ]] && results=$word; done
+
   # the table: names behind a word, what stands behind the command, its options and what they take
   while IFS=$'\t' read -r kind first second what; do
     case $kind in
@@ -66,7 +69,7 @@ _basin() {
     arguments) [[ $first == "${given[0]-}" ]] && read -ra places <<<"$second" ;;
     option) [[ $first == "${given[0]-}" ]] && for word in $second; do options+=("$word"); takes[$word]=$what; done ;;
     esac
-  done < <(command "$program" help --words 2>/dev/null)
+  done < <(command "$program" help --words ${results:+"$results"} 2>/dev/null)
 
   if ((${#given[@]} == 0)); then
     _basin_add -W "${_basin_names[COMMAND]-} --help --version"

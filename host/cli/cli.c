@@ -247,7 +247,7 @@ basin_status basin_command_help(const basin_arguments *arguments, basin_error *e
     return BASIN_OK;
   }
   if (basin_argument(arguments, "words")) {
-    basin_help_words();
+    basin_help_words(arguments->positionals ? arguments->positional[0] : NULL);
     return BASIN_OK;
   }
   for (int i = 0; i < basin_commands_count && arguments->positionals; i++)

@@ -66,8 +66,9 @@ void basin_help_man(void);
 /* The table for the completion of a shell (basin.bash), tabs between the columns:
      arguments  COMMAND  what each takes, one word for each
      option     COMMAND  --NAME, and its letter   what it takes; nothing for a flag
-     names      WORD     the names that can stand for such a word: MODEL, OUTCOME, ... */
-void basin_help_words(void);
+     names      WORD     the names that can stand for such a word: MODEL, OUTCOME, ...
+   results: a file whose outcomes are among these too, or NULL */
+void basin_help_words(const char *results);
 
 /* the commands, each in the file of its name: BASIN_OK, or the exit code and a reason ("" for none) */
 basin_status basin_command_init(const basin_arguments *arguments, basin_error *error);

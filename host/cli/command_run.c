@@ -148,7 +148,8 @@ static basin_status run_all(const basin_arguments *a, const basin_experiment *e,
   r->options.progress = on_progress;
   r->options.context = &s;
   const int existed = !access(r->output, F_OK);
-  basin_status status = s.quiet ? BASIN_OK : show_need(e, r, error);
+  basin_status status = existed ? BASIN_OK : basin_experiment_ends(e, error);
+  if (!status && !s.quiet) status = show_need(e, r, error);
   if (!status) status = basin_run(e, &r->options, error);
   end_line(&s);
   if (s.quiet || (status && status != BASIN_OUTSIDE)) return status;

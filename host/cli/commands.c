@@ -177,7 +177,9 @@ static const basin_option verify_options[] = {
 
 static const basin_option help_options[] = {
     {"man", 0, NULL, "the whole manual page, in roff"},
-    {"words", 0, NULL, "commands, options and what they take, a line each, for the shell"},
+    {"words", 0, NULL,
+     "commands, options and what they take, a line each, for the shell; behind it a file of "
+     "results, whose outcomes have names too"},
     HELP,
 };
 
@@ -355,7 +357,7 @@ const basin_command basin_commands[] = {
      OPTIONS(export_options),
      .run = basin_command_export},
     {.name = "verify",
-     .arguments = "[MODEL...]",
+     .arguments = "[MODEL | E.yaml...]",
      .meaning = "check the formulas of models by Monte Carlo and by differences, at random states",
      .description =
          "At every state the loss, the gradient norms and the gradient itself, as one step of "
@@ -369,7 +371,13 @@ const basin_command basin_commands[] = {
          "the "
          "first step follows: exit code 3, too, where they differ by more than a billionth, or "
          "what "
-         "the differences leave open.",
+         "the differences leave open. Kinds of steps beside the first have a line each, which says "
+         "what was compared: gradient flow and data sets with differences, samplers by the mean "
+         "of their steps, methods with their definition; or why nothing could be. Of an experiment "
+         "file, E.yaml, the model or models are tested at starts and settings of its own, with "
+         "every kind that they have: a model that is written as formulas by differences of its "
+         "loss in binary128, entry by entry, and a header, model: ./mine.h, as those of the "
+         "build. Exit code 3 as well where nothing could be tested.",
      .least = 0,
      .most = 4,
      OPTIONS(verify_options),

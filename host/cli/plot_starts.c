@@ -72,13 +72,23 @@ static int64_t entry_of(const basin_cell *cell, const basin_coordinate *c) {
   return -1;
 }
 
-static basin_status check_coordinate(const basin_cell *cell, const basin_coordinate *c,
+/* whether a name alone is that of a vector of one entry, and of no observable: then it is that entry */
+static int is_alone(const basin_cell *cell, basin_coordinate *c) {
+  const int vector = basin_symbol_find(cell->model->initial, cell->model->initials, c->name);
+  const int alone = c->entry < 0 && vector >= 0 && basin_observable_find(cell, c->name) < 0 &&
+                    basin_vector_size(&cell->setting.initial[vector]) == 1;
+  if (alone) c->entry = 0;
+  return alone;
+}
+
+static basin_status check_coordinate(const basin_cell *cell, basin_coordinate *c,
                                      basin_error *error) {
   const basin_model *m = cell->model;
   const char *name[NAMES_MAX];
   char vectors[256] = "", observables[512] = "";
   int names = 0;
-  if (c->entry < 0 ? basin_observable_find(cell, c->name) >= 0 : entry_of(cell, c) >= 0)
+  if (is_alone(cell, c) ||
+      (c->entry < 0 ? basin_observable_find(cell, c->name) >= 0 : entry_of(cell, c) >= 0))
     return BASIN_OK;
   for (int i = 0; i < m->initials; i++) {
     const size_t used = strlen(vectors);

@@ -12,14 +12,15 @@
 /* `loss`, or an entry of a vector, `v[0]` */
 typedef struct basin_coordinate {
   char name[80];
-  int64_t entry; /* -1: an observable */
+  int64_t entry; /* -1: an observable, or a vector of one entry */
 } basin_coordinate;
 
 typedef struct basin_starts {
   basin_results *results;
   int coordinates;
-  const basin_coordinate *coordinate; /* [coordinates] */
-  basin_experiment *experiment;       /* NULL until it is needed */
+  basin_coordinate
+      *coordinate; /* [coordinates]; the name of a vector of one entry becomes that entry */
+  basin_experiment *experiment; /* NULL until it is needed */
   basin_backend backend;
 } basin_starts;
 

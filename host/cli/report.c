@@ -48,6 +48,7 @@ basin_status basin_table_open(const basin_arguments *arguments, basin_results **
   t->version = basin_results_version(*results);
   t->seed = basin_results_seed(*results);
   t->outcomes = basin_results_outcomes_of(*results);
+  t->spurious = (basin_results_can(*results) & BASIN_CAN(BASIN_SPURIOUS)) != 0;
   t->missing = basin_results_missing(*results);
   t->cells = selection.cells;
   t->has_steps = 1;
@@ -161,9 +162,11 @@ void basin_table_rare_row(const basin_table *t, unsigned rare,
 void basin_table_rates(const basin_table *t) {
   int64_t unresolved = 0, diverged = 0, halved = 0, trials = 0;
   unsigned rare = 0;
+  int spurious = t->spurious;
   for (int64_t i = 0; i < t->cells; i++) rare |= basin_table_rare(t->cell[i].outcomes);
+  for (int64_t i = 0; i < t->cells; i++) spurious |= t->cell[i].outcomes[BASIN_SPURIOUS] > 0;
   basin_table_name_heading(t);
-  printf("    trials  success  95%% interval       spurious");
+  printf("    trials  success  95%% interval  %s", spurious ? "     spurious" : "  ");
   basin_table_rare_heading(t, rare);
   printf("  unresolved  diverged%s\n", t->has_steps ? "" : "  mean steps");
   for (int64_t i = 0; i < t->cells; i++) {
@@ -173,8 +176,9 @@ void basin_table_rates(const basin_table *t) {
       printf("  %8d        -  [0.0000, 1.0000]\n", 0);
       continue;
     }
-    printf("  %8lld   %.4f  [%.4f, %.4f]  %8lld", (long long)s->trials, s->success.value,
-           s->success.low, s->success.high, (long long)s->outcomes[BASIN_SPURIOUS]);
+    printf("  %8lld   %.4f  [%.4f, %.4f]", (long long)s->trials, s->success.value, s->success.low,
+           s->success.high);
+    if (spurious) printf("  %8lld", (long long)s->outcomes[BASIN_SPURIOUS]);
     basin_table_rare_row(t, rare, s->outcomes);
     printf("  %10lld  %8lld", (long long)s->outcomes[BASIN_UNRESOLVED],
            (long long)s->outcomes[BASIN_DIVERGED]);

@@ -15,7 +15,8 @@ typedef struct basin_table {
   const char *experiment, *title, *version;
   uint64_t seed;
   const basin_outcomes *outcomes; /* what is told of the trials' ends */
-  int64_t missing;                /* trials that should be there and are not */
+  int spurious; /* whether there is a column of spurious ones: a model can have them, or a trial did */
+  int64_t missing; /* trials that should be there and are not */
   int64_t cells;
   basin_summary *cell; /* [cells] */
   int has_variants;

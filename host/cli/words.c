@@ -3,8 +3,9 @@
  * words.c: `basin help --words`, what the completion of a shell knows of the program (basin.bash).
  */
 #include "cli/cli.h"
+#include "cli/opening.h"
 #include "model/registry.h"
-#include "read/experiment.h"
+#include "store/results.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +28,18 @@ static void show_options(const basin_command *command) {
   }
 }
 
-static void show_names(void) {
+/* those of basin's own, or of a file that can be read */
+static void show_outcomes(const char *path) {
+  basin_results *results = NULL;
+  basin_error unread;
+  const int known = path && !basin_opening_results(path, &results, &unread);
+  const basin_outcomes own = basin_outcomes_built_in(),
+                       *outcomes = known ? basin_results_outcomes_of(results) : &own;
+  for (int i = 0; i < outcomes->count; i++) printf("%s ", outcomes->name[i]);
+  basin_results_close(results);
+}
+
+static void show_names(const char *results) {
   int models, keys;
   const basin_model *const *model = basin_models(&models);
   const char *const *key = basin_experiment_keys(&keys);
@@ -40,15 +52,14 @@ static void show_names(void) {
     for (int j = 0; j < model[i]->observables; j++) printf("%s ", model[i]->observable[j].name);
   for (int i = 0; i < BASIN_RISK_OBSERVABLES; i++) printf("%s ", basin_risk_observables()[i].name);
   printf("\nnames\tOUTCOME\t");
-  const basin_outcomes outcomes = basin_outcomes_built_in();
-  for (int i = 0; i < outcomes.count; i++) printf("%s ", outcomes.name[i]);
+  show_outcomes(results);
   printf("\nnames\tKEY\t");
   for (int i = 0; i < keys; i++) printf("%s ", key[i]);
   putchar('\n');
 }
 
-void basin_help_words(void) {
-  show_names();
+void basin_help_words(const char *results) {
+  show_names(results);
   for (int i = 0; i < basin_commands_count; i++) {
     show_arguments(&basin_commands[i]);
     show_options(&basin_commands[i]);

@@ -20,6 +20,7 @@
 #include "engine/data.h"
 #include "engine/blas.h"
 #include "seam/clock.h"
+#include "seam/condition.h"
 #include "seam/entry.h"
 #include "seam/expand.h"
 #include "seam/products.h"
@@ -49,6 +50,7 @@ typedef struct driver {
   int64_t rows, width, states, batch, tile;
   int wants_risk;   /* whether the risk is recorded or kept, or there are passages of it */
   int watches_risk; /* whether there are */
+  int asks_risk;    /* whether stop.when asks it */
   int knows_risk;   /* whether `loss` is of the present states */
   int broken;       /* told to stop while the data set was drawn */
   int64_t *waiting; /* [flights] indices of the flights that no seat has taken up yet */
@@ -275,16 +277,28 @@ typedef struct answer {
   int observed; /* whether `seen` is filled */
 } answer;
 
+/* what vector v shows; the risk, or NaN where it is not known */
+static void observe_all(const driver *d, int v, real seen[OBSERVED]) {
+  const real loss = d->loss[v] / r_set(2 * (double)d->set->n);
+  KIND_observe(&d->cell, turn_of(d, b_set(0)), at(d, v), seen);
+  seen[MODEL_OBSERVED + BASIN_RISK_train_loss] = d->knows_risk ? loss : r_set((double)NAN);
+}
+
 /* the outcomes that hold for vector v */
 static void ask(const driver *d, int v, answer *x) {
   const double least = d->job->setting->stop.tolerance_gradient;
+  const basin_condition *when = d->job->setting->stop.when;
   mask holds[BASIN_OUTCOMES];
+  real seen[OBSERVED];
   memset(holds, 0, sizeof holds);
   memset(x, 0, sizeof *x);
   KIND_reached(&d->cell, turn_of(d, b_set(0)), at(d, v), holds);
   if (least > 0)
     holds[BASIN_STATIONARY] = r_le(
         SET_gradient2(&d->cell, d->grad_a + v, d->grad_f + v, VECTORS, at(d, v)), r_set(least));
+  if (when) observe_all(d, v, seen);
+  if (when)
+    holds[BASIN_STATIONARY] = m_or(holds[BASIN_STATIONARY], condition_holds(when, seen, OBSERVED));
   for (int o = 0; o < BASIN_OUTCOMES; o++) x->outcome[o] = m_bits(holds[o]);
 }
 
@@ -368,6 +382,7 @@ static int settle(driver *d) {
   answer x[VECTORS];
   unsigned due[SEATS] = {0};
   int outcome[SEATS] = {0}, any = 0;
+  if (d->asks_risk && !d->knows_risk && !whole_loss(d)) return 0;
   for (int v = 0; v < VECTORS; v++)
     if (d->active[v]) ask(d, v, &x[v]);
   for (int c = 0; c < SEATS; c++) {
@@ -498,6 +513,8 @@ static void begin(driver *d) {
   for (int i = 0; i < d->ladders.count; i++)
     d->watches_risk |= d->ladders.of[i].observable >= MODEL_OBSERVED;
   d->wants_risk = d->watches_risk;
+  for (int64_t i = 0; setting->stop.when && i < setting->stop.when->count; i++)
+    d->asks_risk |= setting->stop.when->step[i].observable >= MODEL_OBSERVED;
   for (int c = 0; c < SEATS; c++) {
     clear(d, c);
     d->next[c] = (c - d->part->first % SEATS + SEATS) % SEATS;

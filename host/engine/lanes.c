@@ -23,6 +23,7 @@
  */
 #include BASIN_MODEL_HEADER
 #include "seam/clock.h"
+#include "seam/condition.h"
 #include "seam/entry.h"
 #include "seam/expand.h"
 #include "seam/flights.h"
@@ -158,6 +159,13 @@ static ONE_COPY void reached(const driver *d, const real *x, mask holds[BASIN_OU
   KIND_reached(&d->cell, no_turn(d), x, holds);
 }
 
+/* the lanes in which the experiment's condition holds, a bit each */
+static __attribute__((noinline)) unsigned ask_when(const driver *d, const real *x) {
+  real seen[MODEL_OBSERVED];
+  KIND_observe(&d->cell, no_turn(d), x, seen);
+  return m_bits(condition_holds(d->job->setting->stop.when, seen, MODEL_OBSERVED));
+}
+
 /* the outcomes that hold for x by the rule of this run, as bits per lane */
 static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
@@ -165,6 +173,8 @@ static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OU
   if (expand_is_asked(&d->job->setting->stop)) reached(d, x, holds);
   else KIND_decide(&d->cell, no_turn(d), x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
+  if (BASIN_UNLIKELY(d->job->setting->stop.when != NULL))
+    outcome[BASIN_STATIONARY] |= ask_when(d, x);
 }
 
 static void observe(const driver *d, const real *x, int lane, double out[MODEL_OBSERVED]) {
@@ -418,7 +428,8 @@ static ONE_COPY void take_step(const driver *d, int v, bits trial, bits step, re
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit), and in arrays where
    the part is to pause */
 static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
-                                                             int passages, unsigned *hit) {
+                                                             int passages, int when,
+                                                             unsigned *hit) {
   bits trial[VECTORS], step[VECTORS];
   int64_t i = 0;
   for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
@@ -447,6 +458,8 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
 #endif
     if (passages)
       for (int v = 0; v < VECTORS; v++) watch_passages(d, v, x + v * states(d), d->clock + i + 1);
+    if (when)
+      for (int v = 0; v < VECTORS; v++) *hit |= ask_when(d, x + v * states(d)) & d->active[v];
     if (!tolerance) continue;
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
@@ -463,10 +476,13 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
   return i;
 }
 
-/* the same with passages, apart from the loop without */
+/* the same with passages, and with a condition, apart from the loop without */
 static __attribute__((noinline)) int64_t advance_watching(driver *d, int64_t n, int tolerance,
                                                           unsigned *hit) {
-  return advance(d, n, tolerance, 1, hit);
+  return advance(d, n, tolerance, 1, 0, hit);
+}
+static __attribute__((noinline)) int64_t advance_asking(driver *d, int64_t n, unsigned *hit) {
+  return advance(d, n, 1, d->ladders.count > 0, 1, hit);
 }
 #endif
 
@@ -478,11 +494,11 @@ static void find_next_event(driver *d) {
 
 #if LEAPS
 
-/* steps until something is due to each lane, 0 where it idles; 1 where passages are watched that could come and go
-   within a leap */
+/* steps until something is due to each lane, 0 where it idles; 1 where passages or a condition are watched that could
+   come and go within a leap */
 static real limits(const driver *d) {
   real limit = r_set(0.0);
-  int steady = 1;
+  int steady = expand_is_steady_when(d->job->setting->stop.when);
   for (int i = 0; i < d->ladders.count; i++)
     steady &= expand_is_steady(d->ladders.of[i].observable);
   for (int lane = 0; lane < LANES; lane++)
@@ -552,9 +568,10 @@ static void block(driver *d) {
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
     unsigned hit = 0;
-    const int64_t done = passages ? advance_watching(d, n, tolerance, &hit)
-                         : tolerance ? advance(d, n, 1, 0, &hit)
-                                     : advance(d, n, 0, 0, &hit);
+    const int64_t done = d->job->setting->stop.when ? advance_asking(d, n, &hit)
+                         : passages ? advance_watching(d, n, tolerance, &hit)
+                         : tolerance ? advance(d, n, 1, 0, 0, &hit)
+                                     : advance(d, n, 0, 0, 0, &hit);
     if (broken(d)) { /* before anything is made of these states: a rule may have held on the way */
       if (done > 0) go_back(d);
       return;

@@ -32,9 +32,13 @@ basin_status basin_formula_interpret(const formula_model *model, const formula_p
                                      formula_entries **entries, basin_error *error);
 void basin_formula_entries_free(formula_entries *entries);
 
-/* the value of a size, and the number of entries of a shape */
+/* the value of a size, and the number of entries of a shape (size: the values of all) */
 double basin_formula_size_value(const formula_model *model, int size, const double *parameter);
-int64_t basin_formula_count(const formula_entries *entries, const formula_shape *shape);
+int64_t basin_formula_count(const int64_t *size, const formula_shape *shape);
+
+/* the values of all sizes; failures as of basin_formula_interpret() */
+basin_status basin_formula_sizes(const formula_model *model, const double *parameter, int64_t *size,
+                                 basin_error *error);
 
 /* an operation on single entries, ADD to SELECT; masks are 1 and 0, operands that it has not are not looked at */
 double basin_formula_scalar(formula_operation operation, double x, double y, double z);

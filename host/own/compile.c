@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "own/compile.h"
+#include "base/hash.h"
 #include "own_build.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +117,22 @@ const char *basin_compiler(char path[BASIN_PATH_BYTES]) {
   for (int n = 0; compiler(0, n); n++)
     if (is_in_path(compiler(0, n), path)) return path;
   return NULL;
+}
+
+uint64_t basin_nvcc_identity(void) {
+  char path[BASIN_PATH_BYTES];
+  struct stat about;
+  for (int n = 0; n < 2 && compiler(1, n); n++) {
+    char *real = is_in_path(compiler(1, n), path) ? realpath(path, NULL) : NULL;
+    const int there = real && !stat(real, &about);
+    const int64_t number[] = {there ? (int64_t)about.st_size : 0,
+                              there ? (int64_t)about.st_mtim.tv_sec : 0};
+    const uint64_t identity = there ? basin_hash(basin_hash_text(0, real), number, sizeof number)
+                                    : 0;
+    free(real);
+    if (identity) return identity;
+  }
+  return 0;
 }
 
 static basin_status no_compiler(int cuda, basin_error *error) {

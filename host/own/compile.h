@@ -28,6 +28,9 @@ typedef struct basin_compilation {
 basin_status basin_compile(basin_compilation *job, int jobs, const char *folder,
                            const volatile int *stop, int *no_room, basin_error *error);
 
+/* Tells the nvcc that would be run from others: its file, with its size and its time; 0 where there is none. */
+uint64_t basin_nvcc_identity(void);
+
 /* The name of the compiler that would be run, or NULL. */
 const char *basin_compiler(char path[BASIN_PATH_BYTES]);
 

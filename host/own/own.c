@@ -40,7 +40,8 @@ static const char *const isa_word[BASIN_ISAS] = {
 typedef struct library {
   basin_compilation job;
   char kind_flag[160], isa_flag[64]; /* of engines */
-  char key[33];                      /* its name in the cache */
+  uint64_t compiler; /* of kernels: which nvcc makes them, for their devices differ */
+  char key[33];      /* its name in the cache */
   char symbol[192];
   void *found; /* what the symbol is */
 } library;
@@ -50,7 +51,7 @@ static uint64_t hash_flags(uint64_t hash, const char *const *flag) {
   return basin_hash_text(hash, "");
 }
 
-/* of all that the library is made of but the compiler */
+/* of all that the library is made of; of engines but the compiler, for any of them makes the same of it */
 static void name_library(library *l) {
   uint64_t part[2];
   for (int i = 0; i < 2; i++) {
@@ -59,6 +60,7 @@ static void name_library(library *l) {
     hash = hash_flags(hash_flags(hash, l->job.cuda ? cuda_flags : all_flags), l->job.flag);
     hash = basin_hash_text(basin_hash_text(hash, l->job.source), l->symbol);
     part[i] = basin_hash_text(hash, l->job.header);
+    if (l->compiler) part[i] = basin_hash(part[i], &l->compiler, sizeof l->compiler);
   }
   snprintf(l->key, sizeof l->key, "%016llx%016llx", (unsigned long long)part[0],
            (unsigned long long)part[1]);
@@ -301,7 +303,8 @@ basin_status basin_own_ready(const basin_model *model, const char *kind, int isa
 static basin_status find_kernels(const own *o, const char *kind, const volatile int *stop,
                                  const void **kernels, basin_error *error) {
   library l = {
-      .job = {.name = o->name, .header = o->header, .source = "cuda/lanes/lanes.cu", .cuda = 1}};
+      .job = {.name = o->name, .header = o->header, .source = "cuda/lanes/lanes.cu", .cuda = 1},
+      .compiler = basin_nvcc_identity()};
   snprintf(l.kind_flag, sizeof l.kind_flag, "-DBASIN_KIND=%.128s", kind);
   snprintf(l.symbol, sizeof l.symbol, "lane_model_own_%.128s", kind);
   l.job.flag[0] = l.kind_flag;

@@ -12,7 +12,7 @@
  *
  * The compiler is $BASIN_CC, or else cc, gcc or clang. Libraries are kept in $BASIN_CACHE, or else in basin/ of
  * $XDG_CACHE_HOME or ~/.cache (cache.h); they are named by the text, the sources and the flags, not by the compiler,
- * for what any of them makes of these gives the same bits.
+ * for what any of them makes of these gives the same bits; kernels by nvcc too, for it decides which drivers run them.
  */
 #ifndef BASIN_OWN_H
 #define BASIN_OWN_H

@@ -9,6 +9,7 @@
 #include "read/named.h"
 #include "read/own_model.h"
 #include "read/passages.h"
+#include "read/stop_when.h"
 #include "read/vector.h"
 #include <math.h>
 #include <stdio.h>
@@ -311,16 +312,12 @@ static basin_status read_own_stops(basin_scope *scope, const basin_node *node, b
 
 static basin_status read_stop(basin_scope *scope, const basin_node *node, basin_stop *stop,
                               basin_error *error) {
-  const char *key[4 + BASIN_STOPS_MAX] = {"at", "at_spurious", "at_gradient", "max_steps"};
+  const char *key[5 + BASIN_STOPS_MAX] = {"at", "at_spurious", "at_gradient", "max_steps", "when"};
   const int stops = scope->model->stops;
   *stop = (basin_stop){.max_steps = 1000000};
   if (!node) return BASIN_OK;
-  if (basin_node_get(node, "when") && strcmp(scope->model->name, BASIN_OWN_NAME) != 0)
-    return basin_fail_at(error, basin_node_get(node, "when")->place,
-                         "stop.when goes with a model of formulas; model %s has %s",
-                         scope->model->name, scope->model->at);
-  for (int i = 0; i < stops; i++) key[4 + i] = scope->model->stop[i].name;
-  basin_status status = basin_scope_keys(scope, node, key, 4 + stops, "stop", error);
+  for (int i = 0; i < stops; i++) key[5 + i] = scope->model->stop[i].name;
+  basin_status status = basin_scope_keys(scope, node, key, 5 + stops, "stop", error);
   const basin_node *at = basin_node_get(node, "at"), *max_steps = basin_node_get(node, "max_steps"),
                    *spurious = basin_node_get(node, "at_spurious"),
                    *gradient = basin_node_get(node, "at_gradient");
@@ -378,6 +375,7 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   if (!status)
     status = basin_dynamics_read(scope, &sheet->dynamics, sheet->place, sheet->stop, &cell->setting,
                                  error);
+  if (!status) status = basin_stop_when_read(scope, sheet->stop, cell, error);
   if (!status) status = basin_passages_cell(e, sheet->record, scope, cell, error);
   if (!status)
     status = basin_named_cell(&e->outcomes, &e->rules[sheet->variant < 0 ? 0 : sheet->variant],
@@ -387,6 +385,7 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   cell->identity = basin_identity_draws(e, cell);
   cell->setting.key = basin_key(e->seed, cell->identity);
   status = check_model(sheet, cell, error);
+  if (!status) status = basin_named_check(&e->outcomes, cell, error);
   if (!status && cell->setting.gradient.images)
     status = basin_images_check(&cell->setting, sheet->dynamics.gradient->place, error);
   return status;
@@ -399,4 +398,5 @@ void basin_cell_free(basin_cell *cell) {
   free(cell->level);
   free(cell->owned);
   basin_naming_free(cell->own_naming);
+  free(cell->own_when);
 }

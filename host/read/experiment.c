@@ -527,10 +527,10 @@ basin_status basin_experiment_ends(const basin_experiment *e, basin_error *error
   return basin_fail_at(
       error, place,
       "stop: no rule can end a trial of %lld of %lld cell%s, the first of them cell %lld: all "
-      "would take max_steps steps and stay unresolved; expected stop.at%s, or `allow: "
+      "would take max_steps steps and stay unresolved; expected stop.at%s or when, or `allow: "
       "{unresolved: 1}` where a fixed number of steps is meant",
       (long long)cells, (long long)e->cells, e->cells == 1 ? "" : "s", (long long)e->endless.cell,
-      e->cell[e->endless.cell].model->at_gradient ? ", at_gradient or when" : "");
+      e->cell[e->endless.cell].model->at_gradient ? ", at_gradient" : "");
 }
 
 /* ---- what tells its cells apart ---- */

@@ -52,6 +52,8 @@ typedef struct basin_cell {
   /* what groups the points where trials come to rest, or NULL, with its distances here (discover.h) */
   const struct basin_discover *discover;
   double within, match;
+
+  struct basin_condition *own_when; /* of the setting's stop.when, likewise */
 } basin_cell;
 
 /* Along a parameter of the grid points are added until the place where success crosses a rate is known closely. */

@@ -16,9 +16,21 @@ typedef struct parser {
   int depth;
   int lenient; /* a fault of a value is no failure: `faults` counts them, and the value is 0 */
   int faults;
+
+  /* where a program is written: what varies is an observable, or made of some */
+  basin_condition *program; /* or NULL */
+  basin_observable_lookup *observable;
+  int height, overflows; /* of its stack; whether anything of it had no room */
+  int asked;             /* observables in it */
 } parser;
 
-static basin_status sum(parser *p, double *value);
+/* A value: a number, or what varies, which is then on top of the program's stack. */
+typedef struct operand {
+  double x;
+  int varies;
+} operand;
+
+static basin_status sum(parser *p, operand *value);
 
 /* the place of a character of the text, for messages */
 static basin_place here(const parser *p, const char *at) {
@@ -40,16 +52,49 @@ static int take(parser *p, char c) {
 }
 
 /* whether a fault of a value is passed over: it is 0 then */
-static int pass_over(parser *p, double *value) {
+static int pass_over(parser *p, operand *value) {
   if (!p->lenient) return 0;
   p->faults++;
-  *value = 0;
+  *value = (operand){p->program ? NAN : 0, 0};
   return 1;
 }
 
-static basin_status finite_value(parser *p, const char *at, double *value) {
-  if (isfinite(*value) || pass_over(p, value)) return BASIN_OK;
+static basin_status finite_value(parser *p, const char *at, operand *value) {
+  if (value->varies || isfinite(value->x) || pass_over(p, value)) return BASIN_OK;
   return basin_fail_at(p->error, here(p, at), "the result is not a finite number");
+}
+
+/* ---- a program ---- */
+
+/* a step behind those that are there; what is too long or too deep is told at the end */
+static void write_step(parser *p, int operation, int side, int observable, double number) {
+  const int operands = condition_operands(operation) - (side != BASIN_CONDITION_NEITHER);
+  basin_condition *program = p->program;
+  p->height += 1 - operands;
+  if (p->height > BASIN_CONDITION_DEPTH || program->count == BASIN_CONDITION_LENGTH)
+    p->overflows = 1;
+  else
+    program->step[program->count++] = (basin_condition_step){operation, side, observable, number};
+}
+
+/* an operation of two values, of which one varies at least; what varies is on the stack in their order */
+static void write_two(parser *p, int operation, const operand *x, const operand *y,
+                      operand *value) {
+  if (!x->varies) write_step(p, operation, BASIN_CONDITION_LEFT, 0, x->x);
+  else if (!y->varies) write_step(p, operation, BASIN_CONDITION_RIGHT, 0, y->x);
+  else write_step(p, operation, BASIN_CONDITION_NEITHER, 0, 0);
+  *value = (operand){0, 1};
+}
+
+static void write_one(parser *p, int operation, double number) {
+  write_step(p, operation, BASIN_CONDITION_NEITHER, 0, number);
+}
+
+static basin_status varies_nowhere(parser *p, const char *at, const char *what) {
+  return basin_fail_at(p->error, here(p, at),
+                       "%s of an observable is not asked at every step, expected + - * / abs sqrt "
+                       "min max, or a whole power: loss < exp(-9) in the place of log(loss) < -9",
+                       what);
 }
 
 /* ---- functions ---- */
@@ -157,37 +202,39 @@ static double modulo(double x, double y) { return x - y * floor(x / y); }
 
 /* ---- grammar: sum > product > sign > power > atom ---- */
 
-static basin_status call(parser *p, const char *name, const char *at, double *value) {
-  double argument[2] = {0, 0};
-  const char *expected = NULL;
-  const int two = !strcmp(name, "min") || !strcmp(name, "max") || !strcmp(name, "mod");
-  basin_status status = sum(p, &argument[0]);
-  if (!status && two && !take(p, ','))
-    return basin_fail_at(p->error, here(p, p->at), "%s takes two arguments, expected a comma",
-                         name);
-  if (!status && two) status = sum(p, &argument[1]);
-  if (status) return status;
-  if (!take(p, ')'))
-    return basin_fail_at(p->error, here(p, p->at), "expected `)` to close %s(", name);
-
-  if (two && !strcmp(name, "mod")) {
-    if (argument[1] == 0 && pass_over(p, value)) return BASIN_OK;
-    if (argument[1] == 0) return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
-    *value = modulo(argument[0], argument[1]);
+/* of two arguments; the value is of the first */
+static basin_status call_two(parser *p, const char *name, const char *at, operand *value,
+                             const operand *y) {
+  const int minimum = !strcmp(name, "min");
+  const operand x = *value;
+  if (!strcmp(name, "mod")) {
+    if (x.varies || y->varies) return varies_nowhere(p, at, "mod()");
+    if (y->x == 0 && pass_over(p, value)) return BASIN_OK;
+    if (y->x == 0) return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
+    value->x = modulo(x.x, y->x);
     return finite_value(p, at, value);
   }
-  if (two) {
-    const int first = (argument[0] < argument[1]) == !strcmp(name, "min");
-    *value = first ? argument[0] : argument[1];
-    return BASIN_OK;
-  }
+  if (x.varies || y->varies)
+    write_two(p, minimum ? BASIN_CONDITION_MIN : BASIN_CONDITION_MAX, &x, y, value);
+  else if (isnan(x.x) || isnan(y->x)) value->x = NAN;
+  else value->x = (x.x < y->x) == minimum ? x.x : y->x;
+  return BASIN_OK;
+}
+
+static basin_status call_one(parser *p, const char *name, const char *at, operand *value) {
+  const char *expected = NULL;
+  const operand x = *value;
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     if (strcmp(name, functions[i].name) != 0) continue;
-    const int defined = functions[i].of(argument[0], value, &expected);
+    if (x.varies && functions[i].of == root) write_one(p, BASIN_CONDITION_SQRT, 0);
+    else if (x.varies && functions[i].of == magnitude) write_one(p, BASIN_CONDITION_ABS, 0);
+    else if (x.varies) return varies_nowhere(p, at, name);
+    if (x.varies) return BASIN_OK;
+    const int defined = functions[i].of(x.x, &value->x, &expected);
     if (!defined && pass_over(p, value)) return BASIN_OK;
     if (!defined)
-      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name,
-                           argument[0], expected);
+      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name, x.x,
+                           expected);
     return finite_value(p, at, value);
   }
   return basin_fail_at(
@@ -197,7 +244,21 @@ static basin_status call(parser *p, const char *name, const char *at, double *va
       name);
 }
 
-static basin_status named(parser *p, double *value) {
+static basin_status call(parser *p, const char *name, const char *at, operand *value) {
+  operand second = {0, 0};
+  const int two = !strcmp(name, "min") || !strcmp(name, "max") || !strcmp(name, "mod");
+  basin_status status = sum(p, value);
+  if (!status && two && !take(p, ','))
+    return basin_fail_at(p->error, here(p, p->at), "%s takes two arguments, expected a comma",
+                         name);
+  if (!status && two) status = sum(p, &second);
+  if (status) return status;
+  if (!take(p, ')'))
+    return basin_fail_at(p->error, here(p, p->at), "expected `)` to close %s(", name);
+  return two ? call_two(p, name, at, value, &second) : call_one(p, name, at, value);
+}
+
+static basin_status named(parser *p, operand *value) {
   char name[BASIN_NAME_LENGTH + 1];
   const char *at = p->at;
   int length = 0, found = 0;
@@ -208,11 +269,16 @@ static basin_status named(parser *p, double *value) {
   }
   name[length] = 0;
   if (take(p, '(')) return call(p, name, at, value);
-  if (!strcmp(name, "pi")) {
-    *value = BASIN_PI;
+  *value = (operand){BASIN_PI, 0};
+  if (!strcmp(name, "pi")) return BASIN_OK;
+  const int observable = p->program ? p->observable(p->context, name) : -1;
+  if (observable >= 0) {
+    write_step(p, BASIN_CONDITION_OBSERVABLE, BASIN_CONDITION_NEITHER, observable, 0);
+    p->asked++;
+    *value = (operand){0, 1};
     return BASIN_OK;
   }
-  const basin_status status = p->lookup ? p->lookup(p->context, name, value, &found, p->error)
+  const basin_status status = p->lookup ? p->lookup(p->context, name, &value->x, &found, p->error)
                                         : BASIN_OK;
   if (status) return status;
   if (!found && !strcmp(name, "t"))
@@ -229,21 +295,21 @@ static basin_status named(parser *p, double *value) {
   return finite_value(p, at, value);
 }
 
-static basin_status number(parser *p, double *value) {
+static basin_status number(parser *p, operand *value) {
   const char *start = p->at, *end = start + basin_number_length(start);
   char copy[64], *stop;
   if (end - start >= (int)sizeof copy)
     return basin_fail_at(p->error, here(p, start), "a number of over 63 characters");
   memcpy(copy, start, (size_t)(end - start));
   copy[end - start] = 0;
-  *value = strtod(copy, &stop);
+  *value = (operand){strtod(copy, &stop), 0};
   if (*stop) return basin_fail_at(p->error, here(p, start), "`%s` is not a number", copy);
   p->at = end;
-  if (isfinite(*value)) return BASIN_OK;
+  if (isfinite(value->x)) return BASIN_OK;
   return basin_fail_at(p->error, here(p, start), "%s is not a finite number", copy);
 }
 
-static basin_status atom(parser *p, double *value) {
+static basin_status atom(parser *p, operand *value) {
   skip_space(p);
   if (isdigit((unsigned char)*p->at) || (*p->at == '.' && isdigit((unsigned char)p->at[1])))
     return number(p, value);
@@ -259,33 +325,45 @@ static basin_status atom(parser *p, double *value) {
   return basin_fail_at(p->error, here(p, p->at), "unexpected `%c`, expected a value", *p->at);
 }
 
-static basin_status sign(parser *p, double *value);
+static basin_status sign(parser *p, operand *value);
 
-static basin_status exponent(parser *p, double *value) {
+/* of what varies */
+static basin_status write_power(parser *p, const char *at, const operand *y) {
+  if (!y->varies && y->x == 0.5) write_one(p, BASIN_CONDITION_SQRT, 0);
+  else if (!y->varies && y->x == floor(y->x) && fabs(y->x) <= 1024)
+    write_one(p, BASIN_CONDITION_POWER, y->x);
+  else return varies_nowhere(p, at, "this power");
+  return BASIN_OK;
+}
+
+static basin_status exponent(parser *p, operand *value) {
   basin_status status = atom(p, value);
   skip_space(p);
   const char *at = p->at;
   if (status || !take(p, '^')) return status;
-  double y;
+  operand y = {0, 0};
   status = sign(p, &y); /* to the right: 2^3^2 = 2^9, and 2^-1 */
   if (status) return status;
-  if (((*value == 0 && y < 0) || (*value < 0 && y != floor(y))) && pass_over(p, value))
-    return BASIN_OK;
-  if (*value == 0 && y < 0)
+  if (value->varies) return write_power(p, at, &y);
+  if (y.varies) return varies_nowhere(p, at, "the power");
+  const int divides = value->x == 0 && y.x < 0, is_complex = value->x < 0 && y.x != floor(y.x);
+  if ((divides || is_complex) && pass_over(p, value)) return BASIN_OK;
+  if (divides)
     return basin_fail_at(p->error, here(p, at), "division by zero: 0 to a negative power");
-  if (*value < 0 && y != floor(y))
+  if (is_complex)
     return basin_fail_at(p->error, here(p, at), "a negative number to a power that is not whole");
-  *value = power(*value, y);
+  value->x = power(value->x, y.x);
   return finite_value(p, at, value);
 }
 
-static basin_status sign(parser *p, double *value) {
+static basin_status sign(parser *p, operand *value) {
   basin_status status;
   if (++p->depth > NESTING_MAX)
     return basin_fail_at(p->error, here(p, p->at), "nested deeper than %d levels", NESTING_MAX);
   if (take(p, '-')) {
     status = sign(p, value);
-    *value = -*value;
+    if (!status && value->varies) write_one(p, BASIN_CONDITION_NEG, 0);
+    value->x = -value->x;
   } else if (take(p, '+')) {
     status = sign(p, value);
   } else {
@@ -295,38 +373,49 @@ static basin_status sign(parser *p, double *value) {
   return status;
 }
 
-static basin_status product(parser *p, double *value) {
+static basin_status product(parser *p, operand *value) {
   basin_status status = sign(p, value);
   while (!status) {
     skip_space(p);
     const char op = *p->at, *at = p->at;
-    double y;
+    operand y = {0, 0};
     if (op != '*' && op != '/' && op != '%') break;
     p->at++;
     status = sign(p, &y);
     if (status) break;
-    if (op != '*' && y == 0) {
+    if ((value->varies || y.varies) && op == '%') return varies_nowhere(p, at, "%");
+    if (value->varies || y.varies) {
+      const operand x = *value;
+      write_two(p, op == '*' ? BASIN_CONDITION_MUL : BASIN_CONDITION_DIV, &x, &y, value);
+      continue;
+    }
+    if (op != '*' && y.x == 0) {
       if (pass_over(p, value)) continue;
       return basin_fail_at(p->error, here(p, at), "division by zero");
     }
-    *value = op == '*' ? *value * y : op == '/' ? *value / y : modulo(*value, y);
+    value->x = op == '*' ? value->x * y.x : op == '/' ? value->x / y.x : modulo(value->x, y.x);
     status = finite_value(p, at, value);
   }
   return status;
 }
 
-static basin_status sum(parser *p, double *value) {
-  *value = 0;
+static basin_status sum(parser *p, operand *value) {
+  *value = (operand){0, 0};
   basin_status status = product(p, value);
   while (!status) {
     skip_space(p);
     const char op = *p->at, *at = p->at;
-    double y;
+    operand y = {0, 0};
     if (op != '+' && op != '-') break;
     p->at++;
     status = product(p, &y);
     if (status) break;
-    *value = op == '+' ? *value + y : *value - y;
+    if (value->varies || y.varies) {
+      const operand x = *value;
+      write_two(p, op == '+' ? BASIN_CONDITION_ADD : BASIN_CONDITION_SUB, &x, &y, value);
+      continue;
+    }
+    value->x = op == '+' ? value->x + y.x : value->x - y.x;
     status = finite_value(p, at, value);
   }
   return status;
@@ -340,7 +429,9 @@ basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *l
               .lookup = lookup,
               .context = context,
               .error = error};
-  const basin_status status = sum(&p, value);
+  operand result = {0, 0};
+  const basin_status status = sum(&p, &result);
+  *value = result.x;
   if (status) return status;
   skip_space(&p);
   if (*p.at)
@@ -384,24 +475,35 @@ static int encloses_condition(const char *at) {
 }
 
 static basin_status comparison(parser *p, int *truth) {
-  static const char *const sign_of[] = {"<=", ">=", "==", "!=", "<", ">"};
+  static const struct {
+    const char *sign;
+    int operation;
+  } sign_of[] = {{"<=", BASIN_CONDITION_LE}, {">=", BASIN_CONDITION_GE}, {"==", BASIN_CONDITION_EQ},
+                 {"!=", BASIN_CONDITION_EQ}, {"<", BASIN_CONDITION_LT},  {">", BASIN_CONDITION_GT}};
   enum { SIGNS = sizeof sign_of / sizeof *sign_of };
   const int faults = p->faults;
-  double x, y = 0;
+  operand x = {0, 0}, y = {0, 0}, both;
   int i = 0;
   basin_status status = sum(p, &x);
   if (status) return status;
   skip_space(p);
-  while (i < SIGNS && strncmp(p->at, sign_of[i], strlen(sign_of[i])) != 0) i++;
+  while (i < SIGNS && strncmp(p->at, sign_of[i].sign, strlen(sign_of[i].sign)) != 0) i++;
   if (i == SIGNS)
     return basin_fail_at(p->error, here(p, p->at),
                          *p->at == '=' ? "`=` compares nothing, did you mean `==`?"
                                        : "expected one of < <= > >= == != and a value behind it");
-  p->at += strlen(sign_of[i]);
+  p->at += strlen(sign_of[i].sign);
   status = sum(p, &y);
-  const int holds[SIGNS] = {x <= y, x >= y, x == y, x != y, x<y, x> y};
+  if (status) return status;
+  if (x.varies || y.varies) {
+    write_two(p, sign_of[i].operation, &x, &y, &both);
+    if (*sign_of[i].sign == '!') write_one(p, BASIN_CONDITION_NOT, 0);
+    return BASIN_OK;
+  }
+  const int holds[SIGNS] = {x.x <= y.x, x.x >= y.x, x.x == y.x, x.x != y.x, x.x<y.x, x.x> y.x};
   *truth = p->faults > faults ? UNKNOWN : holds[i];
-  return status;
+  if (p->program) write_one(p, BASIN_CONDITION_NUMBER, *truth == UNKNOWN ? (double)NAN : *truth);
+  return BASIN_OK;
 }
 
 static basin_status negation(parser *p, int *truth) {
@@ -412,6 +514,7 @@ static basin_status negation(parser *p, int *truth) {
   if (take_word(p, "not")) {
     status = negation(p, truth);
     if (*truth != UNKNOWN) *truth = !*truth;
+    if (!status && p->program) write_one(p, BASIN_CONDITION_NOT, 0);
   } else if (*p->at == '(' && encloses_condition(p->at)) {
     p->at++;
     status = alternatives(p, truth);
@@ -429,6 +532,7 @@ static basin_status joint(parser *p, int *truth) {
   while (!status && take_word(p, "and")) {
     int other = NO;
     status = negation(p, &other);
+    if (!status && p->program) write_one(p, BASIN_CONDITION_AND, 0);
     *truth = !*truth || !other ? NO : *truth == UNKNOWN || other == UNKNOWN ? UNKNOWN : YES;
   }
   return status;
@@ -440,6 +544,7 @@ static basin_status alternatives(parser *p, int *truth) {
   while (!status && take_word(p, "or")) {
     int other = NO;
     status = joint(p, &other);
+    if (!status && p->program) write_one(p, BASIN_CONDITION_OR, 0);
     *truth = *truth == YES || other == YES           ? YES
              : *truth == UNKNOWN || other == UNKNOWN ? UNKNOWN
                                                      : NO;
@@ -447,8 +552,21 @@ static basin_status alternatives(parser *p, int *truth) {
   return status;
 }
 
-basin_status basin_condition(const char *text, basin_place place, basin_lookup *lookup,
-                             void *context, int *holds, basin_error *error) {
+/* the whole text */
+static basin_status condition(parser *p, int *truth) {
+  *truth = NO;
+  const basin_status status = alternatives(p, truth);
+  if (status) return status;
+  skip_space(p);
+  if (!*p->at) return BASIN_OK;
+  return basin_fail_at(p->error, here(p, p->at),
+                       "unexpected `%c`, expected `and`, `or` or the end: comparisons are of two "
+                       "values",
+                       *p->at);
+}
+
+basin_status basin_condition_holds(const char *text, basin_place place, basin_lookup *lookup,
+                                   void *context, int *holds, basin_error *error) {
   parser p = {.text = text,
               .at = text,
               .place = place,
@@ -456,16 +574,32 @@ basin_status basin_condition(const char *text, basin_place place, basin_lookup *
               .context = context,
               .error = error,
               .lenient = 1};
-  int truth = NO;
-  *holds = 0;
-  const basin_status status = alternatives(&p, &truth);
+  int truth;
+  const basin_status status = condition(&p, &truth);
+  *holds = !status && truth == YES;
+  return status;
+}
+
+basin_status basin_condition_compile(const char *text, basin_place place, basin_lookup *lookup,
+                                     basin_observable_lookup *observable, void *context,
+                                     basin_condition *program, basin_error *error) {
+  parser p = {.text = text,
+              .at = text,
+              .place = place,
+              .lookup = lookup,
+              .context = context,
+              .error = error,
+              .lenient = 1,
+              .program = program,
+              .observable = observable};
+  int truth;
+  memset(program, 0, sizeof *program);
+  const basin_status status = condition(&p, &truth);
   if (status) return status;
-  skip_space(&p);
-  if (*p.at)
-    return basin_fail_at(error, here(&p, p.at),
-                         "unexpected `%c`, expected `and`, `or` or the end: comparisons are of two "
-                         "values",
-                         *p.at);
-  *holds = truth == YES;
-  return BASIN_OK;
+  if (!p.asked)
+    return basin_fail_at(error, place, "the condition has no observable: it holds always or never");
+  if (!p.overflows) return BASIN_OK;
+  return basin_fail_at(error, place,
+                       "the condition is too long: over %d operations, or over %d values at a time",
+                       (int)BASIN_CONDITION_LENGTH, (int)BASIN_CONDITION_DEPTH);
 }

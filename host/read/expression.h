@@ -23,6 +23,7 @@
 #define BASIN_EXPRESSION_H
 
 #include "base/error.h"
+#include "seam/condition.h"
 
 /* The value of a symbol. BASIN_OK, or a failure already written into `error`; sets *found to 0 where
    there is no such symbol. */
@@ -35,7 +36,16 @@ basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *l
 
 /* Whether a condition holds. A value that is no finite number, or not defined, makes its comparison neither true nor
    false: a condition that hangs on such a one does not hold. Failures are what is written wrong, and the look-up's. */
-basin_status basin_condition(const char *text, basin_place place, basin_lookup *lookup,
-                             void *context, int *holds, basin_error *error);
+basin_status basin_condition_holds(const char *text, basin_place place, basin_lookup *lookup,
+                                   void *context, int *holds, basin_error *error);
+
+/* The number of an observable, or -1 where the name is none; it is asked before the other look-up. */
+typedef int basin_observable_lookup(void *context, const char *name);
+
+/* The same condition as a program (seam/condition.h) on observables, to be asked at every step; all else is a number in
+   it. It must ask an observable, of which it knows + - * / abs sqrt min max and whole powers. */
+basin_status basin_condition_compile(const char *text, basin_place place, basin_lookup *lookup,
+                                     basin_observable_lookup *observable, void *context,
+                                     basin_condition *program, basin_error *error);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "model/registry.h"
 #include "read/named.h"
+#include "seam/condition.h"
 #include <string.h>
 
 /* ---- of the draws ---- */
@@ -123,6 +124,18 @@ static void hash_set_real(hasher *h, double x) {
     hash_added(h, x); /* likewise */
 }
 
+/* of cells that have a condition alone, likewise: its observables by their names */
+static void hash_when(hasher *h, const basin_condition *when) {
+  for (int64_t i = 0; when && i < when->count; i++) {
+    const basin_condition_step *step = &when->step[i];
+    hash_more(h, step->operation);
+    hash_last(h, step->side);
+    if (step->operation == BASIN_CONDITION_OBSERVABLE)
+      h->hash = basin_hash_text(h->hash, basin_observable(h->cell, (int)step->observable)->name);
+    hash_real(h, step->number);
+  }
+}
+
 static void hash_key(hasher *h, uint64_t key) {
   hash_bytes(h, &key, sizeof key);
   hash_bytes(h, h->cell->coordinate, (size_t)h->experiment->axes * sizeof(double));
@@ -171,6 +184,7 @@ static void hash_parameters(hasher *h, const double *parameter) {
   ROW(stop, own, own)                     \
   ROW(setting, halve, flag)               \
   ROW(stop, max_steps, whole)             \
+  ROW(stop, when, when)                   \
   ROW(setting, size, nothing) /* follows from the rest */
 
 /* The compiler complains of a field that is missing in these lists, and of one that is in them and not in a table. */
@@ -184,7 +198,7 @@ COMPLETE(basin_vector, NUMBER(vector_source), NUMBER(vector_rows), NUMBER(vector
 COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)});
 #define STOP                                                                                \
   NUMBER(stop_tolerance), NUMBER(stop_tolerance_spurious), NUMBER(stop_tolerance_gradient), \
-      {NUMBER(stop_own)}, NUMBER(stop_max_steps)
+      {NUMBER(stop_own)}, NUMBER(stop_max_steps), POINTER(stop_when)
 #define GRADIENT                                                                            \
   POINTER(gradient_dynamics), NUMBER(gradient_inputs), NUMBER(gradient_set_size),           \
       NUMBER(gradient_batch), NUMBER(gradient_set), {NUMBER(gradient_law), 0},              \

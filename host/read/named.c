@@ -110,7 +110,7 @@ static basin_status read_condition(const basin_node *node, const char *what,
   collector c = {model, scope, rule, node->place};
   c.place.column += node->quoted;
   rule->when = strdup(node->text);
-  return rule->when ? basin_condition(node->text, c.place, collect, &c, &unused, error)
+  return rule->when ? basin_condition_holds(node->text, c.place, collect, &c, &unused, error)
                     : basin_fail_memory(error);
 }
 
@@ -284,6 +284,50 @@ basin_status basin_named_cell(const basin_outcomes *outcomes, basin_outcome_rule
     return BASIN_OK;
   }
   basin_naming_free(naming);
+  return status;
+}
+
+/* the vectors that a state has no entry of, whatever its numbers are, a bit each */
+static basin_status find_unknown(const basin_cell *cell, unsigned *unknown, basin_error *error) {
+  const basin_size *size = &cell->setting.size;
+  double *state = calloc((size_t)(size->states + size->vectors) + 1, sizeof *state),
+         *entry = state + size->states;
+  basin_status status = state ? BASIN_OK : basin_fail_memory(error);
+  *unknown = ~0u;
+  for (int fill = 1; fill <= 2 && !status; fill++) {
+    for (int64_t i = 0; i < size->states; i++) state[i] = 0.5 * fill;
+    if (cell->model->vectors(&cell->setting, 0, 1, state, 0, entry))
+      status = basin_fail_memory(error);
+    const double *at = entry;
+    for (int v = 0; v < cell->model->initials && !status; v++) {
+      for (int64_t i = 0; i < basin_vector_size(&cell->setting.initial[v]); i++)
+        if (!isnan(*at++)) *unknown &= ~(1u << v);
+    }
+  }
+  free(state);
+  return status;
+}
+
+basin_status basin_named_check(const basin_outcomes *outcomes, const basin_cell *cell,
+                               basin_error *error) {
+  const basin_outcome_rules *rules = cell->naming ? cell->naming->rules : NULL;
+  unsigned unknown = 0;
+  /* the first kind of a model knows all of its vectors */
+  if (!rules || !rules->nears ||
+      !strcmp(cell->setting.gradient.dynamics, cell->model->kind[0].name))
+    return BASIN_OK;
+  basin_status status = find_unknown(cell, &unknown, error);
+  for (int i = 0; i < rules->count && !status; i++) {
+    const basin_outcome_rule *rule = &rules->rule[i];
+    for (int v = 0; v < cell->model->initials && !status; v++)
+      if (rule->near & unknown & 1u << v)
+        status = basin_fail_at(error, basin_node_get(rule->node, "near")->place,
+                               "outcomes.%s.near.%s: steps of the kind %s do not know %s, so no "
+                               "trial is near: leave it out, or take another kind",
+                               basin_outcomes_name(outcomes, rule->outcome),
+                               cell->model->initial[v].name, cell->setting.gradient.dynamics,
+                               cell->model->initial[v].name);
+  }
   return status;
 }
 

@@ -68,6 +68,11 @@ basin_status basin_named_begin(basin_experiment *experiment, const basin_node *n
 basin_status basin_named_cell(const basin_outcomes *outcomes, basin_outcome_rules *rules,
                               basin_scope *scope, basin_cell *cell, basin_error *error);
 
+/* Refuses a point near which no trial of the cell can be, for its dynamics do not know that vector; after the model has
+   checked the cell. */
+basin_status basin_named_check(const basin_outcomes *outcomes, const basin_cell *cell,
+                               basin_error *error);
+
 /* Once all cells are read, and what they keep: the observables in conditions are finals too, behind those that are
    kept. */
 basin_status basin_named_end(basin_experiment *experiment, basin_error *error);

@@ -259,16 +259,24 @@ static basin_status read_model(reading *r, const basin_node *model, const basin_
   return status;
 }
 
-basin_status basin_own_model_header(const basin_node *model, const basin_node *when,
-                                    struct basin_album *album, char **text, basin_error *error) {
+basin_status basin_own_model_graph(const basin_node *model, const basin_node *when,
+                                   struct basin_album *album, formula_model **graph,
+                                   basin_error *error) {
   reading r = {.album = album, .error = error};
-  formula_model *read = NULL;
-  *text = NULL;
+  *graph = NULL;
   basin_status status = read_model(&r, model, when);
-  if (!status) status = basin_formula_read(&r.source, &read, error);
-  if (!status) status = basin_formula_emit(read, text, error);
-  basin_formula_free(read);
+  if (!status) status = basin_formula_read(&r.source, graph, error);
   while (r.blocks) free(r.block[--r.blocks]);
   free(r.block);
+  return status;
+}
+
+basin_status basin_own_model_header(const basin_node *model, const basin_node *when,
+                                    struct basin_album *album, char **text, basin_error *error) {
+  formula_model *graph;
+  *text = NULL;
+  basin_status status = basin_own_model_graph(model, when, album, &graph, error);
+  if (!status) status = basin_formula_emit(graph, text, error);
+  basin_formula_free(graph);
   return status;
 }

@@ -21,6 +21,7 @@
 #ifndef BASIN_OWN_MODEL_H
 #define BASIN_OWN_MODEL_H
 
+#include "formula/graph.h"
 #include "read/yaml.h"
 
 #define BASIN_OWN_NAME "own" /* what such a model is called */
@@ -34,5 +35,10 @@ int basin_own_model_is_meant(const basin_node *model);
    of the experiment file, and is told of files that are read (images.h). */
 basin_status basin_own_model_header(const basin_node *model, const basin_node *when,
                                     struct basin_album *album, char **text, basin_error *error);
+
+/* What the header is written from: the caller's to free. */
+basin_status basin_own_model_graph(const basin_node *model, const basin_node *when,
+                                   struct basin_album *album, formula_model **graph,
+                                   basin_error *error);
 
 #endif

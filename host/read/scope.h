@@ -38,8 +38,9 @@ typedef struct basin_scope {
   uint64_t clock, cell, changed[BASIN_AXES_MAX]; /* changed: the clock when a coordinate did */
   uint64_t depends;                              /* of what is being evaluated, so far */
   int depth, height;
-  int checking, elsewhere;       /* see basin_scope_check() */
-  struct basin_album *album;     /* the images that have been read, where there may be any */
+  int checking, elsewhere;   /* see basin_scope_check() */
+  struct basin_album *album; /* the images that have been read, where there may be any */
+  const struct basin_condition *latest_when; /* of the cell that was read last, or NULL */
   struct basin_headers *headers; /* and the headers of models that are not part of the build */
 } basin_scope;
 

@@ -97,7 +97,7 @@ static basin_status ask(ended *x, const basin_outcome_rule *rule, const double *
   x->number = *number;
   for (int s = 0; s < rule->symbols; s++) *number += !rule->symbol[s].is_observable;
   if (*holds && rule->when)
-    status = basin_condition(rule->when, (basin_place){0}, look_up, x, holds, error);
+    status = basin_condition_holds(rule->when, (basin_place){0}, look_up, x, holds, error);
   return status;
 }
 

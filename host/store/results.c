@@ -2,6 +2,7 @@
 #include "store/results_file.h"
 #include "base/files.h"
 #include "read/headers.h"
+#include "read/own_model.h"
 #include "read/variables.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -500,6 +501,35 @@ basin_status basin_results_parse_text(const basin_results *r, basin_experiment *
   free(lines);
   free(text);
   return status;
+}
+
+/* those of the model that a node names; formulas have no spurious optimum that is known */
+static unsigned can_of(const basin_node *model) {
+  const unsigned all = ~0u;
+  if (!model) return 0;
+  if (basin_own_model_is_meant(model)) return all & ~BASIN_CAN(BASIN_SPURIOUS);
+  const basin_model *found = model->kind == BASIN_SCALAR ? basin_model_find(model->text) : NULL;
+  return found ? found->outcomes : all;
+}
+
+unsigned basin_results_can(const basin_results *r) {
+  char *text = basin_results_text_of(r->file, "experiment_yaml"),
+       *lines = basin_results_text_of(r->file, "experiment_set"), *rest = lines;
+  basin_yaml *yaml = NULL;
+  basin_error unread;
+  unsigned can = ~0u;
+  if (text && !basin_yaml_parse("", text, (int64_t)strlen(text), &yaml, &unread)) {
+    for (char *line; rest && (line = strsep(&rest, "\n"));)
+      if (*line && basin_yaml_set(yaml, line, &unread)) break;
+    const basin_node *root = basin_yaml_root(yaml), *variants = basin_node_get(root, "variants");
+    can = can_of(basin_node_get(root, "model"));
+    for (int i = 0; variants && i < variants->count; i++)
+      can |= can_of(basin_node_get(variants->child[i], "model"));
+  }
+  basin_yaml_free(yaml);
+  free(lines);
+  free(text);
+  return can;
 }
 
 /* the cells that `refine` has added, from the file's own columns */

@@ -27,6 +27,10 @@ double basin_results_parameter(const basin_results *results, int64_t cell, int p
 /* what its numbers of outcomes mean */
 const basin_outcomes *basin_results_outcomes_of(const basin_results *results);
 
+/* The outcomes of basin's own that its models can have, or-ed BASIN_CAN(), as far as the names of the models tell: all
+   where one is a header. */
+unsigned basin_results_can(const basin_results *results);
+
 /* steps of no trials, and those of every outcome where none are known, [BASIN_OUTCOMES_MAX] */
 #define BASIN_NO_STEPS ((basin_steps){NAN, NAN, NAN, NAN, -1})
 extern const basin_steps basin_no_steps[BASIN_OUTCOMES_MAX];

@@ -13,6 +13,7 @@
 #ifndef BASIN_SEAM_EXPAND_H
 #define BASIN_SEAM_EXPAND_H
 
+#include "seam/condition.h"
 #include "seam/model.h"
 
 #define BASIN_PASTE2(a, b) a##b
@@ -75,6 +76,15 @@ BASIN_HD int expand_is_steady(int observable) {
   MODEL_STEADY(BASIN_STEADY)
 #undef BASIN_STEADY
   (void)observable;
+  return steady;
+}
+
+/* likewise every observable of the condition, where there is one */
+BASIN_HD int expand_is_steady_when(const basin_condition *when) {
+  int steady = 1;
+  for (int64_t i = 0; when && i < when->count; i++)
+    if (when->step[i].operation == BASIN_CONDITION_OBSERVABLE)
+      steady &= expand_is_steady((int)when->step[i].observable);
   return steady;
 }
 

@@ -106,6 +106,9 @@
  * Trial and step of the turn are told to `start`, `step` and `vectors` alone: what holds for a state, and what is seen
  * of it, depends on the state.
  *
+ * stop.when of an experiment (condition.h) is no matter of a model: drivers ask it of `observe` behind every step,
+ * and `reached` beside it, with setting->stop.tolerance 0 where stop.at is not given.
+ *
  * The rules find outcome[BASIN_OUTCOMES] zeroed and set a mask each; a lane in none of them runs on.
  *
  * `states` is how many reals a state has where that is a small constant: then it is kept in registers, alone in its

@@ -81,6 +81,7 @@ typedef struct basin_stage {
   double eta[2 * BASIN_STEP_SIZES_MAX];
 } basin_stage;
 
+struct basin_condition;
 typedef struct basin_stop {
   double tolerance;          /* stop.at: stop where MODEL_AT is at most this; 0: the early rule */
   double tolerance_spurious; /* the same for MODEL_AT_SPURIOUS; 0: the same number */
@@ -90,11 +91,14 @@ typedef struct basin_stop {
   double
       own[BASIN_STOPS_MAX]; /* the model's own criteria, in the order of its table; 0: not given */
   int64_t max_steps;        /* the trial is unresolved after so many steps */
+
+  /* stop.when: stationary where it holds (condition.h); or NULL. Of models of formulas the header has it instead. */
+  const struct basin_condition *when;
 } basin_stop;
 
 /* whether a rule other than the early one is asked, at every step */
 static inline int basin_stop_given(const basin_stop *stop) {
-  int given = stop->tolerance > 0 || stop->tolerance_gradient > 0;
+  int given = stop->tolerance > 0 || stop->tolerance_gradient > 0 || stop->when;
   for (int i = 0; i < BASIN_STOPS_MAX; i++) given |= stop->own[i] > 0;
   return given;
 }

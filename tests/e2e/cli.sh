@@ -218,7 +218,7 @@ expect 0 'wrote' "$basin" run small.yaml -o four.h5 --set stop.max_steps=20 --se
 # where that is meant, or a rule is there, it is not; one trial alone may be looked at
 sampled='gradient={sampled: {inputs: 4, sampler: direct}}'
 refused=(--set stop.max_steps=20 --set "$sampled")
-reason='stop: no rule can end a trial of 2 of 2 cells, the first of them cell 0: .* expected stop.at, or .allow: .unresolved: 1'
+reason='stop: no rule can end a trial of 2 of 2 cells, the first of them cell 0: .* expected stop.at or when, or .allow: .unresolved: 1'
 (cat small.yaml && printf 'gradient: {sampled: {inputs: 4, sampler: direct}}\nstop: {max_steps: 20}\n') > noisy.yaml
 expect 2 "^basin: noisy.yaml:$(wc -l < noisy.yaml):8: $reason" "$basin" run noisy.yaml -o five.h5
 expect 2 "^basin: --set stop.max_steps=20: $reason" "$basin" run small.yaml --dry-run "${refused[@]}"

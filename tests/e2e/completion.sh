@@ -63,6 +63,18 @@ offers "" basin run --threads ''
 offers "cnn factorisation filter octopus relu_sum resnet" basin models ''
 offers "cnn" basin verify resnet c
 offers "global" basin rates small.h5 --outcome g
+cat > there/named.yaml <<'Y'
+model: octopus
+trials: 1
+init: {x: [1, 1]}
+schedule: [{eta: 0.1}]
+stop: {max_steps: 1}
+allow: {unresolved: 1}
+outcomes: {nearby: {when: loss < 1}}
+Y
+"$basin" run there/named.yaml -q -o there/named.h5
+offers "nearby" basin rates there/named.h5 --outcome n
+offers "" basin rates small.h5 --outcome n
 offers "phi" basin plot small.h5 --observable ph
 offers "compare" basin help com
 

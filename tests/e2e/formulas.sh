@@ -363,6 +363,29 @@ expect 0 '^#define MODEL_INITIAL' "$basin" model well.yaml --header
 expect 0 'momentum.*beta' "$basin" model well.yaml
 "$basin" model rosenbrock-methods.yaml --header > mine.h
 check "a header that was printed is a model" run rosenbrock-methods.yaml --set model=./mine.h --trials 4 --set stop.max_steps=100 --set grid.n=[2] -o mine.h5
+
+# ---- what is said of them ----
+
+check "no column of an outcome that formulas cannot have" bash -c '"$0" summary mueller-brown.h5 | grep -q unresolved && ! "$0" summary mueller-brown.h5 | grep -q spurious' "$basin"
+check "a scalar is a coordinate" "$basin" plot mueller-brown.h5 --map x,y -o map.svg
+check "the same as its entry" bash -c '"$0" plot mueller-brown.h5 --map "x[0],y[0]" -o entry.svg && cmp map.svg entry.svg' "$basin"
+expect 2 'no rule can end a trial .* expected stop.at, at_gradient or when' "$basin" run well.yaml --set allow.unresolved=0 -o endless.h5
+check "nothing is said of memory before" bash -c '! "$0" run well.yaml --set allow.unresolved=0 -o endless.h5 2>&1 | grep -q memory' "$basin"
+
+# ---- verify: the steps beside differences of the loss ----
+
+"$basin" verify rosenbrock-methods.yaml sampled.yaml --json > verify.json
+check "every kind of a file is tested" jq -e '
+  .wrong_kinds == 0 and .kinds == 11 and ([.models[].kinds[] | .starts >= 2 and .error < .allowed and .allowed < 2e-9] | all) and
+  [.models[0].kinds[] | .kind] == ["population", "momentum", "nesterov", "adam", "langevin", "noise", "momentum", "nesterov", "adam"] and
+  [.models[1].kinds[] | .kind] == ["direct", "law"]' verify.json
+sed 's/^model:.*/model: .\/doublewell.h/; /^  /d' well.yaml > of_c.yaml
+sed 's/r_fnma(t.pace\[0\], well_slope/r_fnma(r_set(1.000001) * t.pace[0], well_slope/' doublewell.h > steep.h
+expect 0 '^  population: gradient of a step beside differences of the loss: .*: agrees$' "$basin" verify of_c.yaml
+sed 's/doublewell.h/steep.h/' of_c.yaml > steep.yaml
+expect 3 '^  population: .*: WRONG$' "$basin" verify steep.yaml
+expect 3 '1 of 1 kinds of steps are not what they say they are' "$basin" verify steep.yaml
+expect 2 'verify: none.yaml|none.yaml: ' "$basin" verify none.yaml
 BASIN_CACHE=$PWD/none BASIN_CC=false expect 0 'position|cell' "$basin" summary own.h5
 BASIN_CACHE=$PWD/none BASIN_CC=no-such-compiler expect 1 'compiler' run well.yaml -o none.h5
 finish

@@ -129,11 +129,84 @@ outcomes: {fine: {when: loss < 1}, A: {near: {U: 0}, within: 2}, discover: {with
 Y
 for name in set factor; do check "$name" run $name.yaml --backend cpu -o $name.h5; done
 check "a data set has named outcomes" grep -q '"fine": [1-9]' <("$basin" summary set.h5 --json)
+
+# ---- stop.when: a trial ends at the first step at which it holds, whatever its model, kind and rule ----
+
+when() { # when NAME FROM CONDITION [OPTION...]: NAME.yaml is FROM without names, with the condition, all steps recorded
+  local name=$1 from=$2 condition=$3
+  shift 3
+  sed "/^outcomes/,\$d; s/^trials.*/trials: 120/; /^stop\|^record/d" "$from.yaml" > "$name.yaml"
+  echo "stop: {when: \"$condition\", max_steps: 150}
+record: {trials: 120, steps: {every: 1}}" >> "$name.yaml"
+  whens+=("$name")
+  check "$name" run "$name.yaml" --backend cpu -o "$name.h5" "$@"
+}
+whens=()
+when w_net net 'loss < 0.3*far/far and not 2*phi - 1 > min(error_w, 3)^2 or 1/(k - k) > loss'
+when w_leaps steps 'passed == 1'
+when w_leap steps 'norm_grad > 6 and passed >= 1'
+when w_batch set 'train_loss < 0.1 and phi/2 < 1'
+when w_factor factor 'loss^2 <= 1 and sqrt(loss) > abs(-loss)/10'
+check "they end where it holds first, as stationary" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+def look(name, needs, holds, least):
+    f = h5py.File(name + ".h5")
+    word = dict(zip(f["outcome"].attrs["flag_values"].tolist(), f["outcome"].attrs["flag_meanings"].decode().split()))
+    seen = 0
+    for c in range(len(f["steps"])):
+        with np.errstate(invalid="ignore"):
+            held = holds(*[f[n][c] for n in needs])
+        for t in range(held.shape[0]):
+            end, out = f["steps"][c, t], word[f["outcome"][c, t]]
+            assert not held[t, :end].any(), (name, c, t, end)
+            assert (out == "stationary") == bool(held[t, end]), (name, c, t, end, out)
+            seen += bool(held[t, end] and end > 0)
+    assert least <= seen, (name, seen)
+look("w_net", ("loss", "phi", "error_w"), lambda l, p, e: (l < 0.3) & ~(2 * p - 1 > np.minimum(e, 3) ** 2), 30)
+look("w_leaps", ("passed",), lambda p: p == 1, 50)
+look("w_leap", ("norm_grad", "passed"), lambda g, p: (g > 6) & (p >= 1), 20)
+look("w_batch", ("train_loss", "phi"), lambda l, p: (l < 0.1) & (p / 2 < 1), 10)
+look("w_factor", ("loss",), lambda l: (l * l <= 1) & (np.sqrt(l) > l / 10), 5)
+P
+when w_full set 'train_loss < 0.1' --set 'gradient={sampled: {inputs: {fixed: 32}}}'
+check "a data set without mini-batches" grep -q '"stationary": [1-9]' <("$basin" summary w_full.h5 --json)
+unset 'whens[-1]' # its bits are those of a BLAS
+for how in "--threads 1 --part-trials 7" "--threads 3 --isa generic"; do
+  for name in "${whens[@]}"; do
+    check "$name, $how" run "$name.yaml" --backend cpu $how -o other.h5
+    check "$name, $how: the same bytes" cmp "$name.h5" other.h5
+    rm -f other.h5
+  done
+done
+"$basin" run w_net.yaml "${options[@]}" --trials 30000 -o long.h5
+interrupt INT 40 "$basin" run w_net.yaml "${options[@]}" --trials 30000 -o other.h5
+check "interrupted, and gone on with" run w_net.yaml --trials 30000 -o other.h5
+check "interrupted: the same bytes" cmp long.h5 other.h5
+"$basin" run w_net.yaml -q --cell 1 --trial 77 -o one.h5
+check "one trial again" /usr/bin/python3 -c "
+import h5py
+a, b = h5py.File('w_net.h5'), h5py.File('one.h5')
+assert all(a[x][1, 77].tobytes() == b[x][0, 0].tobytes() for x in ('steps', 'outcome', 'loss'))"
+# a name of the experiment's own goes before; stop.at, passages and halving beside it
+check "with names, at, passages and halving" run w_net.yaml -o named.h5 --set 'outcomes={fine: {when: loss < 0.3, global: true}}' \
+  --set stop.at=0.01 --set on_divergence=halve --set 'record.passages={loss: {below: [1, 0.4]}}'
+check "they are told" grep -q '"fine": [1-9]' <("$basin" summary named.h5 --json)
+expect 2 'holds another experiment' "$basin" run w_net.yaml -o w_net.h5 -q --set 'stop.when=loss < 0.25'
+not_asked() { expect 2 "$1" "$basin" run w_net.yaml -o no.h5 --set "stop.when=$2"; }
+not_asked 'did you mean `loss`' 'los < 1'
+not_asked 'log of an observable is not asked at every step' 'log(loss) < 1'
+not_asked '`train_loss` is no observable of this cell' 'train_loss < 1'
+not_asked 'has no observable: it holds always or never' 'k > 3'
+not_asked 'expected one of < <= > >= == !=' 'loss'
+not_asked 'this power of an observable' 'loss^phi < 1'
+not_asked '`t` is no observable of this cell' 't > 3'
+not_asked 'is too long: over 40 operations' "loss$(printf ' + loss%.0s' {1..30}) < 1"
+
 if [ -f "$build/tests/cudasim/libbasin_cuda.so" ]; then
   export BASIN_CUDA_MODULE=$build/tests/cudasim/libbasin_cuda.so
   for order in 0 1; do
     export CUDASIM_ORDER=$order CUDASIM_DEVICES=$((order + 1))
-    for name in net steps set factor; do
+    for name in net steps set factor "${whens[@]}"; do
       check "$name by CUDA, order $order" run $name.yaml --backend cuda --part-trials $((40 + order)) -o cuda.h5
       check "$name by CUDA, order $order: the same bytes" cmp $name.h5 cuda.h5
       rm -f cuda.h5
@@ -436,6 +509,10 @@ refused '`a b` cannot be a name' '{a b: {when: loss < 1}}'
 refused 'outcomes.A: expected a condition: `near` or `when`' '{A: {global: true}}'
 refused 'unknown key `whn` in outcomes.A, did you mean `when`' '{A: {whn: loss < 1}}'
 refused 'unknown key `w` in outcomes.A.near, expected one of: a, v' '{A: {near: {w: 1}, within: 1}}'
+expect 2 'outcomes.A.near.v: steps of the kind projected do not know v' "$basin" run net.yaml -o no.h5 \
+  --set 'gradient={sampled: {inputs: 4, sampler: projected}}' --set 'outcomes={A: {near: {a: 0, v: 1}, within: 1}}'
+check "what it knows may be near" run net.yaml -o near.h5 --trials 3 --set 'gradient={sampled: {inputs: 4, sampler: projected}}' \
+  --set 'outcomes={A: {near: {a: 0}, within: 1}}'
 refused 'outcomes.A.near: expected a mapping' '{A: {near: 1, within: 1}}'
 refused '`within` is missing' '{A: {near: {v: 1}}}'
 refused '`within` goes with `near`' '{A: {when: loss < 1, within: 1}}'

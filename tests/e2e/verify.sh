@@ -20,7 +20,12 @@ check "JSON has what it promises" jq -e '
   [.models[] | select(.sampled | not).model] == ["factorisation", "octopus"] and
   .limit == .false_alarm / .comparisons and .slopes == 18 and .wrong_slopes == 0 and
   ([.models[].states[].slope | .judged and .kind != null and .relative < .allowed and .allowed < 1e-6 and .entries > 0] | all) and
-  ([.models[] | (.states[].comparisons[], .together[]) | select(.p != null)] | length) == .comparisons and
+  ([.models[] | (.states[].comparisons[], .together[], .kinds[]) | select(.p != null)] | length) == .comparisons and
+  ([.models[].kinds[] | select(.error != null)] | length) == .kinds and .wrong_kinds == 0 and
+  ([.models[] | .model as $m | .kinds[] | $m + " " + .kind] | sort) == ["cnn dataset", "cnn direct", "cnn law", "cnn mixed", "cnn projected",
+    "factorisation scalar", "filter dataset", "filter direct", "filter law", "octopus perturbed", "relu_sum direct", "relu_sum flow",
+    "relu_sum law", "relu_sum projected", "resnet dataset", "resnet direct", "resnet law", "resnet mixed", "resnet projected"] and
+  ([.models[].kinds[] | .starts >= 1 and .numbers > 0 and (.compared | length) > 9 and (.error == null or .error < .allowed)] | all) and
   ([.models[].states[].comparisons[] | select(.z != null and .error > 1e-5) | ((.measured - .closed) / .error - .z) | fabs] | max) < 0.01 and
   ([.models[0].states[].observables.norm_v | . > 1.1 or . < 0.9] | all)' verify.json
 check "the same seed, the same numbers" sh -c "'$basin' verify --json --states 3 --inputs 20000 --seed 7 | cmp - verify.json"
@@ -155,6 +160,21 @@ mutate "(5.3) as it is printed" 3 "$(printed '* (2 * BASIN_PI)')"
 mutate "pi for pi - 1 in the loss" 3 '/out\[CONV_OBSERVE_loss\]/,/terms.q\)/s/BASIN_PI - 1/BASIN_PI/'
 mutate "h larger by 1%" 3 's/terms\.h = r_fma\(/terms.h = r_set(1.01) * r_fma(/'
 mutate "the turn of v without 1/|v|^2" 3 's/if \(grows\) pull = pull \* s->shrink;//'
+
+# sampled steps and those of a data set: their derivatives by a and by v
+for header in conv_sampled conv_dataset; do cp include/models/conv/$header.h $header.right; done
+sed -i 's/BASIN_TEAM_FOR(team, j, k) grad\[j\] = r_fma(r, active\[j\], grad\[j\]);/BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r_set(1.2) * r, active[j], grad[j]);/' include/models/conv/conv_sampled.h
+sed -i 's/\(conv_dataset_slope(real u, real r, real g) { return r_fma(r\), /\1 * r_set(1.000001), /' include/models/conv/conv_dataset.h
+check "the changes are made" bash -c '! cmp -s include/models/conv/conv_sampled.h conv_sampled.right && ! cmp -s include/models/conv/conv_dataset.h conv_dataset.right'
+rm build/models/cnn/{direct,dataset}_generic.o
+kept=(-o build/flags)
+for object in build/models/cnn/*.o; do kept+=(-o "$object"); done
+check "it builds" sh -c "make -s build/basin NVCC= MODELS=cnn ISAS=generic OPT=-O1 EXTRA='$extra' ${kept[*]} > log 2>&1 || { tail log; false; }"
+build/basin verify cnn --states 4 --inputs 4096 > said 2>&1
+check "the derivative by a of a sampled step, larger by a fifth" grep -q '^  direct: mean .* p = .*e-[0-9]*: WRONG' said
+check "that by v of a data set, by a millionth" grep -q '^  dataset: gradient .*: WRONG' said
+check "what is right beside them" grep -q '^  mixed: .*: agrees' said
+for header in conv_sampled conv_dataset; do mv $header.right include/models/conv/$header.h; done
 
 # (23) and (4) of Xu and Du
 formulas relu_sum models/relu/relu.h

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * fuzz_expression.c: any text into the expression reader. It returns a finite number, or of a condition whether it
- * holds, or one line of reason.
+ * holds, or one line of reason; and where it is a program too, that says the same.
  */
 #include "read/expression.h"
 #include <math.h>
@@ -18,6 +18,11 @@ static basin_status lookup(void *context, const char *name, double *value, int *
   return BASIN_OK;
 }
 
+static int is_k(void *context, const char *name) {
+  (void)context;
+  return strcmp(name, "k") ? -1 : 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = malloc(size + 1);
   basin_error error = {""};
@@ -30,9 +35,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (status == BASIN_OK ? !isfinite(value) : !*error.text || strchr(error.text, '\n')) abort();
   int holds = -1;
   error.text[0] = 0;
-  const basin_status read = basin_condition(text, (basin_place){"f", 1, 1}, lookup, NULL, &holds,
-                                            &error);
+  const basin_status read = basin_condition_holds(text, (basin_place){"f", 1, 1}, lookup, NULL,
+                                                  &holds, &error);
   if (read ? holds || !*error.text || strchr(error.text, '\n') : holds != 0 && holds != 1) abort();
+  basin_condition program;
+  if (!basin_condition_compile(text, (basin_place){"f", 1, 1}, lookup, is_k, NULL, &program,
+                               &error)) {
+    const double k = 16;
+    if (read || (condition_holds(&program, &k, 1) != 0) != holds) abort();
+  }
   free(text);
   return 0;
 }

@@ -210,8 +210,8 @@ static void conditions(void **unused) {
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     basin_error error;
     int holds = -1;
-    assert_ok(basin_condition(known[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing, NULL,
-                              &holds, &error),
+    assert_ok(basin_condition_holds(known[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing,
+                                    NULL, &holds, &error),
               error);
     if (holds != known[i].holds) fail_msg("%s: %d", known[i].text, holds);
   }
@@ -219,8 +219,8 @@ static void conditions(void **unused) {
     basin_error error = {""};
     char place[16];
     int holds = -1;
-    assert_int_equal(basin_condition(wrong[i].text, (basin_place){"f", 1, 1}, lookup_or_nothing,
-                                     NULL, &holds, &error),
+    assert_int_equal(basin_condition_holds(wrong[i].text, (basin_place){"f", 1, 1},
+                                           lookup_or_nothing, NULL, &holds, &error),
                      BASIN_BAD_INPUT);
     snprintf(place, sizeof place, "f:1:%d: ", wrong[i].column);
     if (holds || strncmp(error.text, place, strlen(place)) != 0 ||
@@ -229,12 +229,91 @@ static void conditions(void **unused) {
   }
 }
 
+/* ---- programs ---- */
+
+static const double seen[][3] = {{0.5, -2, 3},     {0, 1, 1e-300},     {NAN, 1, 2},
+                                 {1, INFINITY, 2}, {1e200, -1e200, 1}, {-0.0, 2, -1}};
+static const double *now; /* of x, y and z */
+
+static int observable(void *context, const char *name) {
+  (void)context;
+  return name[0] >= 'x' && name[0] <= 'z' && !name[1] ? name[0] - 'x' : -1;
+}
+static basin_status look_up_now(void *context, const char *name, double *value, int *found,
+                                basin_error *error) {
+  const int i = observable(context, name);
+  *found = 1;
+  *value = i < 0 ? NAN : now[i];
+  return i < 0 ? lookup(context, name, value, found, error) : BASIN_OK;
+}
+
+/* a random text of values, into `to` */
+static void write_value(uint64_t *random, int depth, char *to) {
+  static const char *const leaf[] = {"x", "y", "z", "k", "2", "0", "1e-3", "-3", "1/0", "x", "y"};
+  static const char *const form[] = {"(%s + %s)",   "%s - %s",     "%s * %s",   "(%s) / (%s)",
+                                     "min(%s, %s)", "max(%s, %s)", "-(%s) + %s"};
+  static const char *const alone[] = {"abs(%s)",  "sqrt(%s)", "(%s)^2", "(%s)^-3",
+                                      "(%s)^0.5", "-(%s)",    "+(%s)"};
+  char left[600], right[600];
+  const double u = test_uniform(random);
+  if (depth == 0 || u < 0.25) {
+    strcpy(to, leaf[(int)(11 * test_uniform(random))]);
+    return;
+  }
+  write_value(random, depth - 1, left);
+  write_value(random, depth - 1, right);
+  if (u < 0.4) snprintf(to, 600, alone[(int)(7 * test_uniform(random))], left);
+  else snprintf(to, 600, form[(int)(7 * test_uniform(random))], left, right);
+}
+static void write_condition(uint64_t *random, int depth, char *to) {
+  static const char *const compare[] = {"%s < %s",  "%s <= %s", "%s > %s",
+                                        "%s >= %s", "%s == %s", "%s != %s"};
+  char left[600], right[600];
+  const double u = test_uniform(random);
+  if (depth == 0 || u < 0.3) {
+    write_value(random, 2, left);
+    write_value(random, 1, right);
+    snprintf(to, 600, compare[(int)(6 * test_uniform(random))], left, right);
+    return;
+  }
+  write_condition(random, depth - 1, left);
+  write_condition(random, depth - 1, right);
+  if (u < 0.5) snprintf(to, 600, "not (%.500s)", left);
+  else snprintf(to, 600, u < 0.75 ? "(%.290s) and (%.290s)" : "%.290s or (%.290s)", left, right);
+}
+
+/* a program says what the text says, of values that are there and of those that are not */
+static void programs(void **unused) {
+  uint64_t random = 11;
+  int compiled = 0, held = 0;
+  (void)unused;
+  for (int i = 0; i < 20000; i++) {
+    char text[600];
+    basin_condition program;
+    basin_error error;
+    write_condition(&random, 2, text);
+    if (basin_condition_compile(text, (basin_place){"f", 1, 1}, lookup_or_nothing, observable, NULL,
+                                &program, &error))
+      continue; /* too long, or without an observable */
+    compiled++;
+    for (size_t s = 0; s < sizeof seen / sizeof *seen; s++) {
+      int holds;
+      now = seen[s];
+      assert_ok(
+          basin_condition_holds(text, (basin_place){"f", 1, 1}, look_up_now, NULL, &holds, &error),
+          error);
+      if (holds != (condition_holds(&program, seen[s], 3) != 0))
+        fail_msg("%s at %g %g %g: %d", text, now[0], now[1], now[2], holds);
+      held += holds;
+    }
+  }
+  assert_true(compiled > 15000 && held > 20000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(values),
-      cmocka_unit_test(conditions),
-      cmocka_unit_test(faults),
-      cmocka_unit_test(deep_nesting),
+      cmocka_unit_test(values), cmocka_unit_test(conditions),   cmocka_unit_test(programs),
+      cmocka_unit_test(faults), cmocka_unit_test(deep_nesting),
   };
   return cmocka_run_group_tests_name("expression", tests, NULL, NULL);
 }
