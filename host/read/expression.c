@@ -5,8 +5,10 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-enum { NESTING_MAX = 64 };
+enum { NESTING_MAX = 64, TOGETHER = 128 };
 
+/* An expression is evaluated while it is read, for `n` values of a symbol together: of what is read there is an array
+   then, a value each. */
 typedef struct parser {
   const char *text, *at;
   basin_place place;
@@ -16,6 +18,10 @@ typedef struct parser {
   int depth;
   int lenient; /* a fault of a value is no failure: `faults` counts them, and the value is 0 */
   int faults;
+  int n;               /* at most TOGETHER */
+  const char *counted; /* where n is not 1: the symbol, whose values are from, from + 1, ... */
+  int64_t from;
+  int good; /* values from the first on that no fault has come to */
 } parser;
 
 static basin_status sum(parser *p, double *value);
@@ -39,17 +45,25 @@ static int take(parser *p, char c) {
   return 1;
 }
 
-/* whether a fault of a value is passed over: it is 0 then */
-static int pass_over(parser *p, double *value) {
+/* whether a fault of value number i is passed over: it is 0 then */
+static int pass_over(parser *p, int i, double *value) {
   if (!p->lenient) return 0;
   p->faults++;
-  *value = 0;
+  if (i < p->good) p->good = i;
+  value[i] = 0;
   return 1;
 }
 
-static basin_status finite_value(parser *p, const char *at, double *value) {
-  if (isfinite(*value) || pass_over(p, value)) return BASIN_OK;
-  return basin_fail_at(p->error, here(p, at), "the result is not a finite number");
+static basin_status finite_values(parser *p, const char *at, double *value) {
+  for (int i = 0; i < p->n; i++)
+    if (!isfinite(value[i]) && !pass_over(p, i, value))
+      return basin_fail_at(p->error, here(p, at), "the result is not a finite number");
+  return BASIN_OK;
+}
+
+static basin_status spread(const parser *p, double x, double *value) {
+  for (int i = 0; i < p->n; i++) value[i] = x;
+  return BASIN_OK;
 }
 
 /* ---- functions ---- */
@@ -157,44 +171,59 @@ static double modulo(double x, double y) { return x - y * floor(x / y); }
 
 /* ---- grammar: sum > product > sign > power > atom ---- */
 
-static basin_status call(parser *p, const char *name, const char *at, double *value) {
-  double argument[2] = {0, 0};
-  const char *expected = NULL;
-  const int two = !strcmp(name, "min") || !strcmp(name, "max") || !strcmp(name, "mod");
-  basin_status status = sum(p, &argument[0]);
-  if (!status && two && !take(p, ','))
+/* what a function of two makes of x and y, in the place of x */
+static basin_status combine(parser *p, const char *name, const char *at, double *x,
+                            const double *y) {
+  const int is_min = !strcmp(name, "min"), is_mod = !strcmp(name, "mod");
+  for (int i = 0; i < p->n; i++) {
+    if (!is_mod) x[i] = (x[i] < y[i]) == is_min ? x[i] : y[i];
+    else if (y[i] != 0) x[i] = modulo(x[i], y[i]);
+    else if (!pass_over(p, i, x))
+      return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
+  }
+  return is_mod ? finite_values(p, at, x) : BASIN_OK;
+}
+
+/* of two arguments, the first of which has been read */
+static basin_status call_two(parser *p, const char *name, const char *at, double *value) {
+  double second[TOGETHER];
+  if (!take(p, ','))
     return basin_fail_at(p->error, here(p, p->at), "%s takes two arguments, expected a comma",
                          name);
-  if (!status && two) status = sum(p, &argument[1]);
+  basin_status status = sum(p, second);
+  if (!status && !take(p, ')'))
+    status = basin_fail_at(p->error, here(p, p->at), "expected `)` to close %s(", name);
+  return status ? status : combine(p, name, at, value, second);
+}
+
+/* of one */
+static basin_status call_one(parser *p, const char *name, const char *at, double *value) {
+  const char *expected = NULL;
+  size_t f = 0;
+  while (f < sizeof functions / sizeof *functions && strcmp(name, functions[f].name) != 0) f++;
+  if (f == sizeof functions / sizeof *functions)
+    return basin_fail_at(
+        p->error, here(p, at),
+        "unknown function `%s`, expected sqrt abs exp log log2 log10 sin cos tan atan floor ceil "
+        "round min max mod",
+        name);
+  for (int i = 0; i < p->n; i++) {
+    const double x = value[i];
+    if (!functions[f].of(x, &value[i], &expected) && !pass_over(p, i, value))
+      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name, x,
+                           expected);
+  }
+  return finite_values(p, at, value);
+}
+
+static basin_status call(parser *p, const char *name, const char *at, double *value) {
+  const basin_status status = sum(p, value);
   if (status) return status;
+  if (!strcmp(name, "min") || !strcmp(name, "max") || !strcmp(name, "mod"))
+    return call_two(p, name, at, value);
   if (!take(p, ')'))
     return basin_fail_at(p->error, here(p, p->at), "expected `)` to close %s(", name);
-
-  if (two && !strcmp(name, "mod")) {
-    if (argument[1] == 0 && pass_over(p, value)) return BASIN_OK;
-    if (argument[1] == 0) return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
-    *value = modulo(argument[0], argument[1]);
-    return finite_value(p, at, value);
-  }
-  if (two) {
-    const int first = (argument[0] < argument[1]) == !strcmp(name, "min");
-    *value = first ? argument[0] : argument[1];
-    return BASIN_OK;
-  }
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-    if (strcmp(name, functions[i].name) != 0) continue;
-    const int defined = functions[i].of(argument[0], value, &expected);
-    if (!defined && pass_over(p, value)) return BASIN_OK;
-    if (!defined)
-      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name,
-                           argument[0], expected);
-    return finite_value(p, at, value);
-  }
-  return basin_fail_at(
-      p->error, here(p, at),
-      "unknown function `%s`, expected sqrt abs exp log log2 log10 sin cos tan atan floor ceil "
-      "round min max mod",
-      name);
+  return call_one(p, name, at, value);
 }
 
 static basin_status named(parser *p, double *value) {
@@ -208,25 +237,27 @@ static basin_status named(parser *p, double *value) {
   }
   name[length] = 0;
   if (take(p, '(')) return call(p, name, at, value);
-  if (!strcmp(name, "pi")) {
-    *value = BASIN_PI;
+  if (!strcmp(name, "pi")) return spread(p, BASIN_PI, value);
+  if (p->counted && !strcmp(name, p->counted)) {
+    for (int i = 0; i < p->n; i++) value[i] = (double)(p->from + i);
     return BASIN_OK;
   }
-  const basin_status status = p->lookup ? p->lookup(p->context, name, value, &found, p->error)
+  double x = 0;
+  const basin_status status = p->lookup ? p->lookup(p->context, name, &x, &found, p->error)
                                         : BASIN_OK;
   if (status) return status;
   if (!found && !strcmp(name, "t"))
-    return basin_fail_at(
-        p->error, here(p, at),
-        "unknown symbol `t`: a step size of the schedule may be A/(t + 1)^p, t being the "
-        "steps since the trial began, and nothing else has it");
+    return basin_fail_at(p->error, here(p, at),
+                         "unknown symbol `t`: the steps since the trial began, which step sizes of "
+                         "the schedule may depend on, and nothing else");
   if (!found)
     return basin_fail_at(
         p->error, here(p, at),
         "unknown symbol `%s`, expected a grid parameter, a parameter of the model or a name "
         "under `define`",
         name);
-  return finite_value(p, at, value);
+  spread(p, x, value);
+  return finite_values(p, at, value);
 }
 
 static basin_status number(parser *p, double *value) {
@@ -236,10 +267,10 @@ static basin_status number(parser *p, double *value) {
     return basin_fail_at(p->error, here(p, start), "a number of over 63 characters");
   memcpy(copy, start, (size_t)(end - start));
   copy[end - start] = 0;
-  *value = strtod(copy, &stop);
+  const double x = strtod(copy, &stop);
   if (*stop) return basin_fail_at(p->error, here(p, start), "`%s` is not a number", copy);
   p->at = end;
-  if (isfinite(*value)) return BASIN_OK;
+  if (isfinite(x)) return spread(p, x, value);
   return basin_fail_at(p->error, here(p, start), "%s is not a finite number", copy);
 }
 
@@ -266,17 +297,19 @@ static basin_status exponent(parser *p, double *value) {
   skip_space(p);
   const char *at = p->at;
   if (status || !take(p, '^')) return status;
-  double y;
-  status = sign(p, &y); /* to the right: 2^3^2 = 2^9, and 2^-1 */
+  double y[TOGETHER];
+  status = sign(p, y); /* to the right: 2^3^2 = 2^9, and 2^-1 */
   if (status) return status;
-  if (((*value == 0 && y < 0) || (*value < 0 && y != floor(y))) && pass_over(p, value))
-    return BASIN_OK;
-  if (*value == 0 && y < 0)
-    return basin_fail_at(p->error, here(p, at), "division by zero: 0 to a negative power");
-  if (*value < 0 && y != floor(y))
-    return basin_fail_at(p->error, here(p, at), "a negative number to a power that is not whole");
-  *value = power(*value, y);
-  return finite_value(p, at, value);
+  for (int i = 0; i < p->n; i++) {
+    const int is_zero = value[i] == 0 && y[i] < 0,
+              is_negative = value[i] < 0 && y[i] != floor(y[i]);
+    if (!is_zero && !is_negative) value[i] = power(value[i], y[i]);
+    else if (!pass_over(p, i, value))
+      return basin_fail_at(p->error, here(p, at),
+                           is_zero ? "division by zero: 0 to a negative power"
+                                   : "a negative number to a power that is not whole");
+  }
+  return finite_values(p, at, value);
 }
 
 static basin_status sign(parser *p, double *value) {
@@ -285,7 +318,7 @@ static basin_status sign(parser *p, double *value) {
     return basin_fail_at(p->error, here(p, p->at), "nested deeper than %d levels", NESTING_MAX);
   if (take(p, '-')) {
     status = sign(p, value);
-    *value = -*value;
+    for (int i = 0; i < p->n && !status; i++) value[i] = -value[i];
   } else if (take(p, '+')) {
     status = sign(p, value);
   } else {
@@ -295,41 +328,56 @@ static basin_status sign(parser *p, double *value) {
   return status;
 }
 
+/* x op y, op being * / or % */
+static basin_status multiply(parser *p, char op, const char *at, double *x, const double *y) {
+  for (int i = 0; i < p->n; i++) {
+    if (op == '*') x[i] = x[i] * y[i];
+    else if (y[i] != 0) x[i] = op == '/' ? x[i] / y[i] : modulo(x[i], y[i]);
+    else if (!pass_over(p, i, x)) return basin_fail_at(p->error, here(p, at), "division by zero");
+  }
+  return finite_values(p, at, x);
+}
+
 static basin_status product(parser *p, double *value) {
   basin_status status = sign(p, value);
   while (!status) {
     skip_space(p);
     const char op = *p->at, *at = p->at;
-    double y;
+    double y[TOGETHER];
     if (op != '*' && op != '/' && op != '%') break;
     p->at++;
-    status = sign(p, &y);
-    if (status) break;
-    if (op != '*' && y == 0) {
-      if (pass_over(p, value)) continue;
-      return basin_fail_at(p->error, here(p, at), "division by zero");
-    }
-    *value = op == '*' ? *value * y : op == '/' ? *value / y : modulo(*value, y);
-    status = finite_value(p, at, value);
+    status = sign(p, y);
+    if (!status) status = multiply(p, op, at, value, y);
   }
   return status;
 }
 
 static basin_status sum(parser *p, double *value) {
-  *value = 0;
+  spread(p, 0, value);
   basin_status status = product(p, value);
   while (!status) {
     skip_space(p);
     const char op = *p->at, *at = p->at;
-    double y;
+    double y[TOGETHER];
     if (op != '+' && op != '-') break;
     p->at++;
-    status = product(p, &y);
+    status = product(p, y);
     if (status) break;
-    *value = op == '+' ? *value + y : *value - y;
-    status = finite_value(p, at, value);
+    for (int i = 0; i < p->n; i++) value[i] = op == '+' ? value[i] + y[i] : value[i] - y[i];
+    status = finite_values(p, at, value);
   }
   return status;
+}
+
+/* the whole text */
+static basin_status whole(parser *p, double *value) {
+  const basin_status status = sum(p, value);
+  if (status) return status;
+  skip_space(p);
+  if (*p->at)
+    return basin_fail_at(p->error, here(p, p->at),
+                         "unexpected `%c`, expected an operator or the end", *p->at);
+  return BASIN_OK;
 }
 
 basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
@@ -339,14 +387,29 @@ basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *l
               .place = place,
               .lookup = lookup,
               .context = context,
-              .error = error};
-  const basin_status status = sum(&p, value);
-  if (status) return status;
-  skip_space(&p);
-  if (*p.at)
-    return basin_fail_at(error, here(&p, p.at), "unexpected `%c`, expected an operator or the end",
-                         *p.at);
-  return BASIN_OK;
+              .error = error,
+              .n = 1};
+  return whole(&p, value);
+}
+
+int64_t basin_evaluate_counted(const char *text, const char *symbol, int64_t first, int64_t n,
+                               double *value) {
+  basin_error unused;
+  for (int64_t done = 0; done < n; done += TOGETHER) {
+    const int some = n - done < TOGETHER ? (int)(n - done) : TOGETHER;
+    parser p = {.text = text,
+                .at = text,
+                .place = {text, 0, 0},
+                .error = &unused,
+                .lenient = 1,
+                .n = some,
+                .counted = symbol,
+                .from = first + done,
+                .good = some};
+    if (whole(&p, value + done)) return done;
+    if (p.good < some) return done + p.good;
+  }
+  return n;
 }
 
 /* ---- conditions: alternatives > joint > negation > comparison ---- */
@@ -383,7 +446,7 @@ static int encloses_condition(const char *at) {
   return 0;
 }
 
-static basin_status comparison(parser *p, int *truth) {
+static basin_status comparison(parser *p, int *truth) { /* of n = 1 */
   static const char *const sign_of[] = {"<=", ">=", "==", "!=", "<", ">"};
   enum { SIGNS = sizeof sign_of / sizeof *sign_of };
   const int faults = p->faults;
@@ -455,7 +518,8 @@ basin_status basin_condition(const char *text, basin_place place, basin_lookup *
               .lookup = lookup,
               .context = context,
               .error = error,
-              .lenient = 1};
+              .lenient = 1,
+              .n = 1};
   int truth = NO;
   *holds = 0;
   const basin_status status = alternatives(&p, &truth);
