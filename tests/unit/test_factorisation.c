@@ -795,8 +795,8 @@ static void refused(void **unused) {
                {"teacher.sigma=[1, 0]", "must be above 0"},
                {"stop.at=1e-40", "rounding errors of the loss"},
                {"stop.at_gradient=1e-3", "goes with stop.at, which is missing"},
-               {"schedule.0.eta=1/(t + 1) - 1", "eta at t = 6249999"},
-               {"schedule.0.eta=1/(t - 1)", "eta at t = 0 is -1"},
+               {"schedule.0.eta=1/(t + 1) - 1", "eta_UV at t = 62501 is -0.99998"},
+               {"schedule.0.eta=1/(t - 1)", "eta_UV at t = 0 is -1"},
                {"parameters.reg=t", "which step sizes of the schedule may depend on"}};
   (void)unused;
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -66,8 +66,8 @@ static basin_experiment *with_schedule(const char *head, const char *schedule, c
   return e;
 }
 
-/* with a stage whose step sizes move, or with one for every value of floor(t/3); behind them one that is constant, so that
-   the largest step size is known to be the same */
+/* with a stage whose step sizes move, or with one for every value of floor(t/3); behind them one that is constant, so
+   that the largest step size is known to be the same */
 static basin_experiment *moving(const kind *k, const char *rule) {
   char schedule[256];
   snprintf(schedule, sizeof schedule, "[{steps: 60, %s}, {eta: 0.02}]", k->moving);
@@ -335,7 +335,7 @@ static void refused(void **unused) {
       {"[{eta: a}]\ndefine: {a: b + b, b: d + d, d: e + e, e: f + f, f: g + g, g: h + h, h: i + i, "
        "i: j + j, j: l + l, l: m + m, m: n + n, n: t}",
        "has over 4095 characters"},
-      {"[{eta_w: eta_a - 1, eta_a: 1/(1 + t)}]", "eta_w at t = 1"},
+      {"[{eta_w: eta_a - 1, eta_a: 1/(1 + t)}]", "eta_w at t = 7 is -0.875"},
   };
   (void)unused;
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -382,7 +382,6 @@ static void found_on_the_way(void **unused) {
     }
 }
 
-/* eta t is the sum of the step sizes */
 static void tables_go_on(void **unused) {
   /* more steps than a table has rows of a chunk, by trials that are at different steps */
   static const char text[] = CNN
