@@ -107,7 +107,7 @@ rows = list(csv.DictReader(line for line in open('again.csv') if not line.starts
 want = h5py.File('pace.h5')['position'][1, 7]
 assert len(rows) > 10 and all(abs(float(row['position']) - want[int(row['step'])]) < 1e-14 for row in rows)
 P
-expect 2 'eta_x at t = 300: 1/abs(t-300): division by zero' run pace.yaml --set 'schedule.0.eta=1/abs(t - 300)' --set stop.at=1e-300 -o none.h5
+expect 2 'eta_x at t = 300: .*division by zero' run pace.yaml --set 'schedule.0.eta=1/abs(t - 300)' --set stop.at=1e-300 -o none.h5
 expect 2 'stop: no rule can end' run pace.yaml --set 'stop={max_steps: 600}' --set allow.unresolved=0 -o none.h5
 expect 2 'needs quotes' run pace.yaml --set 'schedule=[{eta: min(1, t)}]' -o none.h5
 
