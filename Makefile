@@ -300,7 +300,7 @@ $(SIMDIR)/libbasin_cuda.so: $(CU:%.cu=$(SIMDIR)/%.o) $(foreach pair,$(CUDA_PAIRS
 	$(Q)g++ $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_link $(SIM)') -shared -o $@ $^
 endif
 cudasim: $(CUDASIM) ## build the CUDA module as the simulator executes it
-$(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams: | $(CUDASIM)
+$(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams $(BUILD)/tests/test_step_sizes: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
 ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/%.o,engine/cpu engine/cuda engine/data base/error base/files base/text \

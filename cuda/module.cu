@@ -81,6 +81,22 @@ cudaError_t worker_wait(basin_cuda_worker *w) {
   return bad ? bad : cudaEventSynchronize(w->done);
 }
 
+basin_worker_status worker_table(pace_table_status status, const char **doing, basin_error *error) {
+  switch (status) {
+  case PACE_TABLE_OK:
+    return BASIN_WORKER_OK;
+  case PACE_TABLE_FULL:
+    return worker_fail(error, BASIN_WORKER_REFUSED,
+                       "schedule: step sizes that depend on t for more steps than a device has a "
+                       "table for (1 GB); --backend cpu takes any number");
+  case PACE_TABLE_NO_MEMORY:
+    return BASIN_WORKER_FAILED;
+  default:
+    *doing = "copying step sizes to the device";
+    return BASIN_WORKER_LOST;
+  }
+}
+
 double worker_seconds() {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);

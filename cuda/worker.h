@@ -38,6 +38,9 @@ enum {
   BUFFER_LIVE_OUT,
   BUFFER_COUNTERS,
   BUFFER_MEMORY,
+  BUFFER_STAGE_END,
+  BUFFER_STAGE_PACE,
+  BUFFER_PACES,
   BUFFERS
 };
 
@@ -76,6 +79,9 @@ void buffer_need(basin_cuda_worker *worker, worker_buffer *buffer, size_t bytes)
 __attribute__((format(printf, 3, 4))) basin_worker_status worker_fail(basin_error *error,
                                                                       basin_worker_status status,
                                                                       const char *format, ...);
+
+/* module.cu: what a table of paces that was lengthened comes to; *doing: for messages */
+basin_worker_status worker_table(pace_table_status status, const char **doing, basin_error *error);
 
 /* module.cu: wait until the stream has done everything, asleep: there are more workers than processors */
 cudaError_t worker_wait(basin_cuda_worker *worker);

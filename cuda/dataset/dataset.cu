@@ -9,6 +9,7 @@
 #include BASIN_MODEL_HEADER
 #include "dataset/dataset.h"
 #include "seam/expand.h"
+#include "seam/paces.h"
 #include "seam/products.h"
 #include "sizes.h"
 
@@ -19,8 +20,7 @@ enum { OBSERVED = MODEL_OBSERVED + BASIN_RISK_OBSERVABLES };
 /* What is the same for all trials of a part: a kernel argument. */
 struct constants {
   model_cell cell;
-  basin_course course; /* `time` is the device's */
-  double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
+  basin_course course; /* its arrays are the device's */
 };
 static_assert(sizeof(constants) + sizeof(dataset_batch) + 2 * sizeof(int64_t) <= 4096,
               "more than a kernel's arguments may take");
@@ -197,8 +197,19 @@ __device__ void record(const dataset_batch &b, int64_t trial, int64_t time, cons
     b.record_state[(trial * b.times + time) * b.states + i] = canonical(x[i]);
 }
 
+/* where there is a step size for it: else the seat waits */
 __device__ void move(const dataset_batch &b, const constants &c, int seat, double *x) {
-  SET_move(&c.cell, c.stage_pace[b.clock[seat].stage], b.grad_a + seat, b.grad_f + seat, SEATS, x);
+  const int64_t step = b.step[seat];
+  const double *pace = b.stage_pace + b.clock[seat].stage * BASIN_PACES_MAX;
+  double own[BASIN_PACES_MAX];
+  if (b.moves) {
+    atomicMax(&b.counters->furthest, (unsigned long long)step);
+    if (paces_are_missing(b.paces, step)) return;
+    for (int i = 0; i < BASIN_PACES_MAX; i++) own[i] = pace[i];
+    paces_look_up(b.paces, step, own);
+    pace = own;
+  }
+  SET_move(&c.cell, pace, b.grad_a + seat, b.grad_f + seat, SEATS, x);
   b.step[seat]++;
   atomicAdd(&b.counters->steps, 1ull);
   atomicAdd(&b.counters->live, 1);
@@ -264,22 +275,28 @@ __global__ void kernel_settle(dataset_batch b, constants c) {
 
 /* ---- launches ---- */
 
-int prepare(const basin_setting *setting, void *given, double *data) {
+int prepare(const basin_setting *setting, void *given, double *data, int64_t *stage_end,
+            double *stage_pace) {
   constants *c = (constants *)given;
   basin_room room = {data, 0, 0};
   const char *where;
   if (model_prepare(setting, &room, &c->cell, &where)) return 0;
-  clock_course(setting, 0, NULL, &c->course);
-  for (int s = 0; s < setting->stages; s++)
-    KIND_paces(&c->cell, setting->stage[s].eta, c->stage_pace[s]);
+  clock_course(setting, 0, NULL, stage_end, &c->course);
+  paces_of_stages(setting, &c->cell, stage_pace);
   return 1;
 }
 
-/* the constants of a launch: where the recorded steps lie is known by now */
+int64_t make_paces(const basin_setting *setting, const void *given, int64_t first, int64_t n,
+                   double (*pace)[BASIN_PACES_MAX]) {
+  return paces_fill(setting, &((const constants *)given)->cell, first, n, pace);
+}
+
+/* the constants of a launch: where the recorded steps and the stages lie is known by now */
 constants of_launch(const dataset_batch *b, const void *given) {
   constants c = *(const constants *)given;
   c.course.times = b->times;
   c.course.time = b->time;
+  c.course.stage_end = b->stage_end;
   return c;
 }
 
@@ -342,6 +359,7 @@ const dataset_model BASIN_JOIN3(dataset_model, BASIN_MODEL, BASIN_KIND) = {BASIN
                                                                            MODEL_OBSERVED,
                                                                            sizes,
                                                                            prepare,
+                                                                           make_paces,
                                                                            draw,
                                                                            begin,
                                                                            weigh,

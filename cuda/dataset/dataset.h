@@ -30,6 +30,7 @@
 #ifndef BASIN_CUDA_DATASET_H
 #define BASIN_CUDA_DATASET_H
 
+#include "pace_table.h"
 #include "seam/backend.h"
 #include "seam/clock.h"
 #include "seam/condition.h"
@@ -44,6 +45,8 @@ struct dataset_counters {
   int live;                 /* seats with a trial, after the latest step */
   unsigned long long ended; /* trials that have ended in this call */
   unsigned long long steps; /* taken in this call */
+  unsigned long long
+      furthest; /* where step sizes move: the steps of the trial with most that goes on */
 };
 
 /* Everything of a part, on the device. */
@@ -55,8 +58,12 @@ struct dataset_batch {
   int64_t rows, width, states, n, batch, set, tile;
   double tolerance_gradient;
 
-  const double *data;  /* constants of the cell */
-  const int64_t *time; /* [times] */
+  const double *data;       /* constants of the cell */
+  const int64_t *time;      /* [times] */
+  const int64_t *stage_end; /* [stages] the course's */
+  const double *stage_pace; /* [stages][BASIN_PACES_MAX] */
+  lane_paces paces;         /* of steps whose step sizes move */
+  int moves;                /* whether any do */
   const int *final_of, *observable_of;
   double *z, *label; /* [n][rows][width], [n] */
 
@@ -92,7 +99,9 @@ struct dataset_model {
   int observables;
   /* the sizes of the cell by this build of the model; its constants; 0: the setting is wrong */
   int (*sizes)(const basin_setting *setting, basin_size *size);
-  int (*prepare)(const basin_setting *setting, void *constants, double *data);
+  int (*prepare)(const basin_setting *setting, void *constants, double *data, int64_t *stage_end,
+                 double *stage_pace);
+  pace_maker *paces;
   cudaError_t (*draw)(const dataset_batch *b, const void *constants, cudaStream_t stream);
   cudaError_t (*begin)(const dataset_batch *b, const void *constants, cudaStream_t stream);
   cudaError_t (*weigh)(const dataset_batch *b, int64_t first, int64_t inputs, const void *constants,

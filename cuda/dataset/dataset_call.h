@@ -12,6 +12,9 @@
 enum {
   ROOM_DATA,
   ROOM_TIME,
+  ROOM_STAGE_END,
+  ROOM_STAGE_PACE,
+  ROOM_PACES, /* grows with the steps that are taken */
   ROOM_INDEX,
   ROOM_OUTCOME,
   ROOM_STEPS,
@@ -58,6 +61,10 @@ struct dataset_part {
   int pauses;
   void *constants;
   double *data;
+  int64_t *stage_end;
+  double *stage_pace;
+  pace_table table;
+  basin_error *error; /* where a status says nothing yet */
   dataset_batch b;
   device_data *inputs;
   int64_t todo, ended, steps; /* trials to end; told to the watch so far */

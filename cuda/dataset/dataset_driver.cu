@@ -56,12 +56,25 @@ void tell(dataset_part *p, int64_t ended, int64_t steps) {
   p->steps = steps;
 }
 
+/* the paces of all steps that may come before the next look at the counters */
+basin_worker_status reach(dataset_part *p) {
+  const int64_t furthest = (int64_t)p->w->counters->dataset.furthest, from = p->table.known.from;
+  if (!p->b.moves) return BASIN_WORKER_OK;
+  if (furthest >= p->table.bad) {
+    basin_setting_explain(p->job->setting, p->table.bad, p->error);
+    return BASIN_WORKER_REFUSED;
+  }
+  const int64_t step = (furthest > from ? furthest : from) + p->own->steps + 1;
+  return worker_table(pace_table_reach(&p->table, step, &p->b.paces, p->w->stream, &p->bad),
+                      &p->doing, p->error);
+}
+
 /* some steps, of which a look at the counters is the end */
 basin_worker_status take_steps(dataset_part *p) {
   dataset_worker *own = p->own;
   const dataset_counters *counters = &p->w->counters->dataset;
+  basin_worker_status status = reach(p);
   const double begun = worker_seconds();
-  basin_worker_status status = BASIN_WORKER_OK;
   for (int64_t i = 0; i < own->steps && !status; i++) status = take_step(p);
   if (!status)
     status = dataset_copy(p, 1, p->b.counters, &p->w->counters->dataset, sizeof *counters);
@@ -221,10 +234,17 @@ basin_worker_status dataset_run(basin_cuda_worker *w, const basin_job *job, basi
   if (status) return status;
   p.watch = watch;
   p.pauses = watch_pauses(watch);
+  const size_t stages = (size_t)job->setting->stages;
+  p.error = error;
   p.constants = calloc(1, p.model->constants_size);
   p.data = (double *)calloc((size_t)job->setting->size.data + 1, sizeof *p.data);
+  p.stage_end = (int64_t *)calloc(stages, sizeof *p.stage_end);
+  p.stage_pace = (double *)calloc(stages * BASIN_PACES_MAX, sizeof *p.stage_pace);
   status = BASIN_WORKER_FAILED;
-  if (p.constants && p.data && p.model->prepare(job->setting, p.constants, p.data)) {
+  if (p.constants && p.data && p.stage_end && p.stage_pace &&
+      p.model->prepare(job->setting, p.constants, p.data, p.stage_end, p.stage_pace)) {
+    pace_table_open(&p.table, job->setting, p.constants, p.stage_pace, p.model->paces,
+                    &p.own->room[ROOM_PACES]);
     if (!p.own->steps || p.own->steps_cell != job->cell) p.own->steps = 1;
     p.own->steps_cell = job->cell;
     worker_busy(w->device, 1);
@@ -232,9 +252,12 @@ basin_worker_status dataset_run(basin_cuda_worker *w, const basin_job *job, basi
     if (status == BASIN_WORKER_LOST) status = lost(&p, error);
     dataset_leave_data(&p);
     worker_busy(w->device, -1);
+    pace_table_close(&p.table);
   }
   if (status == BASIN_WORKER_FAILED) worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
   free(p.constants);
   free(p.data);
+  free(p.stage_end);
+  free(p.stage_pace);
   return status;
 }

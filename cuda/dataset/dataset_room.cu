@@ -64,6 +64,12 @@ size_t dataset_room_bytes(const dataset_part *p, int room) {
     return (size_t)p->job->setting->size.data * sizeof(double);
   case ROOM_TIME:
     return (size_t)b->times * sizeof(int64_t);
+  case ROOM_STAGE_END:
+    return (size_t)p->job->setting->stages * sizeof(int64_t);
+  case ROOM_STAGE_PACE:
+    return (size_t)p->job->setting->stages * BASIN_PACES_MAX * sizeof(double);
+  case ROOM_PACES:
+    return 0;
   case ROOM_INDEX:
     return (size_t)(b->finals + b->observables) * sizeof(int);
   case ROOM_OUTCOME:
@@ -118,6 +124,10 @@ void point(dataset_part *p) {
   const worker_buffer *room = p->own->room;
   b->data = (const double *)room[ROOM_DATA].at;
   b->time = (const int64_t *)room[ROOM_TIME].at;
+  b->stage_end = (const int64_t *)room[ROOM_STAGE_END].at;
+  b->stage_pace = (const double *)room[ROOM_STAGE_PACE].at;
+  b->moves = basin_schedule_moves(p->job->setting);
+  if (!room[ROOM_PACES].at) pace_table_forget(&p->table);
   b->final_of = (const int *)room[ROOM_INDEX].at;
   b->observable_of = b->final_of + b->finals;
   b->outcome = (int8_t *)room[ROOM_OUTCOME].at;
@@ -165,6 +175,7 @@ void dataset_free_rooms(dataset_worker *own) {
 
 void dataset_need_of_rooms(dataset_part *p) {
   for (int i = 0; i < ROOMS; i++) buffer_need(p->w, &p->own->room[i], dataset_room_bytes(p, i));
+  buffer_need(p->w, &p->own->room[ROOM_PACES], pace_table_bytes(p->job->setting));
 }
 
 /* ---- data sets ---- */
@@ -302,6 +313,12 @@ basin_worker_status dataset_upload_constants(dataset_part *p) {
     status = dataset_copy(p, 0, (void *)b->time, (void *)job->time,
                           dataset_room_bytes(p, ROOM_TIME));
   if (!status)
+    status = dataset_copy(p, 0, (void *)b->stage_end, p->stage_end,
+                          dataset_room_bytes(p, ROOM_STAGE_END));
+  if (!status)
+    status = dataset_copy(p, 0, (void *)b->stage_pace, p->stage_pace,
+                          dataset_room_bytes(p, ROOM_STAGE_PACE));
+  if (!status)
     status = dataset_copy(p, 0, (void *)b->final_of, (void *)job->final,
                           (size_t)b->finals * sizeof(int));
   if (!status)
@@ -331,6 +348,10 @@ basin_worker_status dataset_upload_seats(dataset_part *p) {
     seat[2 * SEATS + c] = (c - (int64_t)(b->first % SEATS) + SEATS) % SEATS;
   }
   for (size_t t = 0; t < n && !status; t++) flight_of[t] = -1;
+  for (size_t f = 0; f < flights; f++)
+    if ((uint64_t)part->flight[f].step > none.furthest)
+      none.furthest = (uint64_t)part->flight[f].step;
+  p->w->counters->dataset = none;
   for (size_t f = 0; f < flights && !status; f++) {
     flight_of[part->flight[f].trial] = (int)f;
     step[f] = part->flight[f].step;

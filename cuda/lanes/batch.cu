@@ -46,6 +46,12 @@ size_t buffer_bytes(const part_run *p, int buffer) {
     return n * (size_t)p->states * sizeof(double);
   case BUFFER_COUNTERS:
     return sizeof(lane_counters);
+  case BUFFER_STAGE_END:
+    return (size_t)p->job->setting->stages * sizeof(int64_t);
+  case BUFFER_STAGE_PACE:
+    return (size_t)p->job->setting->stages * BASIN_PACES_MAX * sizeof(double);
+  case BUFFER_PACES: /* grows with the steps that are taken: batch_reach */
+    return 0;
   case BUFFER_MEMORY:
     return (size_t)(b->slots * lane_slot_bytes(&b->shape));
   default:
@@ -98,6 +104,7 @@ void batch_need(part_run *p) {
   size_batch(p);
   size_slots(p);
   for (int i = 0; i < BUFFERS; i++) buffer_need(p->w, &p->w->buffer[i], buffer_bytes(p, i));
+  buffer_need(p->w, &p->w->buffer[BUFFER_PACES], pace_table_bytes(p->job->setting));
 }
 
 basin_worker_status batch_begin(part_run *p) {
@@ -123,7 +130,22 @@ basin_worker_status batch_begin(part_run *p) {
   b->queue = (int *)w->buffer[BUFFER_QUEUE].at;
   b->counters = (lane_counters *)w->buffer[BUFFER_COUNTERS].at;
   b->memory = (double *)w->buffer[BUFFER_MEMORY].at;
+  b->stage_end = (const int64_t *)w->buffer[BUFFER_STAGE_END].at;
+  b->stage_pace = (const double *)w->buffer[BUFFER_STAGE_PACE].at;
+  b->moves = basin_schedule_moves(p->job->setting);
+  if (!w->buffer[BUFFER_PACES].at) pace_table_forget(&p->table);
   return BASIN_WORKER_OK;
+}
+
+basin_worker_status batch_reach(part_run *p, int64_t steps) {
+  const int64_t from = p->furthest > p->table.known.from ? p->furthest : p->table.known.from;
+  if (!p->b.moves) return BASIN_WORKER_OK;
+  if (p->furthest >= p->table.bad) {
+    basin_setting_explain(p->job->setting, p->table.bad, p->error);
+    return BASIN_WORKER_REFUSED;
+  }
+  return worker_table(pace_table_reach(&p->table, from + steps, &p->b.paces, p->w->stream, &p->bad),
+                      &p->doing, p->error);
 }
 
 /* ---- copies ---- */
@@ -185,6 +207,11 @@ basin_worker_status upload_constants(part_run *p) {
   basin_worker_status status = batch_upload(p, (void *)b->data, p->data,
                                             buffer_bytes(p, BUFFER_DATA));
   if (!status) status = batch_upload(p, (void *)b->time, job->time, buffer_bytes(p, BUFFER_TIME));
+  if (!status)
+    status = batch_upload(p, (void *)b->stage_end, p->stage_end, buffer_bytes(p, BUFFER_STAGE_END));
+  if (!status)
+    status = batch_upload(p, (void *)b->stage_pace, p->stage_pace,
+                          buffer_bytes(p, BUFFER_STAGE_PACE));
   if (!status) status = batch_upload(p, (void *)b->final_of, job->final, finals);
   if (!status)
     status = batch_upload(p, (void *)b->observable_of, job->observable,

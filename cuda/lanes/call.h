@@ -18,8 +18,13 @@ struct part_run {
   int pauses; /* the watch's, when the part came */
   void *constants;
   double *data;
-  int64_t states; /* doubles of a trial's state */
-  int resident;   /* slots that the device holds at once */
+  int64_t *stage_end;
+  double *stage_pace;
+  pace_table table;
+  int64_t furthest;   /* steps of any trial of the batch that is under way, at most */
+  basin_error *error; /* where a status says nothing yet */
+  int64_t states;     /* doubles of a trial's state */
+  int resident;       /* slots that the device holds at once */
 
   /* the batch: trials first .. first + b.count - 1 of the part */
   int64_t first;
@@ -45,6 +50,9 @@ basin_worker_status batch_begin(part_run *p);
 
 /* sizes of the batch that begins at p->first, told to buffer_need */
 void batch_need(part_run *p);
+
+/* the paces of all steps that a launch of so many may come to */
+basin_worker_status batch_reach(part_run *p, int64_t steps);
 
 /* `bytes` from the host to the device */
 basin_worker_status batch_upload(part_run *p, void *to, const void *from, size_t bytes);

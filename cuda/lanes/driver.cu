@@ -73,6 +73,9 @@ basin_worker_status start_batch(part_run *p) {
   flights_mark(part);
   p->fresh = 1;
   p->todo = 0;
+  p->furthest = 0;
+  for (int64_t f = 0; f < part->flights; f++)
+    if (part->flight[f].step > p->furthest) p->furthest = part->flight[f].step;
   for (int64_t t = p->first; t < p->first + p->b.count; t++) {
     p->todo += part->outcome[t] < 0;
     if (part->outcome[t] != TRIAL_FRESH) p->fresh = 0;
@@ -138,8 +141,10 @@ basin_worker_status launch(part_run *p) {
   memset(counters, 0, sizeof *counters);
   counters->queued = p->queued;
   counters->taken = p->taken;
+  basin_worker_status status = batch_reach(p, (int64_t)l.blocks * BASIN_DECIDE_EVERY);
+  if (status) return status;
   const double begun = worker_seconds();
-  basin_worker_status status = batch_upload(p, p->b.counters, counters, sizeof *counters);
+  status = batch_upload(p, p->b.counters, counters, sizeof *counters);
   if (status) return status;
   TRY(p, "kernel_run", p->model->run(&p->b, &l, p->constants, w->stream));
   status = read_counters(p, "kernel_run");
@@ -152,6 +157,8 @@ basin_worker_status launch(part_run *p) {
   w->buffer[BUFFER_LIVE_IN] = out;
   p->live = counters->live;
   p->taken = counters->taken;
+  if ((int64_t)counters->furthest > p->furthest || p->taken >= p->queued)
+    p->furthest = (int64_t)counters->furthest;
   if (p->taken >= p->queued) p->queued = p->taken = 0;
   tell(p, p->left - outstanding(p), (int64_t)counters->steps);
   p->left = outstanding(p);
@@ -308,17 +315,27 @@ basin_worker_status worker_run(basin_cuda_worker *w, const basin_job *job, basin
   if (status) return status;
   p.watch = watch;
   p.pauses = watch_pauses(watch);
+  const size_t stages = (size_t)job->setting->stages;
+  p.error = error;
   p.constants = calloc(1, p.model->constants_size);
   p.data = (double *)calloc((size_t)job->setting->size.data + 1, sizeof *p.data);
+  p.stage_end = (int64_t *)calloc(stages, sizeof *p.stage_end);
+  p.stage_pace = (double *)calloc(stages * BASIN_PACES_MAX, sizeof *p.stage_pace);
   status = BASIN_WORKER_FAILED;
-  if (p.constants && p.data && p.model->prepare(job->setting, p.constants, p.data)) {
+  if (p.constants && p.data && p.stage_end && p.stage_pace &&
+      p.model->prepare(job->setting, p.constants, p.data, p.stage_end, p.stage_pace)) {
+    pace_table_open(&p.table, job->setting, p.constants, p.stage_pace, p.model->paces,
+                    &w->buffer[BUFFER_PACES]);
     worker_busy(w->device, 1);
     status = run_batches(&p);
     worker_busy(w->device, -1);
+    pace_table_close(&p.table);
   }
   if (status == BASIN_WORKER_FAILED) worker_fail(error, BASIN_WORKER_FAILED, "out of memory");
   if (status == BASIN_WORKER_LOST) status = lost(&p, error);
   free(p.constants);
   free(p.data);
+  free(p.stage_end);
+  free(p.stage_pace);
   return status;
 }

@@ -12,9 +12,9 @@
  *     WHOLE_BLOCKS                  whether all blocks have BASIN_DECIDE_EVERY steps, a constant
  *     leader()                      whether this thread speaks for its slot
  *     before()                      the threads of the warp before those of the slot, a bit each
- *     set_stage(c, stage)           the stage of the next steps
- *     start(b, c, trial), step(b, c, stage, trial, step), observe(b, c, seen)     as the model has them
- *     leap(b, c, stage, trial, step, limit)   in the place of step(), of a kind that leaps
+ *     set_stage(b, stage)           the stage of the next steps
+ *     start(b, c, trial), step<RULE>(b, c, stage, trial, step), observe(b, c, seen)     as the model has them
+ *     leap<RULE>(b, c, stage, trial, step, limit)   in the place of step(), of a kind that leaps
  *     states(c)                     reals of a state
  *     ask<RULE>(b, c, holds)        the rule of that kind
  *     get(from, stride), put(to, stride)   the state from memory and into it, real i at i * stride
@@ -27,6 +27,7 @@
 #include "lanes/lanes.h"
 #include "seam/clock.h"
 #include "seam/expand.h"
+#include "seam/paces.h"
 #include "sizes.h"
 
 namespace {
@@ -38,15 +39,15 @@ enum rule {
   EITHER_RULE,    /* the constants say which */
   WITH_PASSAGES, /* likewise; and passages are asked for at every step: a kernel_run of its own, for that of a run
                      without any shall not need more registers */
-  WITH_CONDITION /* and so is the experiment's condition, where there is one: a kernel of its own, too, but for teams,
+  WITH_CONDITION, /* and so is the experiment's condition, where there is one: a kernel of its own, too, but for teams,
                     where it takes no register more */
+  MOVING /* likewise, with or without either; and paces are looked up at every step: again one of its own */
 };
 
 /* What is the same for all trials of a part: a kernel argument, so it is read through the constant cache. */
 struct constants {
   model_cell cell;
-  basin_course course; /* `time` is the device's */
-  double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
+  basin_course course; /* its arrays are the device's */
   int tolerance_rule;
   int64_t states; /* reals of a state */
 };
@@ -70,6 +71,14 @@ template <int RULE> __device__ bool asks_always(const constants &c) {
   return RULE >= EITHER_RULE ? c.tolerance_rule != 0 : RULE == TOLERANCE_RULE;
 }
 
+/* whether there is a condition; whether a state's observables are looked at, for that or for passages */
+template <int RULE> __device__ bool has_condition(const lane_batch &b) {
+  return RULE >= WITH_CONDITION && b.when;
+}
+template <int RULE> __device__ bool watches(const lane_batch &b) {
+  return RULE >= WITH_PASSAGES && (RULE != MOVING || b.ladders.count > 0 || b.when);
+}
+
 /* whether the dynamics have one rule for both: then it is in the code once */
 constexpr bool same_text(const char *a, const char *b) {
   return *a == *b && (*a == 0 || same_text(a + 1, b + 1));
@@ -82,7 +91,7 @@ template <int RULE, class Slot>
 __device__ int ask(const lane_batch &b, const constants &c, const Slot &s, const double *seen) {
   mask holds[BASIN_OUTCOMES] = {};
   s.template ask<RULE>(b, c, holds);
-  if (RULE == WITH_CONDITION && b.when)
+  if (has_condition<RULE>(b))
     holds[BASIN_STATIONARY] |= condition_holds(b.when, seen, MODEL_OBSERVED);
   int outcome = BASIN_UNRESOLVED;
 #pragma unroll
@@ -145,7 +154,7 @@ __device__ void take_up(const lane_batch &b, const constants &c, slot_trial &l, 
   l.step = b.steps[l.trial];
   l.begins = true;
   clock_set(&c.course, l.trial < b.recorded, l.step, &l.clock);
-  s.set_stage(c, l.clock.stage);
+  s.set_stage(b, l.clock.stage);
 }
 
 /* What is due at the trial's present step: a record, the rule where it is `asked` or the trial must end, its end, the
@@ -155,7 +164,7 @@ template <int RULE, class Slot>
 __device__ void events(const lane_batch &b, const constants &c, bool asked, int outcome,
                        slot_trial &l, Slot &s) {
   double seen[RULE >= WITH_PASSAGES ? MODEL_OBSERVED : 1];
-  if (RULE >= WITH_PASSAGES) {
+  if (watches<RULE>(b)) {
     s.observe(b, c, seen);
     watch_passages(b, l, s, seen);
   }
@@ -166,28 +175,30 @@ __device__ void events(const lane_batch &b, const constants &c, bool asked, int 
     finish(b, l.trial, outcome, l.step, s);
     l.trial = -1;
   } else if (due & CLOCK_STAGE) {
-    s.set_stage(c, l.clock.stage);
+    s.set_stage(b, l.clock.stage);
   }
 }
 
 /* whether the condition is still to be asked of a start, which kernel_start has not done */
 template <int RULE> __device__ bool asks_start(const lane_batch &b, const slot_trial &l) {
-  return RULE == WITH_CONDITION && b.when && l.step == 0;
+  return has_condition<RULE>(b) && l.step == 0;
 }
 
 /* steps of a launch, of one slot: few but where one leap may take many */
 #if KIND_states < 0
 typedef int64_t step_count;
 
-/* steps until something is due, or 1 where passages or a condition are watched that could come and go within a leap; 0
-   of a trial that has just been taken up where something is due at once */
+/* steps until something is due, or 1 where step sizes move, or passages or a condition are watched that could come and
+   go in a leap; 0 of a trial that has just been taken up where something is due at once, or that has no step size */
 template <int RULE> __device__ int64_t leap_limit(const lane_batch &b, const slot_trial &l) {
-  int steady = RULE == WITH_CONDITION ? expand_is_steady_when(b.when) : 1;
+  int steady = RULE >= WITH_CONDITION ? expand_is_steady_when(b.when) : 1;
 #pragma unroll
   for (int i = 0; RULE >= WITH_PASSAGES && i < BASIN_LADDERS_MAX; i++)
     if (i < b.ladders.count) steady &= expand_is_steady(b.ladders.of[i].observable);
   const int64_t until = l.clock.event - l.step;
-  return RULE >= WITH_PASSAGES && l.begins ? 0 : steady || until < 1 ? until : 1;
+  if (RULE == MOVING && paces_are_missing(b.paces, l.step)) return 0;
+  if (RULE == MOVING && paces_move(b.paces, l.step)) steady = 0;
+  return watches<RULE>(b) && l.begins ? 0 : steady || until < 1 ? until : 1;
 }
 
 /* one block: `leaps` of them, with what falls due behind each */
@@ -197,10 +208,11 @@ __device__ void block(const lane_batch &b, const constants &c, int leaps, slot_t
   while (leaps > 0 && l.trial >= 0) {
     const int64_t limit = leap_limit<RULE>(b, l);
     if (limit > 0) {
-      l.step += (int64_t)s.leap(b, c, l.clock.stage, l.trial, l.step, (real)limit);
+      l.step += (int64_t)s.template leap<RULE>(b, c, l.clock.stage, l.trial, l.step, (real)limit);
       leaps--;
     }
     events<RULE>(b, c, limit > 0 || asks_start<RULE>(b, l), BASIN_UNRESOLVED, l, s);
+    if (RULE == MOVING && paces_are_missing(b.paces, l.step)) return;
   }
 }
 #else
@@ -212,18 +224,20 @@ typedef int step_count;
 template <int RULE, class Slot>
 __device__ void block(const lane_batch &b, const constants &c, int steps, slot_trial &l, Slot &s) {
   int taken;
+  bool stuck; /* at a step that has no step size */
   do {
+    stuck = RULE == MOVING && paces_are_missing(b.paces, l.step);
     const int64_t until = l.clock.event - l.step;
     const int left = steps - (int)(l.step & (steps - 1));
     int n = until < left ? (int)until : left, outcome = BASIN_UNRESOLVED;
     taken = 0;
     if (RULE >= EITHER_RULE) {
-      if (n > 0 && !(RULE >= WITH_PASSAGES && l.begins))
-        s.step(b, c, l.clock.stage, l.trial, l.step + taken++);
+      if (n > 0 && !stuck && !(watches<RULE>(b) && l.begins))
+        s.template step<RULE>(b, c, l.clock.stage, l.trial, l.step + taken++);
     } else {
 #pragma unroll 1
       for (; taken < n && outcome == BASIN_UNRESOLVED; taken++) {
-        s.step(b, c, l.clock.stage, l.trial, l.step + taken);
+        s.template step<RULE>(b, c, l.clock.stage, l.trial, l.step + taken);
         if (RULE == TOLERANCE_RULE) outcome = ask<RULE>(b, c, s, NULL);
       }
     }
@@ -231,7 +245,7 @@ __device__ void block(const lane_batch &b, const constants &c, int steps, slot_t
     const bool asked = asks_always<RULE>(c) ? RULE != TOLERANCE_RULE && taken > 0
                                             : l.step % BASIN_DECIDE_EVERY == 0;
     events<RULE>(b, c, asked || asks_start<RULE>(b, l), outcome, l, s);
-  } while (l.trial >= 0 && (taken == 0 || (l.step & (steps - 1)) != 0));
+  } while (l.trial >= 0 && !stuck && (taken == 0 || (l.step & (steps - 1)) != 0));
 }
 #endif
 
@@ -299,6 +313,7 @@ __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE >= WITH_PAS
   if (l.trial >= 0) {
     store(b, l.trial, l.step, s);
     if (s.leader()) launch.live_out[atomicAdd(&b.counters->live, 1)] = l.trial;
+    if (RULE == MOVING && s.leader()) atomicMax(&b.counters->furthest, (unsigned long long)l.step);
   }
   if (steps && s.leader()) atomicAdd(&b.counters->steps, (unsigned long long)steps);
 }
@@ -352,25 +367,31 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
 
 /* ---- launches ---- */
 
-int prepare(const basin_setting *setting, void *out, double *data) {
+int prepare(const basin_setting *setting, void *out, double *data, int64_t *stage_end,
+            double *stage_pace) {
   constants *c = (constants *)out;
   basin_room room = {data, 0, 0};
   const char *where;
   memset(out, 0, sizeof *c);
   if (model_prepare(setting, &room, &c->cell, &where)) return 0;
-  clock_course(setting, 0, NULL, &c->course);
+  clock_course(setting, 0, NULL, stage_end, &c->course);
   c->tolerance_rule = expand_is_asked(&setting->stop);
   c->states = setting->size.states;
-  for (int s = 0; s < setting->stages; s++)
-    KIND_paces(&c->cell, setting->stage[s].eta, c->stage_pace[s]);
+  paces_of_stages(setting, &c->cell, stage_pace);
   return 1;
 }
 
-/* the constants of a launch: where the recorded steps lie is known by now */
+int64_t make_paces(const basin_setting *setting, const void *given, int64_t first, int64_t n,
+                   double (*pace)[BASIN_PACES_MAX]) {
+  return paces_fill(setting, &((const constants *)given)->cell, first, n, pace);
+}
+
+/* the constants of a launch: where the recorded steps and the stages lie is known by now */
 constants of_launch(const lane_batch *b, const void *given) {
   constants c = *(const constants *)given;
   c.course.times = b->times;
   c.course.time = b->time;
+  c.course.stage_end = b->stage_end;
   return c;
 }
 

@@ -24,6 +24,7 @@
 #ifndef BASIN_CUDA_LANES_H
 #define BASIN_CUDA_LANES_H
 
+#include "pace_table.h"
 #include "seam/backend.h"
 #include "seam/condition.h"
 #include "seam/flights.h"
@@ -42,6 +43,8 @@ struct lane_counters {
   int taken;                /* of those, taken by slots; may run past the end of the queue */
   int live;                 /* trials put back under way by this launch */
   unsigned long long steps; /* steps taken by this launch */
+  unsigned long long
+      furthest; /* where step sizes move: the steps of the trial under way with most */
 };
 
 /* How the slots of a part lie on the device. */
@@ -69,8 +72,12 @@ struct lane_batch {
   int finals, observables;
   int64_t times;
 
-  const double *data;  /* constants of the cell, see model.h */
-  const int64_t *time; /* [times] recorded steps */
+  const double *data;       /* constants of the cell, see model.h */
+  const int64_t *time;      /* [times] recorded steps */
+  const int64_t *stage_end; /* [stages] the course's */
+  const double *stage_pace; /* [stages][BASIN_PACES_MAX] */
+  lane_paces paces;         /* of steps whose step sizes move */
+  int moves;                /* whether any do */
   const int *final_of,
       *observable_of; /* [finals], [observables] indices in the model's table, or -1 */
 
@@ -114,7 +121,9 @@ struct lane_model {
 
   /* the sizes of the cell by this build of the model; its constants; 0: the setting is wrong */
   int (*sizes)(const basin_setting *setting, basin_size *size);
-  int (*prepare)(const basin_setting *setting, void *constants, double *data);
+  int (*prepare)(const basin_setting *setting, void *constants, double *data, int64_t *stage_end,
+                 double *stage_pace);
+  pace_maker *paces;
   cudaError_t (*shape)(const basin_setting *setting, lane_shape *shape); /* on the current device */
   cudaError_t (*start)(const lane_batch *batch, const void *constants, cudaStream_t stream);
   cudaError_t (*run)(const lane_batch *batch, const lane_launch *launch, const void *constants,

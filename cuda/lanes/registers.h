@@ -53,14 +53,16 @@ struct slot {
     t.step = (uint64_t)step;
     return t;
   }
-  __device__ void set_stage(const constants &c, int stage) {
+  __device__ void set_stage(const lane_batch &b, int stage) {
 #pragma unroll
-    for (int i = 0; i < BASIN_PACES_MAX; i++) pace[i] = c.stage_pace[stage][i];
+    for (int i = 0; i < BASIN_PACES_MAX; i++) pace[i] = b.stage_pace[stage * BASIN_PACES_MAX + i];
   }
   __device__ void start(const lane_batch &b, const constants &c, int trial) {
     KIND_start(&c.cell, turn(b, trial, 0), x);
   }
+  template <int RULE>
   __device__ void step(const lane_batch &b, const constants &c, int, int trial, int64_t step) {
+    if (RULE == MOVING) paces_look_up(b.paces, step, pace);
     KIND_step(&c.cell, turn(b, trial, step), x);
   }
   template <int RULE>
@@ -103,6 +105,7 @@ cudaError_t start(const lane_batch *batch, const void *given, cudaStream_t strea
 
 cudaError_t run(const lane_batch *batch, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
+  if (batch->moves) return run_with(kernel_run<slot, MOVING>, batch, launch, given, stream);
   if (batch->when) return run_with(kernel_run<slot, WITH_CONDITION>, batch, launch, given, stream);
   if (batch->ladders.count)
     return run_with(kernel_run<slot, WITH_PASSAGES>, batch, launch, given, stream);

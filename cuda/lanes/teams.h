@@ -64,7 +64,7 @@ template <bool SHARED> struct slot {
     t.team = team;
     return t;
   }
-  /* pace: of the stage; the constants are read where they are */
+  /* pace: of the stage, read where they are; or of the step */
   __device__ basin_turn turn(const lane_batch &b, const real *pace, int trial, int64_t step) const {
     basin_turn t = no_turn(b);
     t.pace = pace;
@@ -72,21 +72,35 @@ template <bool SHARED> struct slot {
     t.step = (uint64_t)step;
     return t;
   }
-  __device__ void set_stage(const constants &, int) {}
+  __device__ void set_stage(const lane_batch &, int) {}
   __device__ void meet() const { team_sync(team); }
   __device__ void start(const lane_batch &b, const constants &c, int trial) {
     team_sync(team);
     KIND_start(&c.cell, turn(b, NULL, trial, 0), x);
   }
+  /* the paces of a step, into `own` where they move */
+  template <int RULE>
+  __device__ const real *paces_of(const lane_batch &b, int stage, int64_t step, real *own) const {
+    const real *pace = b.stage_pace + stage * BASIN_PACES_MAX;
+    if (RULE != MOVING || !paces_move(b.paces, step)) return pace;
+#pragma unroll
+    for (int i = 0; i < BASIN_PACES_MAX; i++) own[i] = pace[i];
+    paces_look_up(b.paces, step, own);
+    return own;
+  }
 #if KIND_states < 0
+  template <int RULE>
   __device__ real leap(const lane_batch &b, const constants &c, int stage, int trial, int64_t step,
                        real limit) {
-    return KIND_step(&c.cell, turn(b, c.stage_pace[stage], trial, step), limit, x);
+    real own[BASIN_PACES_MAX];
+    return KIND_step(&c.cell, turn(b, paces_of<RULE>(b, stage, step, own), trial, step), limit, x);
   }
 #else
+  template <int RULE>
   __device__ void step(const lane_batch &b, const constants &c, int stage, int trial,
                        int64_t step) {
-    KIND_step(&c.cell, turn(b, c.stage_pace[stage], trial, step), x);
+    real own[BASIN_PACES_MAX];
+    KIND_step(&c.cell, turn(b, paces_of<RULE>(b, stage, step, own), trial, step), x);
   }
 #endif
   template <int RULE>
@@ -137,6 +151,7 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   if (!bad) bad = allow_shared(kernel_start<in_shared, EITHER_RULE>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, EITHER_RULE>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, WITH_CONDITION>, limit);
+  if (!bad) bad = allow_shared(kernel_run<in_shared, MOVING>, limit);
   if (!bad) bad = allow_shared(kernel_finish<in_shared>, limit);
   if (!bad) bad = allow_shared(kernel_record<in_shared>, limit);
   s.shared = 1;
@@ -167,6 +182,9 @@ cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
 
 cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
+  if (b->moves)
+    return b->shape.shared ? run_with(kernel_run<in_shared, MOVING>, b, launch, given, stream)
+                           : run_with(kernel_run<in_global, MOVING>, b, launch, given, stream);
   if (b->ladders.count || b->when)
     return b->shape.shared
                ? run_with(kernel_run<in_shared, WITH_CONDITION>, b, launch, given, stream)

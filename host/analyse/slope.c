@@ -215,6 +215,7 @@ basin_status basin_slope_measure(const basin_experiment *e, const char *loss,
   stepper s = {.experiment = *e, .cell = e->cell[0], .loss = is_recorded(e, loss)};
   s.experiment.cell = &s.cell;
   s.stage = s.cell.setting.stage[0];
+  memset(s.stage.moving, 0, sizeof s.stage.moving); /* step sizes are those of take_step */
   s.cell.setting.stage = &s.stage;
   s.size = s.cell.setting.size.vectors;
   *usable = s.loss >= 0;

@@ -56,6 +56,9 @@ static basin_worker_status cpu_run(void *self, int worker, const basin_job *job,
     return BASIN_WORKER_OK;
   case BASIN_INTERRUPTED:
     return BASIN_WORKER_PAUSED;
+  case BASIN_BAD_INPUT:
+    basin_setting_explain(job->setting, part->refused, error);
+    return BASIN_WORKER_REFUSED;
   default:
     basin_fail_memory(error);
     return BASIN_WORKER_FAILED;

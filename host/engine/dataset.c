@@ -25,6 +25,7 @@
 #include "seam/expand.h"
 #include "seam/products.h"
 #include "seam/flights.h"
+#include "seam/paces.h"
 #include "seam/passage.h"
 
 #define RUNNER BASIN_JOIN4(basin_run, BASIN_MODEL, BASIN_KIND, BASIN_ISA)
@@ -45,7 +46,11 @@ typedef struct driver {
   model_cell cell;
   double *data;
   basin_course course;
-  double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
+  double *stage_pace;    /* [stages][BASIN_PACES_MAX] */
+  int64_t *stage_end;    /* [stages] the course's */
+  basin_paces paces;     /* where step sizes move */
+  int moves[SEATS];      /* whether they do in the stage of a seat */
+  basin_status stuck;    /* not BASIN_OK where there are no paces for the next step */
   basin_ladders ladders; /* of passages; of most jobs none */
   int64_t rows, width, states, batch, tile;
   int wants_risk;   /* whether the risk is recorded or kept, or there are passages of it */
@@ -373,8 +378,24 @@ static void watch_passages(driver *d, int c, answer *x) {
 
 /* the paces of the seat's stage */
 static void set_stage(driver *d, int c) {
+  const int stage = d->clock[c].stage;
+  d->moves[c] = basin_stage_moves(&d->job->setting->stage[stage]);
   for (int i = 0; i < BASIN_PACES_MAX; i++)
-    r_lane_set(&d->pace[c / BASIN_LANES][i], c % BASIN_LANES, d->stage_pace[d->clock[c].stage][i]);
+    r_lane_set(&d->pace[c / BASIN_LANES][i], c % BASIN_LANES,
+               d->stage_pace[stage * BASIN_PACES_MAX + i]);
+}
+
+/* those of the seat's next step, where they move */
+static void look_up_paces(driver *d, int c) {
+  int64_t rows;
+  const double *row = paces_at(&d->paces, d->step[c], &rows);
+  if (!row) {
+    d->stuck = rows < 0 ? BASIN_FAILED : BASIN_BAD_INPUT;
+    d->part->refused = d->step[c];
+    return;
+  }
+  for (int k = 0; k < d->paces.count; k++)
+    r_lane_set(&d->pace[c / BASIN_LANES][d->paces.column[k]], c % BASIN_LANES, row[k * PACES_ROWS]);
 }
 
 /* what is due at the present steps: records, passages, ends, stages; 0: told to stop meanwhile, nothing is done */
@@ -473,6 +494,9 @@ static int running(const driver *d) {
 }
 
 static void move(driver *d) {
+  for (int c = 0; c < SEATS; c++)
+    if (d->trial[c] != IDLE && d->moves[c]) look_up_paces(d, c);
+  if (d->stuck) return;
   for (int v = 0; v < VECTORS; v++)
     if (d->active[v])
       SET_move(&d->cell, d->pace[v], d->grad_a + v, d->grad_f + v, VECTORS, at(d, v));
@@ -506,9 +530,8 @@ static basin_status hand_back(driver *d) {
 
 static void begin(driver *d) {
   const basin_setting *setting = d->job->setting;
-  clock_course(setting, d->job->times, d->job->time, &d->course);
-  for (int s = 0; s < setting->stages; s++)
-    KIND_paces(&d->cell, setting->stage[s].eta, d->stage_pace[s]);
+  clock_course(setting, d->job->times, d->job->time, d->stage_end, &d->course);
+  paces_of_stages(setting, &d->cell, d->stage_pace);
   d->ladders = basin_ladders_of(d->job);
   for (int i = 0; i < d->ladders.count; i++)
     d->watches_risk |= d->ladders.of[i].observable >= MODEL_OBSERVED;
@@ -535,6 +558,7 @@ static basin_status run(driver *d) {
     if (!d->batch && !whole_gradient(d)) continue;
     if (!settle(d) || (d->batch && !batch_gradient(d))) continue;
     move(d);
+    if (d->stuck) return d->stuck;
     tell(d);
   }
 }
@@ -572,8 +596,12 @@ static int allocate(driver *d) {
   d->z = cut(&block, gathered);
   d->waiting = malloc((size_t)(d->part->flights + 1) * sizeof *d->waiting);
   d->data = malloc((size_t)(setting->size.data + 1) * sizeof *d->data);
+  d->stage_pace = malloc((size_t)setting->stages * BASIN_PACES_MAX * sizeof *d->stage_pace);
+  d->stage_end = malloc((size_t)setting->stages * sizeof *d->stage_end);
   basin_room room = {d->data, 0, 0};
-  if (!d->waiting || !d->data || model_prepare(setting, &room, &d->cell, &where)) return 0;
+  if (!d->waiting || !d->data || !d->stage_pace || !d->stage_end ||
+      model_prepare(setting, &room, &d->cell, &where) || !paces_open(&d->paces, setting, &d->cell))
+    return 0;
   d->set = basin_data_take(setting, d->rows, d->width, draw_inputs, d);
   return d->set != NULL;
 }
@@ -595,6 +623,9 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   basin_data_leave(d->set);
   free(d->u);
   free(d->waiting);
+  paces_close(&d->paces);
+  free(d->stage_pace);
+  free(d->stage_end);
   free(d->data);
   free(d);
   return status;

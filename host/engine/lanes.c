@@ -18,6 +18,8 @@
  * a lane that took more than one step is put back by the rest: it started as much earlier. The rule is asked behind
  * each leap.
  *
+ * Where step sizes move (seam/paces.h), the paces of the steps of a block are laid out before it, a lane each.
+ *
  * Told to give up, it breaks a step in arrays off, with the records and ends that are due behind it, hands back the
  * states from before it, and leaves a start that it was drawing for later.
  */
@@ -27,6 +29,7 @@
 #include "seam/entry.h"
 #include "seam/expand.h"
 #include "seam/flights.h"
+#include "seam/paces.h"
 #include "seam/passage.h"
 
 #define REGISTERS (KIND_states > 0)
@@ -61,7 +64,8 @@ typedef struct driver {
   model_cell cell;
   double *data;
   basin_course course;
-  double stage_pace[BASIN_STAGES_MAX][BASIN_PACES_MAX];
+  double *stage_pace;    /* [stages][BASIN_PACES_MAX] */
+  int64_t *stage_end;    /* [stages] the course's */
   basin_ladders ladders; /* of passages; of most jobs none */
   basin_team team;
   int64_t states; /* reals of a state */
@@ -76,6 +80,9 @@ typedef struct driver {
 #endif
   real *work;
   real pace[VECTORS][BASIN_PACES_MAX];
+  basin_paces paces;
+  unsigned moving[VECTORS]; /* bit per lane in a stage whose step sizes move */
+  basin_status stuck;       /* not BASIN_OK where there are no paces for the next step */
 
   /* of each ladder: what must be passed next, above it as it is and below it with its sign turned, NaN where nothing;
      and by lane the number of that passage */
@@ -138,12 +145,23 @@ static void lane_clear(driver *d, int lane) {
   for (int i = 0; i < BASIN_PACES_MAX; i++) r_lane_set(&d->pace[v][i], l, 0.0);
   for (int i = 0; i < d->ladders.count; i++) r_lane_set(&d->level[v][i], l, NAN);
   d->active[v] &= ~(1u << l);
+  d->moving[v] &= ~(1u << l);
   d->event[lane] = INT64_MAX;
 }
 
 static void lane_set_stage(driver *d, int lane, int stage) {
+  const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
+  const unsigned moves = (unsigned)basin_stage_moves(&d->job->setting->stage[stage]);
   for (int i = 0; i < BASIN_PACES_MAX; i++)
-    r_lane_set(&d->pace[lane / BASIN_LANES][i], lane % BASIN_LANES, d->stage_pace[stage][i]);
+    r_lane_set(&d->pace[v][i], l, d->stage_pace[stage * BASIN_PACES_MAX + i]);
+  d->moving[v] = (d->moving[v] & ~(1u << l)) | moves << l;
+}
+
+/* whether the step sizes of any lane move */
+static inline int moves(const driver *d) {
+  unsigned moving = 0;
+  for (int v = 0; v < VECTORS; v++) moving |= d->moving[v];
+  return moving != 0;
 }
 
 /* ---- what is asked of a state ---- */
@@ -425,11 +443,63 @@ static ONE_COPY void take_step(const driver *d, int v, bits trial, bits step, re
   KIND_step(&d->cell, turn_of(d, d->pace[v], trial, step), x);
 }
 
+/* The paces of the next steps where they move: of the vectors with a lane whose step sizes do. */
+typedef struct window {
+  int columns, column[BASIN_PACES_MAX];
+  real pace[VECTORS][BASIN_PACES_MAX][BASIN_DECIDE_EVERY];      /* by vector, column and step */
+  double row[BASIN_LANES][BASIN_PACES_MAX][BASIN_DECIDE_EVERY]; /* of one vector, lane by lane */
+} window;
+
+/* those of one lane: how many, fewer than n where the next step has none; -1: no memory */
+static int64_t look_at_lane(driver *d, int lane, int64_t n, window *w) {
+  int64_t step = d->clock - d->start[lane], rows;
+  for (int64_t i = 0; i < n; i += rows, step += rows) {
+    const double *row = paces_at(&d->paces, step, &rows);
+    if (!row && rows == 0) d->part->refused = step;
+    if (!row) return rows < 0 ? -1 : i;
+    if (rows > n - i) rows = n - i;
+    for (int k = 0; k < d->paces.count; k++)
+      memcpy(&w->row[lane % BASIN_LANES][k][i], row + k * PACES_ROWS, (size_t)rows * sizeof *row);
+  }
+  return n;
+}
+
+/* of all lanes of a vector, 0 of those that idle; as above */
+static int64_t look_at_vector(driver *d, int v, int64_t n, window *w) {
+  uint64_t at[BASIN_LANES];
+  bits lanes;
+  for (int l = 0; l < BASIN_LANES; l++) {
+    at[l] = (uint64_t)l * (sizeof w->row[0] / sizeof(double));
+    memset(w->row[l], 0, (size_t)d->paces.count * sizeof w->row[l][0]);
+    if (d->active[v] >> l & 1 && n >= 0) n = look_at_lane(d, v * BASIN_LANES + l, n, w);
+  }
+  memcpy(&lanes, at, sizeof lanes);
+  for (int k = 0; k < d->paces.count && n >= 0; k++)
+    for (int i = 0; i < BASIN_DECIDE_EVERY; i += 8)
+      r_rows(&w->row[0][k][i], lanes, &w->pace[v][k][i]);
+  return n;
+}
+
+/* of all of them; how many steps there are, or -1 */
+static int64_t look_ahead(driver *d, int64_t n, window *w) {
+  unsigned columns;
+  int64_t good;
+  do {
+    columns = d->paces.columns;
+    good = n;
+    for (int v = 0; v < VECTORS && good >= 0; v++)
+      if (d->moving[v]) good = look_at_vector(d, v, good, w);
+  } while (good >= 0 && columns != d->paces.columns);
+  w->columns = d->paces.count;
+  memcpy(w->column, d->paces.column, sizeof w->column);
+  return good;
+}
+
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit), and in arrays where
-   the part is to pause */
+   the part is to pause. ahead: where step sizes move, else NULL */
 static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
                                                              int passages, int when,
-                                                             unsigned *hit) {
+                                                             const window *ahead, unsigned *hit) {
   bits trial[VECTORS], step[VECTORS];
   int64_t i = 0;
   for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
@@ -448,6 +518,9 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
       keep(d, d->clock + i);
     }
 #endif
+    for (int v = 0; ahead && v < VECTORS; v++)
+      for (int k = 0; d->moving[v] && k < ahead->columns; k++)
+        d->pace[v][ahead->column[k]] = ahead->pace[v][k][i];
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
       take_step(d, v, trial[v], step[v], x + v * states(d));
@@ -479,10 +552,23 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
 /* the same with passages, and with a condition, apart from the loop without */
 static __attribute__((noinline)) int64_t advance_watching(driver *d, int64_t n, int tolerance,
                                                           unsigned *hit) {
-  return advance(d, n, tolerance, 1, 0, hit);
+  return advance(d, n, tolerance, 1, 0, NULL, hit);
 }
 static __attribute__((noinline)) int64_t advance_asking(driver *d, int64_t n, unsigned *hit) {
-  return advance(d, n, 1, d->ladders.count > 0, 1, hit);
+  return advance(d, n, 1, d->ladders.count > 0, 1, NULL, hit);
+}
+
+/* the same where step sizes move, with or without either; no step and d->stuck where there is no memory, or no step
+   size */
+static __attribute__((noinline)) int64_t advance_moving(driver *d, int64_t n, int tolerance,
+                                                        unsigned *hit) {
+  window ahead;
+  const int64_t asked = n;
+  n = look_ahead(d, n, &ahead);
+  d->stuck = n < 0 ? BASIN_FAILED : n < asked && n == 0 ? BASIN_BAD_INPUT : BASIN_OK;
+  if (d->stuck) return 0;
+  return advance(d, n, tolerance, d->ladders.count > 0, d->job->setting->stop.when != NULL, &ahead,
+                 hit);
 }
 #endif
 
@@ -494,8 +580,8 @@ static void find_next_event(driver *d) {
 
 #if LEAPS
 
-/* steps until something is due to each lane, 0 where it idles; 1 where passages or a condition are watched that could
-   come and go within a leap */
+/* steps until something is due to each lane, 0 where it idles; 1 where its step size moves, or passages or a condition
+   are watched that could come and go within a leap */
 static real limits(const driver *d) {
   real limit = r_set(0.0);
   int steady = expand_is_steady_when(d->job->setting->stop.when);
@@ -503,13 +589,33 @@ static real limits(const driver *d) {
     steady &= expand_is_steady(d->ladders.of[i].observable);
   for (int lane = 0; lane < LANES; lane++)
     if (d->active[0] >> lane & 1)
-      r_lane_set(&limit, lane, steady ? (double)(d->event[lane] - d->clock) : 1.0);
+      r_lane_set(&limit, lane,
+                 steady && !(d->moving[0] >> lane & 1) ? (double)(d->event[lane] - d->clock) : 1.0);
   return limit;
+}
+
+/* the paces of the lanes whose step sizes move */
+static void look_up_paces(driver *d) {
+  for (int lane = 0; lane < LANES; lane++) {
+    if (!(d->moving[0] >> lane & 1)) continue;
+    int64_t rows;
+    const int64_t step = d->clock - d->start[lane];
+    const double *row = paces_at(&d->paces, step, &rows);
+    if (!row) {
+      d->stuck = rows < 0 ? BASIN_FAILED : BASIN_BAD_INPUT;
+      d->part->refused = step;
+      return;
+    }
+    for (int k = 0; k < d->paces.count; k++)
+      r_lane_set(&d->pace[0][d->paces.column[k]], lane, row[k * PACES_ROWS]);
+  }
 }
 
 /* one leap of every lane */
 static void leap(driver *d) {
   bits trial, step;
+  if (moves(d)) look_up_paces(d);
+  if (d->stuck) return;
   numbers(d, 0, &trial, &step);
   const real taken = KIND_step(&d->cell, turn_of(d, d->pace[0], trial, step), limits(d), d->x);
   for (int lane = 0; lane < LANES; lane++) {
@@ -529,6 +635,7 @@ static void block(driver *d) {
   unsigned outcome[BASIN_OUTCOMES];
   for (int left = BASIN_DECIDE_EVERY; left > 0 && d->active[0]; left--) {
     leap(d);
+    if (d->stuck) return;
     if (d->clock == d->next_event) {
       for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
       find_next_event(d);
@@ -568,10 +675,12 @@ static void block(driver *d) {
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
     unsigned hit = 0;
-    const int64_t done = d->job->setting->stop.when ? advance_asking(d, n, &hit)
+    const int64_t done = moves(d) ? advance_moving(d, n, tolerance, &hit)
+                         : d->job->setting->stop.when ? advance_asking(d, n, &hit)
                          : passages ? advance_watching(d, n, tolerance, &hit)
-                         : tolerance ? advance(d, n, 1, 0, 0, &hit)
-                                     : advance(d, n, 0, 0, 0, &hit);
+                         : tolerance ? advance(d, n, 1, 0, 0, NULL, &hit)
+                                     : advance(d, n, 0, 0, 0, NULL, &hit);
+    if (d->stuck) return;
     if (broken(d)) { /* before anything is made of these states: a rule may have held on the way */
       if (done > 0) go_back(d);
       return;
@@ -635,9 +744,8 @@ static basin_status hand_back(driver *d) {
 
 static basin_status run(driver *d) {
   const basin_setting *setting = d->job->setting;
-  clock_course(setting, d->job->times, d->job->time, &d->course);
-  for (int s = 0; s < setting->stages; s++)
-    KIND_paces(&d->cell, setting->stage[s].eta, d->stage_pace[s]);
+  clock_course(setting, d->job->times, d->job->time, d->stage_end, &d->course);
+  paces_of_stages(setting, &d->cell, d->stage_pace);
   d->ladders = basin_ladders_of(d->job);
   for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
   for (int64_t i = 0; i < VECTORS * states(d); i++) d->x[i] = r_set(1.0);
@@ -647,6 +755,7 @@ static basin_status run(driver *d) {
   int running = refill_all(d);
   while (running && !told_to_give_up(d)) {
     block(d);
+    if (d->stuck) return d->stuck;
     if (++d->blocks >= BLOCKS_UNTOLD) {
       tell(d);
       if (watch_asks(d->watch, d->pauses)) break;
@@ -685,8 +794,12 @@ static int allocate(driver *d) {
   d->work = at(d, VECTORS + 2);
 #endif
   d->data = malloc((size_t)(size->data + 1) * sizeof *d->data);
+  d->stage_pace = malloc((size_t)d->job->setting->stages * BASIN_PACES_MAX * sizeof(double));
+  d->stage_end = malloc((size_t)d->job->setting->stages * sizeof *d->stage_end);
   basin_room room = {d->data, 0, 0};
-  return d->data && !model_prepare(d->job->setting, &room, &d->cell, &where);
+  return d->data && d->stage_pace && d->stage_end &&
+         !model_prepare(d->job->setting, &room, &d->cell, &where) &&
+         paces_open(&d->paces, d->job->setting, &d->cell);
 }
 
 basin_engine RUNNER;
@@ -706,6 +819,9 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
 #if !REGISTERS
   free(d->x);
 #endif
+  paces_close(&d->paces);
+  free(d->stage_pace);
+  free(d->stage_end);
   free(d->data);
   free(d);
   return status;

@@ -190,13 +190,6 @@ static const char *check(basin_setting *setting, const char **where) {
   basin_layout layout;
   model_cell cell;
   basin_room room = {NULL, 0, 0};
-#ifndef MODEL_DECAYS
-  *where = "schedule";
-  for (int s = 0; s < setting->stages; s++)
-    for (int i = 0; i < ROWS(step_sizes); i++)
-      if (setting->stage[s].eta[BASIN_DECAY + i] > 0)
-        return "step sizes of this model do not fall: A/(t + 1)^p is not taken, give constant ones";
-#endif
   const char *why = model_prepare(setting, &room, &cell, where);
   if (why) return why;
 #ifdef MODEL_INSTEAD
@@ -326,6 +319,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .sizes = ROWS(size_texts),
 #ifdef MODEL_INPUT_LAW
     .own_law = MODEL_INPUT_LAW,
+#endif
+#ifdef MODEL_DECAYS
+    .decays = 1,
 #endif
 #ifdef MODEL_AT_GRADIENT
     .at_gradient = 1,

@@ -9,16 +9,13 @@
 #include "read/named.h"
 #include "read/own_model.h"
 #include "read/passages.h"
+#include "read/step_size.h"
 #include "read/stop_when.h"
 #include "read/vector.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* a step larger than the squared length at which a trial counts as diverged; as the time of a gradient flow it has more
-   substeps than could ever be taken */
-static const double STEP_SIZE_MAX = 1e100;
 
 /* ---- what the file says of a variant ---- */
 
@@ -86,9 +83,6 @@ static basin_status check_schedule(const basin_sheet *sheet, basin_error *error)
   if (!schedule) return basin_fail_at(error, sheet->place, "key `schedule` is missing");
   if (schedule->kind != BASIN_SEQUENCE || !schedule->count)
     return basin_fail_at(error, schedule->place, "schedule: expected a list of at least one stage");
-  if (schedule->count > BASIN_STAGES_MAX)
-    return basin_fail_at(error, schedule->place, "schedule: %d stages, expected at most %d",
-                         schedule->count, BASIN_STAGES_MAX);
   return BASIN_OK;
 }
 
@@ -233,7 +227,7 @@ static basin_status read_vectors(draft *d, basin_error *error) {
   return status;
 }
 
-static basin_status read_stage(basin_scope *scope, const basin_node *node, int last,
+static basin_status read_stage(basin_scope *scope, const basin_node *node, int last, int64_t begun,
                                basin_stage *stage, basin_error *error) {
   const basin_model *model = scope->model;
   const char *key[BASIN_STEP_SIZES_MAX + 2] = {"steps", "eta"};
@@ -244,6 +238,7 @@ static basin_status read_stage(basin_scope *scope, const basin_node *node, int l
 
   const basin_node *steps = basin_node_get(node, "steps");
   stage->steps = INT64_MAX;
+  stage->scale = 1;
   if (last && steps)
     return basin_fail_at(
         error, steps->place,
@@ -262,12 +257,7 @@ static basin_status read_stage(basin_scope *scope, const basin_node *node, int l
     if (!eta)
       status = basin_fail_at(error, node->place,
                              "step size `%s` is missing (or give `eta` for all)", name);
-    else
-      status = basin_scope_step_size(scope, eta, name, &stage->eta[i], &stage->eta[BASIN_DECAY + i],
-                                     error);
-    if (!status && !(stage->eta[i] >= 0 && stage->eta[i] <= STEP_SIZE_MAX))
-      status = basin_fail_at(error, eta->place, "%s is %g, expected a step size from 0 to %g", name,
-                             stage->eta[i], STEP_SIZE_MAX);
+    else status = basin_step_size_read(scope, eta, name, begun, i, stage, error);
   }
   scope->stage = NULL;
   return status;
@@ -276,9 +266,28 @@ static basin_status read_stage(basin_scope *scope, const basin_node *node, int l
 static basin_status read_schedule(draft *d, basin_error *error) {
   const basin_node *schedule = d->sheet->schedule;
   basin_status status = BASIN_OK;
-  for (int i = 0; i < schedule->count && !status; i++)
-    status = read_stage(d->scope, schedule->child[i], i == schedule->count - 1, &d->stage[i],
-                        error);
+  int64_t begun = 0;
+  for (int i = 0; i < schedule->count && !status; i++) {
+    const int last = i == schedule->count - 1;
+    status = read_stage(d->scope, schedule->child[i], last, begun, &d->stage[i], error);
+    if (last || status) return status;
+    if (begun + d->stage[i].steps > BASIN_STEPS_MAX)
+      return basin_fail_at(error, schedule->child[i]->place,
+                           "schedule: the stages up to here have over %lld steps",
+                           (long long)BASIN_STEPS_MAX);
+    begun += d->stage[i].steps;
+  }
+  return status;
+}
+
+static basin_status check_step_sizes(draft *d, basin_error *error) {
+  const basin_setting *setting = &d->cell->setting;
+  int64_t begun = 0;
+  basin_status status = BASIN_OK;
+  for (int i = 0; i < setting->stages && !status; i++) {
+    status = basin_step_sizes_check(&d->stage[i], begun, setting->stop.max_steps, error);
+    if (i < setting->stages - 1) begun += d->stage[i].steps;
+  }
   return status;
 }
 
@@ -372,6 +381,7 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   if (!status) status = read_vectors(&d, error);
   if (!status) status = read_schedule(&d, error);
   if (!status) status = read_stop(scope, sheet->stop, &cell->setting.stop, error);
+  if (!status) status = check_step_sizes(&d, error);
   if (!status)
     status = basin_dynamics_read(scope, &sheet->dynamics, sheet->place, sheet->stop, &cell->setting,
                                  error);
@@ -392,8 +402,10 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
 }
 
 void basin_cell_free(basin_cell *cell) {
-  if (cell->memory)
-    for (int i = 0; i < cell->model->teachers + cell->model->initials; i++) free(cell->given[i]);
+  for (int i = 0; cell->memory && i < cell->model->teachers + cell->model->initials; i++)
+    free(cell->given[i]);
+  for (int i = 0; cell->memory && i < cell->setting.stages; i++)
+    basin_step_sizes_free(&cell->setting.stage[i]);
   free(cell->memory);
   free(cell->level);
   free(cell->owned);

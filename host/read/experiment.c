@@ -506,7 +506,11 @@ basin_rule basin_cell_rule(const basin_cell *cell) {
   if (basin_stop_given(stop) || stop->tolerance_gradient > 0) return BASIN_TOLERANCE_RULE;
   if (basin_method_is_asked(&cell->setting.gradient))
     return BASIN_NO_RULE; /* what is proved is of descent */
-  return strcmp(kind->early_rule, kind->tolerance_rule) ? BASIN_EARLY_RULE : BASIN_NO_RULE;
+  if (!strcmp(kind->early_rule, kind->tolerance_rule)) return BASIN_NO_RULE;
+  for (int s = 0; s < cell->setting.stages; s++) /* it proves nothing of steps of any size */
+    for (int i = 0; i < cell->model->step_sizes; i++)
+      if (isinf(cell->setting.stage[s].eta[i])) return BASIN_NO_RULE;
+  return BASIN_EARLY_RULE;
 }
 
 basin_steps_to basin_cell_steps_to(const basin_cell *cell) {

@@ -5,8 +5,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-enum { NESTING_MAX = 64 };
+enum { NESTING_MAX = 64, TOGETHER = 128 };
 
+/* An expression is evaluated while it is read: for `n` values of a symbol together, or for one. */
 typedef struct parser {
   const char *text, *at;
   basin_place place;
@@ -16,18 +17,22 @@ typedef struct parser {
   int depth;
   int lenient; /* a fault of a value is no failure: `faults` counts them, and the value is 0 */
   int faults;
+  int n;               /* at most TOGETHER */
+  const char *counted; /* where n is not 1: the symbol, whose values are from, from + 1, ... */
+  int64_t from;
+  int good; /* values from the first on that no fault has come to */
 
-  /* where a program is written: what varies is an observable, or made of some */
+  /* where a program is written, of n = 1: what varies is an observable, or made of some */
   basin_condition *program; /* or NULL */
   basin_observable_lookup *observable;
   int height, overflows; /* of its stack; whether anything of it had no room */
   int asked;             /* observables in it */
 } parser;
 
-/* A value: a number, or what varies, which is then on top of the program's stack. */
+/* A value: n numbers, or what varies, which is then on top of the program's stack. */
 typedef struct operand {
-  double x;
   int varies;
+  double x[TOGETHER];
 } operand;
 
 static basin_status sum(parser *p, operand *value);
@@ -51,17 +56,26 @@ static int take(parser *p, char c) {
   return 1;
 }
 
-/* whether a fault of a value is passed over: it is 0 then */
-static int pass_over(parser *p, operand *value) {
+/* whether a fault of number i of a value is passed over: it is 0 then */
+static int pass_over(parser *p, int i, operand *value) {
   if (!p->lenient) return 0;
   p->faults++;
-  *value = (operand){p->program ? NAN : 0, 0};
+  if (i < p->good) p->good = i;
+  value->x[i] = p->program ? NAN : 0;
   return 1;
 }
 
 static basin_status finite_value(parser *p, const char *at, operand *value) {
-  if (value->varies || isfinite(value->x) || pass_over(p, value)) return BASIN_OK;
-  return basin_fail_at(p->error, here(p, at), "the result is not a finite number");
+  for (int i = 0; i < p->n && !value->varies; i++)
+    if (!isfinite(value->x[i]) && !pass_over(p, i, value))
+      return basin_fail_at(p->error, here(p, at), "the result is not a finite number");
+  return BASIN_OK;
+}
+
+static basin_status set(const parser *p, double x, operand *value) {
+  value->varies = 0;
+  for (int i = 0; i < p->n; i++) value->x[i] = x;
+  return BASIN_OK;
 }
 
 /* ---- a program ---- */
@@ -80,10 +94,10 @@ static void write_step(parser *p, int operation, int side, int observable, doubl
 /* an operation of two values, of which one varies at least; what varies is on the stack in their order */
 static void write_two(parser *p, int operation, const operand *x, const operand *y,
                       operand *value) {
-  if (!x->varies) write_step(p, operation, BASIN_CONDITION_LEFT, 0, x->x);
-  else if (!y->varies) write_step(p, operation, BASIN_CONDITION_RIGHT, 0, y->x);
+  if (!x->varies) write_step(p, operation, BASIN_CONDITION_LEFT, 0, *x->x);
+  else if (!y->varies) write_step(p, operation, BASIN_CONDITION_RIGHT, 0, *y->x);
   else write_step(p, operation, BASIN_CONDITION_NEITHER, 0, 0);
-  *value = (operand){0, 1};
+  value->varies = 1;
 }
 
 static void write_one(parser *p, int operation, double number) {
@@ -202,51 +216,54 @@ static double modulo(double x, double y) { return x - y * floor(x / y); }
 
 /* ---- grammar: sum > product > sign > power > atom ---- */
 
-/* of two arguments; the value is of the first */
+/* what a function of two arguments makes of numbers; the value is the first */
+static basin_status combine(parser *p, const char *name, const char *at, operand *value,
+                            const operand *y) {
+  const int minimum = !strcmp(name, "min"), is_mod = !strcmp(name, "mod");
+  for (int i = 0; i < p->n; i++) {
+    const double x = value->x[i], z = y->x[i];
+    if (!is_mod) value->x[i] = isnan(x) || isnan(z) ? NAN : (x < z) == minimum ? x : z;
+    else if (z != 0) value->x[i] = modulo(x, z);
+    else if (!pass_over(p, i, value))
+      return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
+  }
+  return is_mod ? finite_value(p, at, value) : BASIN_OK;
+}
+
 static basin_status call_two(parser *p, const char *name, const char *at, operand *value,
                              const operand *y) {
-  const int minimum = !strcmp(name, "min");
-  const operand x = *value;
-  if (!strcmp(name, "mod")) {
-    if (x.varies || y->varies) return varies_nowhere(p, at, "mod()");
-    if (y->x == 0 && pass_over(p, value)) return BASIN_OK;
-    if (y->x == 0) return basin_fail_at(p->error, here(p, at), "division by zero in mod()");
-    value->x = modulo(x.x, y->x);
-    return finite_value(p, at, value);
-  }
-  if (x.varies || y->varies)
-    write_two(p, minimum ? BASIN_CONDITION_MIN : BASIN_CONDITION_MAX, &x, y, value);
-  else if (isnan(x.x) || isnan(y->x)) value->x = NAN;
-  else value->x = (x.x < y->x) == minimum ? x.x : y->x;
+  if (!value->varies && !y->varies) return combine(p, name, at, value, y);
+  if (!strcmp(name, "mod")) return varies_nowhere(p, at, "mod()");
+  write_two(p, strcmp(name, "min") ? BASIN_CONDITION_MAX : BASIN_CONDITION_MIN, value, y, value);
   return BASIN_OK;
 }
 
 static basin_status call_one(parser *p, const char *name, const char *at, operand *value) {
   const char *expected = NULL;
-  const operand x = *value;
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-    if (strcmp(name, functions[i].name) != 0) continue;
-    if (x.varies && functions[i].of == root) write_one(p, BASIN_CONDITION_SQRT, 0);
-    else if (x.varies && functions[i].of == magnitude) write_one(p, BASIN_CONDITION_ABS, 0);
-    else if (x.varies) return varies_nowhere(p, at, name);
-    if (x.varies) return BASIN_OK;
-    const int defined = functions[i].of(x.x, &value->x, &expected);
-    if (!defined && pass_over(p, value)) return BASIN_OK;
-    if (!defined)
-      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name, x.x,
+  size_t f = 0;
+  while (f < sizeof functions / sizeof *functions && strcmp(name, functions[f].name) != 0) f++;
+  if (f == sizeof functions / sizeof *functions)
+    return basin_fail_at(
+        p->error, here(p, at),
+        "unknown function `%s`, expected sqrt abs exp log log2 log10 sin cos tan atan floor ceil "
+        "round min max mod",
+        name);
+  if (value->varies && functions[f].of == root) write_one(p, BASIN_CONDITION_SQRT, 0);
+  else if (value->varies && functions[f].of == magnitude) write_one(p, BASIN_CONDITION_ABS, 0);
+  else if (value->varies) return varies_nowhere(p, at, name);
+  for (int i = 0; i < p->n && !value->varies; i++) {
+    const double x = value->x[i];
+    if (!functions[f].of(x, &value->x[i], &expected) && !pass_over(p, i, value))
+      return basin_fail_at(p->error, here(p, at), "%s(%g) is not defined, expected %s", name, x,
                            expected);
-    return finite_value(p, at, value);
   }
-  return basin_fail_at(
-      p->error, here(p, at),
-      "unknown function `%s`, expected sqrt abs exp log log2 log10 sin cos tan atan floor ceil "
-      "round min max mod",
-      name);
+  return finite_value(p, at, value);
 }
 
 static basin_status call(parser *p, const char *name, const char *at, operand *value) {
-  operand second = {0, 0};
+  operand second;
   const int two = !strcmp(name, "min") || !strcmp(name, "max") || !strcmp(name, "mod");
+  set(p, 0, &second);
   basin_status status = sum(p, value);
   if (!status && two && !take(p, ','))
     return basin_fail_at(p->error, here(p, p->at), "%s takes two arguments, expected a comma",
@@ -269,16 +286,21 @@ static basin_status named(parser *p, operand *value) {
   }
   name[length] = 0;
   if (take(p, '(')) return call(p, name, at, value);
-  *value = (operand){BASIN_PI, 0};
+  set(p, BASIN_PI, value);
   if (!strcmp(name, "pi")) return BASIN_OK;
+  if (p->counted && !strcmp(name, p->counted)) {
+    for (int i = 0; i < p->n; i++) value->x[i] = (double)(p->from + i);
+    return BASIN_OK;
+  }
   const int observable = p->program ? p->observable(p->context, name) : -1;
   if (observable >= 0) {
     write_step(p, BASIN_CONDITION_OBSERVABLE, BASIN_CONDITION_NEITHER, observable, 0);
     p->asked++;
-    *value = (operand){0, 1};
+    value->varies = 1;
     return BASIN_OK;
   }
-  const basin_status status = p->lookup ? p->lookup(p->context, name, &value->x, &found, p->error)
+  double x = 0;
+  const basin_status status = p->lookup ? p->lookup(p->context, name, &x, &found, p->error)
                                         : BASIN_OK;
   if (status) return status;
   if (!found && !strcmp(name, "t"))
@@ -292,6 +314,7 @@ static basin_status named(parser *p, operand *value) {
         "unknown symbol `%s`, expected a grid parameter, a parameter of the model or a name "
         "under `define`",
         name);
+  set(p, x, value);
   return finite_value(p, at, value);
 }
 
@@ -302,10 +325,10 @@ static basin_status number(parser *p, operand *value) {
     return basin_fail_at(p->error, here(p, start), "a number of over 63 characters");
   memcpy(copy, start, (size_t)(end - start));
   copy[end - start] = 0;
-  *value = (operand){strtod(copy, &stop), 0};
+  const double x = strtod(copy, &stop);
   if (*stop) return basin_fail_at(p->error, here(p, start), "`%s` is not a number", copy);
   p->at = end;
-  if (isfinite(value->x)) return BASIN_OK;
+  if (isfinite(x)) return set(p, x, value);
   return basin_fail_at(p->error, here(p, start), "%s is not a finite number", copy);
 }
 
@@ -329,9 +352,9 @@ static basin_status sign(parser *p, operand *value);
 
 /* of what varies */
 static basin_status write_power(parser *p, const char *at, const operand *y) {
-  if (!y->varies && y->x == 0.5) write_one(p, BASIN_CONDITION_SQRT, 0);
-  else if (!y->varies && y->x == floor(y->x) && fabs(y->x) <= 1024)
-    write_one(p, BASIN_CONDITION_POWER, y->x);
+  const double n = *y->x;
+  if (!y->varies && n == 0.5) write_one(p, BASIN_CONDITION_SQRT, 0);
+  else if (!y->varies && n == floor(n) && fabs(n) <= 1024) write_one(p, BASIN_CONDITION_POWER, n);
   else return varies_nowhere(p, at, "this power");
   return BASIN_OK;
 }
@@ -341,18 +364,20 @@ static basin_status exponent(parser *p, operand *value) {
   skip_space(p);
   const char *at = p->at;
   if (status || !take(p, '^')) return status;
-  operand y = {0, 0};
+  operand y;
   status = sign(p, &y); /* to the right: 2^3^2 = 2^9, and 2^-1 */
   if (status) return status;
   if (value->varies) return write_power(p, at, &y);
   if (y.varies) return varies_nowhere(p, at, "the power");
-  const int divides = value->x == 0 && y.x < 0, is_complex = value->x < 0 && y.x != floor(y.x);
-  if ((divides || is_complex) && pass_over(p, value)) return BASIN_OK;
-  if (divides)
-    return basin_fail_at(p->error, here(p, at), "division by zero: 0 to a negative power");
-  if (is_complex)
-    return basin_fail_at(p->error, here(p, at), "a negative number to a power that is not whole");
-  value->x = power(value->x, y.x);
+  for (int i = 0; i < p->n; i++) {
+    const double x = value->x[i], n = y.x[i];
+    const int divides = x == 0 && n < 0, is_complex = x < 0 && n != floor(n);
+    if (!divides && !is_complex) value->x[i] = power(x, n);
+    else if (!pass_over(p, i, value))
+      return basin_fail_at(p->error, here(p, at),
+                           divides ? "division by zero: 0 to a negative power"
+                                   : "a negative number to a power that is not whole");
+  }
   return finite_value(p, at, value);
 }
 
@@ -363,7 +388,7 @@ static basin_status sign(parser *p, operand *value) {
   if (take(p, '-')) {
     status = sign(p, value);
     if (!status && value->varies) write_one(p, BASIN_CONDITION_NEG, 0);
-    value->x = -value->x;
+    for (int i = 0; i < p->n && !status && !value->varies; i++) value->x[i] = -value->x[i];
   } else if (take(p, '+')) {
     status = sign(p, value);
   } else {
@@ -373,52 +398,69 @@ static basin_status sign(parser *p, operand *value) {
   return status;
 }
 
+/* x op y, op being * / or % */
+static basin_status multiply(parser *p, char op, const char *at, operand *x, const operand *y) {
+  if ((x->varies || y->varies) && op == '%') return varies_nowhere(p, at, "%");
+  if (x->varies || y->varies) {
+    write_two(p, op == '*' ? BASIN_CONDITION_MUL : BASIN_CONDITION_DIV, x, y, x);
+    return BASIN_OK;
+  }
+  for (int i = 0; i < p->n; i++) {
+    const double by = y->x[i];
+    if (op == '*') x->x[i] = x->x[i] * by;
+    else if (by != 0) x->x[i] = op == '/' ? x->x[i] / by : modulo(x->x[i], by);
+    else if (!pass_over(p, i, x)) return basin_fail_at(p->error, here(p, at), "division by zero");
+  }
+  return finite_value(p, at, x);
+}
+
 static basin_status product(parser *p, operand *value) {
   basin_status status = sign(p, value);
   while (!status) {
     skip_space(p);
     const char op = *p->at, *at = p->at;
-    operand y = {0, 0};
+    operand y;
     if (op != '*' && op != '/' && op != '%') break;
     p->at++;
     status = sign(p, &y);
-    if (status) break;
-    if ((value->varies || y.varies) && op == '%') return varies_nowhere(p, at, "%");
-    if (value->varies || y.varies) {
-      const operand x = *value;
-      write_two(p, op == '*' ? BASIN_CONDITION_MUL : BASIN_CONDITION_DIV, &x, &y, value);
-      continue;
-    }
-    if (op != '*' && y.x == 0) {
-      if (pass_over(p, value)) continue;
-      return basin_fail_at(p->error, here(p, at), "division by zero");
-    }
-    value->x = op == '*' ? value->x * y.x : op == '/' ? value->x / y.x : modulo(value->x, y.x);
-    status = finite_value(p, at, value);
+    if (!status) status = multiply(p, op, at, value, &y);
   }
   return status;
 }
 
+static basin_status add(parser *p, char op, const char *at, operand *x, const operand *y) {
+  if (x->varies || y->varies) {
+    write_two(p, op == '+' ? BASIN_CONDITION_ADD : BASIN_CONDITION_SUB, x, y, x);
+    return BASIN_OK;
+  }
+  for (int i = 0; i < p->n; i++) x->x[i] = op == '+' ? x->x[i] + y->x[i] : x->x[i] - y->x[i];
+  return finite_value(p, at, x);
+}
+
 static basin_status sum(parser *p, operand *value) {
-  *value = (operand){0, 0};
+  set(p, 0, value);
   basin_status status = product(p, value);
   while (!status) {
     skip_space(p);
     const char op = *p->at, *at = p->at;
-    operand y = {0, 0};
+    operand y;
     if (op != '+' && op != '-') break;
     p->at++;
     status = product(p, &y);
-    if (status) break;
-    if (value->varies || y.varies) {
-      const operand x = *value;
-      write_two(p, op == '+' ? BASIN_CONDITION_ADD : BASIN_CONDITION_SUB, &x, &y, value);
-      continue;
-    }
-    value->x = op == '+' ? value->x + y.x : value->x - y.x;
-    status = finite_value(p, at, value);
+    if (!status) status = add(p, op, at, value, &y);
   }
   return status;
+}
+
+/* the whole text */
+static basin_status whole(parser *p, operand *value) {
+  const basin_status status = sum(p, value);
+  if (status) return status;
+  skip_space(p);
+  if (*p->at)
+    return basin_fail_at(p->error, here(p, p->at),
+                         "unexpected `%c`, expected an operator or the end", *p->at);
+  return BASIN_OK;
 }
 
 basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
@@ -428,16 +470,34 @@ basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *l
               .place = place,
               .lookup = lookup,
               .context = context,
-              .error = error};
-  operand result = {0, 0};
-  const basin_status status = sum(&p, &result);
-  *value = result.x;
-  if (status) return status;
-  skip_space(&p);
-  if (*p.at)
-    return basin_fail_at(error, here(&p, p.at), "unexpected `%c`, expected an operator or the end",
-                         *p.at);
-  return BASIN_OK;
+              .error = error,
+              .n = 1};
+  operand result;
+  const basin_status status = whole(&p, &result);
+  *value = *result.x;
+  return status;
+}
+
+int64_t basin_evaluate_counted(const char *text, const char *symbol, int64_t first, int64_t n,
+                               double *value) {
+  basin_error unused;
+  operand result;
+  for (int64_t done = 0; done < n; done += TOGETHER) {
+    const int some = n - done < TOGETHER ? (int)(n - done) : TOGETHER;
+    parser p = {.text = text,
+                .at = text,
+                .place = {text, 0, 0},
+                .error = &unused,
+                .lenient = 1,
+                .n = some,
+                .counted = symbol,
+                .from = first + done,
+                .good = some};
+    if (whole(&p, &result)) return done;
+    memcpy(value + done, result.x, (size_t)some * sizeof *value);
+    if (p.good < some) return done + p.good;
+  }
+  return n;
 }
 
 /* ---- conditions: alternatives > joint > negation > comparison ---- */
@@ -474,7 +534,7 @@ static int encloses_condition(const char *at) {
   return 0;
 }
 
-static basin_status comparison(parser *p, int *truth) {
+static basin_status comparison(parser *p, int *truth) { /* of n = 1 */
   static const struct {
     const char *sign;
     int operation;
@@ -482,7 +542,7 @@ static basin_status comparison(parser *p, int *truth) {
                  {"!=", BASIN_CONDITION_EQ}, {"<", BASIN_CONDITION_LT},  {">", BASIN_CONDITION_GT}};
   enum { SIGNS = sizeof sign_of / sizeof *sign_of };
   const int faults = p->faults;
-  operand x = {0, 0}, y = {0, 0}, both;
+  operand x, y;
   int i = 0;
   basin_status status = sum(p, &x);
   if (status) return status;
@@ -496,11 +556,12 @@ static basin_status comparison(parser *p, int *truth) {
   status = sum(p, &y);
   if (status) return status;
   if (x.varies || y.varies) {
-    write_two(p, sign_of[i].operation, &x, &y, &both);
+    write_two(p, sign_of[i].operation, &x, &y, &x);
     if (*sign_of[i].sign == '!') write_one(p, BASIN_CONDITION_NOT, 0);
     return BASIN_OK;
   }
-  const int holds[SIGNS] = {x.x <= y.x, x.x >= y.x, x.x == y.x, x.x != y.x, x.x<y.x, x.x> y.x};
+  const double a = *x.x, b = *y.x;
+  const int holds[SIGNS] = {a <= b, a >= b, a == b, a != b, a<b, a> b};
   *truth = p->faults > faults ? UNKNOWN : holds[i];
   if (p->program) write_one(p, BASIN_CONDITION_NUMBER, *truth == UNKNOWN ? (double)NAN : *truth);
   return BASIN_OK;
@@ -573,7 +634,8 @@ basin_status basin_condition_holds(const char *text, basin_place place, basin_lo
               .lookup = lookup,
               .context = context,
               .error = error,
-              .lenient = 1};
+              .lenient = 1,
+              .n = 1};
   int truth;
   const basin_status status = condition(&p, &truth);
   *holds = !status && truth == YES;
@@ -590,6 +652,7 @@ basin_status basin_condition_compile(const char *text, basin_place place, basin_
               .context = context,
               .error = error,
               .lenient = 1,
+              .n = 1,
               .program = program,
               .observable = observable};
   int truth;

@@ -6,8 +6,7 @@
  *   constants     pi
  *   operators     + - * / % ^   with the usual precedence; ^ binds tightest and to the right; -2^2 = -4
  *   functions     sqrt abs exp log log2 log10 sin cos tan atan floor ceil round min(x, y) max(x, y) mod(x, y)
- *   symbols       grid parameters, the model's parameters, `define`d names, step sizes of the stage
- *
+ *   symbols       grid parameters, the model's parameters, `define`d names, step sizes of the stage; in step sizes t
  *
  * and the conditions: such values beside each other, as in
  *
@@ -33,6 +32,11 @@ typedef basin_status basin_lookup(void *context, const char *name, double *value
 /* Evaluates `text`, which stands at `place` (the column counts on from there). The result is finite. */
 basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
                             void *context, double *value, basin_error *error);
+
+/* The values of `text`, in which `symbol` is the one name, for symbol = first, ..., first + n - 1. Returns how many
+   there are from the first on: n, or as far as all are finite and defined. */
+int64_t basin_evaluate_counted(const char *text, const char *symbol, int64_t first, int64_t n,
+                               double *value);
 
 /* Whether a condition holds. A value that is no finite number, or not defined, makes its comparison neither true nor
    false: a condition that hangs on such a one does not hold. Failures are what is written wrong, and the look-up's. */

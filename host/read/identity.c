@@ -153,9 +153,11 @@ static void hash_parameters(hasher *h, const double *parameter) {
   ROW(vector, scale, real)    \
   ROW(vector, value, entries) \
   ROW(vector, offset, added)
-#define STAGE_FIELDS(ROW)  \
-  ROW(stage, steps, whole) \
-  ROW(stage, eta, step_sizes)
+#define STAGE_FIELDS(ROW)     \
+  ROW(stage, steps, whole)    \
+  ROW(stage, eta, step_sizes) \
+  ROW(stage, moving, moving)  \
+  ROW(stage, scale, nothing) /* 1 in a cell */
 #define SETTING_FIELDS(ROW)               \
   ROW(setting, key, key)                  \
   ROW(setting, parameter, parameters)     \
@@ -195,7 +197,8 @@ enum { VECTOR_FIELDS(NAME) STAGE_FIELDS(NAME) SETTING_FIELDS(NAME) };
 #define COMPLETE(type, ...) _Static_assert(sizeof((type){__VA_ARGS__}) == sizeof(type), #type)
 COMPLETE(basin_vector, NUMBER(vector_source), NUMBER(vector_rows), NUMBER(vector_length),
          NUMBER(vector_scale), POINTER(vector_value), NUMBER(vector_offset));
-COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)});
+COMPLETE(basin_stage, NUMBER(stage_steps), {NUMBER(stage_eta)}, {POINTER(stage_moving)},
+         NUMBER(stage_scale));
 #define STOP                                                                                \
   NUMBER(stop_tolerance), NUMBER(stop_tolerance_spurious), NUMBER(stop_tolerance_gradient), \
       {NUMBER(stop_own)}, NUMBER(stop_max_steps), POINTER(stop_when)
@@ -241,6 +244,14 @@ static void hash_step_sizes(hasher *h, const double *eta) {
   for (int i = 0; i < count; i++) falling |= eta[BASIN_DECAY + i] > 0;
   hash_bytes(h, eta, (size_t)count * sizeof *eta);
   if (falling) hash_bytes(h, eta + BASIN_DECAY, (size_t)count * sizeof *eta); /* they came later */
+}
+/* what those are that move: these came later, too */
+static void hash_moving(hasher *h, const basin_moving *const *moving) {
+  for (int i = 0; i < h->cell->model->step_sizes; i++) {
+    if (!moving[i]) continue;
+    hash_flag(h, i);
+    h->hash = basin_hash_text(h->hash, moving[i]->text);
+  }
 }
 static void hash_stages(hasher *h, const basin_stage *stage) {
   for (const basin_stage *end = stage + h->cell->setting.stages; stage < end; stage++) {

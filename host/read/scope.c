@@ -3,13 +3,15 @@
 #include "base/text.h"
 #include "read/expression.h"
 #include "read/headers.h"
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DEPTH_MAX = 32, SYMBOLS_MAX = 64 /* of one table of a model */ };
-static const uint64_t STAGE = (uint64_t)1 << BASIN_AXES_MAX;
+static const uint64_t STAGE = (uint64_t)1 << BASIN_AXES_MAX, TIME = (uint64_t)2 << BASIN_AXES_MAX,
+                      AXES = ((uint64_t)1 << BASIN_AXES_MAX) - 1;
 
 basin_status basin_scope_open(basin_scope *scope, int nodes, int axes, char *const *axis,
                               char *used, basin_error *error) {
@@ -51,14 +53,15 @@ static basin_memo *memo_of(const basin_scope *scope, const basin_node *node) {
 static int is_known(const basin_scope *scope, const basin_memo *memo) {
   if (!memo || !memo->since) return 0;
   if ((memo->depends & STAGE) && memo->stage != scope->stage) return 0;
-  for (uint64_t bits = memo->depends & ~STAGE; bits; bits &= bits - 1)
+  if ((memo->depends & TIME) && memo->moment != scope->moment) return 0;
+  for (uint64_t bits = memo->depends & AXES; bits; bits &= bits - 1)
     if (scope->changed[__builtin_ctzll(bits)] > memo->since) return 0;
   return 1;
 }
 
 /* what is being evaluated depends on this too, which has so many names below it */
 static void depend(basin_scope *scope, uint64_t depends, int height) {
-  for (uint64_t bits = depends & ~STAGE; bits; bits &= bits - 1)
+  for (uint64_t bits = depends & AXES; bits; bits &= bits - 1)
     scope->used[__builtin_ctzll(bits)] = 1;
   scope->depends |= depends;
   if (height > scope->height) scope->height = height;
@@ -114,11 +117,17 @@ basin_status basin_scope_look_up(void *context, const char *name, double *value,
   if (node) return follow(scope, node, name, value, error);
   const basin_model *model = scope->model;
   const int parameter = model ? basin_symbol_find(model->parameter, model->parameters, name) : -1;
-  *found = parameter >= 0;
-  if (*found) *value = model->parameter[parameter].initial;
-  else
+  const int is_t = !strcmp(name, "t");
+  *found = parameter >= 0 || (is_t && scope->moment);
+  if (parameter >= 0) {
+    *value = model->parameter[parameter].initial;
+  } else if (*found) {
+    *value = scope->t;
+    scope->depends |= TIME;
+  } else {
     scope->elsewhere |= scope->checking &&
-                        (basin_is_symbol(name) || basin_headers_have(scope->headers, name));
+                        (is_t || basin_is_symbol(name) || basin_headers_have(scope->headers, name));
+  }
   return BASIN_OK;
 }
 
@@ -139,6 +148,7 @@ static basin_status evaluate(basin_scope *scope, const basin_node *node, double 
     *memo = (basin_memo){.value = *value,
                          .since = scope->clock,
                          .depends = scope->depends,
+                         .moment = scope->moment,
                          .cell = memo->cell,
                          .stage = scope->stage,
                          .height = scope->height};
@@ -189,91 +199,91 @@ basin_status basin_scope_number(basin_scope *scope, const basin_node *node, cons
   return BASIN_OK;
 }
 
-/* ---- step sizes that fall ---- */
+/* ---- expressions of t ---- */
 
-static const char form_of_t[] = "A/(t + 1)^p";
-
-/* behind the characters of `pattern` in a text that may have blanks between them; NULL where it goes on otherwise */
-static const char *behind(const char *at, const char *pattern) {
-  for (; *pattern; pattern++, at++) {
-    while (*at == ' ' && *pattern != ' ') at++;
-    if (*at != *pattern) return NULL;
-  }
-  return at;
-}
-
-/* What is read with the symbol t in it. */
-typedef struct falling {
-  basin_scope *scope;
-  double t;
-} falling;
-
-static basin_status look_up_t(void *context, const char *name, double *value, int *found,
-                              basin_error *error) {
-  const falling *f = context;
-  if (strcmp(name, "t") != 0) return basin_scope_look_up(f->scope, name, value, found, error);
-  *value = f->t;
-  *found = 1;
-  return BASIN_OK;
-}
-
-/* a piece of a node's text, from `from` to `to` */
-static basin_status evaluate_piece(basin_scope *scope, const basin_node *node, const char *from,
-                                   const char *to, double *value, basin_error *error) {
-  basin_place place = node->place;
-  place.column += node->quoted + (int)(from - node->text);
-  char *copy = strndup(from, (size_t)(to - from));
-  if (!copy) return basin_fail_memory(error);
-  const basin_status status = basin_evaluate(copy, place, basin_scope_look_up, scope, value, error);
-  free(copy);
+basin_status basin_scope_value_at(basin_scope *scope, const basin_node *node, const char *what,
+                                  double t, double *value, int *moves, basin_error *error) {
+  scope->t = t;
+  scope->moment = ++scope->moments;
+  scope->depends = 0;
+  const basin_status status = basin_scope_value(scope, node, what, value, error);
+  *moves = (scope->depends & TIME) != 0;
+  scope->moment = 0;
   return status;
 }
 
-/* Whether the text has the values of A/(t + 1)^p: it is cut at the last (t + 1), and what stands around that may bind
-   otherwise, as in 1 + 1/(t + 1). */
-static basin_status has_form(basin_scope *scope, const basin_node *node, double value, double power,
-                             int *has, basin_error *error) {
-  basin_place place = node->place;
-  place.column += node->quoted;
-  *has = 1;
-  for (int t = 1; t <= 3; t += 2) {
-    falling f = {scope, t};
-    double whole;
-    const basin_status status = basin_evaluate(node->text, place, look_up_t, &f, &whole, error);
-    if (status) return status;
-    *has &= fabs(whole - value * exp(-power * log(t + 1.0))) <= 1e-9 * fabs(value);
-  }
-  return BASIN_OK;
+/* A text that grows up to a limit. */
+enum { TEXT_OF_T = 4096 };
+typedef struct writer {
+  char *text;
+  size_t length;
+} writer;
+
+/* 0: it is too long */
+static int put(writer *w, const char *piece, size_t length) {
+  if (w->length + length >= TEXT_OF_T) return 0;
+  memcpy(w->text + w->length, piece, length);
+  w->text[w->length += length] = 0;
+  return 1;
 }
 
-basin_status basin_scope_step_size(basin_scope *scope, const basin_node *node, const char *what,
-                                   double *value, double *power, basin_error *error) {
-  const char *slash = NULL, *end = NULL;
-  double unused;
-  int known = 0, has = 0;
-  *power = 0;
-  basin_status status = basin_scope_look_up(scope, "t", &unused, &known, error);
-  for (const char *at = node->kind == BASIN_SCALAR && !known && !status ? node->text : ""; *at;
-       at++) {
-    const char *after = behind(at, "/(t+1)");
-    if (after) slash = at, end = after;
+static int put_number(writer *w, double x) {
+  const basin_number number = basin_exact(x);
+  if (x >= 0) return put(w, number.text, strlen(number.text));
+  return put(w, "(", 1) && put(w, number.text, strlen(number.text)) && put(w, ")", 1);
+}
+
+static int put_node(writer *w, basin_scope *scope, const basin_node *node);
+
+/* what a name stands for, at the moment of the scope: it has a value there */
+static int put_name(writer *w, basin_scope *scope, const char *name) {
+  basin_error unused;
+  double value;
+  int found;
+  scope->depends = 0;
+  basin_scope_look_up(scope, name, &value, &found, &unused);
+  if (!(scope->depends & TIME)) return put_number(w, value);
+  const basin_node *node = find(scope, name);
+  if (!node) return put(w, "t", 1);
+  return put(w, "(", 1) && put_node(w, scope, node) && put(w, ")", 1);
+}
+
+/* a node's expression, without blanks */
+static int put_node(writer *w, basin_scope *scope, const basin_node *node) {
+  int room = 1;
+  for (const char *at = node->text; *at && room;) {
+    char name[BASIN_NAME_LENGTH + 1];
+    size_t length = basin_number_length(at);
+    if (length) {
+      room = put(w, at, length);
+    } else if (isalpha((unsigned char)*at) || *at == '_') {
+      while (isalnum((unsigned char)at[length]) || at[length] == '_') length++;
+      snprintf(name, sizeof name, "%.*s", (int)length, at);
+      const int is_call = at[length + strspn(at + length, " \t\r\n\v\f")] == '(';
+      room = is_call || !strcmp(name, "pi") ? put(w, at, length) : put_name(w, scope, name);
+    } else {
+      length = 1;
+      if (!isspace((unsigned char)*at)) room = put(w, at, length);
+    }
+    at += length;
   }
-  if (status || !slash) return status ? status : basin_scope_value(scope, node, what, value, error);
-  const char *exponent = behind(end, "^");
-  while (!exponent && *end == ' ') end++;
-  status = evaluate_piece(scope, node, node->text, slash, value, error);
-  if (!status && exponent)
-    status = evaluate_piece(scope, node, exponent, exponent + strlen(exponent), power, error);
-  else *power = 1;
-  if (!status && (exponent || !*end)) status = has_form(scope, node, *value, *power, &has, error);
-  if (!status && !has)
-    return basin_fail_at(error, node->place,
-                         "%s: of t, the steps since the trial began, the form %s alone is taken",
-                         what, form_of_t);
-  if (!status && !(*power >= 0 && *power <= BASIN_DECAY_MAX))
-    return basin_fail_at(error, node->place, "%s: the power of %s is %g, expected one from 0 to %d",
-                         what, form_of_t, *power, BASIN_DECAY_MAX);
-  return status;
+  return room;
+}
+
+basin_status basin_scope_text_of_t(basin_scope *scope, const basin_node *node, char **text,
+                                   basin_error *error) {
+  writer w = {.text = calloc(1, TEXT_OF_T)};
+  *text = w.text;
+  if (!w.text) return basin_fail_memory(error);
+  scope->moment = ++scope->moments;
+  const int room = put_node(&w, scope, node);
+  scope->moment = 0;
+  if (room) return BASIN_OK;
+  free(w.text);
+  *text = NULL;
+  return basin_fail_at(error, node->place,
+                       "with its names put in, this expression of t has over %d characters",
+                       TEXT_OF_T - 1);
 }
 
 int basin_is_infinity(const basin_node *node) {
@@ -334,7 +344,8 @@ basin_status basin_check_keys(const basin_node *mapping, const char *const *key,
     int known = 0;
     for (int j = 0; j < keys; j++) known |= !strcmp(mapping->key[i], key[j]);
     if (known) continue;
-    const char *near = basin_nearest(mapping->key[i], key, keys);
+    const int is_piece = strchr(mapping->key[i], ')') != NULL; /* of an expression */
+    const char *near = is_piece ? NULL : basin_nearest(mapping->key[i], key, keys);
     if (near)
       return basin_fail_at(error, mapping->key_place[i],
                            "unknown key `%s` in %s, did you mean `%s`?", mapping->key[i], what,
@@ -342,8 +353,11 @@ basin_status basin_check_keys(const basin_node *mapping, const char *const *key,
     for (int j = 0; j < keys; j++)
       snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", j ? ", " : "", key[j]);
     return basin_fail_at(error, mapping->key_place[i],
-                         "unknown key `%s` in %s, expected one of: %s", mapping->key[i], what,
-                         list);
+                         is_piece
+                             ? "unknown key `%s` in %s, expected one of: %s; between braces an "
+                               "expression with a comma needs quotes"
+                             : "unknown key `%s` in %s, expected one of: %s",
+                         mapping->key[i], what, list);
   }
   return BASIN_OK;
 }

@@ -18,7 +18,8 @@
 typedef struct basin_memo {
   double value;
   uint64_t since;          /* the scope's clock when it was evaluated; 0: it was not */
-  uint64_t depends;        /* bit a: on grid parameter a; bit BASIN_AXES_MAX: on the stage */
+  uint64_t depends;        /* bit a: on grid parameter a; behind them: on the stage, and on t */
+  uint64_t moment;         /* the scope's */
   uint64_t cell;           /* the cell where it was asked for by its name last */
   const basin_node *stage; /* the stage where it was evaluated */
   int height;              /* names below it, one defined through the other */
@@ -37,6 +38,8 @@ typedef struct basin_scope {
   int memos;
   uint64_t clock, cell, changed[BASIN_AXES_MAX]; /* changed: the clock when a coordinate did */
   uint64_t depends;                              /* of what is being evaluated, so far */
+  double t; /* steps since the trial began: where `moment` is not 0, a new number for every t */
+  uint64_t moment, moments; /* moments: those that have been */
   int depth, height;
   int checking, elsewhere;   /* see basin_scope_check() */
   struct basin_album *album; /* the images that have been read, where there may be any */
@@ -63,11 +66,17 @@ basin_status basin_scope_look_up(void *scope, const char *name, double *value, i
 /* the value of a scalar node: a number or an expression in the scope */
 basin_status basin_scope_value(basin_scope *scope, const basin_node *node, const char *what,
                                double *value, basin_error *error);
-/* A step size: a number, or A/(t + 1)^p of the steps t since the trial began, written so: A and p are expressions in
-   the scope. *power: p, or 0. A `t` that the scope knows is what it is there. */
-basin_status basin_scope_step_size(basin_scope *scope, const basin_node *node, const char *what,
-                                   double *value, double *power, basin_error *error);
-/* the same for a whole number within [minimum, maximum], and for a number */
+/* The same of a step size, at t, the steps since the trial began; *moves: whether it depends on t. A `t` that the scope
+   knows is what it is there. */
+basin_status basin_scope_value_at(basin_scope *scope, const basin_node *node, const char *what,
+                                  double t, double *value, int *moves, basin_error *error);
+
+/* A node's expression with all names put in, but t, where it depends on t: of `0.1*c/sqrt(1 + t)` where c is 3 it is
+   `0.1*3/sqrt(1+t)`. To be freed. It must have had a value at some t. */
+basin_status basin_scope_text_of_t(basin_scope *scope, const basin_node *node, char **text,
+                                   basin_error *error);
+
+/* the value of a node where it is a whole number within [minimum, maximum], or a number */
 basin_status basin_scope_integer(basin_scope *scope, const basin_node *node, const char *what,
                                  int64_t minimum, int64_t maximum, int64_t *value,
                                  basin_error *error);

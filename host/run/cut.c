@@ -102,9 +102,10 @@ static double expected_steps(const basin_cell *cell) {
   int falling = 0;
   for (int i = 0; i < s->stages - 1; i++) steps += (double)s->stage[i].steps;
   for (int i = 0; i < cell->model->step_sizes; i++) {
-    const double here = s->stage[s->stages - 1].eta[i];
+    const basin_stage *stage = &s->stage[s->stages - 1];
+    const double here = stage->eta[i];
     if (here > 0 && (eta <= 0 || here < eta)) eta = here;
-    falling |= s->stage[s->stages - 1].eta[BASIN_DECAY + i] > 0;
+    falling |= stage->eta[BASIN_DECAY + i] > 0 || stage->moving[i];
   }
   const double most = (double)s->stop.max_steps;
   steps = eta > 0 && !falling ? steps + 1 / eta : most;

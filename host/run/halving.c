@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/halving.h"
+#include "base/error.h"
 #include "run/naming.h"
 #include <math.h>
 #include <stdlib.h>
@@ -19,16 +20,23 @@ static basin_worker_status run_at(const basin_backend *backend, int worker, cons
                                   basin_part *part, basin_watch *watch, int halvings,
                                   basin_error *error) {
   basin_setting setting = *job->setting;
-  basin_stage stage[BASIN_STAGES_MAX];
+  basin_stage *stage = calloc((size_t)setting.stages, sizeof *stage);
   basin_job halved = *job;
+  if (!stage) {
+    basin_fail_memory(error);
+    return BASIN_WORKER_FAILED;
+  }
   for (int s = 0; s < setting.stages; s++) {
     stage[s] = setting.stage[s];
+    stage[s].scale = ldexp(stage[s].scale, -halvings);
     for (int i = 0; i < job->model->step_sizes; i++)
       stage[s].eta[i] = ldexp(stage[s].eta[i], -halvings);
   }
   setting.stage = stage;
   halved.setting = &setting;
-  return run(backend, worker, &halved, part, watch, error);
+  const basin_worker_status status = run(backend, worker, &halved, part, watch, error);
+  free(stage);
+  return status;
 }
 
 /* every bit of every array is set, as in a part that comes fresh */

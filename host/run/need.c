@@ -29,6 +29,12 @@ static double simulation_bytes(const basin_setting *setting) {
   return 8 * (LANES_MOST * trial + (double)setting->size.data);
 }
 
+/* and for the paces of steps whose step sizes move, of which most models have one or two that do */
+static double pace_bytes(const basin_setting *setting) {
+  const double steps = fmin((double)setting->stop.max_steps, BASIN_PACES_KEPT);
+  return basin_schedule_moves(setting) ? 8 * 2 * steps : 0;
+}
+
 static int descending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return x < y ? 1 : x > y ? -1 : 0;
@@ -79,7 +85,7 @@ static basin_status measure_need(const basin_experiment *e, int64_t part_trials,
     const basin_setting *s = &e->cell[c].setting;
     for (int i = 0; i < e->cell[c].model->teachers; i++)
       vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
-    if (!backend->devices) simulating = fmax(simulating, simulation_bytes(s));
+    if (!backend->devices) simulating = fmax(simulating, simulation_bytes(s) + pace_bytes(s));
     if (e->inputs) measuring = fmax(measuring, basin_measure_bytes(e->cell[c].model, s));
     out->trials += target[c];
     for (int64_t first = 0, size; first < target[c];) {

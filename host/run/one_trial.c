@@ -98,6 +98,9 @@ static basin_status run_alone(basin_runner *r, const basin_job *job, basin_part 
   case BASIN_WORKER_PAUSED:
     status = BASIN_INTERRUPTED;
     break;
+  case BASIN_WORKER_REFUSED:
+    status = BASIN_BAD_INPUT;
+    break;
   default:
     status = BASIN_FAILED;
   }

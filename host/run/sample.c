@@ -198,6 +198,7 @@ static void *work(void *argument) {
     s->under_way--;
     if (status != BASIN_WORKER_OK && status != BASIN_WORKER_PAUSED && *error.text) s->error = error;
     if (status == BASIN_WORKER_FAILED) s->status = BASIN_FAILED;
+    if (status == BASIN_WORKER_REFUSED) s->status = BASIN_BAD_INPUT;
     pthread_cond_broadcast(&s->idle);
     if (status != BASIN_WORKER_LOST) continue;
     forget(t); /* another one begins it anew */

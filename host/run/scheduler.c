@@ -54,6 +54,7 @@ static basin_status run_part(pool *p, int number, int64_t cell, const basin_job 
     const basin_worker_status worker = basin_run_part(p->backend, number, job, part, p->watch,
                                                       error);
     *lost = worker == BASIN_WORKER_LOST;
+    if (worker == BASIN_WORKER_REFUSED) return BASIN_BAD_INPUT;
     if (worker == BASIN_WORKER_LOST || worker == BASIN_WORKER_FAILED) return BASIN_FAILED;
     if (worker == BASIN_WORKER_OK)
       status = basin_measure_part(e, basin_cpu_isa(p->options->isa), job, part, p->watch, error);

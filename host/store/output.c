@@ -288,13 +288,16 @@ static void make_estimates(basin_output *o) {
   }
 }
 
+/* n^-p */
+static double power_term(double p, int64_t n) { return p > 0 ? r_exp(-p * r_log((double)n)) : 1; }
+
 /* The sum of n^-p over from < n <= to. Beyond HEAD terms by Euler and Maclaurin's formula, whose next term is below
    1e-15 of the sum for p <= 2; with dmath.h, so that files have the same bytes. */
 static double power_sum(double p, int64_t from, int64_t to) {
   enum { HEAD = 64 };
   double sum = 0;
   int64_t n = from + 1;
-  for (; n <= to && (n <= HEAD || to - from <= HEAD); n++) sum += r_exp(-p * r_log((double)n));
+  for (; n <= to && (n <= HEAD || to - from <= HEAD); n++) sum += power_term(p, n);
   if (n > to) return sum;
   const double a = (double)n, b = (double)to, fa = r_exp(-p * r_log(a)), fb = r_exp(-p * r_log(b));
   const double q = 1 - p, length = r_log(b / a), x = q * length;
@@ -321,6 +324,26 @@ static double flow_time(const basin_setting *setting, int64_t step) {
   return sum;
 }
 
+/* The same at every recorded step where step sizes move: terms are added one by one, SUMMED of them; NaN beyond */
+static void sum_moving(const basin_setting *setting, const int64_t *time, hsize_t times,
+                       double *row) {
+  enum { SUMMED = 1 << 26, TOGETHER = 512 };
+  double sum = 0, eta[TOGETHER];
+  int64_t step = 0;
+  for (hsize_t t = 0; t < times; row[t++] = sum) {
+    while (step < time[t] && !isnan(sum)) {
+      int64_t begun, n = time[t] - step < TOGETHER ? time[t] - step : TOGETHER;
+      const basin_stage *stage = basin_stage_at(setting, step, &begun);
+      const basin_moving *moving = stage->moving[0];
+      if (stage->steps - (step - begun) < n) n = stage->steps - (step - begun);
+      if (time[t] > SUMMED || (moving && moving->at(moving, step, n, eta, NULL) < n)) sum = NAN;
+      for (int64_t i = 0; i < n && !isnan(sum); i++)
+        sum += moving ? eta[i] : stage->eta[0] * power_term(stage->eta[BASIN_DECAY], step + i + 1);
+      step += n;
+    }
+  }
+}
+
 static void write_flow_time(basin_output *o) {
   const basin_experiment *e = o->experiment;
   const hsize_t cells = o->size[0], times = (hsize_t)o->extent.times;
@@ -330,7 +353,9 @@ static void write_flow_time(basin_output *o) {
   for (hsize_t c = 0; c < cells && !bad(o); c++) {
     const basin_setting *setting = &e->cell[o->extent.first_cell + (int64_t)c].setting;
     const hsize_t start[2] = {c, 0}, block[2] = {1, times};
-    for (hsize_t t = 0; t < times; t++) row[t] = flow_time(setting, e->time[t]);
+    const int moves = basin_schedule_moves(setting);
+    if (moves) sum_moving(setting, e->time, times, row);
+    for (hsize_t t = 0; t < times && !moves; t++) row[t] = flow_time(setting, e->time[t]);
     basin_netcdf_write(o->file, v, start, block, row);
   }
   free(row);

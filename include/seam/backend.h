@@ -20,6 +20,7 @@ typedef enum basin_worker_status {
   BASIN_WORKER_OK,
   BASIN_WORKER_PAUSED, /* the part is half done */
   BASIN_WORKER_FAILED, /* the host has no memory, or lacks what the part needs: no worker would do better */
+  BASIN_WORKER_REFUSED, /* the experiment asks for what cannot be: error->text says what, and where it is asked for */
 
   /* this worker is gone (its device failed), and nothing that this call did counts; others may run the part.
      error->text is the reason, "" where another worker has given it already */

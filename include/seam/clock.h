@@ -28,7 +28,7 @@
 
 typedef struct basin_course {
   int64_t max_steps;
-  int64_t stage_end[BASIN_STAGES_MAX]; /* first step behind each; INT64_MAX for the last one */
+  const int64_t *stage_end; /* [stages] first step behind each; INT64_MAX for the last one */
   int64_t times;
   const int64_t *time; /* [times] recorded steps, ascending */
 } basin_course;
@@ -41,16 +41,17 @@ typedef struct basin_clock {
 
 enum { CLOCK_RECORD = 1, CLOCK_STAGE = 2, CLOCK_END = 4 };
 
-/* host: the course of a cell's trials */
+/* host: the course of a cell's trials; stage_end [setting->stages] is filled in, and must stay */
 static inline void clock_course(const basin_setting *setting, int64_t times, const int64_t *time,
-                                basin_course *course) {
+                                int64_t *stage_end, basin_course *course) {
   int64_t end = 0;
   course->max_steps = setting->stop.max_steps;
+  course->stage_end = stage_end;
   course->times = times;
   course->time = time;
   for (int s = 0; s < setting->stages; s++) {
     end = s == setting->stages - 1 ? INT64_MAX : end + setting->stage[s].steps;
-    course->stage_end[s] = end;
+    stage_end[s] = end;
   }
 }
 

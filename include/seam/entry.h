@@ -38,8 +38,8 @@ enum {
       BASIN_RISK_OBSERVABLES
 };
 
-/* Runs a part on the calling thread; BASIN_OK, BASIN_INTERRUPTED (paused, half done) or BASIN_FAILED (out of
-   memory). */
+/* Runs a part on the calling thread; BASIN_OK, BASIN_INTERRUPTED (paused, half done), BASIN_FAILED (out of memory) or
+   BASIN_BAD_INPUT (part->refused). */
 typedef basin_status basin_engine(const basin_job *job, basin_part *part, basin_watch *watch);
 
 /* Sums over the fresh inputs 0 .. inputs - 1 of one state, in BASIN_SUMS partial sums: input i counts in partial sum
@@ -107,6 +107,7 @@ typedef struct basin_model {
   const char *own_law;          /* MODEL_INPUT_LAW, or NULL: its inputs are normal */
   double precision;             /* MODEL_PRECISION, or 0: that of rounding */
   int drawn_teachers;           /* whether a teacher may be drawn for every trial */
+  int decays;                   /* MODEL_DECAYS: whether steps compute A/(t + 1)^p themselves */
   int at_gradient;              /* whether stop.at_gradient is asked of the model itself */
   unsigned outcomes;            /* or-ed BASIN_CAN() */
   const char *at, *at_spurious; /* what stop.at and stop.at_spurious are compared with */

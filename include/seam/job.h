@@ -106,6 +106,9 @@ typedef struct basin_part {
   BASIN_PART_ARRAYS(BASIN_PART_MEMBER, )
 #undef BASIN_PART_MEMBER
 
+  int64_t
+      refused; /* where an engine says BASIN_BAD_INPUT: the step that there is no step size for */
+
   /* trials under way, where the run was paused: malloc'ed by the engine (flights.h), freed by the host. Where it was
      not, those of an earlier pause are still here, and mean nothing any more. */
   int64_t flights;

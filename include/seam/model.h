@@ -32,8 +32,10 @@
  *                                         `last`, upwards, are kept where the experiment does not name others
  *                                         (record.passages). first: a number
  *   MODEL_DRAWN_TEACHERS                  where teachers may be drawn for every trial, as initial vectors are
- *   MODEL_DECAYS                          where step sizes may fall as A/(t + 1)^p; other models take constant ones,
- *                                         and a schedule that asks for more is refused before model_prepare is asked
+ *   MODEL_DECAYS                          where the step itself computes step sizes A/(t + 1)^p. All other ones that
+ *                                         depend on t, and these of other models, are looked up (paces.h): a stage has
+ *                                         moving[i] then, and eta[i] is a bound of them, for the early rule to know:
+ *                                         infinite in most cases
  *   MODEL_INSTEAD                         name of a function const char *(const basin_setting *), where some cells have
  *                                         a faster kind: the name of the kind that is run in the place of the one that
  *                                         the experiment has chosen, or that one. Asked once model_prepare agrees; from

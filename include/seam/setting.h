@@ -9,13 +9,15 @@
  *
  *   stage[0] = {.steps = 1000, .eta = {0.01, 0}}, stage[1] = {.steps = INT64_MAX, .eta = {0.02, 0.02}}
  *
- * and `eta: 0.5/(t + 1)^0.6`, of a model with one step size, becomes eta[0] = 0.5, eta[BASIN_DECAY] = 0.6.
+ * and `eta: 0.5/(t + 1)^0.6`, of a model with one step size, becomes eta[0] = 0.5, eta[BASIN_DECAY] = 0.6. Of other
+ * expressions of t, as `eta: 0.1*min(1, (t + 1)/1000)`, the stage has a pointer: moving[0].
  *
  * Its parameters k: 25 and p: 8 become parameter = {25, 8}, and `stop: {at: 1e-6}` becomes stop.tolerance = 1e-6.
  */
 #ifndef BASIN_SEAM_SETTING_H
 #define BASIN_SEAM_SETTING_H
 
+#include "basin.h"
 #include "numeric/law.h"
 #include <stdint.h>
 
@@ -41,11 +43,11 @@ enum basin_outcome {
 #define BASIN_CAN(outcome) (1u << (outcome))
 
 enum {
-  BASIN_STEP_SIZES_MAX = 4, /* step sizes of a model */
-  BASIN_STAGES_MAX = 16,    /* stages of a schedule */
-  BASIN_OPTIONS_MAX = 4,    /* options of a kind of dynamics */
-  BASIN_STOPS_MAX = 2,      /* criteria of a model's own to stop at */
-  BASIN_DECIDE_EVERY = 16   /* the early rule is asked at every multiple of so many steps */
+  BASIN_STEP_SIZES_MAX = 4,   /* step sizes of a model */
+  BASIN_OPTIONS_MAX = 4,      /* options of a kind of dynamics */
+  BASIN_STOPS_MAX = 2,        /* criteria of a model's own to stop at */
+  BASIN_PACES_KEPT = 1 << 22, /* steps whose paces a worker keeps where step sizes move */
+  BASIN_DECIDE_EVERY = 16     /* the early rule is asked at every multiple of so many steps */
 };
 
 /* Where a vector comes from. */
@@ -73,13 +75,33 @@ static inline int64_t basin_vector_size(const basin_vector *vector) {
   return vector->rows * vector->length;
 }
 
+/* A step size that is an expression of t, the steps that the trial has taken. Any thread may ask for its values, which
+   have the same bits wherever they are asked for. */
+typedef struct basin_moving {
+  /* The step sizes of the steps first .. first + n - 1. Returns how many of them, from the first on, are step sizes: n
+     where all are; with `why`, not NULL, one line that says why the next is none. */
+  int64_t (*at)(const struct basin_moving *self, int64_t first, int64_t n, double *value,
+                basin_error *why);
+  const char *
+      text; /* the expression, t being the one name that is left in it: what it is, for identities and files */
+} basin_moving;
+
 /* One stage of the schedule. Step size i is A/(t + 1)^p, where t counts from the start of the trial, not of the stage:
-   A is eta[i], and p, 0 where it is constant, is eta[BASIN_DECAY + i]. */
+   A is eta[i], and p, 0 where it is constant, is eta[BASIN_DECAY + i]. Or it moves: then it is `scale` times that of
+   moving[i], at most eta[i], which is infinite where nobody knows how large it may become. */
 enum { BASIN_DECAY = BASIN_STEP_SIZES_MAX, BASIN_DECAY_MAX = 25 /* p is from 0 to this */ };
 typedef struct basin_stage {
   int64_t steps; /* its length; INT64_MAX for the last one */
   double eta[2 * BASIN_STEP_SIZES_MAX];
+  const basin_moving *moving[BASIN_STEP_SIZES_MAX]; /* NULL where it is A/(t + 1)^p */
+  double scale;                                     /* 1, but where step sizes were halved */
 } basin_stage;
+
+static inline int basin_stage_moves(const basin_stage *stage) {
+  int moves = 0;
+  for (int i = 0; i < BASIN_STEP_SIZES_MAX; i++) moves |= stage->moving[i] != NULL;
+  return moves;
+}
 
 struct basin_condition;
 typedef struct basin_stop {
@@ -221,6 +243,32 @@ typedef struct basin_setting {
   uint64_t key; /* Philox key */
   basin_size size;
 } basin_setting;
+
+/* the stage that a trial of so many steps is in, and, with `begun`, the step at which it began */
+static inline const basin_stage *basin_stage_at(const basin_setting *setting, int64_t step,
+                                                int64_t *begun) {
+  const basin_stage *stage = setting->stage, *last = stage + setting->stages - 1;
+  for (*begun = 0; stage < last && step - *begun >= stage->steps; stage++) *begun += stage->steps;
+  return stage;
+}
+
+/* whether any step size moves */
+static inline int basin_schedule_moves(const basin_setting *setting) {
+  int moves = 0;
+  for (int s = 0; s < setting->stages; s++) moves |= basin_stage_moves(&setting->stage[s]);
+  return moves;
+}
+
+/* why there is no step size for a step */
+static inline void basin_setting_explain(const basin_setting *setting, int64_t step,
+                                         basin_error *why) {
+  int64_t begun;
+  double value;
+  const basin_stage *stage = basin_stage_at(setting, step, &begun);
+  for (int i = 0; i < BASIN_STEP_SIZES_MAX; i++)
+    if (stage->moving[i] && stage->moving[i]->at(stage->moving[i], step, 1, &value, why) < 1)
+      return;
+}
 
 /* Which data set a setting has. The vectors are the cell's own, so that copies of its setting have the same one. */
 typedef struct basin_data_set {

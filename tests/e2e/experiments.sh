@@ -25,6 +25,7 @@ for file in "$data"/experiments/*.yaml; do
   phase-retrieval) smaller=(--trials 50 --set 'grid={ratio: [2, 6], d: [10]}') ;;
   matrix-sensing) smaller=(--trials 32 --set 'grid={ratio: [1.5, 3], r: [1, 2]}' --set stop.max_steps=5000) ;;
   rosenbrock-methods) smaller=(--trials 50 --set 'grid={n: [2]}' --set record.trials=10) ;;
+  annealed-steps) smaller=(--trials 50 --set 'grid={T: [100, 500]}') ;;
   langevin-doublewell) smaller=(--trials 500 --set stop.max_steps=2000 --set record.trials=2) ;;
   erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
   esac # minutes else

@@ -156,6 +156,34 @@ else
   echo 'skipped: formulas in the simulator, which is not built'
 fi
 
+# step sizes of t are a schedule of as many stages, by every method; interrupted and gone on with
+stages=$(for s in 0 1 2 3 4 5 6 7 8 9; do echo -n "{$([ $s = 9 ] || echo "steps: 100, ")eta: ETA*(1 + $s/8)}, "; done)
+for name in rosenbrock-methods langevin-doublewell; do
+  sed 's#{eta: \([0-9e.-]*\)}#{eta: \1*(1 + floor(t/100)/8)}#' $name.yaml > moving.yaml
+  while read -r line; do
+    eta=$(echo "$line" | sed -n 's#.*{eta: \([0-9e.-]*\)}.*#\1#p')
+    [ -z "$eta" ] || line=${line/'{eta: '$eta'}'/${stages//ETA/$eta}}
+    echo "$line"
+  done < <(sed 's/^ /_/' $name.yaml) | sed 's/^_/ /' > staged.yaml
+  few=(--trials 40 --set allow.unresolved=1 --set record.trials=5 --set stop.max_steps=1000)
+  check "$name: step sizes of t" run moving.yaml "${few[@]}" -o moving.h5
+  check "$name: in stages" run staged.yaml "${few[@]}" -o staged.h5
+  check "$name: are the same" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+a, b = h5py.File('moving.h5'), h5py.File('staged.h5')
+names = [k for k in a if isinstance(a[k], h5py.Dataset) and a[k].dtype.kind in 'iuf' and k != 'eta_t']
+assert 'outcome' in names and 'steps' in names and len(names) > 8, names
+for k in names: assert a[k][()].tobytes() == b[k][()].tobytes(), k
+assert np.allclose(a['eta_t'], b['eta_t'], rtol=1e-12) and a['eta_t'][0, -1] > 0
+P
+  rm -f moving.h5 staged.h5
+  timeout -s TERM 0.2 "$basin" run "${options[@]}" moving.yaml "${few[@]}" --trials 4000 -o cut.h5
+  check "$name: interrupted, gone on with" run moving.yaml "${few[@]}" --trials 4000 -o cut.h5
+  check "$name: by generic code" run moving.yaml "${few[@]}" --trials 4000 --isa generic --part-trials 900 -o moving.h5
+  check "$name: the same bytes" cmp moving.h5 cut.h5
+  rm -f moving.h5 cut.h5
+done
+
 # interrupted, gone on with, and as a campaign
 # shellcheck disable=SC2046
 {

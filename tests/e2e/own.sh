@@ -64,6 +64,53 @@ for isa in $("$basin" info | sed -n 's/^instruction sets *//p' | sed 's/(in use)
   check "$isa, threads and parts" run ball.yaml --isa "$isa" --threads 3 --part-trials 300 -o "$isa.h5"
   check "$isa: the same bits" cmp "$isa.h5" ball.h5
 done
+# step sizes of t: Python's recursion; the same bytes whatever runs it, and interrupted; and what is no step size
+cat > pace.yaml <<'Y'
+model: ./doublewell.h
+trials: 400
+init: {x: {uniform: [-1.4, 1.4]}}
+define: {T: 500}
+schedule: [{eta: 0.1/sqrt(1 + t)}]
+variants:
+  root: {}
+  cosine: {schedule: [{eta: "0.15*(1 + cos(pi*min(t, T)/T))/2 + 1e-3"}]}
+  warm: {schedule: [{steps: 100, eta: 0.2*(1 + t)/100}, {eta: 0.2}]}
+stop: {at: 1e-8, max_steps: 600}
+allow: {unresolved: 1}
+record: {trials: 9, steps: {every: 1}, final: all}
+Y
+check "step sizes of t" run pace.yaml -o pace.h5
+check "as Python has them" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File('pace.h5')
+t = np.arange(600)
+eta = {0: 0.1 / np.sqrt(1 + t), 1: 0.15 * (1 + np.cos(np.pi * np.minimum(t, 500) / 500)) / 2 + 1e-3,
+       2: np.where(t < 100, 0.2 * (1 + t) / 100, 0.2)}
+seen = 0
+for cell in range(3):
+    assert np.allclose(f['eta_t'][cell], np.concatenate([[0], np.cumsum(eta[cell])]), rtol=1e-12, atol=0)
+    for trial in range(9):
+        x = f['position'][cell, trial, 0]
+        for step in range(600):
+            x -= eta[cell][step] * (x**3 - x + 0.1)
+            want = f['position'][cell, trial, step + 1]
+            assert want != want or abs(x - want) < 1e-12, (cell, step, x, want)
+            seen += want == want
+assert seen > 3000, seen
+P
+check "by other code, threads and parts" run pace.yaml --isa "$("$basin" info | sed -n 's/^instruction sets.* \([a-z0-9]*\) (in use)/\1/p')" --threads 3 --part-trials 33 -o paces.h5
+check "the same bytes" cmp pace.h5 paces.h5
+"$basin" run -q pace.yaml --cell 1 --trial 7 --csv > again.csv
+check "one trial again is that trial" /usr/bin/python3 - <<'P'
+import csv, h5py
+rows = list(csv.DictReader(line for line in open('again.csv') if not line.startswith('#')))
+want = h5py.File('pace.h5')['position'][1, 7]
+assert len(rows) > 10 and all(abs(float(row['position']) - want[int(row['step'])]) < 1e-14 for row in rows)
+P
+expect 2 'eta_x at t = 300: .*division by zero' run pace.yaml --set 'schedule.0.eta=1/abs(t - 300)' --set stop.at=1e-300 -o none.h5
+expect 2 'stop: no rule can end' run pace.yaml --set 'stop={max_steps: 600}' --set allow.unresolved=0 -o none.h5
+expect 2 'needs quotes' run pace.yaml --set 'schedule=[{eta: min(1, t)}]' -o none.h5
+
 expect 2 'method.heavy_ball.momentum is 2, expected a number from 0 to 1' run ball.yaml --set method.heavy_ball.momentum=2 -o none.h5
 expect 0 'doublewell: a tilted double well' "$basin" model well.yaml
 check "its header is shown" sh -c "'$basin' model well.yaml --header | cmp - doublewell.h"

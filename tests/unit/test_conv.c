@@ -93,7 +93,7 @@ static void make_problem(problem *x, int k, int p, int drawn, double eta_a, doub
                         : (basin_vector){BASIN_GIVEN, 1, k, 1, x->start_a, 0};
   x->initial[1] = drawn ? (basin_vector){BASIN_SPHERE, 1, p, 0.8, NULL, 0}
                         : (basin_vector){BASIN_GIVEN, 1, p, 1, x->start_v, 0};
-  x->stage[0] = (basin_stage){INT64_MAX, {eta_a, eta_w}};
+  x->stage[0] = (basin_stage){.steps = INT64_MAX, .eta = {eta_a, eta_w}, .scale = 1};
   x->setting = (basin_setting){.parameter = x->parameter,
                                .teacher = x->teacher,
                                .initial = x->initial,

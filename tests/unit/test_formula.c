@@ -556,7 +556,7 @@ static void check_code(const formula_model *written, int number) {
   const char *why;
   own_lanes_run *run;
   basin_vector initial[ARRAYS_MAX] = {0}, teacher[ARRAYS_MAX] = {0};
-  basin_stage stage = {.steps = INT64_MAX, .eta = {1e-3}};
+  basin_stage stage = {.steps = INT64_MAX, .eta = {1e-3}, .scale = 1};
   point at = {.parameter = {0}};
   formula_model *model;
   assert_true(basin_formula_contract(written, &model));

@@ -464,7 +464,7 @@ static void as_formulas(void **unused) {
   own_lanes_run *run = formulas();
   for (int which = 0; which < 4; which++) {
     const int *z = size[which], entries = z[0] * z[2];
-    const double eta = 0.1, pace = eta / z[3];
+    const double eta = 0.1, pace[BASIN_PACES_MAX] = {eta / z[3]};
     const shape s = {z[0], z[1], z[2], z[3], GENERAL, eta, "[1]", 1, 1};
     problem p = open_problem(&s, "direct");
     double *all = malloc(STARTS * (STUDENTS + TEACHERS) * WIDE * sizeof *all);
@@ -474,7 +474,7 @@ static void as_formulas(void **unused) {
                                &why);
     assert_int_equal(states, entries + z[1] * z[2]);
     for (int trial = 0; trial < STARTS; trial++) {
-      basin_turn turn = {p.data, &pace, p.work, basin_alone, (uint64_t)(5 + trial), 0};
+      basin_turn turn = {p.data, pace, p.work, basin_alone, (uint64_t)(5 + trial), 0};
       double moved = 0;
       relu_start(&p.cell, turn, p.x);
       for (int i = 0; i < entries; i++)

@@ -98,7 +98,7 @@ static problem make_problem(int n, int m, int d, int span) {
   p.w = calloc((size_t)(n * d), sizeof *p.w);
   p.teacher = (basin_vector){BASIN_GIVEN, m, d, 1, p.v, 0};
   p.initial = (basin_vector){BASIN_GIVEN, n, d, 1, p.w, 0};
-  p.stage = (basin_stage){INT64_MAX, {0.05}};
+  p.stage = (basin_stage){.steps = INT64_MAX, .eta = {0.05}, .scale = 1};
   p.setting = (basin_setting){
       .stages = 1, .stop = {.tolerance = m > 1 ? 1e-3 : 1e-300, .max_steps = 1000000}, .key = 99};
   return p;

@@ -186,9 +186,10 @@ static inline void factor_schedule(const basin_setting *setting, factor_cell *c)
     const double power = stage->eta[BASIN_DECAY];
     const double eta = stage->eta[0] * exp(-power * log((double)begun + 1));
     if (eta > c->eta_most) c->eta_most = eta;
-    if (s > 0 && eta > c->eta_later) c->eta_later = eta;
+    const int moves = stage->moving[0] != NULL; /* at most eta; the one to come is not known */
+    if ((s > 0 || moves) && eta > c->eta_later) c->eta_later = eta;
     c->falls |= power > 0;
-    c->endless = eta > 0 && power <= 1; /* of the last one */
+    c->endless = eta > 0 && power <= 1 && !moves; /* of the last one */
     if (s < setting->stages - 1) begun += stage->steps;
   }
 }
