@@ -304,10 +304,9 @@ static basin_status named(parser *p, operand *value) {
                                         : BASIN_OK;
   if (status) return status;
   if (!found && !strcmp(name, "t"))
-    return basin_fail_at(
-        p->error, here(p, at),
-        "unknown symbol `t`: a step size of the schedule may be A/(t + 1)^p, t being the "
-        "steps since the trial began, and nothing else has it");
+    return basin_fail_at(p->error, here(p, at),
+                         "unknown symbol `t`: the steps since the trial began, which step sizes of "
+                         "the schedule may depend on, and nothing else");
   if (!found)
     return basin_fail_at(
         p->error, here(p, at),

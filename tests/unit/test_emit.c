@@ -553,7 +553,7 @@ static void make_cell(void) {
   memset(&setting, 0, sizeof setting);
   vectors_of(m->state, m->states, initial);
   vectors_of(m->teacher, m->teachers, teachers);
-  stage = (basin_stage){.steps = INT64_MAX, .eta = {1e-3}};
+  stage = (basin_stage){.steps = INT64_MAX, .eta = {1e-3}, .scale = 1};
   stage.eta[BASIN_DECAY] = 0.5;
   setting = (basin_setting){.parameter = parameters,
                             .teacher = teachers,
