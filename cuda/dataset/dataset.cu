@@ -209,7 +209,11 @@ __device__ void move(const dataset_batch &b, const constants &c, int seat, doubl
     paces_look_up(b.paces, step, own);
     pace = own;
   }
-  SET_move(&c.cell, pace, b.grad_a + seat, b.grad_f + seat, SEATS, x);
+  basin_turn t = turn_of(b, b.trial[seat]);
+  t.pace = pace;
+  t.work = b.work + seat * b.works;
+  t.step = (uint64_t)step;
+  SET_move(&c.cell, t, b.grad_a + seat, b.grad_f + seat, SEATS, x);
   b.step[seat]++;
   atomicAdd(&b.counters->steps, 1ull);
   atomicAdd(&b.counters->live, 1);

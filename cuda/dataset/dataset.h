@@ -55,7 +55,7 @@ struct dataset_batch {
   int64_t count, recorded, times;
   int finals, observables, keep_states;
   int wants_risk, watches_risk, asks_risk; /* recorded or kept; of passages; of stop.when */
-  int64_t rows, width, states, n, batch, set, tile;
+  int64_t rows, width, states, works, n, batch, set, tile; /* works: reals of a step's scratch */
   double tolerance_gradient;
 
   const double *data;       /* constants of the cell */
@@ -83,7 +83,7 @@ struct dataset_batch {
   int64_t *trial, *step, *next; /* trial: index in the part, or DATASET_IDLE */
   basin_clock *clock;
   int *holds;                      /* whether stop.when does; of jobs that have it */
-  double *state;                   /* [SEATS][states] */
+  double *state, *work;            /* [SEATS][states], [SEATS][works] */
   double *f, *a, *grad_f, *grad_a; /* [width or rows][SEATS] */
   double *loss;                    /* [SEATS] sum of r^2 */
   double *u, *w;                   /* [tile * rows][SEATS]; an input a mini-batch draws, likewise */

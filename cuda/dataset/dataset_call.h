@@ -31,6 +31,7 @@ enum {
   ROOM_FLIGHT_STATE,
   ROOM_SEAT, /* trial, step, next, clock */
   ROOM_STATE,
+  ROOM_WORK,
   ROOM_MATRIX, /* f, a, grad_f, grad_a, loss */
   ROOM_U,
   ROOM_W,

@@ -35,6 +35,7 @@ void dataset_describe(dataset_part *p) {
   b->rows = setting->size.rows;
   b->width = setting->size.width;
   b->states = setting->size.states;
+  b->works = setting->size.work;
   b->n = g->set_size;
   b->batch = g->batch;
   b->set = g->set;
@@ -102,6 +103,8 @@ size_t dataset_room_bytes(const dataset_part *p, int room) {
     return SEATS * (3 * sizeof(int64_t) + sizeof(basin_clock));
   case ROOM_STATE:
     return SEATS * states * sizeof(double);
+  case ROOM_WORK:
+    return SEATS * (size_t)b->works * sizeof(double);
   case ROOM_MATRIX:
     return (size_t)(2 * (b->rows + b->width) + 1) * SEATS * sizeof(double);
   case ROOM_U:
@@ -148,6 +151,7 @@ void point(dataset_part *p) {
   b->next = b->step + SEATS;
   b->clock = (basin_clock *)(b->next + SEATS);
   b->state = (double *)room[ROOM_STATE].at;
+  b->work = (double *)room[ROOM_WORK].at;
   b->f = (double *)room[ROOM_MATRIX].at;
   b->grad_f = b->f + b->width * SEATS;
   b->a = b->grad_f + b->width * SEATS;

@@ -72,6 +72,7 @@ typedef struct driver {
   real pace[VECTORS][BASIN_PACES_MAX];
   real loss[VECTORS];    /* sum of r^2 */
   real *x, *fresh;       /* [VECTORS][states]; [states] */
+  real *work;            /* scratch of a step */
   real *f, *a;           /* [width][VECTORS], [rows][VECTORS] of the present states */
   real *grad_f, *grad_a; /* the same, of the gradients */
   real *u;               /* [tile * rows][VECTORS]; with mini-batches [rows] */
@@ -82,6 +83,20 @@ static inline real *at(const driver *d, int v) { return d->x + v * d->states; }
 
 static inline basin_turn turn_of(const driver *d, bits trial) {
   return (basin_turn){d->data, NULL, NULL, basin_alone, trial, b_set(0)};
+}
+
+/* of the next step of vector v */
+static basin_turn turn_of_step(const driver *d, int v) {
+  uint64_t trials[BASIN_LANES], taken[BASIN_LANES];
+  basin_turn t = {d->data, d->pace[v], d->work, basin_alone, b_set(0), b_set(0)};
+  for (int l = 0; l < BASIN_LANES; l++) {
+    const int c = v * BASIN_LANES + l, idle = d->trial[c] == IDLE;
+    trials[l] = idle ? 0 : (uint64_t)(d->part->first + d->trial[c]);
+    taken[l] = idle ? 0 : (uint64_t)d->step[c];
+  }
+  memcpy(&t.trial, trials, sizeof t.trial);
+  memcpy(&t.step, taken, sizeof t.step);
+  return t;
 }
 
 static int stopped(const driver *d) { return __atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED); }
@@ -225,18 +240,10 @@ static real gather(driver *d, const int64_t number[BASIN_LANES]) {
 
 /* of anything, where told to stop */
 static void batch_gradient_of(driver *d, int v) {
-  uint64_t trials[BASIN_LANES], taken[BASIN_LANES];
+  const basin_turn t = turn_of_step(d, v);
   int64_t number[2][BASIN_LANES];
-  bits trial, step;
-  for (int l = 0; l < BASIN_LANES; l++) {
-    const int c = v * BASIN_LANES + l, idle = d->trial[c] == IDLE;
-    trials[l] = idle ? 0 : (uint64_t)(d->part->first + d->trial[c]);
-    taken[l] = idle ? 0 : (uint64_t)d->step[c];
-  }
-  memcpy(&trial, trials, sizeof trial);
-  memcpy(&step, taken, sizeof step);
   for (int64_t i = 0; i < d->batch && !stopped(d); i++) {
-    if (i % 2 == 0) choose(d, trial, step, i / 2, number);
+    if (i % 2 == 0) choose(d, t.trial, t.step, i / 2, number);
     const real label = gather(d, number[i % 2]);
     const real r = see(d, v, label, d->z, NULL);
     for (int64_t j = 0; j < d->rows; j++) {
@@ -499,7 +506,7 @@ static void move(driver *d) {
   if (d->stuck) return;
   for (int v = 0; v < VECTORS; v++)
     if (d->active[v])
-      SET_move(&d->cell, d->pace[v], d->grad_a + v, d->grad_f + v, VECTORS, at(d, v));
+      SET_move(&d->cell, turn_of_step(d, v), d->grad_a + v, d->grad_f + v, VECTORS, at(d, v));
   for (int c = 0; c < SEATS; c++) {
     if (d->trial[c] == IDLE) continue;
     d->step[c]++;
@@ -581,8 +588,9 @@ static int allocate(driver *d) {
   d->tile = basin_dataset_tile(g->set_size, d->rows);
   const int64_t gathered = d->batch ? d->rows * d->width : 0, seen = d->tile * d->rows * VECTORS,
                 least = d->rows > d->width ? d->rows : d->width;
-  const int64_t reals = (VECTORS + 1) * d->states + 2 * (d->rows + d->width) * VECTORS +
-                        (seen > least ? seen : least) + gathered;
+  const int64_t reals = (VECTORS + 1) * d->states + setting->size.work +
+                        2 * (d->rows + d->width) * VECTORS + (seen > least ? seen : least) +
+                        gathered;
   real *block = aligned_alloc(64, ((size_t)reals * sizeof(real) + 63) / 64 * 64);
   d->u = cut(&block, 0);
   if (!d->u) return 0;
@@ -593,6 +601,7 @@ static int allocate(driver *d) {
   d->grad_a = cut(&block, d->rows * VECTORS);
   d->x = cut(&block, VECTORS * d->states);
   d->fresh = cut(&block, d->states);
+  d->work = cut(&block, setting->size.work);
   d->z = cut(&block, gathered);
   d->waiting = malloc((size_t)(d->part->flights + 1) * sizeof *d->waiting);
   d->data = malloc((size_t)(setting->size.data + 1) * sizeof *d->data);

@@ -38,7 +38,7 @@
 #define MODEL_PRECISION 5e-8 /* of the tables, at the default law: filter/filter_curves.h */
 #define MODEL_DYNAMICS(X) X(population) X(direct) X(law) X(dataset)
 
-#define MODEL_METHODS(X) X(direct) X(law)
+#define MODEL_METHODS(X) X(direct) X(law) X(dataset)
 
 #define MODEL_TEAM_RESIDENT 2
 #define MODEL_INPUT_LAW "inputs of its angle model"
@@ -122,7 +122,8 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
   *where = "teacher.w";
   if (cell->framed && cell->p < 2)
     return "p must be at least 2: in one dimension there is no angle to w*";
-  cell->method = method_of(setting, cell->p, cell->over_k * cell->over_k);
+  /* the driver of data sets has the coefficients 1/k in what it adds up */
+  cell->method = method_of(setting, cell->p, g->set_size ? 1 : cell->over_k * cell->over_k);
   *where = "method";
   if (cell->method.number == BASIN_ADAM && cell->framed)
     return "adam moves every coordinate by itself, and those of the angle model are along w* and "

@@ -20,8 +20,12 @@
  *                                                        coefficient, is 0 at first
  *   real weight(a, u, r)                                 the weight of a row, given the whole residual
  *   real gradient2(c, grad_a, grad_f, stride, x)         squared norm of the risk's gradient
- *   move(c, pace, grad_a, grad_f, stride, x)             one step; grad_a [rows] and grad_f [width] are the sums over
- *                                                        the step's inputs
+ *   move(c, t, grad_a, grad_f, stride, x)                one step, by one thread, with pace, trial, step and work in t;
+ *                                                        grad_a [rows] and grad_f [width] are the sums over the
+ *                                                        step's inputs
+ *
+ * A model whose `move` takes the methods of method.h names the kind in MODEL_METHODS. State, scratch and start are then
+ * as written there, and grad_a and grad_f, or what the model makes of them, go to method_entry() entry by entry.
  *
  * For resnet and cnn (models/conv/conv_dataset.h) a row is a patch: rows is k, width is p, the filter v/|v|, and
  *

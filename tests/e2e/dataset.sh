@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # dataset.sh BUILD: fixed data sets from the command line. On one machine the same file whatever the parts, threads,
 # interruptions and shards; CUDA, in the simulator of tests/cudasim, follows the CPU to rounding, and with mini-batches to
-# the bit; memory is counted; what is said of the bits.
+# the bit, also with momentum, Nesterov's method, Adam and noise; memory is counted; what is said of the bits.
 . "$(dirname "$0")/../support/shell.sh"
 cp "$here/tests/support/dataset.yaml" .
 options=(-q --no-provenance)
@@ -109,11 +109,18 @@ f = h5py.File('near_cuda.h5')
 assert (f['outcome'][:] == 3).sum() > 50 and len(np.unique(f['steps'][:])) > 10
 P
 
-# interrupted, and continued; with mini-batches by the other backend too
+# the methods, of all inputs and of mini-batches
+methods='{mom: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}, method: {momentum: 0.9}},
+  ada: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, method: {adam: {epsilon: 0.1}}, noise: {gradient: 0.1}},
+  fil: {model: filter, teacher: {w: {head: [1]}}, init: {w: {normal: 1}}, parameters: {k: 2, p: 7}, schedule: [{eta: 0.1}], method: {nesterov: 0.8}},
+  bat: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}, method: {langevin: 0.001}, gradient: {sampled: {inputs: {fixed: n, batch: 3}}}}}'
+near "methods" --set 'grid={n: [20]}' --set "variants=$methods" --set stop.at=1e-30
+
+# interrupted, and continued; with mini-batches by the other backend too, and with moments under way
 long=(dataset.yaml --set stop.max_steps=300 --set stop.at=1e-30)
 for variant in 'res' 'bat'; do
   only=("${long[@]}" --set 'grid={n: [20]}')
-  [ $variant = res ] || only+=(--set 'gradient={sampled: {inputs: {fixed: n, batch: 5}}}')
+  [ $variant = res ] || only+=(--set 'gradient={sampled: {inputs: {fixed: n, batch: 5}}}' --set 'method={adam: {epsilon: 0.1}}' --set noise.gradient=0.1)
   rm -f whole.h5 turns.h5
   check "$variant: an undisturbed run by CUDA" run "${only[@]}" --backend cuda -o whole.h5
   turns=0

@@ -2,7 +2,8 @@
  *
  * test_dataset.c: gradient descent on data sets. Steps against plain loops in long double on the same numbers,
  * within what the rounding of sums of n k terms can do; the same bits on one machine whatever the part, the
- * instruction set and the pauses; the mean over data sets is the population; rules and refusals.
+ * instruction set and the pauses, with every method of seam/method.h too; the mean over data sets is the population;
+ * rules and refusals.
  */
 #include "test.h"
 #include "engine/cpu.h"
@@ -13,7 +14,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { K_MAX = 8, P_MAX = 8, STATES_MAX = K_MAX + P_MAX };
+enum { K_MAX = 8, P_MAX = 8, STATES_MAX = 3 * (K_MAX + P_MAX) + 2 };
 
 static const char experiment_text[] =
     "trials: 70\n"
@@ -38,6 +39,28 @@ static basin_status parse_into(const char *const *set, int sets, basin_experimen
 
 static basin_experiment *parse(const char *const *set, int sets) {
   return test_parse(experiment_text, set, sets);
+}
+
+/* every method, with and without noise, of all inputs and of mini-batches */
+#define RESNET "model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}"
+#define CNN "model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}"
+static const char every_method[] =
+    "variants={mom: {" RESNET ", method: {momentum: 0.9}}, "
+    "nes: {" CNN ", method: {nesterov: 0.8}, noise: {gradient: 0.2}}, "
+    "ada: {" CNN ", method: {adam: {beta2: 0.99, epsilon: 0.1}}}, "
+    "ads: {" RESNET ", method: {adam: {epsilon: 0.1}}, noise: {gradient: 0.2}}, "
+    "lan: {" CNN ", method: {langevin: 0.01}}, noi: {" RESNET ", noise: {gradient: 0.2}}, "
+    "bat: {" CNN ", method: {nesterov: 0.8}, noise: {gradient: 0.2}, gradient: {sampled: {inputs: "
+    "{fixed: n, batch: 'min(n, 5)'}}}}, "
+    "bad: {" RESNET ", method: {adam: {epsilon: 0.1}}, gradient: {sampled: {inputs: "
+    "{fixed: n, batch: 'min(n, 5)'}}}}}";
+
+/* gradient descent, or those on the grid; `more`: NULL, or other changes */
+static basin_experiment *parse_either(int methods, const char *grid, const char *const more[2]) {
+  const char *set[4] = {grid, every_method};
+  int sets = methods ? 2 : 0;
+  for (int i = 0; more && i < 2; i++) set[sets++] = more[i];
+  return parse(set, sets);
 }
 
 static basin_status run_on(const basin_experiment *e, int isa, int64_t cell, int64_t first,
@@ -151,34 +174,65 @@ static long double gradient(reference *f, uint64_t trial, uint64_t step, int who
   return sum / (2 * inputs);
 }
 
+/* entry e of the state by the method's definition: g without noise; its moments lie n and 2 n behind it */
+static void reference_entry(const reference *f, double eta, uint64_t step, double xi, long double g,
+                            double *x) {
+  const basin_gradient *of = &f->setting->gradient;
+  const double *option = of->option;
+  const int64_t n = f->k + f->p;
+  const long double t = (long double)step + 1;
+  g += of->noise * xi;
+  if (of->method == BASIN_ADAM) {
+    x[n] = (double)(option[0] * x[n] + (1 - option[0]) * g);
+    x[2 * n] = (double)(option[1] * x[2 * n] + (1 - option[1]) * g * g);
+    *x = (double)(*x - eta * x[n] / (1 - powl(option[0], t)) /
+                           (sqrtl(x[2 * n] / (1 - powl(option[1], t))) + option[2]));
+  } else if (of->method == BASIN_MOMENTUM || of->method == BASIN_NESTEROV) {
+    x[n] = (double)(option[0] * x[n] - eta * g);
+    *x = (double)(*x + (of->method == BASIN_MOMENTUM ? x[n] : option[0] * x[n] - eta * g));
+  } else {
+    *x = (double)(*x - eta * g);
+    if (of->method == BASIN_LANGEVIN) *x += sqrt(2 * eta * option[0]) * xi;
+  }
+}
+
 static void reference_step(reference *f, uint64_t trial, uint64_t step, double *x) {
-  const double *eta = f->setting->stage[step < 4 ? 0 : 1].eta;
+  const double *eta = f->setting->stage[step < 4 ? 0 : 1].eta,
+               *option = f->setting->gradient.option;
+  const int64_t n = f->k + f->p;
   long double grad_a[K_MAX], grad_f[P_MAX], length2 = 0;
+  double xi[K_MAX + P_MAX + 1];
   gradient(f, trial, step, 0, x, grad_a, grad_f);
-  for (int64_t j = 0; j < f->k; j++) x[j] = (double)(x[j] - eta[0] * grad_a[j]);
+  basin_normals_row(basin_alone, f->setting->key, BASIN_STREAM_PERTURBATION, trial, step, 0, n, xi);
+  for (int64_t j = 0; j < f->k; j++) reference_entry(f, eta[0], step, xi[j], grad_a[j], &x[j]);
   for (int64_t q = 0; q < f->p; q++) {
-    x[f->k + q] = (double)(x[f->k + q] - eta[1] * grad_f[q]);
+    reference_entry(f, eta[1], step, xi[f->k + q], grad_f[q], &x[f->k + q]);
     length2 += (long double)x[f->k + q] * x[f->k + q];
   }
+  for (int i = 0; i < 2 && f->setting->gradient.method == BASIN_ADAM; i++)
+    x[3 * n + i] = pow(option[i], (double)step + 1);
   for (int64_t q = 0; q < f->p && !f->weight_norm; q++)
     x[f->k + q] = (double)(x[f->k + q] / sqrtl(length2));
 }
 
-/* every recorded trial follows the plain loops: to rounding after one step, and after 20, where what is wrong has
-   grown by at most 1 + eta L a step, with L <= k + p here */
-static void steps_match_reference(void **unused) {
-  basin_experiment *e = parse(NULL, 0);
-  (void)unused;
+/* Every recorded trial follows the plain loops: to rounding after one step, and after 20, where what is wrong has
+   grown by at most 1 + eta L a step, with L <= k + p here. The methods' steps are by up to 1/epsilon or 1/(1 - beta)
+   longer, and their moments are compared, too. */
+static void check_steps(int methods) {
+  basin_experiment *e = parse_either(methods, "grid={n: [1, 205]}", NULL);
+  const double longer = methods ? 10 : 1;
   for (int64_t c = 0; c < e->cells; c++) {
     const int64_t states = e->cell[c].setting.size.states;
+    const int adam = e->cell[c].setting.gradient.method == BASIN_ADAM;
     const int loss = basin_observable_find(&e->cell[c], "train_loss");
     basin_part part;
     reference f = reference_of(&e->cell[c]);
     run(e, c, &part);
     for (int64_t trial = 0; trial < 70; trial += 23) {
-      double x[STATES_MAX], *states_of = part.state + trial * e->times * states;
+      double x[STATES_MAX] = {0}, *states_of = part.state + trial * e->times * states;
       long double error = 1e-15L, none_a[K_MAX], none_f[P_MAX];
-      memcpy(x, states_of, (size_t)states * sizeof *x);
+      memcpy(x, states_of, (size_t)(f.k + f.p) * sizeof *x);
+      if (adam) x[states - 2] = x[states - 1] = 1;
       for (uint64_t step = 0, at = 0; step <= 20; step++) {
         if ((int64_t)step == e->time[at]) {
           const long double risk = gradient(&f, 0, 0, 1, x, none_a, none_f);
@@ -192,7 +246,8 @@ static void steps_match_reference(void **unused) {
           at++;
         }
         reference_step(&f, (uint64_t)trial, step, x);
-        error = error * (1 + 0.05L * (long double)(f.k + f.p)) + 0.05L * f.rounding + 1e-15L;
+        error = error * (1 + 0.05L * (long double)(f.k + f.p)) + 0.05L * longer * f.rounding +
+                1e-15L;
       }
       if (!(error < 1e-7L)) fail_msg("a tolerance of %.3Lg says nothing", error);
     }
@@ -200,6 +255,16 @@ static void steps_match_reference(void **unused) {
     reference_free(&f);
   }
   basin_experiment_free(e);
+}
+
+static void steps_match_reference(void **unused) {
+  (void)unused;
+  check_steps(0);
+}
+
+static void methods_match_reference(void **unused) {
+  (void)unused;
+  check_steps(1);
 }
 
 /* ---- the same bits ---- */
@@ -221,10 +286,9 @@ static void same_part(const basin_experiment *e, int64_t cell, const basin_part 
 }
 
 /* instruction sets, and parts of any size and place: a trial keeps to its seat */
-static void same_bits(void **unused) {
+static void check_bits(int methods) {
   static const int64_t pieces[][2] = {{0, 70}, {0, 1}, {33, 1}, {5, 40}, {63, 7}};
-  basin_experiment *e = parse(NULL, 0);
-  (void)unused;
+  basin_experiment *e = parse_either(methods, "grid={n: [3, 205]}", NULL);
   for (int64_t c = 0; c < e->cells; c++) {
     basin_part all;
     run(e, c, &all);
@@ -239,6 +303,12 @@ static void same_bits(void **unused) {
     basin_part_free(&all);
   }
   basin_experiment_free(e);
+}
+
+static void same_bits(void **unused) {
+  (void)unused;
+  check_bits(0);
+  check_bits(1);
 }
 
 typedef struct disturbance {
@@ -257,12 +327,12 @@ static void *disturb(void *argument) {
 }
 
 /* paused wherever it happens, in the middle of a step too, the part goes on to the same bits */
-static void pauses_change_nothing(void **unused) {
+static void check_pauses(int methods) {
   static const char *const set[] = {"stop.max_steps=300", "record.steps=[0, 1, 100, 300]"};
-  basin_experiment *e = parse(set, 2);
+  basin_experiment *e = parse_either(methods, "grid={n: [900]}", set);
+  const int64_t sizes = methods ? 1 : 5;
   int64_t pauses = 0;
-  (void)unused;
-  for (int64_t c = 4; c < e->cells; c += 5) { /* n = 900 */
+  for (int64_t c = sizes - 1; c < e->cells; c += sizes) { /* n = 900 */
     basin_part all, part = {0};
     basin_watch watch = {0};
     disturbance d = {.watch = &watch};
@@ -284,6 +354,12 @@ static void pauses_change_nothing(void **unused) {
   }
   assert_true(pauses > 0);
   basin_experiment_free(e);
+}
+
+static void pauses_change_nothing(void **unused) {
+  (void)unused;
+  check_pauses(0);
+  check_pauses(1);
 }
 
 /* ---- the population ---- */
@@ -492,6 +568,7 @@ static void refusals(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(steps_match_reference),
+      cmocka_unit_test(methods_match_reference),
       cmocka_unit_test(same_bits),
       cmocka_unit_test(pauses_change_nothing),
       cmocka_unit_test(unbiased),

@@ -488,18 +488,21 @@ static const char *const shapes[] = {"k: 1, p: 2, sigma: 0.3", "k: 3, p: 2, sigm
                                      "k: 3, p: 5, sigma2: 0.7"};
 
 static void steps_on_the_same_words(void **unused) {
+  static const char *const kinds[] = {
+      "gradient: {sampled: {inputs: 5, sampler: direct}}",
+      "gradient: {sampled: {inputs: {fixed: 7}}}",
+      "gradient: {sampled: {inputs: {fixed: 7}}}\nmethod: {momentum: 0.75}"};
   (void)unused;
   for (int i = 0; i < 5; i++)
-    for (int kind = 0; kind < 2; kind++) {
-      system_of f = open_system(shapes[i],
-                                kind ? "gradient: {sampled: {inputs: {fixed: 7}}}"
-                                     : "gradient: {sampled: {inputs: 5, sampler: direct}}");
+    for (int kind = 0; kind < 3; kind++) {
+      system_of f = open_system(shapes[i], kinds[kind]);
+      const double beta = kind == 2 ? 0.75 : 0;
       const int p = (int)f.cell.p, k = (int)f.cell.k, inputs = kind ? 7 : 5;
       const uint64_t blocks = (uint64_t)filter_blocks(&f.cell);
       basin_part part;
       test_run_range(f.e, 0, basin_cpu_isa(NULL), 0, 20, 0, &part);
       for (int64_t trial = 0; trial < 20; trial++) {
-        double w[16] = {0.3, 0.6}, gradient[16];
+        double w[16] = {0.3, 0.6}, v[16] = {0}, gradient[16];
         for (int step = 0; step < 3; step++) {
           memset(gradient, 0, sizeof gradient);
           for (int n = 0; n < inputs; n++) {
@@ -512,8 +515,12 @@ static void steps_on_the_same_words(void **unused) {
               plain_gradient(&f, w, BASIN_STREAM_INPUT, (uint64_t)trial, (uint64_t)step,
                              at * blocks, 0, gradient);
           }
-          for (int q = 0; q < p; q++) w[q] -= 0.5 * gradient[q] / inputs;
-          const double *x = part.state + (trial * f.e->times + step + 1) * p;
+          for (int q = 0; q < p; q++) {
+            v[q] = beta * v[q] - 0.5 * gradient[q] / inputs;
+            w[q] += v[q];
+          }
+          const int64_t states = f.e->cell[0].setting.size.states;
+          const double *x = part.state + (trial * f.e->times + step + 1) * states;
           for (int q = 0; q < p; q++) {
             const double got = x[q] + (kind || q ? 0 : 1);
             assert_within(got, w[q] - 1e-12, w[q] + 1e-12);

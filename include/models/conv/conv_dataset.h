@@ -16,6 +16,8 @@
  * and the G are Z'W, where W has the weights r_i a_j 1{u_ij > 0}. A mini-batch is B inputs drawn from the n with
  * replacement, by every trial for itself at every step; n/B in the sums is then 1/B.
  *
+ * The methods of seam/method.h take these gradients, of all inputs or of a mini-batch, as they take those of direct.
+ *
  * Entry q of patch j of input i of data set s is normal q % 2 of (key, trial s, BASIN_STREAM_DATA, step i,
  * block j ceil(p/2) + q/2): so the data set of n inputs is the beginning of that of n + 1, and cells that share
  * their draws (same_draw) share their inputs. Input number 2b + c of a mini-batch is floor(n U), U the uniform
@@ -34,7 +36,7 @@ static inline basin_layout conv_dataset_layout(const basin_setting *setting,
                                                const conv_cell *cell) {
   const basin_layout layout = {cell->k + cell->p, 0, 1};
   (void)setting;
-  return layout;
+  return method_layout(&cell->method, layout);
 }
 
 static inline basin_input_shape conv_dataset_shape(const conv_cell *cell) {
@@ -109,21 +111,28 @@ BASIN_HD real conv_dataset_gradient2(const conv_cell *cell, const real *grad_a, 
 }
 
 /* one step, as that of conv_direct_step */
-BASIN_HD void conv_dataset_move(const conv_cell *cell, const real *pace, const real *grad_a,
+BASIN_HD void conv_dataset_move(const conv_cell *cell, basin_turn t, const real *grad_a,
                                 const real *grad_f, int64_t stride, real *x) {
   const int64_t k = cell->k, p = cell->p;
-  real *a = x, *v = x + k, along = r_set(0.0), length2 = r_set(0.0);
-  const real inverse = conv_inverse_length(cell, v), pace_w = pace[CONV_SAMPLED_PACE_W] * inverse;
+  real *a = x, *v = x + k, along = r_set(0.0);
+  const real pace_a = t.pace[CONV_SAMPLED_PACE_A], pace_w = t.pace[CONV_SAMPLED_PACE_W];
+  const real inverse = conv_inverse_length(cell, v);
   for (int64_t q = 0; q < p; q++) along = r_fma(grad_f[q * stride], v[q], along);
   along = along * (inverse * inverse);
-  for (int64_t q = 0; q < p; q++) {
-    v[q] = r_fnma(pace_w, r_fnma(along, v[q], grad_f[q * stride]), v[q]);
-    length2 = r_fma(v[q], v[q], length2);
+  if (method_is_plain(&cell->method)) {
+    const real pace = pace_w * inverse;
+    for (int64_t q = 0; q < p; q++)
+      v[q] = r_fnma(pace, r_fnma(along, v[q], grad_f[q * stride]), v[q]);
+    for (int64_t j = 0; j < k; j++) a[j] = r_fnma(pace_a, grad_a[j * stride], a[j]);
+  } else {
+    const method_step s = method_begin(&cell->method, t, x + k + p, t.work);
+    for (int64_t q = 0; q < p; q++)
+      method_entry(&s, pace_w, k + q, inverse * r_fnma(along, v[q], grad_f[q * stride]), &v[q]);
+    for (int64_t j = 0; j < k; j++) method_entry(&s, pace_a, j, grad_a[j * stride], &a[j]);
   }
-  const real scale = r_set(1.0) / r_sqrt(length2);
-  for (int64_t q = 0; q < p && !cell->grows; q++) v[q] = scale * v[q];
-  for (int64_t j = 0; j < k; j++)
-    a[j] = r_fnma(pace[CONV_SAMPLED_PACE_A], grad_a[j * stride], a[j]);
+  if (cell->grows) return;
+  const real scale = conv_inverse_length(cell, v);
+  for (int64_t q = 0; q < p; q++) v[q] = scale * v[q];
 }
 
 /* state, start, rules and observables are those of direct */

@@ -25,7 +25,7 @@
 
 #define MODEL_DYNAMICS(X) X(population) X(direct) X(projected) X(mixed) X(law) X(dataset)
 
-#define MODEL_METHODS(X) X(direct) X(mixed) X(law)
+#define MODEL_METHODS(X) X(direct) X(mixed) X(law) X(dataset)
 
 typedef conv_cell model_cell;
 

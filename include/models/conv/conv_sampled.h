@@ -11,8 +11,8 @@
  *
  * direct: all p k normals of every input are drawn. The state is a and v.
  *
- * direct and law take the methods of seam/method.h: a with eta_a and v with eta_w, by grad_a and grad_v; resnet then
- * brings v back to length 1, and leaves the velocity as it is.
+ * direct and law, and data sets (conv_dataset.h), take the methods of seam/method.h: a with eta_a and v with eta_w, by
+ * grad_a and grad_v; resnet then brings v back to length 1, and leaves the velocity as it is.
  *
  * law: the same with patches Z_ij of another law (numeric/law.h), of mean 0 and covariance I, independent of each
  * other. The global optimum is that of normal inputs; the spurious one, wherever it is, is not, and is not looked for.

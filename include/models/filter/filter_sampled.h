@@ -7,7 +7,7 @@
  * model all is done in registers, and the words of the step are numbered through: word n of a step is word n mod 2 of
  * block n / 2, and an input has 1 word (k = 1) or 1 + k.
  *
- * direct and law take the methods of seam/method.h, in the coordinates of the state.
+ * direct, law and dataset take the methods of seam/method.h, in the coordinates of the state.
  *
  * law: the same with patches of another law (numeric/law.h), in plain coordinates.
  *
@@ -227,7 +227,7 @@ static inline basin_layout filter_dataset_layout(const basin_setting *setting,
                                                  const filter_cell *cell) {
   const basin_layout layout = {cell->p, 0, 1};
   (void)setting;
-  return layout;
+  return method_layout(&cell->method, layout);
 }
 
 static inline basin_input_shape filter_dataset_shape(const filter_cell *cell) {
@@ -283,10 +283,16 @@ BASIN_HD real filter_dataset_gradient2(const filter_cell *cell, const real *grad
   }
   return sum;
 }
-BASIN_HD void filter_dataset_move(const filter_cell *cell, const real *pace, const real *grad_a,
+BASIN_HD void filter_dataset_move(const filter_cell *cell, basin_turn t, const real *grad_a,
                                   const real *grad_f, int64_t stride, real *x) {
+  const real pace = t.pace[0];
   (void)grad_a;
-  for (int64_t q = 0; q < cell->p; q++) x[q] = r_fnma(pace[0], grad_f[q * stride], x[q]);
+  if (method_is_plain(&cell->method)) {
+    for (int64_t q = 0; q < cell->p; q++) x[q] = r_fnma(pace, grad_f[q * stride], x[q]);
+    return;
+  }
+  const method_step s = method_begin(&cell->method, t, x + cell->p, t.work);
+  for (int64_t q = 0; q < cell->p; q++) method_entry(&s, pace, q, grad_f[q * stride], &x[q]);
 }
 
 /* the state is w in the coordinates of the inputs; rules and observables ask for w - w*, which is made of it */
