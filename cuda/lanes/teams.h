@@ -82,11 +82,13 @@ template <bool SHARED> struct slot {
   template <int RULE>
   __device__ const real *paces_of(const lane_batch &b, int stage, int64_t step, real *own) const {
     const real *pace = b.stage_pace + stage * BASIN_PACES_MAX;
-    if (RULE != MOVING || !paces_move(b.paces, step)) return pace;
+    if (RULE == MOVING && paces_move(b.paces, step)) {
 #pragma unroll
-    for (int i = 0; i < BASIN_PACES_MAX; i++) own[i] = pace[i];
-    paces_look_up(b.paces, step, own);
-    return own;
+      for (int i = 0; i < BASIN_PACES_MAX; i++) own[i] = pace[i];
+      paces_look_up(b.paces, step, own);
+      pace = own;
+    }
+    return pace;
   }
 #if KIND_states < 0
   template <int RULE>

@@ -235,25 +235,27 @@ static basin_status look_at_gradient(looker *l, int *judged) {
 
 /* ---- methods ---- */
 
-/* a step of the method's definition from x, with gradient g, into x */
+/* a step of the method's definition from x, with gradient g, to which the experiment's noise comes, into x */
 static void define(const looker *l, int step, double eta, const double *g, const double *normal,
                    double *x, double *moment) {
-  const double *option = l->probe.cell.setting.gradient.option, first = option[0];
+  const basin_gradient *chosen = &l->probe.cell.setting.gradient;
+  const double *option = chosen->option, first = option[0];
   const int64_t n = l->entries;
   for (int64_t i = 0; i < n; i++) {
+    const double d = g[i] + chosen->noise * normal[i];
     double *v = &moment[i], *w = &moment[n + i];
     if (!strcmp(l->kind, "adam")) {
-      *v = first * *v + (1 - first) * g[i];
-      *w = option[1] * *w + (1 - option[1]) * g[i] * g[i];
+      *v = first * *v + (1 - first) * d;
+      *w = option[1] * *w + (1 - option[1]) * d * d;
       const double size = sqrt(*w / (1 - pow(option[1], step + 1))) + option[2];
       if (size > 0) x[i] -= eta * *v / (1 - pow(first, step + 1)) / size;
     } else if (!strcmp(l->kind, "langevin")) {
       x[i] += -eta * g[i] + sqrt(2 * eta * first) * normal[i];
     } else if (!strcmp(l->kind, "noise")) {
-      x[i] -= eta * (g[i] + first * normal[i]);
+      x[i] -= eta * d;
     } else {
-      *v = first * *v - eta * g[i];
-      x[i] += !strcmp(l->kind, "nesterov") ? first * *v - eta * g[i] : *v;
+      *v = first * *v - eta * d;
+      x[i] += !strcmp(l->kind, "nesterov") ? first * *v - eta * d : *v;
     }
   }
 }

@@ -10,13 +10,16 @@
  *
  *   population, flow,         the gradient that a step follows, with differences of the loss. Of formulas entry by
  *   a header's own            entry in binary128 (formula/wide.h); else in random directions (slope.h)
- *   momentum, nesterov,       three steps with the method's definition (own/own_methods.h), in plain loops, on these
+ *   momentum, nesterov,       three steps with the method's definition (seam/method.h), in plain loops, on these
  *   adam, langevin, noise     differences, or on the gradient of `population`
  *   direct, law, of formulas  the gradient of a step with differences of the mean loss over the very inputs of the step
  *   direct, mixed, law        else: the mean over 4096 steps of 16 fresh normal inputs with the population's gradient,
  *                             by Student's t of every entry over 32 batches
  *   projected                 the observables behind one step with those of `direct`, means of 4096 each, likewise
  *   dataset                   the gradient of a step with differences of the empirical risk of 8 inputs (slope.h)
+ *
+ * Of kinds that take a method (MODEL_METHODS) the gradient is compared: the step is then one of gradient descent, without
+ * noise.
  */
 #ifndef BASIN_CHECKS_H
 #define BASIN_CHECKS_H

@@ -10,18 +10,26 @@
 enum { INPUTS = 16, DATA_SET = 8 };
 static const double FLOW_ERROR = 1e-13;
 
-/* What the cell's gradient becomes; where it is of this kind it stays as it is. Options are the defaults, but `below`,
-   the gradient below which a kind adds noise: none comes. */
+/* What the cell's gradient becomes; where it is of this kind it stays as it is, but for a method that is no kind of its
+   own (seam/method.h): the gradient is asked about. Options are the defaults, but `below`, the gradient below which a
+   kind adds noise: none comes. */
 static void choose(basin_setting *setting, const basin_model *model, const char *kind) {
   static const char *const fresh[] = {"direct", "projected", "mixed", "law"};
   basin_gradient g = {.dynamics = kind};
   int options = 0;
-  if (!strcmp(setting->gradient.dynamics, kind)) return;
+  if (!strcmp(setting->gradient.dynamics, kind)) {
+    if (basin_kind_is_of(model->methods, kind)) {
+      setting->gradient.method = BASIN_DESCENT;
+      setting->gradient.noise = 0;
+    }
+    return;
+  }
   for (size_t i = 0; i < sizeof fresh / sizeof *fresh; i++)
     if (!strcmp(kind, fresh[i])) g.inputs = INPUTS;
   if (!strcmp(kind, "law")) g.law.kind = BASIN_LAW_NORMAL;
   if (!strcmp(kind, "dataset")) g.inputs = g.set_size = DATA_SET;
   if (!strcmp(kind, "flow")) g.error = FLOW_ERROR;
+  if (!strcmp(kind, "noise")) g.noise = 1;
   for (int i = 0; i < model->options && options < BASIN_OPTIONS_MAX; i++)
     if (!strcmp(model->option[i].of, kind))
       g.option[options++] = strcmp(model->option[i].name, "below") ? model->option[i].initial : 0;
@@ -65,6 +73,7 @@ basin_status basin_probe_open(const basin_experiment *experiment, int64_t cell, 
   p->stage = setting->stage[0];
   p->stage.steps = INT64_MAX;
   memset(p->stage.eta + BASIN_DECAY, 0, BASIN_STEP_SIZES_MAX * sizeof *p->stage.eta);
+  memset(p->stage.moving, 0, sizeof p->stage.moving);
   setting->stage = &p->stage;
   setting->stages = 1;
   setting->halve = 0;

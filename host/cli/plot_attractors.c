@@ -173,7 +173,7 @@ static basin_status draw(basin_figure *f, chart *c, basin_error *error) {
                      BASIN_SHOW_LINE | BASIN_SHOW_POINT);
   }
   for (int s = 0; s < c->series.count; s++)
-    snprintf(c->page.panel[s].title, BASIN_LABEL_BYTES, "%s", c->series.one[s].label);
+    memcpy(c->page.panel[s].title, c->series.one[s].label, sizeof c->page.panel[s].title);
   const basin_status status = basin_page_start(f, &c->page, error);
   if (status) return status;
   for (int s = 0; s < c->series.count; s++)

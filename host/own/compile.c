@@ -295,7 +295,8 @@ static basin_status tell(process *p, int *no_room, basin_error *error) {
   char *missing = line_with(said,
                             "undefined reference to"); /* then the linker's last word follows */
   if (missing && (!line || missing < line)) line = missing;
-  const int complains = line != NULL;
+  if (line && !strncmp(line, "collect2: ", 10)) line = NULL; /* it adds nothing to what ld has said */
+  const int complains = line != NULL, full = !complains && has_no_room(said);
   if (!complains) line = said;
   line[strcspn(line, "\n")] = 0;
   if (strstr(line, "No such file or directory") &&
@@ -306,7 +307,7 @@ static basin_status tell(process *p, int *no_room, basin_error *error) {
         "a model of one's own needs the headers of C too: install libc6-dev (Debian: apt "
         "install gcc libc6-dev): %.300s",
         line);
-  *no_room = has_no_room(line);
+  *no_room = full || has_no_room(line);
   if (*no_room)
     return basin_fail(error, BASIN_FAILED, "the compiler cannot write what it makes: %.600s", line);
   if (!*line && WIFSIGNALED(p->code))

@@ -333,13 +333,21 @@ check "and where the header is beside it" sh -c "! BASIN_CACHE='$work/empty' '$b
 # ---- kernels, as the simulator executes them ----
 
 simulated
-export BASIN_NVCC=$here/tests/cudasim/nvcc
+cat > nvcc <<C
+#!/bin/sh
+echo >> "$work/nvcc.calls"
+exec "$here/tests/cudasim/nvcc" "\$@"
+C
+chmod +x nvcc
+export BASIN_NVCC=$work/nvcc
 for what in well ball; do
   check "$what by its kernels" "$basin" run $what.yaml -q --no-provenance --trials 500 --part-trials 200 --backend cuda -o cuda.h5
   check "$what: the same bits" sh -c "'$basin' run $what.yaml -q --no-provenance --trials 500 --isa generic -o cpu.h5 && cmp cuda.h5 cpu.h5"
   rm -f cuda.h5 cpu.h5
 done
-check "they are kept" env BASIN_NVCC=false "$basin" run well.yaml -q --trials 50 --backend cuda -o kept.h5
+calls=$(wc -l < nvcc.calls)
+check "they are kept" "$basin" run well.yaml -q --trials 50 --backend cuda -o kept.h5
+check "and not made again" test "$calls" = "$(wc -l < nvcc.calls)"
 export BASIN_NVCC=no-such-nvcc
 expect 0 'warning: model rolling: BASIN_NVCC=no-such-nvcc: cannot be run.*going on with the CPU' "$basin" run ball.yaml \
   --set method=gradient_descent --trials 50 -o warned.h5

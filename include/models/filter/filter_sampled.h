@@ -142,8 +142,15 @@ BASIN_HD void filter_plane_step(const filter_cell *cell, basin_turn t, real *x) 
     }
   BASIN_ROLLED
   for (; words > 0; words -= 2) filter_plane_blocks(1, cell, t, block++, words, &s);
-  const real grad[2] = {s.grad_x, s.grad_y};
-  filter_move(cell, t, grad, t.work, x);
+  if (method_is_plain(&cell->method)) {
+    const real pace = t.pace[0] * r_set(cell->over_k * cell->over_k);
+    x[0] = r_fnma(pace, s.grad_x, x[0]);
+    x[1] = r_fnma(pace, s.grad_y, x[1]);
+  } else {
+    const method_step m = method_begin(&cell->method, t, x + 2, t.work);
+    method_entry(&m, t.pace[0], 0, s.grad_x, &x[0]);
+    method_entry(&m, t.pace[0], 1, s.grad_y, &x[1]);
+  }
 }
 
 /* ---------------------------------------------------------------- direct */
