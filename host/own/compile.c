@@ -295,7 +295,8 @@ static basin_status tell(process *p, int *no_room, basin_error *error) {
   char *missing = line_with(said,
                             "undefined reference to"); /* then the linker's last word follows */
   if (missing && (!line || missing < line)) line = missing;
-  if (line && !strncmp(line, "collect2: ", 10)) line = NULL; /* it adds nothing to what ld has said */
+  if (line && !strncmp(line, "collect2: ", 10))
+    line = NULL; /* it adds nothing to what ld has said */
   const int complains = line != NULL, full = !complains && has_no_room(said);
   if (!complains) line = said;
   line[strcspn(line, "\n")] = 0;
