@@ -18,8 +18,8 @@
  *   projected                 the observables behind one step with those of `direct`, means of 4096 each, likewise
  *   dataset                   the gradient of a step with differences of the empirical risk of 8 inputs (slope.h)
  *
- * Of kinds that take a method (MODEL_METHODS) the gradient is compared: the step is then one of gradient descent, without
- * noise.
+ * Of kinds that take a method (MODEL_METHODS) the gradient is compared: the step is then one of gradient descent,
+ * without noise.
  */
 #ifndef BASIN_CHECKS_H
 #define BASIN_CHECKS_H

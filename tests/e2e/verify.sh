@@ -166,12 +166,12 @@ for header in conv_sampled conv_dataset; do cp include/models/conv/$header.h $he
 sed -i 's/BASIN_TEAM_FOR(team, j, k) grad\[j\] = r_fma(r, active\[j\], grad\[j\]);/BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r_set(1.2) * r, active[j], grad[j]);/' include/models/conv/conv_sampled.h
 sed -i 's/\(conv_dataset_slope(real u, real r, real g) { return r_fma(r\), /\1 * r_set(1.000001), /' include/models/conv/conv_dataset.h
 check "the changes are made" bash -c '! cmp -s include/models/conv/conv_sampled.h conv_sampled.right && ! cmp -s include/models/conv/conv_dataset.h conv_dataset.right'
-rm build/models/cnn/{direct,dataset}_generic.o
+rm build/models/cnn/*_generic.o
 kept=(-o build/flags)
 for object in build/models/cnn/*.o; do kept+=(-o "$object"); done
 check "it builds" sh -c "make -s build/basin NVCC= MODELS=cnn ISAS=generic OPT=-O1 EXTRA='$extra' ${kept[*]} > log 2>&1 || { tail log; false; }"
 build/basin verify cnn --states 4 --inputs 4096 > said 2>&1
-check "the derivative by a of a sampled step, larger by a fifth" grep -q '^  direct: mean .* p = .*e-[0-9]*: WRONG' said
+check "the derivative by a of a sampled step, larger by a fifth" grep -q '^  direct: mean .* p = \(0\|.*e-[0-9]*\): WRONG' said
 check "that by v of a data set, by a millionth" grep -q '^  dataset: gradient .*: WRONG' said
 check "what is right beside them" grep -q '^  mixed: .*: agrees' said
 for header in conv_sampled conv_dataset; do mv $header.right include/models/conv/$header.h; done
