@@ -129,7 +129,7 @@ formulas() {
   header=include/$2 right=$(cat "include/$2")
   make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="$extra" -o build/flags)
   made=("build/models/$1"/{entry,population_generic,input_generic}.o)
-  rm "${made[@]}"
+  rm -f "${made[@]}"
   local object
   for object in "build/models/$1"/*.o; do make+=(-o "$object"); done
 }
@@ -162,11 +162,12 @@ mutate "h larger by 1%" 3 's/terms\.h = r_fma\(/terms.h = r_set(1.01) * r_fma(/'
 mutate "the turn of v without 1/|v|^2" 3 's/if \(grows\) pull = pull \* s->shrink;//'
 
 # sampled steps and those of a data set: their derivatives by a and by v
+echo "$right" > "$header"
 for header in conv_sampled conv_dataset; do cp include/models/conv/$header.h $header.right; done
 sed -i 's/BASIN_TEAM_FOR(team, j, k) grad\[j\] = r_fma(r, active\[j\], grad\[j\]);/BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r_set(1.2) * r, active[j], grad[j]);/' include/models/conv/conv_sampled.h
 sed -i 's/\(conv_dataset_slope(real u, real r, real g) { return r_fma(r\), /\1 * r_set(1.000001), /' include/models/conv/conv_dataset.h
 check "the changes are made" bash -c '! cmp -s include/models/conv/conv_sampled.h conv_sampled.right && ! cmp -s include/models/conv/conv_dataset.h conv_dataset.right'
-rm build/models/cnn/*_generic.o
+rm -f "${made[@]}" build/models/cnn/{direct,dataset}_generic.o
 kept=(-o build/flags)
 for object in build/models/cnn/*.o; do kept+=(-o "$object"); done
 check "it builds" sh -c "make -s build/basin NVCC= MODELS=cnn ISAS=generic OPT=-O1 EXTRA='$extra' ${kept[*]} > log 2>&1 || { tail log; false; }"
