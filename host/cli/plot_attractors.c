@@ -69,12 +69,6 @@ void basin_common_label(const basin_table *t, int number, basin_label label) {
   snprintf(label, BASIN_LABEL_BYTES, "%d: %s", number, words);
 }
 
-void basin_common_close(basin_table *t) {
-  free(t->attractor);
-  free(t->others);
-  free(t->point);
-}
-
 /* ---- curves ---- */
 
 static int along_x(const void *a, const void *b) {
@@ -192,7 +186,7 @@ basin_status basin_plot_attractors(basin_figure *f, const char *x, basin_error *
   if (!status) status = sort_cells(f, c, error);
   if (!status) status = measure(f, c, error);
   if (!status) status = draw(f, c, error);
-  basin_common_close(&c->table);
+  basin_table_free_attractors(&c->table);
   basin_series_free(&c->series);
   free(c->x.value);
   free(c->order);

@@ -91,10 +91,9 @@ typedef struct basin_common {
 } basin_common;
 
 /* Those of the figure's cells; *table has the attractors of these, and nothing else is to be freed of it:
-   basin_common_close(), in any case. BASIN_BAD_INPUT where the file has none. */
+   basin_table_free_attractors(), in any case. BASIN_BAD_INPUT where the file has none. */
 basin_status basin_common_find(basin_figure *figure, basin_table *table, basin_common *common,
                                basin_error *error);
-void basin_common_close(basin_table *table);
 
 /* "2: x = 3, y = 2", as it is in the first cell that has it */
 void basin_common_label(const basin_table *table, int number, basin_label label);

@@ -242,7 +242,7 @@ basin_status basin_plot_map(basin_figure *f, const char *axes, int attractors, b
     for (int64_t c = 0; c < f->cells; c++) draw_panel(f, m, c);
     status = basin_page_end(f, error);
   }
-  basin_common_close(&m->table);
+  basin_table_free_attractors(&m->table);
   free(m->value);
   free(m->outcome);
   free(m->name);

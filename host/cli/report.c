@@ -64,9 +64,7 @@ basin_status basin_table_open(const basin_arguments *arguments, basin_results **
 void basin_table_close(basin_results *results, basin_table *t) {
   free(t->cell);
   free(t->passage);
-  free(t->attractor);
-  free(t->others);
-  free(t->point);
+  basin_table_free_attractors(t);
   basin_results_close(results);
 }
 

@@ -107,9 +107,11 @@ void basin_csv_passages(const basin_table *table, int64_t cell);
 
 /* Reads the attractors of the cells, of a file that has any; a row for each one of each cell below the steps, of the
    twenty most common ones; the member `attractors` of a cell of the table, with the comma before it; its columns of
-   CSV, or with -1 their names. */
+   CSV, or with -1 their names. What has been read basin_table_close() frees; of a table that was not opened
+   basin_table_free_attractors(). */
 basin_status basin_table_read_attractors(basin_results *results, basin_table *table,
                                          basin_error *error);
+void basin_table_free_attractors(basin_table *table);
 void basin_table_attractors(const basin_table *table);
 /* Where one of a cell is, in few words: "x = 3, w = (0.1, 0.25, ...)". */
 enum { BASIN_POINT_BYTES = 64 };

@@ -70,6 +70,12 @@ basin_status basin_table_read_attractors(basin_results *results, basin_table *t,
   return status;
 }
 
+void basin_table_free_attractors(basin_table *t) {
+  free(t->attractor);
+  free(t->others);
+  free(t->point);
+}
+
 /* ---- as text ---- */
 
 /* entries of a vector that are there: those of a shorter cell end before */

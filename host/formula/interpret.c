@@ -4,20 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NUMBER double
+#define ENTRIES formula_entries
+#define SCALAR basin_formula_scalar
+#define FMA fma
+#include "formula/interpret_nodes.h"
+
 /* ---- single entries ---- */
 
 double basin_formula_scalar(formula_operation operation, double x, double y, double z) {
   switch (operation) {
-  case FORMULA_ADD:
-    return x + y;
-  case FORMULA_SUB:
-    return x - y;
-  case FORMULA_MUL:
-    return x * y;
-  case FORMULA_DIV:
-    return x / y;
-  case FORMULA_NEG:
-    return -x;
   case FORMULA_FMA:
     return fma(x, y, z);
   case FORMULA_POW:
@@ -56,34 +52,10 @@ double basin_formula_scalar(formula_operation operation, double x, double y, dou
     return r_softplus(x);
   case FORMULA_ABS:
     return fabs(x);
-  case FORMULA_SIGN:
-    return 0 <= x ? 1 : -1;
-  case FORMULA_STEP:
-    return 0 <= x ? 1 : 0;
-  case FORMULA_RELU:
-    return 0 <= x ? x : 0;
   case FORMULA_FLOOR:
     return r_floor(x);
-  case FORMULA_MAX2:
-    return x < y ? y : x;
-  case FORMULA_MIN2:
-    return y < x ? y : x;
-  case FORMULA_LT:
-    return x < y;
-  case FORMULA_LE:
-    return x <= y;
-  case FORMULA_EQ:
-    return x == y;
-  case FORMULA_AND:
-    return x != 0 && y != 0;
-  case FORMULA_OR:
-    return x != 0 || y != 0;
-  case FORMULA_NOT:
-    return x == 0;
-  case FORMULA_SELECT:
-    return x != 0 ? y : z;
   default:
-    return NAN;
+    return arithmetic(operation, x, y, z);
   }
 }
 
@@ -150,14 +122,6 @@ basin_status basin_formula_sizes(const formula_model *model, const double *param
       return basin_fail(error, BASIN_BAD_INPUT, "%s", model->bound[i].reason);
   return BASIN_OK;
 }
-
-/* ---- nodes ---- */
-
-#define NUMBER double
-#define ENTRIES formula_entries
-#define SCALAR basin_formula_scalar
-#define FMA fma
-#include "formula/interpret_nodes.h"
 
 basin_status basin_formula_interpret(const formula_model *model, const formula_point *point,
                                      formula_entries **entries, basin_error *error) {

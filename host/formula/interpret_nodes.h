@@ -4,7 +4,8 @@
  * what has more digits. Who includes it has defined
  *
  *   NUMBER    the type                   ENTRIES   a structure with size, of and memory, as formula_entries
- *   FMA       x y + z                    SCALAR    an operation on single entries, as basin_formula_scalar
+ *   FMA       x y + z                    SCALAR    an operation on single entries, as basin_formula_scalar: declared;
+ *                                                  it leaves to arithmetic() what that can do
  */
 #ifndef BASIN_FORMULA_INTERPRET_NODES_H
 #define BASIN_FORMULA_INTERPRET_NODES_H
@@ -12,6 +13,48 @@
 #include "formula/interpret.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* what needs no function of the type's own; NaN of any other operation */
+static NUMBER arithmetic(formula_operation operation, NUMBER x, NUMBER y, NUMBER z) {
+  switch (operation) {
+  case FORMULA_ADD:
+    return x + y;
+  case FORMULA_SUB:
+    return x - y;
+  case FORMULA_MUL:
+    return x * y;
+  case FORMULA_DIV:
+    return x / y;
+  case FORMULA_NEG:
+    return -x;
+  case FORMULA_SIGN:
+    return 0 <= x ? 1 : -1;
+  case FORMULA_STEP:
+    return 0 <= x ? 1 : 0;
+  case FORMULA_RELU:
+    return 0 <= x ? x : 0;
+  case FORMULA_MAX2:
+    return x < y ? y : x;
+  case FORMULA_MIN2:
+    return y < x ? y : x;
+  case FORMULA_LT:
+    return x < y;
+  case FORMULA_LE:
+    return x <= y;
+  case FORMULA_EQ:
+    return x == y;
+  case FORMULA_AND:
+    return x != 0 && y != 0;
+  case FORMULA_OR:
+    return x != 0 || y != 0;
+  case FORMULA_NOT:
+    return x == 0;
+  case FORMULA_SELECT:
+    return x != 0 ? y : z;
+  default:
+    return (NUMBER)NAN;
+  }
+}
 
 /* sum of n entries x_i, or where y is there of x_i y_i, in the order of graph.h */
 static NUMBER sum(const NUMBER *x, const NUMBER *y, int64_t n) {

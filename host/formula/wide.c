@@ -28,22 +28,28 @@ FUNCTION(floor)
 FUNCTION2(pow)
 FUNCTION2(atan2)
 
+static formula_wide times_plus(formula_wide x, formula_wide y, formula_wide z) { return x * y + z; }
+
+typedef struct wide_entries {
+  int64_t *size;
+  formula_wide **of, *memory;
+} wide_entries;
+
+static formula_wide scalar(formula_operation operation, formula_wide x, formula_wide y,
+                           formula_wide z);
+
+#define NUMBER formula_wide
+#define ENTRIES wide_entries
+#define SCALAR scalar
+#define FMA times_plus
+#include "formula/interpret_nodes.h"
+
 static formula_wide magnitude(formula_wide x) { return x < 0 ? -x : x; }
 
 /* as basin_formula_scalar(); an fma may be rounded twice here */
 static formula_wide scalar(formula_operation operation, formula_wide x, formula_wide y,
                            formula_wide z) {
   switch (operation) {
-  case FORMULA_ADD:
-    return x + y;
-  case FORMULA_SUB:
-    return x - y;
-  case FORMULA_MUL:
-    return x * y;
-  case FORMULA_DIV:
-    return x / y;
-  case FORMULA_NEG:
-    return -x;
   case FORMULA_FMA:
     return x * y + z;
   case FORMULA_POW:
@@ -82,49 +88,12 @@ static formula_wide scalar(formula_operation operation, formula_wide x, formula_
     return (x > 0 ? x : 0) + WIDE(log1p)(WIDE(exp)(-magnitude(x)));
   case FORMULA_ABS:
     return magnitude(x);
-  case FORMULA_SIGN:
-    return 0 <= x ? 1 : -1;
-  case FORMULA_STEP:
-    return 0 <= x ? 1 : 0;
-  case FORMULA_RELU:
-    return 0 <= x ? x : 0;
   case FORMULA_FLOOR:
     return WIDE(floor)(x);
-  case FORMULA_MAX2:
-    return x < y ? y : x;
-  case FORMULA_MIN2:
-    return y < x ? y : x;
-  case FORMULA_LT:
-    return x < y;
-  case FORMULA_LE:
-    return x <= y;
-  case FORMULA_EQ:
-    return x == y;
-  case FORMULA_AND:
-    return x != 0 && y != 0;
-  case FORMULA_OR:
-    return x != 0 || y != 0;
-  case FORMULA_NOT:
-    return x == 0;
-  case FORMULA_SELECT:
-    return x != 0 ? y : z;
   default:
-    return (formula_wide)NAN;
+    return arithmetic(operation, x, y, z);
   }
 }
-
-static formula_wide times_plus(formula_wide x, formula_wide y, formula_wide z) { return x * y + z; }
-
-typedef struct wide_entries {
-  int64_t *size;
-  formula_wide **of, *memory;
-} wide_entries;
-
-#define NUMBER formula_wide
-#define ENTRIES wide_entries
-#define SCALAR scalar
-#define FMA times_plus
-#include "formula/interpret_nodes.h"
 
 basin_status basin_formula_wide_loss(const formula_model *model, const formula_point *point,
                                      formula_wide *loss, basin_error *error) {

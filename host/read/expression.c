@@ -29,6 +29,18 @@ typedef struct parser {
   int asked;             /* observables in it */
 } parser;
 
+/* for one value */
+static parser parser_of(const char *text, basin_place place, basin_lookup *lookup, void *context,
+                        basin_error *error) {
+  return (parser){.text = text,
+                  .at = text,
+                  .place = place,
+                  .lookup = lookup,
+                  .context = context,
+                  .error = error,
+                  .n = 1};
+}
+
 /* A value: n numbers, or what varies, which is then on top of the program's stack. */
 typedef struct operand {
   int varies;
@@ -464,13 +476,7 @@ static basin_status whole(parser *p, operand *value) {
 
 basin_status basin_evaluate(const char *text, basin_place place, basin_lookup *lookup,
                             void *context, double *value, basin_error *error) {
-  parser p = {.text = text,
-              .at = text,
-              .place = place,
-              .lookup = lookup,
-              .context = context,
-              .error = error,
-              .n = 1};
+  parser p = parser_of(text, place, lookup, context, error);
   operand result;
   const basin_status status = whole(&p, &result);
   *value = *result.x;
@@ -627,15 +633,9 @@ static basin_status condition(parser *p, int *truth) {
 
 basin_status basin_condition_holds(const char *text, basin_place place, basin_lookup *lookup,
                                    void *context, int *holds, basin_error *error) {
-  parser p = {.text = text,
-              .at = text,
-              .place = place,
-              .lookup = lookup,
-              .context = context,
-              .error = error,
-              .lenient = 1,
-              .n = 1};
+  parser p = parser_of(text, place, lookup, context, error);
   int truth;
+  p.lenient = 1;
   const basin_status status = condition(&p, &truth);
   *holds = !status && truth == YES;
   return status;
@@ -644,17 +644,11 @@ basin_status basin_condition_holds(const char *text, basin_place place, basin_lo
 basin_status basin_condition_compile(const char *text, basin_place place, basin_lookup *lookup,
                                      basin_observable_lookup *observable, void *context,
                                      basin_condition *program, basin_error *error) {
-  parser p = {.text = text,
-              .at = text,
-              .place = place,
-              .lookup = lookup,
-              .context = context,
-              .error = error,
-              .lenient = 1,
-              .n = 1,
-              .program = program,
-              .observable = observable};
+  parser p = parser_of(text, place, lookup, context, error);
   int truth;
+  p.lenient = 1;
+  p.program = program;
+  p.observable = observable;
   memset(program, 0, sizeof *program);
   const basin_status status = condition(&p, &truth);
   if (status) return status;
