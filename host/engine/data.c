@@ -23,7 +23,7 @@ static basin_data *create(const basin_setting *setting, int64_t rows, int64_t wi
   const size_t n = (size_t)data->n, each = (size_t)rows * (size_t)width * sizeof *data->z;
   if (n <= SIZE_MAX / 2 / each)
     data->z = aligned_alloc(64, (n * each + 63) / 64 * 64); /* products depend on the alignment */
-  data->label = malloc(n * sizeof *data->label);
+  data->label = malloc(n * (size_t)setting->size.labels * sizeof *data->label);
   if (data->z && data->label) return data;
   destroy(data);
   return NULL;
@@ -99,7 +99,7 @@ void basin_data_leave(const basin_data *data) {
 double basin_data_bytes(const basin_setting *setting) {
   if (!setting->gradient.set_size) return 0;
   const double row = (double)setting->size.rows * (double)setting->size.width;
-  return 8 * (double)setting->gradient.set_size * (row + 1);
+  return 8 * (double)setting->gradient.set_size * (row + (double)setting->size.labels);
 }
 
 double basin_data_work_bytes(const basin_setting *setting) {

@@ -13,7 +13,7 @@ typedef struct basin_data {
   basin_data_set of;
   int64_t n, rows, width; /* inputs; rows of an input; numbers of a row */
   double *z;              /* [n][rows][width] */
-  double *label;          /* [n] */
+  double *label;          /* [n][labels] */
 
   /* under the lock of data.c */
   int users;

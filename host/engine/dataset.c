@@ -82,13 +82,13 @@ typedef struct driver {
 static inline real *at(const driver *d, int v) { return d->x + v * d->states; }
 
 static inline basin_turn turn_of(const driver *d, bits trial) {
-  return (basin_turn){d->data, NULL, NULL, basin_alone, trial, b_set(0)};
+  return (basin_turn){.data = d->data, .team = basin_alone, .trial = trial, .step = b_set(0)};
 }
 
 /* of the next step of vector v */
 static basin_turn turn_of_step(const driver *d, int v) {
   uint64_t trials[BASIN_LANES], taken[BASIN_LANES];
-  basin_turn t = {d->data, d->pace[v], d->work, basin_alone, b_set(0), b_set(0)};
+  basin_turn t = {.data = d->data, .pace = d->pace[v], .work = d->work, .team = basin_alone};
   for (int l = 0; l < BASIN_LANES; l++) {
     const int c = v * BASIN_LANES + l, idle = d->trial[c] == IDLE;
     trials[l] = idle ? 0 : (uint64_t)(d->part->first + d->trial[c]);

@@ -31,6 +31,9 @@
 #include "seam/flights.h"
 #include "seam/paces.h"
 #include "seam/passage.h"
+#ifdef MODEL_SET
+#include "engine/data.h"
+#endif
 
 #define REGISTERS (KIND_states > 0)
 #define LEAPS (KIND_states < 0)
@@ -79,6 +82,11 @@ typedef struct driver {
   int long_steps;  /* whether to look at the watch and to keep the states at each */
 #endif
   real *work;
+  const real *warm; /* the states of which the scratch is as their last step left it; NULL: none */
+#ifdef MODEL_SET
+  const basin_data *set; /* of the cell, where it has one */
+#endif
+  int unset; /* told to stop while a data set was drawn */
   real pace[VECTORS][BASIN_PACES_MAX];
   basin_paces paces;
   unsigned moving[VECTORS]; /* bit per lane in a stage whose step sizes move */
@@ -117,11 +125,24 @@ static inline int64_t states(const driver *d) {
 static inline real *at(driver *d, int v) { return d->x + v * states(d); }
 
 static inline basin_turn turn_of(const driver *d, const real *pace, bits trial, bits step) {
-  return (basin_turn){d->data, pace, d->work, d->team, trial, step};
+  basin_turn t = {.data = d->data,
+                  .pace = pace,
+                  .work = d->work,
+                  .team = d->team,
+                  .trial = trial,
+                  .step = step};
+#ifdef MODEL_SET
+  if (d->set) t.set = d->set->z, t.label = d->set->label;
+#endif
+  return t;
 }
 
-/* a turn for what knows neither trial nor step */
-static inline basin_turn no_turn(const driver *d) { return turn_of(d, NULL, b_set(0), b_set(0)); }
+/* a turn for what knows neither trial nor step, of the states x */
+static inline basin_turn no_turn(const driver *d, const real *x) {
+  basin_turn t = turn_of(d, NULL, b_set(0), b_set(0));
+  t.warm = x == d->warm;
+  return t;
+}
 
 /* ---- what the watch says ---- */
 
@@ -174,13 +195,13 @@ static inline int moves(const driver *d) {
 #define ONE_COPY __attribute__((noinline))
 #endif
 static ONE_COPY void reached(const driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
-  KIND_reached(&d->cell, no_turn(d), x, holds);
+  KIND_reached(&d->cell, no_turn(d, x), x, holds);
 }
 
 /* the lanes in which the experiment's condition holds, a bit each */
 static __attribute__((noinline)) unsigned ask_when(const driver *d, const real *x) {
   real seen[MODEL_OBSERVED];
-  KIND_observe(&d->cell, no_turn(d), x, seen);
+  KIND_observe(&d->cell, no_turn(d, x), x, seen);
   return m_bits(condition_holds(d->job->setting->stop.when, seen, MODEL_OBSERVED));
 }
 
@@ -189,7 +210,7 @@ static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OU
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
   if (expand_is_asked(&d->job->setting->stop)) reached(d, x, holds);
-  else KIND_decide(&d->cell, no_turn(d), x, holds);
+  else KIND_decide(&d->cell, no_turn(d, x), x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
   if (BASIN_UNLIKELY(d->job->setting->stop.when != NULL))
     outcome[BASIN_STATIONARY] |= ask_when(d, x);
@@ -197,7 +218,7 @@ static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OU
 
 static void observe(const driver *d, const real *x, int lane, double out[MODEL_OBSERVED]) {
   real all[MODEL_OBSERVED];
-  KIND_observe(&d->cell, no_turn(d), x, all);
+  KIND_observe(&d->cell, no_turn(d, x), x, all);
   for (int i = 0; i < MODEL_OBSERVED; i++) out[i] = r_lane(&all[i], lane);
 }
 
@@ -286,7 +307,7 @@ static __attribute__((noinline)) void pass(driver *d, int v, int i, const real *
 static inline __attribute__((always_inline)) void watch_passages(driver *d, int v, const real *x,
                                                                  int64_t clock) {
   real seen[MODEL_OBSERVED];
-  KIND_observe(&d->cell, no_turn(d), x, seen);
+  KIND_observe(&d->cell, no_turn(d, x), x, seen);
   for (int i = 0; i < d->ladders.count; i++) {
     const basin_ladder *ladder = &d->ladders.of[i];
     const real *value = &seen[ladder->observable];
@@ -333,6 +354,7 @@ static void draw(driver *d) {
   bits trial;
   for (int l = 0; l < BASIN_LANES; l++) number[l] = (uint64_t)(d->part->first + d->next_trial + l);
   memcpy(&trial, number, sizeof trial);
+  d->warm = NULL; /* the scratch is used for other states */
   KIND_start(&d->cell, turn_of(d, NULL, trial, b_set(0)), d->fresh);
   ask(d, d->fresh, d->fresh_outcome);
   d->fresh_used = told_to_give_up(d) ? BASIN_LANES : 0;
@@ -341,6 +363,7 @@ static void draw(driver *d) {
 
 /* start the clock of a trial whose state is in the lane already, and has taken `step` steps */
 static void launch(driver *d, int lane, int64_t trial, int64_t step) {
+  d->warm = NULL;
   clock_set(&d->course, trial < d->part->recorded, step, &d->of[lane]);
   lane_set_stage(d, lane, d->of[lane].stage);
   d->active[lane / BASIN_LANES] |= 1u << lane % BASIN_LANES;
@@ -390,6 +413,7 @@ static void refill(driver *d, int lane) {
     const int from = d->fresh_used++, outcome = outcome_of(d->fresh_outcome, from);
     if (d->part->outcome[trial] != TRIAL_FRESH) continue;
     if (outcome != BASIN_UNRESOLVED) {
+      d->warm = NULL;
       if (trial < d->part->recorded && d->job->times > 0 && d->job->time[0] == 0)
         record(d, trial, 0, d->fresh, from);
       int next[BASIN_LADDERS_MAX];
@@ -439,8 +463,11 @@ static void keep(driver *d, int64_t clock) {
 #endif
 
 #if !LEAPS
-static ONE_COPY void take_step(const driver *d, int v, bits trial, bits step, real *x) {
-  KIND_step(&d->cell, turn_of(d, d->pace[v], trial, step), x);
+static ONE_COPY void take_step(driver *d, int v, bits trial, bits step, real *x) {
+  basin_turn t = turn_of(d, d->pace[v], trial, step);
+  if (!REGISTERS) t.warm = x == d->warm;
+  KIND_step(&d->cell, t, x);
+  if (!REGISTERS) d->warm = x;
 }
 
 /* The paces of the next steps where they move: of the vectors with a lane whose step sizes do. */
@@ -665,6 +692,7 @@ static void go_back(driver *d) {
 #else
   memcpy(d->x, d->kept, (size_t)d->states * sizeof *d->kept);
   d->clock = d->kept_at;
+  d->warm = NULL;
 #endif
 }
 
@@ -775,6 +803,33 @@ static int are_long(const basin_setting *setting) {
 }
 #endif
 
+#ifdef MODEL_SET
+/* the cell's data set, from the first input to the last; broken off where the work is to stop */
+static int draw_set(void *context, basin_data *set) {
+  driver *d = context;
+  const int64_t most = 64, row = set->rows * set->width, labels = d->job->setting->size.labels;
+  for (int64_t i = 0; i < set->n && !d->unset; i += most) {
+    const int64_t count = set->n - i < most ? set->n - i : most;
+    if (d->job->model->inputs(d->job->setting, i, count, set->z + i * row, set->label + i * labels))
+      return 1;
+    d->unset = __atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED);
+  }
+  return d->unset;
+}
+
+static int take_set(driver *d) {
+  const basin_setting *setting = d->job->setting;
+  if (!setting->gradient.set_size) return 1;
+  d->set = basin_data_take(setting, setting->size.rows, setting->size.width, draw_set, d);
+  return d->set != NULL;
+}
+
+static void leave_set(driver *d) { basin_data_leave(d->set); }
+#else
+static int take_set(const driver *d) { return d->job->setting->gradient.set_size == 0; }
+static void leave_set(const driver *d) { (void)d; }
+#endif
+
 /* the cell's constants; the states and the scratch, with the lanes aligned */
 static int allocate(driver *d) {
   const basin_size *size = &d->job->setting->size;
@@ -799,7 +854,7 @@ static int allocate(driver *d) {
   basin_room room = {d->data, 0, 0};
   return d->data && d->stage_pace && d->stage_end &&
          !model_prepare(d->job->setting, &room, &d->cell, &where) &&
-         paces_open(&d->paces, d->job->setting, &d->cell);
+         paces_open(&d->paces, d->job->setting, &d->cell) && take_set(d);
 }
 
 basin_engine RUNNER;
@@ -816,6 +871,8 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->team = basin_alone;
   d->team.stop = &watch->give_up;
   if (allocate(d)) status = run(d);
+  else if (d->unset) status = BASIN_INTERRUPTED;
+  leave_set(d);
 #if !REGISTERS
   free(d->x);
 #endif

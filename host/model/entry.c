@@ -210,6 +210,7 @@ static const char *check(basin_setting *setting, const char **where) {
   const basin_input_shape shape = SET_shape(&cell);
   size->rows = shape.rows;
   size->width = shape.width;
+  size->labels = shape.labels;
 #endif
 #ifdef MODEL_INPUT
   const basin_input_layout input = INPUT_layout(&cell);

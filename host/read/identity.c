@@ -4,6 +4,7 @@
 #include "model/registry.h"
 #include "read/named.h"
 #include "seam/condition.h"
+#include "seam/network.h"
 #include <string.h>
 
 /* ---- of the draws ---- */
@@ -184,6 +185,7 @@ static void hash_parameters(hasher *h, const double *parameter) {
   ROW(gradient, patch_stride, patch)      \
   ROW(stop, tolerance_gradient, set_real) \
   ROW(stop, own, own)                     \
+  ROW(setting, network, network)          \
   ROW(setting, halve, flag)               \
   ROW(stop, max_steps, whole)             \
   ROW(stop, when, when)                   \
@@ -212,8 +214,8 @@ COMPLETE(basin_stop, STOP);
 COMPLETE(basin_gradient, GRADIENT);
 COMPLETE(basin_setting, POINTER(setting_parameter), POINTER(setting_teacher),
          POINTER(setting_initial), POINTER(setting_stage), NUMBER(setting_stages), {STOP},
-         {GRADIENT}, NUMBER(setting_halve), NUMBER(setting_key),
-         {NUMBER(setting_size), 0, 0, 0, 0, 0, 0, 0, 0});
+         {GRADIENT}, POINTER(setting_network), NUMBER(setting_halve), NUMBER(setting_key),
+         {NUMBER(setting_size), 0, 0, 0, 0, 0, 0, 0, 0, 0});
 
 /* ---- the rows, hashed ---- */
 
@@ -257,6 +259,33 @@ static void hash_stages(hasher *h, const basin_stage *stage) {
   for (const basin_stage *end = stage + h->cell->setting.stages; stage < end; stage++) {
     STAGE_FIELDS(HASH)
   }
+}
+
+static void hash_layers(hasher *h, const basin_network *network) {
+  for (int i = 0; i < network->layers; i++) {
+    const basin_network_layer *layer = &network->layer[i];
+    hash_bytes(h,
+               &(int64_t[6]){layer->out, layer->in, layer->pixels, layer->patch, layer->activation,
+                             2 * layer->trained + layer->skip},
+               6 * sizeof(int64_t));
+    hash_bytes(h, &(double[2]){layer->scale, layer->slope}, 2 * sizeof(double));
+  }
+}
+/* of the model `network` alone, which came later */
+static void hash_network(hasher *h, const basin_network *network) {
+  if (!network) return;
+  const basin_network_data *data = &network->data;
+  hash_layers(h, network);
+  hash_bytes(h,
+             &(int64_t[5]){network->channels, network->pixels, network->labels,
+                           (int64_t)data->inputs, (int64_t)data->labels},
+             5 * sizeof(int64_t));
+  hash_bytes(h, &(double[2]){network->loss_weight, data->label_scale}, 2 * sizeof(double));
+  hash_bytes(h, data->singular, (size_t)data->rank * sizeof *data->singular);
+  hash_bytes(h, &data->checksum, sizeof data->checksum);
+  if (!data->teacher) return;
+  hash_layers(h, data->teacher);
+  hash_vectors(h, data->weights, data->teacher->layers);
 }
 
 /* how its trials' ends are named, where they are: this came later. The texts, and the numbers that they mean. */

@@ -105,6 +105,10 @@
  *                                         more
  *     void observe(const model_cell *c, basin_turn t, const real *x, real *out)   every observable
  *
+ * What a step has computed of the states that it has come to, as their loss, it may leave in t.work: the next step, and
+ * a rule or observables asked of just these states, find it there where t.warm is 1, and make it anew where it is 0. It
+ * must be the same bits either way.
+ *
  * Trial and step of the turn are told to `start`, `step` and `vectors` alone: what holds for a state, and what is seen
  * of it, depends on the state.
  *
@@ -143,7 +147,19 @@
  * of MODEL_NORMS are closed forms of the model's own law, or of normal inputs: in cells of another one
  * (basin_law_is_closed) the host takes them for unknown, and MODEL_INPUT draws by that law.
  *
- * The kind `dataset` is driven by matrix products instead of steps: products.h. A model whose closed forms can be
+ * A cell may have a data set: inputs and labels that are drawn or read once and shared by all of its trials, in
+ * memory once for all workers, on a device once. Of a model that takes one the functions find it in t.set and t.label,
+ * which are NULL in other cells, and in host functions that need none; and it defines
+ *
+ *   MODEL_SET(F)           F(shape, inputs)
+ *     basin_input_shape shape(const model_cell *c)        rows of an input, numbers of a row, labels of an input
+ *     basin_status inputs(const basin_setting *, const model_cell *c, const double *data, int64_t first, int64_t count,
+ *                         double *z, double *label)
+ *                          host, one lane: inputs first .. first + count - 1, z [count][rows][width], and their labels
+ *                          [count][labels], the same bits whatever the stretches; BASIN_OK or BASIN_FAILED (out of
+ *                          memory)
+ *
+ * setting->gradient.set_size says how many inputs there are. A model whose closed forms can be
  * measured against its own inputs (record.estimate, basin verify) has a further row:
  *
  *   MODEL_NORMS(X)         X(observable, vector): the observable is the norm of the gradient by that initial vector;
@@ -171,10 +187,13 @@ enum { BASIN_PACES_MAX = 8 }; /* numbers of a stage */
 /* What a function is told beside the cell and the state. */
 typedef struct basin_turn {
   const double *data; /* the cell's arrays */
-  const real *pace;   /* [BASIN_PACES_MAX] of the stage, a lane each */
-  real *work;         /* [layout.work] scratch; NULL in registers */
+  const double *set,
+      *label;       /* its data set, [set_size][rows][width] and [set_size][labels], or NULL */
+  const real *pace; /* [BASIN_PACES_MAX] of the stage, a lane each */
+  real *work;       /* [layout.work] scratch; NULL in registers */
   basin_team team;
   bits trial, step; /* number of the trial; steps taken so far, by lane */
+  int warm; /* whether `work` is as the last step left it, of just these states; else it may hold anything */
 } basin_turn;
 
 /* (t + 1)^-p, t: the steps taken since the trial began, 0 <= p <= BASIN_DECAY_MAX: to the same bits everywhere, and
@@ -189,6 +208,12 @@ typedef struct basin_layout {
   int64_t states, work; /* reals of the state; of the scratch array */
   int team;             /* threads that can share a trial: a power of two, at most 32 */
 } basin_layout;
+
+/* of an input of a data set */
+typedef struct basin_input_shape {
+  int64_t rows, width; /* rows, and numbers of a row */
+  int64_t labels;      /* numbers of its label */
+} basin_input_shape;
 
 typedef struct basin_input_layout {
   int64_t blocks, work; /* Philox blocks of an input; reals of a scratch array */

@@ -36,10 +36,6 @@
 
 #include "seam/model.h"
 
-typedef struct basin_input_shape {
-  int64_t rows, width; /* of an input: rows, and numbers of a row */
-} basin_input_shape;
-
 #define PRODUCTS_SHAPE(shape, draw, filter, coefficients, residual, slope, weight, g2, move, \
                        label)                                                                \
   shape

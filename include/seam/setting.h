@@ -223,6 +223,7 @@ typedef struct basin_size {
   int64_t states, work; /* a trial's state; the scratch of its steps */
   int64_t vectors;      /* its full vectors */
   int64_t rows, width;  /* of an input of a data set: rows, and numbers of a row; else 0 */
+  int64_t labels;       /* numbers of its label; else 0 */
 
   /* what is measured on fresh inputs: Philox blocks of one, scratch; 0 where the model has no such inputs */
   int64_t input_blocks, input_work;
@@ -239,6 +240,8 @@ typedef struct basin_setting {
   int stages;
   basin_stop stop;
   basin_gradient gradient;
+  const struct basin_network
+      *network; /* of the model `network`: its layers and data (network.h); else NULL */
   int halve;    /* whether a trial that diverges begins again with half the step sizes */
   uint64_t key; /* Philox key */
   basin_size size;

@@ -73,7 +73,7 @@ static double check_method(const basin_setting *asked, const methods_of *o) {
          *work = y + states, *want = work + sizes.work, *g = want + n, *xi = g + n,
          *moment = xi + n;
   for (uint64_t trial = 3; trial < 5; trial++) {
-    basin_turn t = {data, pace, work, basin_alone, trial, 0};
+    basin_turn t = {.data = data, .pace = pace, .work = work, .team = basin_alone, .trial = trial};
     o->start(&cell, t, x);
     memcpy(want, x + o->at, n * sizeof *x);
     memset(moment, 0, 2 * n * sizeof *x);

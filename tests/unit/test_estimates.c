@@ -98,7 +98,8 @@ static void measure(const basin_experiment *e, int64_t cell, int isa, const doub
 /* ---- single inputs ---- */
 
 static basin_turn turn_of(const double *data, double *work, uint64_t trial, uint64_t step) {
-  return (basin_turn){data, NULL, work, basin_alone, trial, step};
+  return (basin_turn){
+      .data = data, .work = work, .team = basin_alone, .trial = trial, .step = step};
 }
 
 typedef struct problem {

@@ -118,7 +118,12 @@ static void set_up_of(bench *b, int d, double L, double gamma, double tau, const
 }
 
 static basin_turn turn_of(bench *b, int64_t trial, int64_t step) {
-  return (basin_turn){b->data, b->pace, b->work, basin_alone, (uint64_t)trial, (uint64_t)step};
+  return (basin_turn){.data = b->data,
+                      .pace = b->pace,
+                      .work = b->work,
+                      .team = basin_alone,
+                      .trial = (uint64_t)trial,
+                      .step = (uint64_t)step};
 }
 
 /* starts at x; the cell's start is a given one from now on */

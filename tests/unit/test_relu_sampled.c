@@ -405,7 +405,7 @@ static void step_matches_reference(void **unused) {
     const shape s = {z[0], z[1], z[2], inputs, start, eta, "[1]", 1, 1};
     problem p = open_problem(&s, projected ? "projected" : "direct");
     for (uint64_t trial = 0; trial < 10; trial++) {
-      basin_turn turn = {p.data, NULL, p.work, basin_alone, trial, 0};
+      basin_turn turn = {.data = p.data, .work = p.work, .team = basin_alone, .trial = trial};
       relu_start(&p.cell, turn, p.x);
       for (uint64_t step = 0; step < 3; step++) {
         long double w[STUDENTS * WIDE];
@@ -474,7 +474,11 @@ static void as_formulas(void **unused) {
                                &why);
     assert_int_equal(states, entries + z[1] * z[2]);
     for (int trial = 0; trial < STARTS; trial++) {
-      basin_turn turn = {p.data, pace, p.work, basin_alone, (uint64_t)(5 + trial), 0};
+      basin_turn turn = {.data = p.data,
+                         .pace = pace,
+                         .work = p.work,
+                         .team = basin_alone,
+                         .trial = (uint64_t)(5 + trial)};
       double moved = 0;
       relu_start(&p.cell, turn, p.x);
       for (int i = 0; i < entries; i++)

@@ -107,7 +107,8 @@ static problem make_problem(int n, int m, int d, int span) {
 static int is_flow(const problem *p) { return !strcmp(p->setting.gradient.dynamics, "flow"); }
 
 static basin_turn turn_of(const problem *p, uint64_t trial, const double *pace) {
-  return (basin_turn){p->data, pace, p->work, basin_alone, trial, 0};
+  return (basin_turn){
+      .data = p->data, .pace = pace, .work = p->work, .team = basin_alone, .trial = trial};
 }
 
 static void open_problem(problem *p, uint64_t trial) {

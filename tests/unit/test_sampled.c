@@ -203,7 +203,8 @@ static void step_matches_reference(void **unused) {
                              &cell, &where));
     conv_sampled_paces(&cell, pace, paces);
     for (uint64_t trial = 0; trial < 20; trial++) {
-      basin_turn turn = {data, paces, work, basin_alone, trial, 0};
+      basin_turn turn = {
+          .data = data, .pace = paces, .work = work, .team = basin_alone, .trial = trial};
       conv_direct_start(&cell, turn, x);
       memcpy(y, x, sizeof x);
       for (uint64_t step = 0; step < 3; step++) {

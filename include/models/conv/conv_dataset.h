@@ -40,7 +40,7 @@ static inline basin_layout conv_dataset_layout(const basin_setting *setting,
 }
 
 static inline basin_input_shape conv_dataset_shape(const conv_cell *cell) {
-  const basin_input_shape shape = {cell->k, cell->p};
+  const basin_input_shape shape = {cell->k, cell->p, 1};
   return shape;
 }
 

@@ -238,7 +238,7 @@ static inline basin_layout filter_dataset_layout(const basin_setting *setting,
 }
 
 static inline basin_input_shape filter_dataset_shape(const filter_cell *cell) {
-  const basin_input_shape shape = {cell->k, cell->p};
+  const basin_input_shape shape = {cell->k, cell->p, 1};
   return shape;
 }
 
