@@ -27,20 +27,25 @@ static void sum_patches(const shape *shape, const double *s, double *out) {
     }
 }
 
-/* backwards: s += factor D'(p). A patch's offsets lie on both sides alike, so that D' is D; dense, it is one number on
-   the diagonal of each pair of pictures */
-static void spread_patches(const shape *shape, double factor, const double *p, double *s,
-                           double *room) {
-  const int64_t in = shape->in, from = shape->n * in;
-  if (shape->patch) {
-    sum_patches(shape, p, room);
-    for (int64_t a = 0; a < from * from; a++) s[a] += factor * room[a];
-    return;
-  }
-  for (int64_t i = 0; i < shape->n; i++)
-    for (int64_t j = 0; j < shape->n; j++)
-      for (int64_t o = 0; o < in; o++)
-        s[(i * in + o) * from + j * in + o] += factor * p[i * shape->n + j];
+/* ---- gradients ---- Those by different pixels have nothing in common, for no two of them go through the same weights:
+   their products are numbers over (pixel, input, input) */
+
+/* s += factor D'(p). A patch's offsets lie on both sides alike, so that D' is D; of a dense layer every pixel has the
+   one number of the pair */
+static void spread_patches(const shape *shape, double factor, const double *p, double *s) {
+  const int64_t pair = shape->n * shape->n, reach = shape->patch / 2;
+  for (int64_t l = 0; l < shape->in; l++)
+    for (int64_t r = 0; r < shape->out; r++) {
+      if (shape->patch && (r < l - reach || r > l + reach)) continue;
+      for (int64_t a = 0; a < pair; a++) s[l * pair + a] += factor * p[r * pair + a];
+    }
+}
+
+/* of a matrix over (input, pixel) the numbers of pixel l with itself */
+static void take_pixel(int64_t n, int64_t pixels, int64_t l, const double *k, double *out) {
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j < n; j++)
+      out[i * n + j] = k[(i * pixels + l) * n * pixels + j * pixels + l];
 }
 
 static void multiply_inputs(const basin_limit_net *net, double *s) {
@@ -59,11 +64,12 @@ static void multiply_inputs(const basin_limit_net *net, double *s) {
 /* what a pass keeps of each layer, and its room */
 typedef struct pass {
   const basin_limit_net *net;
-  double *patches; /* D(S_(h-1)) of layer h: [layers][size][size] */
-  double *slopes;  /* E sigma' sigma' */
-  double *s, *beta, *room, *k;
-  double *mean, *b; /* [size] */
-  int64_t size;     /* n pixels */
+  double *patches;    /* D(S_(h-1)) of layer h + 1: [layers][pixels][n][n] */
+  double *slopes;     /* E sigma' sigma', likewise */
+  double *s, *k, *to; /* [size][size] */
+  double *beta, *p;   /* [pixels][n][n] */
+  double *mean, *b;   /* [size] */
+  int64_t size, kept; /* n pixels; n n pixels */
 } pass;
 
 static int64_t pixels_before(const basin_limit_net *net, int64_t h) {
@@ -80,18 +86,24 @@ static shape shape_of(const basin_limit_net *net, int64_t h) {
 static basin_status rise(pass *p, int64_t h, basin_error *error) {
   const basin_limit_layer *layer = &p->net->layer[h];
   const shape shape = shape_of(p->net, h);
-  const int64_t size = shape.n * shape.out, square = p->size * p->size;
-  double *patches = p->patches + h * square, *slopes = p->slopes + h * square;
+  const int64_t n = shape.n, size = n * shape.out;
   const double step = r_sqrt(layer->weight);
-  sum_patches(&shape, p->s, patches);
-  for (int64_t a = 0; a < size * size; a++) p->k[a] = layer->sd * layer->sd * patches[a];
-  const basin_status status = basin_gaussian_means(&layer->sigma, size, p->k, p->room, slopes,
-                                                   p->mean, error);
+  sum_patches(&shape, p->s, p->k);
+  for (int64_t l = 0; l < shape.out; l++)
+    take_pixel(n, shape.out, l, p->k, p->patches + h * p->kept + l * n * n);
+  for (int64_t a = 0; a < size * size; a++) p->k[a] *= layer->sd * layer->sd;
+  basin_status status = basin_gaussian_means(&layer->sigma, size, p->k, p->to, NULL, p->mean,
+                                             error);
+  for (int64_t l = 0; l < shape.out && !status; l++) {
+    take_pixel(n, shape.out, l, p->k, p->p);
+    status = basin_gaussian_means(&layer->sigma, n, p->p, NULL, p->slopes + h * p->kept + l * n * n,
+                                  NULL, error);
+  }
   if (status) return status;
   for (int64_t a = 0; a < size; a++)
     for (int64_t c = 0; c < size; c++) {
       double *s = &p->s[a * size + c];
-      const double more = layer->weight * p->room[a * size + c];
+      const double more = layer->weight * p->to[a * size + c];
       *s = layer->skip ? *s + step * (p->b[a] * p->mean[c] + p->mean[a] * p->b[c]) + more : more;
     }
   for (int64_t a = 0; a < size; a++) p->b[a] = (layer->skip ? p->b[a] : 0) + step * p->mean[a];
@@ -102,23 +114,15 @@ static basin_status rise(pass *p, int64_t h, basin_error *error) {
 static void fall(pass *p, int64_t h, double share, double *gram) {
   const basin_limit_layer *layer = &p->net->layer[h];
   const shape shape = shape_of(p->net, h);
-  const int64_t n = shape.n, size = n * shape.out, below = n * shape.in, square = p->size * p->size;
-  const double *patches = p->patches + h * square, *slopes = p->slopes + h * square;
-  double *product = p->k;
-  for (int64_t a = 0; a < size * size; a++) product[a] = layer->weight * p->beta[a] * slopes[a];
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = 0; j < n; j++) {
-      double sum = 0;
-      for (int64_t l = 0; l < shape.out; l++)
-        for (int64_t r = 0; r < shape.out; r++) {
-          const int64_t at = (i * shape.out + l) * size + j * shape.out + r;
-          sum += patches[at] * product[at];
-        }
-      gram[i * n + j] += share * sum;
-    }
+  const int64_t pair = shape.n * shape.n;
+  const double *patches = p->patches + h * p->kept, *slopes = p->slopes + h * p->kept;
+  for (int64_t a = 0; a < shape.out * pair; a++) {
+    p->p[a] = layer->weight * p->beta[a] * slopes[a];
+    gram[a % pair] += share * patches[a] * p->p[a];
+  }
   if (!layer->skip)
-    for (int64_t a = 0; a < below * below; a++) p->beta[a] = 0;
-  spread_patches(&shape, layer->sd * layer->sd, product, p->beta, p->room);
+    for (int64_t a = 0; a < shape.in * pair; a++) p->beta[a] = 0;
+  spread_patches(&shape, layer->sd * layer->sd, p->p, p->beta);
 }
 
 static basin_status check(const basin_limit_net *net, basin_error *error) {
@@ -147,15 +151,17 @@ basin_status basin_limit_gram(const basin_limit_net *net, const double *share, d
                               double *covariance, basin_error *error) {
   basin_status status = check(net, error);
   if (status) return status;
-  const int64_t n = net->n, size = n * net->pixels, square = size * size, layers = net->layers;
-  double *all = malloc((size_t)((2 * layers + 4) * square + 2 * size) * sizeof *all);
+  const int64_t n = net->n, size = n * net->pixels, square = size * size, kept = n * size,
+                layers = net->layers;
+  double *all = malloc((size_t)(3 * square + (2 * layers + 2) * kept + 2 * size) * sizeof *all);
   if (!all) return basin_fail_memory(error);
-  pass p = {.net = net, .size = size, .patches = all, .slopes = all + layers * square};
-  p.s = p.slopes + layers * square;
-  p.beta = p.s + square;
-  p.room = p.beta + square;
-  p.k = p.room + square;
-  p.mean = p.k + square;
+  pass p = {.net = net, .size = size, .kept = kept, .s = all, .k = all + square};
+  p.to = p.k + square;
+  p.patches = p.to + square;
+  p.slopes = p.patches + layers * kept;
+  p.beta = p.slopes + layers * kept;
+  p.p = p.beta + kept;
+  p.mean = p.p + kept;
   p.b = p.mean + size;
 
   multiply_inputs(net, p.s);

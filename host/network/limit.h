@@ -13,10 +13,11 @@
  *   S_h  = skip (S_(h-1) + sqrt(weight) (b e' + e b')) + weight E_K sigma sigma,  e = E_K sigma
  *   b_h  = skip b_(h-1) + sqrt(weight) e
  *
- * and backwards, beta_h being the limit of the gradients' products <du_i/dx_i^(h)[:, l], du_j/dx_j^(h)[:, r]> / m:
+ * and backwards, beta_h being the limit of the gradients' products <du_i/dx_i^(h)[:, l], du_j/dx_j^(h)[:, r]> / m,
+ * which is 0 but for l = r:
  *
  *   P_h  = weight beta_h E_K sigma' sigma',  beta_(h-1) = skip beta_h + sd^2 D(P_h)
- *   G_h(i, j) = <du_i/dW_h, du_j/dW_h> = sum over l, r of D(S_(h-1)) P_h
+ *   G_h(i, j) = <du_i/dW_h, du_j/dW_h> = sum over l of D(S_(h-1)) P_h
  *
  * G_H of the last hidden layer is K^(H) of Definitions 3.1 to 3.3 of Du's thesis (2019) with their errors mended: the
  * means of K^(H) are over the layer just below, not the one below that; what (3.8) prints as a product is a sum, in
@@ -53,8 +54,8 @@ typedef struct basin_limit_net {
    moves the residuals, r -> (I - eta G) r; with 1 for a single layer that one's. covariance[n][n] is that of an output
    at the start, which is normal with mean 0; it is exact at every width where there is one hidden layer. Either may be
    NULL. With several outputs, each has these for itself, independent of the others. The loss is 1/2 sum |u - y|^2.
-   Memory: 2 layers + 4 matrices of (n pixels)^2. BASIN_BAD_INPUT where a layer is not as said above, and where its
-   means do not converge (gaussian.h). */
+   Memory: 3 (n pixels)^2 + 2 (layers + 1) n^2 pixels numbers. BASIN_BAD_INPUT where a layer is not as said above, and
+   where its means do not converge (gaussian.h). */
 basin_status basin_limit_gram(const basin_limit_net *net, const double *share, double *gram,
                               double *covariance, basin_error *error);
 

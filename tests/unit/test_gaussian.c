@@ -153,6 +153,11 @@ static void quadrature(void **unused) {
     assert_within(product[0] - at_0 * at_0, -1e-15, 1e-15);
     assert_within(product[1] - at_0 * mean[1], -1e-15, 1e-15);
     assert_within(slopes[0] - pow(slope(&sigmas[i], 0), 2), -1e-14, 1e-14);
+    double stein = 0; /* E sigma'(v) = E v sigma(v) */
+    for (int j = -1000; j <= 1000; j++)
+      stein += j / 100.0 * activate(&sigmas[i], j / 100.0) * exp(-j * j / 2e4) / 100;
+    stein *= slope(&sigmas[i], 0) / sqrt(2 * M_PI);
+    assert_within(slopes[1] - stein, -1e-9, 1e-9);
   }
 }
 
