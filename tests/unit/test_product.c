@@ -147,7 +147,8 @@ static void test_dense(void **unused) {
 static void test_large(void **unused) {
   (void)unused;
   check_dense(100, 800, 9);
-  check_dense(3, BASIN_BLOCK_COLUMNS + 21, 2);
+  check_dense(3, BASIN_BLOCK_COLUMNS + 24, 2);
+  check_dense(2, 3, BASIN_BLOCK_COLUMNS + 21);
   check_dense(BASIN_BLOCK_ROWS + 1, 5, BASIN_BLOCK_ROWS + 30);
 }
 
