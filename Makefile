@@ -76,18 +76,19 @@ ENGINE_EXTRA :=
 engine_of = $(if $(filter dataset,$(1)),dataset,$(if $(filter input,$(1)),input_sums,lanes))
 
 HOST    := $(filter-out host/cli/% host/model/entry.c host/engine/lanes.c host/engine/dataset.c \
-             host/engine/input_sums.c,$(wildcard host/*/*.c))
+             host/engine/input_sums.c host/engine/tiled_product.c,$(wildcard host/*/*.c))
 CLI     := $(wildcard host/cli/*.c)
 OF_MODELS := $(MODELS:%=$(BUILD)/models/%/entry.o) \
   $(foreach pair,$(PAIRS),$(ISAS:%=$(BUILD)/models/$(call model_of,$(pair))/$(call kind_of,$(pair))_%.o))
-OBJECTS := $(HOST:%.c=$(BUILD)/%.o) $(OF_MODELS)
+TILED   := $(ISAS:%=$(BUILD)/host/engine/tiled_product_%.o)
+OBJECTS := $(HOST:%.c=$(BUILD)/%.o) $(TILED) $(OF_MODELS)
 TESTS   := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cuda/*.cu cuda/*.h cuda/*/*.cu cuda/*/*.h \
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-neuron bench-octopus bench-own bench-sampled setup info man install put uninstall deb clean help list FORCE
+.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-neuron bench-octopus bench-own bench-product bench-sampled setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -113,6 +114,15 @@ $(BUILD)/host/%.o: host/%.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/host/model/registry.o: $(BUILD)/models.inc
+
+# exact products, per instruction set
+define tiled_rules
+$(BUILD)/host/engine/tiled_product_$(1).o: host/engine/tiled_product.c $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$< ($(1)))
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(1)) $$(ENGINE_EXTRA) -DBASIN_ISA=$(1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach isa,$(ISAS),$(eval $(call tiled_rules,$(isa))))
 
 # a number that changes with the seam: a module that was built from other headers is told by it
 $(BUILD)/layout_word.h: include/basin.h include/numeric/law.h $(wildcard include/seam/*.h) | $(BUILD)
@@ -379,6 +389,20 @@ $(BUILD)/bench/dataset: bench/dataset.c $(patsubst %,$(BUILD)/host/%.o,engine/bl
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/product: bench/product.c $(TILED)
+	$(Q)mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs openblas 2>/dev/null)
+
+$(BUILD)/bench/peak: bench/peak.c
+	$(Q)mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c17 -O2 -ffp-contract=fast -pthread -o $@ $<
+
+bench-product: $(BUILD)/bench/product $(BUILD)/bench/peak ## measure exact products beside OpenBLAS and the peak
+	@.ci/setup build
+	@bench/product $(BUILD)
 
 bench-dataset: all $(BUILD)/bench/dataset ## measure fixed data sets beside NumPy and the matrix products alone
 	@.ci/setup build bench

@@ -37,8 +37,8 @@ int main(int arguments, char **argument) {
     memset(g, 0, (size_t)(width * COLUMNS) * sizeof *g);
     for (int64_t i = 0; i < rows; i += tile) {
       const int64_t here = rows - i < tile ? rows - i : tile;
-      basin_product(here, COLUMNS, width, z + i * width, f, u);
-      basin_product_add(here, COLUMNS, width, z + i * width, u, g);
+      basin_blas_product(here, COLUMNS, width, z + i * width, f, u);
+      basin_blas_product_add(here, COLUMNS, width, z + i * width, u, g);
     }
     steps++;
   } while (now() - begun < 1);

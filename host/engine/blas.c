@@ -7,8 +7,8 @@
 
 #if BASIN_PLAIN_PRODUCTS
 
-void basin_product(int64_t rows, int64_t columns, int64_t width, const double *z, const double *f,
-                   double *u) {
+void basin_blas_product(int64_t rows, int64_t columns, int64_t width, const double *z,
+                        const double *f, double *u) {
   for (int64_t i = 0; i < rows; i++)
     for (int64_t c = 0; c < columns; c++) {
       double sum = 0;
@@ -17,8 +17,8 @@ void basin_product(int64_t rows, int64_t columns, int64_t width, const double *z
     }
 }
 
-void basin_product_add(int64_t rows, int64_t columns, int64_t width, const double *z,
-                       const double *w, double *g) {
+void basin_blas_product_add(int64_t rows, int64_t columns, int64_t width, const double *z,
+                            const double *w, double *g) {
   for (int64_t i = 0; i < rows; i++)
     for (int64_t q = 0; q < width; q++)
       for (int64_t c = 0; c < columns; c++)
@@ -106,16 +106,16 @@ static void end(void) {
   if (alone) pthread_mutex_unlock(&turn);
 }
 
-void basin_product(int64_t rows, int64_t columns, int64_t width, const double *z, const double *f,
-                   double *u) {
+void basin_blas_product(int64_t rows, int64_t columns, int64_t width, const double *z,
+                        const double *f, double *u) {
   begin();
   blas.dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)rows, (blasint)columns,
              (blasint)width, 1.0, z, (blasint)width, f, (blasint)columns, 0.0, u, (blasint)columns);
   end();
 }
 
-void basin_product_add(int64_t rows, int64_t columns, int64_t width, const double *z,
-                       const double *w, double *g) {
+void basin_blas_product_add(int64_t rows, int64_t columns, int64_t width, const double *z,
+                            const double *w, double *g) {
   begin();
   blas.dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)width, (blasint)columns,
              (blasint)rows, 1.0, z, (blasint)width, w, (blasint)columns, 1.0, g, (blasint)columns);

@@ -16,12 +16,12 @@
 basin_status basin_blas_open(basin_error *error);
 
 /* U = Z F:  Z [rows][width], F [width][columns], U [rows][columns] */
-void basin_product(int64_t rows, int64_t columns, int64_t width, const double *z, const double *f,
-                   double *u);
+void basin_blas_product(int64_t rows, int64_t columns, int64_t width, const double *z,
+                        const double *f, double *u);
 
 /* G = G + Z'W:  Z [rows][width], W [rows][columns], G [width][columns] */
-void basin_product_add(int64_t rows, int64_t columns, int64_t width, const double *z,
-                       const double *w, double *g);
+void basin_blas_product_add(int64_t rows, int64_t columns, int64_t width, const double *z,
+                            const double *w, double *g);
 
 /* what does the products, in words: the library, its version and its kernels; "none: " and why where there is none */
 const char *basin_blas_name(void);

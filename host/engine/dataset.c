@@ -188,9 +188,9 @@ static int whole_gradient(driver *d) {
     if (stopped(d)) return 0;
     const int64_t inputs = s->n - i < d->tile ? s->n - i : d->tile, rows = inputs * d->rows;
     const double *z = s->z + i * d->rows * d->width;
-    basin_product(rows, SEATS, d->width, z, (const double *)d->f, (double *)d->u);
+    basin_blas_product(rows, SEATS, d->width, z, (const double *)d->f, (double *)d->u);
     weigh(d, s->label + i, inputs);
-    basin_product_add(rows, SEATS, d->width, z, (const double *)d->u, (double *)d->grad_f);
+    basin_blas_product_add(rows, SEATS, d->width, z, (const double *)d->u, (double *)d->grad_f);
   }
   d->knows_risk = 1;
   return 1;
