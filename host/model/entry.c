@@ -14,6 +14,9 @@
 #undef MODEL_PRODUCTS /* data sets are those of the models of the build */
 #endif
 
+#define SET_SHAPE(shape, inputs) shape
+#define SET_INPUTS(shape, inputs) inputs
+
 /* rows of a table that ends with an empty one */
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]) - 1)
 
@@ -70,6 +73,7 @@ static const basin_symbol step_sizes[] = {MODEL_STEP_SIZES(STEP_SIZE){0}};
 
 #define OBSERVABLE(name_, unit_, meaning_) {.name = #name_, .unit = unit_, .meaning = meaning_},
 static const basin_symbol observables[] = {MODEL_OBSERVABLES(OBSERVABLE){0}};
+static const basin_symbol layer_observables[] = {MODEL_LAYER_OBSERVABLES(OBSERVABLE){0}};
 
 _Static_assert(ROWS(step_sizes) <= BASIN_STEP_SIZES_MAX, "raise BASIN_STEP_SIZES_MAX");
 
@@ -202,10 +206,17 @@ static const char *check(basin_setting *setting, const char **where) {
   if (!layout_of(setting, &cell, &layout)) return "the model has no such dynamics";
   *size = (basin_size){
       .data = room.used, .states = layout.states, .work = layout.work, .team = layout.team};
-  for (int i = 0; i < ROWS(initials); i++) size->vectors += basin_vector_size(&setting->initial[i]);
+  const int vectors = setting->network ? setting->network->layers : ROWS(initials);
+  for (int i = 0; i < vectors; i++) size->vectors += basin_vector_size(&setting->initial[i]);
   if (layout.states < 1 || (!makes_vectors(setting) && layout.states < size->vectors))
     return "the model's header is wrong: the state of these dynamics lacks numbers, see MODEL_kind "
            "in seam/model.h";
+#ifdef MODEL_SET
+  const basin_input_shape shape = MODEL_SET(SET_SHAPE)(&cell);
+  size->rows = shape.rows;
+  size->width = shape.width;
+  size->labels = shape.labels;
+#endif
 #ifdef MODEL_PRODUCTS
   const basin_input_shape shape = SET_shape(&cell);
   size->rows = shape.rows;
@@ -243,6 +254,24 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t
   free(data);
   return BASIN_OK;
 }
+
+/* ---- data sets ---- */
+
+#ifdef MODEL_SET
+static basin_status inputs(const basin_setting *setting, int64_t first, int64_t count, double *z,
+                           double *label) {
+  const char *where;
+  model_cell cell;
+  double *data = malloc((size_t)(setting->size.data + 1) * sizeof *data);
+  if (!data) return BASIN_FAILED;
+  basin_room room = {data, 0, 1};
+  basin_status status = BASIN_OK;
+  if (!model_prepare(setting, &room, &cell, &where))
+    status = MODEL_SET(SET_INPUTS)(setting, &cell, data, first, count, z, label);
+  free(data);
+  return status;
+}
+#endif
 
 /* ---- data sets that the model does not draw itself ---- */
 
@@ -309,6 +338,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .step_sizes = ROWS(step_sizes),
     .observable = observables,
     .observables = ROWS(observables),
+    .layer_observable = layer_observables,
+    .layer_observables = ROWS(layer_observables),
+    .observed = MODEL_OBSERVED,
     .option = options,
     .options = ROWS(options),
     .kind = kinds,
@@ -342,7 +374,7 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .passage = passages,
     .check = check,
     .vectors = vectors,
-#ifdef MODEL_PRODUCTS
+#if defined(MODEL_PRODUCTS) || defined(MODEL_SET)
     .inputs = inputs,
 #endif
 #ifdef MODEL_INPUT

@@ -92,6 +92,28 @@ static const basin_node *pick(const basin_node *file, const basin_node *variant,
   return node ? node : basin_node_get(file, key);
 }
 
+static int is_network(const basin_model *model) {
+  return !strcmp(model->name, BASIN_NETWORK_MODEL);
+}
+
+/* the keys of networks, which no other model has, and the model that they make */
+static basin_status find_network(basin_sheet *sheet, const basin_node *model, basin_error *error) {
+  const basin_network_keys *keys = &sheet->network;
+  const basin_node *node = keys->layers ? keys->layers : keys->data ? keys->data : keys->loss;
+  if (!is_network(sheet->model))
+    return node ? basin_fail_at(error, node->place,
+                                "layers, data and loss go with model: network, and the model is %s",
+                                sheet->model->name)
+                : BASIN_OK;
+  if (!keys->layers || !keys->data)
+    return basin_fail_at(error, model->place, "key `%s` is missing: a network has layers, and data",
+                         keys->layers ? "data" : "layers");
+  if (sheet->init)
+    return basin_fail_at(error, sheet->init->place,
+                         "init: the weights of a network start as its layers say: init of a layer");
+  return basin_network_model(sheet->model, keys, sheet->parameters, &sheet->model, error);
+}
+
 basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basin_node *file,
                               const basin_node *variant, int index, basin_error *error) {
   const basin_node *model = pick(file, variant, "model");
@@ -111,9 +133,17 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
   if (!model) return basin_fail_at(error, sheet->place, "key `model` is missing");
   basin_status status = find_model(model, basin_node_get(sheet->stop, "when"), scope, &sheet->model,
                                    error);
+  sheet->network = (basin_network_keys){.layers = pick(file, variant, "layers"),
+                                        .data = pick(file, variant, "data"),
+                                        .loss = pick(file, variant, "loss"),
+                                        .record = sheet->record,
+                                        .stop = sheet->stop,
+                                        .outcomes = sheet->outcomes};
+  if (!status) status = find_network(sheet, model, error);
   if (status) return status;
   const basin_model *m = sheet->model;
-  if (m->parameters > BASIN_SYMBOLS_MAX || m->teachers + m->initials > BASIN_SYMBOLS_MAX)
+  const int vectors = m->teachers + (is_network(m) ? 0 : m->initials);
+  if (m->parameters > BASIN_SYMBOLS_MAX || vectors > BASIN_SYMBOLS_MAX)
     return basin_fail_at(error, model->place, "model %s has over %d parameters or vectors", m->name,
                          BASIN_SYMBOLS_MAX);
   basin_scope_enter(scope, m, sheet->parameters, pick(file, variant, "define"));
@@ -121,7 +151,7 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
   if (!status)
     status = find_vectors(sheet, scope, sheet->teacher, "teacher", m->teacher, m->teachers, 0,
                           error);
-  if (!status)
+  if (!status && !is_network(m))
     status = find_vectors(sheet, scope, sheet->init, "init", m->initial, m->initials, m->teachers,
                           error);
   return status ? status : check_schedule(sheet, error);
@@ -207,9 +237,19 @@ static basin_status read_size(const draft *d, int vector, int index, const char 
                        basin_exact(size).text);
 }
 
+static basin_status read_network(draft *d, basin_error *error) {
+  basin_cell *cell = d->cell;
+  const basin_status status = basin_network_read(d->scope, &d->sheet->network, d->vector,
+                                                 cell->given, &cell->setting.gradient,
+                                                 &cell->network, error);
+  cell->setting.network = cell->network;
+  return status;
+}
+
 static basin_status read_vectors(draft *d, basin_error *error) {
   const basin_model *model = d->sheet->model;
   basin_status status = BASIN_OK;
+  if (is_network(model)) return read_network(d, error);
   for (int i = 0; i < model->teachers + model->initials && !status; i++) {
     const int teacher = i < model->teachers;
     const basin_symbol *symbol = teacher ? &model->teacher[i]
@@ -411,4 +451,5 @@ void basin_cell_free(basin_cell *cell) {
   free(cell->owned);
   basin_naming_free(cell->own_naming);
   free(cell->own_when);
+  basin_network_free(cell->network);
 }

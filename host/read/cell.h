@@ -6,9 +6,12 @@
 #define BASIN_CELL_H
 
 #include "read/dynamics.h"
+#include "read/network.h"
 #include "read/scope.h"
 
-enum { BASIN_SYMBOLS_MAX = 32 /* parameters of a model, and vectors */ };
+enum {
+  BASIN_SYMBOLS_MAX = 32 /* parameters of a model, and vectors, where the file gives them by name */
+};
 
 /* What the file and one variant say of their cells: found once, resolved at every point of the grid. */
 typedef struct basin_sheet {
@@ -17,6 +20,7 @@ typedef struct basin_sheet {
   basin_place place; /* of the variant or the file */
   const basin_node *parameters, *teacher, *init, *schedule, *stop, *record, *outcomes;
   basin_dynamics_keys dynamics;
+  basin_network_keys network;  /* of the model `network` */
   int axis[BASIN_SYMBOLS_MAX]; /* of each parameter: where it is in the grid, or -1 */
   const basin_node *parameter[BASIN_SYMBOLS_MAX]; /* or what it is given as, or NULL */
   const basin_node *vector[BASIN_SYMBOLS_MAX];    /* teachers, then initials */

@@ -39,10 +39,12 @@ static const char *const file_keys[] = {
     "title",         "model",   "trials",    "seed",     "grid",     "parameters",
     "define",        "teacher", "init",      "schedule", "gradient", "method",
     "on_divergence", "stop",    "variants",  "record",   "outcomes", "until",
-    "refine",        "allow",   "same_draw", "noise"};
+    "refine",        "allow",   "same_draw", "noise",    "layers",   "data",
+    "loss"};
 static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
                                            "init",          "schedule",   "gradient", "method",
-                                           "on_divergence", "stop",       "outcomes", "noise"};
+                                           "on_divergence", "stop",       "outcomes", "noise",
+                                           "layers",        "data",       "loss"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 const char *const *basin_experiment_keys(int *count) {
@@ -585,7 +587,7 @@ int basin_observable_find(const basin_cell *cell, const char *name) {
   if (index >= 0 && !basin_law_is_closed(&cell->setting.gradient) &&
       is_closed_form(cell->model, index))
     return -1;
-  if (index >= 0 || !cell->setting.gradient.set_size) return index;
+  if (index >= 0 || !cell->setting.gradient.set_size || cell->setting.network) return index;
   const int of_risk = basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name);
   return of_risk < 0 ? -1 : cell->model->observables + of_risk;
 }

@@ -54,6 +54,7 @@ typedef struct basin_cell {
   double within, match;
 
   struct basin_condition *own_when; /* of the setting's stop.when, likewise */
+  struct basin_network *network;    /* of the model `network`, likewise */
 } basin_cell;
 
 /* Along a parameter of the grid points are added until the place where success crosses a rate is known closely. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "read/scope.h"
 #include "base/text.h"
+#include "network/gaussian.h"
 #include "read/expression.h"
 #include "read/headers.h"
 #include <ctype.h>
@@ -102,6 +103,16 @@ static basin_status follow(basin_scope *scope, const basin_node *node, const cha
   return status;
 }
 
+/* c_sigma of a layer's activation, which depends on what its slope does */
+static basin_status activation_constant(basin_scope *scope, const basin_scope_layer *layer,
+                                        double *value, basin_error *error) {
+  basin_sigma sigma = {(enum basin_sigma_kind)layer->activation, 0};
+  basin_status status = BASIN_OK;
+  if (layer->slope) status = follow(scope, layer->slope, "c_sigma", &sigma.slope, error);
+  if (!status) *value = basin_sigma_constant(&sigma);
+  return status;
+}
+
 basin_status basin_scope_look_up(void *context, const char *name, double *value, int *found,
                                  basin_error *error) {
   basin_scope *scope = context;
@@ -115,6 +126,12 @@ basin_status basin_scope_look_up(void *context, const char *name, double *value,
     }
   const basin_node *node = find(scope, name);
   if (node) return follow(scope, node, name, value, error);
+  if (scope->layer && !strcmp(name, "H")) {
+    *value = scope->layer->hidden;
+    return BASIN_OK;
+  }
+  if (scope->layer && !strcmp(name, "c_sigma"))
+    return activation_constant(scope, scope->layer, value, error);
   const basin_model *model = scope->model;
   const int parameter = model ? basin_symbol_find(model->parameter, model->parameters, name) : -1;
   const int is_t = !strcmp(name, "t");

@@ -25,6 +25,13 @@ typedef struct basin_memo {
   int height;              /* names below it, one defined through the other */
 } basin_memo;
 
+/* A layer of a network, whose scale is being read: names that are known there. */
+typedef struct basin_scope_layer {
+  int hidden;              /* H */
+  int activation;          /* of which c_sigma is: enum basin_activation */
+  const basin_node *slope; /* of leaky */
+} basin_scope_layer;
+
 /* All zero is a scope too: there are no names in it, and nothing to free. */
 typedef struct basin_scope {
   int axes;
@@ -38,6 +45,7 @@ typedef struct basin_scope {
   int memos;
   uint64_t clock, cell, changed[BASIN_AXES_MAX]; /* changed: the clock when a coordinate did */
   uint64_t depends;                              /* of what is being evaluated, so far */
+  const basin_scope_layer *layer;                /* while it is read, or NULL */
   double t; /* steps since the trial began: where `moment` is not 0, a new number for every t */
   uint64_t moment, moments; /* moments: those that have been */
   int depth, height;

@@ -23,6 +23,8 @@
   X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")  \
   X(BASIN_STREAM_STROKES, 42,                                                                    \
     "drawings of strokes, number `step` of the set `trial`, see host/model/patches.c")           \
+  X(BASIN_STREAM_WEIGHTS, 43, "networks: the weights of layer number `step`, as initial vectors")   \
+  X(BASIN_STREAM_WEIGHTS_RADIUS, 44, "networks: the same, for the radius of a row in a ball")       \
   X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")    \
   X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")       \
   X(BASIN_STREAM_START_CHI, 112,                                                                 \

@@ -24,6 +24,7 @@ typedef struct draw_source {
   int kind;              /* enum basin_source */
   int direction, radius; /* its streams */
   uint64_t key;
+  uint64_t step;  /* of the streams: 0, but where several matrices share them */
   int64_t length; /* of a row */
   double scale;
   double offset; /* added to every entry; -0 where nothing is, for x + -0 is x to the sign */
@@ -31,8 +32,13 @@ typedef struct draw_source {
       value; /* offset of [rows][length] values: given, or added to what is drawn; -1: there are none */
 } draw_source;
 
+/* -1 or 1 */
+BASIN_HD real draw_sign(bits word) {
+  return r_from_bits(b_set(0x3ff0000000000000u) | (word & b_set(0x8000000000000000u)));
+}
+
 /* entries 2 block and 2 block + 1 of a row (0 past its end): as they are given, or the numbers that they are drawn
-   from, normal or uniform on [0, 1) */
+   from, normal, uniform on [0, 1), or signs */
 BASIN_HD void draw_pair(const draw_source *source, const double *data, bits trial, int64_t row,
                         int64_t block, real *x, real *y) {
   const int64_t j = 2 * block;
@@ -44,9 +50,10 @@ BASIN_HD void draw_pair(const draw_source *source, const double *data, bits tria
   }
   bits low, high;
   const int64_t blocks = (source->length + 1) / 2;
-  basin_words(source->key, source->direction, trial, 0, (uint64_t)(row * blocks + block), &low,
-              &high);
+  basin_words(source->key, source->direction, trial, source->step, (uint64_t)(row * blocks + block),
+              &low, &high);
   if (source->kind == BASIN_UNIFORM) *x = r_uniform(low), *y = r_uniform(high);
+  else if (source->kind == BASIN_SIGN) *x = draw_sign(low), *y = draw_sign(high);
   else basin_box_muller(low, high, x, y);
   if (j + 1 >= source->length) *y = r_set(0.0);
 }
@@ -54,11 +61,12 @@ BASIN_HD void draw_pair(const draw_source *source, const double *data, bits tria
 /* what the numbers of a row, of squared length norm2, are multiplied by */
 BASIN_HD real draw_spread(const draw_source *source, bits trial, int64_t row, real norm2) {
   if (source->kind == BASIN_GIVEN) return r_set(1.0);
-  if (source->kind == BASIN_NORMAL || source->kind == BASIN_UNIFORM) return r_set(source->scale);
+  if (source->kind == BASIN_NORMAL || source->kind == BASIN_UNIFORM || source->kind == BASIN_SIGN)
+    return r_set(source->scale);
   real length = r_set(source->scale);
   if (source->kind == BASIN_BALL) {
     bits low, high;
-    basin_words(source->key, source->radius, trial, 0, (uint64_t)row, &low, &high);
+    basin_words(source->key, source->radius, trial, source->step, (uint64_t)row, &low, &high);
     length = length * r_exp(r_log(r_uniform_positive(low)) * r_set(1.0 / (double)source->length));
   }
   return length / r_sqrt(norm2);
@@ -113,7 +121,8 @@ static inline double draw_given(const basin_vector *vector, int64_t row, int64_t
 /* how long a row may be: a bound, but of normal entries, where it is the size to expect. 0: it is zero */
 static inline double draw_reach(const basin_vector *vector, int64_t row) {
   double spread = vector->source == BASIN_GIVEN ? 0 : fabs(vector->scale), norm2 = 0;
-  if (vector->source == BASIN_NORMAL || vector->source == BASIN_UNIFORM)
+  if (vector->source == BASIN_NORMAL || vector->source == BASIN_UNIFORM ||
+      vector->source == BASIN_SIGN)
     spread *= sqrt((double)vector->length);
   for (int64_t j = 0; (vector->value || vector->offset != 0) && j < vector->length; j++)
     norm2 += draw_given(vector, row, j) * draw_given(vector, row, j);

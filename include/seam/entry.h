@@ -104,6 +104,12 @@ typedef struct basin_model {
   uint64_t content; /* hash of its header, of a model that is not part of the build; else 0 */
   const basin_symbol *parameter, *teacher, *initial, *step_size, *observable;
   int parameters, teachers, initials, step_sizes, observables;
+
+  /* MODEL_LAYER_OBSERVABLES: what there is of every layer, where a model has layers. Of the model that an experiment's
+     layers make they are among its observables, with the layer's number behind their names */
+  const basin_symbol *layer_observable;
+  int layer_observables;
+  int observed; /* numbers that its engines observe, of as many layers as there can be: at least `observables` */
   const char *own_law;          /* MODEL_INPUT_LAW, or NULL: its inputs are normal */
   double precision;             /* MODEL_PRECISION, or 0: that of rounding */
   int drawn_teachers;           /* whether a teacher may be drawn for every trial */

@@ -15,6 +15,7 @@
 
 #include "seam/condition.h"
 #include "seam/model.h"
+#include "seam/network.h"
 
 #define BASIN_PASTE2(a, b) a##b
 #define BASIN_PASTE(a, b) BASIN_PASTE2(a, b)
@@ -63,8 +64,18 @@ enum {
 #define BASIN_INDEX(name, unit, meaning) OBSERVABLE_##name,
   MODEL_OBSERVABLES(BASIN_INDEX)
 #undef BASIN_INDEX
-      MODEL_OBSERVED
+      MODEL_OBSERVED_OF_ALL
 };
+#ifndef MODEL_LAYER_OBSERVABLES
+#define MODEL_LAYER_OBSERVABLES(X)
+#endif
+enum {
+#define BASIN_INDEX(name, unit, meaning) OBSERVABLE_OF_LAYER_##name,
+  MODEL_LAYER_OBSERVABLES(BASIN_INDEX)
+#undef BASIN_INDEX
+      MODEL_OBSERVED_OF_LAYER
+};
+enum { MODEL_OBSERVED = MODEL_OBSERVED_OF_ALL + BASIN_LAYERS_MAX * MODEL_OBSERVED_OF_LAYER };
 
 /* whether no step of a leap but its last one changes the observable of that number */
 #ifndef MODEL_STEADY

@@ -22,6 +22,7 @@
 #ifndef BASIN_SEAM_NETWORK_H
 #define BASIN_SEAM_NETWORK_H
 
+#include "basin.h"
 #include <stdint.h>
 
 enum { BASIN_LAYERS_MAX = 65 };
@@ -71,6 +72,8 @@ enum basin_labels_source {
 };
 
 struct basin_network;
+struct basin_setting;
+struct basin_vector;
 typedef struct basin_network_data {
   enum basin_inputs_source inputs;
   enum basin_labels_source labels;
@@ -94,8 +97,12 @@ typedef struct basin_network {
   double loss_weight; /* the loss is loss_weight sum_i |u_i - y_i|^2: 1/2, or 1/(2n) */
   basin_network_data data;
 
-  uint64_t
-      wanted; /* what is observed of the trials: a bit for each group of observables (models/network.h) */
+  /* inputs first .. first + count - 1 of the data set: z [count][channels][pixels], label [count][labels], the same
+     bits whatever the stretches; BASIN_OK or BASIN_FAILED (out of memory) */
+  basin_status (*draw)(const struct basin_setting *setting, int64_t first, int64_t count, double *z,
+                       double *label);
+
+  uint64_t wanted; /* what is observed of the trials: enum network_wanted of models/network */
 } basin_network;
 
 #endif

@@ -52,11 +52,12 @@ enum {
 
 /* Where a vector comes from. */
 enum basin_source {
-  BASIN_GIVEN,  /* value[length] */
-  BASIN_BALL,   /* uniform in the ball of radius `scale` */
-  BASIN_SPHERE, /* uniform on the sphere of radius `scale` */
-  BASIN_NORMAL, /* independent N(0, scale^2) entries */
-  BASIN_UNIFORM /* independent entries, uniform from 0 to `scale` */
+  BASIN_GIVEN,   /* value[length] */
+  BASIN_BALL,    /* uniform in the ball of radius `scale` */
+  BASIN_SPHERE,  /* uniform on the sphere of radius `scale` */
+  BASIN_NORMAL,  /* independent N(0, scale^2) entries */
+  BASIN_UNIFORM, /* independent entries, uniform from 0 to `scale` */
+  BASIN_SIGN     /* independent entries, -scale or scale, each with probability 1/2 */
 };
 
 /* A vector, or a matrix: then what is said of the vector holds for each of its rows. What is drawn lies around a

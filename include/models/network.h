@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * network: layers on a fixed data set, trained by gradient descent; a trial is an initialisation.
+ *
+ *   theta <- theta - eta grad L,   L = 1/2 sum_i |u_i - y_i|^2   or   1/(2n) sum_i |u_i - y_i|^2
+ *
+ * S. S. Du: Gradient Descent for Non-convex Problems in Modern Machine Learning, CMU-ML-19-102, chapters 2, 3 and
+ * section 4.2: wide two-layer nets, deep fully connected ones, residual and convolutional residual ones, nets of
+ * homogeneous activations. The experiment file says which (seam/network.h); so parameters, vectors and observables of
+ * this model are those that the file has (host/read/network.h), and the tables here say what there can be. What is
+ * computed: network/network_pass.h; what is seen: network/network_observe.h.
+ */
+#ifndef BASIN_MODELS_NETWORK_H
+#define BASIN_MODELS_NETWORK_H
+
+#include "models/network/network_observe.h"
+
+#define MODEL_TITLE "network of layers on a fixed data set"
+#define MODEL_SOURCE "Du, thesis CMU-ML-19-102, chapters 2 and 3, section 4.2"
+
+#define MODEL_PARAMETERS(X)
+#define MODEL_TEACHER(X)
+#define MODEL_INITIAL(X)
+#define MODEL_STEP_SIZES(X) X(eta, "step size of all weights")
+#define MODEL_OBSERVABLES(X) NETWORK_OBSERVABLES(X)
+
+/* of each layer, behind those: names end with _h, the layer's number from 1 */
+#define MODEL_LAYER_OBSERVABLES(X) NETWORK_LAYER_OBSERVABLES(X)
+
+#define MODEL_OUTCOMES                                                                 \
+  (BASIN_CAN(BASIN_GLOBAL) | BASIN_CAN(BASIN_STATIONARY) | BASIN_CAN(BASIN_DIVERGED) | \
+   BASIN_CAN(BASIN_UNRESOLVED))
+#define MODEL_AT "the loss"
+#define MODEL_AT_SPURIOUS ""
+#define MODEL_AT_GRADIENT
+
+#define MODEL_DYNAMICS(X) X(training)
+#define MODEL_METHODS(X) X(training)
+#define MODEL_training(F)                                                           \
+  F(0, network_layout, network_paces, network_start, network_step, network_reached, \
+    network_reached, network_observe, NULL)
+
+/* inputs with the zeros beside each row that the first layer's patches look at */
+static inline basin_status network_inputs_of(const basin_setting *setting, const network_cell *cell,
+                                             const double *data, int64_t first, int64_t count,
+                                             double *z, double *label) {
+  const basin_network *network = setting->network;
+  const int64_t rows = count * cell->channels, pixels = network->pixels,
+                pad = (cell->row - pixels) / 2;
+  (void)data;
+  const basin_status status = network->draw(setting, first, count, z, label);
+  for (int64_t r = rows - 1; r >= 0 && pad && !status; r--) {
+    double *to = z + r * cell->row;
+    memmove(to + pad, z + r * pixels, (size_t)pixels * sizeof *z);
+    for (int64_t j = 0; j < pad; j++) to[j] = to[cell->row - 1 - j] = 0;
+  }
+  return status;
+}
+#define MODEL_SET(F) F(network_shape, network_inputs_of)
+
+static inline const char *model_prepare(const basin_setting *setting, basin_room *room,
+                                        model_cell *cell, const char **where) {
+  return network_prepare(setting, room, cell, where);
+}
+
+#endif

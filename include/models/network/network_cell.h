@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * network_cell.h: the constants of a cell of the model network, and where a trial's numbers lie.
+ *
+ *   state     the weights of all layers, W[out][in][q] each; behind them what the method keeps; two sums over the steps,
+ *             flow_time and loss_rises; for each layer but the last the drift of its balance, where that is wanted; the
+ *             weights of the start, where anything is compared with them
+ *   scratch   a few numbers (enum network_number), then for each layer z [n][out][pixels + 2 pad] and the activations
+ *             x [n][out][pixels + 2 above], with zeros where a patch looks beyond the picture; the gradient by the
+ *             activations of a layer, where one has a skip; the inputs of a mini-batch; normals of the method
+ *
+ * where n is the number of inputs of the data set. Layers are counted from 0 here; their names, W_1 and so on, from 1.
+ */
+#ifndef BASIN_MODELS_NETWORK_CELL_H
+#define BASIN_MODELS_NETWORK_CELL_H
+
+#include "models/network/network_table.h"
+#include "numeric/product.h"
+#include "seam/draw.h"
+#include "seam/method.h"
+#include "seam/network.h"
+
+/* the numbers at the head of the scratch */
+enum network_number {
+  NETWORK_READY, /* 1: what follows, z and x are those of all inputs */
+  NETWORK_LOSS,
+  NETWORK_MARGIN, /* max |u - y| */
+  NETWORK_NUMBERS
+};
+
+/* sums over the steps, in the state behind the weights and the method's numbers */
+enum network_sum { NETWORK_FLOW_TIME, NETWORK_LOSS_RISES, NETWORK_SUMS };
+
+enum network_pace { NETWORK_PACE, NETWORK_ETA }; /* eta times the gradient's scale; eta */
+
+typedef struct network_layer {
+  basin_network_layer is;
+  draw_source start;
+  int64_t weights;    /* offset in the state */
+  int64_t pad, above; /* zeros either side of a row of z, and of x */
+  int64_t z, x;       /* offsets in the scratch */
+} network_layer;
+
+typedef struct network_cell {
+  int layers;
+  int lowest;            /* trained layer */
+  int64_t layer;         /* offset of the network_layer's in the cell's data */
+  int64_t n, batch;      /* inputs; of a mini-batch, 0: all */
+  int64_t input, labels; /* numbers of an input, with the zeros beside each row; of its label */
+  int64_t channels, row; /* of an input: rows, and numbers of one */
+  int64_t weights;       /* of all layers */
+  int64_t sums, drift, begun;                /* offsets in the state */
+  int64_t gradient, gathered, sizes, normal; /* offsets in the scratch */
+  double loss_weight,
+      scale; /* loss = loss_weight sum |u - y|^2; the gradient is scale sum (u - y) du */
+  double at, at_gradient; /* stop.at, stop.at_gradient; 0: not given */
+  uint64_t wanted, key, set;
+  basin_method method;
+} network_cell;
+
+typedef network_cell model_cell;
+
+enum { NETWORK_LAYER_DOUBLES = (sizeof(network_layer) + sizeof(double) - 1) / sizeof(double) };
+
+BASIN_HD network_layer network_layer_at(const network_cell *cell, const double *data, int h) {
+  network_layer layer;
+  memcpy(&layer, data + cell->layer + (int64_t)h * NETWORK_LAYER_DOUBLES, sizeof layer);
+  return layer;
+}
+
+BASIN_HD int64_t network_weights(const network_layer *layer) {
+  return layer->is.out * layer->is.in * layer->is.patch;
+}
+/* numbers of an example: of z and of x */
+BASIN_HD int64_t network_z_size(const network_layer *l) {
+  return l->is.out * (l->is.pixels + 2 * l->pad);
+}
+BASIN_HD int64_t network_x_size(const network_layer *l) {
+  return l->is.out * (l->is.pixels + 2 * l->above);
+}
+
+/* ---- host ---- */
+
+static inline int64_t network_put(int64_t *used, int64_t count) {
+  const int64_t offset = *used;
+  *used += count;
+  return offset;
+}
+
+/* the layers, into the room; *states and *work: what they take so far */
+static inline const char *network_put_layers(const basin_setting *setting, basin_room *room,
+                                             network_cell *cell, int64_t *states, int64_t *work,
+                                             const char **where) {
+  const basin_network *network = setting->network;
+  cell->layer = room_put(room, NULL, network->layers * (int64_t)NETWORK_LAYER_DOUBLES);
+  cell->lowest = network->layers;
+  for (int h = 0; h < network->layers; h++) {
+    const basin_network_layer *is = &network->layer[h];
+    network_layer layer;
+    memset(&layer, 0, sizeof layer);
+    layer.is = *is;
+    layer.pad = (is->patch - 1) / 2;
+    layer.above = h + 1 < network->layers ? (network->layer[h + 1].patch - 1) / 2 : 0;
+    *where = "layers";
+    if (!draw_fits(&setting->initial[h])) return "a layer has too many weights";
+    layer.start = draw_put(room, &setting->initial[h], setting->key, BASIN_STREAM_WEIGHTS,
+                           BASIN_STREAM_WEIGHTS_RADIUS);
+    layer.start.step = (uint64_t)h;
+    layer.weights = network_put(states, network_weights(&layer));
+    layer.z = network_put(work, cell->n * network_z_size(&layer));
+    layer.x = network_put(work, cell->n * network_x_size(&layer));
+    if (is->trained && h < cell->lowest) cell->lowest = h;
+    if (room->data)
+      memcpy(room->data + cell->layer + (int64_t)h * NETWORK_LAYER_DOUBLES, &layer, sizeof layer);
+  }
+  return cell->lowest < network->layers ? NULL : "no layer is trained";
+}
+
+static inline const char *network_prepare(const basin_setting *setting, basin_room *room,
+                                          network_cell *cell, const char **where) {
+  const basin_network *network = setting->network;
+  const basin_gradient *g = &setting->gradient;
+  int64_t states = 0, work = NETWORK_NUMBERS, widest = 0;
+  memset(cell, 0, sizeof *cell);
+  *where = "layers";
+  if (!network || !g->set_size) return "a network has layers, and data";
+  cell->layers = network->layers;
+  cell->n = g->set_size;
+  cell->batch = g->batch;
+  cell->labels = network->labels;
+  cell->channels = network->channels;
+  cell->row = network->pixels + network->layer[0].patch - 1;
+  cell->input = cell->channels * cell->row;
+  cell->loss_weight = network->loss_weight;
+  cell->scale = 2 * network->loss_weight;
+  if (g->batch) cell->scale *= (double)g->set_size / (double)g->batch;
+  cell->at = setting->stop.tolerance;
+  cell->at_gradient = setting->stop.tolerance_gradient;
+  cell->wanted = network->wanted;
+  if (cell->at_gradient > 0) cell->wanted |= NETWORK_GRADIENT;
+  cell->key = setting->key;
+  cell->set = (uint64_t)g->set;
+  const char *why = network_put_layers(setting, room, cell, &states, &work, where);
+  if (why) return why;
+  cell->weights = states;
+  cell->method = method_of(setting, states, cell->scale);
+  cell->method.scale = cell->scale;
+  for (int h = 0; h < network->layers; h++) {
+    const basin_network_layer *is = &network->layer[h];
+    if (is->skip && is->out * is->pixels > widest) widest = is->out * is->pixels;
+    cell->sizes = is->out > cell->sizes ? is->out : cell->sizes;
+  }
+  states += method_moments(&cell->method);
+  cell->sums = network_put(&states, NETWORK_SUMS);
+  cell->drift = network_put(&states, cell->wanted & NETWORK_DRIFT ? network->layers : 0);
+  cell->begun = network_put(&states, cell->wanted & NETWORK_START ? cell->weights : 0);
+  cell->gradient = network_put(&work, cell->n * widest);
+  cell->gathered = network_put(&work, cell->batch * (cell->input + cell->labels));
+  cell->sizes = network_put(&work, cell->sizes);
+  cell->normal = network_put(&work, method_work(&cell->method));
+  return NULL;
+}
+
+static inline basin_layout network_layout(const basin_setting *setting, const network_cell *cell) {
+  const int64_t begun = cell->wanted & NETWORK_START ? cell->weights : 0;
+  const basin_layout layout = {cell->begun + begun, cell->normal + method_work(&cell->method), 32};
+  (void)setting;
+  return layout;
+}
+
+static inline void network_paces(const network_cell *cell, const double *eta, double *pace) {
+  pace[NETWORK_PACE] = eta[0] * cell->scale;
+  pace[NETWORK_ETA] = eta[0];
+  method_paces(pace);
+}
+
+static inline basin_input_shape network_shape(const network_cell *cell) {
+  const basin_input_shape shape = {cell->channels, cell->row, cell->labels};
+  return shape;
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * network_observe.h: what is seen of a network, and when it has ended.
+ *
+ * Observables of a layer h stand behind those of the whole, NETWORK_OF_LAYER for each layer, in the order of
+ * NETWORK_LAYER_OBSERVABLES; where nobody has asked for a group of them they are NaN.
+ */
+#ifndef BASIN_MODELS_NETWORK_OBSERVE_H
+#define BASIN_MODELS_NETWORK_OBSERVE_H
+
+#include "models/network/network_pass.h"
+
+/* ---- rules ---- */
+
+BASIN_HD void network_reached(const network_cell *cell, basin_turn t, const real *x,
+                              mask *outcome) {
+  network_ready(cell, t, x);
+  const real loss = t.work[NETWORK_LOSS];
+  outcome[BASIN_GLOBAL] = r_le(loss, r_set(cell->at));
+  outcome[BASIN_DIVERGED] = m_not(r_le(loss, r_set(1e100)));
+  if (cell->at <= 0) outcome[BASIN_GLOBAL] = r_lt(loss, r_set(0.0));
+  if (cell->at_gradient <= 0) return;
+  const mask small = r_le(network_norm_grad(cell, t, x), r_set(cell->at_gradient));
+  outcome[BASIN_STATIONARY] = m_and(small, m_not(outcome[BASIN_GLOBAL]));
+}
+
+/* ---- observables ---- */
+
+/* the sum of (x_j - y_j)^2, j < count; y: NULL is 0. A thread's own */
+BASIN_HD real network_length2(const real *x, const real *y, int64_t count, int64_t stride) {
+  real sum = r_set(0.0);
+  for (int64_t j = 0; j < count; j++) {
+    real d = x[j * stride];
+    if (y) d = d - y[j * stride];
+    sum = r_fma(d, d, sum);
+  }
+  return sum;
+}
+
+/* of the first layer: how many z of another sign than those of the weights w0 */
+BASIN_HD real network_flips(const network_cell *cell, basin_turn t, const real *w0) {
+  const network_inputs in = network_all_inputs(cell, t);
+  const network_layer l = network_layer_at(cell, t.data, 0);
+  const network_below below = network_below_of(cell, t, 0, &in);
+  const basin_product p = network_forward_product(&l, &below, in.n);
+  real *count = t.work + cell->sizes, all = r_set(0.0), flips[NETWORK_COLUMNS];
+  for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
+    real sum[NETWORK_ROWS][NETWORK_COLUMNS];
+    if (team_stopped(t.team)) break;
+    for (int r = 0; r < at.rows; r++)
+      for (int c = 0; c < at.columns; c++) sum[r][c] = r_set(0.0);
+    network_multiply(&p, &at, below.shared, below.own, w0 + l.weights, sum);
+    for (int c = 0; c < at.columns; c++) {
+      if (at.row == 0) flips[c] = r_set(0.0);
+      for (int r = 0; r < at.rows; r++) {
+        const network_place place = network_place_of(&p, at.row + r, at.column + c);
+        const real one = r_set(1.0), none = r_set(0.0);
+        const real was = r_select(r_le(none, sum[r][c]), one, none),
+                   is = r_select(r_le(none, *network_z(&l, t.work, place)), one, none);
+        flips[c] = flips[c] + r_abs(was - is);
+      }
+      if (at.row + at.rows == at.all_rows) count[at.column + c] = flips[c];
+    }
+  }
+  team_sync(t.team);
+  for (int64_t c = 0; c < l.is.out; c++) all = all + count[c];
+  team_sync(t.team);
+  return all / r_set((double)(in.n * l.is.out * l.is.pixels));
+}
+
+/* by how much the balance of neuron i of layer h has changed, at most */
+BASIN_HD real network_neurons(const network_layer *l, const network_layer *next, const real *x,
+                              const real *x0) {
+  const int64_t in = l->is.in * l->is.patch, above = next->is.in * next->is.patch;
+  /* entries of the next layer's rows that belong to one neuron: its patch, or the pixels it was flattened to */
+  const int64_t own = above / l->is.out;
+  real most = r_set(0.0);
+  for (int64_t i = 0; i < l->is.out; i++) {
+    real d = network_length2(x + l->weights + i * in, NULL, in, 1) -
+             network_length2(x0 + l->weights + i * in, NULL, in, 1);
+    real up = r_set(0.0), up0 = r_set(0.0);
+    for (int64_t r = 0; r < next->is.out; r++)
+      for (int64_t j = 0; j < own; j++) {
+        const int64_t e = next->weights + r * above + i * own + j;
+        up = r_fma(x[e], x[e], up);
+        up0 = r_fma(x0[e], x0[e], up0);
+      }
+    d = d - (up - up0);
+    most = r_max(r_abs(d), most);
+  }
+  return most;
+}
+
+BASIN_HD void network_see_layers(const network_cell *cell, basin_turn t, const real *x, real *out) {
+  real *of = out + NETWORK_OF_ALL;
+  const real *x0 = x + cell->begun, nothing = r_set((double)NAN);
+  real above = nothing;
+  for (int h = cell->layers - 1; h >= 0; h--) {
+    const network_layer l = network_layer_at(cell, t.data, h),
+                        next = network_layer_at(cell, t.data, h + 1 < cell->layers ? h + 1 : h);
+    real *seen = of + h * NETWORK_OF_LAYER;
+    const int last = h == cell->layers - 1;
+    for (int i = 0; i < NETWORK_OF_LAYER; i++) seen[i] = nothing;
+    if (cell->wanted & NETWORK_START) {
+      seen[NETWORK_LAYER_distance] = r_sqrt(
+          network_length2(x + l.weights, x0 + l.weights, network_weights(&l), 1));
+      if (!last) seen[NETWORK_LAYER_neuron_balance] = network_neurons(&l, &next, x, x0);
+    }
+    if (cell->wanted & NETWORK_NORMS) {
+      seen[NETWORK_LAYER_norm] = network_length2(x + l.weights, NULL, network_weights(&l), 1);
+      if (!last) seen[NETWORK_LAYER_balance] = seen[NETWORK_LAYER_norm] - above;
+      above = seen[NETWORK_LAYER_norm];
+    }
+    if (cell->wanted & NETWORK_DRIFT && !last)
+      seen[NETWORK_LAYER_balance_drift] = x[cell->drift + h];
+  }
+}
+
+BASIN_HD void network_see_start(const network_cell *cell, basin_turn t, const real *x, real *out) {
+  const network_layer l = network_layer_at(cell, t.data, 0);
+  const int64_t length = l.is.in * l.is.patch;
+  const real *x0 = x + cell->begun;
+  real most = r_set(0.0), sum = r_set(0.0);
+  for (int64_t r = 0; r < l.is.out; r++) {
+    const int64_t at = l.weights + r * length;
+    const real distance2 = network_length2(x + at, x0 + at, length, 1);
+    most = r_max(distance2, most);
+    sum = sum + distance2;
+  }
+  out[NETWORK_SEES_distance_max] = r_sqrt(most);
+  out[NETWORK_SEES_distance_rms] = r_sqrt(sum / r_set((double)l.is.out));
+  out[NETWORK_SEES_pattern_changes] = network_flips(cell, t, x0);
+}
+
+/* what is seen of all threads alike; what costs a pass backward comes last */
+BASIN_HD void network_observe(const network_cell *cell, basin_turn t, const real *x, real *out) {
+  network_ready(cell, t, x);
+  for (int i = 0; i < NETWORK_OF_ALL; i++) out[i] = r_set((double)NAN);
+  out[NETWORK_SEES_loss] = t.work[NETWORK_LOSS];
+  out[NETWORK_SEES_margin] = t.work[NETWORK_MARGIN];
+  out[NETWORK_SEES_flow_time] = x[cell->sums + NETWORK_FLOW_TIME];
+  out[NETWORK_SEES_loss_rises] = x[cell->sums + NETWORK_LOSS_RISES];
+  if (cell->wanted & NETWORK_START) network_see_start(cell, t, x, out);
+  network_see_layers(cell, t, x, out);
+  if (cell->wanted & NETWORK_GRADIENT) out[NETWORK_SEES_norm_grad] = network_norm_grad(cell, t, x);
+  team_sync(t.team);
+}
+
+#endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * network_pass.h: forward and backward through a network, and a step of gradient descent.
+ *
+ *   z_h = W_h phi(x_(h-1)),  x_h = [x_(h-1)] + scale sigma(z_h),  u = x_L,  loss = c sum_i |u_i - y_i|^2
+ *
+ *   g_L = u - y,   dz_h = scale sigma'(z_h) g_h,   G_h = sum_i dz_h phi(x_(h-1))',   g_(h-1) = phi'(W_h'dz_h) + [g_h]
+ *
+ * (du-thesis-2019, (2.3), (3.10) and section 4.4, without their misprints), where G_h times 2c is the gradient by W_h.
+ * sigma'(0) is the derivative on the right. Sums are chains of fma: z in the order of (channel, offset), g in that of
+ * (channel, offset) of the layer above, G in that of (example, pixel), the loss in that of (example, label).
+ *
+ * dz takes the place of z, so a pass backward leaves no pass forward: NETWORK_READY says which it is.
+ */
+#ifndef BASIN_MODELS_NETWORK_PASS_H
+#define BASIN_MODELS_NETWORK_PASS_H
+
+#include "models/network/network_activation.h"
+#include "models/network/network_cell.h"
+#include "models/network/network_tile.h"
+
+/* the inputs of a pass: shared by all lanes, or their own */
+typedef struct network_inputs {
+  const double *shared, *shared_label;
+  const real *own, *own_label;
+  int64_t n;
+} network_inputs;
+
+BASIN_HD network_inputs network_all_inputs(const network_cell *cell, basin_turn t) {
+  const network_inputs in = {t.set, t.label, NULL, NULL, cell->n};
+  return in;
+}
+
+/* ---- where numbers lie ---- */
+
+/* element (row, column) of a tile: an example, a pixel and a channel */
+typedef struct network_place {
+  int64_t example, pixel, channel;
+} network_place;
+BASIN_HD network_place network_place_of(const basin_product *p, int64_t row, int64_t column) {
+  network_place at;
+  at.example = row / p->rows.inner;
+  at.pixel = row % p->rows.inner;
+  at.channel = column;
+  return at;
+}
+BASIN_HD real *network_z(const network_layer *l, real *work, network_place at) {
+  return work + l->z + at.example * network_z_size(l) + at.channel * (l->is.pixels + 2 * l->pad) +
+         l->pad + at.pixel;
+}
+BASIN_HD real *network_x(const network_layer *l, real *work, network_place at) {
+  return work + l->x + at.example * network_x_size(l) + at.channel * (l->is.pixels + 2 * l->above) +
+         l->above + at.pixel;
+}
+
+/* what a layer looks at: the activations below it, or the inputs */
+typedef struct network_below {
+  const double *shared;
+  const real *own;
+  int64_t example, row; /* numbers of an example; of a row, with the zeros beside it */
+} network_below;
+BASIN_HD network_below network_below_of(const network_cell *cell, basin_turn t, int h,
+                                        const network_inputs *in) {
+  network_below b;
+  b.shared = NULL;
+  b.own = NULL;
+  if (h == 0) {
+    b.shared = in->shared;
+    b.own = in->own;
+    b.example = cell->input;
+    b.row = cell->row;
+  } else {
+    const network_layer below = network_layer_at(cell, t.data, h - 1);
+    b.own = t.work + below.x;
+    b.example = network_x_size(&below);
+    b.row = below.is.pixels + 2 * below.above;
+  }
+  return b;
+}
+
+BASIN_HD basin_pair network_pair(int64_t outer, int64_t inner) {
+  const basin_pair pair = {outer, inner};
+  return pair;
+}
+/* a pair of indices of which the outer one, or the inner one, may be 1: then it is the outer one that counts on */
+BASIN_HD void network_index(basin_pair *many, basin_pair *stride, basin_pair *other) {
+  if (many->inner != 1) return;
+  *many = network_pair(1, many->outer);
+  *stride = network_pair(0, stride->outer);
+  *other = network_pair(0, other->outer);
+}
+
+/* zeros beside the rows of an array [count][row], of `pad` numbers */
+BASIN_HD void network_margins(basin_team team, real *array, int64_t count, int64_t row,
+                              int64_t pad) {
+  if (!pad) return;
+  for (int64_t i = team.rank; i < count; i += team.size)
+    for (int64_t j = 0; j < pad; j++)
+      array[i * row + j] = array[i * row + row - 1 - j] = r_set(0.0);
+}
+
+/* ---- forward ---- */
+
+BASIN_HD basin_product network_forward_product(const network_layer *l, const network_below *below,
+                                               int64_t n) {
+  basin_product p;
+  const int64_t q = l->is.patch;
+  const int dense = l->is.pixels == 1 && q == 1;
+  p.rows = network_pair(n, l->is.pixels);
+  p.columns = network_pair(l->is.out, 1);
+  p.depth = network_pair(l->is.in, q);
+  p.a_rows = network_pair(below->example, 1);
+  p.a_depth = network_pair(dense ? 1 : below->row, 1);
+  p.b_columns = network_pair(l->is.in * q, 0);
+  p.b_depth = network_pair(q, 1);
+  p.c_rows = p.c_columns = network_pair(0, 0); /* elements are put where they belong one by one */
+  network_index(&p.depth, &p.a_depth, &p.b_depth);
+  return p;
+}
+
+BASIN_HD void network_forward_layer(const network_cell *cell, basin_turn t, const real *x, int h,
+                                    const network_inputs *in) {
+  const network_layer l = network_layer_at(cell, t.data, h);
+  const network_below below = network_below_of(cell, t, h, in);
+  const basin_product p = network_forward_product(&l, &below, in->n);
+  const network_layer under = network_layer_at(cell, t.data, h ? h - 1 : 0);
+  network_margins(t.team, t.work + l.z, in->n * l.is.out, l.is.pixels + 2 * l.pad, l.pad);
+  network_margins(t.team, t.work + l.x, in->n * l.is.out, l.is.pixels + 2 * l.above, l.above);
+  for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
+    real sum[NETWORK_ROWS][NETWORK_COLUMNS];
+    if (team_stopped(t.team)) break;
+    for (int r = 0; r < at.rows; r++)
+      for (int c = 0; c < at.columns; c++) sum[r][c] = r_set(0.0);
+    network_multiply(&p, &at, below.shared, below.own, x + l.weights, sum);
+    for (int r = 0; r < at.rows; r++)
+      for (int c = 0; c < at.columns; c++) {
+        const network_place place = network_place_of(&p, at.row + r, at.column + c);
+        const real value = network_activation(&l.is, sum[r][c]);
+        *network_z(&l, t.work, place) = sum[r][c];
+        real made = r_set(l.is.scale) * value;
+        if (l.is.skip) made = r_fma(r_set(l.is.scale), value, *network_x(&under, t.work, place));
+        *network_x(&l, t.work, place) = made;
+      }
+  }
+  team_sync(t.team);
+}
+
+/* the residual of a label */
+BASIN_HD real network_residual(const network_cell *cell, basin_turn t, const network_layer *last,
+                               const network_inputs *in, int64_t i, int64_t j) {
+  const int64_t label = i * cell->labels + j;
+  network_place at;
+  at.example = i;
+  at.channel = j / last->is.pixels;
+  at.pixel = j % last->is.pixels;
+  return *network_x(last, t.work, at) -
+         (in->own_label ? in->own_label[label] : r_set(in->shared_label[label]));
+}
+
+/* every thread comes to the same sums */
+BASIN_HD void network_lose(const network_cell *cell, basin_turn t, const network_inputs *in,
+                           real *loss, real *margin) {
+  const network_layer last = network_layer_at(cell, t.data, cell->layers - 1);
+  *loss = *margin = r_set(0.0);
+  for (int64_t i = 0; i < in->n; i++)
+    for (int64_t j = 0; j < cell->labels; j++) {
+      const real r = network_residual(cell, t, &last, in, i, j);
+      *loss = r_fma(r, r, *loss);
+      *margin = r_max(r_abs(r), *margin);
+    }
+  *loss = r_set(cell->loss_weight) * *loss;
+}
+
+BASIN_HD void network_forward(const network_cell *cell, basin_turn t, const real *x,
+                              const network_inputs *in) {
+  real loss, margin;
+  team_sync(t.team);
+  for (int h = 0; h < cell->layers; h++) network_forward_layer(cell, t, x, h, in);
+  network_lose(cell, t, in, &loss, &margin);
+  team_sync(t.team);
+  if (t.team.rank == 0) {
+    t.work[NETWORK_READY] = r_set(in->own ? 0.0 : 1.0);
+    t.work[NETWORK_LOSS] = loss;
+    t.work[NETWORK_MARGIN] = margin;
+  }
+  team_sync(t.team);
+}
+
+/* the scratch has a pass forward of all inputs, of these states */
+BASIN_HD void network_ready(const network_cell *cell, basin_turn t, const real *x) {
+  const network_inputs in = network_all_inputs(cell, t);
+  if (!t.warm || r_lane(&t.work[NETWORK_READY], 0) != 1.0) network_forward(cell, t, x, &in);
+}
+
+/* ---- backward ---- */
+
+/* dz of an element, from the gradient g by its activation, in the place of z; g is kept where the layer below takes it
+   past this one */
+BASIN_HD void network_give(const network_cell *cell, basin_turn t, const network_layer *l,
+                           network_place at, real g) {
+  real *z = network_z(l, t.work, at);
+  if (l->is.skip)
+    t.work[cell->gradient + (at.example * l->is.out + at.channel) * l->is.pixels + at.pixel] = g;
+  *z = r_set(l->is.scale) * network_slope(&l->is, *z) * g;
+}
+
+BASIN_HD void network_give_residuals(const network_cell *cell, basin_turn t,
+                                     const network_inputs *in) {
+  const network_layer last = network_layer_at(cell, t.data, cell->layers - 1);
+  for (int64_t i = t.team.rank; i < in->n; i += t.team.size)
+    for (int64_t j = 0; j < cell->labels; j++) {
+      network_place at;
+      at.example = i;
+      at.channel = j / last.is.pixels;
+      at.pixel = j % last.is.pixels;
+      network_give(cell, t, &last, at, network_residual(cell, t, &last, in, i, j));
+    }
+  if (t.team.rank == 0) t.work[NETWORK_READY] = r_set(0.0);
+  team_sync(t.team);
+}
+
+/* from dz of layer h to dz of the layer below */
+BASIN_HD void network_backward_layer(const network_cell *cell, basin_turn t, const real *x, int h,
+                                     int64_t n) {
+  const network_layer l = network_layer_at(cell, t.data, h),
+                      below = network_layer_at(cell, t.data, h - 1);
+  const int64_t q = l.is.patch, row = l.is.pixels + 2 * l.pad;
+  /* a dense layer takes the pixels below it for channels */
+  const int flat = q == 1 && l.is.pixels == 1;
+  basin_product p;
+  p.rows = network_pair(n, l.is.pixels);
+  p.columns = network_pair(l.is.in, 1);
+  p.depth = network_pair(l.is.out, q);
+  p.a_rows = network_pair(network_z_size(&l), 1);
+  p.a_depth = network_pair(row, -1);
+  p.b_columns = network_pair(q, 0);
+  p.b_depth = network_pair(l.is.in * q, 1);
+  p.c_rows = p.c_columns = network_pair(0, 0);
+  network_index(&p.depth, &p.a_depth, &p.b_depth);
+  const real *dz = t.work + l.z + 2 * l.pad;
+  for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
+    real sum[NETWORK_ROWS][NETWORK_COLUMNS];
+    if (team_stopped(t.team)) break;
+    for (int r = 0; r < at.rows; r++)
+      for (int c = 0; c < at.columns; c++) {
+        const network_place place = network_place_of(&p, at.row + r, at.column + c);
+        sum[r][c] =
+            l.is.skip
+                ? t.work[cell->gradient + (place.example * l.is.out + place.channel) * l.is.pixels +
+                         place.pixel]
+                : r_set(0.0);
+      }
+    network_multiply(&p, &at, NULL, dz, x + l.weights, sum);
+    for (int r = 0; r < at.rows; r++)
+      for (int c = 0; c < at.columns; c++) {
+        network_place place = network_place_of(&p, at.row + r, at.column + c);
+        if (flat) {
+          place.pixel = place.channel % below.is.pixels;
+          place.channel = place.channel / below.is.pixels;
+        }
+        network_give(cell, t, &below, place, sum[r][c]);
+      }
+  }
+  team_sync(t.team);
+}
+
+/* What becomes of the gradient by the weights: a step is made of it, or its squared length. */
+typedef struct network_use {
+  real *x;                /* the weights, to be moved; or NULL */
+  const method_step *way; /* or NULL: plain gradient descent */
+  real pace, eta;
+  int measures; /* whether its squared length is wanted: of the sums, without the scale */
+} network_use;
+
+/* the squared length of the sums of layer h, or 0 where it is not measured */
+BASIN_HD real network_use_gradient(const network_cell *cell, basin_turn t, int h,
+                                   const network_inputs *in, const network_use *use) {
+  const network_layer l = network_layer_at(cell, t.data, h);
+  const network_below below = network_below_of(cell, t, h, in);
+  const int64_t q = l.is.patch;
+  const int dense = q == 1 && l.is.pixels == 1;
+  real *size = t.work + cell->sizes, all = r_set(0.0), length[NETWORK_COLUMNS];
+  basin_product p;
+  p.rows = network_pair(l.is.in, q);
+  p.columns = network_pair(l.is.out, 1);
+  p.depth = network_pair(in->n, l.is.pixels);
+  p.a_rows = network_pair(dense ? 1 : below.row, 1);
+  p.a_depth = network_pair(below.example, 1);
+  p.b_columns = network_pair(l.is.pixels + 2 * l.pad, 0);
+  p.b_depth = network_pair(network_z_size(&l), 1);
+  p.c_rows = p.c_columns = network_pair(0, 0);
+  network_index(&p.depth, &p.a_depth, &p.b_depth);
+  for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
+    real sum[NETWORK_ROWS][NETWORK_COLUMNS];
+    if (team_stopped(t.team)) break;
+    for (int r = 0; r < at.rows; r++)
+      for (int c = 0; c < at.columns; c++) sum[r][c] = r_set(0.0);
+    network_multiply(&p, &at, below.shared, below.own, t.work + l.z + l.pad, sum);
+    for (int c = 0; c < at.columns; c++) {
+      const int64_t first = l.weights + (at.column + c) * l.is.in * q + at.row;
+      if (at.row == 0) length[c] = r_set(0.0);
+      for (int r = 0; r < at.rows; r++) {
+        const real g = sum[r][c];
+        if (use->measures) length[c] = r_fma(g, g, length[c]);
+        if (use->way) method_entry(use->way, use->eta, first + r, g, &use->x[first + r]);
+        else if (use->x) use->x[first + r] = r_fnma(use->pace, g, use->x[first + r]);
+      }
+      if (at.row + at.rows == at.all_rows) size[at.column + c] = length[c];
+    }
+  }
+  team_sync(t.team);
+  for (int64_t c = 0; use->measures && c < l.is.out; c++) all = all + size[c];
+  team_sync(t.team);
+  return all;
+}
+
+/* All layers, from above to below, after a pass forward. *total: the squared length of the sums of all of them;
+   drift: where the drift of the balance of each layer and the next is added up, or NULL */
+BASIN_HD void network_backward(const network_cell *cell, basin_turn t, const real *x,
+                               const network_inputs *in, const network_use *use, real *drift,
+                               real *total) {
+  real above = r_set(0.0);
+  *total = r_set(0.0);
+  network_give_residuals(cell, t, in);
+  for (int h = cell->layers - 1; h >= cell->lowest; h--) {
+    const network_layer l = network_layer_at(cell, t.data, h);
+    real size = r_set(0.0);
+    /* dz of this layer is needed for its own gradient, its weights for dz of the one below: which comes first */
+    if (h > cell->lowest) network_backward_layer(cell, t, x, h, in->n);
+    if (l.is.trained) size = network_use_gradient(cell, t, h, in, use);
+    *total = *total + size;
+    if (drift && h + 1 < cell->layers && t.team.rank == 0) {
+      const real eta = use->pace;
+      drift[h] = r_fma(eta * eta, size - above, drift[h]);
+    }
+    above = size;
+  }
+  for (int h = cell->lowest - 1; drift && h >= 0 && t.team.rank == 0; h--) {
+    drift[h] = r_fma(use->pace * use->pace, r_set(0.0) - above, drift[h]);
+    above = r_set(0.0);
+  }
+  team_sync(t.team);
+}
+
+/* ---- start and step ---- */
+
+BASIN_HD void network_draw_row(const network_layer *l, basin_turn t, int64_t row, real *w) {
+  const int64_t length = l->start.length;
+  real norm2 = r_set(0.0);
+  for (int64_t b = 0; 2 * b < length; b++) {
+    real z0, z1;
+    draw_pair(&l->start, t.data, t.trial, row, b, &z0, &z1);
+    w[2 * b] = z0;
+    if (2 * b + 1 < length) w[2 * b + 1] = z1;
+    norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
+  }
+  const real spread = draw_spread(&l->start, t.trial, row, norm2);
+  for (int64_t j = 0; j < length; j++) w[j] = draw_entry(&l->start, t.data, row, j, spread, w[j]);
+}
+
+BASIN_HD void network_start(const network_cell *cell, basin_turn t, real *x) {
+  for (int h = 0; h < cell->layers; h++) {
+    const network_layer l = network_layer_at(cell, t.data, h);
+    for (int64_t row = t.team.rank; row < l.is.out; row += t.team.size) {
+      if (team_stopped(t.team)) break;
+      network_draw_row(&l, t, row, x + l.weights + row * l.start.length);
+    }
+  }
+  team_sync(t.team);
+  method_start(&cell->method, t.team, x + cell->weights);
+  BASIN_TEAM_FOR(t.team, i, NETWORK_SUMS) x[cell->sums + i] = r_set(0.0);
+  if (cell->wanted & NETWORK_DRIFT)
+    BASIN_TEAM_FOR(t.team, h, cell->layers) x[cell->drift + h] = r_set(0.0);
+  if (cell->wanted & NETWORK_START)
+    for (int64_t i = t.team.rank; i < cell->weights; i += t.team.size) x[cell->begun + i] = x[i];
+  team_sync(t.team);
+}
+
+/* the inputs of the step's mini-batch, into the scratch: numbers as conv_dataset.h has them */
+BASIN_HD network_inputs network_gather(const network_cell *cell, basin_turn t) {
+  real *own = t.work + cell->gathered, *label = own + cell->batch * cell->input;
+  for (int64_t b = t.team.rank; b < cell->batch; b += t.team.size) {
+    bits word[2];
+    basin_words_at(cell->key, BASIN_STREAM_BATCH, t.trial, t.step, (uint64_t)(b / 2), &word[0],
+                   &word[1]);
+    const real place = r_uniform(word[b % 2]) * r_set((double)cell->n);
+    for (int lane = 0; lane < BASIN_LANES; lane++) {
+      const int64_t i = (int64_t)r_lane(&place, lane);
+      for (int64_t q = 0; q < cell->input; q++)
+        r_lane_set(&own[b * cell->input + q], lane, t.set[i * cell->input + q]);
+      for (int64_t j = 0; j < cell->labels; j++)
+        r_lane_set(&label[b * cell->labels + j], lane, t.label[i * cell->labels + j]);
+    }
+  }
+  team_sync(t.team);
+  const network_inputs in = {NULL, NULL, own, label, cell->batch};
+  return in;
+}
+
+BASIN_HD void network_step(const network_cell *cell, basin_turn t, real *x) {
+  network_inputs in = network_all_inputs(cell, t);
+  network_use use;
+  real total;
+  if (cell->batch) {
+    in = network_gather(cell, t);
+    network_forward(cell, t, x, &in);
+  } else {
+    network_ready(cell, t, x);
+  }
+  const real before = t.work[NETWORK_LOSS];
+  const method_step way = method_begin(&cell->method, t, x + cell->weights, t.work + cell->normal);
+  use.x = x;
+  use.way = method_is_plain(&cell->method) ? NULL : &way;
+  use.pace = t.pace[NETWORK_PACE];
+  use.eta = t.pace[NETWORK_ETA];
+  use.measures = (cell->wanted & NETWORK_DRIFT) != 0;
+  network_backward(cell, t, x, &in, &use, use.measures ? x + cell->drift : NULL, &total);
+  if (!cell->batch) network_forward(cell, t, x, &in);
+  if (t.team.rank == 0) {
+    real *sum = x + cell->sums;
+    sum[NETWORK_FLOW_TIME] = sum[NETWORK_FLOW_TIME] + use.eta;
+    if (!cell->batch) /* in lanes that idle neither rises */
+      sum[NETWORK_LOSS_RISES] = sum[NETWORK_LOSS_RISES] +
+                                r_select(r_lt(before, t.work[NETWORK_LOSS]), r_set(1.0),
+                                         r_set(0.0));
+  }
+  team_sync(t.team);
+}
+
+/* the squared norm of the gradient of the whole loss; the scratch has no pass forward behind it */
+BASIN_HD real network_norm_grad(const network_cell *cell, basin_turn t, const real *x) {
+  const network_inputs in = network_all_inputs(cell, t);
+  const real scale = r_set(2 * cell->loss_weight);
+  network_use use;
+  real total;
+  use.x = NULL;
+  use.way = NULL;
+  use.pace = use.eta = r_set(0.0);
+  use.measures = 1;
+  network_backward(cell, t, x, &in, &use, NULL, &total);
+  return scale * scale * total;
+}
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * network_tile.h: products of numeric/product.h with a trial a lane. A tile is a few rows and columns of C, kept in
+ * registers over the whole depth; every element is its own chain of fma, so the bits do not depend on the tiles.
+ *
+ * A is the inputs of the data set, which all lanes share, or an array of the lanes' own; B and C are the lanes' own.
+ * Strides are counted in doubles of the first, and in reals of the others. A product is written as
+ *
+ *   for (network_tile at = network_first(&p, team); network_goes_on(&at); network_next(&p, &at)) {
+ *     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
+ *     network_multiply(&p, &at, inputs, NULL, weights, NULL, sum);
+ *     ... element (at.row + r, at.column + c) is sum[r][c], for r < at.rows and c < at.columns
+ *   }
+ *
+ * Columns go to the threads of a team, tiles of a column to one of them, in the order of the rows.
+ */
+#ifndef BASIN_MODELS_NETWORK_TILE_H
+#define BASIN_MODELS_NETWORK_TILE_H
+
+#include "numeric/product.h"
+#include "numeric/team.h"
+
+/* as many as the vector registers hold, with a row of B and a number of A beside them */
+enum {
+#if BASIN_SIMD == 5
+  NETWORK_ROWS = 4,
+  NETWORK_COLUMNS = 6
+#elif BASIN_SIMD == 2
+  NETWORK_ROWS = 4,
+  NETWORK_COLUMNS = 3
+#else
+  NETWORK_ROWS = 2,
+  NETWORK_COLUMNS = 2
+#endif
+};
+
+typedef struct network_tile {
+  int64_t row, column, all_rows, all_columns;
+  int rows, columns; /* of this tile */
+  int step;          /* columns from one tile of this thread to the next */
+} network_tile;
+
+BASIN_HD int64_t network_count(basin_pair pair) { return pair.outer * pair.inner; }
+/* where element `index` of a pair of indices lies */
+BASIN_HD int64_t network_offset(basin_pair many, basin_pair stride, int64_t index) {
+  if (many.inner == 1) return index * stride.outer;
+  return index / many.inner * stride.outer + index % many.inner * stride.inner;
+}
+
+BASIN_HD void network_cut(network_tile *at) {
+  const int64_t rows = at->all_rows - at->row, columns = at->all_columns - at->column;
+  at->rows = rows < NETWORK_ROWS ? (int)rows : NETWORK_ROWS;
+  at->columns = columns < NETWORK_COLUMNS ? (int)columns : NETWORK_COLUMNS;
+}
+BASIN_HD network_tile network_first(const basin_product *p, basin_team team) {
+  network_tile at;
+  at.row = 0;
+  at.column = (int64_t)team.rank * NETWORK_COLUMNS;
+  at.all_rows = network_count(p->rows);
+  at.all_columns = network_count(p->columns);
+  at.step = team.size * NETWORK_COLUMNS;
+  network_cut(&at);
+  return at;
+}
+BASIN_HD int network_goes_on(const network_tile *at) { return at->column < at->all_columns; }
+BASIN_HD void network_next(network_tile *at) {
+  at->row += NETWORK_ROWS;
+  if (at->row >= at->all_rows) {
+    at->row = 0;
+    at->column += at->step;
+  }
+  network_cut(at);
+}
+
+/* rows and columns are constants */
+BASIN_HD void network_chains(int rows, int columns, const basin_product *p, const int64_t *a_at,
+                             const int64_t *b_at, const double *shared, const real *a,
+                             const real *b, real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
+  real x[NETWORK_ROWS][NETWORK_COLUMNS];
+  BASIN_UNROLL
+  for (int r = 0; r < rows; r++) {
+    BASIN_UNROLL
+    for (int c = 0; c < columns; c++) x[r][c] = sum[r][c];
+  }
+  for (int64_t o = 0; o < p->depth.outer; o++) {
+    const int64_t a_outer = o * p->a_depth.outer, b_outer = o * p->b_depth.outer;
+    for (int64_t i = 0; i < p->depth.inner; i++) {
+      const int64_t from_a = a_outer + i * p->a_depth.inner,
+                    from_b = b_outer + i * p->b_depth.inner;
+      real y[NETWORK_COLUMNS];
+      BASIN_UNROLL
+      for (int c = 0; c < columns; c++) y[c] = b[b_at[c] + from_b];
+      BASIN_UNROLL
+      for (int r = 0; r < rows; r++) {
+        const real z = shared ? r_set(shared[a_at[r] + from_a]) : a[a_at[r] + from_a];
+        BASIN_UNROLL
+        for (int c = 0; c < columns; c++) x[r][c] = r_fma(z, y[c], x[r][c]);
+      }
+    }
+  }
+  BASIN_UNROLL
+  for (int r = 0; r < rows; r++) {
+    BASIN_UNROLL
+    for (int c = 0; c < columns; c++) sum[r][c] = x[r][c];
+  }
+}
+
+/* the sums of a tile, which begin with what they have; A: `shared` or `a`, whichever is not NULL */
+#if BASIN_ON_DEVICE || defined(__CUDACC__)
+BASIN_HD
+#else
+static __attribute__((noinline, unused))
+#endif
+void network_multiply(const basin_product *p, const network_tile *at, const double *shared,
+                      const real *a, const real *b, real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
+  int64_t a_at[NETWORK_ROWS], b_at[NETWORK_COLUMNS];
+  for (int r = 0; r < at->rows; r++) a_at[r] = network_offset(p->rows, p->a_rows, at->row + r);
+  for (int c = 0; c < at->columns; c++)
+    b_at[c] = network_offset(p->columns, p->b_columns, at->column + c);
+#define NETWORK_CASE(r, c)                                                 \
+  case 8 * (r) + (c):                                                      \
+    if (shared) network_chains(r, c, p, a_at, b_at, shared, NULL, b, sum); \
+    else network_chains(r, c, p, a_at, b_at, NULL, a, b, sum);             \
+    break;
+  switch (8 * at->rows + at->columns) {
+    NETWORK_CASE(1, 1)
+    NETWORK_CASE(1, 2)
+    NETWORK_CASE(2, 1)
+    NETWORK_CASE(2, 2)
+#if BASIN_SIMD > 0
+    NETWORK_CASE(1, 3)
+    NETWORK_CASE(2, 3)
+    NETWORK_CASE(3, 1)
+    NETWORK_CASE(3, 2)
+    NETWORK_CASE(3, 3)
+    NETWORK_CASE(4, 1)
+    NETWORK_CASE(4, 2)
+    NETWORK_CASE(4, 3)
+#endif
+#if BASIN_SIMD == 5
+    NETWORK_CASE(1, 4)
+    NETWORK_CASE(2, 4)
+    NETWORK_CASE(3, 4)
+    NETWORK_CASE(4, 4)
+    NETWORK_CASE(1, 5)
+    NETWORK_CASE(2, 5)
+    NETWORK_CASE(3, 5)
+    NETWORK_CASE(4, 5)
+    NETWORK_CASE(1, 6)
+    NETWORK_CASE(2, 6)
+    NETWORK_CASE(3, 6)
+    NETWORK_CASE(4, 6)
+#endif
+  default:;
+  }
+#undef NETWORK_CASE
+}
+
+#endif
