@@ -20,11 +20,11 @@
     "models written as formulas: the normals added to a step, see own/own_methods.h")            \
   X(BASIN_STREAM_DATA, 40,                                                                       \
     "fixed data set number `trial`: the entries of input number `step`, see conv_dataset.h and " \
-    "network_inputs.h")                                                                          \
+    "host/model/network_inputs.h")                                                               \
   X(BASIN_STREAM_BATCH, 41, "fixed data set: the inputs of the step's mini-batch, two a block")  \
   X(BASIN_STREAM_STROKES, 42,                                                                    \
     "drawings of strokes, number `step` of the set `trial`, see host/model/patches.c")           \
-  X(BASIN_STREAM_LABEL, 43,                                                                      \
+  X(BASIN_STREAM_LABEL, 45,                                                                      \
     "fixed data set number `trial`: the drawn labels of input number `step`, two a block")       \
   X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")    \
   X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")       \

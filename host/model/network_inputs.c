@@ -1,44 +1,14 @@
-/* SPDX-License-Identifier: MIT
- *
- * network_inputs.h: the data set of a cell of networks: its inputs and their labels, drawn or copied. It is a MODEL_SET's
- * `inputs` (seam/model.h), on the host alone, with one lane:
- *
- *   double z[3 * 5], label[3];
- *   basin_network_inputs(setting, 0, 3, z, label);     the first three of inputs with 5 numbers and one label each
- *
- * Everything of input i follows from the setting's key, the number s of its data set (gradient.set), and i. So the bits
- * depend neither on the stretches in which they are asked for nor on n: n inputs are the beginning of n + 1.
- *
- *   inputs   all channels x pixels numbers are one vector, from block 0 on of (key, BASIN_STREAM_DATA, trial s, step i),
- *            as numeric/law.h draws them; on the unit sphere they are normals, times sqrt(1/(their squared length))
- *   labels   label j of input i is word j % 2 of block j/2 of (key, BASIN_STREAM_LABEL, trial s, step i), as the normal
- *            of Box and Muller, or as the sign
- *   teacher  the weights of layer h, from 0 on, are drawn as an initial matrix (seam/draw.h) of trial s, of the
- *            streams BASIN_STREAM_DATA_TEACHER_DIRECTION + h and BASIN_STREAM_DATA_TEACHER_RADIUS + h
- *
- * The teacher's labels are a plain forward pass: of a layer as in seam/network.h every
- *
- *   z[r][l] = one chain of fma from 0 over c, then o, of W[r][c][o] and x[c][l + o - (patch - 1)/2]
- *   x'[r][l] = fma(scale, activation(z[r][l]), skip ? x[r][l] : 0)
- *
- * What lies beyond the picture is left out of the chain: as 0 it would change no bit.
- */
-#ifndef BASIN_MODELS_NETWORK_INPUTS_H
-#define BASIN_MODELS_NETWORK_INPUTS_H
-
+/* SPDX-License-Identifier: MIT */
+#include "model/network_inputs.h"
 #include "numeric/functions.h"
-#include "numeric/law.h"
 #include "seam/draw.h"
-#include "seam/network.h"
 #include <stdlib.h>
-
-#if BASIN_ONE_LANE
+#include <string.h>
 
 /* ---- the inputs ---- */
 
 /* input i, of `count` numbers */
-static inline void network_input(const basin_setting *setting, int64_t i, int64_t count,
-                                 double *z) {
+static void put_input(const basin_setting *setting, int64_t i, int64_t count, double *z) {
   static const basin_input_law normal = {BASIN_LAW_NORMAL, 0};
   const basin_network_data *data = &setting->network->data;
   const basin_gradient *g = &setting->gradient;
@@ -57,7 +27,7 @@ static inline void network_input(const basin_setting *setting, int64_t i, int64_
 
 /* ---- a teacher ---- */
 
-static inline double network_activation(const basin_network_layer *layer, double z) {
+static double activation(const basin_network_layer *layer, double z) {
   switch (layer->activation) {
   case BASIN_RELU:
   case BASIN_LEAKY: {
@@ -76,8 +46,8 @@ static inline double network_activation(const basin_network_layer *layer, double
 }
 
 /* what a layer of the weights w makes of x [in][pixels] */
-static inline void network_layer_forward(const basin_network_layer *layer, const double *w,
-                                         const double *x, double *out) {
+static void forward(const basin_network_layer *layer, const double *w, const double *x,
+                    double *out) {
   const int64_t pixels = layer->pixels, patch = layer->patch, margin = (patch - 1) / 2;
   for (int64_t r = 0; r < layer->out; r++, w += layer->in * patch)
     for (int64_t l = 0; l < pixels; l++) {
@@ -87,14 +57,15 @@ static inline void network_layer_forward(const basin_network_layer *layer, const
           const int64_t at = l + o - margin;
           if (at >= 0 && at < pixels) z = r_fma(w[c * patch + o], x[c * pixels + at], z);
         }
-      out[r * pixels + l] = r_fma(layer->scale, network_activation(layer, z),
-                                  layer->skip ? x[r * pixels + l] : 0.0);
+      const double value = activation(layer, z);
+      out[r * pixels + l] = layer->skip ? r_fma(layer->scale, value, x[r * pixels + l])
+                                        : layer->scale * value;
     }
 }
 
 /* a matrix as draw.h draws it */
-static inline void network_draw(const basin_vector *vector, uint64_t key, int direction, int radius,
-                                uint64_t trial, double *w) {
+static void draw_matrix(const basin_vector *vector, uint64_t key, int direction, int radius,
+                        uint64_t trial, double *w) {
   basin_room room = {NULL, 0, 1}; /* it counts alone: the values are where they are, at offset 0 */
   const draw_source source = draw_put(&room, vector, key, direction, radius);
   const int64_t length = vector->length;
@@ -115,13 +86,13 @@ static inline void network_draw(const basin_vector *vector, uint64_t key, int di
 }
 
 /* The teacher of a data set: the weights of its layers, one behind another, and room for what two of them make. */
-typedef struct network_teacher {
+typedef struct drawn_teacher {
   const basin_network *network;
   double *weights, *made[2];
-} network_teacher;
+} drawn_teacher;
 
 /* draws it; NULL where there is no memory. What it has is to be freed by its `weights`. */
-static inline double *network_teacher_draw(const basin_setting *setting, network_teacher *teacher) {
+static double *draw_teacher(const basin_setting *setting, drawn_teacher *teacher) {
   const basin_network_data *data = &setting->network->data;
   const basin_network *network = teacher->network = data->teacher;
   int64_t weights = 0, most = 1;
@@ -135,20 +106,19 @@ static inline double *network_teacher_draw(const basin_setting *setting, network
   teacher->made[0] = w + weights;
   teacher->made[1] = teacher->made[0] + most;
   for (int h = 0; h < network->layers; h++) {
-    network_draw(&data->weights[h], setting->key, BASIN_STREAM_DATA_TEACHER_DIRECTION + h,
-                 BASIN_STREAM_DATA_TEACHER_RADIUS + h, (uint64_t)setting->gradient.set, w);
+    draw_matrix(&data->weights[h], setting->key, BASIN_STREAM_DATA_TEACHER_DIRECTION + h,
+                BASIN_STREAM_DATA_TEACHER_RADIUS + h, (uint64_t)setting->gradient.set, w);
     w += basin_layer_weights(&network->layer[h]);
   }
   return teacher->weights;
 }
 
 /* what it makes of an input */
-static inline const double *network_teacher_labels(const network_teacher *teacher,
-                                                   const double *x) {
+static const double *ask_teacher(const drawn_teacher *teacher, const double *x) {
   const double *w = teacher->weights;
   for (int h = 0; h < teacher->network->layers; h++) {
     const basin_network_layer *layer = &teacher->network->layer[h];
-    network_layer_forward(layer, w, x, teacher->made[h % 2]);
+    forward(layer, w, x, teacher->made[h % 2]);
     w += basin_layer_weights(layer);
     x = teacher->made[h % 2];
   }
@@ -158,7 +128,7 @@ static inline const double *network_teacher_labels(const network_teacher *teache
 /* ---- the labels ---- */
 
 /* labels that are drawn, of input i */
-static inline void network_draw_labels(const basin_setting *setting, int64_t i, double *label) {
+static void draw_labels(const basin_setting *setting, int64_t i, double *label) {
   const basin_network *network = setting->network;
   const double scale = network->data.label_scale;
   for (int64_t j = 0; j < network->labels; j += 2) {
@@ -175,18 +145,18 @@ static inline void network_draw_labels(const basin_setting *setting, int64_t i, 
 }
 
 /* those of input i, whose numbers are z */
-static inline void network_label(const basin_setting *setting, const network_teacher *teacher,
-                                 int64_t i, const double *z, double *label) {
+static void put_label(const basin_setting *setting, const drawn_teacher *teacher, int64_t i,
+                      const double *z, double *label) {
   const basin_network_data *data = &setting->network->data;
   const int64_t labels = setting->network->labels;
   const size_t bytes = (size_t)labels * sizeof *label;
   switch (data->labels) {
   case BASIN_LABELS_NORMAL:
   case BASIN_LABELS_SIGN:
-    network_draw_labels(setting, i, label);
+    draw_labels(setting, i, label);
     break;
   case BASIN_LABELS_TEACHER:
-    memcpy(label, network_teacher_labels(teacher, z), bytes);
+    memcpy(label, ask_teacher(teacher, z), bytes);
     break;
   case BASIN_LABELS_LOW_RANK:
     for (int64_t j = 0; j < labels; j++)
@@ -198,22 +168,17 @@ static inline void network_label(const basin_setting *setting, const network_tea
   }
 }
 
-/* Inputs first .. first + count - 1 to z [count][channels][pixels], their labels to label [count][labels]. A teacher is
-   drawn anew by every call, so that long stretches are the cheaper ones. BASIN_FAILED: out of memory. */
-static inline basin_status basin_network_inputs(const basin_setting *setting, int64_t first,
-                                                int64_t count, double *z, double *label) {
+basin_status basin_network_inputs(const basin_setting *setting, int64_t first, int64_t count,
+                                  double *z, double *label) {
   const basin_network *network = setting->network;
   const int64_t numbers = network->channels * network->pixels;
-  network_teacher teacher = {0};
-  if (network->data.labels == BASIN_LABELS_TEACHER && !network_teacher_draw(setting, &teacher))
+  drawn_teacher teacher = {0};
+  if (network->data.labels == BASIN_LABELS_TEACHER && !draw_teacher(setting, &teacher))
     return BASIN_FAILED;
   for (int64_t i = first; i < first + count; i++, z += numbers, label += network->labels) {
-    network_input(setting, i, numbers, z);
-    network_label(setting, &teacher, i, z, label);
+    put_input(setting, i, numbers, z);
+    put_label(setting, &teacher, i, z, label);
   }
   free(teacher.weights);
   return BASIN_OK;
 }
-
-#endif
-#endif
