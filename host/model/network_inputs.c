@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/network_inputs.h"
-#include "numeric/functions.h"
-#include "seam/draw.h"
+#include "models/network/network_pass.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,24 +26,6 @@ static void put_input(const basin_setting *setting, int64_t i, int64_t count, do
 
 /* ---- a teacher ---- */
 
-static double activation(const basin_network_layer *layer, double z) {
-  switch (layer->activation) {
-  case BASIN_RELU:
-  case BASIN_LEAKY: {
-    const double below = layer->activation == BASIN_LEAKY ? layer->slope * z : 0.0;
-    return z >= 0 ? z : below;
-  }
-  case BASIN_SOFTPLUS:
-    return r_softplus(z);
-  case BASIN_ERF:
-    return r_erf_total(z);
-  case BASIN_TANH:
-    return r_tanh(z);
-  default:
-    return z;
-  }
-}
-
 /* what a layer of the weights w makes of x [in][pixels] */
 static void forward(const basin_network_layer *layer, const double *w, const double *x,
                     double *out) {
@@ -57,18 +38,20 @@ static void forward(const basin_network_layer *layer, const double *w, const dou
           const int64_t at = l + o - margin;
           if (at >= 0 && at < pixels) z = r_fma(w[c * patch + o], x[c * pixels + at], z);
         }
-      const double value = activation(layer, z);
+      const double value = network_activation(layer, z);
       out[r * pixels + l] = layer->skip ? r_fma(layer->scale, value, x[r * pixels + l])
                                         : layer->scale * value;
     }
 }
 
 /* a matrix as draw.h draws it */
-static void draw_matrix(const basin_vector *vector, uint64_t key, int direction, int radius,
-                        uint64_t trial, double *w) {
+static void draw_matrix(const basin_vector *vector, uint64_t key, int layer, uint64_t trial,
+                        double *w) {
   basin_room room = {NULL, 0, 1}; /* it counts alone: the values are where they are, at offset 0 */
-  const draw_source source = draw_put(&room, vector, key, direction, radius);
+  draw_source source = draw_put(&room, vector, key, BASIN_STREAM_DATA_TEACHER,
+                                BASIN_STREAM_DATA_TEACHER_RADIUS);
   const int64_t length = vector->length;
+  source.step = (uint64_t)layer;
   for (int64_t row = 0; row < vector->rows; row++, w += length) {
     double norm2 = 0;
     for (int64_t j = 0; j < length; j += 2) {
@@ -106,8 +89,7 @@ static double *draw_teacher(const basin_setting *setting, drawn_teacher *teacher
   teacher->made[0] = w + weights;
   teacher->made[1] = teacher->made[0] + most;
   for (int h = 0; h < network->layers; h++) {
-    draw_matrix(&data->weights[h], setting->key, BASIN_STREAM_DATA_TEACHER_DIRECTION + h,
-                BASIN_STREAM_DATA_TEACHER_RADIUS + h, (uint64_t)setting->gradient.set, w);
+    draw_matrix(&data->weights[h], setting->key, h, (uint64_t)setting->gradient.set, w);
     w += basin_layer_weights(&network->layer[h]);
   }
   return teacher->weights;

@@ -12,8 +12,8 @@
  *            as numeric/law.h draws them; on the unit sphere they are normals, times sqrt(1/(their squared length))
  *   labels   label j of input i is word j % 2 of block j/2 of (key, BASIN_STREAM_LABEL, trial s, step i), as the normal
  *            of Box and Muller, or as the sign
- *   teacher  the weights of layer h, from 0 on, are drawn as an initial matrix (seam/draw.h) of trial s, of the streams
- *            BASIN_STREAM_DATA_TEACHER_DIRECTION + h and BASIN_STREAM_DATA_TEACHER_RADIUS + h
+ *   teacher  the weights of layer h, from 0 on, are drawn as an initial matrix (seam/draw.h) of trial s and step h, of
+ *            the streams BASIN_STREAM_DATA_TEACHER and BASIN_STREAM_DATA_TEACHER_RADIUS
  *
  * The teacher's labels are a plain forward pass: of a layer as in seam/network.h every
  *

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "read/dynamics.h"
 #include "read/images.h"
+#include "read/network.h"
 #include "read/numbers.h"
 #include "seam/draw.h"
 #include <stdio.h>
@@ -370,6 +371,48 @@ static basin_status read_low_rank(const reading *r, const basin_node *body) {
   return status;
 }
 
+/* A teacher that network->data points to, with the memory of its layers. */
+typedef struct held_teacher {
+  basin_network network; /* the first member */
+  basin_network_layers layers;
+} held_teacher;
+
+static basin_status read_teacher(const reading *r, const basin_node *body) {
+  static const char *const key[] = {"layers"};
+  const char *what = "data.labels.teacher.layers";
+  basin_network *of = r->network;
+  basin_status status = basin_scope_keys(r->scope, body, key, 1, "data.labels.teacher", r->error);
+  const basin_node *list = basin_node_get(body, "layers");
+  if (status) return status;
+  if (!list)
+    return basin_fail_at(r->error, body->place, "%s is missing: those of the teacher", what);
+  held_teacher *held = calloc(1, sizeof *held);
+  if (!held) return basin_fail_memory(r->error);
+  basin_network_layers *layers = &held->layers;
+  of->data.teacher = &held->network;
+  status = basin_network_layers_read(r->scope, list, what, of->channels, of->pixels, layers,
+                                     r->error);
+  if (status) return status;
+  const basin_network_layer *last = &layers->layer[layers->count - 1];
+  const int64_t labels = last->out * last->pixels;
+  held->network = (basin_network){.layers = layers->count,
+                                  .layer = layers->layer,
+                                  .channels = of->channels,
+                                  .pixels = of->pixels,
+                                  .labels = labels};
+  of->data.weights = layers->weights;
+  for (int h = 0; h < layers->count; h++)
+    if (!draw_fits(&layers->weights[h]))
+      return basin_fail_at(r->error, list->child[h]->place, "%s: layer %d has too many weights",
+                           what, h + 1);
+  if (of->labels && of->labels != labels)
+    return basin_fail_at(r->error, basin_node_get(r->node, "outputs")->place,
+                         "data.outputs is %lld, and the teacher makes %lld numbers",
+                         (long long)of->labels, (long long)labels);
+  of->labels = labels;
+  return BASIN_OK;
+}
+
 static basin_status read_labels(const reading *r) {
   static const char *const word[] = {[BASIN_LABELS_NORMAL] = "normal",
                                      [BASIN_LABELS_SIGN] = "sign",
@@ -397,6 +440,7 @@ static basin_status read_labels(const reading *r) {
     if (!strcmp(node->key[0], word[i])) source = i;
   data->labels = (enum basin_labels_source)source;
   if (source == BASIN_LABELS_LOW_RANK) return read_low_rank(r, node->child[0]);
+  if (source == BASIN_LABELS_TEACHER) return read_teacher(r, node->child[0]);
   return read_scale(r, node->child[0],
                     source == BASIN_LABELS_NORMAL ? "data.labels.normal" : "data.labels.sign");
 }
@@ -435,8 +479,11 @@ basin_status basin_network_data_read(basin_scope *scope, const basin_node *node,
 }
 
 void basin_network_data_free(basin_network_data *data) {
+  held_teacher *held = (held_teacher *)data->teacher;
+  if (held) basin_network_layers_free(&held->layers);
+  free(held);
   free((double *)data->singular);
-  data->singular = NULL;
+  *data = (basin_network_data){0};
 }
 
 basin_status basin_network_data_fit(const basin_node *node, basin_network *network,

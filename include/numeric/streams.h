@@ -26,6 +26,10 @@
     "drawings of strokes, number `step` of the set `trial`, see host/model/patches.c")           \
   X(BASIN_STREAM_LABEL, 45,                                                                      \
     "fixed data set number `trial`: the drawn labels of input number `step`, two a block")       \
+  X(BASIN_STREAM_DATA_TEACHER, 46,                                                               \
+    "fixed data set number `trial`: the weights of layer number `step` of the network that "     \
+    "labels it, as initial vectors")                                                             \
+  X(BASIN_STREAM_DATA_TEACHER_RADIUS, 47, "the same, for the radius of a row in a ball")         \
   X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")    \
   X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")       \
   X(BASIN_STREAM_START_CHI, 112,                                                                 \
@@ -36,11 +40,7 @@
     "estimates: the normals of fresh inputs at the trial's recorded step, see "                  \
     "host/engine/measure.h")                                                                     \
   X(BASIN_STREAM_VERIFY, 129, "basin verify: the sizes and the teacher of a random state")       \
-  X(BASIN_STREAM_BOOTSTRAP, 256, "statistics.h: which trials a resample has")                    \
-  X(BASIN_STREAM_DATA_TEACHER_DIRECTION, 512,                                                    \
-    "fixed data set number `trial`: the weights of layer i of the network that labels it, as "   \
-    "initial vectors, stream 512 + i")                                                           \
-  X(BASIN_STREAM_DATA_TEACHER_RADIUS, 640, "the same: as initial vectors, stream 640 + i")
+  X(BASIN_STREAM_BOOTSTRAP, 256, "statistics.h: which trials a resample has")
 
 enum basin_stream {
 #define BASIN_STREAM(name, number, use) name = (number),

@@ -6,7 +6,7 @@
  */
 #include "folder.h"
 #include "model/network_inputs.h"
-#include "numeric/functions.h"
+#include "numeric/philox.h"
 #include "read/images.h"
 #include "read/network_data.h"
 #include <hdf5.h>
@@ -274,8 +274,7 @@ static double plain_weight(const taught *t, int h, int64_t r, int64_t e) {
   bits word[2];
   double normal[2];
   if (w->source == BASIN_GIVEN) return w->value[r * w->length + e];
-  basin_words(77, BASIN_STREAM_DATA_TEACHER_DIRECTION + h, 3, 0, (uint64_t)block, &word[0],
-              &word[1]);
+  basin_words(77, BASIN_STREAM_DATA_TEACHER, 3, (uint64_t)h, (uint64_t)block, &word[0], &word[1]);
   if (w->source == BASIN_UNIFORM) return fma(w->scale, r_uniform(word[e % 2]), w->offset);
   basin_box_muller(word[0], word[1], &normal[0], &normal[1]);
   return w->scale * normal[e % 2];
@@ -384,6 +383,25 @@ static void stretches(void **unused) {
   taught t;
   make_teacher(&t, activation);
   check_stretches(&t.of, 20);
+}
+
+/* what is read of one, with as many labels as it makes */
+static void read_teachers(void **unused) {
+  cell c;
+  (void)unused;
+  take("data: {n: 9, channels: 2, pixels: 3, inputs: sphere, labels: {teacher: {layers: [{conv: "
+       "{channels: 4, patch: 3}, activation: tanh, scale: 1/sqrt(2 + m)}, {dense: m + 2}]}}}",
+       3, &c);
+  const basin_network *teacher = c.network.data.teacher;
+  assert_int_equal(c.network.labels, 3);
+  assert_int_equal(teacher->layers, 2);
+  assert_int_equal(teacher->layer[0].pixels, 3);
+  assert_int_equal(teacher->layer[0].in, 2);
+  assert_int_equal(teacher->layer[1].in, 12);
+  assert_true(teacher->layer[0].scale == 1 / sqrt(3));
+  assert_int_equal(c.network.data.weights[0].length, 6);
+  check_stretches(&c, 9);
+  free_cell(&c);
 }
 
 /* ---- expressions ---- */
@@ -552,6 +570,16 @@ static void refused(void **unused) {
        "3 singular values, and an input has 2 labels"},
       {"{n: 5, d: 2, inputs: sphere, labels: {low_rank: {singulars: [1]}}}",
        "did you mean `singular`"},
+      {"{n: 5, d: 2, inputs: sphere, labels: {teacher: {layer: []}}}", "did you mean `layers`"},
+      {"{n: 5, d: 2, inputs: sphere, labels: {teacher: {}}}", "teacher.layers is missing"},
+      {"{n: 5, d: 2, inputs: sphere, labels: {teacher: {layers: [{dense: 0}]}}}",
+       "e.yaml:1:72: data.labels.teacher.layers.1 is 0"},
+      {"{n: 5, d: 2, inputs: sphere, labels: {teacher: {layers: [{dense: 2}]}}, outputs: 3}",
+       "data.outputs is 3, and the teacher makes 2"},
+      {"{n: 5, d: 2, inputs: sphere, labels: {teacher: {layers: [{dense: 3}]}}}",
+       "an input has 3 labels, and the last layer makes 2"},
+      {"{n: 5, d: 3, inputs: sphere, labels: {teacher: {layers: [{dense: 9e6}]}}}",
+       "layer 1 has too many weights"},
       {"{n: 5, d: 2, inputs: sphere, labels: sign, set: -1}", "data.set is -1"},
       {"{n: 5, d: 2, inputs: sphere, labels: sign, batch: 6}", "data.batch is 6, expected"},
       {"{n: 5, d: 2, inputs: sphere, labels: sign, outputs: 3}",
@@ -633,10 +661,11 @@ static void refused(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(laws),        cmocka_unit_test(fourth_moments), cmocka_unit_test(signs),
-      cmocka_unit_test(low_rank),    cmocka_unit_test(teachers),       cmocka_unit_test(stretches),
-      cmocka_unit_test(expressions), cmocka_unit_test(files),          cmocka_unit_test(one_copy),
-      cmocka_unit_test(refused)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(laws),      cmocka_unit_test(fourth_moments),
+                                     cmocka_unit_test(signs),     cmocka_unit_test(low_rank),
+                                     cmocka_unit_test(teachers),  cmocka_unit_test(read_teachers),
+                                     cmocka_unit_test(stretches), cmocka_unit_test(expressions),
+                                     cmocka_unit_test(files),     cmocka_unit_test(one_copy),
+                                     cmocka_unit_test(refused)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
