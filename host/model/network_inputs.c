@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/network_inputs.h"
-#include "models/network/network_pass.h"
+#include "models/network/network_activation.h"
+#include "numeric/law.h"
+#include "seam/draw.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,8 +8,8 @@
  * Everything of input i follows from the setting's key, the number s of its data set (gradient.set), and i. So the bits
  * depend neither on the stretches in which they are asked for nor on n: n inputs are the beginning of n + 1.
  *
- *   inputs   all channels x pixels numbers are one vector, from block 0 on of (key, BASIN_STREAM_DATA, trial s, step i),
- *            as numeric/law.h draws them; on the unit sphere they are normals, times sqrt(1/(their squared length))
+ *   inputs   all channels x pixels numbers are one vector, from block 0 on of (key, BASIN_STREAM_DATA, trial s, step
+ *            i), as numeric/law.h draws them; on the unit sphere they are normals, times sqrt(1/(their squared length))
  *   labels   label j of input i is word j % 2 of block j/2 of (key, BASIN_STREAM_LABEL, trial s, step i), as the normal
  *            of Box and Muller, or as the sign
  *   teacher  the weights of layer h, from 0 on, are drawn as an initial matrix (seam/draw.h) of trial s and step h, of

@@ -42,9 +42,9 @@
 #include "read/scope.h"
 #include "seam/network.h"
 
-/* The section for one cell: fills in network->channels, pixels and data, and set_size, batch, inputs, set and law of the
-   gradient; network->labels is 0 then where the layers alone tell it. What network->data has allocated is to be freed,
-   whatever comes of it; it must be zero before. BASIN_BAD_INPUT, with the place and the reason. */
+/* The section for one cell: fills in network->channels, pixels and data, and set_size, batch, inputs, set and law of
+   the gradient; network->labels is 0 then where the layers alone tell it. What network->data has allocated is to be
+   freed, whatever comes of it; it must be zero before. BASIN_BAD_INPUT, with the place and the reason. */
 basin_status basin_network_data_read(basin_scope *scope, const basin_node *node,
                                      basin_network *network, basin_gradient *gradient,
                                      basin_error *error);
