@@ -114,23 +114,24 @@ static const int law_degrees[] = {
 #undef BASIN_INPUT_LAW
 };
 
-static basin_status read_degrees(reading *r, const basin_node *body, double *degrees) {
+static basin_status read_degrees(basin_scope *scope, const basin_node *body, double *degrees,
+                                 basin_error *error) {
   static const char *const key[] = {"degrees"};
   const char *what = "law.student.degrees";
-  basin_status status = basin_scope_keys(r->scope, body, key, 1, "law.student", r->error);
+  basin_status status = basin_scope_keys(scope, body, key, 1, "law.student", error);
   const basin_node *node = basin_node_get(body, "degrees");
   if (!status && !node)
-    return basin_fail_at(r->error, body->place, "%s is missing: degrees of freedom", what);
+    return basin_fail_at(error, body->place, "%s is missing: degrees of freedom", what);
   if (!status)
-    status = basin_scope_number(r->scope, node, what, BASIN_DEGREES_MIN, BASIN_DEGREES_MAX, degrees,
-                                r->error);
+    status = basin_scope_number(scope, node, what, BASIN_DEGREES_MIN, BASIN_DEGREES_MAX, degrees,
+                                error);
   if (status || *degrees > BASIN_DEGREES_MIN) return status;
-  return basin_fail_at(r->error, node->place, "%s is %g: the variance is infinite, expected more",
+  return basin_fail_at(error, node->place, "%s is %g: the variance is infinite, expected more",
                        what, *degrees);
 }
 
-/* the word of a law, or a mapping of one; the first is the model's own, unless that has a law of its own */
-static basin_status read_law(reading *r, const basin_node *node, basin_input_law *law) {
+basin_status basin_law_read(basin_scope *scope, const basin_node *node, basin_input_law *law,
+                            basin_error *error) {
   enum { LAWS = sizeof law_word / sizeof *law_word };
   const int mapping = node->kind == BASIN_MAPPING && node->count == 1;
   const char *word = mapping ? node->key[0] : node->kind == BASIN_SCALAR ? node->text : "";
@@ -139,15 +140,21 @@ static basin_status read_law(reading *r, const basin_node *node, basin_input_law
   if (at == LAWS || law_degrees[at] != mapping) {
     const char *near = at < LAWS || !*word ? NULL : basin_nearest(word, law_word, LAWS);
     if (near)
-      return basin_fail_at(r->error, node->place, "law: unknown law `%s`, did you mean `%s`?", word,
+      return basin_fail_at(error, node->place, "law: unknown law `%s`, did you mean `%s`?", word,
                            near);
-    return basin_fail_at(r->error, node->place,
+    return basin_fail_at(error, node->place,
                          "law: expected `normal`, `uniform`, `rademacher`, `sphere`, `laplace` or "
                          "{student: {degrees: nu}}");
   }
   law->kind = at + 1;
+  return mapping ? read_degrees(scope, node->child[0], &law->degrees, error) : BASIN_OK;
+}
+
+/* the same; normal inputs are the model's own, unless that has a law of its own */
+static basin_status read_law(reading *r, const basin_node *node, basin_input_law *law) {
+  const basin_status status = basin_law_read(r->scope, node, law, r->error);
   if (law->kind == BASIN_LAW_NORMAL && !r->scope->model->own_law) law->kind = BASIN_LAW_OWN;
-  return mapping ? read_degrees(r, node->child[0], &law->degrees) : BASIN_OK;
+  return status;
 }
 
 /* a data set of images */

@@ -27,6 +27,10 @@ typedef struct basin_dynamics_keys {
   const basin_node *gradient, *method, *noise, *on_divergence;
 } basin_dynamics_keys;
 
+/* The law of inputs (numeric/law.h): a word, or {student: {degrees: nu}}. */
+basin_status basin_law_read(basin_scope *scope, const basin_node *node, basin_input_law *law,
+                            basin_error *error);
+
 /* Reads them into setting->gradient and setting->halve; a stop.at_gradient of the setting must go with them. Without
    `gradient` and `method` it is the model's first kind, with its defaults. place: of the cell's settings, for errors.
    BASIN_BAD_INPUT, with the place and the reason, where a key is wrong or the model has no such dynamics. */

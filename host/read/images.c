@@ -13,6 +13,7 @@
 #include "base/hdf5_util.h"
 #include "model/patches.h"
 #include "numeric/philox.h"
+#include "read/network_data.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +42,13 @@ void basin_album_free(basin_album *album) {
     next = page->next;
     page_free(page);
   }
+  basin_data_files_free(album->data);
   free(album->folder);
   memset(album, 0, sizeof *album);
 }
 
 double basin_album_bytes(const basin_album *album) {
-  double bytes = 0;
+  double bytes = basin_data_files_bytes(album->data);
   for (const basin_page *page = album->page; page; page = page->next)
     if (page->value)
       bytes += 8.0 * (double)page->images * (double)page->of.height * (double)page->of.width;

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * images.h: data sets that are cut from images: of a file, or drawings of strokes.
+ * images.h: data sets that are cut from images: of a file, or drawings of strokes; and the album, which keeps what was
+ * read of files for all cells of an experiment.
  */
 #ifndef BASIN_READ_IMAGES_H
 #define BASIN_READ_IMAGES_H
 
 #include "read/scope.h"
 
-/* The images of an experiment, each of them once whatever the cells that have them. All zero is an album too. */
+/* The images and data files of an experiment, each of them once whatever the cells that have them. All zero is an album
+   too. */
 typedef struct basin_album {
   char *folder; /* that of the experiment file, with its slash; NULL: the present one */
   struct basin_page *page;
+  struct basin_data_file *data; /* of networks (network_data.h) */
   int tables; /* whether tables of numbers have been read from there, too (own_model.h) */
 } basin_album;
 
 void basin_album_free(basin_album *album);
 
-/* bytes of the images that are in memory */
+/* bytes of what is in memory of them */
 double basin_album_bytes(const basin_album *album);
 
 /* Whether the value of `inputs` says so: {file: ...} or {strokes: ...}. Reads it into the gradient of a setting, which

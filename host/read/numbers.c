@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYTES_MAX = 64 << 20 };
+enum { BYTES_LEAST = 64 << 20, BYTES_OF_A_NUMBER = 32 /* of a file: what may be read at least */ };
 
 /* A table while it is read. */
 typedef struct table {
@@ -23,7 +23,10 @@ static basin_status wrong(const table *t, const char *what) {
 }
 
 static basin_status add(table *t, double x) {
-  if (t->count == t->most) return wrong(t, "more numbers than a constant may have");
+  if (t->count == t->most)
+    return basin_fail_at(t->error, t->place,
+                         "%.300s:%lld: more than the %lld numbers that may be here", t->path,
+                         (long long)t->line, (long long)t->most);
   if (t->count == t->room) {
     t->room = t->room ? 2 * t->room : 256;
     double *grown = realloc(t->value, (size_t)t->room * sizeof *grown);
@@ -68,9 +71,12 @@ basin_status basin_numbers_read(const char *path, basin_place place, int64_t mos
   FILE *file = basin_open_stream(path);
   *value = NULL;
   if (!file) return basin_fail_at(error, place, "%.300s: no file that can be read", path);
-  if (fseek(file, 0, SEEK_END) || ftell(file) > BYTES_MAX || fseek(file, 0, SEEK_SET)) {
+  const int64_t bytes = most > BYTES_LEAST / BYTES_OF_A_NUMBER ? BYTES_OF_A_NUMBER * most
+                                                               : BYTES_LEAST;
+  if (fseek(file, 0, SEEK_END) || ftell(file) > bytes || fseek(file, 0, SEEK_SET)) {
     fclose(file);
-    return basin_fail_at(error, place, "%.300s: more than 64 MiB, too long for a table", path);
+    return basin_fail_at(error, place, "%.300s: more than %lld MiB, too long for a table", path,
+                         (long long)(bytes >> 20));
   }
   basin_status status = BASIN_OK;
   ssize_t length;
