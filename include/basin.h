@@ -283,6 +283,16 @@ const int64_t *basin_results_time(const basin_results *results);
      NAME                         [recorded][time]       an observable along the trajectory
      estimated_NAME, ..._error    [recorded][time]       measured on fresh inputs, with its standard error
      vector_NAME                  [recorded][time][entry]   a full vector
+     attractor                    [trial]                where it came to rest: outcomes.discover; -1: nowhere, -2: at a
+                                                         point beyond those that are told apart
+     attractor_trials             [attractor]            how many trials came to rest there
+     attractor_share, ..._low, ..._high   [attractor]    their share of all trials of the cell, with its interval
+     attractor_first_trial        [attractor]            the first of them, -1: none
+     attractor_loss               [attractor]            the loss at its end
+     attractor_at_NAME            [attractor][entry]     a full vector there; of an observable [attractor]
+
+   An attractor has one number in all cells. How many there are is size[0] of attractor_trials, for a cell has all of
+   them: of those that it has not, attractor_trials is 0 and attractor_at_NAME is NaN.
 
    `trial` has the size of the cell with the most trials: behind a cell's own trials, as where a partial file lacks one,
    whole numbers are -1 and others NaN. NaN, too, is what a trial does not know, and what lies behind its end. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 enum { STEPS = 3, BATCHES = 32, TRIALS = 4096, INPUTS = 1 << 18, ENTRIES_MOST = 512, ATTEMPTS = 8 };
+enum { FLOW_LEVELS = 6, FLOW_ROOM = FLOW_LEVELS + 6, SHORTER = 3 };
 static const double FAR = 0x1p40;     /* a step size beside which the start is nothing */
 static const double PRECISION = 1e-9; /* of an entry of the gradient, or of what a method adds up */
 static const double COARSE =
@@ -276,7 +277,7 @@ static basin_status look_at_method(looker *l, int *judged) {
     const double *next = x + (step + 1) * n;
     if (!isfinite(length(next, n))) break;
     status = gradient_at(l, x + step * n, g, open);
-    if (status) break;
+    if (status || !isfinite(length(g, n))) break;
     basin_normals_row(basin_alone, l->probe.cell.setting.key, BASIN_STREAM_PERTURBATION, 0,
                       (uint64_t)step, 0, n, normal);
     memcpy(to, x + step * n, (size_t)n * sizeof *to);
@@ -291,6 +292,90 @@ static basin_status look_at_method(looker *l, int *judged) {
     l->check->entries += n;
     *judged = 1;
   }
+  free(x);
+  return status;
+}
+
+/* ---- gradient flow ---- */
+
+/* The modified midpoint rule (Gragg) over `time`, in so many substeps, an even number, from x with gradient g; room
+   [4][n]. *unknown: what a gradient on the way may be wrong by, beside its length; the largest is kept. */
+static basin_status midpoint(looker *l, const double *x, const double *g, double time, int substeps,
+                             double *room, double *to, double *unknown) {
+  const int64_t n = l->entries;
+  const double h = time / substeps;
+  double *before = room, *now = room + n, *slope = now + n, *open = slope + n;
+  basin_status status = BASIN_OK;
+  for (int64_t i = 0; i < n; i++) before[i] = x[i], now[i] = x[i] - h * g[i];
+  for (int m = 1; m <= substeps && !status; m++) {
+    status = gradient_at(l, now, slope, open);
+    for (int64_t i = 0; i < n && !status; i++) {
+      const double next = before[i] - 2 * h * slope[i];
+      *unknown = fmax(*unknown, open[i] / length(slope, n));
+      if (m == substeps) to[i] = (before[i] + now[i] - h * slope[i]) / 2;
+      before[i] = now[i];
+      now[i] = next;
+    }
+  }
+  return status;
+}
+
+/* The flow from x for a time, into `to`: midpoints extrapolated (Bulirsch, Stoer), until that changes no more than by
+   `fine`. *rest: by how much it did last; room [FLOW_ROOM][n]. */
+static basin_status integrate(looker *l, const double *x, double time, double fine, double *room,
+                              double *to, double *rest, double *unknown) {
+  const int64_t n = l->entries;
+  double *row = room, *g = row + FLOW_LEVELS * n, *value = g + n, *work = value + n;
+  basin_status status = gradient_at(l, x, g, work);
+  *rest = INFINITY;
+  for (int64_t i = 0; i < n && !status; i++) *unknown = fmax(*unknown, work[i] / length(g, n));
+  for (int level = 0; level < FLOW_LEVELS && !status && *rest > fine; level++) {
+    status = midpoint(l, x, g, time, 2 * (level + 1), work, value, unknown);
+    if (level) *rest = 0;
+    for (int64_t i = 0; i < n && !status; i++) {
+      for (int j = 0; j < level; j++) { /* row[j]: before, extrapolated j times */
+        const double ratio = (level + 1.0) / (level - j), finer = value[i];
+        value[i] += (finer - row[j * n + i]) / (ratio * ratio - 1);
+        row[j * n + i] = finer;
+      }
+      if (level) *rest = fmax(*rest, fabs(value[i] - row[(level - 1) * n + i]));
+      to[i] = row[level * n + i] = value[i];
+    }
+  }
+  return status;
+}
+
+/* steps of size eta, as far as the integration is exact enough to say something */
+static basin_status follow_flow(looker *l, double eta, double *x, double *to, double *room,
+                                int *judged) {
+  const int64_t n = l->entries;
+  basin_status status = basin_probe_steps(&l->probe, STEPS, eta, x, l->error);
+  for (int step = 0; step < STEPS && !status; step++) {
+    const double *from = x + step * n, *next = from + n;
+    double wrong = 0, moved = 0, unknown = 0, rest;
+    for (int64_t i = 0; i < n; i++) moved = fmax(moved, fabs(next[i] - from[i]));
+    if (!isfinite(length(next, n)) || !(moved > 0)) break;
+    status = integrate(l, from, eta, 1e-3 * PRECISION * moved, room, to, &rest, &unknown);
+    const double open = unknown + rest / moved;
+    if (status || !(open < PRECISION) || !isfinite(length(to, n))) break;
+    for (int64_t i = 0; i < n; i++) wrong = fmax(wrong, fabs(to[i] - next[i]));
+    note(l->check, wrong / moved, PRECISION + 8 * open);
+    l->check->entries += n;
+    *judged = 1;
+  }
+  return status;
+}
+
+static basin_status look_at_flow(looker *l, int *judged) {
+  const int64_t n = l->entries;
+  double *x = calloc((size_t)((STEPS + 2 + FLOW_ROOM) * n), sizeof *x), *to = x + (STEPS + 1) * n,
+         *room = to + n;
+  basin_status status = x ? basin_probe_steps(&l->probe, 1, 0, x, l->error)
+                          : basin_fail_memory(l->error);
+  if (!status) status = gradient_at(l, x, room, to);
+  double eta = status ? NAN : MOVE * (1 + length(x, n)) / length(room, n);
+  for (int i = 0; i < SHORTER && !status && isfinite(eta) && !*judged; i++, eta /= 8)
+    status = follow_flow(l, eta, x, to, room, judged);
   free(x);
   return status;
 }
@@ -448,6 +533,10 @@ static look *choose(const looker *l, const char **beside) {
                   ? "gradient of a step beside differences, in binary128, of its inputs' mean loss"
                   : "gradient of a step beside differences of the loss in binary128";
     return look_at_gradient;
+  }
+  if (l->graph && !strcmp(l->kind, "flow")) {
+    c->what = "steps beside an integration, of another method, on differences of the loss";
+    return look_at_flow;
   }
   if (is_one_of(l->kind, methods) && (l->graph || closed)) {
     c->what = l->graph ? "steps beside the method's definition on differences of the loss"

@@ -10,6 +10,7 @@
  *
  *   population, flow,         the gradient that a step follows, with differences of the loss. Of formulas entry by
  *   a header's own            entry in binary128 (formula/wide.h); else in random directions (slope.h)
+ *   flow, of formulas         three steps with an integration by another method, on these differences
  *   momentum, nesterov,       three steps with the method's definition (seam/method.h), in plain loops, on these
  *   adam, langevin, noise     differences, or on the gradient of `population`
  *   direct, law, of formulas  the gradient of a step with differences of the mean loss over the very inputs of the step

@@ -10,14 +10,15 @@
 enum { INPUTS = 16, DATA_SET = 8 };
 static const double FLOW_ERROR = 1e-13;
 
-/* What the cell's gradient becomes; where it is of this kind it stays as it is, but for a method that is no kind of its
-   own (seam/method.h): the gradient is asked about. Options are the defaults, but `below`, the gradient below which a
-   kind adds noise: none comes. */
+/* What the cell's gradient becomes; where it is of this kind it stays as it is, but for what a flow may be wrong by and
+   for a method that is no kind of its own (seam/method.h): the gradient is asked about. Options are the defaults, but
+   `below`, the gradient below which a kind adds noise: none comes. */
 static void choose(basin_setting *setting, const basin_model *model, const char *kind) {
   static const char *const fresh[] = {"direct", "projected", "mixed", "law"};
   basin_gradient g = {.dynamics = kind};
   int options = 0;
   if (!strcmp(setting->gradient.dynamics, kind)) {
+    if (!strcmp(kind, "flow")) setting->gradient.error = FLOW_ERROR;
     if (basin_kind_is_of(model->methods, kind)) {
       setting->gradient.method = BASIN_DESCENT;
       setting->gradient.noise = 0;

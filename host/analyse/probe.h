@@ -7,8 +7,8 @@
  *   basin_probe_close(&probe);
  *
  * Options of the kind are its defaults, where it is not the cell's own kind, but for the gradient `below` which a kind
- * adds noise, which is 0: no noise; a sampled one takes 16 inputs a step, of
- * normal law, a data set has 8.
+ * adds noise, which is 0: no noise; a sampled one takes 16 inputs a step, of normal law, a data set has 8. A flow may
+ * be wrong by 1e-13, whatever the cell says.
  */
 #ifndef BASIN_PROBE_H
 #define BASIN_PROBE_H

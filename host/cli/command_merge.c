@@ -4,6 +4,7 @@
  */
 #include "base/text.h"
 #include "cli/standing.h"
+#include "read/discover.h"
 #include "store/results.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +142,8 @@ basin_status basin_command_merge(const basin_arguments *a, basin_error *error) {
     if (basin_results_check(output, c.experiment, &there, &ignored) == BASIN_BAD_INPUT)
       basin_show_merge(stderr, &c); /* with a name that is free */
   }
+  if ((!status || status == BASIN_OUTSIDE) && !there && basin_discover_of(c.experiment))
+    basin_warn_beyond(output, basin_show_warning);
   if ((!status || status == BASIN_OUTSIDE) && !basin_argument(a, "quiet")) {
     if (there) fprintf(stderr, "%s is merged already; nothing to do\n", output);
     else show_merged(output);

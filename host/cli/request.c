@@ -37,7 +37,7 @@ static void default_output(const char *path, char output[BASIN_PATH_BYTES]) {
   strcat(output, ".h5");
 }
 
-static void show_warning(const char *text) { fprintf(stderr, "basin: warning: %s\n", text); }
+void basin_show_warning(const char *text) { fprintf(stderr, "basin: warning: %s\n", text); }
 
 /* --NAME VALUE as --set NAME=VALUE; 0 where it is too long for a number */
 static int set_key(const basin_arguments *a, const char *name, char text[64], basin_request *r) {
@@ -71,7 +71,7 @@ basin_status basin_request_read(const basin_arguments *a, basin_request *r, basi
   r->options.isa = basin_argument(a, "isa");
   r->options.no_provenance = basin_argument(a, "no-provenance") != NULL;
   r->options.extend = basin_argument(a, "extend") != NULL;
-  r->options.warn = show_warning;
+  r->options.warn = basin_show_warning;
   r->options.stop = &basin_stop_wish;
   return status;
 }

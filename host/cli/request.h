@@ -28,6 +28,9 @@ basin_status basin_request_experiment(const basin_arguments *arguments,
                                       const basin_request *request, basin_experiment **experiment,
                                       basin_error *error);
 
+/* `basin: warning: TEXT` on stderr. */
+void basin_show_warning(const char *text);
+
 /* Says on stderr where `until` has not got what it asks for, of a complete file. */
 void basin_show_wide(const char *path);
 

@@ -3,11 +3,13 @@
  * judge.c: what has been run beside what the experiment asks for: more trials, or fewer that end nowhere.
  */
 #include "run/run.h"
+#include "read/discover.h"
 #include "store/results.h"
 #include "store/search.h"
 #include "store/until.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What an outcome, of which an experiment allows a share, has in the cells that have more of it. */
@@ -189,4 +191,23 @@ basin_status basin_results_check(const char *path, const basin_experiment *e, in
   *complete = !missing && (!status || status == BASIN_OUTSIDE);
   basin_results_close(r);
   return status;
+}
+
+void basin_warn_beyond(const char *path, void (*warn)(const char *text)) {
+  basin_results *r;
+  basin_error ignored;
+  int64_t all = 0, others;
+  char text[BASIN_PATH_BYTES + 256];
+  if (basin_results_open(path, &r, &ignored)) return;
+  basin_attractor *attractor = calloc((size_t)basin_results_attractors(r) + 1, sizeof *attractor);
+  for (int64_t c = 0; attractor && c < basin_results_cells(r); c++)
+    if (!basin_results_attractors_of(r, c, attractor, &others, &ignored)) all += others;
+  free(attractor);
+  basin_results_close(r);
+  if (!all) return;
+  snprintf(text, sizeof text,
+           "%s: %lld trials rest at points beyond the %d attractors that are told apart: "
+           "outcomes.discover.within is too small, or trials end before they are at rest",
+           path, (long long)all, BASIN_ATTRACTORS_MAX);
+  warn(text);
 }

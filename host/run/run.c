@@ -306,26 +306,6 @@ static basin_status clear_folder(const basin_experiment *e, const basin_earlier 
   return lock_folder(folder, lock, error);
 }
 
-/* trials that rest where nothing more is told apart */
-static void warn_beyond(const basin_run_options *options) {
-  basin_results *results;
-  basin_error ignored;
-  int64_t all = 0, others;
-  char text[BASIN_PATH_BYTES + 256];
-  if (!options->warn || basin_results_open(options->output, &results, &ignored)) return;
-  basin_attractor *attractor = calloc(BASIN_ATTRACTORS_MAX, sizeof *attractor);
-  for (int64_t c = 0; attractor && c < basin_results_cells(results); c++)
-    if (!basin_results_attractors_of(results, c, attractor, &others, &ignored)) all += others;
-  free(attractor);
-  basin_results_close(results);
-  if (!all) return;
-  snprintf(text, sizeof text,
-           "%s: %lld trials rest at points beyond the %d attractors that are told apart: "
-           "outcomes.discover.within is too small, or trials end before they are at rest",
-           options->output, (long long)all, BASIN_ATTRACTORS_MAX);
-  options->warn(text);
-}
-
 static basin_status assemble(basin_runner *r, const basin_earlier *earlier, basin_error *error) {
   const basin_run_options *options = r->options;
   const basin_provenance provenance = basin_runner_provenance(r);
@@ -339,7 +319,8 @@ static basin_status assemble(basin_runner *r, const basin_earlier *earlier, basi
   const basin_status status = basin_store_assemble(&r->store, options->output,
                                                    options->no_provenance ? NULL : &provenance, 0,
                                                    options->stop, error);
-  if (!status && basin_discover_of(r->store.experiment)) warn_beyond(options);
+  if (!status && options->warn && basin_discover_of(r->store.experiment))
+    basin_warn_beyond(options->output, options->warn);
   return status;
 }
 

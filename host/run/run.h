@@ -60,6 +60,9 @@ basin_status basin_store_raise_all(basin_store *store, basin_error *error);
 /* BASIN_OUTSIDE where more trials are unresolved or diverged than the experiment allows. */
 basin_status basin_store_judge(const basin_store *store, const char *path, basin_error *error);
 
+/* Warns where trials of the file rest at points beyond the attractors that are told apart. */
+void basin_warn_beyond(const char *path, void (*warn)(const char *text));
+
 /* What stands at an output's path: nothing, or this experiment's file, which is *complete where no trial is missing.
    Outcomes are counted, nothing else is read of the trials. BASIN_OUTSIDE where it is complete and more trials are
    unresolved or diverged than the experiment allows, BASIN_BAD_INPUT where it is something else. */

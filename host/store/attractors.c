@@ -388,7 +388,7 @@ basin_status basin_attractors_end(basin_output *o, basin_error *error) {
 
 /* ---- reading ---- */
 
-int basin_results_attractors(const basin_results *r) {
+int basin_results_count_attractors(const basin_results *r) {
   int64_t size[2] = {r->cells, -1};
   if (H5Lexists(r->file, "attractor_trials", H5P_DEFAULT) <= 0) return 0;
   const hid_t id = basin_results_variable(r, "attractor_trials", 2, size, H5T_INTEGER);
@@ -396,6 +396,8 @@ int basin_results_attractors(const basin_results *r) {
   H5Dclose(id);
   return size[1] > BASIN_ATTRACTORS_MAX ? 0 : (int)size[1];
 }
+
+int basin_results_attractors(const basin_results *r) { return r->attractors; }
 
 static int read_others(const basin_results *r, int64_t cell, int64_t *others) {
   int64_t size = r->cells;

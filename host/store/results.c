@@ -315,6 +315,7 @@ static int read_all(basin_results *r) {
     if (r->count[c] < 0 || r->count[c] > r->trials) return 0;
   if (!read_early_rule(r) || !read_passages(r)) return 0;
   if (!read_variants(r) || !read_parameters(r) || !basin_results_read_refinement(r)) return 0;
+  r->attractors = basin_results_count_attractors(r);
   r->axes = axes >= 0 && axes <= r->parameters ? (int)axes : r->parameters;
   return 1;
 }

@@ -38,7 +38,8 @@ struct basin_results {
   struct basin_passage_kind {
     char observable[64];
     int above;
-  } * passage; /* [passages] */
+  } * passage;    /* [passages] */
+  int attractors; /* that the file tells of */
   int observables;
   char *observable[BASIN_NAMES_MAX];
   char *refined; /* the parameter that `refine` names, or NULL */
@@ -58,6 +59,9 @@ int basin_results_number_of(const basin_results *results, const char *name, hid_
 
 /* level[passages] of a cell; 0 where they cannot be read */
 int basin_results_levels(const basin_results *results, int64_t cell, double *level);
+
+/* How many attractors the variables of an opened file tell of: attractors.c. */
+int basin_results_count_attractors(const basin_results *results);
 
 /* What `refine` asked for, where it is there; 0 where it cannot be read. */
 int basin_results_read_refinement(basin_results *results);

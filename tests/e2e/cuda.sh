@@ -288,6 +288,9 @@ variants:
   direct: {gradient: {sampled: {inputs: 5, sampler: direct}}}
   projected: {gradient: {sampled: {inputs: 5, sampler: projected}}}
   halved: {schedule: [{eta: 3}], on_divergence: halve}
+  asked: {schedule: [{eta: 0.02/sqrt(1 + t/50)}], stop: {when: loss < 0.05, max_steps: 1500}}
+  asked of momentum: {schedule: [{steps: 9, eta: 0.01}, {eta: 0.02/(1 + t/50)}], stop: {when: H < 0.1, max_steps: 1500},
+    method: {momentum: 0.5}, gradient: {sampled: {inputs: 5, sampler: direct}}}
 stop: {at: 1e-30, max_steps: 1500}
 allow: {unresolved: 1, diverged: 1}
 record: {trials: 7, steps: {log: 30}, parameters: true, final: all}
@@ -302,6 +305,14 @@ for ((i = 0; i < 40; i++)); do
   turns=$((turns + 1))
 done
 check "the neuron was interrupted: $turns times" test $turns -ge 2
+check "the neurons that are asked, their step sizes moving, end at many steps" /usr/bin/python3 - <<'P'
+import h5py
+f = h5py.File("neuron.h5")
+word = dict(zip(f["outcome"].attrs["flag_values"].tolist(), f["outcome"].attrs["flag_meanings"].decode().split()))
+for c in 6, 7:
+    ended = [s for s, o in zip(f["steps"][c], f["outcome"][c]) if word[int(o)] == "stationary"]
+    assert len(ended) > 10 and len(set(ended)) > 5 and f["eta_t"][c, -1] > 0, (c, ended)
+P
 check "and goes on" run neuron.yaml --backend cuda -o neuron_turns.h5
 check "to the same bytes" cmp neuron.h5 neuron_turns.h5
 

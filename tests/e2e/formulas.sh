@@ -147,6 +147,12 @@ if [ -f "$build/tests/cudasim/libbasin_cuda.so" ]; then
     check "$name by CUDA" "$basin" run $name.yaml -q --no-provenance --backend cuda $(small $name) -o other.h5
     check "$name by CUDA: the same bytes" cmp $name.h5 other.h5
   done
+  asked=(phase-retrieval.yaml $(small phase-retrieval) --set 'schedule.0.eta=0.1/log(d)/sqrt(1 + t/1000)')
+  rm -f other.h5
+  check "a condition, and step sizes of t" run "${asked[@]}" -o falling.h5
+  check "a condition, and step sizes of t, by CUDA" "$basin" run -q --no-provenance --backend cuda "${asked[@]}" -o other.h5
+  check "a condition, and step sizes of t, by CUDA: the same bytes" cmp falling.h5 other.h5
+  check "which ends trials otherwise than constant ones" bash -c '! cmp -s falling.h5 phase-retrieval.h5'
   for name in own-methods cnn-methods flow; do
     rm other.h5
     check "$name by CUDA" "$basin" run $name.yaml -q --no-provenance --backend cuda -o other.h5
@@ -190,7 +196,11 @@ done
   for ms in 0.15 0.3; do timeout -s TERM $ms "$basin" run "${options[@]}" rosenbrock-methods.yaml $(small rosenbrock-methods) -o cut.h5; done
   check "a run that was interrupted goes on" run rosenbrock-methods.yaml $(small rosenbrock-methods) -o cut.h5
   check "to the same bytes" cmp rosenbrock-methods.h5 cut.h5
-  check "a campaign" "$basin" run rosenbrock-methods.yaml $(small rosenbrock-methods) -q --backend cpu -o campaign/
+  campaign=("$basin" run rosenbrock-methods.yaml $(small rosenbrock-methods) -q --backend cpu -o campaign/)
+  check "a campaign: a shard" "${campaign[@]}" --shard 2/3
+  check "a campaign: another one, by generic code" "${campaign[@]}" --shard 3/3 --isa generic
+  for ms in 0.05 0.1 0.15; do timeout -s KILL $ms "${campaign[@]}" --shard 1/3; done 2>/dev/null
+  check "a campaign: one that was killed, again" "${campaign[@]}" --shard 1/3
 }
 check "is merged" "$basin" merge campaign -q --no-provenance -o merged.h5
 check "to the same bytes, again" cmp rosenbrock-methods.h5 merged.h5
@@ -403,7 +413,7 @@ check "nothing is said of memory before" bash -c '! "$0" run well.yaml --set all
 
 "$basin" verify rosenbrock-methods.yaml sampled.yaml --json > verify.json
 check "every kind of a file is tested" jq -e '
-  .wrong_kinds == 0 and .kinds == 11 and ([.models[].kinds[] | select(.kind != "flow") | .starts >= 2 and .error < .allowed and .allowed < 2e-9] | all) and
+  .wrong_kinds == 0 and .kinds == 12 and ([.models[].kinds[] | .starts >= 2 and .error < .allowed and .allowed < 1e-8] | all) and
   [.models[0].kinds[] | .kind] == ["population", "momentum", "nesterov", "adam", "langevin", "noise", "flow", "momentum", "nesterov", "adam"] and
   [.models[1].kinds[] | .kind] == ["direct", "law"]' verify.json
 sed 's/^model:.*/model: .\/doublewell.h/; /^  /d' well.yaml > of_c.yaml

@@ -90,6 +90,59 @@ done
 check "interrupted: goes on" long -o killed.h5
 check "interrupted: the same file" cmp long.h5 killed.h5
 
+# With a method the velocity begins anew too: once halved the bits are those of half the step size. Just beyond where
+# momentum is stable a trial diverges slowly, so most of the time trials are on their way to begin again.
+export BASIN_CACHE=$work/cache
+cat > own.yaml <<'Y'
+title: halving with momentum
+model: {state: {x: 3}, loss: "2*dot(x, x) + sum(cos(3*x))/9999"}
+trials: 300
+seed: 4
+grid: {eta0: [0.47515869140625, 0.9503173828125, 15.205078125]}
+same_draw: [eta0]
+init: {x: {normal: 1}}
+schedule: [{eta: eta0}]
+variants:
+  momentum: {method: {momentum: 0.9}}
+  nesterov: {method: {nesterov: 0.9}, schedule: [{eta: 0.375*eta0}]}
+on_divergence: halve
+stop: {at_gradient: 1e-20, max_steps: 1e5}
+record: {trials: 5, steps: {log: 20}, parameters: true, final: all}
+Y
+own() { "$basin" run own.yaml -q --no-provenance --backend cpu "$@"; }
+check "momentum" own -o own.h5
+check "momentum: 32 and 2 times the step size are halved to the same bits" /usr/bin/python3 - <<'P'
+import h5py
+f = h5py.File("own.h5")
+assert (f["halvings"][:].T == [0, 1, 5, 0, 1, 5]).all()
+names = [n for n, d in f.items() if isinstance(d, h5py.Dataset) and d.ndim > 1 and n not in ("halvings", "eta_t")]
+assert {"steps", "outcome", "final_loss", "loss", "vector_x"} <= set(names)
+for n in names:
+    for c in 0, 3:
+        assert f[n][c].tobytes() == f[n][c + 1].tobytes() == f[n][c + 2].tobytes(), (n, c)
+assert f["vector_x"][0].tobytes() != f["vector_x"][3].tobytes()
+P
+rm -f other.h5
+check "momentum: other threads, parts and code" own --threads 2 --part-trials 17 --isa generic -o other.h5
+check "momentum: the same file" cmp own.h5 other.h5
+if [ -e "$sim" ]; then
+  rm -f cpu.h5 cuda.h5
+  check "momentum: the CPU" own --trials 30 -o cpu.h5
+  check "momentum: the CUDA backend" env BASIN_CUDA_MODULE="$sim" BASIN_NVCC="$here/tests/cudasim/nvcc" \
+    "$basin" run own.yaml -q --no-provenance --backend cuda --trials 30 -o cuda.h5
+  check "momentum: the same file on both" cmp cpu.h5 cuda.h5
+fi
+long=(own.yaml -q --no-provenance --backend cpu --trials 9000 --part-trials 3000)
+ms=$(cpu_of "$basin" run "${long[@]}" -o long_own.h5)
+turns=0
+for share in 2 5 8; do
+  interrupt TERM $((ms * share / 10)) "$basin" run "${long[@]}" -o cut_own.h5 2>/dev/null
+  [ $? = 75 ] && turns=$((turns + 1))
+done
+check "momentum: interrupted $turns times" test $turns -ge 1
+check "momentum: goes on" "$basin" run "${long[@]}" -o cut_own.h5
+check "momentum: goes on to the same file" cmp long_own.h5 cut_own.h5
+
 # what no halving helps is told
 sed -e 's/eta0: \[.*/eta0: [1e30]}/' start.yaml > hopeless.yaml
 sed -i -e '/same_draw/d' -e 's/, diverged: 1//' hopeless.yaml

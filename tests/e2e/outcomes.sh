@@ -441,6 +441,9 @@ check "extended" run "${many[@]}" --trials 1700 -o many.h5 --extend
 check "fresh" run "${many[@]}" --trials 1700 -o many2.h5
 check "are the same bytes" cmp many.h5 many2.h5
 expect 0 'trials rest at points beyond the 1000 attractors' "$basin" summary many.h5
+check "as a campaign" run "${many[@]}" --trials 1700 -o many/
+expect 0 '^basin: warning: many3.h5: [0-9]+ trials rest at points beyond the 1000 attractors' "$basin" merge many/ -q --no-provenance -o many3.h5
+check "merged to the same bytes" cmp many2.h5 many3.h5
 check "two minima followed while one appears and the other goes" run "$data/doublewell-tilt.yaml" --trials 2000 -o tilt.h5
 check "with the numbers of the sides, and the shares that the maximum between them says" /usr/bin/python3 - <<'P'
 import h5py, numpy as np

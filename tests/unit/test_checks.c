@@ -56,7 +56,7 @@ static basin_check look(const char *steps, const char *loss, const char *kind) {
   "schedule: [{eta: 0.1}]\nstop: {max_steps: 5}\nallow: {unresolved: 1}\n"
 
 static void formulas(void **unused) {
-  static const char *const kind[] = {"population", "nesterov"}; /* tests/e2e/formulas.sh: all */
+  static const char *const kind[] = {"population", "nesterov", "flow"}; /* formulas.sh: all */
   static const char *const wrong[] = {VALLEY("r - x[1]^4 + sin(x[2])"),
                                       VALLEY("r + 1.000001*x[1]^4 + sin(x[2])"),
                                       VALLEY("r + x[1]^4 + sin(1.000001*x[2])")};
@@ -76,6 +76,38 @@ static void formulas(void **unused) {
   const basin_check unknown = look(right, right, "direct");
   assert_int_equal(unknown.starts, 0);
   assert_true(*unknown.why);
+}
+
+/* steps of Euler follow the slope, and are no flow */
+static void flows(void **unused) {
+  const char *text = VALLEY("r + x[1]^4 + sin(x[2])"), *rest = strstr(text, "trials:"),
+             *loop = "while (own_flow_goes_on(&f, t)) {",
+             *euler = "for (int i = 0; i < 4; i++) x[i] = r_fnma(f.eta, f.g[i], x[i]);\n"
+                      "f.left = r_set(0.0);\n";
+  char *header, path[4096], steps[8192];
+  basin_yaml *yaml;
+  basin_error error;
+  basin_album album = {0};
+  (void)unused;
+  assert_ok(basin_yaml_parse("c.yaml", text, (int64_t)strlen(text), &yaml, &error), error);
+  assert_ok(basin_own_model_header(basin_node_get(basin_yaml_root(yaml), "model"), NULL, &album,
+                                   &header, &error),
+            error);
+  basin_yaml_free(yaml);
+  char *at = strstr(header, loop);
+  assert_non_null(at);
+  for (int harmed = 0; harmed < 2; harmed++) {
+    snprintf(path, sizeof path, "%s/flow%d.h", folder, harmed);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "%.*s%s%s", (int)(at - header), header, harmed ? euler : "", at);
+    assert_int_equal(fclose(file), 0);
+    snprintf(steps, sizeof steps, "model: %s\n%s", path, rest);
+    const basin_check check = look(steps, text, "flow");
+    assert_int_equal(check.starts, 2);
+    assert_true(check.wrong == harmed && check.error < 1 && (check.error > 1e-4) == harmed);
+  }
+  free(header);
 }
 
 #define SAMPLED(change)                                                                           \
@@ -136,10 +168,8 @@ static void wide(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(formulas),
-      cmocka_unit_test(inputs),
-      cmocka_unit_test(of_the_build),
-      cmocka_unit_test(wide),
+      cmocka_unit_test(formulas),     cmocka_unit_test(flows), cmocka_unit_test(inputs),
+      cmocka_unit_test(of_the_build), cmocka_unit_test(wide),
   };
   return cmocka_run_group_tests(tests, begin, remove_folder);
 }
