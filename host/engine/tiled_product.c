@@ -121,12 +121,12 @@ static void flatten(basin_pair *count, basin_pair *s, basin_pair *t) {
 /* where the indices from `from` on lie; the last of them again and again behind them, to `size` */
 static void places(basin_pair count, basin_pair stride, int64_t from, int64_t n, int64_t size,
                    int64_t *at) {
-  int64_t outer = from / count.inner, inner = from % count.inner;
+  int64_t outer = from / count.inner, inner = from % count.inner, last = 0;
   for (int64_t l = 0; l < n; l++) {
-    at[l] = outer * stride.outer + inner * stride.inner;
+    at[l] = last = outer * stride.outer + inner * stride.inner;
     if (++inner == count.inner) inner = 0, outer++;
   }
-  for (int64_t l = n; l < size; l++) at[l] = at[n - 1];
+  for (int64_t l = n; l < size; l++) at[l] = last;
 }
 
 /* whether a vector lies there in one piece */
