@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_product.c: exact products (numeric/product.h) by tiles, of every instruction set that this machine has, against the
- * chains of fma that they are promised to be. Seeds are fixed.
+ * test_product.c: exact products (numeric/product.h) by tiles, of every instruction set that this machine has,
+ * against the chains of fma that they are promised to be. Seeds are fixed.
  */
 #include "engine/cpu.h"
 #include "engine/tiled_product.h"
@@ -67,8 +67,8 @@ static int same(double x, double y) {
   return memcmp(&x, &y, sizeof x) == 0 || (isnan(x) && isnan(y));
 }
 
-/* the product by every instruction set, with and without what C has, against the chains; places of the array of C that are
-   no element of it must stay as they are */
+/* the product by every instruction set, with and without what C has, against the chains; places of the array of C
+   that are no element of it must stay as they are */
 static void check_arrays(const basin_product *p, array a, array b, array c) {
   const int64_t room = basin_product_room(p), rows = count(p->rows), columns = count(p->columns);
   double *scratch = malloc((size_t)room * sizeof *scratch),
