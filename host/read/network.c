@@ -379,7 +379,7 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
     given[h] = layers.given[h];
     layers.given[h] = NULL;
   }
-  if (!status) status = basin_network_data_fit(keys->data, gradient, net, error);
+  if (!status) status = basin_network_data_fit(keys->data, net, error);
   if (!status) status = read_loss(keys->loss, gradient->set_size, &net->loss_weight, error);
   basin_network_layers_free(&layers);
   net->draw = basin_network_inputs;
