@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * product.c ISA PRODUCT N IN OUT SECONDS: the rates of an exact product of a dense layer and of OpenBLAS for the same one,
- * on one thread, in Gflop/s. Both take turns of a millisecond or one call, for SECONDS in all. It is the processor's time
- * that is counted, so that other load on the machine disturbs less.
+ * product.c ISA PRODUCT N IN OUT SECONDS: the rates of an exact product of a dense layer and of OpenBLAS for the same
+ * one, on one thread, in Gflop/s. Both take turns of a millisecond or one call, for SECONDS in all. It is the
+ * processor's time that is counted, so that other load on the machine disturbs less.
  *
  * PRODUCT is forward, U = X W', backward, Y = U W, or gradient, V = U'X, with W and V [OUT][IN], X and Y [N][IN],
  * U [N][OUT]. Before anything is timed both results are compared.

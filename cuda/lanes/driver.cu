@@ -263,7 +263,7 @@ basin_worker_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *j
   p->states = job->setting->size.states;
   if (!p->model || !p->model->sizes(job->setting, &size) ||
       memcmp(&size, &job->setting->size, sizeof size) != 0 ||
-      p->model->observed != job->model->observed)
+      p->model->observables != job->model->observed)
     return worker_fail(error, BASIN_WORKER_FAILED,
                        "libbasin_cuda.so was built with another model %s: build it again",
                        job->model->name);

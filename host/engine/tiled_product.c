@@ -2,13 +2,13 @@
  *
  * tiled_product.c: exact products by tiles, compiled once per instruction set (-DBASIN_ISA=avx512).
  *
- * A tile of C, some rows by some vectors of columns, stays in registers while one fma after the other is added to each of
- * its elements. Of a block of the depth, a block of the columns of B is copied into panels as wide as a tile, in the order
- * in which tiles read them, and then one block of the rows of A after the other; small ones are read where they lie.
- * Blocks of the depth come one after the other, and between them the elements are where they end, in C: so the chain is the
- * same whatever the sizes of blocks and tiles. Where vectors of rows fit better, as where C lies column by column, A and B
- * change places. The last panel is filled up with copies of the last column; what tiles make of these is not written
- * to C.
+ * A tile of C, some rows by some vectors of columns, stays in registers while one fma after the other is added to
+ * each of its elements. Of a block of the depth, a block of the columns of B is copied into panels as wide as a tile,
+ * in the order in which tiles read them, and then one block of the rows of A after the other; small ones are read
+ * where they lie. Blocks of the depth come one after the other, and between them the elements are where they end, in
+ * C: so the chain is the same whatever the sizes of blocks and tiles. Where vectors of rows fit better, as where C
+ * lies column by column, A and B change places. The last panel is filled up with copies of the last column; what
+ * tiles make of these is not written to C.
  */
 #include "engine/tiled_product.h"
 #include "numeric/real.h"
@@ -121,12 +121,12 @@ static void flatten(basin_pair *count, basin_pair *s, basin_pair *t) {
 /* where the indices from `from` on lie; the last of them again and again behind them, to `size` */
 static void places(basin_pair count, basin_pair stride, int64_t from, int64_t n, int64_t size,
                    int64_t *at) {
-  int64_t outer = from / count.inner, inner = from % count.inner;
+  int64_t outer = from / count.inner, inner = from % count.inner, last = 0;
   for (int64_t l = 0; l < n; l++) {
-    at[l] = outer * stride.outer + inner * stride.inner;
+    at[l] = last = outer * stride.outer + inner * stride.inner;
     if (++inner == count.inner) inner = 0, outer++;
   }
-  for (int64_t l = n; l < size; l++) at[l] = at[n - 1];
+  for (int64_t l = n; l < size; l++) at[l] = last;
 }
 
 /* whether a vector lies there in one piece */
@@ -144,8 +144,8 @@ static int64_t cost(const side *vectors, const side *others) {
 
 /* ---- panels ---- */
 
-/* a block of the depth: where it lies in an operand, in how many places from there on it goes on one by one, and from one
-   place to the next, or 0 where that differs */
+/* a block of the depth: where it lies in an operand, in how many places from there on it goes on one by one, and from
+   one place to the next, or 0 where that differs */
 typedef struct stretch {
   int64_t depth, step, at[BASIN_BLOCK_DEPTH], run[BASIN_BLOCK_DEPTH];
 } stretch;
@@ -163,8 +163,8 @@ static void stretch_set(stretch *s, basin_pair count, basin_pair stride, int64_t
   }
 }
 
-/* A block of one side: all of its panels, copied one behind the other, or where they lie. They have `units` units each, of
-   LANES columns or of one row, and the first `longer` ones one more. */
+/* A block of one side: all of its panels, copied one behind the other, or where they lie. They have `units` units
+   each, of LANES columns or of one row, and the first `longer` ones one more. */
 typedef struct panels {
   const double *x;
   int64_t step; /* from one place of the depth to the next; 0 where panels are copied */

@@ -4,16 +4,16 @@
  *
  *   C(row, column) = sum over depth of A(row, depth) B(column, depth)
  *
- * Every element is one chain of fused multiply-adds in the order of the depth: it begins with 0, or with what C has, and
- * for one depth after the other becomes fma(A(row, depth), B(column, depth), element). So whatever computes a product,
- * by blocks, in vectors, by threads or on a device, comes to the same bits. (Of a NaN, that it is one is promised; its
- * sign and payload are not.)
+ * Every element is one chain of fused multiply-adds in the order of the depth: it begins with 0, or with what C has,
+ * and for one depth after the other becomes fma(A(row, depth), B(column, depth), element). So whatever computes a
+ * product, by blocks, in vectors, by threads or on a device, comes to the same bits. (Of a NaN, that it is one is
+ * promised; its sign and payload are not.)
  *
- * Rows, columns and the depth are pairs of indices, an outer and an inner one; the inner one is the faster. Element (o, i)
- * of an index lies o times its outer stride and i times its inner stride from the beginning of the array, in doubles. So
- * the one-dimensional convolutions of arrays that have zeros around them are products too. An index that needs no
- * pair has an inner count of 1. Three examples, of a dense layer of `out` units on `in`, for n examples: U = X W',
- * the gradient by X, and that by W; W is [out][in], X [n][in], U [n][out].
+ * Rows, columns and the depth are pairs of indices, an outer and an inner one; the inner one is the faster. Element
+ * (o, i) of an index lies o times its outer stride and i times its inner stride from the beginning of the array, in
+ * doubles. So the one-dimensional convolutions of arrays that have zeros around them are products too. An index that
+ * needs no pair has an inner count of 1. Three examples, of a dense layer of `out` units on `in`, for n examples: U =
+ * X W', the gradient by X, and that by W; W is [out][in], X [n][in], U [n][out].
  *
  *   basin_product forward = {.rows = {n, 1}, .columns = {out, 1}, .depth = {in, 1},
  *                            .a_rows = {in, 0}, .a_depth = {1, 0},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_product.c: exact products (numeric/product.h) by tiles, of every instruction set that this machine has, against the
- * chains of fma that they are promised to be. Seeds are fixed.
+ * test_product.c: exact products (numeric/product.h) by tiles, of every instruction set that this machine has,
+ * against the chains of fma that they are promised to be. Seeds are fixed.
  */
 #include "engine/cpu.h"
 #include "engine/tiled_product.h"
@@ -67,8 +67,8 @@ static int same(double x, double y) {
   return memcmp(&x, &y, sizeof x) == 0 || (isnan(x) && isnan(y));
 }
 
-/* the product by every instruction set, with and without what C has, against the chains; places of the array of C that are
-   no element of it must stay as they are */
+/* the product by every instruction set, with and without what C has, against the chains; places of the array of C
+   that are no element of it must stay as they are */
 static void check_arrays(const basin_product *p, array a, array b, array c) {
   const int64_t room = basin_product_room(p), rows = count(p->rows), columns = count(p->columns);
   double *scratch = malloc((size_t)room * sizeof *scratch),
@@ -138,7 +138,7 @@ static void check_dense(int64_t n, int64_t in, int64_t out) {
 
 static void test_dense(void **unused) {
   (void)unused;
-  for (int i = 0; i < 60; i++) check_dense(upto(1, 70), upto(1, 70), upto(1, 70));
+  for (int i = 0; i < 60 / TEST_SLOWER; i++) check_dense(upto(1, 70), upto(1, 70), upto(1, 70));
   check_dense(1, 1, 1);
   check_dense(70, 1, 70);
 }
@@ -156,9 +156,9 @@ static void test_large(void **unused) {
    [out][in][q] */
 static void test_convolution(void **unused) {
   (void)unused;
-  for (int i = 0; i < 60; i++) {
+  for (int i = 0; i < 60 / TEST_SLOWER; i++) {
     const int64_t n = upto(1, 5), in = upto(1, 9), out = upto(1, 9), q = upto(1, 5),
-                  p = upto(1, i < 20 ? 8 : 33), wide = p + q - 1;
+                  p = upto(1, i % 3 == 0 ? 8 : 33), wide = p + q - 1;
     const basin_pair x = {in * wide, 1}, u = {out * wide, 1}, channel = {wide, 0};
     check(
         &(basin_product){{n, p}, {out, 1}, {in, q}, x, {wide, 1}, {in * q, 0}, {q, 1}, u, channel});
@@ -189,7 +189,7 @@ static basin_pair pair(int64_t most) {
 
 static void test_any_strides(void **unused) {
   (void)unused;
-  for (int i = 0; i < 300; i++) {
+  for (int i = 0; i < 300 / TEST_SLOWER; i++) {
     basin_product p = {.rows = pair(70), .columns = pair(70), .depth = pair(70)};
     strides(p.rows, p.depth, &p.a_rows, &p.a_depth);
     strides(p.columns, p.depth, &p.b_columns, &p.b_depth);
