@@ -45,7 +45,7 @@ typedef struct basin_job {
   const int64_t *time;  /* [times] the steps, ascending */
 
   /* observables kept at the end of every trial, and along trajectories: indices in the model's table, then in
-     BASIN_RISK_TABLE (entry.h); -1: NaN */
+     BASIN_RISK_TABLE (setting.h); -1: NaN */
   int finals, observables;
   const int *final, *observable; /* [finals], [observables] */
 

@@ -170,7 +170,6 @@ look("w_factor", ("loss",), lambda l: (l * l <= 1) & (np.sqrt(l) > l / 10), 5)
 P
 when w_full set 'train_loss < 0.1' --set 'gradient={sampled: {inputs: {fixed: 32}}}'
 check "a data set without mini-batches" grep -q '"stationary": [1-9]' <("$basin" summary w_full.h5 --json)
-unset 'whens[-1]' # its bits are those of a BLAS
 for how in "--threads 1 --part-trials 7" "--threads 3 --isa generic"; do
   for name in "${whens[@]}"; do
     check "$name, $how" run "$name.yaml" --backend cpu $how -o other.h5
