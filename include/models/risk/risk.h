@@ -94,6 +94,13 @@ BASIN_HD real risk_relu(real u) { return r_max(u, r_set(0.0)); }
 #define RISK_CALLED static __attribute__((noinline, unused))
 #endif
 
+/* before a loop of an unknown number of short turns; other compilers do as much by themselves */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define RISK_UNROLL _Pragma("GCC unroll 8")
+#else
+#define RISK_UNROLL
+#endif
+
 /* numbers z of an input: the lanes' own, or the same for all of them; which, is a constant */
 typedef struct risk_numbers {
   const double *shared;
@@ -232,12 +239,13 @@ BASIN_HD void risk_residuals(int count, int64_t rows, const real *a, const real 
 /* grad_a[j] by the inputs of a stretch; weights in the place of what was seen of their rows */
 BASIN_HD void risk_slope(int64_t j, int64_t rows, int64_t inputs, int at_zero, real a,
                          const risk_sums *s) {
-  const real zero = r_set(0.0);
+  const real zero = r_set(0.0), *r = s->r;
   real g = s->grad_a[j], *u = s->u + j;
-  for (int64_t i = 0; i < inputs; i++, u += rows) {
-    const real seen = *u, r = s->r[i];
-    g = r_fma(r, risk_relu(seen), g);
-    *u = r_select(at_zero ? r_le(zero, seen) : r_lt(zero, seen), r * a, zero);
+  RISK_UNROLL
+  for (int64_t i = 0; i < inputs; i++) {
+    const real seen = u[i * rows], residual = r[i];
+    g = r_fma(residual, risk_relu(seen), g);
+    u[i * rows] = r_select(at_zero ? r_le(zero, seen) : r_lt(zero, seen), residual * a, zero);
   }
   s->grad_a[j] = g;
 }
@@ -256,9 +264,13 @@ BASIN_HD void risk_add(const risk_set *set, basin_team team, int is_own, int gra
     RISK_FOR_COUNT(risk_count(&cut, b), risk_residuals, rows, a, s->u + first * rows, s->r + first)
   }
   team_sync(team);
-  for (int64_t i = 0; i < inputs && team.rank == 0; i++)
-    *s->loss = r_fma(s->r[i], s->r[i], *s->loss);
-  if (gradients) BASIN_TEAM_FOR(team, j, rows) risk_slope(j, rows, inputs, at_zero, a[j], s);
+  if (team.rank == 0) {
+    real loss = *s->loss;
+    for (int64_t i = 0; i < inputs; i++) loss = r_fma(s->r[i], s->r[i], loss);
+    *s->loss = loss;
+  }
+  BASIN_TEAM_FOR(team, j, gradients ? rows : 0)
+  risk_slope(j, rows, inputs, at_zero, a[j], s);
   team_sync(team);
   if (!gradients) return;
   if (is_own) risk_pull_own(team, inputs * rows, set->width, z, s->u, s->grad_f);
