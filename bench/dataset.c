@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * dataset.c ROWS WIDTH PER_INPUT: the rate of two matrix products that a step on a fixed data set would be by OpenBLAS:
- * what 32 trials see of the rows, and the sums of rows with weights, tile by tile; in trial-steps a second of processor time.
+ * what 32 trials see of the rows, and the sums of rows with weights, tile by tile; in trial-steps a second of its time.
  */
 #include <cblas.h>
 #include <stdint.h>

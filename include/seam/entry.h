@@ -162,8 +162,8 @@ static inline const basin_dynamics *basin_dynamics_of(const basin_model *model,
   return basin_dynamics_find(model, setting->gradient.dynamics);
 }
 
-/* Who asks for the observables of BASIN_RISK_TABLE, in a part of the kind `dataset`: or-ed. Finals and records; passages;
-   stop.when. */
+/* Who asks for the observables of BASIN_RISK_TABLE, in a part of the kind `dataset`: or-ed. Finals and records;
+   passages; stop.when. */
 enum { BASIN_RISK_KEPT = 1, BASIN_RISK_PASSED = 2, BASIN_RISK_ASKED = 4 };
 static inline int basin_risk_wanted(const basin_job *job) {
   const int own = job->model->observables;

@@ -104,8 +104,8 @@
  *                                         end there if run for ever. Dynamics without such a rule give `reached` once
  *                                         more
  *     void observe(const model_cell *c, basin_turn t, const real *x, real *out)
- *                                         every observable; of the kind `dataset` those of BASIN_RISK_TABLE behind them,
- *                                         which may be anything where t.risk is 0, for they take as long as a step
+ *                                         every observable; of the kind `dataset` those of BASIN_RISK_TABLE behind
+ *                                         them, which may be anything where t.risk is 0: they take as long as a step
  *
  * What a step has computed of the states that it has come to, as their loss, it may leave in t.work: the next step, and
  * a rule or observables asked of just these states, find it there where t.warm is 1, and make it anew where it is 0. It

@@ -12,9 +12,9 @@
  *   grad_a = 1/n sum_i r_i sigma(u_ij)                                              (entry j)
  *   grad_v = 1/|v| (I - v v'/|v|^2) G,   G = 1/n sum_ij r_i a_j 1{u_ij > 0} Z_ij
  *
- * A mini-batch is B inputs drawn from the n with replacement, by every trial for itself at every step; n/B in the sums is
- * then 1/B. models/risk/risk.h is how all that is summed up. A step of the whole data set ends with the gradient where it
- * has come to, so that rules, observables and the next step find it there.
+ * A mini-batch is B inputs drawn from the n with replacement, by every trial for itself at every step; n/B in the sums
+ * is then 1/B. How all that is summed up: models/risk/risk.h. A step of the whole data set ends with the gradient where
+ * it has come to, so that rules, observables and the next step find it there.
  *
  * The methods of seam/method.h take these gradients, of all inputs or of a mini-batch, as they take those of direct.
  *

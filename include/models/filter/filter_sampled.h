@@ -11,9 +11,9 @@
  *
  * law: the same with patches of another law (numeric/law.h), in plain coordinates.
  *
- * dataset: the same on inputs that are drawn once (models/risk/risk.h): the rows of an input are its patches, the filter
- * is w, the coefficients are 1/k each. Input number i of data set s has the numbers of (key, trial s, BASIN_STREAM_DATA,
- * step i).
+ * dataset: the same on inputs that are drawn once (models/risk/risk.h): the rows of an input are its patches, the
+ * filter is w, the coefficients are 1/k each. Input number i of data set s has the numbers of (key, trial s,
+ * BASIN_STREAM_DATA, step i).
  *
  * Operations of a patch for p = 2: a logarithm, a polynomial, sine and cosine, some 110 instructions in all, of which
  * half a block of Philox is 20.

@@ -9,9 +9,9 @@
  *
  *   loss = sum_i r_i^2    grad_a[j] = sum_i r_i sigma(u_ij)    grad_f = sum_ij r_i a_j sigma'(u_ij) z_ij
  *
- * Every element is one chain of fused multiply-adds: u in the order of the width, r in that of the rows, the sums in that
- * of the inputs and, within one, of its rows. What is worked on together, several rows that a filter sees or several
- * entries of a gradient, are different elements. So the bits are the same for any lanes, threads and blocks.
+ * Every element is one chain of fused multiply-adds: u in the order of the width, r in that of the rows, the sums in
+ * that of the inputs and, within one, of its rows. What is worked on together, several rows that a filter sees or
+ * several entries of a gradient, are different elements. So the bits are the same for any lanes, threads and blocks.
  *
  * Lanes are trials, and a number of a data set is the same for all of them. A mini-batch is B inputs, drawn from the n
  * with replacement by every trial for itself at every step: input number 2b + c is floor(n U), U the uniform number of
