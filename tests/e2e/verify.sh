@@ -166,7 +166,7 @@ echo "$right" > "$header"
 cp include/models/conv/conv_sampled.h conv_sampled.right
 cp include/models/risk/risk.h risk.right
 sed -i 's/BASIN_TEAM_FOR(team, j, k) grad\[j\] = r_fma(r, active\[j\], grad\[j\]);/BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r_set(1.2) * r, active[j], grad[j]);/' include/models/conv/conv_sampled.h
-sed -i 's/g = r_fma(r, risk_relu(seen), g);/g = r_fma(r * r_set(1.000001), risk_relu(seen), g);/' include/models/risk/risk.h
+sed -i 's/g = r_fma(residual, risk_relu(seen), g);/g = r_fma(residual * r_set(1.000001), risk_relu(seen), g);/' include/models/risk/risk.h
 check "the changes are made" bash -c '! cmp -s include/models/conv/conv_sampled.h conv_sampled.right && ! cmp -s include/models/risk/risk.h risk.right'
 rm -f "${made[@]}" build/models/cnn/{direct,dataset}_generic.o
 kept=(-o build/flags)
