@@ -83,8 +83,13 @@ BASIN_HD void network_chains(int rows, int columns, int begun, const basin_produ
     BASIN_UNROLL
     for (int c = 0; c < columns; c++) x[r][c] = r_set(0.0);
   }
-  for (int r = 0; begun && r < rows; r++)
-    for (int c = 0; c < columns; c++) x[r][c] = sum[r][c];
+  if (begun) {
+    BASIN_UNROLL
+    for (int r = 0; r < rows; r++) {
+      BASIN_UNROLL
+      for (int c = 0; c < columns; c++) x[r][c] = sum[r][c];
+    }
+  }
   for (int64_t o = 0; o < p->depth.outer; o++) {
     const int64_t a_outer = o * p->a_depth.outer, b_outer = o * p->b_depth.outer;
     for (int64_t i = 0; i < p->depth.inner; i++) {
