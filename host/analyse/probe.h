@@ -14,7 +14,7 @@
 #define BASIN_PROBE_H
 
 #include "read/experiment.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 
 enum { BASIN_PROBE_STEPS = 4, BASIN_PROBE_INITIALS = BASIN_LAYERS_MAX };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyse/slope.h"
 #include "engine/cpu.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 #include "store/part.h"
 #include <math.h>
 #include <stdlib.h>

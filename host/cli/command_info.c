@@ -10,7 +10,7 @@
 #include "own/own.h"
 #include "read/dynamics.h"
 #include "read/experiment.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 #include <hdf5.h>
 #include <libfyaml.h>
 #include <stdio.h>
