@@ -111,7 +111,7 @@ static void put_network(FILE *to) {
       "# What tells cells apart: the lists are crossed. The names are one's own, for expressions "
       "below\n"
       "grid:\n"
-      "  m: [16, 32]  # units of the hidden layer\n\n"
+      "  m: [32, 64]  # units of the hidden layer\n\n"
       "# The layers; the input is layer 0, and the last one makes the labels. Each of them is\n"
       "#   dense: m                           units, or\n"
       "#   conv: {channels: 4, patch: 3}      of inputs with pixels: data: {n: 8, channels: 3, "
@@ -128,7 +128,7 @@ static void put_network(FILE *to) {
       "# Inputs and labels, the same for all trials of a cell: drawn, or {file: digits.csv, labels: "
       "1}, whose\n"
       "# last column is the label. With batch: 2 every step takes two of them\n"
-      "data: {n: 8, d: 8, inputs: sphere, labels: {normal: 1}}\n"
+      "data: {n: 6, d: 6, inputs: sphere, labels: {normal: 1}}\n"
       "# loss: mean  # 1/(2n) sum_i |u_i - y_i|^2 in the place of 1/2 sum_i |u_i - y_i|^2\n\n",
       to);
 }
