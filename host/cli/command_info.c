@@ -45,20 +45,22 @@ static void show_vectors(const char *heading, const basin_model *m, const basin_
 
 /* what an experiment says of networks, whose tables are made of it */
 static void show_network_keys(void) {
-  printf("  keys of an experiment (data/experiments/networks.md)\n"
-         "    layers         a list of 1 to %d, the input being layer 0; each of them dense: units, or\n"
-         "                   conv: {channels: m, patch: q}, with activation (identity, relu, {leaky: "
-         "s}, softplus,\n"
-         "                   erf, tanh), scale, skip, init and train\n"
-         "    data           n inputs with labels, drawn, {n: 10, d: 5, inputs: sphere, labels: "
-         "{normal: 1}}, or of a\n"
-         "                   file, {file: F, labels: 1}; with batch: b every step takes b of them\n"
-         "    loss           sum, which is 1/2 sum_i |u_i - y_i|^2, or mean, 1/(2n) of that sum\n"
-         "    parameters     names of one's own, for expressions in layers and data\n"
-         "  init             that of a layer: init: {normal: 1}, as vectors of other models, sign or "
-         "zero; weights\n"
-         "                   of layer h are W_h, [out][in][patch]\n",
-         BASIN_LAYERS_MAX);
+  printf(
+      "  keys of an experiment (data/experiments/networks.md)\n"
+      "    layers         a list of 1 to %d, the input being layer 0; each of them dense: units, "
+      "or\n"
+      "                   conv: {channels: m, patch: q}, with activation (identity, relu, {leaky: "
+      "s}, softplus,\n"
+      "                   erf, tanh), scale, skip, init and train\n"
+      "    data           n inputs with labels, drawn, {n: 10, d: 5, inputs: sphere, labels: "
+      "{normal: 1}}, or of a\n"
+      "                   file, {file: F, labels: 1}; with batch: b every step takes b of them\n"
+      "    loss           sum, which is 1/2 sum_i |u_i - y_i|^2, or mean, 1/(2n) of that sum\n"
+      "    parameters     names of one's own, for expressions in layers and data\n"
+      "  init             that of a layer: init: {normal: 1}, as vectors of other models, sign or "
+      "zero; weights\n"
+      "                   of layer h are W_h, [out][in][patch]\n",
+      BASIN_LAYERS_MAX);
 }
 
 /* the layers of a cell, with the sizes that they have there */
@@ -138,7 +140,7 @@ static void show_model(const basin_model *m, const basin_network *network, int64
   }
   if (!of_layer)
     show_vectors(m->drawn_teachers ? "teacher (given or drawn)" : "teacher (given)", m, m->teacher,
-               m->teachers);
+                 m->teachers);
   if (!of_layer) show_vectors("init (given or drawn)", m, m->initial, m->initials);
   show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
   show_dynamics(m);

@@ -125,7 +125,8 @@ static void put_network(FILE *to) {
       "layers:\n"
       "  - {dense: m, activation: relu, scale: 1/sqrt(m), init: {normal: 1}}\n"
       "  - {dense: 1, init: sign, train: false}\n\n"
-      "# Inputs and labels, the same for all trials of a cell: drawn, or {file: digits.csv, labels: "
+      "# Inputs and labels, the same for all trials of a cell: drawn, or {file: digits.csv, "
+      "labels: "
       "1}, whose\n"
       "# last column is the label. With batch: 2 every step takes two of them\n"
       "data: {n: 6, d: 6, inputs: sphere, labels: {normal: 1}}\n"
@@ -255,7 +256,8 @@ static void put_record(FILE *to, const basin_model *m) {
     fprintf(to, "  #   %-14s %s\n", m->observable[i].name, m->observable[i].meaning);
   for (int i = 0; i < m->layer_observables; i++)
     fprintf(to, "  #   %s_1%-*s %s\n", m->layer_observable[i].name,
-            (int)(12 - strlen(m->layer_observable[i].name)), ", _2 ...", m->layer_observable[i].meaning);
+            (int)(12 - strlen(m->layer_observable[i].name)), ", _2 ...",
+            m->layer_observable[i].meaning);
   putc('\n', to);
 }
 

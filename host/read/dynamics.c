@@ -540,9 +540,10 @@ basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *
                                  basin_error *error) {
   setting->gradient.dynamics = scope->model->kind[0].name;
   if (keys->gradient && !strcmp(scope->model->kind[0].name, "training"))
-    return basin_fail_at(error, keys->gradient->place,
-                         "gradient: a network follows the gradient of its loss, of all data or of a "
-                         "mini-batch: leave it out, or give data.batch");
+    return basin_fail_at(
+        error, keys->gradient->place,
+        "gradient: a network follows the gradient of its loss, of all data or of a "
+        "mini-batch: leave it out, or give data.batch");
   basin_status status = read_form(scope, setting, keys->gradient, "gradient",
                                   "`population`, or {sampled: {inputs: B, sampler: direct}}, or "
                                   "{sampled: {inputs: {fixed: n}}}",

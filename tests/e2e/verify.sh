@@ -210,7 +210,7 @@ mutate "angles between students larger by 1% in (4)" 3 's/^( +)turn\[a \* all \+
 # the passes of networks
 wrong='^basin: verify: [1-8] of 8 slopes are wrong'
 formulas network models/network/network_pass.h training
-mutate "no gradient past a skip" 3 's/if \(l->is\.skip\) \*kept = g;/if (l->is.skip) *kept = r_set(0.0);/' "$wrong"
+mutate "no gradient past a skip" 3 's/^( +kept\[.*\] = )sum\[r\]\[c\];/\1r_set(0.0);/' "$wrong"
 mutate "patches turned the wrong way in the pass backward" 3 's/network_pair\(row, -1\)/network_pair(row, 1)/' "$wrong"
 formulas network models/network/network_activation.h training
 mutate "the derivative of softplus larger by a millionth" 3 's/return r_logistic\(z\);/return r_set(1.000001) * r_logistic(z);/' "$wrong"
