@@ -27,7 +27,7 @@ endif
 
 # ---- flags ----
 
-LIBS     := hdf5 libfyaml libxxhash openblas
+LIBS     := hdf5 libfyaml libxxhash
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Werror
 # the libraries' headers are -isystem: their warnings are not ours to mend
 DEFINES  := -D_GNU_SOURCE
@@ -37,7 +37,6 @@ CPPFLAGS := $(DEFINES) -Iinclude -Ihost -I$(BUILD) \
 # no path of this machine in the debugging information: the same bytes wherever the tree is
 BITS     := -std=c17 -fPIC -ffp-contract=off -fno-math-errno -fno-trapping-math
 CFLAGS   := $(BITS) $(OPT) $(DEBUG) -fdebug-prefix-map=$(CURDIR)=. -fvisibility=hidden $(WARN) $(EXTRA)
-# OpenBLAS is opened when it is first needed (host/engine/blas.c): of it the header alone
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -ldl -lm -lpthread
 
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
@@ -72,11 +71,11 @@ kind_of  = $(lastword $(subst :, ,$(1)))
 # sanitizers and optimisation.
 ENGINE_EXTRA :=
 
-# what runs a kind: matrix products, sums over single inputs, or else lanes
-engine_of = $(if $(filter dataset,$(1)),dataset,$(if $(filter input,$(1)),input_sums,lanes))
+# what runs a kind: sums over single inputs, or else lanes
+engine_of = $(if $(filter input,$(1)),input_sums,lanes)
 
-HOST    := $(filter-out host/cli/% host/model/entry.c host/engine/lanes.c host/engine/dataset.c \
-             host/engine/input_sums.c host/engine/tiled_product.c,$(wildcard host/*/*.c))
+HOST    := $(filter-out host/cli/% host/model/entry.c host/engine/lanes.c host/engine/input_sums.c \
+             host/engine/tiled_product.c,$(wildcard host/*/*.c))
 CLI     := $(wildcard host/cli/*.c)
 OF_MODELS := $(MODELS:%=$(BUILD)/models/%/entry.o) \
   $(foreach pair,$(PAIRS),$(ISAS:%=$(BUILD)/models/$(call model_of,$(pair))/$(call kind_of,$(pair))_%.o))
@@ -86,7 +85,7 @@ TESTS   := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cuda/*.cu cuda/*.h cuda/*/*.cu cuda/*/*.h \
              tests/*/*.[ch] bench/*.[ch])
-CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
+CU      := $(filter-out cuda/lanes/lanes.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
 .PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-networks bench-neuron bench-octopus bench-own bench-product bench-sampled setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
@@ -187,19 +186,17 @@ $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags
 	$(call say,NVCC,$<)
 	$(Q)$(NVCC) -Iinclude -Icuda -I$(BUILD) $(CUFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
-# 1 model, 2 kind, 3 source
+# 1 model, 2 kind
 define cuda_rules
-$(BUILD)/cuda/models/$(1)/$(2).o: cuda/$(3).cu $(BUILD)/cuda/flags
+$(BUILD)/cuda/models/$(1)/$(2).o: cuda/lanes/lanes.cu $(BUILD)/cuda/flags
 	@mkdir -p $$(@D)
 	$$(call say,NVCC,$$< ($(1)$(comma) $(2)))
 	$$(Q)$$(NVCC) -Iinclude -Icuda -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -DBASIN_KIND=$(2) \
 	  $$(CUFLAGS) -Xptxas -v -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
 $(BUILD)/cuda/module.o: $(BUILD)/models.inc $(BUILD)/layout_word.h
-$(BUILD)/cuda/dataset/dataset_driver.o: $(BUILD)/models.inc
 CUDA_PAIRS := $(filter-out %:input,$(PAIRS))
-$(foreach pair,$(CUDA_PAIRS),$(eval $(call cuda_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)),$(if \
-  $(filter dataset,$(call kind_of,$(pair))),dataset/dataset,lanes/lanes))))
+$(foreach pair,$(CUDA_PAIRS),$(eval $(call cuda_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)))))
 
 $(BUILD)/libbasin_cuda.so: $(CU:%.cu=$(BUILD)/%.o) $(foreach pair,$(CUDA_PAIRS),$(BUILD)/cuda/models/$(subst :,/,$(pair)).o)
 	$(call say,LD,$@)
@@ -295,16 +292,14 @@ $(SIMDIR)/cuda/%.o: cuda/%.cu $(SIMDIR)/flags
 	$(call say,SIM,$<)
 	$(Q)g++ $(SIMFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 $(SIMDIR)/cuda/module.o: $(BUILD)/models.inc $(BUILD)/layout_word.h
-$(SIMDIR)/cuda/dataset/dataset_driver.o: $(BUILD)/models.inc
 define sim_rules
-$(SIMDIR)/models/$(1)/$(2).o: cuda/$(3).cu $(SIMDIR)/flags
+$(SIMDIR)/models/$(1)/$(2).o: cuda/lanes/lanes.cu $(SIMDIR)/flags
 	@mkdir -p $$(@D)
 	$$(call say,SIM,$$< ($(1)$(comma) $(2)))
 	$$(Q)g++ $$(SIMFLAGS) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER=\"models/$(1).h\" -DBASIN_KIND=$(2) \
 	  -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
 endef
-$(foreach pair,$(CUDA_PAIRS),$(eval $(call sim_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)),$(if \
-  $(filter dataset,$(call kind_of,$(pair))),dataset/dataset,lanes/lanes))))
+$(foreach pair,$(CUDA_PAIRS),$(eval $(call sim_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)))))
 $(SIMDIR)/libbasin_cuda.so: $(CU:%.cu=$(SIMDIR)/%.o) $(foreach pair,$(CUDA_PAIRS),$(SIMDIR)/models/$(subst :,/,$(pair)).o) $(SIMLIB)
 	$(call say,SIM,$@)
 	$(Q)g++ $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_link $(SIM)') -shared -o $@ $^
@@ -314,11 +309,7 @@ $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams $(BUILD)/tests/test_step_size
 
 # the module against the lanes, with next to nothing else
 ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/%.o,engine/cpu engine/cuda engine/data base/error base/files base/text \
-         base/hash model/patches own/own own/cache own/compile) $(BUILD)/host/engine/blas_plain.o
-$(BUILD)/host/engine/blas_plain.o: host/engine/blas.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,CC,$< (plain))
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DBASIN_PLAIN_PRODUCTS -MMD -MP -c -o $@ $<
+         base/hash model/patches own/own own/cache own/compile)
 $(BUILD)/gpu_alone: tests/tools/gpu_alone.c $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
 	$(Q)$(CC) $(TESTING) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread -ldl -lxxhash
@@ -389,10 +380,11 @@ bench-sampled: all ## measure sampled gradients beside NumPy and JAX (run `make 
 	@.ci/setup build bench
 	@bench/sampled $(BUILD)
 
-$(BUILD)/bench/dataset: bench/dataset.c $(patsubst %,$(BUILD)/host/%.o,engine/blas base/error)
-	$(Q)mkdir -p $(@D)
+$(BUILD)/bench/dataset: bench/dataset.c
+	@.ci/setup build bench
+	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $$(pkg-config --cflags --libs openblas)
 
 $(BUILD)/bench/product: bench/product.c $(TILED)
 	$(Q)mkdir -p $(@D)

@@ -12,11 +12,9 @@
 
 enum { DEVICES_MAX = 64, BATCH_MAX = 1 << 18 };
 
-/* models.inc has a line BASIN_MODEL(model) each, and a line BASIN_PAIR(model, kind) for each of its dynamics. Those
-   that are data sets have tables of their own (dataset/dataset_driver.cu). */
+/* models.inc has a line BASIN_MODEL(model) each, and a line BASIN_PAIR(model, kind) for each of its dynamics */
 #define BASIN_MODEL(model)
-#define BASIN_PAIR(model, kind) \
-  extern const lane_model lane_model_##model##_##kind __attribute__((weak));
+#define BASIN_PAIR(model, kind) extern const lane_model lane_model_##model##_##kind;
 #include "models.inc"
 #undef BASIN_PAIR
 
@@ -29,7 +27,7 @@ static const lane_model *const models[] = {
 
 static const lane_model *find_built(const char *name, const char *kind) {
   for (const lane_model *model : models)
-    if (model && !strcmp(model->name, name) && !strcmp(model->kind, kind)) return model;
+    if (!strcmp(model->name, name) && !strcmp(model->kind, kind)) return model;
   return NULL;
 }
 
@@ -108,9 +106,7 @@ int worker_busy(int device, int change) {
   return __atomic_add_fetch(&busy[device], change, __ATOMIC_RELAXED);
 }
 
-static int has(const char *model, const char *kind) {
-  return find_built(model, kind) || dataset_model_find(model, kind);
-}
+static int has(const char *model, const char *kind) { return find_built(model, kind) != NULL; }
 
 /* ---- devices ---- */
 
@@ -184,7 +180,6 @@ static void close_worker(basin_cuda_worker *w) {
   cudaSetDevice(w->device);
   if (w->done) worker_wait(w);
   worker_free_buffers(w);
-  dataset_worker_free(w->dataset);
   if (w->counters) cudaFreeHost(w->counters);
   if (w->done) cudaEventDestroy(w->done);
   if (w->stream) cudaStreamDestroy(w->stream);

@@ -6,7 +6,6 @@
 #define BASIN_CUDA_WORKER_H
 
 #include "seam/cuda_module.h"
-#include "dataset/dataset.h"
 #include "lanes/lanes.h"
 
 /* Device memory that grows to what the largest batch so far needed. */
@@ -44,25 +43,19 @@ enum {
   BUFFERS
 };
 
-union worker_counters {
-  lane_counters lane;
-  dataset_counters dataset;
-};
-
 struct basin_cuda_worker {
   int device;
   char name[64];
   int multiprocessors;
   cudaStream_t stream;
-  cudaEvent_t done;          /* for worker_wait */
-  worker_counters *counters; /* page-locked, where kernels' counts are read */
+  cudaEvent_t done;        /* for worker_wait */
+  lane_counters *counters; /* page-locked, where kernels' counts are read */
   worker_buffer buffer[BUFFERS];
   int batch_most;  /* trials of a batch; halved where device memory does not suffice */
   int blocks;      /* of a launch, so that it takes a fraction of a second; 0 at first */
   int block_steps; /* likewise: where even one block is too long, fewer than BASIN_DECIDE_EVERY */
-  int64_t blocks_cell;     /* the cell that this was learnt from; -1: any of lanes */
-  dataset_worker *dataset; /* NULL until a part with a data set has come */
-  int64_t needed;          /* bytes of all buffers, as far as buffer_need was asked */
+  int64_t blocks_cell; /* the cell that this was learnt from; -1: any of lanes */
+  int64_t needed;      /* bytes of all buffers, as far as buffer_need was asked */
 };
 
 /* module.cu: some part needs so many bytes of this buffer */
@@ -94,12 +87,6 @@ basin_worker_status worker_run(basin_cuda_worker *worker, const basin_job *job, 
                                basin_watch *watch, basin_error *error);
 basin_worker_status worker_need(basin_cuda_worker *worker, const basin_job *job, int64_t *buffers,
                                 int64_t *inputs, basin_error *error);
-
-/* dataset/dataset_driver.cu: the same for parts with data sets */
-basin_worker_status dataset_run(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
-                                basin_watch *watch, basin_error *error);
-basin_worker_status dataset_need(basin_cuda_worker *worker, const basin_job *job, basin_part *part,
-                                 int64_t *inputs, basin_error *error);
 
 /* lanes/batch.cu: give the device memory back */
 void worker_free_buffers(basin_cuda_worker *worker);

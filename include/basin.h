@@ -107,7 +107,7 @@ typedef struct basin_run_options {
 typedef struct basin_need {
   int64_t cells, trials, parts; /* trials of all cells together */
   double memory_bytes;          /* largest resident memory, estimated */
-  double device_bytes;          /* of each device, but for the driver's and cuBLAS's; 0: unknown */
+  double device_bytes;          /* of each device, but for the driver's; 0: unknown */
   double disk_bytes;            /* of the output and, while running, the parts beside it */
   char backend[128]; /* what the options and the experiment choose, e.g. "cpu, avx512, 2 threads" */
 } basin_need;

@@ -8,6 +8,8 @@
 
 #include "worker.h"
 
+struct device_set;
+
 /* Everything of one call of worker_run. */
 struct part_run {
   basin_cuda_worker *w;
@@ -38,6 +40,7 @@ struct part_run {
   int fetching;    /* whether its outputs are on their way into the part */
 
   int64_t told_trials, told_steps; /* what this call has added to the watch */
+  device_set *set;                 /* the cell's, once it is there */
   const char *doing;               /* for messages */
   cudaError_t bad;
 };
@@ -67,5 +70,12 @@ basin_worker_status batch_fetch(part_run *p);
    BASIN_WORKER_PAUSED instead of BASIN_WORKER_OK. The lists and the states are read from the device; live and queued
    are 0 where the batch is done. */
 basin_worker_status batch_hand_back(part_run *p);
+
+/* set.cu. The data set of the cell, where it has one, for the batches of the part: it lies on the device once, made by
+   the first to take it, freed by the last to leave it. Taking and leaving twice do nothing. Also BASIN_WORKER_PAUSED:
+   told to stop meanwhile, and the part is as it came. */
+basin_worker_status set_take(part_run *p);
+void set_leave(part_run *p);
+int64_t set_bytes(const basin_setting *setting);
 
 #endif

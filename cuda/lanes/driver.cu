@@ -25,8 +25,8 @@ namespace {
 /* what the kernels have counted: the one thing the host waits for */
 basin_worker_status read_counters(part_run *p, const char *kernel) {
   TRY(p, kernel,
-      cudaMemcpyAsync(&p->w->counters->lane, p->b.counters, sizeof(lane_counters),
-                      cudaMemcpyDeviceToHost, p->w->stream));
+      cudaMemcpyAsync(p->w->counters, p->b.counters, sizeof(lane_counters), cudaMemcpyDeviceToHost,
+                      p->w->stream));
   TRY(p, kernel, worker_wait(p->w));
   return BASIN_WORKER_OK;
 }
@@ -56,7 +56,7 @@ basin_worker_status draw_starts(part_run *p) {
     const basin_worker_status status = read_counters(p, "kernel_start");
     if (status) return status;
     if (worker_seconds() - begun < LAUNCH_SECONDS_LEAST && some < b->count) some *= 2;
-    p->queued = p->w->counters->lane.queued;
+    p->queued = p->w->counters->queued;
   }
   for (int t = b->drawn; t < b->count; t++)
     p->undrawn += p->part->outcome[p->first + t] == TRIAL_FRESH;
@@ -66,7 +66,7 @@ basin_worker_status draw_starts(part_run *p) {
 
 /* the batch's arrays onto the device, its starts drawn, its queue filled */
 basin_worker_status start_batch(part_run *p) {
-  lane_counters *counters = &p->w->counters->lane;
+  lane_counters *counters = p->w->counters;
   basin_part *part = p->part;
   p->queued = p->live = p->taken = 0;
   p->undrawn = 0;
@@ -137,7 +137,7 @@ basin_worker_status launch(part_run *p) {
   l.quorum = (int64_t)busy * l.slots > p->resident && of_warp > 1 ? of_warp / 2 : 1;
 
   /* the counters of this launch; where the queue has been taken to, `taken` has run past its end */
-  lane_counters *counters = &w->counters->lane;
+  lane_counters *counters = w->counters;
   memset(counters, 0, sizeof *counters);
   counters->queued = p->queued;
   counters->taken = p->taken;
@@ -183,6 +183,7 @@ basin_worker_status fetch_batch(part_run *p) {
 basin_worker_status run_batch(part_run *p, int *paused) {
   p->fetching = *paused = 0;
   basin_worker_status status = batch_begin(p);
+  if (!status) status = set_take(p);
   if (!status) status = start_batch(p);
   while (!status && outstanding(p) && !*paused) {
     status = launch(p);
@@ -274,6 +275,7 @@ basin_worker_status set_up(part_run *p, basin_cuda_worker *w, const basin_job *j
   p->b.observables = job->observables;
   p->b.times = job->times;
   p->b.ladders = basin_ladders_of(job);
+  p->b.risk = basin_risk_wanted(job);
   return BASIN_WORKER_OK;
 }
 
@@ -293,23 +295,18 @@ basin_worker_status worker_need(basin_cuda_worker *w, const basin_job *job, int6
   part.first = job->first;
   part.count = job->count;
   part.recorded = basin_job_recorded(job);
-  *inputs = 0;
-  if (job->setting->gradient.set_size > 0) {
-    status = dataset_need(w, job, &part, inputs, error);
-  } else {
-    part_run p = {};
-    status = set_up(&p, w, job, &part, error);
-    if (!status && need_of_batches(&p))
-      status = worker_fail(error, BASIN_WORKER_LOST, "cuda %d (%s): %s: %s", w->device, w->name,
-                           p.doing, cudaGetErrorString(p.bad));
-  }
+  part_run p = {};
+  status = set_up(&p, w, job, &part, error);
+  if (!status && need_of_batches(&p))
+    status = worker_fail(error, BASIN_WORKER_LOST, "cuda %d (%s): %s: %s", w->device, w->name,
+                         p.doing, cudaGetErrorString(p.bad));
+  *inputs = set_bytes(job->setting);
   *buffers = w->needed;
   return status;
 }
 
 basin_worker_status worker_run(basin_cuda_worker *w, const basin_job *job, basin_part *part,
                                basin_watch *watch, basin_error *error) {
-  if (job->setting->gradient.set_size > 0) return dataset_run(w, job, part, watch, error);
   part_run p = {};
   basin_worker_status status = set_up(&p, w, job, part, error);
   if (status) return status;
@@ -328,6 +325,7 @@ basin_worker_status worker_run(basin_cuda_worker *w, const basin_job *job, basin
                     &w->buffer[BUFFER_PACES]);
     worker_busy(w->device, 1);
     status = run_batches(&p);
+    set_leave(&p);
     worker_busy(w->device, -1);
     pace_table_close(&p.table);
   }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernels.h: the kernels of all dynamics but `dataset`: every trial is stepped by itself. registers.h and teams.h
- * include it, and have the slot for it; lanes.cu takes the one of these that the dynamics want. When a trial is
+ * kernels.h: the kernels of all dynamics: every trial is stepped by itself. registers.h and teams.h include it, and
+ * have the slot for it; lanes.cu takes the one of these that the dynamics want. When a trial is
  * recorded, goes on to the next stage and ends is said in seam/clock.h, for the CPU's lanes and these kernels alike, so
  * that is the same, to the bit.
  *
@@ -13,7 +13,8 @@
  *     leader()                      whether this thread speaks for its slot
  *     before()                      the threads of the warp before those of the slot, a bit each
  *     set_stage(b, stage)           the stage of the next steps
- *     start(b, c, trial), step<RULE>(b, c, stage, trial, step), observe(b, c, seen)     as the model has them
+ *     start(b, c, trial), step<RULE>(b, c, stage, trial, step), observe(b, c, risk, seen)     as the model has them;
+ *                                   risk: whether BASIN_RISK_TABLE is asked for
  *     leap<RULE>(b, c, stage, trial, step, limit)   in the place of step(), of a kind that leaps
  *     states(c)                     reals of a state
  *     ask<RULE>(b, c, holds)        the rule of that kind
@@ -92,7 +93,7 @@ __device__ int ask(const lane_batch &b, const constants &c, const Slot &s, const
   mask holds[BASIN_OUTCOMES] = {};
   s.template ask<RULE>(b, c, holds);
   if (has_condition<RULE>(b))
-    holds[BASIN_STATIONARY] |= condition_holds(b.when, seen, MODEL_OBSERVED);
+    holds[BASIN_STATIONARY] |= condition_holds(b.when, seen, KIND_OBSERVED);
   int outcome = BASIN_UNRESOLVED;
 #pragma unroll
   for (int o = BASIN_OUTCOMES - 1; o > 0; o--)
@@ -139,7 +140,7 @@ __device__ void watch_passages(const lane_batch &b, slot_trial &l, const Slot &s
       for (int later = next; later < ladder.end && s.leader(); later++)
         passage[(int64_t)later * b.count] = -1;
     }
-    const double x = observable_of(seen, MODEL_OBSERVED, ladder.observable);
+    const double x = observable_of(seen, KIND_OBSERVED, ladder.observable);
     for (; next < ladder.end && ladder_holds(&ladder, &b.passage_of[next], x); next++)
       if (s.leader()) passage[(int64_t)next * b.count] = l.step;
     l.next_passage[i] = next;
@@ -163,9 +164,9 @@ __device__ void take_up(const lane_batch &b, const constants &c, slot_trial &l, 
 template <int RULE, class Slot>
 __device__ void events(const lane_batch &b, const constants &c, bool asked, int outcome,
                        slot_trial &l, Slot &s) {
-  double seen[RULE >= WITH_PASSAGES ? MODEL_OBSERVED : 1];
+  double seen[RULE >= WITH_PASSAGES ? KIND_OBSERVED : 1];
   if (watches<RULE>(b)) {
-    s.observe(b, c, seen);
+    s.observe(b, c, b.risk & (BASIN_RISK_PASSED | BASIN_RISK_ASKED), seen);
     watch_passages(b, l, s, seen);
   }
   const unsigned due = clock_due(&c.course, l.trial < b.recorded, l.step, &l.clock);
@@ -323,7 +324,7 @@ __device__ void passages_at_start(const lane_batch &b, int trial, const double *
   for (int i = 0; i < b.ladders.count; i++) {
     const basin_ladder *ladder = &b.ladders.of[i];
     int64_t *passage = b.passage + trial;
-    ladder_climb(ladder, b.passage_of, observable_of(seen, MODEL_OBSERVED, ladder->observable),
+    ladder_climb(ladder, b.passage_of, observable_of(seen, KIND_OBSERVED, ladder->observable),
                  ladder_begin(ladder, passage, b.count, 0), passage, b.count, 0);
   }
 }
@@ -336,13 +337,13 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   for (int trial = s.number(); trial < b.count; trial += s.slots()) {
     if (b.outcome[trial] < LANE_ENDED) continue;
     const int outcome = b.outcome[trial] & ~LANE_ENDED;
-    double seen[MODEL_OBSERVED];
+    double seen[KIND_OBSERVED];
     s.get(b.state + trial, b.count);
-    s.observe(b, c, seen);
+    s.observe(b, c, b.risk, seen);
     if (!s.leader()) continue;
     for (int i = 0; i < b.finals; i++)
       b.final_value[(int64_t)i * b.count + trial] = observable_of(
-          seen, MODEL_OBSERVED, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
+          seen, KIND_OBSERVED, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
     if (b.steps[trial] == 0) passages_at_start(b, trial, seen);
     b.outcome[trial] = (int8_t)outcome;
   }
@@ -356,11 +357,11 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   for (int64_t at = s.number(); at < b.recorded * b.times; at += s.slots()) {
     const double *state = b.record_state + at * s.states(c);
     if (r_bits(state[0]) == ~(uint64_t)0) continue;
-    double seen[MODEL_OBSERVED];
+    double seen[KIND_OBSERVED];
     s.get(state, 1);
-    s.observe(b, c, seen);
+    s.observe(b, c, b.risk & BASIN_RISK_KEPT, seen);
     for (int i = 0; i < b.observables && s.leader(); i++)
-      b.record[i * b.recorded * b.times + at] = observable_of(seen, MODEL_OBSERVED,
+      b.record[i * b.recorded * b.times + at] = observable_of(seen, KIND_OBSERVED,
                                                               b.observable_of[i]);
   }
 }

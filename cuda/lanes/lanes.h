@@ -72,12 +72,14 @@ struct lane_batch {
   int finals, observables;
   int64_t times;
 
-  const double *data;       /* constants of the cell, see model.h */
-  const int64_t *time;      /* [times] recorded steps */
-  const int64_t *stage_end; /* [stages] the course's */
-  const double *stage_pace; /* [stages][BASIN_PACES_MAX] */
-  lane_paces paces;         /* of steps whose step sizes move */
-  int moves;                /* whether any do */
+  const double *data;        /* constants of the cell, see model.h */
+  const double *set, *label; /* its data set, or NULL */
+  int risk;                  /* who asks for what is in BASIN_RISK_TABLE (seam/entry.h) */
+  const int64_t *time;       /* [times] recorded steps */
+  const int64_t *stage_end;  /* [stages] the course's */
+  const double *stage_pace;  /* [stages][BASIN_PACES_MAX] */
+  lane_paces paces;          /* of steps whose step sizes move */
+  int moves;                 /* whether any do */
   const int *final_of,
       *observable_of; /* [finals], [observables] indices in the model's table, or -1 */
 
@@ -115,7 +117,7 @@ struct lane_launch {
 /* The kernels of one model and kind of dynamics. */
 struct lane_model {
   const char *name, *kind;
-  int observables;
+  int observables;                /* of its table */
   int blocks_first, blocks_least; /* of the first launch, and of the shortest */
   size_t constants_size;          /* bytes of the constants that every launch is given */
 

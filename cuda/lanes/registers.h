@@ -70,7 +70,7 @@ struct slot {
     if (asks_always<RULE>(c)) KIND_reached(&c.cell, no_turn(b), x, holds);
     else KIND_decide(&c.cell, no_turn(b), x, holds);
   }
-  __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
+  __device__ void observe(const lane_batch &b, const constants &c, int, double *seen) const {
     KIND_observe(&c.cell, no_turn(b), x, seen);
   }
 

@@ -39,6 +39,7 @@ template <bool SHARED> struct slot {
   enum { WHOLE_BLOCKS = 0 };
   basin_team team;
   real *x, *work;
+  int warm; /* whether `work` is as a step of the trial that is held left it */
 
   __device__ slot(const lane_batch &b, const constants &c) {
     CUDASIM_DYNAMIC_SHARED(real, shared);
@@ -50,6 +51,7 @@ template <bool SHARED> struct slot {
     x = SHARED ? shared + (int)threadIdx.x / size * b.shape.reals
                : b.memory + number() * b.shape.reals;
     work = x + c.states;
+    warm = 0;
   }
   __device__ int number() const { return (int)(blockIdx.x * blockDim.x + threadIdx.x) / team.size; }
   __device__ int slots() const { return (int)(gridDim.x * blockDim.x) / team.size; }
@@ -60,6 +62,9 @@ template <bool SHARED> struct slot {
   __device__ basin_turn no_turn(const lane_batch &b) const {
     basin_turn t = {};
     t.data = b.data;
+    t.set = b.set;
+    t.label = b.label;
+    t.warm = warm;
     t.work = work;
     t.team = team;
     return t;
@@ -76,6 +81,7 @@ template <bool SHARED> struct slot {
   __device__ void meet() const { team_sync(team); }
   __device__ void start(const lane_batch &b, const constants &c, int trial) {
     team_sync(team);
+    warm = 0;
     KIND_start(&c.cell, turn(b, NULL, trial, 0), x);
   }
   /* the paces of a step, into `own` where they move */
@@ -103,6 +109,7 @@ template <bool SHARED> struct slot {
                        int64_t step) {
     real own[BASIN_PACES_MAX];
     KIND_step(&c.cell, turn(b, paces_of<RULE>(b, stage, step, own), trial, step), x);
+    warm = 1;
   }
 #endif
   template <int RULE>
@@ -110,12 +117,15 @@ template <bool SHARED> struct slot {
     if (ONE_RULE || asks_always<RULE>(c)) KIND_reached(&c.cell, no_turn(b), x, holds);
     else KIND_decide(&c.cell, no_turn(b), x, holds);
   }
-  __device__ void observe(const lane_batch &b, const constants &c, double *seen) const {
-    KIND_observe(&c.cell, no_turn(b), x, seen);
+  __device__ void observe(const lane_batch &b, const constants &c, int risk, double *seen) const {
+    basin_turn t = no_turn(b);
+    t.risk = risk;
+    KIND_observe(&c.cell, t, x, seen);
   }
 
   __device__ void get(const double *from, int64_t stride) {
     team_sync(team);
+    warm = 0;
     BASIN_TEAM_FOR(team, i, work - x) x[i] = from[i * stride];
     team_sync(team);
   }

@@ -5,7 +5,6 @@
 #include "engine/cpu.h"
 #include "base/text.h"
 #include "engine/cuda.h"
-#include "engine/blas.h"
 #include "cli/cli.h"
 #include "own/own.h"
 #include "read/dynamics.h"
@@ -285,7 +284,6 @@ basin_status basin_command_info(const basin_arguments *arguments, basin_error *e
   printf("\n");
   show_cuda();
   show_own();
-  printf("BLAS                %s\n", basin_blas_name());
   printf("HDF5                %u.%u.%u\n", major, minor, release);
   printf("libfyaml            %s\n", fy_library_version());
   printf("xxHash              %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR,

@@ -36,7 +36,7 @@ static const basin_option run_options[] = {
      "once on each device; default 32"},
     {"backend", 0, "auto|cpu|cuda",
      "default auto: cuda where a device answers and --isa is not given, else "
-     "cpu. The results do not depend on it, but for the last bits with fixed data sets"},
+     "cpu. The results do not depend on it"},
     {"devices", 0, "LIST", "numbers of the CUDA devices to use, as in 0,2; default: all"},
     {"isa", 0, "generic|avx2|avx512",
      "default: the best of this machine. The results do not depend on it"},

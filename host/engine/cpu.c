@@ -3,7 +3,6 @@
  * cpu.c: the backend that is always there. One thread per part, SIMD lanes over trials.
  */
 #include "engine/cpu.h"
-#include "engine/blas.h"
 #include "own/own.h"
 #include <sched.h>
 #include <stdio.h>
@@ -48,7 +47,6 @@ static basin_worker_status cpu_run(void *self, int worker, const basin_job *job,
   const int isa = *(const int *)self;
   const basin_dynamics *dynamics = basin_dynamics_of(job->model, job->setting);
   (void)worker;
-  if (job->setting->gradient.set_size > 0 && basin_blas_open(error)) return BASIN_WORKER_FAILED;
   if (!dynamics->run[isa] && basin_own_ready(job->model, dynamics->name, isa, error))
     return BASIN_WORKER_FAILED;
   switch (dynamics->run[isa](job, part, watch)) {

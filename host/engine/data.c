@@ -3,6 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+enum {
+  NUMBERS = 1 << 16
+}; /* that are drawn before the next look at the watch, or those of one input */
+
 static basin_data *list;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t drawn = PTHREAD_COND_INITIALIZER;
@@ -13,20 +17,32 @@ static void destroy(basin_data *data) {
   free(data);
 }
 
-static basin_data *create(const basin_setting *setting, int64_t rows, int64_t width) {
+static basin_data *create(const basin_setting *setting) {
   basin_data *data = calloc(1, sizeof *data);
   if (!data) return NULL;
+  const size_t n = (size_t)setting->gradient.set_size, width = (size_t)setting->size.width,
+               each = (size_t)setting->size.rows * width * sizeof *data->z;
   data->of = basin_data_set_of(setting);
-  data->n = setting->gradient.set_size;
-  data->rows = rows;
-  data->width = width;
-  const size_t n = (size_t)data->n, each = (size_t)rows * (size_t)width * sizeof *data->z;
-  if (n <= SIZE_MAX / 2 / each)
-    data->z = aligned_alloc(64, (n * each + 63) / 64 * 64); /* products depend on the alignment */
+  if (n <= SIZE_MAX / 2 / each) data->z = malloc(n * each);
   data->label = malloc(n * (size_t)setting->size.labels * sizeof *data->label);
   if (data->z && data->label) return data;
   destroy(data);
   return NULL;
+}
+
+/* not 0: told to stop, or out of memory */
+static int draw(const basin_model *model, const basin_setting *setting, const int *stop,
+                basin_data *data) {
+  const basin_size *size = &setting->size;
+  const int64_t n = setting->gradient.set_size, row = size->rows * size->width,
+                most = 1 + NUMBERS / row;
+  for (int64_t i = 0; i < n; i += most) {
+    const int64_t count = n - i < most ? n - i : most;
+    if ((i > 0 && __atomic_load_n(stop, __ATOMIC_RELAXED)) ||
+        model->inputs(setting, i, count, data->z + i * row, data->label + i * size->labels))
+      return 1;
+  }
+  return 0;
 }
 
 /* one user less, with the lock held */
@@ -58,8 +74,8 @@ static void take_out(const basin_data *data) {
   *at = data->next;
 }
 
-const basin_data *basin_data_take(const basin_setting *setting, int64_t rows, int64_t width,
-                                  basin_data_drawer *draw, void *context) {
+const basin_data *basin_data_take(const basin_model *model, const basin_setting *setting,
+                                  const int *stop) {
   const basin_data_set of = basin_data_set_of(setting);
   pthread_mutex_lock(&lock);
   basin_data *data = find(&of);
@@ -67,7 +83,7 @@ const basin_data *basin_data_take(const basin_setting *setting, int64_t rows, in
     pthread_mutex_unlock(&lock);
     return data;
   }
-  data = create(setting, rows, width);
+  data = create(setting);
   if (data) {
     data->users = 1;
     data->next = list;
@@ -75,7 +91,7 @@ const basin_data *basin_data_take(const basin_setting *setting, int64_t rows, in
   }
   pthread_mutex_unlock(&lock);
   if (!data) return NULL;
-  const int broken = draw(context, data);
+  const int broken = draw(model, setting, stop, data);
   pthread_mutex_lock(&lock);
   data->ready = broken ? BASIN_DATA_BROKEN : BASIN_DATA_READY;
   pthread_cond_broadcast(&drawn);
@@ -100,13 +116,4 @@ double basin_data_bytes(const basin_setting *setting) {
   if (!setting->gradient.set_size) return 0;
   const double row = (double)setting->size.rows * (double)setting->size.width;
   return 8 * (double)setting->gradient.set_size * (row + (double)setting->size.labels);
-}
-
-double basin_data_work_bytes(const basin_setting *setting) {
-  if (!setting->gradient.set_size) return 0;
-  const int64_t rows = setting->size.rows, width = setting->size.width;
-  const double tile = (double)basin_dataset_tile(setting->gradient.set_size, rows) * (double)rows;
-  const double batch = setting->gradient.batch ? (double)rows * (double)width : 0;
-  return 8 * BASIN_DATASET_SEATS *
-         (tile + batch + 2 * (double)rows + 2 * (double)width + 2 * (double)setting->size.states);
 }

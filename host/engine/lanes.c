@@ -31,8 +31,12 @@
 #include "seam/flights.h"
 #include "seam/paces.h"
 #include "seam/passage.h"
-#ifdef MODEL_SET
+/* whether there may be a data set: not of a model that is not part of the build */
+#if defined(MODEL_SET) && !defined(BASIN_OWN)
 #include "engine/data.h"
+#define HAS_SET 1
+#else
+#define HAS_SET 0
 #endif
 
 #define REGISTERS (KIND_states > 0)
@@ -83,10 +87,11 @@ typedef struct driver {
 #endif
   real *work;
   const real *warm; /* the states of which the scratch is as their last step left it; NULL: none */
-#ifdef MODEL_SET
+#if HAS_SET
   const basin_data *set; /* of the cell, where it has one */
 #endif
-  int unset; /* told to stop while a data set was drawn */
+  int broken_set; /* told to stop while it was drawn */
+  int risk;       /* who asks for what is in BASIN_RISK_TABLE (entry.h) */
   real pace[VECTORS][BASIN_PACES_MAX];
   basin_paces paces;
   unsigned moving[VECTORS]; /* bit per lane in a stage whose step sizes move */
@@ -131,7 +136,7 @@ static inline basin_turn turn_of(const driver *d, const real *pace, bits trial, 
                   .team = d->team,
                   .trial = trial,
                   .step = step};
-#ifdef MODEL_SET
+#if HAS_SET
   if (d->set) t.set = d->set->z, t.label = d->set->label;
 #endif
   return t;
@@ -198,11 +203,20 @@ static ONE_COPY void reached(const driver *d, const real *x, mask holds[BASIN_OU
   KIND_reached(&d->cell, no_turn(d, x), x, holds);
 }
 
+/* risk: the one who may ask for what is in BASIN_RISK_TABLE */
+static inline __attribute__((always_inline)) void observe_all(const driver *d, int risk,
+                                                              const real *x,
+                                                              real seen[KIND_OBSERVED]) {
+  basin_turn t = no_turn(d, x);
+  t.risk = d->risk & risk;
+  KIND_observe(&d->cell, t, x, seen);
+}
+
 /* the lanes in which the experiment's condition holds, a bit each */
 static __attribute__((noinline)) unsigned ask_when(const driver *d, const real *x) {
-  real seen[MODEL_OBSERVED];
-  KIND_observe(&d->cell, no_turn(d, x), x, seen);
-  return m_bits(condition_holds(d->job->setting->stop.when, seen, MODEL_OBSERVED));
+  real seen[KIND_OBSERVED];
+  observe_all(d, BASIN_RISK_ASKED, x, seen);
+  return m_bits(condition_holds(d->job->setting->stop.when, seen, KIND_OBSERVED));
 }
 
 /* the outcomes that hold for x by the rule of this run, as bits per lane */
@@ -216,21 +230,21 @@ static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OU
     outcome[BASIN_STATIONARY] |= ask_when(d, x);
 }
 
-static void observe(const driver *d, const real *x, int lane, double out[MODEL_OBSERVED]) {
-  real all[MODEL_OBSERVED];
-  KIND_observe(&d->cell, no_turn(d, x), x, all);
-  for (int i = 0; i < MODEL_OBSERVED; i++) out[i] = r_lane(&all[i], lane);
+static void observe(const driver *d, int risk, const real *x, int lane, double out[KIND_OBSERVED]) {
+  real all[KIND_OBSERVED];
+  observe_all(d, risk, x, all);
+  for (int i = 0; i < KIND_OBSERVED; i++) out[i] = r_lane(&all[i], lane);
 }
 
 /* keep the observables (and the state) of a recorded trial */
 static void record(const driver *d, int64_t trial, int64_t time, const real *x, int lane) {
   const basin_job *job = d->job;
   const basin_part *part = d->part;
-  double seen[MODEL_OBSERVED];
-  observe(d, x, lane, seen);
+  double seen[KIND_OBSERVED];
+  observe(d, BASIN_RISK_KEPT, x, lane, seen);
   for (int i = 0; i < job->observables; i++)
     part->record[(i * part->recorded + trial) * job->times + time] = observable_of(
-        seen, MODEL_OBSERVED, job->observable[i]);
+        seen, KIND_OBSERVED, job->observable[i]);
   for (int64_t i = 0; job->keep_states && i < states(d); i++)
     part->state[(trial * job->times + time) * states(d) + i] = canonical(r_lane(x + i, lane));
 }
@@ -238,14 +252,14 @@ static void record(const driver *d, int64_t trial, int64_t time, const real *x, 
 /* nothing comes of it where it is broken off */
 static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const real *x, int lane) {
   const basin_part *part = d->part;
-  double seen[MODEL_OBSERVED];
-  observe(d, x, lane, seen);
+  double seen[KIND_OBSERVED];
+  observe(d, BASIN_RISK_KEPT, x, lane, seen);
   if (broken(d)) return;
   part->outcome[trial] = (int8_t)outcome;
   part->steps[trial] = steps;
   for (int i = 0; i < d->job->finals; i++)
     part->final[i * part->count + trial] = observable_of(
-        seen, MODEL_OBSERVED, outcome == BASIN_DIVERGED ? -1 : d->job->final[i]);
+        seen, KIND_OBSERVED, outcome == BASIN_DIVERGED ? -1 : d->job->final[i]);
   for (int64_t i = 0; part->end && i < states(d); i++)
     part->end[i * part->count + trial] = canonical(r_lane(x + i, lane));
   d->ended++;
@@ -267,9 +281,9 @@ static inline double upwards(const basin_ladder *l) { return l->above ? 1.0 : -1
    numbers of those that it waits for. Nothing comes of the state where it is broken off. */
 static void begin_passages(const driver *d, int64_t trial, int64_t step, const real *x, int lane,
                            int next[BASIN_LADDERS_MAX]) {
-  double seen[MODEL_OBSERVED];
+  double seen[KIND_OBSERVED];
   if (!d->ladders.count) return;
-  observe(d, x, lane, seen);
+  observe(d, BASIN_RISK_PASSED, x, lane, seen);
   for (int i = 0; i < d->ladders.count; i++) {
     const basin_ladder *ladder = &d->ladders.of[i];
     int64_t *passage = d->part->passage + trial;
@@ -306,8 +320,8 @@ static __attribute__((noinline)) void pass(driver *d, int v, int i, const real *
 /* the passages of vector v, whose states have come to this clock */
 static inline __attribute__((always_inline)) void watch_passages(driver *d, int v, const real *x,
                                                                  int64_t clock) {
-  real seen[MODEL_OBSERVED];
-  KIND_observe(&d->cell, no_turn(d, x), x, seen);
+  real seen[KIND_OBSERVED];
+  observe_all(d, BASIN_RISK_PASSED, x, seen);
   for (int i = 0; i < d->ladders.count; i++) {
     const basin_ladder *ladder = &d->ladders.of[i];
     const real *value = &seen[ladder->observable];
@@ -775,6 +789,7 @@ static basin_status run(driver *d) {
   clock_course(setting, d->job->times, d->job->time, d->stage_end, &d->course);
   paces_of_stages(setting, &d->cell, d->stage_pace);
   d->ladders = basin_ladders_of(d->job);
+  d->risk = basin_risk_wanted(d->job);
   for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
   for (int64_t i = 0; i < VECTORS * states(d); i++) d->x[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;
@@ -804,32 +819,19 @@ static int are_long(const basin_setting *setting) {
 }
 #endif
 
-#ifdef MODEL_SET
-/* the cell's data set, from the first input to the last; broken off where the work is to stop */
-static int draw_set(void *context, basin_data *set) {
-  driver *d = context;
-  const int64_t most = 64, row = set->rows * set->width, labels = d->job->setting->size.labels;
-  for (int64_t i = 0; i < set->n && !d->unset; i += most) {
-    const int64_t count = set->n - i < most ? set->n - i : most;
-    if (d->job->model->inputs(d->job->setting, i, count, set->z + i * row, set->label + i * labels))
-      return 1;
-    d->unset = __atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED);
-  }
-  return d->unset;
-}
-
+/* the cell's data set, where it has one */
 static int take_set(driver *d) {
+#if HAS_SET
   const basin_setting *setting = d->job->setting;
   if (!setting->gradient.set_size) return 1;
-  d->set = basin_data_take(setting, setting->size.rows, setting->size.width, draw_set, d);
+  d->set = basin_data_take(d->job->model, setting, &d->watch->stop);
+  d->broken_set = !d->set && __atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED);
   return d->set != NULL;
-}
-
-static void leave_set(driver *d) { basin_data_leave(d->set); }
 #else
-static int take_set(const driver *d) { return d->job->setting->gradient.set_size == 0; }
-static void leave_set(const driver *d) { (void)d; }
+  (void)d;
+  return 1;
 #endif
+}
 
 /* the cell's constants; the states and the scratch, with the lanes aligned */
 static int allocate(driver *d) {
@@ -872,8 +874,10 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->team = basin_alone;
   d->team.stop = &watch->give_up;
   if (allocate(d)) status = run(d);
-  else if (d->unset) status = BASIN_INTERRUPTED;
-  leave_set(d);
+  else if (d->broken_set) status = BASIN_INTERRUPTED;
+#if HAS_SET
+  basin_data_leave(d->set);
+#endif
 #if !REGISTERS
   free(d->x);
 #endif

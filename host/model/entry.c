@@ -6,16 +6,12 @@
 #include BASIN_MODEL_HEADER
 #include "seam/entry.h"
 #include "seam/expand.h"
-#include "seam/products.h"
 #include "model/patches.h"
 #include <stdlib.h>
 
 #ifdef BASIN_OWN
-#undef MODEL_PRODUCTS /* data sets are those of the models of the build */
+#undef MODEL_SET /* data sets are those of the models of the build */
 #endif
-
-#define SET_SHAPE(shape, inputs) shape
-#define SET_INPUTS(shape, inputs) inputs
 
 /* rows of a table that ends with an empty one */
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]) - 1)
@@ -212,12 +208,6 @@ static const char *check(basin_setting *setting, const char **where) {
     return "the model's header is wrong: the state of these dynamics lacks numbers, see MODEL_kind "
            "in seam/model.h";
 #ifdef MODEL_SET
-  const basin_input_shape shape = MODEL_SET(SET_SHAPE)(&cell);
-  size->rows = shape.rows;
-  size->width = shape.width;
-  size->labels = shape.labels;
-#endif
-#ifdef MODEL_PRODUCTS
   const basin_input_shape shape = SET_shape(&cell);
   size->rows = shape.rows;
   size->width = shape.width;
@@ -260,45 +250,17 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t
 #ifdef MODEL_SET
 static basin_status inputs(const basin_setting *setting, int64_t first, int64_t count, double *z,
                            double *label) {
-  const char *where;
-  model_cell cell;
-  double *data = malloc((size_t)(setting->size.data + 1) * sizeof *data);
-  if (!data) return BASIN_FAILED;
-  basin_room room = {data, 0, 1};
-  basin_status status = BASIN_OK;
-  if (!model_prepare(setting, &room, &cell, &where))
-    status = MODEL_SET(SET_INPUTS)(setting, &cell, data, first, count, z, label);
-  free(data);
-  return status;
-}
-#endif
-
-/* ---- data sets that the model does not draw itself ---- */
-
-#ifdef MODEL_PRODUCTS
-static basin_status inputs(const basin_setting *setting, int64_t first, int64_t count, double *z,
-                           double *label) {
   const basin_gradient *g = &setting->gradient;
-  const int64_t rows = setting->size.rows, width = setting->size.width,
-                blocks = law_blocks(&g->law, width);
+  const int64_t size = setting->size.rows * setting->size.width;
   const char *where;
   model_cell cell;
   double *data = malloc((size_t)(setting->size.data + 1) * sizeof *data);
-  if (!data) return BASIN_FAILED;
+  basin_status status = data ? BASIN_OK : BASIN_FAILED;
   basin_room room = {data, 0, 1};
-  if (model_prepare(setting, &room, &cell, &where)) count = 0;
-  const basin_turn turn = {.data = data, .team = basin_alone};
-  basin_status status = BASIN_OK;
-  for (int64_t i = 0; i < count && !status; i++) {
-    label[i] = 0;
-    if (g->images) status = basin_images_cut(g, first + i, z);
-    for (int64_t row = 0; row < rows; row++, z += width) {
-      if (!g->images)
-        law_vector(&g->law, setting->key, BASIN_STREAM_DATA, (uint64_t)g->set,
-                   (uint64_t)(first + i), (uint64_t)(row * blocks), width, z);
-      SET_label(&cell, turn, row, z, &label[i]);
-    }
-  }
+  for (int64_t i = 0; g->images && i < count && !status; i++)
+    status = basin_images_cut(g, first + i, z + i * size);
+  if (!status && !model_prepare(setting, &room, &cell, &where))
+    status = SET_inputs(setting, &cell, data, first, count, z, label);
   free(data);
   return status;
 }
@@ -374,7 +336,7 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .passage = passages,
     .check = check,
     .vectors = vectors,
-#if defined(MODEL_PRODUCTS) || defined(MODEL_SET)
+#ifdef MODEL_SET
     .inputs = inputs,
 #endif
 #ifdef MODEL_INPUT

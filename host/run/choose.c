@@ -2,7 +2,6 @@
 #include "run/choose.h"
 #include "engine/cpu.h"
 #include "engine/cuda.h"
-#include "engine/blas.h"
 #include "own/own.h"
 #include <stdio.h>
 #include <string.h>
@@ -114,18 +113,11 @@ static basin_status open_backend(const basin_experiment *e, const basin_run_opti
   return added;
 }
 
-static int has_products(const basin_experiment *e) {
-  for (int64_t c = 0; c < e->cells; c++)
-    if (e->cell[c].setting.gradient.set_size > 0) return 1;
-  return 0;
-}
-
 basin_status basin_choose(const basin_experiment *e, const basin_run_options *options,
                           basin_backend *backend, basin_error *error) {
   basin_status status = open_backend(e, options, backend, error);
   if (status) return status;
   status = prepare(e, options, backend->devices, error);
-  if (!status && !backend->devices && has_products(e)) status = basin_blas_open(error);
   if (status) backend->close(backend->self);
   return status;
 }

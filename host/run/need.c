@@ -48,20 +48,14 @@ static double sum_of_largest(double *bytes, int64_t count, int64_t most) {
   return sum;
 }
 
-/* data sets of as many cells as can be at work at once, and what each worker needs beside them. On CUDA they are in the
-   memory of the devices. */
+/* images, and data sets of as many cells as can be at work at once. On CUDA these are in the memory of the devices. */
 static basin_status data_bytes(const basin_experiment *e, const basin_backend *backend, double *all,
                                basin_error *error) {
-  double *bytes = calloc((size_t)e->cells + 1, sizeof *bytes), work = 0;
+  double *bytes = calloc((size_t)e->cells + 1, sizeof *bytes);
   if (!bytes) return basin_fail_memory(error);
-  for (int64_t c = 0; c < e->cells && !backend->devices; c++) {
-    const basin_cell *cell = &e->cell[c];
-    const double here = basin_data_work_bytes(&cell->setting);
-    bytes[c] = basin_data_bytes(&cell->setting);
-    if (here > work) work = here;
-  }
-  *all = basin_album_bytes(e->album) + sum_of_largest(bytes, e->cells, backend->workers) +
-         work * backend->workers;
+  for (int64_t c = 0; c < e->cells && !backend->devices; c++)
+    bytes[c] = basin_data_bytes(&e->cell[c].setting);
+  *all = basin_album_bytes(e->album) + sum_of_largest(bytes, e->cells, backend->workers);
   free(bytes);
   return BASIN_OK;
 }

@@ -72,12 +72,6 @@ static int64_t count_of(const basin_output *o, int id) {
 /* ---- what is known before the trials ---- */
 
 /* whether any cell's steps are matrix products: not with mini-batches */
-static int has_products(const basin_experiment *e) {
-  for (int64_t c = 0; c < e->cells; c++)
-    if (e->cell[c].setting.gradient.set_size > 0 && !e->cell[c].setting.gradient.batch) return 1;
-  return 0;
-}
-
 /* the C of models that are not part of the build */
 static basin_status write_headers(basin_output *o, basin_error *error) {
   char *text = basin_headers_text(o->experiment->headers);
@@ -114,10 +108,6 @@ static void write_attributes(basin_output *o) {
       "grid_parameters, so many variables behind `model` are the grid's; until_halfwidth, 0 where "
       "none is asked for; allow_unresolved and allow_diverged, shares of a cell. /provenance: "
       "where and when; /checksum: XXH3-64 of the values, by cell.");
-  if (has_products(e))
-    basin_netcdf_text(f, NULL, "bits",
-                      "fixed data sets: sums in the order of a BLAS; another library, processor or "
-                      "backend may round them otherwise");
 }
 
 /* the variants once more, as numbers into a list of names of fixed length: what our own reader reads */

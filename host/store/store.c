@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/attractors.h"
 #include "store/search.h"
-#include "engine/blas.h"
 #include "base/files.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,7 +137,6 @@ static basin_status write_provenance(basin_output *output, const basin_provenanc
   basin_status status = basin_output_provenance(output, "host", host, error);
   if (!status) status = basin_output_provenance(output, "date", text, error);
   if (!status) status = basin_output_provenance(output, "backend", p->backend, error);
-  if (!status) status = basin_output_provenance(output, "blas", basin_blas_name(), error);
   if (!status && p->seconds >= 0)
     status = basin_output_provenance_number(output, "seconds", H5T_NATIVE_DOUBLE, &p->seconds,
                                             error);

@@ -107,6 +107,8 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
   cell->key = setting->key;
   cell->over_k = 1 / (double)cell->k;
   cell->tolerance = setting->stop.tolerance;
+  cell->tolerance_gradient = setting->stop.tolerance_gradient;
+  cell->risk = risk_set_of(setting, cell->k, cell->p);
   cell->inputs = g->inputs;
   cell->centre = filter_angle_put(sigma, BASIN_PI / 2);
   cell->patch = filter_angle_put(sigma2 > 0 ? sigma2 : 1, BASIN_PI);
@@ -122,7 +124,7 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
   *where = "teacher.w";
   if (cell->framed && cell->p < 2)
     return "p must be at least 2: in one dimension there is no angle to w*";
-  /* the driver of data sets has the coefficients 1/k in what it adds up */
+  /* the sums over a data set have the coefficients 1/k in them */
   cell->method = method_of(setting, cell->p, g->set_size ? 1 : cell->over_k * cell->over_k);
   *where = "method";
   if (cell->method.number == BASIN_ADAM && cell->framed)

@@ -61,7 +61,7 @@ enum { BASIN_CONDITION_NEITHER, BASIN_CONDITION_LEFT, BASIN_CONDITION_RIGHT };
 
 typedef struct basin_condition_step {
   int operation, side;
-  int64_t observable; /* index in the model's table, then in BASIN_RISK_TABLE (entry.h) */
+  int64_t observable; /* index in the model's table, then in BASIN_RISK_TABLE (setting.h) */
   double number;
 } basin_condition_step;
 

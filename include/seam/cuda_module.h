@@ -18,7 +18,7 @@
 #include "seam/backend.h"
 
 /* raised with every change of what is declared below or in cuda/lanes/lanes.h, or of what their functions mean */
-#define BASIN_CUDA_ABI 6
+#define BASIN_CUDA_ABI 7
 
 /* What there is to know of a device before it is used. */
 typedef struct basin_cuda_device {

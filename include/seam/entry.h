@@ -13,6 +13,7 @@
 #ifndef BASIN_SEAM_ENTRY_H
 #define BASIN_SEAM_ENTRY_H
 
+#include "seam/condition.h"
 #include "seam/job.h"
 #include <string.h>
 
@@ -26,17 +27,6 @@ typedef struct basin_symbol {
   int integer;      /* whether a parameter must be a whole number */
   int rows, length; /* of vectors: what their sizes are, see basin_model.size; -1: one */
 } basin_symbol;
-
-/* Observables that every model has beside those of its own table, in cells with a data set. */
-#define BASIN_RISK_TABLE(X) \
-  X(train_loss, "1", "empirical risk: half the mean of r^2 over the data set")
-
-enum {
-#define BASIN_RISK(name, unit, meaning) BASIN_RISK_##name,
-  BASIN_RISK_TABLE(BASIN_RISK)
-#undef BASIN_RISK
-      BASIN_RISK_OBSERVABLES
-};
 
 /* Runs a part on the calling thread; BASIN_OK, BASIN_INTERRUPTED (paused, half done), BASIN_FAILED (out of memory) or
    BASIN_BAD_INPUT (part->refused). */
@@ -145,9 +135,9 @@ typedef struct basin_model {
   basin_status (*vectors)(const basin_setting *setting, int64_t trial, int64_t n,
                           const double *state, int any, double *out);
 
-  /* Inputs first .. first + count - 1 of a data set of another law than the model's own, or of images,
-     z [count][size.rows][size.width], and their labels [count], the same bits wherever they are drawn. BASIN_OK or
-     BASIN_FAILED (out of memory). NULL where the model has no data sets */
+  /* Inputs first .. first + count - 1 of the cell's data set, z [count][size.rows][size.width], and their labels
+     [count][size.labels], the same bits wherever they are drawn. BASIN_OK or BASIN_FAILED (out of memory). NULL where
+     the model has no data sets */
   basin_status (*inputs)(const basin_setting *setting, int64_t first, int64_t count, double *z,
                          double *label);
 
@@ -176,6 +166,25 @@ static inline const basin_dynamics *basin_dynamics_find(const basin_model *model
 static inline const basin_dynamics *basin_dynamics_of(const basin_model *model,
                                                       const basin_setting *setting) {
   return basin_dynamics_find(model, setting->gradient.dynamics);
+}
+
+/* Who asks for the observables of BASIN_RISK_TABLE, in a part of the kind `dataset`: or-ed. Finals and records;
+   passages; stop.when. */
+enum { BASIN_RISK_KEPT = 1, BASIN_RISK_PASSED = 2, BASIN_RISK_ASKED = 4 };
+static inline int basin_risk_wanted(const basin_job *job) {
+  const int own = job->model->observables;
+  const basin_condition *when = job->setting->stop.when;
+  int wanted = 0;
+  for (int i = 0; i < job->finals; i++)
+    if (job->final[i] >= own) wanted |= BASIN_RISK_KEPT;
+  for (int i = 0; i < job->observables; i++)
+    if (job->observable[i] >= own) wanted |= BASIN_RISK_KEPT;
+  for (int i = 0; i < job->passages; i++)
+    if (job->passage[i].observable >= own) wanted |= BASIN_RISK_PASSED;
+  for (int64_t i = 0; when && i < when->count; i++)
+    if (when->step[i].operation == BASIN_CONDITION_OBSERVABLE && when->step[i].observable >= own)
+      wanted |= BASIN_RISK_ASKED;
+  return wanted;
 }
 
 #endif

@@ -59,6 +59,12 @@
 #define INPUT_begin MODEL_INPUT(INPUT_BEGIN)
 #define INPUT_draw MODEL_INPUT(INPUT_DRAW)
 
+/* the row of data sets */
+#define SET_SHAPE(shape, inputs) shape
+#define SET_INPUTS(shape, inputs) inputs
+#define SET_shape MODEL_SET(SET_SHAPE)
+#define SET_inputs MODEL_SET(SET_INPUTS)
+
 /* how many observables and initial vectors the model's tables have, and the number of each */
 enum {
 #define BASIN_INDEX(name, unit, meaning) OBSERVABLE_##name,
@@ -76,6 +82,16 @@ enum {
       MODEL_OBSERVED_OF_LAYER
 };
 enum { MODEL_OBSERVED = MODEL_OBSERVED_OF_ALL + BASIN_LAYERS_MAX * MODEL_OBSERVED_OF_LAYER };
+
+/* and how many the kind of dynamics has, with those of data sets behind them */
+#define BASIN_HAS_RISK_dataset 1
+enum {
+#if BASIN_PASTE(BASIN_HAS_RISK_, BASIN_KIND)
+  KIND_OBSERVED = MODEL_OBSERVED + BASIN_RISK_OBSERVABLES
+#else
+  KIND_OBSERVED = MODEL_OBSERVED
+#endif
+};
 
 /* whether no step of a leap but its last one changes the observable of that number */
 #ifndef MODEL_STEADY

@@ -5,7 +5,7 @@
  *
  * A part is a contiguous range of trials of one cell: trials 4096 .. 8191 of cell 3, say. The job says which, and what
  * is wanted of them; the part has the arrays for it. An engine fills in every output, and its bits must not depend on
- * the backend, the worker or the size of the part. (Data sets make an exception: README.md, "Bits of fixed data sets".)
+ * the backend, the worker or the size of the part.
  *
  * A part of the 3 trials 99, 100 and 101, of which those below 100 are recorded at two steps, with one observable, and
  * one final observable, when all have ended:
@@ -45,7 +45,7 @@ typedef struct basin_job {
   const int64_t *time;  /* [times] the steps, ascending */
 
   /* observables kept at the end of every trial, and along trajectories: indices in the model's table, then in
-     BASIN_RISK_TABLE (entry.h); -1: NaN */
+     BASIN_RISK_TABLE (setting.h); -1: NaN */
   int finals, observables;
   const int *final, *observable; /* [finals], [observables] */
 

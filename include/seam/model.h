@@ -3,8 +3,8 @@
  * model.h: the contract of a model: what its header defines, and what drivers call it with.
  *
  * A model is one header, include/models/NAME.h. The build finds it there; YAML keys, --help, HDF5 attributes and
- * observables all expand from its tables. The drivers (host/engine, cuda/lanes, cuda/dataset) call its functions. A
- * translation unit has one model, so names need no prefix of the model's:
+ * observables all expand from its tables. The drivers (host/engine, cuda/lanes) call its functions. A translation unit
+ * has one model, so names need no prefix of the model's:
  *
  *   MODEL_TITLE, MODEL_SOURCE             one line each
  *   MODEL_PARAMETERS(X)                   X(name, default, minimum, maximum, integer?, unit, meaning)
@@ -103,7 +103,9 @@
  *                                         outcomes, and diverged. Must be proved or conservative: a lane it names must
  *                                         end there if run for ever. Dynamics without such a rule give `reached` once
  *                                         more
- *     void observe(const model_cell *c, basin_turn t, const real *x, real *out)   every observable
+ *     void observe(const model_cell *c, basin_turn t, const real *x, real *out)
+ *                                         every observable; of the kind `dataset` those of BASIN_RISK_TABLE behind
+ *                                         them, which may be anything where t.risk is 0: they take as long as a step
  *
  * What a step has computed of the states that it has come to, as their loss, it may leave in t.work: the next step, and
  * a rule or observables asked of just these states, find it there where t.warm is 1, and make it anew where it is 0. It
@@ -157,7 +159,8 @@
  *                         double *z, double *label)
  *                          host, one lane: inputs first .. first + count - 1, z [count][rows][width], and their labels
  *                          [count][labels], the same bits whatever the stretches; BASIN_OK or BASIN_FAILED (out of
- *                          memory)
+ *                          memory). Where setting->gradient.images is not NULL z is there already, cut from them, and
+ *                          the labels alone are made
  *
  * setting->gradient.set_size says how many inputs there are. A model whose closed forms can be
  * measured against its own inputs (record.estimate, basin verify) has a further row:
@@ -194,6 +197,7 @@ typedef struct basin_turn {
   basin_team team;
   bits trial, step; /* number of the trial; steps taken so far, by lane */
   int warm; /* whether `work` is as the last step left it, of just these states; else it may hold anything */
+  int risk; /* of `observe`: whether anybody asks for what is in BASIN_RISK_TABLE (setting.h) */
 } basin_turn;
 
 /* (t + 1)^-p, t: the steps taken since the trial began, 0 <= p <= BASIN_DECAY_MAX: to the same bits everywhere, and

@@ -130,6 +130,17 @@ static inline double basin_tolerance_spurious(const basin_stop *stop) {
   return stop->tolerance_spurious > 0 ? stop->tolerance_spurious : stop->tolerance;
 }
 
+/* Observables of the kind `dataset` beside those of the model's own table. */
+#define BASIN_RISK_TABLE(X) \
+  X(train_loss, "1", "empirical risk: half the mean of r^2 over the data set")
+
+enum {
+#define BASIN_RISK(name, unit, meaning) BASIN_RISK_##name,
+  BASIN_RISK_TABLE(BASIN_RISK)
+#undef BASIN_RISK
+      BASIN_RISK_OBSERVABLES
+};
+
 /* Images that a data set is cut from. */
 enum { BASIN_STROKES_SIDE = 28 /* pixels of a drawing, either way */ };
 typedef struct basin_images {

@@ -58,7 +58,7 @@ plain_and_recorded() {
 }
 for file in "$here"/data/experiments/*.yaml; do
   name=$(basename "$file" .yaml) model=$(sed -n 's/^model: *//p' "$file")
-  grep -qE 'fixed:|strokes:' "$file" && continue # not the same bits: tests/e2e/dataset.sh
+  grep -qE 'fixed:|strokes:' "$file" && continue # data sets: tests/e2e/dataset.sh
   [ -n "$model" ] || continue                     # formulas: tests/e2e/formulas.sh
   if [ $name = cnn-momentum ]; then # methods: of the cells of its grid
     for order in 0 1 2; do
@@ -415,7 +415,7 @@ if [ -f "$build/libbasin_cuda.so" ]; then
     /Compiling entry function/ { kernel = $2; arch = $4; sub(/.*kernel_/, "kernel_", kernel); kind = ""
                                  if (kernel ~ /4slotILb1E/) kind = " (shared)"; else if (kernel ~ /4slotILb0E/) kind = " (global)"
                                  else if (kernel ~ /Li0E/) kind = " (early rule)"; else if (kernel ~ /Li1E/) kind = " (tolerance)"
-                                 moving = kernel ~ /Li5E/ || kernel ~ /kernel_settle/
+                                 moving = kernel ~ /Li5E/
                                  if (kernel ~ /Li4E/) kind = kind " asking"; else if (kernel ~ /Li5E/) kind = kind " moving"
                                  sub(/I.*/, "", kernel); sub(/E[0-9].*/, "", kernel); kernel = kernel kind; model = FILENAME; sub(/.*\/models\//, "", model); sub(/\.log$/, "", model) }
     /bytes stack frame/ { split($0, n, /[^0-9]+/); spilt = n[2] + n[3] + n[4]; seen++; bad += n[3] + n[4] > 0 || n[2] > (moving ? 64 : 0) }
@@ -427,12 +427,11 @@ if [ -f "$build/libbasin_cuda.so" ]; then
   cat kernels.txt
   # every pair of the build's list, for two architectures: in registers kernel_start and kernel_run come for either rule,
   # kernel_run also with passages, with a condition, and with step sizes that move; in arrays with the last two, and there
-  # all are in shared memory and in the device's; a data set has nine
+  # all are in shared memory and in the device's
   kernels=0
   for pair in $(make -s -C "$here" list); do
     case $pair in
     *:input) continue ;;
-    *:dataset) kernels=$((kernels + 2 * 9)) ;;
     *) states=$(printf '#include "models/%s.h"\n#define F(states, ...) states\nMODEL_%s(F)\n' "${pair%:*}" "${pair#*:}" |
          gcc -E -P -I"$here/include" -x c - | tail -1)
        kernels=$((kernels + 2 * (states > 0 ? 9 : 12))) ;;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# library.sh: what the library promises its callers: it prints nothing and does not exit; OpenBLAS is opened by who
-# needs it alone; a module that was compiled from other headers is told by its layout.
+# library.sh: what the library promises its callers: it prints nothing and does not exit; a module that was compiled from
+# other headers is told by its layout.
 . "$(dirname "$0")/../support/shell.sh"
 
 # ---- it prints nothing ----
@@ -21,32 +21,10 @@ check "there are objects to look at: $objects" test $objects -gt 50
 check "the program is none of them" test ! -e objects/main.o -a ! -e objects/commands.o
 check "the program does print" sh -c "nm -u '$build/host/cli/command_info.o' | grep -qE ' (printf|puts)(@.*)?$'"
 
-# ---- OpenBLAS ----
-
-# the library takes memory and threads when it is opened, and asks for ever where there is none
+# the program takes little to start
 for room in 60000 200000; do
   expect 0 '^basin [0-9]' sh -c "ulimit -v $room; exec timeout 60 '$basin' --version"
 done
-cp "$here/tests/support/dataset.yaml" .
-cat > small.yaml <<'Y'
-model: cnn
-trials: 20
-parameters: {k: 4, p: 3}
-teacher: {a: {sum: 1, norm: 2}, v: {head: [1]}}
-init: {v: {sphere: 1}, a: {ball: 1}}
-schedule: [{eta: 0.1}]
-Y
-mkdir without
-echo text > without/libopenblas.so.0
-without=(env LD_LIBRARY_PATH="$work/without" "$basin")
-missing='fixed data sets need the library OpenBLAS, which cannot be opened: .*libopenblas.so.0: (file too short|invalid ELF header)'
-expect 0 '^next: basin summary small.h5' "${without[@]}" run small.yaml --backend cpu
-expect 1 "$missing" "${without[@]}" run dataset.yaml -q --backend cpu
-check "nothing is left of it" test ! -e dataset.h5 -a ! -e dataset.h5.parts
-expect 1 "$missing" "${without[@]}" run dataset.yaml --cell 0 --trial 0
-expect 0 '^BLAS +none: .*libopenblas.so.0' "${without[@]}" info
-expect 0 '^trial 0: ' "$basin" run dataset.yaml --cell 0 --trial 0
-check "the program starts without it" sh -c "! LD_TRACE_LOADED_OBJECTS=1 '$basin' | grep openblas"
 
 # ---- the seam ----
 

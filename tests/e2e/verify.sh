@@ -185,10 +185,11 @@ mutate "the turn of v without 1/|v|^2" 3 's/if \(grows\) pull = pull \* s->shrin
 
 # sampled steps and those of a data set: their derivatives by a and by v
 echo "$right" > "$header"
-for header in conv_sampled conv_dataset; do cp include/models/conv/$header.h $header.right; done
+cp include/models/conv/conv_sampled.h conv_sampled.right
+cp include/models/risk/risk.h risk.right
 sed -i 's/BASIN_TEAM_FOR(team, j, k) grad\[j\] = r_fma(r, active\[j\], grad\[j\]);/BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r_set(1.2) * r, active[j], grad[j]);/' include/models/conv/conv_sampled.h
-sed -i 's/\(conv_dataset_slope(real u, real r, real g) { return r_fma(r\), /\1 * r_set(1.000001), /' include/models/conv/conv_dataset.h
-check "the changes are made" bash -c '! cmp -s include/models/conv/conv_sampled.h conv_sampled.right && ! cmp -s include/models/conv/conv_dataset.h conv_dataset.right'
+sed -i 's/g = r_fma(residual, risk_relu(seen), g);/g = r_fma(residual * r_set(1.000001), risk_relu(seen), g);/' include/models/risk/risk.h
+check "the changes are made" bash -c '! cmp -s include/models/conv/conv_sampled.h conv_sampled.right && ! cmp -s include/models/risk/risk.h risk.right'
 rm -f "${made[@]}" build/models/cnn/{direct,dataset}_generic.o
 kept=(-o build/flags)
 for object in build/models/cnn/*.o; do kept+=(-o "$object"); done
@@ -197,7 +198,8 @@ build/basin verify cnn --states 4 --inputs 4096 > said 2>&1
 check "the derivative by a of a sampled step, larger by a fifth" grep -q '^  direct: mean .* p = \(0\|.*e-[0-9]*\): WRONG' said
 check "that by v of a data set, by a millionth" grep -q '^  dataset: gradient .*: WRONG' said
 check "what is right beside them" grep -q '^  mixed: .*: agrees' said
-for header in conv_sampled conv_dataset; do mv $header.right include/models/conv/$header.h; done
+mv conv_sampled.right include/models/conv/conv_sampled.h
+mv risk.right include/models/risk/risk.h
 
 # (23) and (4) of Xu and Du
 formulas relu_sum models/relu/relu.h

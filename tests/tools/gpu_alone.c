@@ -74,10 +74,10 @@ static void teach(basin_vector *vector, int64_t rows, int64_t length) {
   *vector = (basin_vector){.source = BASIN_GIVEN, .rows = rows, .length = length, .value = value};
 }
 
-/* fresh inputs at every step; what else there is follows the expectation, or a landscape */
+/* inputs at every step, fresh ones or a data set; what else there is follows the expectation, or a landscape */
 static int is_sampled(const char *dynamics) {
   return !strcmp(dynamics, "direct") || !strcmp(dynamics, "projected") ||
-         !strcmp(dynamics, "mixed") || !strcmp(dynamics, "law");
+         !strcmp(dynamics, "mixed") || !strcmp(dynamics, "law") || !strcmp(dynamics, "dataset");
 }
 
 static void set_up(setup *s, const basin_model *m, const char *dynamics, int64_t inputs, double eta,
@@ -108,6 +108,7 @@ static void set_up(setup *s, const basin_model *m, const char *dynamics, int64_t
       .stop = {.tolerance = tolerance, .tolerance_spurious = tolerance, .max_steps = steps},
       .gradient = {.dynamics = dynamics,
                    .inputs = is_sampled(dynamics) ? inputs : 0,
+                   .set_size = strcmp(dynamics, "dataset") ? 0 : inputs,
                    .law = {!strcmp(dynamics, "law") ? BASIN_LAW_LAPLACE : BASIN_LAW_OWN, 0},
                    .error = 1e-6},
       .key = 12345};
@@ -214,7 +215,6 @@ static int compare_all(const basin_backend backend[2], int64_t most, int64_t ste
   int wrong = 0, compared = 0;
   for (size_t m = 0; m < sizeof models / sizeof *models; m++)
     for (int d = 0; d < models[m]->kinds; d++) {
-      if (!strcmp(models[m]->kind[d].name, "dataset")) continue; /* not the same bits */
       wrong += compare_kind(backend, models[m], &models[m]->kind[d], most, steps);
       compared += 6;
     }
@@ -282,7 +282,7 @@ static int rate(const basin_backend *backend, int words, char **word) {
     if (!strcmp(models[m]->name, *word)) model = models[m];
   if (!model) give_up("rate", "which model?");
   const basin_dynamics *dynamics = kind ? basin_dynamics_find(model, kind) : model->kind;
-  if (!dynamics || !strcmp(dynamics->name, "dataset")) give_up("rate", "which dynamics?");
+  if (!dynamics) give_up("rate", "which dynamics?");
   words--;
   word++;
   const int sampled = is_sampled(dynamics->name);

@@ -49,6 +49,7 @@
 #ifndef BASIN_MODELS_CONV_H
 #define BASIN_MODELS_CONV_H
 
+#include "models/risk/risk.h"
 #include "seam/draw.h"
 #include "seam/method.h"
 
@@ -70,6 +71,8 @@ typedef struct conv_cell {
   double swing;       /* nu = max(0, c (k+pi-1) - 1) for the largest c: how far 1'e overshoots 0 */
   double forcing;     /* (1'a*)^2 / ((k+pi-1) (1-nu)) */
   double tolerance, tolerance_spurious; /* of the tolerance rule */
+  double tolerance_gradient;            /* of a data set; 0: no such rule */
+  risk_set risk;                        /* of a data set */
   int64_t inputs;                       /* B, of a sampled gradient */
   basin_input_law law;                  /* of its inputs */
   basin_method method;                  /* of the samplers that keep the full vectors */
@@ -444,6 +447,8 @@ static inline const char *conv_prepare(const basin_setting *setting, double shif
   cell->e2_spurious = -BASIN_PI * cell->a2 / (BASIN_PI - 1);
   cell->tolerance = setting->stop.tolerance;
   cell->tolerance_spurious = basin_tolerance_spurious(&setting->stop);
+  cell->tolerance_gradient = setting->stop.tolerance_gradient;
+  cell->risk = risk_set_of(setting, cell->k, cell->p);
   cell->inputs = setting->gradient.inputs;
   cell->law = setting->gradient.law;
   if (!basin_law_is_closed(&setting->gradient)) cell->tolerance_spurious = -1;

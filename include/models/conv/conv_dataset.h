@@ -12,31 +12,106 @@
  *   grad_a = 1/n sum_i r_i sigma(u_ij)                                              (entry j)
  *   grad_v = 1/|v| (I - v v'/|v|^2) G,   G = 1/n sum_ij r_i a_j 1{u_ij > 0} Z_ij
  *
- * With the filters v/|v| of T trials as columns of a matrix F, the u of all trials are Z F, [n k x p] times [p x T],
- * and the G are Z'W, where W has the weights r_i a_j 1{u_ij > 0}. A mini-batch is B inputs drawn from the n with
- * replacement, by every trial for itself at every step; n/B in the sums is then 1/B.
+ * A mini-batch is B inputs drawn from the n with replacement, by every trial for itself at every step; n/B in the sums
+ * is then 1/B. How all that is summed up: models/risk/risk.h. A step of the whole data set ends with the gradient where
+ * it has come to, so that rules, observables and the next step find it there.
  *
  * The methods of seam/method.h take these gradients, of all inputs or of a mini-batch, as they take those of direct.
  *
  * Entry q of patch j of input i of data set s is normal q % 2 of (key, trial s, BASIN_STREAM_DATA, step i,
  * block j ceil(p/2) + q/2): so the data set of n inputs is the beginning of that of n + 1, and cells that share
- * their draws (same_draw) share their inputs. Input number 2b + c of a mini-batch is floor(n U), U the uniform
- * number of word c of (key, trial, BASIN_STREAM_BATCH, step, block b).
- *
- * Operations of one input and trial: 4 p k flop in the two products, and about 7 k around them.
+ * their draws (same_draw) share their inputs.
  */
 #ifndef BASIN_MODELS_CONV_DATASET_H
 #define BASIN_MODELS_CONV_DATASET_H
 
 #include "models/conv/conv_sampled.h"
-#include "seam/products.h"
 
-/* the state is that of the direct sampler; what is needed beside it the driver has */
+/* the state is that of the direct sampler; scratch: v/|v|, then the sums */
 static inline basin_layout conv_dataset_layout(const basin_setting *setting,
                                                const conv_cell *cell) {
-  const basin_layout layout = {cell->k + cell->p, 0, 1};
+  const basin_layout layout = {cell->k + cell->p, cell->p + risk_reals(&cell->risk),
+                               (int)team_strands(cell->k)};
   (void)setting;
   return method_layout(&cell->method, layout);
+}
+
+/* the trial's scratch */
+BASIN_HD real *conv_dataset_filter(const conv_cell *cell, basin_turn t) {
+  return t.work + method_work(&cell->method);
+}
+BASIN_HD risk_sums conv_dataset_sums(const conv_cell *cell, basin_turn t) {
+  return risk_sums_in(&cell->risk, conv_dataset_filter(cell, t) + cell->p);
+}
+
+/* v/|v| for the sums to come; returns 1/|v| */
+BASIN_HD real conv_dataset_begin(const conv_cell *cell, basin_turn t, const real *x) {
+  real *f = conv_dataset_filter(cell, t);
+  const real *v = x + cell->k, inverse = conv_inverse_length(cell, v);
+  BASIN_TEAM_FOR(t.team, q, cell->p) f[q] = inverse * v[q];
+  return inverse;
+}
+
+/* of the whole data set; without `gradients`, a constant, the risk alone */
+BASIN_HD void conv_dataset_whole(const conv_cell *cell, basin_turn t, int gradients,
+                                 const real *x) {
+  const risk_sums s = conv_dataset_sums(cell, t);
+  conv_dataset_begin(cell, t, x);
+  risk_whole(&cell->risk, t, gradients, 0, conv_dataset_filter(cell, t), x, &s);
+}
+
+/* the move is that of the direct sampler, of sums in one strand */
+BASIN_HD void conv_dataset_step(const conv_cell *cell, basin_turn t, real *x) {
+  const risk_sums s = conv_dataset_sums(cell, t);
+  if (cell->risk.batch) {
+    const real inverse = conv_dataset_begin(cell, t, x);
+    risk_batch(&cell->risk, t, 0, conv_dataset_filter(cell, t), x, &s);
+    conv_direct_move(cell, t, inverse, s.grad_a, s.grad_f, 1, t.work, x);
+    return;
+  }
+  for (int moved = 0; moved < 2; moved++) {
+    if (moved)
+      conv_direct_move(cell, t, conv_inverse_length(cell, x + cell->k), s.grad_a, s.grad_f, 1,
+                       t.work, x);
+    if (moved || !t.warm) conv_dataset_whole(cell, t, 1, x);
+  }
+}
+
+/* |grad_a|^2 + |grad_v|^2 of the sums that are there */
+BASIN_HD real conv_dataset_gradient2(const conv_cell *cell, basin_turn t, const real *x) {
+  const risk_sums s = conv_dataset_sums(cell, t);
+  const real *v = x + cell->k, inverse = conv_inverse_length(cell, v);
+  const real scale = r_set(1.0 / (double)cell->inputs);
+  real along = r_set(0.0), sum_a = r_set(0.0), sum_v = r_set(0.0);
+  for (int64_t j = 0; j < cell->k; j++) {
+    const real g = scale * s.grad_a[j];
+    sum_a = r_fma(g, g, sum_a);
+  }
+  for (int64_t q = 0; q < cell->p; q++) along = r_fma(s.grad_f[q], v[q], along);
+  along = along * (inverse * inverse);
+  for (int64_t q = 0; q < cell->p; q++) {
+    const real g = scale * r_fnma(along, v[q], s.grad_f[q]);
+    sum_v = r_fma(g, g, sum_v);
+  }
+  return r_fma(inverse * inverse, sum_v, sum_a);
+}
+
+BASIN_HD void conv_dataset_reached(const conv_cell *cell, basin_turn t, const real *x,
+                                   mask *outcome) {
+  conv_direct_reached(cell, t, x, outcome);
+  if (!(cell->tolerance_gradient > 0)) return;
+  if (!t.warm) conv_dataset_whole(cell, t, 1, x);
+  outcome[BASIN_STATIONARY] = r_le(conv_dataset_gradient2(cell, t, x),
+                                   r_set(cell->tolerance_gradient));
+}
+
+BASIN_HD void conv_dataset_observe(const conv_cell *cell, basin_turn t, const real *x, real *out) {
+  const risk_sums s = conv_dataset_sums(cell, t);
+  conv_direct_observe(cell, t, x, out);
+  out[CONV_OBSERVED + BASIN_RISK_train_loss] = r_set((double)NAN);
+  if (!t.risk) return;
+  if (cell->risk.batch || !t.warm) conv_dataset_whole(cell, t, 0, x);
+  out[CONV_OBSERVED + BASIN_RISK_train_loss] = risk_train_loss(&cell->risk, &s);
 }
 
 static inline basin_input_shape conv_dataset_shape(const conv_cell *cell) {
@@ -44,105 +119,32 @@ static inline basin_input_shape conv_dataset_shape(const conv_cell *cell) {
   return shape;
 }
 
-/* patch j of an input, into z [p]; *label: the labels of the patches before it, to which its own is added */
-BASIN_HD void conv_dataset_draw(const conv_cell *cell, basin_turn turn, bits set, bits input,
-                                int64_t patch, real *z, real *label) {
-  const double *data = turn.data;
-  const int64_t p = cell->p, blocks = (p + 1) / 2;
-  const double *v_star = data + cell->teacher_v;
-  real t = r_set(0.0);
-  for (int64_t b = 0; b < blocks; b++) {
-    const int64_t q = 2 * b;
-    real z0, z1;
-    basin_normals_at(cell->key, BASIN_STREAM_DATA, set, input, (uint64_t)(patch * blocks + b), &z0,
-                     &z1);
-    z[q] = z0;
-    t = r_fma(z0, r_set(v_star[q]), t);
-    if (q + 1 == p) break;
-    z[q + 1] = z1;
-    t = r_fma(z1, r_set(v_star[q + 1]), t);
+#if BASIN_ONE_LANE
+static inline basin_status conv_dataset_inputs(const basin_setting *setting, const conv_cell *cell,
+                                               const double *data, int64_t first, int64_t count,
+                                               double *z, double *label) {
+  const basin_gradient *g = &setting->gradient;
+  const int64_t p = cell->p, blocks = law_blocks(&g->law, p);
+  const double *a = data + cell->teacher_a, *v = data + cell->teacher_v;
+  for (int64_t i = 0; i < count; i++) {
+    label[i] = 0;
+    for (int64_t j = 0; j < cell->k; j++, z += p) {
+      double t = 0;
+      if (!g->images)
+        law_vector(&g->law, cell->key, BASIN_STREAM_DATA, (uint64_t)g->set, (uint64_t)(first + i),
+                   (uint64_t)(j * blocks), p, z);
+      for (int64_t q = 0; q < p; q++) t = r_fma(z[q], v[q], t);
+      label[i] = r_fma(a[j], conv_relu(t), label[i]);
+    }
   }
-  *label = r_fma(r_set(data[cell->teacher_a + patch]), conv_relu(t), *label);
+  return BASIN_OK;
 }
+#endif
 
-/* the label's share of patch j with the numbers z [p], which are there */
-BASIN_HD void conv_dataset_label(const conv_cell *cell, basin_turn turn, int64_t patch,
-                                 const real *z, real *label) {
-  const double *data = turn.data;
-  real t = r_set(0.0);
-  for (int64_t q = 0; q < cell->p; q++) t = r_fma(z[q], r_set(data[cell->teacher_v + q]), t);
-  *label = r_fma(r_set(data[cell->teacher_a + patch]), conv_relu(t), *label);
-}
+#define MODEL_dataset(F)                                                              \
+  F(0, conv_dataset_layout, conv_sampled_paces, conv_direct_start, conv_dataset_step, \
+    conv_dataset_reached, conv_dataset_reached, conv_dataset_observe, conv_direct_vectors)
 
-/* v/|v| */
-BASIN_HD void conv_dataset_filter(const conv_cell *cell, const real *x, real *f, int64_t stride) {
-  const real *v = x + cell->k, inverse = conv_inverse_length(cell, v);
-  for (int64_t q = 0; q < cell->p; q++) f[q * stride] = inverse * v[q];
-}
-
-BASIN_HD void conv_dataset_coefficients(const conv_cell *cell, const real *x, real *a,
-                                        int64_t stride) {
-  for (int64_t j = 0; j < cell->k; j++) a[j * stride] = x[j];
-}
-
-BASIN_HD real conv_dataset_residual(real a, real u, real r) { return r_fma(a, conv_relu(u), r); }
-BASIN_HD real conv_dataset_slope(real u, real r, real g) { return r_fma(r, conv_relu(u), g); }
-BASIN_HD real conv_dataset_weight(real a, real u, real r) {
-  return r_select(r_lt(r_set(0.0), u), r * a, r_set(0.0));
-}
-
-/* |grad_a|^2 + |grad_v|^2 */
-BASIN_HD real conv_dataset_gradient2(const conv_cell *cell, const real *grad_a, const real *grad_f,
-                                     int64_t stride, const real *x) {
-  const real *v = x + cell->k, inverse = conv_inverse_length(cell, v);
-  const real scale = r_set(1.0 / (double)cell->inputs);
-  real along = r_set(0.0), sum_a = r_set(0.0), sum_v = r_set(0.0);
-  for (int64_t j = 0; j < cell->k; j++) {
-    const real g = scale * grad_a[j * stride];
-    sum_a = r_fma(g, g, sum_a);
-  }
-  for (int64_t q = 0; q < cell->p; q++) along = r_fma(grad_f[q * stride], v[q], along);
-  along = along * (inverse * inverse);
-  for (int64_t q = 0; q < cell->p; q++) {
-    const real g = scale * r_fnma(along, v[q], grad_f[q * stride]);
-    sum_v = r_fma(g, g, sum_v);
-  }
-  return r_fma(inverse * inverse, sum_v, sum_a);
-}
-
-/* one step, as that of conv_direct_step */
-BASIN_HD void conv_dataset_move(const conv_cell *cell, basin_turn t, const real *grad_a,
-                                const real *grad_f, int64_t stride, real *x) {
-  const int64_t k = cell->k, p = cell->p;
-  real *a = x, *v = x + k, along = r_set(0.0);
-  const real pace_a = t.pace[CONV_SAMPLED_PACE_A], pace_w = t.pace[CONV_SAMPLED_PACE_W];
-  const real inverse = conv_inverse_length(cell, v);
-  for (int64_t q = 0; q < p; q++) along = r_fma(grad_f[q * stride], v[q], along);
-  along = along * (inverse * inverse);
-  if (method_is_plain(&cell->method)) {
-    const real pace = pace_w * inverse;
-    for (int64_t q = 0; q < p; q++)
-      v[q] = r_fnma(pace, r_fnma(along, v[q], grad_f[q * stride]), v[q]);
-    for (int64_t j = 0; j < k; j++) a[j] = r_fnma(pace_a, grad_a[j * stride], a[j]);
-  } else {
-    const method_step s = method_begin(&cell->method, t, x + k + p, t.work);
-    for (int64_t q = 0; q < p; q++)
-      method_entry(&s, pace_w, k + q, inverse * r_fnma(along, v[q], grad_f[q * stride]), &v[q]);
-    for (int64_t j = 0; j < k; j++) method_entry(&s, pace_a, j, grad_a[j * stride], &a[j]);
-  }
-  if (cell->grows) return;
-  const real scale = conv_inverse_length(cell, v);
-  for (int64_t q = 0; q < p; q++) v[q] = scale * v[q];
-}
-
-/* state, start, rules and observables are those of direct */
-#define MODEL_dataset(F)                                                                      \
-  F(0, conv_dataset_layout, conv_sampled_paces, conv_direct_start, none, conv_direct_reached, \
-    conv_direct_reached, conv_direct_observe, conv_direct_vectors)
-
-#define MODEL_PRODUCTS(F)                                                                   \
-  F(conv_dataset_shape, conv_dataset_draw, conv_dataset_filter, conv_dataset_coefficients,  \
-    conv_dataset_residual, conv_dataset_slope, conv_dataset_weight, conv_dataset_gradient2, \
-    conv_dataset_move, conv_dataset_label)
+#define MODEL_SET(F) F(conv_dataset_shape, conv_dataset_inputs)
 
 #endif

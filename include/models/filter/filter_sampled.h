@@ -11,9 +11,9 @@
  *
  * law: the same with patches of another law (numeric/law.h), in plain coordinates.
  *
- * dataset: the same on inputs that are drawn once, driven by matrix products (products.h): the rows of an input are its
- * patches, the filter is w, the coefficients are 1/k each. Input number i of data set s has the numbers of (key, trial
- * s, BASIN_STREAM_DATA, step i).
+ * dataset: the same on inputs that are drawn once (models/risk/risk.h): the rows of an input are its patches, the
+ * filter is w, the coefficients are 1/k each. Input number i of data set s has the numbers of (key, trial s,
+ * BASIN_STREAM_DATA, step i).
  *
  * Operations of a patch for p = 2: a logarithm, a polynomial, sine and cosine, some 110 instructions in all, of which
  * half a block of Philox is 20.
@@ -22,7 +22,6 @@
 #define BASIN_MODELS_FILTER_SAMPLED_H
 
 #include "models/filter/filter_inputs.h"
-#include "seam/products.h"
 
 BASIN_HD int filter_is_planar(const filter_cell *cell) { return cell->p == 2 && !cell->law.kind; }
 
@@ -230,79 +229,67 @@ static inline void filter_direct_vectors(const filter_cell *cell, basin_turn t, 
 
 /* ---------------------------------------------------------------- a fixed data set */
 
+/* state: w in the coordinates of the inputs; scratch: the coefficients, then the sums */
 static inline basin_layout filter_dataset_layout(const basin_setting *setting,
                                                  const filter_cell *cell) {
-  const basin_layout layout = {cell->p, 0, 1};
+  const basin_layout layout = {cell->p, cell->k + risk_reals(&cell->risk), 1};
   (void)setting;
   return method_layout(&cell->method, layout);
 }
 
-static inline basin_input_shape filter_dataset_shape(const filter_cell *cell) {
-  const basin_input_shape shape = {cell->k, cell->p, 1};
-  return shape;
+BASIN_HD real *filter_dataset_coefficients(const filter_cell *cell, basin_turn t) {
+  real *a = t.work + method_work(&cell->method);
+  for (int64_t j = 0; j < cell->k; j++) a[j] = r_set(cell->over_k);
+  return a;
+}
+BASIN_HD risk_sums filter_dataset_sums(const filter_cell *cell, basin_turn t) {
+  return risk_sums_in(&cell->risk, t.work + method_work(&cell->method) + cell->k);
 }
 
-/* the label's share of a patch that is there */
-BASIN_HD void filter_dataset_label(const filter_cell *cell, basin_turn t, int64_t patch,
-                                   const real *z, real *label) {
-  const double *goal = t.data + cell->goal;
-  real u = r_set(0.0);
-  (void)patch;
-  for (int64_t q = 0; q < cell->p; q++) u = r_fma(z[q], r_set(goal[q]), u);
-  *label = r_fma(r_set(cell->over_k), r_max(u, r_set(0.0)), *label);
+/* of the whole data set; without `gradients`, a constant, the risk alone */
+BASIN_HD void filter_dataset_whole(const filter_cell *cell, basin_turn t, int gradients,
+                                   const real *x) {
+  const risk_sums s = filter_dataset_sums(cell, t);
+  risk_whole(&cell->risk, t, gradients, 1, x, filter_dataset_coefficients(cell, t), &s);
 }
 
-/* patch number `patch` of an input; *label: the labels of the patches before it, to which its own is added */
-BASIN_HD void filter_dataset_draw(const filter_cell *cell, basin_turn t, bits set, bits input,
-                                  int64_t patch, real *z, real *label) {
-  const filter_source at = {BASIN_STREAM_DATA, set, input, b_set(0)};
-  filter_patch(cell, NULL, &at, patch, z, z);
-  filter_dataset_label(cell, t, patch, z, label);
+BASIN_HD void filter_dataset_move(const filter_cell *cell, basin_turn t, const real *grad,
+                                  real *x) {
+  const real pace = t.pace[0];
+  if (method_is_plain(&cell->method)) {
+    for (int64_t q = 0; q < cell->p; q++) x[q] = r_fnma(pace, grad[q], x[q]);
+    return;
+  }
+  const method_step s = method_begin(&cell->method, t, x + cell->p, t.work);
+  for (int64_t q = 0; q < cell->p; q++) method_entry(&s, pace, q, grad[q], &x[q]);
 }
 
-/* w, in the coordinates of the inputs: the driver does not hand the data over, so the state is w itself */
-BASIN_HD void filter_dataset_filter(const filter_cell *cell, const real *x, real *f,
-                                    int64_t stride) {
-  for (int64_t q = 0; q < cell->p; q++) f[q * stride] = x[q];
+/* that of the whole data set ends with the gradient where it has come to, for rules, observables and the next step */
+BASIN_HD void filter_dataset_step(const filter_cell *cell, basin_turn t, real *x) {
+  const risk_sums s = filter_dataset_sums(cell, t);
+  if (cell->risk.batch) {
+    risk_batch(&cell->risk, t, 1, x, filter_dataset_coefficients(cell, t), &s);
+    filter_dataset_move(cell, t, s.grad_f, x);
+    return;
+  }
+  for (int moved = 0; moved < 2; moved++) {
+    if (moved) filter_dataset_move(cell, t, s.grad_f, x);
+    if (moved || !t.warm) filter_dataset_whole(cell, t, 1, x);
+  }
 }
-BASIN_HD void filter_dataset_coefficients(const filter_cell *cell, const real *x, real *a,
-                                          int64_t stride) {
-  (void)x;
-  for (int64_t j = 0; j < cell->k; j++) a[j * stride] = r_set(cell->over_k);
-}
-BASIN_HD real filter_dataset_residual(real a, real u, real r) {
-  return r_fma(a, r_max(u, r_set(0.0)), r);
-}
-BASIN_HD real filter_dataset_slope(real u, real r, real g) {
-  return r_fma(r, r_max(u, r_set(0.0)), g);
-}
-BASIN_HD real filter_dataset_weight(real a, real u, real r) {
-  return r_select(r_le(r_set(0.0), u), r * a, r_set(0.0));
-}
-BASIN_HD real filter_dataset_gradient2(const filter_cell *cell, const real *grad_a,
-                                       const real *grad_f, int64_t stride, const real *x) {
+
+/* squared norm of the gradient of the sums that are there */
+BASIN_HD real filter_dataset_gradient2(const filter_cell *cell, const real *grad) {
   const real scale = r_set(1.0 / (double)cell->inputs);
   real sum = r_set(0.0);
-  (void)grad_a, (void)x;
   for (int64_t q = 0; q < cell->p; q++) {
-    const real g = scale * grad_f[q * stride];
+    const real g = scale * grad[q];
     sum = r_fma(g, g, sum);
   }
   return sum;
 }
-BASIN_HD void filter_dataset_move(const filter_cell *cell, basin_turn t, const real *grad_a,
-                                  const real *grad_f, int64_t stride, real *x) {
-  const real pace = t.pace[0];
-  (void)grad_a;
-  if (method_is_plain(&cell->method)) {
-    for (int64_t q = 0; q < cell->p; q++) x[q] = r_fnma(pace, grad_f[q * stride], x[q]);
-    return;
-  }
-  const method_step s = method_begin(&cell->method, t, x + cell->p, t.work);
-  for (int64_t q = 0; q < cell->p; q++) method_entry(&s, pace, q, grad_f[q * stride], &x[q]);
-}
 
-/* the state is w in the coordinates of the inputs; rules and observables ask for w - w*, which is made of it */
+/* rules and observables ask for w - w*, which is made of the state */
 BASIN_HD void filter_dataset_start(const filter_cell *cell, basin_turn t, real *x) {
   filter_direct_start(cell, t, x);
   for (int64_t q = 0; q < cell->p; q++) x[q] = x[q] + r_set(t.data[cell->goal + q]);
@@ -319,6 +306,11 @@ BASIN_HD void filter_dataset_reached(const filter_cell *cell, basin_turn t, cons
     error = r_fma(off, off, error);
   }
   filter_ends(cell, error, outcome);
+  if (!(cell->tolerance_gradient > 0)) return;
+  if (!t.warm) filter_dataset_whole(cell, t, 1, x);
+  const risk_sums s = filter_dataset_sums(cell, t);
+  outcome[BASIN_STATIONARY] = r_le(filter_dataset_gradient2(cell, s.grad_f),
+                                   r_set(cell->tolerance_gradient));
 }
 BASIN_HD void filter_dataset_observe(const filter_cell *cell, basin_turn t, const real *x,
                                      real *out) {
@@ -334,7 +326,13 @@ BASIN_HD void filter_dataset_observe(const filter_cell *cell, basin_turn t, cons
     rest2 = r_fma(rest, rest, rest2);
   }
   filter_show(cell, t.data, along, r_sqrt(rest2), out);
+  out[FILTER_OBSERVED + BASIN_RISK_train_loss] = r_set((double)NAN);
+  if (!t.risk) return;
+  const risk_sums s = filter_dataset_sums(cell, t);
+  if (cell->risk.batch || !t.warm) filter_dataset_whole(cell, t, 0, x);
+  out[FILTER_OBSERVED + BASIN_RISK_train_loss] = risk_train_loss(&cell->risk, &s);
 }
+
 #if BASIN_ONE_LANE
 static inline void filter_dataset_vectors(const filter_cell *cell, basin_turn t, const real *x,
                                           int any, double *out) {
@@ -342,16 +340,41 @@ static inline void filter_dataset_vectors(const filter_cell *cell, basin_turn t,
   memcpy(out, x, (size_t)cell->p * sizeof *out);
   filter_out_of_frame(cell, t.data, out);
 }
+
+static inline basin_input_shape filter_dataset_shape(const filter_cell *cell) {
+  const basin_input_shape shape = {cell->k, cell->p, 1};
+  return shape;
+}
+
+static inline basin_status filter_dataset_inputs(const basin_setting *setting,
+                                                 const filter_cell *cell, const double *data,
+                                                 int64_t first, int64_t count, double *z,
+                                                 double *label) {
+  const basin_gradient *g = &setting->gradient;
+  const int64_t blocks = law_blocks(&g->law, cell->p);
+  const double *goal = data + cell->goal;
+  for (int64_t i = 0; i < count; i++) {
+    const filter_source at = {BASIN_STREAM_DATA, (uint64_t)g->set, (uint64_t)(first + i), 0};
+    label[i] = 0;
+    for (int64_t j = 0; j < cell->k; j++, z += cell->p) {
+      double u = 0;
+      if (basin_inputs_are_own(g)) filter_patch(cell, NULL, &at, j, z, z);
+      else if (!g->images)
+        law_vector(&g->law, cell->key, at.stream, at.trial, at.step, (uint64_t)(j * blocks),
+                   cell->p, z);
+      for (int64_t q = 0; q < cell->p; q++) u = r_fma(z[q], goal[q], u);
+      label[i] = r_fma(cell->over_k, risk_relu(u), label[i]);
+    }
+  }
+  return BASIN_OK;
+}
 #endif
 
-#define MODEL_dataset(F)                                                       \
-  F(0, filter_dataset_layout, filter_direct_paces, filter_dataset_start, none, \
-    filter_dataset_reached, filter_dataset_reached, filter_dataset_observe,    \
+#define MODEL_dataset(F)                                                                      \
+  F(0, filter_dataset_layout, filter_direct_paces, filter_dataset_start, filter_dataset_step, \
+    filter_dataset_reached, filter_dataset_reached, filter_dataset_observe,                   \
     filter_dataset_vectors)
 
-#define MODEL_PRODUCTS(F)                                                                          \
-  F(filter_dataset_shape, filter_dataset_draw, filter_dataset_filter, filter_dataset_coefficients, \
-    filter_dataset_residual, filter_dataset_slope, filter_dataset_weight,                          \
-    filter_dataset_gradient2, filter_dataset_move, filter_dataset_label)
+#define MODEL_SET(F) F(filter_dataset_shape, filter_dataset_inputs)
 
 #endif

@@ -21,6 +21,7 @@
 #define BASIN_MODELS_FILTER_STATE_H
 
 #include "models/filter/filter_curves.h"
+#include "models/risk/risk.h"
 #include "seam/draw.h"
 #include "seam/method.h"
 
@@ -49,8 +50,10 @@ typedef struct filter_cell {
   filter_angle centre, patch;
   double sign; /* of the frame: -sgn e_1; see filter_inputs.h */
   double over_k, tolerance;
-  basin_method method; /* of the samplers */
-  int64_t inputs;      /* B */
+  double tolerance_gradient; /* of a data set; 0: no such rule */
+  risk_set risk;             /* of a data set */
+  basin_method method;       /* of the samplers */
+  int64_t inputs;            /* B */
   draw_source w;
   int64_t teacher, axis, mirror,
       goal;      /* [p] w*; e; the vector of the reflection; w* in coordinates */
