@@ -504,7 +504,8 @@ static double draw_normal(void *self) {
 static basin_status look_at_slope(looker *l, int *judged) {
   basin_slope slope;
   basin_probe *p = &l->probe;
-  const char *loss = p->cell.setting.gradient.set_size > 0 ? "train_loss" : "loss";
+  const basin_setting *setting = &p->cell.setting;
+  const char *loss = setting->gradient.set_size > 0 && !setting->network ? "train_loss" : "loss";
   p->experiment.recorded = 1;
   p->experiment.times = 2;
   p->cell.setting.stop.max_steps = 1;

@@ -41,7 +41,8 @@ static void choose(basin_setting *setting, const basin_model *model, const char 
 static basin_status record_all(basin_probe *p, basin_error *error) {
   basin_experiment *e = &p->experiment;
   const int own = p->cell.model->observables,
-            all = own + (p->cell.setting.gradient.set_size > 0 ? BASIN_RISK_OBSERVABLES : 0);
+            risks = p->cell.setting.gradient.set_size > 0 && !p->cell.setting.network,
+            all = own + (risks ? BASIN_RISK_OBSERVABLES : 0);
   p->index = calloc((size_t)all + 1, sizeof *p->index);
   p->observable = calloc((size_t)all + 1, sizeof *p->observable);
   if (!p->index || !p->observable) return basin_fail_memory(error);
@@ -54,6 +55,22 @@ static basin_status record_all(basin_probe *p, basin_error *error) {
   e->observables = all;
   e->observable = p->observable;
   p->cell.index = p->index;
+  return BASIN_OK;
+}
+
+/* a network follows the gradient by all its weights, of all data, whatever the cell says */
+static basin_status train_all(basin_probe *p, basin_error *error) {
+  const basin_network *network = p->cell.setting.network;
+  if (!network) return BASIN_OK;
+  basin_network_layer *layer = calloc((size_t)network->layers, sizeof *layer);
+  if (!layer) return basin_fail_memory(error);
+  memcpy(layer, network->layer, (size_t)network->layers * sizeof *layer);
+  for (int h = 0; h < network->layers; h++) layer[h].trained = 1;
+  p->network = *network;
+  p->network.layer = p->layer = layer;
+  p->cell.setting.network = &p->network;
+  p->cell.setting.gradient.batch = 0;
+  p->cell.setting.gradient.inputs = p->cell.setting.gradient.set_size;
   return BASIN_OK;
 }
 
@@ -82,6 +99,8 @@ basin_status basin_probe_open(const basin_experiment *experiment, int64_t cell, 
                                .tolerance_spurious = setting->stop.tolerance_spurious,
                                .max_steps = BASIN_PROBE_STEPS};
   if (key) setting->key = key;
+  basin_status status = train_all(p, error);
+  if (status) return status;
   if (model->initials > BASIN_PROBE_INITIALS) p->why = "it has too many vectors";
   else {
     choose(setting, model, kind);
@@ -90,7 +109,7 @@ basin_status basin_probe_open(const basin_experiment *experiment, int64_t cell, 
       p->why = "such cells run another kind in its place";
   }
   if (p->why) return BASIN_OK;
-  basin_status status = record_all(p, error);
+  status = record_all(p, error);
   if (!status) status = basin_own_ready(model, kind, basin_cpu_isa(NULL), error);
   if (!status) status = basin_cpu_open(NULL, 1, &p->backend, error);
   return status;
@@ -100,6 +119,7 @@ void basin_probe_close(basin_probe *p) {
   if (p->backend.close) p->backend.close(p->backend.self);
   free(p->index);
   free(p->observable);
+  free(p->layer);
   memset(p, 0, sizeof *p);
 }
 

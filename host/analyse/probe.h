@@ -8,20 +8,23 @@
  *
  * Options of the kind are its defaults, where it is not the cell's own kind, but for the gradient `below` which a kind
  * adds noise, which is 0: no noise; a sampled one takes 16 inputs a step, of normal law, a data set has 8. A flow may
- * be wrong by 1e-13, whatever the cell says.
+ * be wrong by 1e-13, whatever the cell says. A network trains all its layers, on all data at every step.
  */
 #ifndef BASIN_PROBE_H
 #define BASIN_PROBE_H
 
 #include "read/experiment.h"
+#include "seam/layers.h"
 
-enum { BASIN_PROBE_STEPS = 4, BASIN_PROBE_INITIALS = 16 };
+enum { BASIN_PROBE_STEPS = 4, BASIN_PROBE_INITIALS = BASIN_LAYERS_MAX };
 
 typedef struct basin_probe {
   basin_experiment experiment; /* one cell, whose trials are recorded at every step */
   basin_cell cell;
   basin_vector initial[BASIN_PROBE_INITIALS];
   basin_stage stage;
+  basin_network network; /* of a cell with one */
+  basin_network_layer *layer;
   int64_t time[BASIN_PROBE_STEPS + 1];
   int *index;        /* [observables] */
   char **observable; /* [observables] their names */

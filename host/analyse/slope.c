@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyse/slope.h"
 #include "engine/cpu.h"
+#include "seam/layers.h"
 #include "store/part.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEVELS = 9, STEP_LEVELS = 5, INITIALS_MAX = 16 };
+enum { LEVELS = 9, STEP_LEVELS = 5, INITIALS_MAX = BASIN_LAYERS_MAX };
 static const double FIRST_H = 0x1p-3, ETA = 0x1p-8;
 static const double TRUSTED = 8; /* an error is at most so many times the extrapolation's own */
 static const double PRECISION =

@@ -109,15 +109,44 @@ static int write_teacher(const basin_model *model, source *s, const basin_symbol
   return good;
 }
 
-/* an experiment whose trial 0 takes one step; NULL where memory is short */
-static char *write_experiment(const basin_model *model, source *s, const double *parameter) {
-  char *text = NULL;
-  size_t size;
+static int draw_whole(source *s, int low, int high) {
+  return (int)floor(draw_uniform(s, low, high + 1));
+}
+
+static const char *draw_activation(source *s) {
+  static const char *const all[] = {"identity", "relu", "{leaky: 0.3}", "softplus", "erf", "tanh"};
+  return all[draw_whole(s, 0, (int)(sizeof all / sizeof *all) - 1)];
+}
+
+/* A network in the place of parameters, teachers and starts: dense layers, dense ones with skips, convolutions with
+   skips, in turn. The first state is section 2.1 of the thesis, but that both layers are trained. */
+static void write_network(source *s, FILE *to) {
+  enum { DENSE, RESIDUAL, CONVOLUTION, FAMILIES };
+  const int family = (int)(s->state % FAMILIES);
+  const int layers = s->state ? draw_whole(s, family == DENSE ? 2 : 3, 4) : 2;
+  const int units = draw_whole(s, 2, 5), outputs = draw_whole(s, 1, 3), n = draw_whole(s, 3, 8);
+  const int channels = draw_whole(s, 1, 3), pixels = draw_whole(s, 2, 6);
+  fprintf(to, "\nlayers: [");
+  for (int h = 1; h < layers; h++) {
+    const char *activation = s->state ? draw_activation(s) : "relu";
+    const double scale = draw_uniform(s, 0.3, 1), deviation = draw_uniform(s, 0.3, 1.5);
+    const int patch = 1 + 2 * draw_whole(s, 0, 2);
+    if (family == CONVOLUTION) fprintf(to, "{conv: {channels: %d, patch: %d}", units, patch);
+    else fprintf(to, "{dense: %d", units);
+    fprintf(to, ", activation: %s, scale: %.3f%s, init: {normal: %.3f}}, ", activation, scale,
+            h > 1 && family != DENSE ? ", skip: true" : "", deviation);
+  }
+  fprintf(to, "{dense: %d}]\ndata: {n: %d, ", outputs, n);
+  if (family == CONVOLUTION) fprintf(to, "channels: %d, pixels: %d", channels, pixels);
+  else fprintf(to, "d: %d", pixels);
+  fprintf(to, ", inputs: normal, labels: {normal: 1}}\nloss: %s\n",
+          draw_uniform(s, 0, 1) < 0.5 ? "sum" : "mean");
+}
+
+/* parameters, teachers and starts; 0 as write_row */
+static int write_vectors(const basin_model *model, source *s, const double *parameter, FILE *to) {
   int good = 1;
-  FILE *to = open_memstream(&text, &size);
-  if (!to) return NULL;
-  fprintf(to, "model: %s\nseed: %llu\ntrials: 1\nparameters: {", model->name,
-          (unsigned long long)basin_mix(s->key ^ s->state));
+  fprintf(to, "\nparameters: {");
   for (int i = 0; i < model->parameters; i++)
     fprintf(to, "%s%s: %s", i ? ", " : "", model->parameter[i].name,
             basin_exact(parameter[i]).text);
@@ -131,8 +160,23 @@ static char *write_experiment(const basin_model *model, source *s, const double 
   for (int i = 0; i < model->initials; i++)
     fprintf(to, "%s%s: {normal: %.3f}", i ? ", " : "", model->initial[i].name,
             draw_uniform(s, 0.3, wide ? 6 : 1.5));
+  fprintf(to, "}\n");
+  return good;
+}
+
+/* an experiment whose trial 0 takes one step; NULL where memory is short */
+static char *write_experiment(const basin_model *model, source *s, const double *parameter) {
+  char *text = NULL;
+  size_t size;
+  int good = 1;
+  FILE *to = open_memstream(&text, &size);
+  if (!to) return NULL;
+  fprintf(to, "model: %s\nseed: %llu\ntrials: 1", model->name,
+          (unsigned long long)basin_mix(s->key ^ s->state));
+  if (model->layer_observables) write_network(s, to);
+  else good = write_vectors(model, s, parameter, to);
   fprintf(to,
-          "}\nschedule: [{eta: %s}]\nstop: {at: 1e-12, max_steps: 1}\n"
+          "schedule: [{eta: %s}]\nstop: {at: 1e-12, max_steps: 1}\n"
           "record: {trials: 1, steps: [0, 1]}\n",
           basin_exact(ETA).text);
   good = good && !ferror(to);

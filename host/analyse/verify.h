@@ -17,6 +17,9 @@
  *               Two students that are nearly parallel have gradients that differ on few inputs or on none, of which no
  *               variance can be told: C's diagonal is as large as if 16 inputs more had shown such a difference.
  *
+ * Of networks, whose tables come from their layers, states are small networks: dense ones, residual ones and
+ * convolutions in turn, with activations of all kinds.
+ *
  * Of every model, whether it has a sampled form or not, the slope of the loss at the first BASIN_SLOPE_STATES states is
  * compared too: slope.h. Without a sampled form there are no more of them.
  *

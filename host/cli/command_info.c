@@ -9,6 +9,7 @@
 #include "own/own.h"
 #include "read/dynamics.h"
 #include "read/experiment.h"
+#include "seam/layers.h"
 #include <hdf5.h>
 #include <libfyaml.h>
 #include <stdio.h>
@@ -39,6 +40,50 @@ static void show_vectors(const char *heading, const basin_model *m, const basin_
   }
 }
 
+/* ---- networks ---- */
+
+/* what an experiment says of networks, whose tables are made of it */
+static void show_network_keys(void) {
+  printf(
+      "  keys of an experiment (data/experiments/networks.md)\n"
+      "    layers         a list of 1 to %d, the input being layer 0; each of them dense: units, "
+      "or\n"
+      "                   conv: {channels: m, patch: q}, with activation (identity, relu, {leaky: "
+      "s}, softplus,\n"
+      "                   erf, tanh), scale, skip, init and train\n"
+      "    data           n inputs with labels, drawn, {n: 10, d: 5, inputs: sphere, labels: "
+      "{normal: 1}}, or of a\n"
+      "                   file, {file: F, labels: 1}; with batch: b every step takes b of them\n"
+      "    loss           sum, which is 1/2 sum_i |u_i - y_i|^2, or mean, 1/(2n) of that sum\n"
+      "    parameters     names of one's own, for expressions in layers and data\n"
+      "  init             that of a layer: init: {normal: 1}, as vectors of other models, sign or "
+      "zero; weights\n"
+      "                   of layer h are W_h, [out][in][patch]\n",
+      BASIN_LAYERS_MAX);
+}
+
+/* the layers of a cell, with the sizes that they have there */
+static void show_layers(const basin_network *network, int64_t inputs) {
+  static const char *const activation[BASIN_ACTIVATIONS] = {
+#define WORD(NAME, word) [BASIN_##NAME] = #word,
+      BASIN_ACTIVATION_TABLE(WORD)
+#undef WORD
+  };
+  printf("  layers of its first cell, with %lld inputs of %lld x %lld numbers\n", (long long)inputs,
+         (long long)network->channels, (long long)network->pixels);
+  for (int h = 0; h < network->layers; h++) {
+    const basin_network_layer *l = &network->layer[h];
+    printf("    W_%-12d %lld x %lld", h + 1, (long long)l->out, (long long)l->in);
+    if (l->pixels > 1) printf(" x %lld, on %lld pixels", (long long)l->patch, (long long)l->pixels);
+    printf("; %s", activation[l->activation]);
+    if (l->activation == BASIN_LEAKY) printf(" of slope %s", basin_exact(l->slope).text);
+    printf(", scale %s%s%s\n", basin_exact(l->scale).text, l->skip ? ", skip" : "",
+           l->trained ? "" : ", not trained");
+  }
+}
+
+/* ---- any model ---- */
+
 static void show_options(const basin_symbol *option, int options, const char *of) {
   for (int o = 0; o < options; o++)
     if (!strcmp(option[o].of, of))
@@ -63,8 +108,10 @@ static void show_dynamics(const basin_model *m) {
     int options;
     const basin_symbol *option = basin_method_options(&options);
     printf("  with gradient");
-    for (int i = 0; m->methods[i]; i++)
-      printf("%s %s", i ? "," : "", basin_keyed_find(m->methods[i])->words);
+    for (int i = 0; m->methods[i]; i++) {
+      const basin_keyed *keyed = basin_keyed_find(m->methods[i]);
+      printf("%s %s", i ? "," : "", keyed ? keyed->words : m->methods[i]);
+    }
     printf(" also method:");
     for (int i = 1; i < BASIN_METHODS; i++) {
       printf("%s %s", i > 1 ? "," : "", basin_method_name(i));
@@ -77,21 +124,29 @@ static void show_dynamics(const basin_model *m) {
            basin_dynamics_find(m, "flow") && *m->noisy ? " and gradient_flow" : "");
 }
 
-static void show_model(const basin_model *m) {
+/* network: of a cell with this model, or NULL */
+static void show_model(const basin_model *m, const basin_network *network, int64_t inputs) {
+  const int of_layer = m->layer_observables;
   printf("%s: %s\n  source: %s\n", m->name, m->title, m->source);
-  printf("  parameters\n");
+  if (network) show_layers(network, inputs);
+  else if (of_layer) show_network_keys();
+  if (!of_layer || m->parameters) printf("  parameters\n");
   for (int i = 0; i < m->parameters; i++) {
     const basin_symbol *p = &m->parameter[i];
     printf("    %-14s %s [%s], default %s, %s from %s to %s\n", p->name, p->meaning, p->unit,
            basin_exact(p->initial).text, p->integer ? "whole number" : "number",
            basin_exact(p->minimum).text, basin_exact(p->maximum).text);
   }
-  show_vectors(m->drawn_teachers ? "teacher (given or drawn)" : "teacher (given)", m, m->teacher,
-               m->teachers);
-  show_vectors("init (given or drawn)", m, m->initial, m->initials);
+  if (!of_layer)
+    show_vectors(m->drawn_teachers ? "teacher (given or drawn)" : "teacher (given)", m, m->teacher,
+                 m->teachers);
+  if (!of_layer) show_vectors("init (given or drawn)", m, m->initial, m->initials);
   show_symbols("step sizes (in every stage of the schedule)", m->step_size, m->step_sizes, 0);
   show_dynamics(m);
-  show_symbols("observables", m->observable, m->observables, 1);
+  show_symbols("observables", m->observable, m->observables - of_layer * m->initials, 1);
+  if (of_layer)
+    show_symbols("observables of layer h, named with its number, as in norm_1", m->layer_observable,
+                 of_layer, 1);
   if (basin_dynamics_find(m, "dataset"))
     show_symbols("observables of fixed data sets", basin_risk_observables(), BASIN_RISK_OBSERVABLES,
                  1);
@@ -120,12 +175,12 @@ basin_status basin_command_models(const basin_arguments *arguments, basin_error 
     if (!one)
       return basin_fail(error, BASIN_BAD_INPUT, "models: %s",
                         basin_model_unknown(arguments->positional[0], text));
-    show_model(one);
+    show_model(one, NULL, 0);
     return BASIN_OK;
   }
   for (int i = 0; i < count; i++) {
     if (i) putchar('\n');
-    show_model(all[i]);
+    show_model(all[i], NULL, 0);
   }
   return BASIN_OK;
 }
@@ -171,7 +226,10 @@ basin_status basin_command_model(const basin_arguments *a, basin_error *error) {
       continue;
     if (!header && shown) putchar('\n');
     if (header) status = show_header(e->cell[c].model, shown, error);
-    else show_model(e->cell[c].model);
+    else {
+      const basin_setting *setting = &e->cell[c].setting;
+      show_model(e->cell[c].model, setting->network, setting->gradient.set_size);
+    }
     last = c;
     shown++;
   }

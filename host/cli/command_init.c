@@ -105,6 +105,35 @@ static void put_parameters(FILE *to, const draft *d) {
   putc('\n', to);
 }
 
+/* in the place of parameters and vectors: what a network is made of */
+static void put_network(FILE *to) {
+  fputs(
+      "# What tells cells apart: the lists are crossed. The names are one's own, for expressions "
+      "below\n"
+      "grid:\n"
+      "  m: [32, 64]  # units of the hidden layer\n\n"
+      "# The layers; the input is layer 0, and the last one makes the labels. Each of them is\n"
+      "#   dense: m                           units, or\n"
+      "#   conv: {channels: 4, patch: 3}      of inputs with pixels: data: {n: 8, channels: 3, "
+      "pixels: 32, ...}\n"
+      "#   activation: identity               or relu, {leaky: 0.1}, softplus, erf, tanh\n"
+      "#   scale: 1                           before the activation's value\n"
+      "#   skip: true                         what is below it is added\n"
+      "#   init: {normal: 1}                  or {uniform: [-1, 1]}, {sphere: 1}, {ball: 1}, sign, "
+      "zero, ...\n"
+      "#   train: false                       its weights stay as they are\n"
+      "layers:\n"
+      "  - {dense: m, activation: relu, scale: 1/sqrt(m), init: {normal: 1}}\n"
+      "  - {dense: 1, init: sign, train: false}\n\n"
+      "# Inputs and labels, the same for all trials of a cell: drawn, or {file: digits.csv, "
+      "labels: "
+      "1}, whose\n"
+      "# last column is the label. With batch: 2 every step takes two of them\n"
+      "data: {n: 6, d: 6, inputs: sphere, labels: {normal: 1}}\n"
+      "# loss: mean  # 1/(2n) sum_i |u_i - y_i|^2 in the place of 1/2 sum_i |u_i - y_i|^2\n\n",
+      to);
+}
+
 static void put_vectors(FILE *to, const basin_model *m, const char *key, const basin_symbol *vector,
                         int vectors, const char *form) {
   fprintf(to, "%s:\n", key);
@@ -167,6 +196,13 @@ static void put_kind(FILE *to, const basin_model *m, int i) {
 }
 
 static void put_dynamics(FILE *to, const basin_model *m) {
+  if (m->layer_observables) {
+    fputs("# What a step does beside gradient descent\n"
+          "# method: {momentum: 0.9}  # or {nesterov: 0.9}, adam, {langevin: 0.01}\n"
+          "# noise: {gradient: 0.1}\n\n",
+          to);
+    return;
+  }
   if (m->kinds < 2 && !basin_keyed_find(m->kind[0].name)) return;
   fprintf(to, "# What a step does: %s, or\n", m->kind[0].name);
   for (int i = 0; i < m->kinds; i++) put_kind(to, m, i);
@@ -218,6 +254,10 @@ static void put_record(FILE *to, const basin_model *m) {
         to);
   for (int i = 0; i < m->observables; i++)
     fprintf(to, "  #   %-14s %s\n", m->observable[i].name, m->observable[i].meaning);
+  for (int i = 0; i < m->layer_observables; i++)
+    fprintf(to, "  #   %s_1%-*s %s\n", m->layer_observable[i].name,
+            (int)(12 - strlen(m->layer_observable[i].name)), ", _2 ...",
+            m->layer_observable[i].meaning);
   putc('\n', to);
 }
 
@@ -244,7 +284,31 @@ static void put_more(FILE *to, const draft *d) {
   fprintf(to,
           "\n# Outcomes by names of your own: the first whose condition holds when a trial ends\n"
           "# outcomes: {here: {near: {%s: 1}, within: 0.1}, small: {when: %s < 1e-6}}\n",
-          d->model->initial[0].name, d->model->observable[0].name);
+          d->model->layer_observables ? "W_1" : d->model->initial[0].name,
+          d->model->observable[0].name);
+}
+
+static void put_starts(FILE *to, const draft *d) {
+  const basin_model *m = d->model;
+  put_parameters(to, d);
+  if (m->teachers) {
+    fprintf(to,
+            "# What is to be found: a number for every entry, [entries], {head: [first, ...]}, the "
+            "rest 0,\n"
+            "# {blocks: [[value, how many], ...]}, {sum: s, norm: n}%s\n",
+            m->drawn_teachers ? "; or drawn, as under init" : "");
+    put_vectors(to, m, "teacher", m->teacher, m->teachers, d->teacher);
+  }
+  fputs(
+      "# Where a trial starts. Drawn for it: {ball: radius}, {sphere: radius}, {normal: sigma} or\n"
+      "# {uniform: [low, high]}; around a point: {ball: 0.1, around: x}, {normal: 1, mean: x}; or "
+      "given,\n"
+      "# which x is too: a number for every entry, [entries], {head: [first, ...]}",
+      to);
+  fputs(has_namesakes(m) ? ";\n# or, around it, `teacher`: the one of the same name\n"
+                         : " and so on\n",
+        to);
+  put_vectors(to, m, "init", m->initial, m->initials, d->start);
 }
 
 static void put_experiment(FILE *to, const draft *d) {
@@ -265,25 +329,8 @@ static void put_experiment(FILE *to, const draft *d) {
       "trials: %d  # of each cell, each from its own start; with more trials these stay the same\n"
       "seed: 1      # with another one they start elsewhere\n\n",
       m->name, TRIALS);
-  put_parameters(to, d);
-  if (m->teachers) {
-    fprintf(to,
-            "# What is to be found: a number for every entry, [entries], {head: [first, ...]}, the "
-            "rest 0,\n"
-            "# {blocks: [[value, how many], ...]}, {sum: s, norm: n}%s\n",
-            m->drawn_teachers ? "; or drawn, as under init" : "");
-    put_vectors(to, m, "teacher", m->teacher, m->teachers, d->teacher);
-  }
-  fputs(
-      "# Where a trial starts. Drawn for it: {ball: radius}, {sphere: radius}, {normal: sigma} or\n"
-      "# {uniform: [low, high]}; around a point: {ball: 0.1, around: x}, {normal: 1, mean: x}; or "
-      "given,\n"
-      "# which x is too: a number for every entry, [entries], {head: [first, ...]}",
-      to);
-  fputs(has_namesakes(m) ? ";\n# or, around it, `teacher`: the one of the same name\n"
-                         : " and so on\n",
-        to);
-  put_vectors(to, m, "init", m->initial, m->initials, d->start);
+  if (m->layer_observables) put_network(to);
+  else put_starts(to, d);
   put_schedule(to, d);
   put_dynamics(to, m);
   put_stop(to, m);
@@ -382,7 +429,7 @@ basin_status basin_command_init(const basin_arguments *arguments, basin_error *e
   if (arguments->positionals && !(d.model = basin_model_find(arguments->positional[0])))
     return basin_fail(error, BASIN_BAD_INPUT, "init: %s",
                       basin_model_unknown(arguments->positional[0], text));
-  basin_status status = find_vectors(&d, error);
+  basin_status status = d.model->layer_observables ? BASIN_OK : find_vectors(&d, error);
   if (!status) status = find_step_size(&d, error);
   if (!status) put_experiment(stdout, &d);
   return status;

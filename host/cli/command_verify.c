@@ -122,6 +122,8 @@ static void show_state(const findings *f, const basin_verified *v, int64_t numbe
   for (int i = 0; i < m->observables; i++)
     if (!is_compared(v, i) && !isnan(v->observed[i]))
       printf(", %s = %.4g", m->observable[i].name, v->observed[i]);
+  const char *layers = strstr(v->experiment, "\nlayers: ");
+  if (layers) printf(" %.*s", (int)strcspn(layers + 1, "\n"), layers + 1);
   printf("\n");
   if (v->comparisons)
     printf("  %-16s  %14s  %14s  %14s  %7s  %9s\n", "quantity", "closed form", "measured",

@@ -28,21 +28,33 @@ static void show_options(const basin_command *command) {
   }
 }
 
-/* those of basin's own, or of a file that can be read */
-static void show_outcomes(const char *path) {
-  basin_results *results = NULL;
-  basin_error unread;
-  const int known = path && !basin_opening_results(path, &results, &unread);
+/* those of basin's own, or of a file */
+static void show_outcomes(const basin_results *results) {
   const basin_outcomes own = basin_outcomes_built_in(),
-                       *outcomes = known ? basin_results_outcomes_of(results) : &own;
+                       *outcomes = results ? basin_results_outcomes_of(results) : &own;
   for (int i = 0; i < outcomes->count; i++) printf("%s ", outcomes->name[i]);
-  basin_results_close(results);
 }
 
-static void show_names(const char *results) {
+/* those of a file that no model of the build has, as these of layers */
+static void show_more_observables(const basin_results *results) {
+  int models;
+  const basin_model *const *model = basin_models(&models);
+  for (int i = 0; results && i < basin_results_observables(results); i++) {
+    const char *name = basin_results_observable(results, i);
+    int known = basin_symbol_find(basin_risk_observables(), BASIN_RISK_OBSERVABLES, name) >= 0;
+    for (int m = 0; m < models; m++)
+      known |= basin_symbol_find(model[m]->observable, model[m]->observables, name) >= 0;
+    if (!known) printf("%s ", name);
+  }
+}
+
+static void show_names(const char *path) {
+  basin_results *results = NULL;
+  basin_error unread;
   int models, keys;
   const basin_model *const *model = basin_models(&models);
   const char *const *key = basin_experiment_keys(&keys);
+  if (path && basin_opening_results(path, &results, &unread)) results = NULL;
   printf("names\tCOMMAND\t");
   for (int i = 0; i < basin_commands_count; i++) printf("%s ", basin_commands[i].name);
   printf("\nnames\tMODEL\t");
@@ -51,11 +63,13 @@ static void show_names(const char *results) {
   for (int i = 0; i < models; i++)
     for (int j = 0; j < model[i]->observables; j++) printf("%s ", model[i]->observable[j].name);
   for (int i = 0; i < BASIN_RISK_OBSERVABLES; i++) printf("%s ", basin_risk_observables()[i].name);
+  show_more_observables(results);
   printf("\nnames\tOUTCOME\t");
   show_outcomes(results);
   printf("\nnames\tKEY\t");
   for (int i = 0; i < keys; i++) printf("%s ", key[i]);
   putchar('\n');
+  basin_results_close(results);
 }
 
 void basin_help_words(const char *results) {

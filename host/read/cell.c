@@ -108,6 +108,10 @@ static basin_status find_network(basin_sheet *sheet, const basin_node *model, ba
   if (!keys->layers || !keys->data)
     return basin_fail_at(error, model->place, "key `%s` is missing: a network has layers, and data",
                          keys->layers ? "data" : "layers");
+  if (sheet->teacher)
+    return basin_fail_at(error, sheet->teacher->place,
+                         "teacher: that of a network makes its labels: data: {labels: {teacher: "
+                         "{layers: ...}}}");
   if (sheet->init)
     return basin_fail_at(error, sheet->init->place,
                          "init: the weights of a network start as its layers say: init of a layer");
@@ -398,6 +402,8 @@ static basin_status check_model(const basin_sheet *sheet, basin_cell *cell, basi
                                                       : sheet->dynamics.noise;
     return basin_fail_at(error, method ? method->place : sheet->place, "method: %s", why);
   }
+  if (!strcmp(where, "layers"))
+    return basin_fail_at(error, sheet->network.layers->place, "layers: %s", why);
   if (!strcmp(where, "schedule"))
     return basin_fail_at(error, sheet->schedule->place, "schedule: %s", why);
   const basin_node *group = !strncmp(where, "teacher.", 8) ? sheet->teacher

@@ -87,6 +87,7 @@ static const basin_keyed keyed[] = {
     {"law", "gradient", "sampled direct of another law", NULL, NULL, 1},
     {"projected", "gradient", "sampled projected", "projected", "double", 1},
     {"dataset", "gradient", "fixed data set", NULL, NULL, 1},
+    {"training", "gradient", "of the loss of all data, or of data.batch of them", NULL, NULL, 0},
     {"flow", "method", "gradient_flow", NULL, NULL, 0},
     {"noise", "noise", "{gradient: sigma}", NULL, NULL, 0},
 };
@@ -538,6 +539,11 @@ basin_status basin_dynamics_read(basin_scope *scope, const basin_dynamics_keys *
                                  basin_place place, const basin_node *stop, basin_setting *setting,
                                  basin_error *error) {
   setting->gradient.dynamics = scope->model->kind[0].name;
+  if (keys->gradient && !strcmp(scope->model->kind[0].name, "training"))
+    return basin_fail_at(
+        error, keys->gradient->place,
+        "gradient: a network follows the gradient of its loss, of all data or of a "
+        "mini-batch: leave it out, or give data.batch");
   basin_status status = read_form(scope, setting, keys->gradient, "gradient",
                                   "`population`, or {sampled: {inputs: B, sampler: direct}}, or "
                                   "{sampled: {inputs: {fixed: n}}}",

@@ -51,8 +51,8 @@
  *
  *   MODEL_DYNAMICS(X)                     X(kind) each, the first of them the default. A kind is any name but `input`:
  *                                         `population`, `flow`, `direct`, `projected`, `mixed`, `law` and `dataset` are
- *                                         chosen by the keys `gradient` and `method`, `noise` by `noise`, any other one
- *                                         by `method: NAME`
+ *                                         chosen by the keys `gradient` and `method`, `noise` by `noise`, `training` by
+ *                                         no key, as the only one of networks, any other one by `method: NAME`
  *   MODEL_kind(F)                         F(states, layout, paces, start, step, reached, decide, observe, vectors):
  *                                         a number, then the names of eight functions, which rows may share;
  *                                         they begin with a word of the model's, for drivers have names of their own

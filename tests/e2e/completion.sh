@@ -36,7 +36,7 @@ offers "--threads --trial --trials" basin run --t
 offers "" basin submit small.yaml -- --t
 
 offers "steps" basin plot a.h5 --histogram st
-offers "loss" basin plot a.h5 --ecdf los
+offers "loss loss_rises" basin plot a.h5 --ecdf los
 
 # files of the right kind, and folders
 offers "a folder empty other.yml small.yaml there with blank.yaml" basin run ''
@@ -60,7 +60,7 @@ offers "generic" basin run --isa g
 offers "trials=" basin run --set tri
 offers "" basin run --set trials = ''
 offers "" basin run --threads ''
-offers "cnn factorisation filter octopus relu_sum resnet" basin models ''
+offers "cnn factorisation filter network octopus relu_sum resnet" basin models ''
 offers "cnn" basin verify resnet c
 offers "global" basin rates small.h5 --outcome g
 cat > there/named.yaml <<'Y'

@@ -7,7 +7,7 @@
 # ---- what is there is right ----
 
 expect 0 'comparisons, 1048576 inputs at a state, seed 0; .* in 1e\+06 runs: 0$' "$basin" verify
-expect 0 '^48 slopes of the loss beside the steps that follow them; wrong: 0$' "$basin" verify --inputs 1024
+expect 0 '^56 slopes of the loss beside the steps that follow them; wrong: 0$' "$basin" verify --inputs 1024
 expect 0 'seed 5; beyond' "$basin" verify cnn resnet --seed 5 --states 2 --inputs 5000
 # students that are nearly parallel at some state, with gradients that differ on hardly any input
 expect 0 'seed 2; .*: 0$' "$basin" verify relu_sum --seed 2 --states 300 --inputs 4096
@@ -16,9 +16,9 @@ expect 2 '--states 0: expected a whole number from 1' "$basin" verify --states 0
 expect 2 '--inputs 1e6: expected a whole number from 1024 to 16777216' "$basin" verify --inputs 1e6
 "$basin" verify --json --states 3 --inputs 20000 --seed 7 > verify.json
 check "JSON has what it promises" jq -e '
-  .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "factorisation", "filter", "octopus", "relu_sum", "resnet"] and
-  [.models[] | select(.sampled | not).model] == ["factorisation", "octopus"] and
-  .limit == .false_alarm / .comparisons and .slopes == 18 and .wrong_slopes == 0 and
+  .seed == 7 and .states == 3 and .inputs == 20000 and .wrong == 0 and (.models | map(.model)) == ["cnn", "factorisation", "filter", "network", "octopus", "relu_sum", "resnet"] and
+  [.models[] | select(.sampled | not).model] == ["factorisation", "network", "octopus"] and
+  .limit == .false_alarm / .comparisons and .slopes == 21 and .wrong_slopes == 0 and
   ([.models[].states[].slope | .judged and .kind != null and .relative < .allowed and .allowed < 1e-6 and .entries > 0] | all) and
   ([.models[] | (.states[].comparisons[], .together[], .kinds[]) | select(.p != null)] | length) == .comparisons and
   ([.models[].kinds[] | select(.error != null)] | length) == .kinds and .wrong_kinds == 0 and
@@ -29,6 +29,28 @@ check "JSON has what it promises" jq -e '
   ([.models[].states[].comparisons[] | select(.z != null and .error > 1e-5) | ((.measured - .closed) / .error - .z) | fabs] | max) < 0.01 and
   ([.models[0].states[].observables.norm_v | . > 1.1 or . < 0.9] | all)' verify.json
 check "the same seed, the same numbers" sh -c "'$basin' verify --json --states 3 --inputs 20000 --seed 7 | cmp - verify.json"
+
+# small networks of three kinds, of every activation; of an experiment file, whatever a step takes of the data and which
+# layers it trains
+"$basin" verify network --json --seed 4 > networks.json
+check "networks of every kind" jq -e '
+  [.models[0].states[] | .experiment] as $e | ($e | length) == 8 and .slopes >= 7 and
+  ([$e[] | select(test("conv:"))] | length) == 2 and ([$e[] | select(test("skip: true"))] | length) == 5 and
+  (["relu", "leaky", "softplus", "erf", "tanh", "identity"] | all(. as $a | [$e[] | select(test($a))] | length > 0))' networks.json
+expect 0 'network, state 0: layers: .{dense: .*activation: relu' "$basin" verify network --states 1
+cat > trained.yaml <<'Y'
+model: network
+trials: 1
+grid: {m: [3, 6]}
+layers:
+  - {dense: m, activation: tanh, train: false}
+  - {dense: m, activation: softplus, scale: 1/sqrt(m), skip: true}
+  - {dense: 2, train: false}
+data: {n: 6, d: 4, inputs: sphere, labels: {normal: 1}, batch: 2}
+method: {momentum: 0.5}
+schedule: [{eta: 0.1}]
+Y
+expect 0 '^  training: gradient of a step .*: 4 starts, .*: agrees' "$basin" verify trained.yaml
 
 # sums of neurons: several teachers, given and drawn; all entries, and coordinates of the span
 "$basin" verify relu_sum --json --states 60 --inputs 5000 --seed 3 > sums.json
@@ -119,16 +141,16 @@ P
 cp -pr "$here"/{Makefile,host,include,cuda} .
 mkdir -p tests build/models && cp -r "$here"/tests/cudasim tests/
 cp -pr "$build"/{flags,host} build/
-cp -pr "$build"/models/{cnn,relu_sum} build/models/
+cp -pr "$build"/models/{cnn,network,relu_sum} build/models/
 rm build/host/{engine/cpu,model/registry}.o
 # with the machine's fused multiply-add, where the compiler has to be told of it: else fma() is slow
 extra=$(grep -qw fma /proc/cpuinfo && echo -mfma)
 
-# formulas MODEL HEADER: where the next changes are made
+# formulas MODEL HEADER [KIND]: where the next changes are made
 formulas() {
   header=include/$2 right=$(cat "include/$2")
   make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="$extra" -o build/flags)
-  made=("build/models/$1"/{entry,population_generic,input_generic}.o)
+  made=("build/models/$1"/{entry,"${3:-population}"_generic,input_generic}.o)
   rm -f "${made[@]}"
   local object
   for object in "build/models/$1"/*.o; do make+=(-o "$object"); done
@@ -186,6 +208,14 @@ mutate "(4) without the pull along w_i" 3 's/real sum = work\[cell->to_pull \+ i
 mutate "that pull larger by a millionth" 3 's/real sum = work\[cell->to_pull \+ i\]/real sum = r_set(1.000001) * work[cell->to_pull + i]/' \
   '^basin: verify: [1-8] of 8 slopes are wrong'
 mutate "angles between students larger by 1% in (4)" 3 's/^( +)turn\[a \* all \+ hi\] = /&r_set(1.01) * /'
+
+# the passes of networks
+wrong='^basin: verify: [1-8] of 8 slopes are wrong'
+formulas network models/network/network_pass.h training
+mutate "no gradient past a skip" 3 's/^( +kept\[.*\] = )sum\[r\]\[c\];/\1r_set(0.0);/' "$wrong"
+mutate "patches turned the wrong way in the pass backward" 3 's/network_pair\(row, -1\)/network_pair(row, 1)/' "$wrong"
+formulas network models/network/network_activation.h training
+mutate "the derivative of softplus larger by a millionth" 3 's/return r_logistic\(z\);/return r_set(1.000001) * r_logistic(z);/' "$wrong"
 
 # the tables of one convolutional filter
 formulas filter models/filter/filter_curves.h

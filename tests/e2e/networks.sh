@@ -1,0 +1,170 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# networks.sh BUILD: networks from the command line. Small ones of every kind have the same bytes whatever the
+# instruction set, the threads, the parts, interruptions and shards; what the file holds agrees with numpy; what is
+# wrong in layers and data is told with its place; commands that look at them.
+. "$(dirname "$0")/../support/shell.sh"
+
+cat > nets.yaml <<'Y'
+title: Networks of every kind
+model: network
+trials: 70
+seed: 3
+grid: {m: [5, 16]}
+layers:
+  - {dense: m, activation: relu, scale: 1/sqrt(m), init: {normal: 1}}
+  - {dense: 1, init: sign, train: false}
+data: {n: 7, d: 5, inputs: sphere, labels: {normal: 1}}
+schedule: [{eta: 0.3}]
+stop: {at: 1e-4, max_steps: 60}
+allow: {unresolved: 1, diverged: 1}
+record:
+  trials: 70
+  steps: {log: 8}
+  observables: [loss, loss_rises, norm_grad, pattern_changes, norm_1, distance_2, balance_1, balance_drift_1, neuron_balance_1]
+  final: all
+  parameters: true
+variants:
+  dense: {}
+  residual:
+    layers:
+      - {dense: m, activation: softplus, scale: sqrt(c_sigma/m)}
+      - {dense: m, activation: softplus, scale: sqrt(c_sigma/m)/H, skip: true}
+      - {dense: m, activation: tanh, scale: 0.5, skip: true, init: zero}
+      - {dense: 2}
+    data: {n: 7, d: 5, inputs: normal, labels: {teacher: {layers: [{dense: 3, activation: erf}, {dense: 2}]}}}
+    loss: mean
+    schedule: [{eta: 0.1}]
+  convolution:
+    layers:
+      - {conv: {channels: 3, patch: 3}, activation: {leaky: 0.2}, init: {normal: 0.5}}
+      - {conv: {channels: 3, patch: 5}, activation: softplus, scale: 0.3, skip: true}
+      - {dense: 1, init: {uniform: [-0.5, 0.5]}}
+    data: {n: 5, channels: 2, pixels: 6, inputs: normal, labels: sign}
+    schedule: [{eta: 0.01}]
+  batches: {data: {n: 7, d: 5, inputs: sphere, labels: {normal: 1}, batch: 3}}
+  momentum: {method: {momentum: 0.8}}
+  noise: {noise: {gradient: 0.01}}
+  falling: {schedule: [{eta: 0.3/sqrt(1 + t), steps: 20}, {eta: 0.1}]}
+  halving: {schedule: [{eta: 40}], on_divergence: halve}
+  gradient: {stop: {at_gradient: 0.01, max_steps: 60}}
+  when: {stop: {when: loss < 0.05 or distance_1 > 1, max_steps: 60}}
+  named: {outcomes: {close: {near: {W_1: 0}, within: 8}, small: {when: "loss < 0.01"}}}
+Y
+run() { "$basin" run -q --no-provenance "$@"; }
+
+# ---- the same bytes ----
+
+check "networks" run nets.yaml -o one.h5
+for how in "--isa generic --threads 2 --part-trials 33" "--threads 1 --part-trials 7" "--threads 2 --part-trials 1"; do
+  check "$how" run nets.yaml $how -o other.h5
+  check "$how: the same bytes" cmp one.h5 other.h5
+  rm -f other.h5
+done
+for isa in avx2 avx512; do
+  grep -qw ${isa/512/512f} /proc/cpuinfo || continue
+  check "$isa" run nets.yaml --isa $isa --part-trials 64 -o other.h5
+  check "$isa: the same bytes" cmp one.h5 other.h5
+  rm -f other.h5
+done
+for shard in 1 2 3; do check "shard $shard" run nets.yaml -o shards/ --shard $shard/3; done
+check "merged" "$basin" merge shards/ -q --no-provenance -o merged.h5
+check "merged: the same bytes" cmp one.h5 merged.h5
+
+# stopped and killed again and again
+long=(nets.yaml --set stop.at=1e-30 --set stop.max_steps=4000 --set 'record={trials: 3, steps: [0, 4000], observables: [loss, norm_1]}'
+  --part-trials 32 --backend cpu)
+check "an undisturbed run" run "${long[@]}" -o whole.h5
+turns=0
+for signal in TERM KILL INT TERM; do
+  interrupt $signal 250 "$basin" run -q --no-provenance "${long[@]}" -o turns.h5 2>/dev/null && break
+  turns=$((turns + 1))
+done
+check "it was interrupted: $turns times" test $turns -ge 2
+check "and goes on" run "${long[@]}" -o turns.h5 --threads 1
+check "to the same bytes" cmp whole.h5 turns.h5
+check "one trial again" run nets.yaml --cell 4 --trial 37 -o one-trial.h5
+
+# ---- what is in the file ----
+
+check "full weights, and what is observed of them" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f, one = h5py.File('one.h5'), h5py.File('one-trial.h5')
+variants = ['dense', 'residual', 'convolution', 'batches', 'momentum', 'noise', 'falling', 'halving', 'gradient', 'when', 'named']
+assert f['outcome'].shape == (22, 70)
+at = lambda variant, wide=0: 2 * variants.index(variant) + wide
+w1, w2 = f['vector_W_1'][:], f['vector_W_2'][:] # [cell][trial][time][entry]
+dense, last = at('dense', 1), f['time'].shape[0] - 1
+assert np.isfinite(w1[dense, :, 0, :80]).all() and set(np.unique(w2[dense, :, 0, :16])) == {-1, 1}
+assert (w2[dense, :, 0, :16] == w2[dense, :, last, :16]).all() and (w1[dense, :, 0, :80] != w1[dense, :, last, :80]).mean() > 0.9
+norm = (w1[dense, ..., :80]**2).sum(-1)
+assert abs(f['norm_1'][dense] / norm - 1).max() < 1e-13 and abs(f['balance_1'][dense] - norm + 16).max() < 1e-9
+assert (f['distance_2'][dense] == 0).all() and (f['loss_rises'][dense, :, 0] == 0).all()
+assert len({f['loss'][c, 0, 0] for c in range(22)}) == 22, 'every cell has data and starts of its own'
+zero = f['vector_W_3'][at('residual')]
+assert (zero[:, 0, :25] == 0).all() and (zero[:, last, :25] != 0).any(axis=-1).all()
+assert (f['halvings'][at('halving')] > 0).all() and (f['halvings'][at('dense')] == 0).all()
+for name in 'loss', 'norm_1', 'vector_W_1':
+    a, b = f[name][at('convolution'), 37], one[name][0, 0]
+    assert np.isfinite(b[0]).any() and a[..., :18].tobytes() == b[..., :18].tobytes(), name
+word = dict(zip(f['outcome'].attrs['flag_meanings'].decode().split(), f['outcome'].attrs['flag_values']))
+is_so = lambda variant, name: f['outcome'][at(variant, 1)] == word[name]
+assert is_so('gradient', 'stationary').mean() > 0.3 and is_so('momentum', 'global').mean() > 0.9 and is_so('when', 'stationary').all()
+assert ((f['final_norm_grad'][at('gradient', 1)] <= 0.01) == is_so('gradient', 'stationary')).all()
+assert (f['final_loss'][at('momentum', 1)][is_so('momentum', 'global')] <= 1e-4).all()
+small = f['final_loss'][at('named', 1)] < 0.01
+close = (w1[at('named', 1), :, last, :80]**2).sum(-1) <= 64
+assert 0 < close.sum() < 70 and 0 < (small & ~close).sum()
+assert (is_so('named', 'close') == close).all() and (is_so('named', 'small') == (small & ~close)).all()
+P
+
+# ---- commands that look at them ----
+
+expect 0 '^ +1  dense +16 +70 ' "$basin" summary one.h5
+expect 0 'W_2 +3 x 3 x 5, on 6 pixels; softplus, scale 0.3, skip' "$basin" model nets.yaml --variant convolution
+expect 0 'W_2 +1 x 5; identity, scale 1, not trained' "$basin" model nets.yaml --variant dense
+expect 2 'network is of this build' "$basin" model nets.yaml --variant dense --header
+expect 0 'observables of layer h, named with its number' "$basin" models network
+expect 0 'dense, training: gradient of a step .*: agrees' "$basin" verify nets.yaml
+expect 0 '^22 cells, 1540 trials' "$basin" run nets.yaml --dry-run
+expect 0 '^trial 5: unresolved after 60 steps' "$basin" run nets.yaml --cell 2 --trial 5
+expect 0 '^0,dense,5,0,unresolved' "$basin" export one.h5
+expect 0 '^ +0  dense +5 +70 ' "$basin" rates one.h5
+expect 0 '' "$basin" plot one.h5 -o success.svg
+expect 0 '' "$basin" plot one.h5 --observable norm_1 --cell 0 -o norm.svg
+expect 0 '' "$basin" plot one.h5 --vector W_1 --shape 16x5 --cell 1 -o w.svg
+expect 0 '' "$basin" plot one.h5 --map 'W_1[0],W_1[1]' --cell 0 -o map.svg
+
+# ---- what is wrong ----
+
+sed '/^variants:/,$d' nets.yaml > net.yaml
+# wrong LINE:COLUMN WHAT OLD NEW: with NEW in the place of OLD the file is refused there
+wrong() {
+  sed "s/$3/$4/" net.yaml > wrong.yaml
+  expect 2 "^basin: wrong.yaml:$1: $2" "$basin" run wrong.yaml -o wrong.h5
+}
+wrong 7:13 'layers.1 is 0, expected a whole number from 1' 'dense: m' 'dense: 0'
+wrong 7:6 'unknown key `dens` in layers.1' 'dense: m' 'dens: m'
+wrong 7:28 'layers.1: unknown activation `rely`, did you mean `relu`' 'activation: relu' 'activation: rely'
+wrong 7:28 'layers.1: expected {leaky: s}' 'activation: relu' 'activation: leaky'
+wrong 7:48 'unknown symbol `k`' 'scale: 1.sqrt(m)' 'scale: 1\/sqrt(k)'
+wrong 8:35 'layers.2: expected true or false' 'train: false' 'train: no'
+wrong 8:34 'layers.2: skip: below it are 5 x 1 numbers, and it makes 1 x 1' 'train: false' 'skip: true'
+wrong 7:33 'layers.1: a patch of 2 pixels has no middle' 'dense: m,' 'conv: {channels: m, patch: 2},'
+wrong 7:6 'layers: no layer is trained' 'init: {normal: 1}}' 'train: false}'
+wrong 9:11 'data.n is 0' 'n: 7' 'n: 0'
+wrong 9:28 'data.inputs: unknown word `spher`, did you mean `sphere`' 'inputs: sphere' 'inputs: spher'
+wrong 9:8 'data.d is missing' 'd: 5, ' ''
+wrong 9:8 'data: an input has 2 labels, and the last layer makes 1 numbers' 'labels: {normal: 1}' 'outputs: 2, labels: {normal: 1}'
+wrong 9:43 'data.batch is 8, expected a whole number from 1 to 7' 'labels: {normal: 1}' 'batch: 8, labels: {normal: 1}'
+wrong 9:7 'loss: expected sum' '^data:' 'loss: mena\ndata:'
+wrong 2:8 'key `data` is missing: a network has layers, and data' '^data:.*' ''
+wrong 7:6 'layers, data and loss go with model: network, and the model is cnn' 'model: network' 'model: cnn'
+wrong 10:11 'gradient: a network follows the gradient of its loss' '^schedule' 'gradient: population\n&'
+wrong 10:11 'teacher: that of a network makes its labels' '^schedule' 'teacher: {a: 1}\n&'
+wrong 10:8 'init: the weights of a network start as its layers say' '^schedule' 'init: {W_1: 1}\n&'
+wrong 10:9 'model network has no gradient flow' '^schedule' 'method: gradient_flow\n&'
+expect 2 'record.estimate: model network has no sampled form' "$basin" run net.yaml --set record.estimate.inputs=100 -o wrong.h5
+expect 2 'record.observables: no observable `norm_3`' "$basin" run net.yaml --set 'record.observables=[norm_3]' -o wrong.h5
+expect 2 'outcomes.a.near.W_1: 2 rows, expected a list of 5' "$basin" run net.yaml --set 'outcomes={a: {near: {W_1: [1, 2]}, within: 1}}' -o wrong.h5
+finish
