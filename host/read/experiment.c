@@ -36,11 +36,10 @@ typedef struct reader {
 } reader;
 
 static const char *const file_keys[] = {
-    "title",         "model",   "trials",    "seed",     "grid",     "parameters",
-    "define",        "teacher", "init",      "schedule", "gradient", "method",
-    "on_divergence", "stop",    "variants",  "record",   "outcomes", "until",
-    "refine",        "allow",   "same_draw", "noise",    "layers",   "data",
-    "loss"};
+    "title",    "model",  "trials",   "seed",     "grid",   "parameters",    "define",
+    "teacher",  "init",   "schedule", "gradient", "method", "on_divergence", "stop",
+    "variants", "record", "outcomes", "until",    "refine", "allow",         "same_draw",
+    "noise",    "layers", "data",     "loss"};
 static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
                                            "init",          "schedule",   "gradient", "method",
                                            "on_divergence", "stop",       "outcomes", "noise",
