@@ -120,6 +120,10 @@ static basin_status read_weights(basin_scope *scope, const basin_node *node, con
     weights->scale = 0;
     return BASIN_OK;
   }
+  if (!strcmp(word, "sign")) {
+    weights->source = BASIN_SIGN;
+    return BASIN_OK;
+  }
   return basin_vector_read(scope, node, what, 1, 1, NULL, weights, given, error);
 }
 
@@ -340,10 +344,11 @@ static uint64_t groups_of(const basin_node *node) {
   return all;
 }
 
-/* of all that an experiment asks; without a list of its own a trajectory has everything */
+/* of all that an experiment asks; without a list of its own a trajectory, where there is one, has everything */
 static uint64_t wanted(const basin_network_keys *keys) {
-  const int all = basin_node_get(keys->record, "trials") &&
-                  !basin_node_get(keys->record, "observables");
+  const basin_node *trials = basin_node_get(keys->record, "trials");
+  const int none = !trials || (trials->kind == BASIN_SCALAR && !strcmp(trials->text, "0")),
+            all = !none && !basin_node_get(keys->record, "observables");
   return all ? ~(uint64_t)0
              : groups_of(keys->record) | groups_of(keys->stop) | groups_of(keys->outcomes);
 }

@@ -59,6 +59,7 @@ plain_and_recorded() {
 for file in "$here"/data/experiments/*.yaml; do
   name=$(basename "$file" .yaml) model=$(sed -n 's/^model: *//p' "$file")
   grep -qE 'fixed:|strokes:' "$file" && continue # data sets: tests/e2e/dataset.sh
+  grep -q '^model: network' "$file" && continue # tests/e2e/networks.sh
   [ -n "$model" ] || continue                     # formulas: tests/e2e/formulas.sh
   if [ $name = cnn-momentum ]; then # methods: of the cells of its grid
     for order in 0 1 2; do

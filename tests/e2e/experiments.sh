@@ -28,6 +28,11 @@ for file in "$data"/experiments/*.yaml; do
   annealed-steps) smaller=(--trials 50 --set 'grid={T: [100, 500]}') ;;
   langevin-doublewell) smaller=(--trials 500 --set stop.max_steps=2000 --set record.trials=2) ;;
   erm) smaller=(--trials 30 --set 'grid={n: [16, 256, inf], set: [2, 4]}' --set stop.max_steps=4000) ;;
+  wide-success) smaller=(--trials 64 --set 'grid={set: [1], m: [2, 8, 24]}' --set stop.max_steps=3000) ;;
+  wide-figure2-1) smaller=(--trials 8 --set record.trials=8 --set 'grid={m: [100, 400]}') ;;
+  balance-tenth) smaller=(--trials 8 --set 'grid={set: [1], eta: [0.05, 0.1]}' --set stop.max_steps=2500) ;;
+  balance-drift) smaller=(--trials 8 --set record.trials=8 --set 'grid={eta: [0.02, 0.04]}') ;;
+  deep-training) smaller=(--trials 8 --set record.trials=8 --set 'grid={m: [16, 32]}' --set stop.at=1e-2 --set stop.max_steps=1500) ;;
   esac # minutes else
   check "$name runs" "$basin" run "$file" -q -o "$name.h5" "${smaller[@]}"
   "$basin" summary "$name.h5" --json > "$name.json"
@@ -59,6 +64,29 @@ holds factorisation-success '[.cells[] | select(.parameters.sd == 0.01) | .succe
 check "factorisation-rank1: steps for every e-fold of d" true_of '[.passages[].per_fold.value] | length == 2 and
   (.[0] - 2.742 | fabs) < 0.3 and (.[1] - 1.064 | fabs) < 0.12' slopes.json
 holds factorisation-figure4-1 '[.cells[].outcomes.global] | all(. == 20)' "plain and regularised, from equal and unequal spreads"
+
+# networks: wide ones succeed, and move by m^(-1/2); balances as the law of a step says, in proportion to small steps
+holds wide-success '[.cells[] | [.parameters.m, .success.rate]] | length == 6 and all(.[];
+  if .[0] == 2 then .[1] == 0 elif .[0] == 8 then .[1] > 0.4 and .[1] < 0.95 else .[1] > 0.9 end)' "the wider the better"
+holds deep-training '.cells | length == 6 and all(.[]; .success.rate == 1)' "all come to a small loss"
+check "networks: distances, balances and drifts" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File('wide-figure2-1.h5')
+for name in 'pattern_changes', 'distance_max':                     # a fourfold width halves them
+    x = np.median(f['final_' + name][...], axis=1)
+    assert 1.6 < x[0] / x[1] < 2.5, (name, x)
+tenth, drift = h5py.File('balance-tenth.h5'), h5py.File('balance-drift.h5')
+for f in tenth, drift:
+    for h in '12' if f is tenth else '1':
+        moved = f['balance_' + h][...] - f['balance_' + h][:, :, :1]
+        assert np.nanmax(abs(moved)) > 1e-3 and np.nanmax(abs(moved - f['balance_drift_' + h][...])) < 1e-12, h
+x = np.median(tenth['final_balance_drift_1'][...], axis=1)          # balanced at 0.05 and 0.1, then unbalanced
+assert 0 < x[0] < 0.06 and x[1] < -0.2 and 0 < x[2] < 0.06 and x[3] < -0.05, x
+x = drift['final_balance_drift_1'][...]
+assert (abs(x[1] / x[0] - 2) < 0.1).all(), x
+f = h5py.File('deep-training.h5')
+assert (f['final_distance_2'][:2] > 4 * f['final_distance_2'][2:4]).all() # without skips, and with
+P
 
 # Figure 5 (3 of the submission): global with the warmup, spurious without, from the printed a_0
 holds resnet-figure3 '.cells[0].outcomes.global == 1 and .cells[1].outcomes.spurious == 1' "global with warmup, spurious without"

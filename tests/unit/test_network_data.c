@@ -8,6 +8,7 @@
 #include "model/network_inputs.h"
 #include "numeric/philox.h"
 #include "read/images.h"
+#include "read/network.h"
 #include "read/network_data.h"
 #include <hdf5.h>
 #include <hdf5_hl.h>
@@ -735,6 +736,36 @@ static void refused(void **unused) {
   }
 }
 
+/* ---- layers ---- */
+
+static void layers(void **unused) {
+  section s;
+  basin_network_layers l;
+  basin_error error;
+  (void)unused;
+  open_section(
+      &s, "data: [{conv: {channels: 3, patch: 3}, activation: relu, scale: c_sigma*H, init: sign},"
+          " {dense: 4, init: zero, train: false}, {dense: 1}]");
+  assert_ok(basin_network_layers_read(&s.scope, s.node, "layers", 2, 5, &l, &error), error);
+  assert_int_equal(l.count, 3);
+  const basin_network_layer conv = l.layer[0];
+  assert_true(conv.in == 2 && conv.out == 3 && conv.patch == 3 && conv.pixels == 5);
+  assert_true(conv.scale == 4 && conv.activation == BASIN_RELU && conv.trained && !conv.skip);
+  assert_true(l.layer[1].in == 15 && l.layer[1].pixels == 1 && !l.layer[1].trained);
+  assert_true(l.layer[2].in == 4 && l.layer[2].scale == 1 && l.layer[2].trained);
+  for (int h = 0; h < 3; h++) {
+    static const basin_vector want[] = {
+        {.source = BASIN_SIGN, .rows = 3, .length = 6, .scale = 1},
+        {.source = BASIN_NORMAL, .rows = 4, .length = 15},
+        {.source = BASIN_NORMAL, .rows = 1, .length = 4, .scale = 1}};
+    const basin_vector *w = &l.weights[h];
+    assert_true(w->source == want[h].source && w->rows == want[h].rows);
+    assert_true(w->length == want[h].length && w->scale == want[h].scale);
+  }
+  basin_network_layers_free(&l);
+  close_section(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(laws),       cmocka_unit_test(fourth_moments),
                                      cmocka_unit_test(signs),      cmocka_unit_test(low_rank),
@@ -742,6 +773,7 @@ int main(void) {
                                      cmocka_unit_test(stretches),  cmocka_unit_test(expressions),
                                      cmocka_unit_test(files),      cmocka_unit_test(one_copy),
                                      cmocka_unit_test(many_files), cmocka_unit_test(identities),
-                                     cmocka_unit_test(words),      cmocka_unit_test(refused)};
+                                     cmocka_unit_test(words),      cmocka_unit_test(layers),
+                                     cmocka_unit_test(refused)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
