@@ -795,10 +795,11 @@ static basin_status run(driver *d) {
 }
 
 #if !REGISTERS && !LEAPS
-/* whether a step may take longer than a millisecond: a flow takes many to make one; others do some states^2 operations,
-   with each of the inputs */
+/* whether a step may take longer than a millisecond: a flow takes many to make one; of a network every input comes to
+   every weight; others do some states^2 operations, with each of the inputs */
 static int are_long(const basin_setting *setting) {
   const double states = (double)setting->size.states, inputs = (double)setting->gradient.inputs;
+  if (setting->network) return states * (double)setting->gradient.set_size > 0x1p18;
   return setting->gradient.error > 0 || states * states * (1 + inputs) > 0x1p16;
 }
 #endif

@@ -15,7 +15,7 @@
  *   teacher  the weights of layer h, from 0 on, are drawn as an initial matrix (seam/draw.h) of trial s and step h, of
  *            the streams BASIN_STREAM_DATA_TEACHER and BASIN_STREAM_DATA_TEACHER_RADIUS
  *
- * The teacher's labels are a plain forward pass: of a layer as in seam/network.h every
+ * The teacher's labels are a plain forward pass: of a layer as in seam/layers.h every
  *
  *   z[r][l] = one chain of fma from 0 over c, then o, of W[r][c][o] and x[c][l + o - (patch - 1)/2]
  *   x'[r][l] = scale activation(z[r][l]), or, with a skip, fma(scale, activation(z[r][l]), x[r][l])
@@ -26,7 +26,7 @@
 #define BASIN_NETWORK_INPUTS_H
 
 #include "basin.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 #include "seam/setting.h"
 
 /* Inputs first .. first + count - 1 to z [count][channels][pixels], their labels to label [count][labels]. A teacher is

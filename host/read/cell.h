@@ -6,7 +6,7 @@
 #define BASIN_CELL_H
 
 #include "read/dynamics.h"
-#include "read/network.h"
+#include "read/network_model.h"
 #include "read/scope.h"
 
 enum {

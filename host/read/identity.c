@@ -4,7 +4,7 @@
 #include "model/registry.h"
 #include "read/named.h"
 #include "seam/condition.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 #include <string.h>
 
 /* ---- of the draws ---- */

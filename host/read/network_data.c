@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "read/dynamics.h"
 #include "read/images.h"
-#include "read/network.h"
+#include "read/network_model.h"
 #include "read/numbers.h"
 #include "seam/draw.h"
 #include <stdio.h>

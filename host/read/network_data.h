@@ -40,7 +40,7 @@
 #define BASIN_READ_NETWORK_DATA_H
 
 #include "read/scope.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 
 /* The section for one cell: fills in network->channels, pixels and data, and set_size, batch, inputs, set and law of
    the gradient; network->labels is 0 then where the layers alone tell it. What network->data has allocated is to be

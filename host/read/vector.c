@@ -9,6 +9,7 @@
  *   {sum: s, norm: n}                        the vector of that sum and Euclidean norm in span{1, e_1 - e_2}
  *   {ball: r}, {sphere: r}, {normal: sigma}  drawn afresh for every trial (under init, and where the model takes
  *   {uniform: [low, high]}                   drawn teachers); uniform: every entry for itself
+ *   sign, {sign: c}                          -1 or 1, -c or c: every entry for itself
  *   {ball: r, around: x}, {sphere: r, around: x}, {normal: sigma, mean: x}
  *                                            the same around x: a number for every entry, a vector given in one of the
  *                                            ways above, or `teacher`, the given teacher of that name
@@ -26,14 +27,16 @@
 
 /* the ways to give entries, of a matrix with the last one; and to draw them */
 static const char *const given_forms[] = {"head", "blocks", "sum", "norm", "scale", "orthonormal"};
-static const char *const forms[] = {"head", "blocks", "sum",    "norm",   "scale",   "around",
-                                    "mean", "ball",   "sphere", "normal", "uniform", "orthonormal"};
+static const char *const forms[] = {"head",    "blocks", "sum",        "norm",   "scale",
+                                    "around",  "mean",   "ball",       "sphere", "normal",
+                                    "uniform", "sign",   "orthonormal"};
 static const struct law {
   const char *word, *around; /* around: the key of what is added, or NULL */
 } laws[] = {[BASIN_BALL] = {"ball", "around"},
             [BASIN_SPHERE] = {"sphere", "around"},
             [BASIN_NORMAL] = {"normal", "mean"},
-            [BASIN_UNIFORM] = {"uniform", NULL}};
+            [BASIN_UNIFORM] = {"uniform", NULL},
+            [BASIN_SIGN] = {"sign", NULL}};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 static basin_status read_list(basin_scope *scope, const basin_node *list, const char *what,
@@ -122,7 +125,7 @@ static basin_status read_given(basin_scope *scope, const basin_node *node, const
   if (has_form(node, "sum", "norm")) return read_sum_norm(scope, node, what, length, value, error);
   return basin_fail_at(
       error, node->place,
-      "%s: expected one of head, blocks, sum with norm, ball, sphere, normal, uniform", what);
+      "%s: expected one of head, blocks, sum with norm, ball, sphere, normal, uniform, sign", what);
 }
 
 /* a matrix: row by row, or one vector for all rows */
@@ -247,14 +250,15 @@ static basin_status read_drawn(basin_scope *scope, const basin_node *node, const
                                const basin_vector *teacher, basin_vector *vector, double **given,
                                basin_error *error) {
   const struct law *law = &laws[source];
+  vector->source = source;
+  if (node->kind == BASIN_SCALAR) return BASIN_OK; /* the word alone */
   const basin_node *number = basin_node_get(node, law->word),
                    *around = law->around ? basin_node_get(node, law->around) : NULL;
   if (!has_form(node, law->word, around ? law->around : NULL))
     return basin_fail_at(error, node->place,
                          "%s: expected one of ball, sphere (both may have `around`), normal (may "
-                         "have `mean`), uniform, and no other key but `scale`",
+                         "have `mean`), uniform, sign, and no other key but `scale`",
                          what);
-  vector->source = source;
   basin_status status = source == BASIN_UNIFORM ? read_interval(scope, number, what, vector, error)
                                                 : read_radius(scope, number, what, vector, error);
   vector->scale *= factor;
@@ -264,8 +268,9 @@ static basin_status read_drawn(basin_scope *scope, const basin_node *node, const
   return status;
 }
 
-/* the law of a mapping that draws, or BASIN_GIVEN */
+/* the law of a mapping that draws, or of the word `sign`; or BASIN_GIVEN */
 static enum basin_source law_of(const basin_node *node) {
+  if (node->kind == BASIN_SCALAR && !strcmp(node->text, "sign")) return BASIN_SIGN;
   int source = LENGTH(laws) - 1;
   while (source > BASIN_GIVEN && !basin_node_get(node, laws[source].word)) source--;
   return (enum basin_source)source;

@@ -6,8 +6,8 @@
  *
  * S. S. Du: Gradient Descent for Non-convex Problems in Modern Machine Learning, CMU-ML-19-102, chapters 2, 3 and
  * section 4.2: wide two-layer nets, deep fully connected ones, residual and convolutional residual ones, nets of
- * homogeneous activations. The experiment file says which (seam/network.h); so parameters, vectors and observables of
- * this model are those that the file has (host/read/network.h), and the tables here say what there can be. What is
+ * homogeneous activations. The experiment file says which (seam/layers.h); so parameters, vectors and observables of
+ * this model are those that the file has (host/read/network_model.h), and the tables here say what there can be. What is
  * computed: network/network_pass.h; what is seen: network/network_observe.h.
  */
 #ifndef BASIN_MODELS_NETWORK_H

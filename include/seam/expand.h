@@ -15,7 +15,7 @@
 
 #include "seam/condition.h"
 #include "seam/model.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 
 #define BASIN_PASTE2(a, b) a##b
 #define BASIN_PASTE(a, b) BASIN_PASTE2(a, b)

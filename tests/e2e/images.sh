@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# images.sh BUILD: data sets of images from a file, and laws of inputs, from the command line: paths, runs that go on,
-# campaigns, other images; figures of vectors.
+# images.sh BUILD: data sets of images from a file, those of networks, and laws of inputs, from the command line: paths,
+# runs that go on, campaigns, other numbers; figures of vectors.
 . "$(dirname "$0")/../support/shell.sh"
 
 mkdir there elsewhere
@@ -41,4 +41,27 @@ expect 2 '--shape 2x4: w has 9 entries' "$basin" plot there/a.h5 --vector w --sh
 expect 2 '--shape is missing: expected' "$basin" plot there/a.h5 --vector w -o w.svg
 expect 2 '--trial 3: expected one of the 3 recorded trials' "$basin" plot there/a.h5 --vector w --shape 3x3 --trial 3 -o w.svg
 expect 2 '--shape goes with --vector' "$basin" plot there/a.h5 --shape 3x3 -o w.svg
+
+# ---- the data of networks ----
+
+printf '1,0,0.5,1\n0,1,0.5,-1\n1,1,-1,2\n' >there/data.csv
+cat > there/n.yaml <<'Y'
+model: network
+trials: 30
+layers: [{dense: 4, activation: tanh}, {dense: 1}]
+data: {file: data.csv, labels: 1}
+schedule: [{eta: 0.01}]
+stop: {at: 1e-30, max_steps: 50}
+allow: {unresolved: 1}
+record: {trials: 3, steps: [0, 50], observables: [loss]}
+Y
+check "a network on a file" run there/n.yaml -o n.h5
+check "a campaign of it" run there/n.yaml -o nets/ --shard 1/2
+check "its other half, from elsewhere" sh -c 'cd elsewhere && "$0" run -q --no-provenance ../there/n.yaml -o ../nets/ --shard 2/2' "$basin"
+check "merged" "$basin" merge nets/ -q --no-provenance -o nets.h5
+check "merged: the same bytes" cmp n.h5 nets.h5
+printf '1,0,0.5,1\n0,1,0.5,-1\n1,1,-1,2.5\n' >there/data.csv
+expect 2 'n.h5: holds another experiment' "$basin" run there/n.yaml -o n.h5
+printf '1,0,0.5,1\n0,1,0.5\n' >there/data.csv
+expect 2 'n.yaml:4:14: there/data.csv:2: this row has another number of entries' "$basin" run there/n.yaml -o n.h5
 finish

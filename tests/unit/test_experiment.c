@@ -151,7 +151,7 @@ static void unused_names(void **unused) {
     const char *set[2], *reason; /* NULL: it is right */
   } known[] = {
       {{"define={s: sqrt(ratio), half: s, x: 2*eta_a}"}, NULL}, /* in the schedule alone */
-      {{"define={s: sqrt(ratio), half: s, x: 2*eta}"}, "unknown symbol `eta`"},
+      {{"define={s: sqrt(ratio), half: s, x: 2*theta}"}, "unknown symbol `theta`"},
       {{"define={s: sqrt(ratio), half: s, x: y + 1, y: 1/eta_w}"}, NULL},
       {{"define={s: sqrt(ratio), half: s, x: 1/(eta_a - 1/16)}"}, "division by zero"},
       {{"define={s: sqrt(ratio), half: s, x: 1/(eta_a - 1/16)}",

@@ -176,6 +176,22 @@ static void fourth_moments(void **unused) {
   }
 }
 
+/* label j is word j % 2 of block j/2 */
+static void words(void **unused) {
+  cell c;
+  (void)unused;
+  take("data: {n: 4, d: 2, inputs: normal, labels: {sign: 3}, set: 7}", 5, &c);
+  const drawn of = draw(&c, 0, 4);
+  for (int i = 0; i < 4; i++)
+    for (int j = 0; j < 5; j++) {
+      bits word[2];
+      basin_words(0x5eed, BASIN_STREAM_LABEL, 7, (uint64_t)i, (uint64_t)j / 2, &word[0], &word[1]);
+      assert_true(of.label[i * 5 + j] == (word[j % 2] >> 63 ? -3 : 3));
+    }
+  free_drawn(of);
+  free_cell(&c);
+}
+
 static void signs(void **unused) {
   static const char *const text[] = {
       "data: {n: 20000, d: 1, inputs: normal, labels: sign}",
@@ -510,6 +526,27 @@ static void files(void **unused) {
   close_section(&s);
 }
 
+/* files, and one of them with other labels, beside each other; a negative zero is 0 */
+static void many_files(void **unused) {
+  section s;
+  cell one, two, again;
+  basin_error error;
+  (void)unused;
+  write_text("zero.csv", "-0,2,3,4\n5,6,-0,8\n");
+  open_section(&s, "data: {file: zero.csv, labels: m}");
+  assert_ok(read_cell(&s, 1, 1, &one, &error), error);
+  assert_ok(read_cell(&s, 2, 2, &two, &error), error);
+  assert_ok(read_cell(&s, 1, 1, &again, &error), error);
+  assert_ptr_equal(one.network.data.x, again.network.data.x);
+  assert_int_equal(one.network.channels, 3);
+  assert_int_equal(two.network.channels, 2);
+  assert_true(one.network.data.x[3] == 5 && two.network.data.x[2] == 5);
+  assert_true(two.network.data.y[0] == 3 && !signbit(two.network.data.y[2]));
+  assert_true(!signbit(one.network.data.x[0]));
+  assert_true(basin_album_bytes(&s.album) == 8.0 * (8 + 8));
+  close_section(&s);
+}
+
 /* all cells have one copy, read once: the file may go then */
 static void one_copy(void **unused) {
   section s;
@@ -529,6 +566,44 @@ static void one_copy(void **unused) {
   }
   assert_true(basin_album_bytes(&s.album) == 8.0 * 6);
   close_section(&s);
+}
+
+/* the values of a file, which of them and how, are what an experiment is; where they lie is not */
+static void identities(void **unused) {
+  static const char *const data[] = {"{file: a.csv, labels: 1}",
+                                     "{file: a.h5}",
+                                     "{file: c.csv, labels: 1}",
+                                     "{file: a.csv, labels: 1, n: 2}",
+                                     "{file: a.csv, labels: 1, batch: 2}",
+                                     "{n: 3, d: 4, inputs: sphere, labels: {normal: 1}}",
+                                     "{n: 3, d: 4, inputs: normal, labels: {normal: 1}}",
+                                     "{n: 3, d: 4, inputs: sphere, labels: {normal: 2}}",
+                                     "{n: 3, d: 4, inputs: sphere, labels: {normal: 1}, set: 1}",
+                                     "{n: 3, d: 4, inputs: sphere, labels: {low_rank: {singular: "
+                                     "[1]}}}",
+                                     "{n: 3, d: 4, inputs: sphere, labels: {teacher: {layers: "
+                                     "[{dense: 1}]}}}",
+                                     "{n: 3, d: 4, inputs: sphere, labels: {teacher: {layers: "
+                                     "[{dense: 1, scale: 2}]}}}"};
+  uint64_t seen[LENGTH(data)];
+  char path[128];
+  (void)unused;
+  snprintf(path, sizeof path, "%s/e.yaml", folder);
+  for (int i = 0; i < LENGTH(data); i++) {
+    char text[512];
+    basin_experiment *e = NULL;
+    basin_error error;
+    snprintf(text, sizeof text,
+             "model: network\ntrials: 2\nlayers: [{dense: 1}]\ndata: %s\nschedule: [{eta: 0.1}]\n"
+             "stop: {at: 1e-9, max_steps: 4}\n",
+             data[i]);
+    assert_ok(basin_experiment_parse(path, text, (int64_t)strlen(text), NULL, 0, &e, &error),
+              error);
+    seen[i] = e->identity;
+    basin_experiment_free(e);
+    for (int j = 0; j < i; j++)
+      if ((seen[i] == seen[j]) != (i == 1 && j == 0)) fail_msg("%s and %s", data[i], data[j]);
+  }
 }
 
 /* ---- what is refused ---- */
@@ -661,11 +736,12 @@ static void refused(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(laws),      cmocka_unit_test(fourth_moments),
-                                     cmocka_unit_test(signs),     cmocka_unit_test(low_rank),
-                                     cmocka_unit_test(teachers),  cmocka_unit_test(read_teachers),
-                                     cmocka_unit_test(stretches), cmocka_unit_test(expressions),
-                                     cmocka_unit_test(files),     cmocka_unit_test(one_copy),
-                                     cmocka_unit_test(refused)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(laws),       cmocka_unit_test(fourth_moments),
+                                     cmocka_unit_test(signs),      cmocka_unit_test(low_rank),
+                                     cmocka_unit_test(teachers),   cmocka_unit_test(read_teachers),
+                                     cmocka_unit_test(stretches),  cmocka_unit_test(expressions),
+                                     cmocka_unit_test(files),      cmocka_unit_test(one_copy),
+                                     cmocka_unit_test(many_files), cmocka_unit_test(identities),
+                                     cmocka_unit_test(words),      cmocka_unit_test(refused)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -8,15 +8,15 @@
 #define BASIN_MODELS_NETWORK_ACTIVATION_H
 
 #include "numeric/functions.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 
 BASIN_HD real network_activation(const basin_network_layer *layer, real z) {
-  const mask right = r_le(r_set(0.0), z);
+  const mask left = r_lt(z, r_set(0.0)); /* not a number on neither side, and stays that */
   switch (layer->activation) {
   case BASIN_RELU:
-    return r_select(right, z, r_set(0.0));
+    return r_select(left, r_set(0.0), z);
   case BASIN_LEAKY:
-    return r_select(right, z, r_set(layer->slope) * z);
+    return r_select(left, r_set(layer->slope) * z, z);
   case BASIN_SOFTPLUS:
     return r_softplus(z);
   case BASIN_ERF:
@@ -30,12 +30,12 @@ BASIN_HD real network_activation(const basin_network_layer *layer, real z) {
 
 /* sigma'(z); 2/sqrt(pi) exp(-z^2) of erf */
 BASIN_HD real network_slope(const basin_network_layer *layer, real z) {
-  const mask right = r_le(r_set(0.0), z);
+  const mask left = r_lt(z, r_set(0.0)); /* not a number on neither side, and stays that */
   switch (layer->activation) {
   case BASIN_RELU:
-    return r_select(right, r_set(1.0), r_set(0.0));
+    return r_select(left, r_set(0.0), r_set(1.0));
   case BASIN_LEAKY:
-    return r_select(right, r_set(1.0), r_set(layer->slope));
+    return r_select(left, r_set(layer->slope), r_set(1.0));
   case BASIN_SOFTPLUS:
     return r_logistic(z);
   case BASIN_ERF:

@@ -18,7 +18,7 @@
 #include "numeric/product.h"
 #include "seam/draw.h"
 #include "seam/method.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 
 /* the numbers at the head of the scratch */
 enum network_number {

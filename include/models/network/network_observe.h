@@ -53,10 +53,13 @@ BASIN_HD real network_flips(const network_cell *cell, basin_turn t, const real *
     for (int c = 0; c < at.columns; c++) {
       if (at.row == 0) flips[c] = r_set(0.0);
       for (int r = 0; r < at.rows; r++) {
-        const network_place place = network_place_of(&p, at.row + r, at.column + c);
+        const network_place place = network_place_of(&p, at.row + r);
         const real one = r_set(1.0), none = r_set(0.0);
         const real was = r_select(r_le(none, sum[r][c]), one, none),
-                   is = r_select(r_le(none, *network_z(&l, t.work, place)), one, none);
+                   is = r_select(
+                       r_le(none,
+                            network_z(&l, t.work, place)[(at.column + c) * network_z_stride(&l)]),
+                       one, none);
         flips[c] = flips[c] + r_abs(was - is);
       }
       if (at.row + at.rows == at.all_rows) count[at.column + c] = flips[c];

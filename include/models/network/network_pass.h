@@ -33,24 +33,34 @@ BASIN_HD network_inputs network_all_inputs(const network_cell *cell, basin_turn 
 
 /* ---- where numbers lie ---- */
 
-/* element (row, column) of a tile: an example, a pixel and a channel */
+/* a row of a product: an example and a pixel */
 typedef struct network_place {
-  int64_t example, pixel, channel;
+  int64_t example, pixel;
 } network_place;
-BASIN_HD network_place network_place_of(const basin_product *p, int64_t row, int64_t column) {
+BASIN_HD network_place network_place_of(const basin_product *p, int64_t row) {
   network_place at;
-  at.example = row / p->rows.inner;
-  at.pixel = row % p->rows.inner;
-  at.channel = column;
+  at.example = row;
+  at.pixel = 0;
+  if (p->rows.inner > 1) {
+    at.example = row / p->rows.inner;
+    at.pixel = row % p->rows.inner;
+  }
   return at;
 }
+
+/* z and x of channel 0; from one channel to the next */
+BASIN_HD int64_t network_z_stride(const network_layer *l) { return l->is.pixels + 2 * l->pad; }
+BASIN_HD int64_t network_x_stride(const network_layer *l) { return l->is.pixels + 2 * l->above; }
 BASIN_HD real *network_z(const network_layer *l, real *work, network_place at) {
-  return work + l->z + at.example * network_z_size(l) + at.channel * (l->is.pixels + 2 * l->pad) +
-         l->pad + at.pixel;
+  return work + l->z + at.example * network_z_size(l) + l->pad + at.pixel;
 }
 BASIN_HD real *network_x(const network_layer *l, real *work, network_place at) {
-  return work + l->x + at.example * network_x_size(l) + at.channel * (l->is.pixels + 2 * l->above) +
-         l->above + at.pixel;
+  return work + l->x + at.example * network_x_size(l) + l->above + at.pixel;
+}
+/* the gradient by its activations, where it is kept; from one channel to the next it is as many pixels */
+BASIN_HD real *network_kept(const network_cell *cell, const network_layer *l, real *work,
+                            network_place at) {
+  return work + cell->gradient + at.example * l->is.out * l->is.pixels + at.pixel;
 }
 
 /* what a layer looks at: the activations below it, or the inputs */
@@ -132,15 +142,20 @@ BASIN_HD void network_forward_layer(const network_cell *cell, basin_turn t, cons
     for (int r = 0; r < at.rows; r++)
       for (int c = 0; c < at.columns; c++) sum[r][c] = r_set(0.0);
     network_multiply(&p, &at, below.shared, below.own, x + l.weights, sum);
-    for (int r = 0; r < at.rows; r++)
+    for (int r = 0; r < at.rows; r++) {
+      const network_place place = network_place_of(&p, at.row + r);
+      const int64_t to_z = network_z_stride(&l), to_x = network_x_stride(&l);
+      real *z = network_z(&l, t.work, place) + at.column * to_z,
+           *made = network_x(&l, t.work, place) + at.column * to_x;
+      const real *passed = network_x(&under, t.work, place) + at.column * network_x_stride(&under);
       for (int c = 0; c < at.columns; c++) {
-        const network_place place = network_place_of(&p, at.row + r, at.column + c);
         const real value = network_activation(&l.is, sum[r][c]);
-        *network_z(&l, t.work, place) = sum[r][c];
-        real made = r_set(l.is.scale) * value;
-        if (l.is.skip) made = r_fma(r_set(l.is.scale), value, *network_x(&under, t.work, place));
-        *network_x(&l, t.work, place) = made;
+        z[c * to_z] = sum[r][c];
+        made[c * to_x] = r_set(l.is.scale) * value;
+        if (l.is.skip)
+          made[c * to_x] = r_fma(r_set(l.is.scale), value, passed[c * network_x_stride(&under)]);
       }
+    }
   }
   team_sync(t.team);
 }
@@ -151,9 +166,9 @@ BASIN_HD real network_residual(const network_cell *cell, basin_turn t, const net
   const int64_t label = i * cell->labels + j;
   network_place at;
   at.example = i;
-  at.channel = j / last->is.pixels;
-  at.pixel = j % last->is.pixels;
-  return *network_x(last, t.work, at) -
+  at.pixel = last->is.pixels > 1 ? j % last->is.pixels : 0;
+  const int64_t channel = last->is.pixels > 1 ? j / last->is.pixels : j;
+  return network_x(last, t.work, at)[channel * network_x_stride(last)] -
          (in->own_label ? in->own_label[label] : r_set(in->shared_label[label]));
 }
 
@@ -194,13 +209,10 @@ BASIN_HD void network_ready(const network_cell *cell, basin_turn t, const real *
 
 /* ---- backward ---- */
 
-/* dz of an element, from the gradient g by its activation, in the place of z; g is kept where the layer below takes it
-   past this one */
-BASIN_HD void network_give(const network_cell *cell, basin_turn t, const network_layer *l,
-                           network_place at, real g) {
-  real *z = network_z(l, t.work, at);
-  if (l->is.skip)
-    t.work[cell->gradient + (at.example * l->is.out + at.channel) * l->is.pixels + at.pixel] = g;
+/* dz of an element from the gradient g by its activation, in the place of z; g is kept where the layer takes it past
+   itself, in *kept */
+BASIN_HD void network_give(const network_layer *l, real g, real *z, real *kept) {
+  if (l->is.skip) *kept = g;
   *z = r_set(l->is.scale) * network_slope(&l->is, *z) * g;
 }
 
@@ -211,9 +223,11 @@ BASIN_HD void network_give_residuals(const network_cell *cell, basin_turn t,
     for (int64_t j = 0; j < cell->labels; j++) {
       network_place at;
       at.example = i;
-      at.channel = j / last.is.pixels;
-      at.pixel = j % last.is.pixels;
-      network_give(cell, t, &last, at, network_residual(cell, t, &last, in, i, j));
+      at.pixel = last.is.pixels > 1 ? j % last.is.pixels : 0;
+      const int64_t channel = last.is.pixels > 1 ? j / last.is.pixels : j;
+      network_give(&last, network_residual(cell, t, &last, in, i, j),
+                   network_z(&last, t.work, at) + channel * network_z_stride(&last),
+                   network_kept(cell, &last, t.work, at) + channel * last.is.pixels);
     }
   if (t.team.rank == 0) t.work[NETWORK_READY] = r_set(0.0);
   team_sync(t.team);
@@ -226,7 +240,8 @@ BASIN_HD void network_backward_layer(const network_cell *cell, basin_turn t, con
                       below = network_layer_at(cell, t.data, h - 1);
   const int64_t q = l.is.patch, row = l.is.pixels + 2 * l.pad;
   /* a dense layer takes the pixels below it for channels */
-  const int flat = q == 1 && l.is.pixels == 1;
+  const int flat = l.is.pixels == 1 && below.is.pixels > 1;
+  const int64_t to_z = network_z_stride(&below), pixels = below.is.pixels;
   basin_product p;
   p.rows = network_pair(n, l.is.pixels);
   p.columns = network_pair(l.is.in, 1);
@@ -241,25 +256,25 @@ BASIN_HD void network_backward_layer(const network_cell *cell, basin_turn t, con
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
-    for (int r = 0; r < at.rows; r++)
+    for (int r = 0; r < at.rows; r++) {
+      const network_place place = network_place_of(&p, at.row + r);
+      const real *passed = network_kept(cell, &l, t.work, place) + at.column * l.is.pixels;
       for (int c = 0; c < at.columns; c++) {
-        const network_place place = network_place_of(&p, at.row + r, at.column + c);
-        sum[r][c] =
-            l.is.skip
-                ? t.work[cell->gradient + (place.example * l.is.out + place.channel) * l.is.pixels +
-                         place.pixel]
-                : r_set(0.0);
+        sum[r][c] = r_set(0.0);
+        if (l.is.skip) sum[r][c] = passed[c * l.is.pixels];
       }
+    }
     network_multiply(&p, &at, NULL, dz, x + l.weights, sum);
-    for (int r = 0; r < at.rows; r++)
+    for (int r = 0; r < at.rows; r++) {
+      const network_place place = network_place_of(&p, at.row + r);
+      real *z = network_z(&below, t.work, place), *kept = network_kept(cell, &below, t.work, place);
       for (int c = 0; c < at.columns; c++) {
-        network_place place = network_place_of(&p, at.row + r, at.column + c);
-        if (flat) {
-          place.pixel = place.channel % below.is.pixels;
-          place.channel = place.channel / below.is.pixels;
-        }
-        network_give(cell, t, &below, place, sum[r][c]);
+        const int64_t channel = at.column + c;
+        int64_t to = channel * to_z;
+        if (flat) to = channel / pixels * to_z + channel % pixels;
+        network_give(&below, sum[r][c], z + to, kept + (flat ? channel : channel * pixels));
       }
+    }
   }
   team_sync(t.team);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "read/network.h"
+#include "read/network_model.h"
 #include "base/text.h"
 #include "models/network/network_table.h"
 #include "model/network_inputs.h"

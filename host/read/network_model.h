@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * network.h: the layers of an experiment with networks, and the model that they make.
+ * network_model.h: the layers of an experiment with networks, and the model that they make.
  *
  *   model: network
  *   parameters: {m: 32}                 # names of one's own, for the expressions below
@@ -25,11 +25,11 @@
  *
  * The last layer makes the labels. Weights of layer h are the vector W_h in the output.
  */
-#ifndef BASIN_READ_NETWORK_H
-#define BASIN_READ_NETWORK_H
+#ifndef BASIN_READ_NETWORK_MODEL_H
+#define BASIN_READ_NETWORK_MODEL_H
 
 #include "read/scope.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 
 #define BASIN_NETWORK_MODEL "network"
 

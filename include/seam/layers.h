@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * network.h: what a network is in one cell: its layers, and where its data come from. The experiment file says it, in
+ * layers.h: what a network is in one cell: its layers, and where its data come from. The experiment file says it, in
  *
  *   parameters: {m: 32}
  *   layers:
@@ -8,7 +8,7 @@
  *     - {dense: 1, init: sign, train: false}
  *   data: {n: 10, d: 5, inputs: sphere, labels: {normal: 1}}
  *
- * which host/read/network.h makes a basin_network of, with layer[0] = {.out = 32, .in = 5, .patch = 1, .scale = 0.1768,
+ * which host/read/network_model.h makes a basin_network of, with layer[0] = {.out = 32, .in = 5, .patch = 1, .scale = 0.1768,
  * .activation = BASIN_RELU, .trained = 1} and layer[1] = {.out = 1, .in = 32, .patch = 1, .scale = 1, ...}. The weights
  * of layer h are the initial vector W_h of the setting, which says how they are drawn.
  *
@@ -19,8 +19,8 @@
  *
  * A dense layer takes all numbers of a picture for channels of one pixel, in the order [in][pixels].
  */
-#ifndef BASIN_SEAM_NETWORK_H
-#define BASIN_SEAM_NETWORK_H
+#ifndef BASIN_SEAM_LAYERS_H
+#define BASIN_SEAM_LAYERS_H
 
 #include "basin.h"
 #include <stdint.h>
