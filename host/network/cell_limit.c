@@ -82,8 +82,8 @@ basin_status basin_cell_limit_check(const basin_setting *setting, basin_error *e
   const double bytes = 8 * (3 * size * size + (double)(2 * net.layers + 2) * n * size + 4 * n * n);
   if (bytes <= most) return BASIN_OK;
   return basin_fail(error, BASIN_BAD_INPUT,
-                    "%lld inputs of %lld pixels take %.3g GiB of memory, and 4 are allowed",
-                    (long long)net.n, (long long)net.pixels, bytes / (1 << 30));
+                    "its Gram matrices take %.3g GiB of memory, expected at most 4",
+                    bytes / (1 << 30));
 }
 
 /* ---- the steps ---- */

@@ -18,7 +18,7 @@
 #define BASIN_CELL_LIMIT_H
 
 #include "base/error.h"
-#include "seam/network.h"
+#include "seam/layers.h"
 #include "seam/setting.h"
 
 typedef struct basin_cell_limit {
