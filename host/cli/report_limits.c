@@ -32,7 +32,8 @@ static void put(int width, const char *format, double x) {
 void basin_table_limits(const basin_table *t) {
   int near = 0;
   if (!t->limit) return;
-  printf("\nInfinite width: eigenvalues of the Gram matrix at the start, and the mean loss there\n");
+  printf(
+      "\nInfinite width: eigenvalues of the Gram matrix at the start, and the mean loss there\n");
   basin_table_name_heading(t);
   printf("  %10s  %10s  %10s  %10s  %10s  %6s\n", "lambda_0", "lambda_max", "mean loss", "measured",
          "std error", "z");
@@ -48,7 +49,8 @@ void basin_table_limits(const basin_table *t) {
     putchar('\n');
     near |= !x->exact && !isnan(x->loss_start);
   }
-  if (near) printf("\nwith more than one hidden layer the mean loss is not that of finite widths\n");
+  if (near)
+    printf("\nwith more than one hidden layer the mean loss is not that of finite widths\n");
   else printf("\nwith one hidden layer this mean loss holds at every width\n");
 }
 

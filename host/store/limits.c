@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * limits.c: what theory says of networks of infinite width (network/cell_limit.h), in an output file: a value or a curve
- * for each cell. It depends on nothing but the experiment, so it is written when the file is made. Why a cell has none
- * is told by the attribute `comment` of lambda_0, of the first such cell.
+ * limits.c: what theory says of networks of infinite width (network/cell_limit.h), in an output file: a value or a
+ * curve for each cell. It depends on nothing but the experiment, so it is written when the file is made. Why a cell has
+ * none is told by the attribute `comment` of lambda_0, of the first such cell.
  */
 #include "network/cell_limit.h"
 #include "store/output_file.h"
@@ -37,7 +37,8 @@ static basin_status find(basin_output *o, int64_t i, const columns *to, double *
   to->lambda_max[i] = limit.lambda_max;
   to->loss_start[i] = limit.loss_start;
   to->exact[i] = (int8_t)limit.exact;
-  if (times) basin_netcdf_write(o->file, o->variable[BASIN_VARIABLE_loss_limit], start, block, curve);
+  if (times)
+    basin_netcdf_write(o->file, o->variable[BASIN_VARIABLE_loss_limit], start, block, curve);
   return BASIN_OK;
 }
 
@@ -48,8 +49,13 @@ void basin_output_limits(basin_output *o) {
   char why[sizeof error.text + 32] = "";
   double *room = calloc(3 * cells + times + 1, sizeof *room);
   int8_t *exact = calloc(cells + 1, sizeof *exact);
+  if (!room || !exact) {
+    free(room);
+    free(exact);
+    basin_netcdf_fail(f);
+    return;
+  }
   const columns to = {room, room + cells, room + 2 * cells, exact};
-  if (!room || !exact) basin_netcdf_fail(f);
   for (int id = BASIN_VARIABLE_lambda_0; id <= BASIN_VARIABLE_loss_limit; id++)
     if (basin_variable_count(o->experiment, &o->extent, &o->vectors, basin_variable_rows[id].there))
       basin_output_variable(o, id);
