@@ -88,7 +88,7 @@ SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cu
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu cuda/dataset/dataset.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-neuron bench-octopus bench-own bench-product bench-sampled setup info man install put uninstall deb clean help list FORCE
+.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-networks bench-neuron bench-octopus bench-own bench-product bench-sampled setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -376,6 +376,10 @@ bench-own: all ## measure models written as formulas beside JAX (run `make bench
 bench-filter: all ## measure one convolutional filter beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench
 	@bench/filter $(BUILD)
+
+bench-networks: all ## measure networks beside JAX (run `make bench` first)
+	@.ci/setup build bench
+	@bench/networks $(BUILD)
 
 bench-neuron: all ## measure the over-parameterised neuron beside NumPy and JAX (run `make bench` first for JAX)
 	@.ci/setup build bench

@@ -49,4 +49,34 @@ BASIN_HD real network_slope(const basin_network_layer *layer, real z) {
   }
 }
 
+/* The same of a few numbers: which activation it is, is asked once. to: from one x to the next; passed: what is added
+   to them, NULL where there is no skip */
+BASIN_HD void network_activate(const basin_network_layer *layer, const real *z, int count, real *x,
+                               int64_t to, const real *passed, int64_t from) {
+  const real scale = r_set(layer->scale);
+  if (layer->activation == BASIN_RELU && !passed) {
+    for (int c = 0; c < count; c++)
+      x[c * to] = scale * r_select(r_lt(z[c], r_set(0.0)), r_set(0.0), z[c]);
+  } else if (layer->activation == BASIN_IDENTITY && !passed) {
+    for (int c = 0; c < count; c++) x[c * to] = scale * z[c];
+  } else {
+    for (int c = 0; c < count; c++) {
+      const real value = network_activation(layer, z[c]);
+      x[c * to] = scale * value;
+      if (passed) x[c * to] = r_fma(scale, value, passed[c * from]);
+    }
+  }
+}
+
+/* dz of a few numbers from the gradients g by their activations, in the place of z */
+BASIN_HD void network_slopes(const basin_network_layer *layer, const real *g, int count, real *z,
+                             int64_t to) {
+  const real scale = r_set(layer->scale), none = r_set(0.0);
+  if (layer->activation == BASIN_RELU) {
+    for (int c = 0; c < count; c++) z[c * to] = r_select(r_lt(z[c * to], none), none, scale) * g[c];
+  } else {
+    for (int c = 0; c < count; c++) z[c * to] = scale * network_slope(layer, z[c * to]) * g[c];
+  }
+}
+
 #endif

@@ -47,9 +47,7 @@ BASIN_HD real network_flips(const network_cell *cell, basin_turn t, const real *
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
-    for (int r = 0; r < at.rows; r++)
-      for (int c = 0; c < at.columns; c++) sum[r][c] = r_set(0.0);
-    network_multiply(&p, &at, below.shared, below.own, w0 + l.weights, sum);
+    network_multiply(&p, &at, 0, below.shared, below.own, w0 + l.weights, sum);
     for (int c = 0; c < at.columns; c++) {
       if (at.row == 0) flips[c] = r_set(0.0);
       for (int r = 0; r < at.rows; r++) {

@@ -139,22 +139,16 @@ BASIN_HD void network_forward_layer(const network_cell *cell, basin_turn t, cons
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
-    for (int r = 0; r < at.rows; r++)
-      for (int c = 0; c < at.columns; c++) sum[r][c] = r_set(0.0);
-    network_multiply(&p, &at, below.shared, below.own, x + l.weights, sum);
+    network_multiply(&p, &at, 0, below.shared, below.own, x + l.weights, sum);
     for (int r = 0; r < at.rows; r++) {
       const network_place place = network_place_of(&p, at.row + r);
       const int64_t to_z = network_z_stride(&l), to_x = network_x_stride(&l);
       real *z = network_z(&l, t.work, place) + at.column * to_z,
            *made = network_x(&l, t.work, place) + at.column * to_x;
       const real *passed = network_x(&under, t.work, place) + at.column * network_x_stride(&under);
-      for (int c = 0; c < at.columns; c++) {
-        const real value = network_activation(&l.is, sum[r][c]);
-        z[c * to_z] = sum[r][c];
-        made[c * to_x] = r_set(l.is.scale) * value;
-        if (l.is.skip)
-          made[c * to_x] = r_fma(r_set(l.is.scale), value, passed[c * network_x_stride(&under)]);
-      }
+      for (int c = 0; c < at.columns; c++) z[c * to_z] = sum[r][c];
+      network_activate(&l.is, sum[r], at.columns, made, to_x, l.is.skip ? passed : NULL,
+                       network_x_stride(&under));
     }
   }
   team_sync(t.team);
@@ -209,13 +203,6 @@ BASIN_HD void network_ready(const network_cell *cell, basin_turn t, const real *
 
 /* ---- backward ---- */
 
-/* dz of an element from the gradient g by its activation, in the place of z; g is kept where the layer takes it past
-   itself, in *kept */
-BASIN_HD void network_give(const network_layer *l, real g, real *z, real *kept) {
-  if (l->is.skip) *kept = g;
-  *z = r_set(l->is.scale) * network_slope(&l->is, *z) * g;
-}
-
 BASIN_HD void network_give_residuals(const network_cell *cell, basin_turn t,
                                      const network_inputs *in) {
   const network_layer last = network_layer_at(cell, t.data, cell->layers - 1);
@@ -225,9 +212,10 @@ BASIN_HD void network_give_residuals(const network_cell *cell, basin_turn t,
       at.example = i;
       at.pixel = last.is.pixels > 1 ? j % last.is.pixels : 0;
       const int64_t channel = last.is.pixels > 1 ? j / last.is.pixels : j;
-      network_give(&last, network_residual(cell, t, &last, in, i, j),
-                   network_z(&last, t.work, at) + channel * network_z_stride(&last),
-                   network_kept(cell, &last, t.work, at) + channel * last.is.pixels);
+      const real g = network_residual(cell, t, &last, in, i, j);
+      if (last.is.skip) network_kept(cell, &last, t.work, at)[channel * last.is.pixels] = g;
+      network_slopes(&last.is, &g, 1,
+                     network_z(&last, t.work, at) + channel * network_z_stride(&last), 1);
     }
   if (t.team.rank == 0) t.work[NETWORK_READY] = r_set(0.0);
   team_sync(t.team);
@@ -256,23 +244,24 @@ BASIN_HD void network_backward_layer(const network_cell *cell, basin_turn t, con
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
-    for (int r = 0; r < at.rows; r++) {
+    for (int r = 0; l.is.skip && r < at.rows; r++) {
       const network_place place = network_place_of(&p, at.row + r);
       const real *passed = network_kept(cell, &l, t.work, place) + at.column * l.is.pixels;
-      for (int c = 0; c < at.columns; c++) {
-        sum[r][c] = r_set(0.0);
-        if (l.is.skip) sum[r][c] = passed[c * l.is.pixels];
-      }
+      for (int c = 0; c < at.columns; c++) sum[r][c] = passed[c * l.is.pixels];
     }
-    network_multiply(&p, &at, NULL, dz, x + l.weights, sum);
+    network_multiply(&p, &at, l.is.skip, NULL, dz, x + l.weights, sum);
     for (int r = 0; r < at.rows; r++) {
       const network_place place = network_place_of(&p, at.row + r);
       real *z = network_z(&below, t.work, place), *kept = network_kept(cell, &below, t.work, place);
+      for (int c = 0; below.is.skip && c < at.columns; c++)
+        kept[(at.column + c) * (flat ? 1 : pixels)] = sum[r][c];
+      if (!flat) {
+        network_slopes(&below.is, sum[r], at.columns, z + at.column * to_z, to_z);
+        continue;
+      }
       for (int c = 0; c < at.columns; c++) {
         const int64_t channel = at.column + c;
-        int64_t to = channel * to_z;
-        if (flat) to = channel / pixels * to_z + channel % pixels;
-        network_give(&below, sum[r][c], z + to, kept + (flat ? channel : channel * pixels));
+        network_slopes(&below.is, &sum[r][c], 1, z + channel / pixels * to_z + channel % pixels, 1);
       }
     }
   }
@@ -308,9 +297,7 @@ BASIN_HD real network_use_gradient(const network_cell *cell, basin_turn t, int h
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
-    for (int r = 0; r < at.rows; r++)
-      for (int c = 0; c < at.columns; c++) sum[r][c] = r_set(0.0);
-    network_multiply(&p, &at, below.shared, below.own, t.work + l.z + l.pad, sum);
+    network_multiply(&p, &at, 0, below.shared, below.own, t.work + l.z + l.pad, sum);
     for (int c = 0; c < at.columns; c++) {
       const int64_t first = l.weights + (at.column + c) * l.is.in * q + at.row;
       if (at.row == 0) length[c] = r_set(0.0);

@@ -6,9 +6,9 @@
  * A is the inputs of the data set, which all lanes share, or an array of the lanes' own; B and C are the lanes' own.
  * Strides are counted in doubles of the first, and in reals of the others. A product is written as
  *
- *   for (network_tile at = network_first(&p, team); network_goes_on(&at); network_next(&p, &at)) {
+ *   for (network_tile at = network_first(&p, team); network_goes_on(&at); network_next(&at)) {
  *     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
- *     network_multiply(&p, &at, inputs, NULL, weights, NULL, sum);
+ *     network_multiply(&p, &at, 0, inputs, NULL, weights, sum);
  *     ... element (at.row + r, at.column + c) is sum[r][c], for r < at.rows and c < at.columns
  *   }
  *
@@ -73,15 +73,18 @@ BASIN_HD void network_next(network_tile *at) {
 }
 
 /* rows and columns are constants */
-BASIN_HD void network_chains(int rows, int columns, const basin_product *p, const int64_t *a_at,
-                             const int64_t *b_at, const double *shared, const real *a,
-                             const real *b, real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
+BASIN_HD void network_chains(int rows, int columns, int begun, const basin_product *p,
+                             const int64_t *a_at, const int64_t *b_at, const double *shared,
+                             const real *a, const real *b,
+                             real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
   real x[NETWORK_ROWS][NETWORK_COLUMNS];
   BASIN_UNROLL
   for (int r = 0; r < rows; r++) {
     BASIN_UNROLL
-    for (int c = 0; c < columns; c++) x[r][c] = sum[r][c];
+    for (int c = 0; c < columns; c++) x[r][c] = r_set(0.0);
   }
+  for (int r = 0; begun && r < rows; r++)
+    for (int c = 0; c < columns; c++) x[r][c] = sum[r][c];
   for (int64_t o = 0; o < p->depth.outer; o++) {
     const int64_t a_outer = o * p->a_depth.outer, b_outer = o * p->b_depth.outer;
     for (int64_t i = 0; i < p->depth.inner; i++) {
@@ -105,22 +108,23 @@ BASIN_HD void network_chains(int rows, int columns, const basin_product *p, cons
   }
 }
 
-/* the sums of a tile, which begin with what they have; A: `shared` or `a`, whichever is not NULL */
+/* the sums of a tile, which begin with what they have where they have `begun`, else with 0; A: `shared` or `a`, whichever is not NULL */
 #if BASIN_ON_DEVICE || defined(__CUDACC__)
 BASIN_HD
 #else
 static __attribute__((noinline, unused))
 #endif
-void network_multiply(const basin_product *p, const network_tile *at, const double *shared,
-                      const real *a, const real *b, real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
+void network_multiply(const basin_product *p, const network_tile *at, int begun,
+                      const double *shared, const real *a, const real *b,
+                      real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
   int64_t a_at[NETWORK_ROWS], b_at[NETWORK_COLUMNS];
   for (int r = 0; r < at->rows; r++) a_at[r] = network_offset(p->rows, p->a_rows, at->row + r);
   for (int c = 0; c < at->columns; c++)
     b_at[c] = network_offset(p->columns, p->b_columns, at->column + c);
-#define NETWORK_CASE(r, c)                                                 \
-  case 8 * (r) + (c):                                                      \
-    if (shared) network_chains(r, c, p, a_at, b_at, shared, NULL, b, sum); \
-    else network_chains(r, c, p, a_at, b_at, NULL, a, b, sum);             \
+#define NETWORK_CASE(r, c)                                                        \
+  case 8 * (r) + (c):                                                             \
+    if (shared) network_chains(r, c, begun, p, a_at, b_at, shared, NULL, b, sum); \
+    else network_chains(r, c, begun, p, a_at, b_at, NULL, a, b, sum);             \
     break;
   switch (8 * at->rows + at->columns) {
     NETWORK_CASE(1, 1)
