@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # limit.sh: what theory says of networks of infinite width (record.limit): in the output file, in the summary, and beside
-# the losses that were measured.
+# the losses that were measured; the excess over the bound on the loss.
 . "$(dirname "$0")/../support/shell.sh"
 cat > w.yaml <<'Y'
 title: wide nets
@@ -54,6 +54,22 @@ for c in range(2):
     assert np.allclose([float(i) for i in text[c][2:]], want, rtol=0.1), (text[c], want)"
 check "an export has no column of it" sh -c "! '$basin' export w.h5 --trajectories | head -1 | grep -q limit"
 check "nor is any of it taken for a parameter" sh -c "'$basin' summary w.h5 --csv | head -1 | grep -q '^index,variant,m,trials'"
+
+# how often the bound (1 - eta lambda_0/2)^k on the loss was violated, beside the recorded losses
+check "a run with the bound" "$basin" run w.yaml -q --no-provenance -o bound.h5 --set 'record.final=[bound_excess]' \
+  --set 'record.observables=[loss, bound_excess]' --set grid.m='[4, 256]' --set trials=50 --set record.trials=50
+check "the excess over the bound" /usr/bin/python3 -c "
+import h5py, numpy as np
+f = h5py.File('bound.h5')
+loss, k = np.log(f['loss'][:]), f['time'][:]
+excess = loss - loss[:, :, :1] - k * np.log1p(-0.15 * f['lambda_0'][:])[:, None, None]
+most = np.maximum.accumulate(excess, 2)
+assert np.abs(most - f['bound_excess'][:]).max() < 1e-11
+assert np.abs(most[:, :, -1] - f['final_bound_excess'][:]).max() < 1e-11
+violated = (f['final_bound_excess'][:] > 0).sum(1)
+assert violated[0] > 0 and violated[1] == 0, violated"
+check "which is NaN where nobody has named it" sh -c "'$basin' run w.yaml -q -o nan.h5 --set trials=1 --set 'record={final: all}' &&
+  '$basin' export nan.h5 | head -1 | grep -q final_bound_excess && '$basin' export nan.h5 | tail -1 | grep -q 'nan\|,,'"
 
 # unasked nothing is there; of some cells there may be none
 check "unasked" "$basin" run w.yaml -q --set record.limit=false --set trials=1 --set record.trials=1 -o no.h5
