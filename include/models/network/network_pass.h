@@ -247,7 +247,9 @@ BASIN_HD void network_backward_layer(const network_cell *cell, basin_turn t, con
     for (int r = 0; l.is.skip && r < at.rows; r++) {
       const network_place place = network_place_of(&p, at.row + r);
       const real *passed = network_kept(cell, &l, t.work, place) + at.column * l.is.pixels;
-      for (int c = 0; c < at.columns; c++) sum[r][c] = passed[c * l.is.pixels];
+      /* gcc 12 sees no other bound of the columns */
+      for (int c = 0; c < at.columns && c < NETWORK_COLUMNS; c++)
+        sum[r][c] = passed[c * l.is.pixels];
     }
     network_multiply(&p, &at, l.is.skip, NULL, dz, x + l.weights, sum);
     for (int r = 0; r < at.rows; r++) {
