@@ -279,7 +279,7 @@ const int64_t *basin_results_time(const basin_results *results);
      final_NAME                   [trial]                an observable at the end of the trial
      passage_1, passage_2, ...    [trial]                first steps at a level, -1: not until the end
      passage_level                [passage]              these levels
-     eta_t                        [time]                 sum of the step sizes up to a recorded step
+     eta_t, loss_limit            [time]                 step sizes summed up to there; mean loss at infinite width
      NAME                         [recorded][time]       an observable along the trajectory
      estimated_NAME, ..._error    [recorded][time]       measured on fresh inputs, with its standard error
      vector_NAME                  [recorded][time][entry]   a full vector

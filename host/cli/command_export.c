@@ -41,7 +41,8 @@ typedef struct table {
 
 /* final values, or what was recorded; and what others have added of the same shape */
 static int is_column(const table *t, const basin_array *array) {
-  static const char *const own[] = {"outcome", "steps", "halvings", "eta_t", "passage_level"};
+  static const char *const own[] = {"outcome", "steps",      "halvings",
+                                    "eta_t",   "loss_limit", "passage_level"};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
     if (!strcmp(array->name, own[i])) return 0;
   return array->rank == 1 + t->trajectories && array->size[0] == t->trials &&

@@ -38,6 +38,7 @@ static void summary_csv(const basin_table *t) {
       printf(",steps_%s_%s", t->outcomes->name[o], basin_steps_name[i]);
   basin_csv_passages(t, -1);
   basin_csv_attractors(t, -1);
+  basin_csv_limits(t, -1);
   putchar('\n');
   for (int64_t i = 0; i < t->cells; i++) {
     const basin_summary *s = &t->cell[i];
@@ -58,6 +59,7 @@ static void summary_csv(const basin_table *t) {
     }
     basin_csv_passages(t, i);
     basin_csv_attractors(t, i);
+    basin_csv_limits(t, i);
     putchar('\n');
   }
 }
@@ -153,6 +155,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
   basin_status status = basin_table_open(arguments, &results, &t, error);
   if (!status && (style != CSV || !pairs)) status = basin_table_read_passages(results, &t, error);
   if (!status && (style != CSV || !pairs)) status = basin_table_read_attractors(results, &t, error);
+  if (!status && (style != CSV || !pairs)) status = basin_table_read_limits(results, &t, error);
   if (!status && style == JSON) {
     printf("{\n");
     basin_table_json(&t);
@@ -165,6 +168,7 @@ basin_status basin_command_summary(const basin_arguments *arguments, basin_error
     basin_table_steps(&t);
     basin_table_passages(&t);
     basin_table_attractors(&t);
+    basin_table_limits(&t);
     status = basin_table_crossings(results, &t, 0, error);
     if (!status) status = summary_draws(results, &t, error);
   }

@@ -270,7 +270,9 @@ const basin_command basin_commands[] = {
          "interval of Bonett and Price (2012) for paired draws. Steps are told by outcome: the "
          "median with its 95% interval, between two order statistics whose ranks are "
          "binomial (from 6 trials on), and the largest number. Without stop.at the early rule "
-         "ends a trial where its outcome is proved: then steps are no time to the optimum.",
+         "ends a trial where its outcome is proved: then steps are no time to the optimum. With "
+         "record.limit: eigenvalues and mean loss of networks of infinite width, and the mean loss "
+         "of the recorded trials at their start, whose z is its distance in standard errors.",
      .least = 1,
      .most = 1,
      OPTIONS(summary_options),

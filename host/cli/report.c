@@ -64,6 +64,7 @@ basin_status basin_table_open(const basin_arguments *arguments, basin_results **
 void basin_table_close(basin_results *results, basin_table *t) {
   free(t->cell);
   free(t->passage);
+  free(t->limit);
   basin_table_free_attractors(t);
   basin_results_close(results);
 }
@@ -343,6 +344,7 @@ void basin_table_json(const basin_table *t) {
     json_steps(t->outcomes, s);
     basin_json_passages(t, i);
     basin_json_attractors(t, i);
+    basin_json_limits(t, i);
     printf("}");
   }
   printf("\n  ]");

@@ -33,6 +33,7 @@ typedef struct basin_table {
   } by[BASIN_BY_MAX];
   int64_t length; /* of a point */
   double *point;  /* [cells][attractors][length] */
+  basin_limit_values *limit; /* [cells] once basin_table_read_limits() has read them, or NULL */
   char show
       [128]; /* [parameters] whether a parameter is a column: it is no function of those before it */
 } basin_table;
@@ -104,6 +105,14 @@ basin_status basin_table_read_passages(basin_results *results, basin_table *tabl
 void basin_table_passages(const basin_table *table);
 void basin_json_passages(const basin_table *table, int64_t cell);
 void basin_csv_passages(const basin_table *table, int64_t cell);
+
+/* Reads what theory says of networks of infinite width, of a file that has it; a row for each cell; the member `limit`
+   of a cell, with the comma before it; its columns of CSV, or with -1 their names. */
+basin_status basin_table_read_limits(basin_results *results, basin_table *table,
+                                     basin_error *error);
+void basin_table_limits(const basin_table *table);
+void basin_json_limits(const basin_table *table, int64_t cell);
+void basin_csv_limits(const basin_table *table, int64_t cell);
 
 /* Reads the attractors of the cells, of a file that has any; a row for each one of each cell below the steps, of the
    twenty most common ones; the member `attractors` of a cell of the table, with the comma before it; its columns of

@@ -125,7 +125,7 @@ static void fall(pass *p, int64_t h, double share, double *gram) {
   spread_patches(&shape, layer->sd * layer->sd, p->p, p->beta);
 }
 
-static basin_status check(const basin_limit_net *net, basin_error *error) {
+basin_status basin_limit_check(const basin_limit_net *net, basin_error *error) {
   if (net->layers < 2)
     return basin_fail(error, BASIN_BAD_INPUT, "no limit of a network without a hidden layer");
   const basin_limit_layer *last = &net->layer[net->layers - 1];
@@ -149,7 +149,7 @@ static basin_status check(const basin_limit_net *net, basin_error *error) {
 
 basin_status basin_limit_gram(const basin_limit_net *net, const double *share, double *gram,
                               double *covariance, basin_error *error) {
-  basin_status status = check(net, error);
+  basin_status status = basin_limit_check(net, error);
   if (status) return status;
   const int64_t n = net->n, size = n * net->pixels, square = size * size, kept = n * size,
                 layers = net->layers;

@@ -59,4 +59,7 @@ typedef struct basin_limit_net {
 basin_status basin_limit_gram(const basin_limit_net *net, const double *share, double *gram,
                               double *covariance, basin_error *error);
 
+/* Whether the layers are as said above, which needs no inputs: BASIN_BAD_INPUT with the reason where they are not. */
+basin_status basin_limit_check(const basin_limit_net *net, basin_error *error);
+
 #endif

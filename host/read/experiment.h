@@ -128,6 +128,7 @@ struct basin_experiment {
   int **index; /* [indices] cells of the same model with the same observables share one */
   int indices;
   int keep_vectors; /* full vectors at the recorded steps */
+  int limit;        /* of networks: what theory says of infinite width (network/cell_limit.h) */
   int64_t inputs;   /* fresh inputs of an estimate at every recorded step; 0: none are made */
   int estimates;
   char **estimate; /* [estimates] the observables that are estimated, see measure.h */

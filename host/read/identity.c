@@ -383,6 +383,7 @@ uint64_t basin_identity(const basin_experiment *e) {
   hash = hash_names(hash, e->final, e->finals);
   if (e->inputs) hash = basin_hash(basin_hash_text(hash, "estimate"), &e->inputs, sizeof e->inputs);
   if (e->passages) hash = hash_passages(hash, e);
+  if (e->limit) hash = basin_hash_text(hash, "limit");
   if (e->refine.asked) hash = hash_refine(hash, e);
   return hash;
 }

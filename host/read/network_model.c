@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "models/network/network_table.h"
 #include "model/network_inputs.h"
+#include "network/cell_limit.h"
 #include "network/gaussian.h"
 #include "read/network_data.h"
 #include "read/vector.h"
@@ -308,6 +309,8 @@ basin_status basin_network_model(const basin_model *build, const basin_network_k
 /* ---- what is asked of the trials ---- */
 
 /* the groups of the names in an expression or a list of observables: `distance_2` belongs to that of `distance` */
+static const uint64_t everything = ~(uint64_t)NETWORK_BOUND; /* which is to be named */
+
 static uint64_t groups_of_text(const char *text) {
   static const struct group {
     const char *name;
@@ -328,7 +331,7 @@ static uint64_t groups_of_text(const char *text) {
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
       if (strlen(groups[i].name) == length && !strncmp(groups[i].name, at, length))
         all |= groups[i].bit;
-    if (whole == 3 && !strncmp(at, "all", 3)) all = ~(uint64_t)0;
+    if (whole == 3 && !strncmp(at, "all", 3)) all |= everything;
   }
   return all;
 }
@@ -349,8 +352,8 @@ static uint64_t wanted(const basin_network_keys *keys) {
   const basin_node *trials = basin_node_get(keys->record, "trials");
   const int none = !trials || (trials->kind == BASIN_SCALAR && !strcmp(trials->text, "0")),
             all = !none && !basin_node_get(keys->record, "observables");
-  return all ? ~(uint64_t)0
-             : groups_of(keys->record) | groups_of(keys->stop) | groups_of(keys->outcomes);
+  return (all ? everything : 0) | groups_of(keys->record) | groups_of(keys->stop) |
+         groups_of(keys->outcomes);
 }
 
 /* ---- of one cell ---- */
@@ -390,6 +393,15 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
   net->draw = basin_network_inputs;
   net->wanted = wanted(keys);
   return status;
+}
+
+basin_status basin_network_bound(const basin_setting *setting, basin_network *network,
+                                 basin_error *error) {
+  basin_cell_limit limit = {0};
+  if (!(network->wanted & NETWORK_BOUND)) return BASIN_OK;
+  const basin_status status = basin_cell_limit_find(setting, 0, NULL, &limit, NULL, error);
+  network->lambda_0 = status ? 0 : limit.lambda_0;
+  return status == BASIN_FAILED ? status : BASIN_OK;
 }
 
 void basin_network_free(basin_network *network) {

@@ -13,8 +13,10 @@
  *     parameters: true            the full vectors too, at the recorded steps
  *     estimate: {inputs: 1000}    loss and gradient norms measured on so many fresh inputs there, see measure.h
  *     passages: {loss: {below: 1e-6}}   first steps at a level, of every trial: passages.c
+ *     limit: true                 of networks: eigenvalues and mean losses at infinite width, see network/cell_limit.h
  */
 #include "read/record.h"
+#include "network/cell_limit.h"
 #include "numeric/dmath.h"
 #include "read/named.h"
 #include "read/scope.h"
@@ -212,6 +214,26 @@ static basin_status read_estimate(basin_experiment *e, basin_scope *scope, const
   return status;
 }
 
+static basin_status read_flag(const basin_node *node, const char *what, int *flag,
+                              basin_error *error) {
+  if (!node) return BASIN_OK;
+  const char *text = node->kind == BASIN_SCALAR ? node->text : "";
+  *flag = !strcmp(text, "true");
+  if (*flag || !strcmp(text, "false")) return BASIN_OK;
+  return basin_fail_at(error, node->place, "%s: expected true or false", what);
+}
+
+/* that there is one, of any cell */
+static basin_status check_limit(const basin_experiment *e, const basin_node *node,
+                                basin_error *error) {
+  basin_error why, first;
+  for (int64_t c = 0; c < e->cells && e->limit; c++) {
+    if (!basin_cell_limit_check(&e->cell[c].setting, c ? &why : &first)) return BASIN_OK;
+  }
+  if (!e->limit) return BASIN_OK;
+  return basin_fail_at(error, node->place, "record.limit: there is none: %s", first.text);
+}
+
 static int *index_of(const basin_experiment *e, const basin_cell *cell) {
   int *index = calloc((size_t)(e->asked + e->observables) + 1, sizeof *index);
   for (int i = 0; index && i < e->asked; i++) index[i] = basin_observable_find(cell, e->final[i]);
@@ -241,22 +263,21 @@ static basin_status find_names(basin_experiment *e, basin_error *error) {
 }
 
 basin_status basin_record_read(basin_experiment *e, const basin_node *record, basin_error *error) {
-  static const char *const key[] = {"trials",     "steps",    "observables", "final",
-                                    "parameters", "estimate", "passages"};
+  static const char *const key[] = {"trials",   "steps",    "observables", "final", "parameters",
+                                    "estimate", "passages", "limit"};
   basin_scope scope = {0};
   const basin_node *trials = basin_node_get(record, "trials"),
-                   *parameters = basin_node_get(record, "parameters"),
+                   *limit = basin_node_get(record, "limit"),
                    *estimate = basin_node_get(record, "estimate");
-  basin_status status = record ? basin_check_keys(record, key, 7, "record", error) : BASIN_OK;
+  basin_status status = record ? basin_check_keys(record, key, 8, "record", error) : BASIN_OK;
   if (!status && trials)
     status = basin_scope_integer(&scope, trials, "record.trials", 0, BASIN_TRIALS_MAX, &e->recorded,
                                  error);
-  if (!status && parameters) {
-    const char *text = parameters->kind == BASIN_SCALAR ? parameters->text : "";
-    e->keep_vectors = !strcmp(text, "true");
-    if (!e->keep_vectors && strcmp(text, "false") != 0)
-      status = basin_fail_at(error, parameters->place, "record.parameters: expected true or false");
-  }
+  if (!status)
+    status = read_flag(basin_node_get(record, "parameters"), "record.parameters", &e->keep_vectors,
+                       error);
+  if (!status) status = read_flag(limit, "record.limit", &e->limit, error);
+  if (!status) status = check_limit(e, limit, error);
   if (!status) status = read_steps(e, &scope, basin_node_get(record, "steps"), error);
   if (!status)
     status = read_names(e, basin_node_get(record, "observables"), "record.observables", 0,

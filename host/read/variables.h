@@ -8,7 +8,8 @@
  *   type       int8, int32, int64, uint64, real or text
  *   dimensions or-ed BASIN_BY_; a variable of the one dimension that bears its name is the dimension's scale
  *   fill       value of what is not written: minus_one, nan, or none
- *   there      always; where there are variants, trajectories, halvings, any passages, crossings, attractors; or one
+ *   there      always; where there are variants, trajectories, halvings, any passages, crossings, attractors, limits,
+ *              limits of trajectories; or one
  *              for each of finals, passages, observables, estimates, vectors, points (vectors and observables that
  *              attractors are found by)
  *   long_name  %s: the meaning of what it is of, of errors and vectors the name
@@ -81,6 +82,16 @@ enum {
   X(entry, "%s_entry", int64, BASIN_BY_ENTRY, none, vectors, "index of the entry, from 0")         \
   X(vector, "vector_%s", real, BASIN_BY_CELL | BASIN_BY_RECORDED | BASIN_BY_TIME | BASIN_BY_ENTRY, \
     nan, vectors, "entries of %s")                                                                 \
+  X(lambda_0, "lambda_0", real, BASIN_BY_CELL, nan, limits,                                        \
+    "smallest eigenvalue of the Gram matrix of the gradients at the start, at infinite width")     \
+  X(lambda_max, "lambda_max", real, BASIN_BY_CELL, nan, limits,                                    \
+    "largest eigenvalue of the Gram matrix of the gradients at the start, at infinite width")      \
+  X(loss_start_limit, "loss_start_limit", real, BASIN_BY_CELL, nan, limits,                        \
+    "mean of the loss over all starts, at infinite width; see loss_start_exact")                   \
+  X(loss_start_exact, "loss_start_exact", int8, BASIN_BY_CELL, minus_one, limits,                  \
+    "1: loss_start_limit is exact at the cell's own width, 0: at infinite width")                  \
+  X(loss_limit, "loss_limit", real, BASIN_BY_CELL | BASIN_BY_TIME, nan, limit_curves,              \
+    "mean of the loss over all starts, at infinite width")                                         \
   X(attractor_number, "attractor_number", int64, BASIN_BY_ATTRACTOR, none, attractors,             \
     "number of the attractor, the same in all cells")                                              \
   X(attractor_other, "attractor_other", int64, BASIN_BY_CELL, none, attractors,                    \

@@ -468,6 +468,7 @@ static void make_variables(basin_output *o, const int64_t *count) {
   }
   if (!bad(o) && e->passages) make_passages(o);
   if (!bad(o) && count_of(o, BASIN_VARIABLE_time)) make_trajectories(o);
+  if (!bad(o) && e->limit) basin_output_limits(o);
 }
 
 /* ---- what is known last ---- */

@@ -16,6 +16,8 @@
  *             trials(cell) how many were run, draw(cell) identity of the draws, model(cell),
  *             early_rule(cell) whether steps count until an outcome was proved, not reached,
  *             success(cell), success_low(cell), success_high(cell) the rate and its 95% Wilson interval,
+ *             lambda_0(cell), lambda_max, loss_start_limit, loss_start_exact and loss_limit(cell, time), with
+ *             `record.limit`: networks of infinite width (network/cell_limit.h),
  *             crossing_at(crossing) and the like: where success crosses a rate, with `refine` (crossings.c); then the
  *             cells are those of the grid, in its order, and behind them those that were added, as they came
  * /checksum   a checksum of every variable, or of each of its cells (checksum.h)

@@ -35,7 +35,9 @@ typedef enum basin_there {
   BASIN_THERE_estimates,
   BASIN_THERE_vectors,
   BASIN_THERE_attractors,
-  BASIN_THERE_points
+  BASIN_THERE_points,
+  BASIN_THERE_limits,
+  BASIN_THERE_limit_curves
 } basin_there;
 
 typedef struct basin_variable_row {
@@ -89,6 +91,9 @@ struct basin_output {
    there is one: output->variable[id]. */
 void basin_output_dimension(basin_output *output, int id, int64_t size);
 void basin_output_variable(basin_output *output, int id);
+
+/* What theory says of networks of infinite width, of an experiment that asks for it: found here, and written. */
+void basin_output_limits(basin_output *output);
 
 /* A variable of an observable; of a vector, with a dimension of so many entries: NAME_entry where it is there. */
 basin_variable *basin_output_of(basin_output *output, int id, const char *observable);

@@ -105,6 +105,20 @@ basin_status basin_results_attractors_of(basin_results *results, int64_t cell,
                                          basin_attractor *attractor, int64_t *others,
                                          basin_error *error);
 
+/* Whether the file tells of networks of infinite width: record.limit. */
+int basin_results_has_limits(const basin_results *results);
+
+/* Of a cell: what theory says, NaN where it has no limit, and what was measured at the start. */
+typedef struct basin_limit_values {
+  double lambda_0, lambda_max; /* eigenvalues of the Gram matrix */
+  double loss_start;           /* mean loss at the start */
+  int exact;                   /* whether that holds at the cell's own width */
+  int64_t trials;              /* that were recorded at step 0, with their loss; */
+  double mean, error;          /* its mean and standard error; NaN where there are too few */
+} basin_limit_values;
+basin_status basin_results_limit(basin_results *results, int64_t cell, basin_limit_values *limit,
+                                 basin_error *error);
+
 /* identity of the random draws of a cell */
 uint64_t basin_results_draw(const basin_results *results, int64_t cell);
 

@@ -100,6 +100,10 @@ int64_t basin_variable_count(const basin_experiment *e, const basin_extent *x,
     return basin_discover_of(e) != NULL;
   case BASIN_THERE_points:
     return basin_discover_of(e) ? basin_discover_of(e)->count : 0;
+  case BASIN_THERE_limits:
+    return e->limit;
+  case BASIN_THERE_limit_curves:
+    return e->limit && trajectories;
   }
   return 0;
 }

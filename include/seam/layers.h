@@ -103,6 +103,7 @@ typedef struct basin_network {
                        double *label);
 
   uint64_t wanted; /* what is observed of the trials: enum network_wanted of models/network */
+  double lambda_0; /* of bound_excess: the least eigenvalue of the Gram matrix at infinite width */
 } basin_network;
 
 #endif

@@ -3,7 +3,7 @@
  * test_network.c: networks (include/models/network.h) against a plain one that is written down here from the thesis, in
  * long double: outputs, losses, gradients by central differences; chains of fma to the bit; that a step which finds the
  * scratch of the last one is the same as one which does not; a convolution of one pixel is a dense layer; the balance
- * of homogeneous layers by the exact law of a step; what is observed; methods and mini-batches.
+ * of homogeneous layers by the exact law of a step; the bound on the loss; what is observed; methods and mini-batches.
  */
 #include "test.h"
 #include "models/network.h"
@@ -397,6 +397,52 @@ static void what_has_changed(void **state) {
   assert_true(isnan(seen[NETWORK_SEES_norm_grad])); /* nobody has asked */
 }
 
+/* the excess over the bound L(0) (1 - 2c eta lambda_0/2)^k, written down as the theorem has it, beside a plain network */
+static void bound(void **state) {
+  (void)state;
+  double seen[MODEL_OBSERVED];
+  static const struct row {
+    double lambda, weight;
+    int above;
+  } rows[] = {{0.01, 0.5, 0}, {12, 0.5, 1}, {60, 0.5 / INPUTS, 1}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const double eta = 0.05;
+    make(&p, 0);
+    p.network.wanted = NETWORK_BOUND;
+    p.network.lambda_0 = rows[i].lambda;
+    p.network.loss_weight = rows[i].weight;
+    open_trial(&p, &descent, eta, &t);
+    const double begun = log((double)plain_loss(&p, t.state));
+    double most = 0;
+    for (int k = 0; k <= 20; k++) {
+      network_observe(&t.cell, t.turn, t.state, seen);
+      most = fmax(most, log((double)plain_loss(&p, t.state)) - begun -
+                            k * log1p(-eta * rows[i].weight * rows[i].lambda));
+      assert_close(seen[NETWORK_SEES_bound_excess], most, 1e-12);
+      t.turn.step = (bits)k;
+      step_once(&t, 0);
+    }
+    assert_int_equal(most > 0, rows[i].above);
+  }
+  /* nothing of other steps, of no bound, and where nobody has asked */
+  static const basin_gradient other[] = {
+      {.dynamics = "training", .batch = 3},
+      {.dynamics = "training", .method = BASIN_MOMENTUM, .option = {0.8}},
+      {.dynamics = "training"},
+      {.dynamics = "training"},
+      {.dynamics = "training"}};
+  for (int i = 0; i < 5; i++) {
+    make(&p, 0);
+    p.network.wanted = i == 2 ? NETWORK_START : NETWORK_BOUND;
+    p.network.lambda_0 = i == 3 ? 0 : i == 4 ? 50 : 0.01; /* 50: eta lambda_0 is 2.5 */
+    open_trial(&p, &other[i], 0.05, &t);
+    t.turn.step = 0;
+    step_once(&t, 0);
+    network_observe(&t.cell, t.turn, t.state, seen);
+    assert_true(isnan(seen[NETWORK_SEES_bound_excess]));
+  }
+}
+
 /* the mean over the mini-batches of all pairs of numbers is the gradient: here the numbers that are drawn, plainly */
 static void mini_batches(void **state) {
   (void)state;
@@ -451,6 +497,7 @@ int main(void) {
                                      cmocka_unit_test(one_pixel_is_dense),
                                      cmocka_unit_test(balance_by_its_law),
                                      cmocka_unit_test(what_has_changed),
+                                     cmocka_unit_test(bound),
                                      cmocka_unit_test(mini_batches),
                                      cmocka_unit_test(momentum)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,9 +2,9 @@
  *
  * network_cell.h: the constants of a cell of the model network, and where a trial's numbers lie.
  *
- *   state     the weights of all layers, W[out][in][q] each; behind them what the method keeps; two sums over the
- *             steps, flow_time and loss_rises; for each layer but the last the drift of its balance, where that is
- *             wanted; the weights of the start, where anything is compared with them
+ *   state     the weights of all layers, W[out][in][q] each; behind them what the method keeps; two sums over the steps,
+ *             flow_time and loss_rises; for each layer but the last the drift of its balance, where that is wanted; two
+ *             numbers of the bound on the loss, likewise; the weights of the start, where anything is compared with them
  *   scratch   a few numbers (enum network_number), then for each layer z [n][out][pixels + 2 pad] and the activations
  *             x [n][out][pixels + 2 above], with zeros where a patch looks beyond the picture; the gradient by the
  *             activations of a layer, where one has a skip; the inputs of a mini-batch; normals of the method
@@ -31,6 +31,9 @@ enum network_number {
 /* sums over the steps, in the state behind the weights and the method's numbers */
 enum network_sum { NETWORK_FLOW_TIME, NETWORK_LOSS_RISES, NETWORK_SUMS };
 
+/* where bound_excess is wanted: ln of the bound on the loss now, and what the loss has exceeded it by at most */
+enum network_bound { NETWORK_BOUND_NOW, NETWORK_BOUND_EXCESS, NETWORK_BOUNDS };
+
 enum network_pace { NETWORK_PACE, NETWORK_ETA }; /* eta times the gradient's scale; eta */
 
 typedef struct network_layer {
@@ -49,10 +52,11 @@ typedef struct network_cell {
   int64_t input, labels; /* numbers of an input, with the zeros beside each row; of its label */
   int64_t channels, row; /* of an input: rows, and numbers of one */
   int64_t weights;       /* of all layers */
-  int64_t sums, drift, begun;                /* offsets in the state */
+  int64_t sums, drift, bound, begun;         /* offsets in the state */
   int64_t gradient, gathered, sizes, normal; /* offsets in the scratch */
   double loss_weight,
-      scale; /* loss = loss_weight sum |u - y|^2; the gradient is scale sum (u - y) du */
+      scale;          /* loss = loss_weight sum |u - y|^2; the gradient is scale sum (u - y) du */
+  double half_lambda; /* lambda_0 / 2, where bound_excess is wanted and steps are plain; else 0 */
   double at, at_gradient; /* stop.at, stop.at_gradient; 0: not given */
   uint64_t wanted, key, set;
   basin_method method;
@@ -153,6 +157,9 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   states += method_moments(&cell->method);
   cell->sums = network_put(&states, NETWORK_SUMS);
   cell->drift = network_put(&states, cell->wanted & NETWORK_DRIFT ? network->layers : 0);
+  if (cell->wanted & NETWORK_BOUND && !g->batch && method_is_plain(&cell->method))
+    cell->half_lambda = network->lambda_0 / 2;
+  cell->bound = network_put(&states, cell->half_lambda > 0 ? NETWORK_BOUNDS : 0);
   cell->begun = network_put(&states, cell->wanted & NETWORK_START ? cell->weights : 0);
   cell->gradient = network_put(&work, cell->n * widest);
   cell->gathered = network_put(&work, cell->batch * (cell->input + cell->labels));

@@ -141,6 +141,7 @@ BASIN_HD void network_observe(const network_cell *cell, basin_turn t, const real
   out[NETWORK_SEES_margin] = t.work[NETWORK_MARGIN];
   out[NETWORK_SEES_flow_time] = x[cell->sums + NETWORK_FLOW_TIME];
   out[NETWORK_SEES_loss_rises] = x[cell->sums + NETWORK_LOSS_RISES];
+  if (cell->half_lambda > 0) out[NETWORK_SEES_bound_excess] = x[cell->bound + NETWORK_BOUND_EXCESS];
   if (cell->wanted & NETWORK_START) network_see_start(cell, t, x, out);
   network_see_layers(cell, t, x, out);
   if (cell->wanted & NETWORK_GRADIENT) out[NETWORK_SEES_norm_grad] = network_norm_grad(cell, t, x);

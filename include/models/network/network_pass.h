@@ -247,7 +247,8 @@ BASIN_HD void network_backward_layer(const network_cell *cell, basin_turn t, con
     for (int r = 0; l.is.skip && r < at.rows; r++) {
       const network_place place = network_place_of(&p, at.row + r);
       const real *passed = network_kept(cell, &l, t.work, place) + at.column * l.is.pixels;
-      for (int c = 0; c < NETWORK_COLUMNS && c < at.columns; c++)
+      /* gcc 12 sees no other bound of the columns */
+      for (int c = 0; c < at.columns && c < NETWORK_COLUMNS; c++)
         sum[r][c] = passed[c * l.is.pixels];
     }
     network_multiply(&p, &at, l.is.skip, NULL, dz, x + l.weights, sum);
@@ -374,6 +375,8 @@ BASIN_HD void network_start(const network_cell *cell, basin_turn t, real *x) {
   BASIN_TEAM_FOR(t.team, i, NETWORK_SUMS) x[cell->sums + i] = r_set(0.0);
   if (cell->wanted & NETWORK_DRIFT)
     BASIN_TEAM_FOR(t.team, h, cell->layers) x[cell->drift + h] = r_set(0.0);
+  if (cell->half_lambda > 0)
+    BASIN_TEAM_FOR(t.team, i, NETWORK_BOUNDS) x[cell->bound + i] = r_set(0.0);
   if (cell->wanted & NETWORK_START)
     for (int64_t i = t.team.rank; i < cell->weights; i += t.team.size) x[cell->begun + i] = x[i];
   team_sync(t.team);
@@ -398,6 +401,18 @@ BASIN_HD network_inputs network_gather(const network_cell *cell, basin_turn t) {
   team_sync(t.team);
   const network_inputs in = {NULL, NULL, own, label, cell->batch};
   return in;
+}
+
+/* The bound L(0) (1 - 2c eta lambda_0/2)^k after a step from the loss `before` to `after`, and the excess over it.
+   Nothing is known where eta lambda_0 is so large that the bound is none: NaN from there on. */
+BASIN_HD void network_bound_step(const network_cell *cell, basin_turn t, real pace, real before,
+                                 real after, real *bound) {
+  const mask first = r_le(r_from_bits(t.step | b_set(0x4330000000000000u)), r_set(0x1p52));
+  const real now = r_select(first, r_log_total(before), bound[NETWORK_BOUND_NOW]) +
+                   r_log1p(r_set(0.0) - pace * r_set(cell->half_lambda)),
+             excess = r_log_total(after) - now, most = bound[NETWORK_BOUND_EXCESS];
+  bound[NETWORK_BOUND_NOW] = now;
+  bound[NETWORK_BOUND_EXCESS] = r_select(r_le(excess, most), most, excess);
 }
 
 BASIN_HD void network_step(const network_cell *cell, basin_turn t, real *x) {
@@ -426,6 +441,8 @@ BASIN_HD void network_step(const network_cell *cell, basin_turn t, real *x) {
       sum[NETWORK_LOSS_RISES] = sum[NETWORK_LOSS_RISES] +
                                 r_select(r_lt(before, t.work[NETWORK_LOSS]), r_set(1.0),
                                          r_set(0.0));
+    if (cell->half_lambda > 0)
+      network_bound_step(cell, t, use.pace, before, t.work[NETWORK_LOSS], x + cell->bound);
   }
   team_sync(t.team);
 }

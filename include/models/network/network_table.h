@@ -13,7 +13,9 @@ enum network_wanted {
   NETWORK_GRADIENT = 1, /* norm_grad */
   NETWORK_START = 2,    /* what is compared with the start */
   NETWORK_NORMS = 4,    /* lengths of the weights, and balances */
-  NETWORK_DRIFT = 8     /* the drift of balances by the laws of a step */
+  NETWORK_DRIFT = 8,    /* the drift of balances by the laws of a step */
+  NETWORK_BOUND =
+      16 /* the excess over a bound that needs basin_network.lambda_0: where it is named alone */
 };
 
 /* X(name, unit, meaning): of the whole network */
@@ -26,7 +28,9 @@ enum network_wanted {
   X(pattern_changes, "1",                                                                        \
     "fraction of (input, neuron) of the first layer whose z has another sign than at the start") \
   X(distance_max, "1", "max_r |w_r - w_r(0)| over the rows of W_1")                              \
-  X(distance_rms, "1", "root of the mean over r of |w_r - w_r(0)|^2, of W_1")
+  X(distance_rms, "1", "root of the mean over r of |w_r - w_r(0)|^2, of W_1")                    \
+  X(bound_excess, "1",                                                                           \
+    "max_k ln L(k)/L(0) - k ln(1 - c eta lambda_0): above 0 where the bound was violated")
 
 /* X(name, unit, meaning): of layer h, as name_h */
 #define NETWORK_LAYER_OBSERVABLES(X)                                                       \
@@ -48,7 +52,8 @@ enum network_wanted {
   X(neuron_balance, NETWORK_START)  \
   X(norm, NETWORK_NORMS)            \
   X(balance, NETWORK_NORMS)         \
-  X(balance_drift, NETWORK_DRIFT)
+  X(balance_drift, NETWORK_DRIFT)   \
+  X(bound_excess, NETWORK_BOUND)
 
 enum {
 #define NETWORK_COUNT(name, unit, meaning) NETWORK_SEES_##name,

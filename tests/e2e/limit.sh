@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# limit.sh: what theory says of networks of infinite width (record.limit): in the output file, in the summary, and beside
+# the losses that were measured; the excess over the bound on the loss.
+. "$(dirname "$0")/../support/shell.sh"
+cat > w.yaml <<'Y'
+title: wide nets
+model: network
+trials: 200
+grid: {m: [16, 1024]}
+layers:
+  - {dense: m, activation: relu, scale: 1/sqrt(m), init: {normal: 1}}
+  - {dense: 1, init: sign, train: false}
+data: {n: 8, d: 6, inputs: sphere, labels: {normal: 1}}
+schedule: [{eta: 0.3}]
+stop: {at: 1e-9, max_steps: 10}
+allow: {unresolved: 1}
+record: {trials: 200, steps: {every: 1}, observables: [loss], limit: true}
+Y
+check "a run" "$basin" run w.yaml -q --no-provenance -o w.h5
+check "its checksums" sh -c "'$basin' check w.h5 > checked"
+# the law of another matrix: that of both layers
+check "another law" "$basin" run w.yaml -q --set layers.1.train=true --set record.trials=1 --set trials=1 -o both.h5
+check "the mean curve of wide nets is that of infinite width, and of no other matrix" /usr/bin/python3 -c "
+import h5py, numpy as np
+f, both = h5py.File('w.h5'), h5py.File('both.h5')
+loss = f['loss'][:]
+mean, error = loss.mean(1), loss.std(1, ddof=1) / np.sqrt(loss.shape[1])
+z = (mean - f['loss_limit'][:]) / error
+other = (mean - both['loss_limit'][:]) / error
+assert f['loss_limit'].shape == (2, 11) and (f['loss_limit'][:, 0] == f['loss_start_limit'][:]).all()
+assert (f['loss_start_exact'][:] == 1).all() and (f['lambda_0'][:] > 0).all() and (f['lambda_max'][:] < 8).all()
+assert (abs(z[:, 0]) < 4).all(), z            # exact at every width
+assert (abs(z[1]) < 4).all(), z[1]            # and the whole curve of wide ones, which narrow ones leave
+assert abs(z[0]).max() > 4 and abs(other[1]).max() > 10, (z[0], other[1])"
+check "the same file with threads and vectors of another length" sh -c "
+  '$basin' run w.yaml -q --no-provenance --threads 3 --part-trials 37 --isa generic -o x.h5 && cmp w.h5 x.h5"
+
+check "the summary as text" sh -c "'$basin' summary w.h5 > text && grep -q 'one hidden layer' text"
+check "and as JSON and CSV" /usr/bin/python3 -c "
+import csv, h5py, json, numpy as np, subprocess
+f = h5py.File('w.h5')
+cells = json.loads(subprocess.check_output(['$basin', 'summary', 'w.h5', '--json']))['cells']
+rows = list(csv.DictReader(subprocess.check_output(['$basin', 'summary', 'w.h5', '--csv'], text=True).splitlines()))
+text = [line.split() for line in open('text') if len(line.split()) == 8 and line.split()[1] in ('16', '1024')][-2:]
+for c in range(2):
+    x, limit = f['loss'][c, :, 0], cells[c]['limit']
+    error = x.std(ddof=1) / np.sqrt(len(x))
+    want = [f['lambda_0'][c], f['lambda_max'][c], f['loss_start_limit'][c], x.mean(), error,
+            (x.mean() - f['loss_start_limit'][c]) / error]
+    name = ['lambda_0', 'lambda_max', 'loss_start_limit', 'loss_start_mean', 'loss_start_error', 'loss_start_z']
+    assert np.allclose([limit[i] for i in name], want, rtol=1e-12) and limit['loss_start_exact'], (limit, want)
+    assert [float(rows[c][i]) for i in name] == [limit[i] for i in name]
+    assert np.allclose([float(i) for i in text[c][2:]], want, rtol=0.1), (text[c], want)"
+check "an export has no column of it" sh -c "! '$basin' export w.h5 --trajectories | head -1 | grep -q limit"
+check "nor is any of it taken for a parameter" sh -c "'$basin' summary w.h5 --csv | head -1 | grep -q '^index,variant,m,trials'"
+
+# how often the bound (1 - eta lambda_0/2)^k on the loss was violated, beside the recorded losses
+check "a run with the bound" "$basin" run w.yaml -q --no-provenance -o bound.h5 --set 'record.final=[bound_excess]' \
+  --set 'record.observables=[loss, bound_excess]' --set grid.m='[4, 256]' --set trials=50 --set record.trials=50
+check "the excess over the bound" /usr/bin/python3 -c "
+import h5py, numpy as np
+f = h5py.File('bound.h5')
+loss, k = np.log(f['loss'][:]), f['time'][:]
+excess = loss - loss[:, :, :1] - k * np.log1p(-0.15 * f['lambda_0'][:])[:, None, None]
+most = np.maximum.accumulate(excess, 2)
+assert np.abs(most - f['bound_excess'][:]).max() < 1e-11
+assert np.abs(most[:, :, -1] - f['final_bound_excess'][:]).max() < 1e-11
+violated = (f['final_bound_excess'][:] > 0).sum(1)
+assert violated[0] > 0 and violated[1] == 0, violated"
+check "which is NaN where nobody has named it" sh -c "'$basin' run w.yaml -q -o nan.h5 --set trials=1 --set 'record={final: all}' &&
+  '$basin' export nan.h5 | head -1 | grep -q final_bound_excess && '$basin' export nan.h5 | tail -1 | grep -q 'nan\|,,'"
+
+# unasked nothing is there; of some cells there may be none
+check "unasked" "$basin" run w.yaml -q --set record.limit=false --set trials=1 --set record.trials=1 -o no.h5
+check "none of some cells" "$basin" run w.yaml -q --set grid.m='[4]' --set trials=1 --set record.trials=1 -o some.h5 \
+  --set 'variants={a: {}, b: {layers: [{dense: m, init: {sphere: 1}}, {dense: 1}]}, c: {method: {momentum: {beta: 0.5}}}}'
+check "what is there then" /usr/bin/python3 -c "
+import h5py, numpy as np
+assert not set(h5py.File('no.h5')) & {'lambda_0', 'lambda_max', 'loss_limit', 'loss_start_limit', 'loss_start_exact'}
+f = h5py.File('some.h5')
+assert np.isnan(f['lambda_0'][:]).tolist() == np.isnan(f['loss_start_limit'][:]).tolist() == [False, True, False]
+assert np.isnan(f['loss_limit'][:]).all(1).tolist() == [False, True, True] and f['loss_start_exact'][:].tolist() == [1, -1, 1]
+assert f['lambda_0'].attrs['comment'] == b'cell 1 has none: the weights of layer 1 are not drawn independently with mean 0', f['lambda_0'].attrs['comment']"
+expect 2 'w.yaml:[0-9]+:[0-9]+: record.limit: there is none: the weights of layer 1 are not normal$' \
+  "$basin" run w.yaml -q -o x.h5 --set 'layers.0.init={uniform: [-1, 1]}'
+expect 2 'record.limit: expected true or false$' "$basin" run w.yaml -q -o x.h5 --set record.limit=2
+finish
