@@ -198,7 +198,9 @@ BASIN_HD void network_forward(const network_cell *cell, basin_turn t, const real
 /* the scratch has a pass forward of all inputs, of these states */
 BASIN_HD void network_ready(const network_cell *cell, basin_turn t, const real *x) {
   const network_inputs in = network_all_inputs(cell, t);
-  if (!t.warm || r_lane(&t.work[NETWORK_READY], 0) != 1.0) network_forward(cell, t, x, &in);
+  const int ready = t.warm && r_lane(&t.work[NETWORK_READY], 0) == 1.0;
+  team_sync(t.team); /* before one of them writes to it */
+  if (!ready) network_forward(cell, t, x, &in);
 }
 
 /* ---- backward ---- */
