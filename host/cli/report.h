@@ -31,8 +31,8 @@ typedef struct basin_table {
     char name[64];
     int64_t length; /* numbers */
   } by[BASIN_BY_MAX];
-  int64_t length; /* of a point */
-  double *point;  /* [cells][attractors][length] */
+  int64_t length;            /* of a point */
+  double *point;             /* [cells][attractors][length] */
   basin_limit_values *limit; /* [cells] once basin_table_read_limits() has read them, or NULL */
   char show
       [128]; /* [parameters] whether a parameter is a column: it is no function of those before it */

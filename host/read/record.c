@@ -263,8 +263,8 @@ static basin_status find_names(basin_experiment *e, basin_error *error) {
 }
 
 basin_status basin_record_read(basin_experiment *e, const basin_node *record, basin_error *error) {
-  static const char *const key[] = {"trials",   "steps",    "observables", "final", "parameters",
-                                    "estimate", "passages", "limit"};
+  static const char *const key[] = {"trials",     "steps",    "observables", "final",
+                                    "parameters", "estimate", "passages",    "limit"};
   basin_scope scope = {0};
   const basin_node *trials = basin_node_get(record, "trials"),
                    *limit = basin_node_get(record, "limit"),

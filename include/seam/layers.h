@@ -9,8 +9,8 @@
  *   data: {n: 10, d: 5, inputs: sphere, labels: {normal: 1}}
  *
  * which host/read/network_model.h makes a basin_network of, with layer[0] = {.out = 32, .in = 5, .patch = 1, .scale =
- * 0.1768, .activation = BASIN_RELU, .trained = 1} and layer[1] = {.out = 1, .in = 32, .patch = 1, .scale = 1, ...}. The weights
- * of layer h are the initial vector W_h of the setting, which says how they are drawn.
+ * 0.1768, .activation = BASIN_RELU, .trained = 1} and layer[1] = {.out = 1, .in = 32, .patch = 1, .scale = 1, ...}. The
+ * weights of layer h are the initial vector W_h of the setting, which says how they are drawn.
  *
  * Layer h takes the activations x of the layer below, [in][pixels], and makes
  *

@@ -397,7 +397,8 @@ static void what_has_changed(void **state) {
   assert_true(isnan(seen[NETWORK_SEES_norm_grad])); /* nobody has asked */
 }
 
-/* the excess over the bound L(0) (1 - 2c eta lambda_0/2)^k, written down as the theorem has it, beside a plain network */
+/* the excess over the bound L(0) (1 - 2c eta lambda_0/2)^k, written down as the theorem has it, beside a plain
+   network */
 static void bound(void **state) {
   (void)state;
   double seen[MODEL_OBSERVED];

@@ -8,7 +8,7 @@
 #include "model/network_inputs.h"
 #include "numeric/philox.h"
 #include "read/images.h"
-#include "read/network.h"
+#include "read/network_model.h"
 #include "read/network_data.h"
 #include <hdf5.h>
 #include <hdf5_hl.h>

@@ -113,8 +113,8 @@ BASIN_HD void network_chains(int rows, int columns, int begun, const basin_produ
   }
 }
 
-/* the sums of a tile, which begin with what they have where they have `begun`, else with 0; A: `shared` or `a`, whichever
-   is not NULL */
+/* the sums of a tile, which begin with what they have where they have `begun`, else with 0; A: `shared` or `a`,
+   whichever is not NULL */
 #if BASIN_ON_DEVICE || defined(__CUDACC__)
 BASIN_HD
 #else
