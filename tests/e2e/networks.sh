@@ -71,6 +71,15 @@ for shard in 1 2 3; do check "shard $shard" run nets.yaml -o shards/ --shard $sh
 check "merged" "$basin" merge shards/ -q --no-provenance -o merged.h5
 check "merged: the same bytes" cmp one.h5 merged.h5
 
+# by CUDA, simulated: threads of a team share a trial
+if simulated_here; then
+  few=(nets.yaml --trials 9 --set record.trials=9 --set stop.max_steps=25)
+  check "fewer trials" run "${few[@]}" --backend cpu -o few.h5
+  check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o by_cuda.h5
+  check "to the same bytes" cmp few.h5 by_cuda.h5
+  rm -f few.h5 by_cuda.h5
+fi
+
 # stopped and killed again and again
 long=(nets.yaml --set stop.at=1e-30 --set stop.max_steps=4000 --set 'record={trials: 3, steps: [0, 4000], observables: [loss, norm_1]}'
   --part-trials 32 --backend cpu)

@@ -2,9 +2,10 @@
  *
  * network_cell.h: the constants of a cell of the model network, and where a trial's numbers lie.
  *
- *   state     the weights of all layers, W[out][in][q] each; behind them what the method keeps; two sums over the steps,
- *             flow_time and loss_rises; for each layer but the last the drift of its balance, where that is wanted; two
- *             numbers of the bound on the loss, likewise; the weights of the start, where anything needs them
+ *   state     the weights of all layers, W[out][in][q] each; behind them what the method keeps; two sums over the
+ *             steps, flow_time and loss_rises; for each layer but the last the drift of its balance, where that is
+ *             wanted; two numbers of the bound on the loss, likewise; the weights of the start, where anything is
+ *             compared with them
  *   scratch   a few numbers (enum network_number), then for each layer z [n][out][pixels + 2 pad] and the activations
  *             x [n][out][pixels + 2 above], with zeros where a patch looks beyond the picture; the gradient by the
  *             activations of a layer, where one has a skip; the inputs of a mini-batch; normals of the method
