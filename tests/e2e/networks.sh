@@ -71,15 +71,6 @@ for shard in 1 2 3; do check "shard $shard" run nets.yaml -o shards/ --shard $sh
 check "merged" "$basin" merge shards/ -q --no-provenance -o merged.h5
 check "merged: the same bytes" cmp one.h5 merged.h5
 
-# by CUDA, simulated: threads of a team share a trial
-if simulated_here; then
-  few=(nets.yaml --trials 9 --set record.trials=9 --set stop.max_steps=25)
-  check "fewer trials" run "${few[@]}" --backend cpu -o few.h5
-  check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o by_cuda.h5
-  check "to the same bytes" cmp few.h5 by_cuda.h5
-  rm -f few.h5 by_cuda.h5
-fi
-
 # stopped and killed again and again
 long=(nets.yaml --set stop.at=1e-30 --set stop.max_steps=4000 --set 'record={trials: 3, steps: [0, 4000], observables: [loss, norm_1]}'
   --part-trials 32 --backend cpu)
@@ -176,4 +167,12 @@ wrong 10:9 'model network has no gradient flow' '^schedule' 'method: gradient_fl
 expect 2 'record.estimate: model network has no sampled form' "$basin" run net.yaml --set record.estimate.inputs=100 -o wrong.h5
 expect 2 'record.observables: no observable `norm_3`' "$basin" run net.yaml --set 'record.observables=[norm_3]' -o wrong.h5
 expect 2 'outcomes.a.near.W_1: 2 rows, expected a list of 5' "$basin" run net.yaml --set 'outcomes={a: {near: {W_1: [1, 2]}, within: 1}}' -o wrong.h5
+# ---- by CUDA, simulated: the threads of a team share a trial ----
+
+simulated
+few=(nets.yaml --trials 9 --set record.trials=9 --set stop.max_steps=25)
+check "fewer trials" run "${few[@]}" --backend cpu -o few.h5
+check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o by_cuda.h5
+check "to the same bytes" cmp few.h5 by_cuda.h5
+
 finish
