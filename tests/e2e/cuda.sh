@@ -419,11 +419,13 @@ if [ -f "$build/libbasin_cuda.so" ]; then
                                  moving = kernel ~ /Li5E/
                                  if (kernel ~ /Li4E/) kind = kind " asking"; else if (kernel ~ /Li5E/) kind = kind " moving"
                                  sub(/I.*/, "", kernel); sub(/E[0-9].*/, "", kernel); kernel = kernel kind; model = FILENAME; sub(/.*\/models\//, "", model); sub(/\.log$/, "", model) }
-    /bytes stack frame/ { split($0, n, /[^0-9]+/); spilt = n[2] + n[3] + n[4]; seen++; bad += n[3] + n[4] > 0 || n[2] > (moving ? 64 : 0) }
+    /bytes stack frame/ { split($0, n, /[^0-9]+/); spilt = n[2] + n[3] + n[4]; seen++
+                            bad += model !~ /^network/ && (n[3] + n[4] > 0 || n[2] > (moving ? 64 : 0)) }
     /Used [0-9]+ registers/ { match($0, /Used [0-9]+/); used = substr($0, RSTART + 5, RLENGTH - 5)
                               printf "%-22s %s %-26s %3d registers, %d bytes of stack and spills\n", model, arch, kernel, used, spilt }
     END { exit bad || !seen }' "$build"/cuda/models/*/*.log > kernels.txt
-  # eight paces that move, of a team, are an array
+  # eight paces that move, of a team, are an array. Networks call functions, and what is seen of up to 65 layers is an
+  # array, too: they have stacks, and spill
   check "no kernel spills registers, or has a stack but for its paces" test $? = 0
   cat kernels.txt
   # every pair of the build's list, for two architectures: in registers kernel_start and kernel_run come for either rule,

@@ -38,7 +38,7 @@ BASIN_HD real network_length2(const real *x, const real *y, int64_t count, int64
 }
 
 /* of the first layer: how many z of another sign than those of the weights w0 */
-BASIN_HD real network_flips(const network_cell *cell, basin_turn t, const real *w0) {
+NETWORK_PART real network_flips(const network_cell *cell, basin_turn t, const real *w0) {
   const network_inputs in = network_all_inputs(cell, t);
   const network_layer l = network_layer_at(cell, t.data, 0);
   const network_below below = network_below_of(cell, t, 0, &in);
@@ -92,7 +92,8 @@ BASIN_HD real network_neurons(const network_layer *l, const network_layer *next,
   return most;
 }
 
-BASIN_HD void network_see_layers(const network_cell *cell, basin_turn t, const real *x, real *out) {
+NETWORK_PART void network_see_layers(const network_cell *cell, basin_turn t, const real *x,
+                                     real *out) {
   real *of = out + NETWORK_OF_ALL;
   const real *x0 = x + cell->begun, nothing = r_set((double)NAN);
   real above = nothing;
@@ -117,7 +118,8 @@ BASIN_HD void network_see_layers(const network_cell *cell, basin_turn t, const r
   }
 }
 
-BASIN_HD void network_see_start(const network_cell *cell, basin_turn t, const real *x, real *out) {
+NETWORK_PART void network_see_start(const network_cell *cell, basin_turn t, const real *x,
+                                    real *out) {
   const network_layer l = network_layer_at(cell, t.data, 0);
   const int64_t length = l.is.in * l.is.patch;
   const real *x0 = x + cell->begun;

@@ -128,8 +128,8 @@ BASIN_HD basin_product network_forward_product(const network_layer *l, const net
   return p;
 }
 
-BASIN_HD void network_forward_layer(const network_cell *cell, basin_turn t, const real *x, int h,
-                                    const network_inputs *in) {
+NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, const real *x,
+                                        int h, const network_inputs *in) {
   const network_layer l = network_layer_at(cell, t.data, h);
   const network_below below = network_below_of(cell, t, h, in);
   const basin_product p = network_forward_product(&l, &below, in->n);
@@ -167,8 +167,8 @@ BASIN_HD real network_residual(const network_cell *cell, basin_turn t, const net
 }
 
 /* every thread comes to the same sums */
-BASIN_HD void network_lose(const network_cell *cell, basin_turn t, const network_inputs *in,
-                           real *loss, real *margin) {
+NETWORK_PART void network_lose(const network_cell *cell, basin_turn t, const network_inputs *in,
+                               real *loss, real *margin) {
   const network_layer last = network_layer_at(cell, t.data, cell->layers - 1);
   *loss = *margin = r_set(0.0);
   for (int64_t i = 0; i < in->n; i++)
@@ -205,8 +205,8 @@ BASIN_HD void network_ready(const network_cell *cell, basin_turn t, const real *
 
 /* ---- backward ---- */
 
-BASIN_HD void network_give_residuals(const network_cell *cell, basin_turn t,
-                                     const network_inputs *in) {
+NETWORK_PART void network_give_residuals(const network_cell *cell, basin_turn t,
+                                         const network_inputs *in) {
   const network_layer last = network_layer_at(cell, t.data, cell->layers - 1);
   for (int64_t i = t.team.rank; i < in->n; i += t.team.size)
     for (int64_t j = 0; j < cell->labels; j++) {
@@ -224,8 +224,8 @@ BASIN_HD void network_give_residuals(const network_cell *cell, basin_turn t,
 }
 
 /* from dz of layer h to dz of the layer below */
-BASIN_HD void network_backward_layer(const network_cell *cell, basin_turn t, const real *x, int h,
-                                     int64_t n) {
+NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t, const real *x,
+                                         int h, int64_t n) {
   const network_layer l = network_layer_at(cell, t.data, h),
                       below = network_layer_at(cell, t.data, h - 1);
   const int64_t q = l.is.patch, row = l.is.pixels + 2 * l.pad;
@@ -281,8 +281,8 @@ typedef struct network_use {
 } network_use;
 
 /* the squared length of the sums of layer h, or 0 where it is not measured */
-BASIN_HD real network_use_gradient(const network_cell *cell, basin_turn t, int h,
-                                   const network_inputs *in, const network_use *use) {
+NETWORK_PART real network_use_gradient(const network_cell *cell, basin_turn t, int h,
+                                       const network_inputs *in, const network_use *use) {
   const network_layer l = network_layer_at(cell, t.data, h);
   const network_below below = network_below_of(cell, t, h, in);
   const int64_t q = l.is.patch;
@@ -350,7 +350,7 @@ BASIN_HD void network_backward(const network_cell *cell, basin_turn t, const rea
 
 /* ---- start and step ---- */
 
-BASIN_HD void network_draw_row(const network_layer *l, basin_turn t, int64_t row, real *w) {
+NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t row, real *w) {
   const int64_t length = l->start.length;
   real norm2 = r_set(0.0);
   for (int64_t b = 0; 2 * b < length; b++) {

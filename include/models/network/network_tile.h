@@ -20,6 +20,13 @@
 #include "numeric/product.h"
 #include "numeric/team.h"
 
+/* What is long, and called: a copy for every caller would be slow to compile, and need more registers than there are. */
+#if defined(__CUDACC__)
+#define NETWORK_PART static __host__ __device__ __attribute__((noinline, unused))
+#else
+#define NETWORK_PART static __attribute__((noinline, unused))
+#endif
+
 /* as many as the vector registers hold, with a row of B and a number of A beside them */
 enum {
 #if BASIN_SIMD == 5
@@ -115,14 +122,9 @@ BASIN_HD void network_chains(int rows, int columns, int begun, const basin_produ
 
 /* the sums of a tile, which begin with what they have where they have `begun`, else with 0; A: `shared` or `a`,
    whichever is not NULL */
-#if BASIN_ON_DEVICE || defined(__CUDACC__)
-BASIN_HD
-#else
-static __attribute__((noinline, unused))
-#endif
-void network_multiply(const basin_product *p, const network_tile *at, int begun,
-                      const double *shared, const real *a, const real *b,
-                      real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
+NETWORK_PART void network_multiply(const basin_product *p, const network_tile *at, int begun,
+                                   const double *shared, const real *a, const real *b,
+                                   real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
   int64_t a_at[NETWORK_ROWS], b_at[NETWORK_COLUMNS];
   for (int r = 0; r < at->rows; r++) a_at[r] = network_offset(p->rows, p->a_rows, at->row + r);
   for (int c = 0; c < at->columns; c++)
