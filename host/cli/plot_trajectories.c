@@ -134,7 +134,7 @@ static int write_row(basin_figure *f, panel *p, int64_t *points, int64_t time) {
                      !is_alive(p, recorded, times, time, n, at[1]);
     if (p->over[MEDIAN]) return 0;
     if (band == MEDIAN) fprintf(f->pipe, "%lld", (long long)step);
-    const int there = !p->over[band];
+    const int there = !p->over[band] && !(f->log_scale && q[1] <= 0); /* no place on the axis */
     for (int i = 0; i < 2; i++) {
       if (there && isfinite(q[i])) fprintf(f->pipe, " %.10g", q[i]);
       else fputs(" NaN", f->pipe);

@@ -140,6 +140,7 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
   sheet->network = (basin_network_keys){.layers = pick(file, variant, "layers"),
                                         .data = pick(file, variant, "data"),
                                         .loss = pick(file, variant, "loss"),
+                                        .define = pick(file, variant, "define"),
                                         .record = sheet->record,
                                         .stop = sheet->stop,
                                         .outcomes = sheet->outcomes};

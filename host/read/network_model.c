@@ -271,17 +271,22 @@ static made *create(const basin_model *build, int layers, const basin_node *para
   return m;
 }
 
+/* names of the file's own must not hide those that the scale of a layer knows */
+static basin_status check_names(const basin_node *names, const char *what, basin_error *error) {
+  for (int i = 0; names && i < names->count; i++)
+    if (!strcmp(names->key[i], "H") || !strcmp(names->key[i], "c_sigma"))
+      return basin_fail_at(error, names->key_place[i],
+                           "%s: `%s` is known in the scale of a layer already", what,
+                           names->key[i]);
+  return BASIN_OK;
+}
+
 static basin_status check_parameters(const basin_node *parameters, basin_error *error) {
-  for (int i = 0; parameters && i < parameters->count; i++) {
+  for (int i = 0; parameters && i < parameters->count; i++)
     if (!basin_is_name(parameters->key[i]) || strlen(parameters->key[i]) >= NAME_BYTES)
       return basin_fail_at(error, parameters->key_place[i], "parameters: `%s` cannot be a name",
                            parameters->key[i]);
-    if (!strcmp(parameters->key[i], "H") || !strcmp(parameters->key[i], "c_sigma"))
-      return basin_fail_at(error, parameters->key_place[i],
-                           "parameters: `%s` is known in the scale of a layer already",
-                           parameters->key[i]);
-  }
-  return BASIN_OK;
+  return check_names(parameters, "parameters", error);
 }
 
 basin_status basin_network_model(const basin_model *build, const basin_network_keys *keys,
@@ -292,6 +297,7 @@ basin_status basin_network_model(const basin_model *build, const basin_network_k
     return basin_fail_at(error, list->place, "layers: expected a list of 1 to %d layers",
                          BASIN_LAYERS_MAX);
   basin_status status = check_parameters(parameters, error);
+  if (!status) status = check_names(keys->define, "define", error);
   if (status) return status;
   pthread_mutex_lock(&lock);
   made *m = all;

@@ -35,7 +35,7 @@
 
 /* what a file says of networks: nodes, or NULL */
 typedef struct basin_network_keys {
-  const basin_node *layers, *data, *loss;
+  const basin_node *layers, *data, *loss, *define;
   const basin_node *record, *stop, *outcomes; /* what is asked of the trials */
 } basin_network_keys;
 

@@ -163,6 +163,7 @@ wrong 7:6 'layers, data and loss go with model: network, and the model is cnn' '
 wrong 10:11 'gradient: a network follows the gradient of its loss' '^schedule' 'gradient: population\n&'
 wrong 10:11 'teacher: that of a network makes its labels' '^schedule' 'teacher: {a: 1}\n&'
 wrong 10:8 'init: the weights of a network start as its layers say' '^schedule' 'init: {W_1: 1}\n&'
+wrong 10:10 'define: `c_sigma` is known in the scale of a layer already' '^schedule' 'define: {c_sigma: 3}\n&'
 wrong 10:9 'model network has no gradient flow' '^schedule' 'method: gradient_flow\n&'
 expect 2 'record.estimate: model network has no sampled form' "$basin" run net.yaml --set record.estimate.inputs=100 -o wrong.h5
 expect 2 'record.observables: no observable `norm_3`' "$basin" run net.yaml --set 'record.observables=[norm_3]' -o wrong.h5

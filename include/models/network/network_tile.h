@@ -20,7 +20,8 @@
 #include "numeric/product.h"
 #include "numeric/team.h"
 
-/* What is long, and called: a copy for every caller would be slow to compile, and need more registers than there are. */
+/* What is long, and called: a copy for every caller would be slow to compile, and need more registers than there
+   are. */
 #if defined(__CUDACC__)
 #define NETWORK_PART static __host__ __device__ __attribute__((noinline, unused))
 #else
