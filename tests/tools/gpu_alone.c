@@ -13,6 +13,7 @@
  */
 #include "engine/cpu.h"
 #include "engine/cuda.h"
+#include "seam/layers.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -58,6 +59,7 @@ typedef struct setup {
   double parameter[PARAMETERS_MAX];
   basin_vector teacher[VECTORS_MAX], initial[VECTORS_MAX];
   basin_stage stage[2];
+  basin_network network; /* of the model `network` */
 } setup;
 
 /* rows of length 1, whose entries differ; of a single vector they fall and are above 0, as singular values do */
@@ -78,6 +80,41 @@ static void teach(basin_vector *vector, int64_t rows, int64_t length) {
 static int is_sampled(const char *dynamics) {
   return !strcmp(dynamics, "direct") || !strcmp(dynamics, "projected") ||
          !strcmp(dynamics, "mixed") || !strcmp(dynamics, "law") || !strcmp(dynamics, "dataset");
+}
+
+/* a network of a convolution, a residual layer and a readout, on pictures of 2 channels and 4 pixels; its data are no
+   random ones, only different ones */
+enum { NETWORK_INPUTS = 5, NETWORK_LAYERS = 3 };
+static basin_status draw_network(const basin_setting *setting, int64_t first, int64_t count,
+                                 double *z, double *label) {
+  (void)setting;
+  for (int64_t i = 0; i < count; i++) {
+    for (int64_t j = 0; j < 8; j++) z[8 * i + j] = sin(1.0 + 3.7 * (double)(8 * (first + i) + j));
+    label[i] = cos((double)(first + i));
+  }
+  return BASIN_OK;
+}
+
+static void connect(setup *s) {
+  static const basin_network_layer layer[NETWORK_LAYERS] = {
+      {3, 2, 4, 3, 0.5, BASIN_RELU, 0, 0, 1},
+      {3, 3, 4, 3, 0.3, BASIN_SOFTPLUS, 0, 1, 1},
+      {1, 12, 1, 1, 1, BASIN_IDENTITY, 0, 0, 1}};
+  s->network = (basin_network){.layers = NETWORK_LAYERS,
+                               .layer = layer,
+                               .channels = 2,
+                               .pixels = 4,
+                               .labels = 1,
+                               .loss_weight = 0.5,
+                               .draw = draw_network,
+                               .wanted = ~(uint64_t)0};
+  for (int h = 0; h < NETWORK_LAYERS; h++)
+    s->initial[h] = (basin_vector){.source = BASIN_NORMAL,
+                                   .rows = layer[h].out,
+                                   .length = layer[h].in * layer[h].patch,
+                                   .scale = 1};
+  s->setting.network = &s->network;
+  s->setting.gradient.set_size = NETWORK_INPUTS;
 }
 
 static void set_up(setup *s, const basin_model *m, const char *dynamics, int64_t inputs, double eta,
@@ -112,6 +149,7 @@ static void set_up(setup *s, const basin_model *m, const char *dynamics, int64_t
                    .law = {!strcmp(dynamics, "law") ? BASIN_LAW_LAPLACE : BASIN_LAW_OWN, 0},
                    .error = 1e-6},
       .key = 12345};
+  if (m->layer_observables) connect(s);
   const char *wrong = m->check(&s->setting, &where);
   if (wrong) give_up(m->name, wrong);
 }
