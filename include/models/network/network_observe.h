@@ -16,9 +16,8 @@ BASIN_HD void network_reached(const network_cell *cell, basin_turn t, const real
                               mask *outcome) {
   network_ready(cell, t, x);
   const real loss = t.work[NETWORK_LOSS];
-  outcome[BASIN_GLOBAL] = r_le(loss, r_set(cell->at));
+  if (cell->at > 0) outcome[BASIN_GLOBAL] = r_le(loss, r_set(cell->at));
   outcome[BASIN_DIVERGED] = m_not(r_le(loss, r_set(1e100)));
-  if (cell->at <= 0) outcome[BASIN_GLOBAL] = r_lt(loss, r_set(0.0));
   if (cell->at_gradient <= 0) return;
   const mask small = r_le(network_norm_grad(cell, t, x), r_set(cell->at_gradient));
   outcome[BASIN_STATIONARY] = m_and(small, m_not(outcome[BASIN_GLOBAL]));
@@ -27,11 +26,11 @@ BASIN_HD void network_reached(const network_cell *cell, basin_turn t, const real
 /* ---- observables ---- */
 
 /* the sum of (x_j - y_j)^2, j < count; y: NULL is 0. A thread's own */
-BASIN_HD real network_length2(const real *x, const real *y, int64_t count, int64_t stride) {
+BASIN_HD real network_length2(const real *x, const real *y, int64_t count) {
   real sum = r_set(0.0);
   for (int64_t j = 0; j < count; j++) {
-    real d = x[j * stride];
-    if (y) d = d - y[j * stride];
+    real d = x[j];
+    if (y) d = d - y[j];
     sum = r_fma(d, d, sum);
   }
   return sum;
@@ -41,7 +40,7 @@ BASIN_HD real network_length2(const real *x, const real *y, int64_t count, int64
 NETWORK_PART real network_flips(const network_cell *cell, basin_turn t, const real *w0) {
   const network_inputs in = network_all_inputs(cell, t);
   const network_layer l = network_layer_at(cell, t.data, 0);
-  const network_below below = network_below_of(cell, t, 0, &in);
+  const network_below below = network_below_of(cell, t, 0, &l, &in);
   const basin_product p = network_forward_product(&l, &below, in.n);
   real *count = t.work + cell->sizes, all = r_set(0.0), flips[NETWORK_COLUMNS];
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
@@ -77,8 +76,8 @@ BASIN_HD real network_neurons(const network_layer *l, const network_layer *next,
   const int64_t own = above / l->is.out;
   real most = r_set(0.0);
   for (int64_t i = 0; i < l->is.out; i++) {
-    real d = network_length2(x + l->weights + i * in, NULL, in, 1) -
-             network_length2(x0 + l->weights + i * in, NULL, in, 1);
+    real d = network_length2(x + l->weights + i * in, NULL, in) -
+             network_length2(x0 + l->weights + i * in, NULL, in);
     real up = r_set(0.0), up0 = r_set(0.0);
     for (int64_t r = 0; r < next->is.out; r++)
       for (int64_t j = 0; j < own; j++) {
@@ -105,11 +104,11 @@ NETWORK_PART void network_see_layers(const network_cell *cell, basin_turn t, con
     for (int i = 0; i < NETWORK_OF_LAYER; i++) seen[i] = nothing;
     if (cell->wanted & NETWORK_START) {
       seen[NETWORK_LAYER_distance] = r_sqrt(
-          network_length2(x + l.weights, x0 + l.weights, network_weights(&l), 1));
+          network_length2(x + l.weights, x0 + l.weights, network_weights(&l)));
       if (!last) seen[NETWORK_LAYER_neuron_balance] = network_neurons(&l, &next, x, x0);
     }
     if (cell->wanted & NETWORK_NORMS) {
-      seen[NETWORK_LAYER_norm] = network_length2(x + l.weights, NULL, network_weights(&l), 1);
+      seen[NETWORK_LAYER_norm] = network_length2(x + l.weights, NULL, network_weights(&l));
       if (!last) seen[NETWORK_LAYER_balance] = seen[NETWORK_LAYER_norm] - above;
       above = seen[NETWORK_LAYER_norm];
     }
@@ -126,7 +125,7 @@ NETWORK_PART void network_see_start(const network_cell *cell, basin_turn t, cons
   real most = r_set(0.0), sum = r_set(0.0);
   for (int64_t r = 0; r < l.is.out; r++) {
     const int64_t at = l.weights + r * length;
-    const real distance2 = network_length2(x + at, x0 + at, length, 1);
+    const real distance2 = network_length2(x + at, x0 + at, length);
     most = r_max(distance2, most);
     sum = sum + distance2;
   }

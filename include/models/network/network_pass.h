@@ -18,6 +18,7 @@
 #include "models/network/network_activation.h"
 #include "models/network/network_cell.h"
 #include "models/network/network_tile.h"
+#include "seam/batch.h"
 
 /* the inputs of a pass: shared by all lanes, or their own */
 typedef struct network_inputs {
@@ -67,10 +68,10 @@ BASIN_HD real *network_kept(const network_cell *cell, const network_layer *l, re
 typedef struct network_below {
   const double *shared;
   const real *own;
-  int64_t example, row; /* numbers of an example; of a row, with the zeros beside it */
+  int64_t example, row; /* numbers of an example; of a channel, with the zeros beside it */
 } network_below;
 BASIN_HD network_below network_below_of(const network_cell *cell, basin_turn t, int h,
-                                        const network_inputs *in) {
+                                        const network_layer *l, const network_inputs *in) {
   network_below b;
   b.shared = NULL;
   b.own = NULL;
@@ -85,6 +86,7 @@ BASIN_HD network_below network_below_of(const network_cell *cell, basin_turn t, 
     b.example = network_x_size(&below);
     b.row = below.is.pixels + 2 * below.above;
   }
+  if (l->is.pixels == 1 && l->is.patch == 1) b.row = 1; /* dense: every number is a channel */
   return b;
 }
 
@@ -115,12 +117,11 @@ BASIN_HD basin_product network_forward_product(const network_layer *l, const net
                                                int64_t n) {
   basin_product p;
   const int64_t q = l->is.patch;
-  const int dense = l->is.pixels == 1 && q == 1;
   p.rows = network_pair(n, l->is.pixels);
   p.columns = network_pair(l->is.out, 1);
   p.depth = network_pair(l->is.in, q);
   p.a_rows = network_pair(below->example, 1);
-  p.a_depth = network_pair(dense ? 1 : below->row, 1);
+  p.a_depth = network_pair(below->row, 1);
   p.b_columns = network_pair(l->is.in * q, 0);
   p.b_depth = network_pair(q, 1);
   p.c_rows = p.c_columns = network_pair(0, 0); /* elements are put where they belong one by one */
@@ -131,7 +132,7 @@ BASIN_HD basin_product network_forward_product(const network_layer *l, const net
 NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, const real *x,
                                         int h, const network_inputs *in) {
   const network_layer l = network_layer_at(cell, t.data, h);
-  const network_below below = network_below_of(cell, t, h, in);
+  const network_below below = network_below_of(cell, t, h, &l, in);
   const basin_product p = network_forward_product(&l, &below, in->n);
   const network_layer under = network_layer_at(cell, t.data, h ? h - 1 : 0);
   network_margins(t.team, t.work + l.z, in->n * l.is.out, l.is.pixels + 2 * l.pad, l.pad);
@@ -284,15 +285,14 @@ typedef struct network_use {
 NETWORK_PART real network_use_gradient(const network_cell *cell, basin_turn t, int h,
                                        const network_inputs *in, const network_use *use) {
   const network_layer l = network_layer_at(cell, t.data, h);
-  const network_below below = network_below_of(cell, t, h, in);
+  const network_below below = network_below_of(cell, t, h, &l, in);
   const int64_t q = l.is.patch;
-  const int dense = q == 1 && l.is.pixels == 1;
   real *size = t.work + cell->sizes, all = r_set(0.0), length[NETWORK_COLUMNS];
   basin_product p;
   p.rows = network_pair(l.is.in, q);
   p.columns = network_pair(l.is.out, 1);
   p.depth = network_pair(in->n, l.is.pixels);
-  p.a_rows = network_pair(dense ? 1 : below.row, 1);
+  p.a_rows = network_pair(below.row, 1);
   p.a_depth = network_pair(below.example, 1);
   p.b_columns = network_pair(l.is.pixels + 2 * l.pad, 0);
   p.b_depth = network_pair(network_z_size(&l), 1);
@@ -384,21 +384,26 @@ BASIN_HD void network_start(const network_cell *cell, basin_turn t, real *x) {
   team_sync(t.team);
 }
 
-/* the inputs of the step's mini-batch, into the scratch: numbers as conv_dataset.h has them */
+/* an input of each lane, of the number that is there, to place b of the scratch */
+BASIN_HD void network_fetch(const network_cell *cell, basin_turn t, real place, int64_t b,
+                            real *own, real *label) {
+  for (int lane = 0; lane < BASIN_LANES; lane++) {
+    const int64_t i = (int64_t)r_lane(&place, lane);
+    for (int64_t q = 0; q < cell->input; q++)
+      r_lane_set(&own[b * cell->input + q], lane, t.set[i * cell->input + q]);
+    for (int64_t j = 0; j < cell->labels; j++)
+      r_lane_set(&label[b * cell->labels + j], lane, t.label[i * cell->labels + j]);
+  }
+}
+
+/* the inputs of the step's mini-batch, into the scratch */
 BASIN_HD network_inputs network_gather(const network_cell *cell, basin_turn t) {
   real *own = t.work + cell->gathered, *label = own + cell->batch * cell->input;
-  for (int64_t b = t.team.rank; b < cell->batch; b += t.team.size) {
-    bits word[2];
-    basin_words_at(cell->key, BASIN_STREAM_BATCH, t.trial, t.step, (uint64_t)(b / 2), &word[0],
-                   &word[1]);
-    const real place = r_uniform(word[b % 2]) * r_set((double)cell->n);
-    for (int lane = 0; lane < BASIN_LANES; lane++) {
-      const int64_t i = (int64_t)r_lane(&place, lane);
-      for (int64_t q = 0; q < cell->input; q++)
-        r_lane_set(&own[b * cell->input + q], lane, t.set[i * cell->input + q]);
-      for (int64_t j = 0; j < cell->labels; j++)
-        r_lane_set(&label[b * cell->labels + j], lane, t.label[i * cell->labels + j]);
-    }
+  for (int64_t pair = t.team.rank; 2 * pair < cell->batch; pair += t.team.size) {
+    real even, odd;
+    batch_pair(cell->key, t, pair, cell->n, &even, &odd);
+    network_fetch(cell, t, even, 2 * pair, own, label);
+    if (2 * pair + 1 < cell->batch) network_fetch(cell, t, odd, 2 * pair + 1, own, label);
   }
   team_sync(t.team);
   const network_inputs in = {NULL, NULL, own, label, cell->batch};

@@ -13,9 +13,7 @@
  * that of the inputs and, within one, of its rows. What is worked on together, several rows that a filter sees or
  * several entries of a gradient, are different elements. So the bits are the same for any lanes, threads and blocks.
  *
- * Lanes are trials, and a number of a data set is the same for all of them. A mini-batch is B inputs, drawn from the n
- * with replacement by every trial for itself at every step: input number 2b + c is floor(n U), U the uniform number of
- * word c of (key, trial, BASIN_STREAM_BATCH, step, block b).
+ * Lanes are trials, and a number of a data set is the same for all of them. A mini-batch is that of seam/batch.h.
  *
  * A model has a risk_set in its cell, and risk_reals() of scratch; a step, and what is asked of the risk behind it, are
  * then
@@ -29,7 +27,7 @@
 #ifndef BASIN_MODELS_RISK_H
 #define BASIN_MODELS_RISK_H
 
-#include "seam/model.h"
+#include "seam/batch.h"
 
 /* Elements that are worked on together, so that no chain waits for itself; a thread of a team has one. */
 enum {
@@ -320,15 +318,13 @@ BASIN_HD const real *risk_gather(const risk_set *set, const double *from, const 
 /* the sums over the mini-batch of the turn's step */
 RISK_CALLED void risk_batch(const risk_set *set, basin_turn t, int at_zero, const real *f,
                             const real *a, const risk_sums *s) {
-  bits word[2] = {b_set(0), b_set(0)};
+  real even = r_set(0.0), odd = even;
   risk_begin(set, t.team, s);
   for (int64_t i = 0; i < set->batch && !team_stopped(t.team); i++) {
     int64_t number[BASIN_LANES];
     real label;
-    if (i % 2 == 0)
-      basin_words_at(set->key, BASIN_STREAM_BATCH, t.trial, t.step, (uint64_t)(i / 2), &word[0],
-                     &word[1]);
-    const real place = r_uniform(i % 2 ? word[1] : word[0]) * r_set((double)set->inputs);
+    if (i % 2 == 0) batch_pair(set->key, t, i / 2, set->inputs, &even, &odd);
+    const real place = i % 2 ? odd : even;
     for (int l = 0; l < BASIN_LANES; l++) {
       number[l] = (int64_t)r_lane(&place, l);
       r_lane_set(&label, l, t.label[number[l]]);
