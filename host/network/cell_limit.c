@@ -8,11 +8,6 @@
 
 /* ---- the network ---- */
 
-static const enum basin_sigma_kind sigma_of[BASIN_ACTIVATIONS] = {
-    [BASIN_IDENTITY] = BASIN_SIGMA_IDENTITY, [BASIN_RELU] = BASIN_SIGMA_RELU,
-    [BASIN_LEAKY] = BASIN_SIGMA_LEAKY,       [BASIN_SOFTPLUS] = BASIN_SIGMA_SOFTPLUS,
-    [BASIN_ERF] = BASIN_SIGMA_ERF,           [BASIN_TANH] = BASIN_SIGMA_TANH};
-
 /* standard deviation of independent entries with mean 0; -1: they are not such */
 static double deviation_of(const basin_vector *weights) {
   const double scale = fabs(weights->scale);
@@ -45,7 +40,7 @@ static void describe(const basin_setting *setting, basin_limit_layer *layer, dou
   for (int h = 0; h < network->layers; h++) {
     const basin_network_layer *is = &network->layer[h];
     const double width = h + 1 < network->layers ? (double)is->out : 1;
-    layer[h] = (basin_limit_layer){.sigma = {sigma_of[is->activation], is->slope},
+    layer[h] = (basin_limit_layer){.sigma = {is->activation, is->slope},
                                    .weight = is->scale * is->scale * width,
                                    .sd = deviation_of(&setting->initial[h]),
                                    .patch = is_dense(is) ? 0 : is->patch,

@@ -60,12 +60,12 @@ static void make_rule(void) {
   }
 }
 
-static double value_of(enum basin_sigma_kind kind, double x) {
-  return kind == BASIN_SIGMA_SOFTPLUS ? r_softplus(x) : r_tanh(x);
+static double value_of(int kind, double x) {
+  return kind == BASIN_SOFTPLUS ? r_softplus(x) : r_tanh(x);
 }
 
-static double slope_of(enum basin_sigma_kind kind, double x) {
-  if (kind == BASIN_SIGMA_SOFTPLUS) return r_logistic(x);
+static double slope_of(int kind, double x) {
+  if (kind == BASIN_SOFTPLUS) return r_logistic(x);
   const double e = r_exp_total(-2 * r_abs(x)), half = 2 / (1 + e); /* 1 / cosh^2 */
   return half * half * e;
 }
@@ -76,8 +76,7 @@ typedef struct expansion {
   double square, rest; /* its mean square, and what of this is not in the terms */
 } expansion;
 
-static void expand(double (*f)(enum basin_sigma_kind, double), enum basin_sigma_kind kind,
-                   double variance, expansion *e) {
+static void expand(double (*f)(int, double), int kind, double variance, expansion *e) {
   const double deviation = r_sqrt(variance);
   *e = (expansion){0};
   for (int i = 0; i <= 2 * REACH; i++) {
@@ -123,7 +122,7 @@ static basin_status mehler(int64_t n, const double *k, const expansion *e, const
 static basin_status expanded(const basin_sigma *sigma, int64_t n, const double *k, double *product,
                              double *slopes, double *mean, basin_error *error) {
   static pthread_once_t made = PTHREAD_ONCE_INIT;
-  const int is_tanh = sigma->kind == BASIN_SIGMA_TANH;
+  const int is_tanh = sigma->kind == BASIN_TANH;
   const char *name = is_tanh ? "tanh" : "softplus";
 
   /* poles at pi/2 i and pi i over the deviation: 2 pi times that is 24 steps there, e^-24 of error */
@@ -153,11 +152,10 @@ static basin_status expanded(const basin_sigma *sigma, int64_t n, const double *
 basin_status basin_gaussian_means(const basin_sigma *sigma, int64_t n, const double *k,
                                   double *product, double *slopes, double *mean,
                                   basin_error *error) {
-  if (sigma->kind == BASIN_SIGMA_SOFTPLUS || sigma->kind == BASIN_SIGMA_TANH)
+  if (sigma->kind == BASIN_SOFTPLUS || sigma->kind == BASIN_TANH)
     return expanded(sigma, n, k, product, slopes, mean, error);
-  const int is_identity = sigma->kind == BASIN_SIGMA_IDENTITY,
-            is_erf = sigma->kind == BASIN_SIGMA_ERF;
-  const double s = sigma->kind == BASIN_SIGMA_LEAKY ? sigma->slope : 0;
+  const int is_identity = sigma->kind == BASIN_IDENTITY, is_erf = sigma->kind == BASIN_ERF;
+  const double s = sigma->kind == BASIN_LEAKY ? sigma->slope : 0;
   for (int64_t i = 0; i < n; i++) {
     const double a = k[i * n + i];
     if (mean) mean[i] = is_identity || is_erf ? 0 : (1 - s) * r_sqrt(a / (2 * BASIN_PI));

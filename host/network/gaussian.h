@@ -4,7 +4,7 @@
  *
  * For z ~ N(0, K) and an activation sigma: E sigma(z_i) sigma(z_j), E sigma'(z_i) sigma'(z_j) and E sigma(z_i).
  *
- *   const basin_sigma softplus = {BASIN_SIGMA_SOFTPLUS, 0};
+ *   const basin_sigma softplus = {BASIN_SOFTPLUS, 0};
  *   basin_gaussian_means(&softplus, n, k, product, slopes, mean, error);     [n][n], [n][n], [n]
  *
  * identity, relu, leaky and erf have closed forms (Cho and Saul 2009; Williams 1997). With A, B the variances, C the
@@ -33,21 +33,13 @@
 #define BASIN_GAUSSIAN_H
 
 #include "base/error.h"
+#include "seam/layers.h"
 
 enum { BASIN_HERMITE_TERMS = 256 };
 #define BASIN_GAUSSIAN_ERROR 1e-8
 
-enum basin_sigma_kind {
-  BASIN_SIGMA_IDENTITY,
-  BASIN_SIGMA_RELU,
-  BASIN_SIGMA_LEAKY,
-  BASIN_SIGMA_SOFTPLUS,
-  BASIN_SIGMA_ERF,
-  BASIN_SIGMA_TANH
-};
-
 typedef struct basin_sigma {
-  enum basin_sigma_kind kind;
+  int kind;     /* enum basin_activation */
   double slope; /* of leaky, for z < 0 */
 } basin_sigma;
 

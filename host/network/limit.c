@@ -129,7 +129,7 @@ basin_status basin_limit_check(const basin_limit_net *net, basin_error *error) {
   if (net->layers < 2)
     return basin_fail(error, BASIN_BAD_INPUT, "no limit of a network without a hidden layer");
   const basin_limit_layer *last = &net->layer[net->layers - 1];
-  if (last->sigma.kind != BASIN_SIGMA_IDENTITY || last->patch || last->skip)
+  if (last->sigma.kind != BASIN_IDENTITY || last->patch || last->skip)
     return basin_fail(error, BASIN_BAD_INPUT,
                       "limits are of networks whose last layer is dense, the identity and no skip");
   for (int64_t h = 0; h < net->layers; h++) {

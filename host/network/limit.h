@@ -25,8 +25,8 @@
  * first layer on. `weight` is c_sigma there, and (c_res/H)^2 in the layers with skip. Two layers, ReLU, weight 1: G_1
  * is H_inf of section 2.1, and G_2 = Q_inf = E relu relu, also the covariance C. There are no biases.
  *
- *   const basin_limit_layer two[] = {{.sigma = {BASIN_SIGMA_RELU, 0}, .weight = 1, .sd = 1},
- *                                    {.sigma = {BASIN_SIGMA_IDENTITY, 0}, .weight = 1, .sd = 1}};
+ *   const basin_limit_layer two[] = {{.sigma = {BASIN_RELU, 0}, .weight = 1, .sd = 1},
+ *                                    {.sigma = {BASIN_IDENTITY, 0}, .weight = 1, .sd = 1}};
  *   const double share[] = {1, 0};     W is trained, the readout is not
  *   basin_limit_gram(&(basin_limit_net){2, two, n, d, 1, x}, share, gram, covariance, error);
  */

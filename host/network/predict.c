@@ -77,7 +77,7 @@ double basin_modes_distance(const basin_modes *modes, double eta, int64_t k) {
 
 basin_status basin_gram_deviation(int64_t n, int64_t d, const double *x, int64_t m, double *out,
                                   basin_error *error) {
-  const basin_sigma relu = {BASIN_SIGMA_RELU, 0};
+  const basin_sigma relu = {BASIN_RELU, 0};
   double *k = malloc((size_t)(n * n) * 2 * sizeof *k), sum = 0;
   if (!k) return basin_fail_memory(error);
   double *p = k + n * n;

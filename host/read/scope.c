@@ -106,7 +106,7 @@ static basin_status follow(basin_scope *scope, const basin_node *node, const cha
 /* c_sigma of a layer's activation, which depends on what its slope does */
 static basin_status activation_constant(basin_scope *scope, const basin_scope_layer *layer,
                                         double *value, basin_error *error) {
-  basin_sigma sigma = {(enum basin_sigma_kind)layer->activation, 0};
+  basin_sigma sigma = {layer->activation, 0};
   basin_status status = BASIN_OK;
   if (layer->slope) status = follow(scope, layer->slope, "c_sigma", &sigma.slope, error);
   if (!status) *value = basin_sigma_constant(&sigma);

@@ -71,15 +71,15 @@ static inline double *inputs(int64_t n, int64_t channels, int64_t pixels, int un
 
 static inline double activate(const basin_sigma *s, double z) {
   switch (s->kind) {
-  case BASIN_SIGMA_IDENTITY:
+  case BASIN_IDENTITY:
     return z;
-  case BASIN_SIGMA_RELU:
+  case BASIN_RELU:
     return z >= 0 ? z : 0;
-  case BASIN_SIGMA_LEAKY:
+  case BASIN_LEAKY:
     return z >= 0 ? z : s->slope * z;
-  case BASIN_SIGMA_SOFTPLUS:
+  case BASIN_SOFTPLUS:
     return fmax(z, 0) + log1p(exp(-fabs(z)));
-  case BASIN_SIGMA_ERF:
+  case BASIN_ERF:
     return erf(z);
   default:
     return tanh(z);
@@ -88,15 +88,15 @@ static inline double activate(const basin_sigma *s, double z) {
 
 static inline double slope(const basin_sigma *s, double z) {
   switch (s->kind) {
-  case BASIN_SIGMA_IDENTITY:
+  case BASIN_IDENTITY:
     return 1;
-  case BASIN_SIGMA_RELU:
+  case BASIN_RELU:
     return z >= 0;
-  case BASIN_SIGMA_LEAKY:
+  case BASIN_LEAKY:
     return z >= 0 ? 1 : s->slope;
-  case BASIN_SIGMA_SOFTPLUS:
+  case BASIN_SOFTPLUS:
     return 1 / (1 + exp(-z));
-  case BASIN_SIGMA_ERF:
+  case BASIN_ERF:
     return 2 / sqrt(M_PI) * exp(-z * z);
   default:
     return 1 - tanh(z) * tanh(z);

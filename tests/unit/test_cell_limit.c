@@ -92,12 +92,12 @@ static const char deep[] =
 static void by_layers(void **unused) {
   (void)unused;
   enum { N = 5, NUMBERS = 6 };
-  const double c_erf = basin_sigma_constant(&(basin_sigma){BASIN_SIGMA_ERF, 0});
-  const basin_limit_layer conv[] = {{{BASIN_SIGMA_ERF, 0}, c_erf, 1, 3, 0},
-                                    {{BASIN_SIGMA_ERF, 0}, 0.25, 2, 3, 1},
-                                    {{BASIN_SIGMA_TANH, 0}, 1, 1, 0, 0},
-                                    {{BASIN_SIGMA_IDENTITY, 0}, 1, 1, 0, 0}},
-                          dense[] = {{{BASIN_SIGMA_ERF, 0}, c_erf, 1, 0, 0}, conv[2], conv[3]};
+  const double c_erf = basin_sigma_constant(&(basin_sigma){BASIN_ERF, 0});
+  const basin_limit_layer conv[] = {{{BASIN_ERF, 0}, c_erf, 1, 3, 0},
+                                    {{BASIN_ERF, 0}, 0.25, 2, 3, 1},
+                                    {{BASIN_TANH, 0}, 1, 1, 0, 0},
+                                    {{BASIN_IDENTITY, 0}, 1, 1, 0, 0}},
+                          dense[] = {{{BASIN_ERF, 0}, c_erf, 1, 0, 0}, conv[2], conv[3]};
   static const char *const flat[] = {
       "layers=[{dense: m, activation: erf, scale: sqrt(c_sigma/m)}, {dense: 5, activation: tanh, "
       "scale: 1/sqrt(5), train: false}, {dense: 1}]"};

@@ -70,10 +70,9 @@ static void eigen(void **unused) {
 
 /* ---- Gaussian means ---- */
 
-static const basin_sigma sigmas[] = {{BASIN_SIGMA_IDENTITY, 0}, {BASIN_SIGMA_RELU, 0},
-                                     {BASIN_SIGMA_LEAKY, 0.1},  {BASIN_SIGMA_LEAKY, -0.3},
-                                     {BASIN_SIGMA_SOFTPLUS, 0}, {BASIN_SIGMA_ERF, 0},
-                                     {BASIN_SIGMA_TANH, 0}};
+static const basin_sigma sigmas[] = {{BASIN_IDENTITY, 0}, {BASIN_RELU, 0},     {BASIN_LEAKY, 0.1},
+                                     {BASIN_LEAKY, -0.3}, {BASIN_SOFTPLUS, 0}, {BASIN_ERF, 0},
+                                     {BASIN_TANH, 0}};
 enum { SIGMAS = sizeof sigmas / sizeof *sigmas, CASES = 5 };
 
 /* A, B, correlation */
@@ -121,7 +120,7 @@ static void quadrature(void **unused) {
     for (int c = 0; c < CASES; c++) {
       const basin_sigma *s = &sigmas[i];
       const double a = cases[c][0], b = cases[c][1], rho = cases[c][2];
-      const int bent = s->kind == BASIN_SIGMA_RELU || s->kind == BASIN_SIGMA_LEAKY;
+      const int bent = s->kind == BASIN_RELU || s->kind == BASIN_LEAKY;
       double product[4], slopes[4], mean[2];
       means_of(s, a, b, rho, product, slopes, mean);
       for (int which = 0; which < 3; which++) { /* (A, A), (A, B), (B, B) */

@@ -181,11 +181,11 @@ static void deep(basin_limit_layer *layer, int64_t hidden, basin_sigma sigma, in
                                    .sd = 1,
                                    .patch = patch,
                                    .skip = h && c_res > 0};
-  layer[hidden] = (basin_limit_layer){.sigma = {BASIN_SIGMA_IDENTITY, 0}, .weight = 1, .sd = 1};
+  layer[hidden] = (basin_limit_layer){.sigma = {BASIN_IDENTITY, 0}, .weight = 1, .sd = 1};
 }
 
-static const basin_sigma relu = {BASIN_SIGMA_RELU, 0}, softplus = {BASIN_SIGMA_SOFTPLUS, 0},
-                         sigma_erf = {BASIN_SIGMA_ERF, 0};
+static const basin_sigma relu = {BASIN_RELU, 0}, softplus = {BASIN_SOFTPLUS, 0},
+                         sigma_erf = {BASIN_ERF, 0};
 
 static void outer_products(int64_t n, int64_t channels, int64_t pixels, const double *x,
                            double *k) { /* x'x, over (input, pixel) */
@@ -308,11 +308,11 @@ static void convolutional(void **unused) {
   against(&(basin_limit_net){4, layer, 3, 2, 4, x}, 100, 100, NULL, &s);
 
   /* wide patches, another activation in each layer, a dense one over the picture */
-  const basin_limit_layer mixed[] = {{{BASIN_SIGMA_LEAKY, 0.2}, 1.5, 1, 5, 0},
-                                     {{BASIN_SIGMA_TANH, 0}, 0.5, 0.8, 1, 1},
-                                     {{BASIN_SIGMA_ERF, 0}, 2, 0.6, 0, 0},
-                                     {{BASIN_SIGMA_SOFTPLUS, 0}, 0.3, 1.2, 0, 1},
-                                     {{BASIN_SIGMA_IDENTITY, 0}, 0.4, 1.5, 0, 0}};
+  const basin_limit_layer mixed[] = {{{BASIN_LEAKY, 0.2}, 1.5, 1, 5, 0},
+                                     {{BASIN_TANH, 0}, 0.5, 0.8, 1, 1},
+                                     {{BASIN_ERF, 0}, 2, 0.6, 0, 0},
+                                     {{BASIN_SOFTPLUS, 0}, 0.3, 1.2, 0, 1},
+                                     {{BASIN_IDENTITY, 0}, 0.4, 1.5, 0, 0}};
   against(&(basin_limit_net){5, mixed, 3, 2, 4, x}, 100, 120, NULL, &s);
 
   /* with patches of one pixel, of pictures of one pixel, it is the residual net */
@@ -370,11 +370,11 @@ static void bits(void **unused) {
   (void)unused;
   const double x[16] = {0.5,   -0.25, 0.125, 0.75, 1,  -0.5, 0.25,  0.375,
                         -0.75, 0.5,   0,     0.25, -1, 0.5,  0.625, 0.25};
-  const basin_limit_layer layer[] = {{{BASIN_SIGMA_SOFTPLUS, 0}, 1.5, 1, 3, 0},
-                                     {{BASIN_SIGMA_TANH, 0}, 0.25, 0.75, 3, 1},
-                                     {{BASIN_SIGMA_RELU, 0}, 0.5, 1, 0, 0},
-                                     {{BASIN_SIGMA_ERF, 0}, 0.5, 1, 0, 0},
-                                     {{BASIN_SIGMA_IDENTITY, 0}, 1, 1, 0, 0}};
+  const basin_limit_layer layer[] = {{{BASIN_SOFTPLUS, 0}, 1.5, 1, 3, 0},
+                                     {{BASIN_TANH, 0}, 0.25, 0.75, 3, 1},
+                                     {{BASIN_RELU, 0}, 0.5, 1, 0, 0},
+                                     {{BASIN_ERF, 0}, 0.5, 1, 0, 0},
+                                     {{BASIN_IDENTITY, 0}, 1, 1, 0, 0}};
   const double share[] = {1, 1, 1, 1, 1};
   double gram[4], covariance[4], value[2];
   basin_error error;

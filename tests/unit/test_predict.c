@@ -43,8 +43,8 @@ static void step(two *t, const double *x, const double *r, double eta, int both)
   }
 }
 
-static const basin_limit_layer two_layers[] = {{{BASIN_SIGMA_RELU, 0}, 1, 1, 0, 0},
-                                               {{BASIN_SIGMA_IDENTITY, 0}, 1, 1, 0, 0}};
+static const basin_limit_layer two_layers[] = {{{BASIN_RELU, 0}, 1, 1, 0, 0},
+                                               {{BASIN_IDENTITY, 0}, 1, 1, 0, 0}};
 
 /* what residuals r become by r -> (I - eta G) r: their loss, and the squared distance s'G s, s being eta times their
    sum */
@@ -174,7 +174,7 @@ static void edges(void **unused) {
   wrong[2][0].skip = 1;
   wrong[3][0].patch = 2;
   wrong[4][0].weight = -1;
-  wrong[5][0].sigma.kind = BASIN_SIGMA_TANH, wrong[5][0].sd = 100;
+  wrong[5][0].sigma.kind = BASIN_TANH, wrong[5][0].sd = 100;
   for (int i = 0; i < 6; i++) {
     net.layer = wrong[i];
     assert_int_equal(basin_limit_gram(&net, share, gram, NULL, &error), BASIN_BAD_INPUT);
