@@ -59,7 +59,7 @@ typedef struct network_cell {
       scale;          /* loss = loss_weight sum |u - y|^2; the gradient is scale sum (u - y) du */
   double half_lambda; /* lambda_0 / 2, where bound_excess is wanted and steps are plain; else 0 */
   double at, at_gradient; /* stop.at, stop.at_gradient; 0: not given */
-  uint64_t wanted, key, set;
+  uint64_t wanted, key;
   basin_method method;
 } network_cell;
 
@@ -144,12 +144,11 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   cell->wanted = network->wanted;
   if (cell->at_gradient > 0) cell->wanted |= NETWORK_GRADIENT;
   cell->key = setting->key;
-  cell->set = (uint64_t)g->set;
   const char *why = network_put_layers(setting, room, cell, &states, &work, where);
   if (why) return why;
   cell->weights = states;
-  cell->method = method_of(setting, states, cell->scale);
-  cell->method.scale = cell->scale;
+  cell->method = method_of(setting, states, 1);
+  cell->method.scale = cell->scale; /* a sum, or a mean, as the loss is */
   for (int h = 0; h < network->layers; h++) {
     const basin_network_layer *is = &network->layer[h];
     if (is->skip && is->out * is->pixels > widest) widest = is->out * is->pixels;
