@@ -57,11 +57,12 @@ FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
 FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
 # The one list of dynamics: what the headers of the models say (MODEL_DYNAMICS), as words model:kind; `input` stands for
-# the single inputs of estimates. Everything that must know of it, here, in the module, in tests and tools, expands
+# the single inputs of estimates, and `whole` for one trial at a time. Everything that must know of it, here, in the module, in tests and tools, expands
 # this list or build/models.inc, which is made of it.
 hash := \#
 kinds_of = $(shell printf '%s\n' '$(hash)include "models/$(1).h"' '$(hash)define X(kind) is_a_kind_$(hash)$(hash)kind' \
-  'MODEL_DYNAMICS(X)' '$(hash)ifdef MODEL_INPUT' 'is_a_kind_input' '$(hash)endif' | $(CC) -E -P -Iinclude -x c - 2>/dev/null | \
+  'MODEL_DYNAMICS(X)' '$(hash)ifdef MODEL_INPUT' 'is_a_kind_input' '$(hash)endif' \
+  '$(hash)ifdef MODEL_WHOLE' 'is_a_kind_whole' '$(hash)endif' | $(CC) -E -P -Iinclude -x c - 2>/dev/null | \
   grep -o 'is_a_kind_[a-zA-Z0-9_]*' | sed 's/is_a_kind_/$(1):/')
 PAIRS := $(foreach model,$(MODELS),$(call kinds_of,$(model)))
 model_of = $(firstword $(subst :, ,$(1)))
@@ -71,16 +72,21 @@ kind_of  = $(lastword $(subst :, ,$(1)))
 # sanitizers and optimisation.
 ENGINE_EXTRA :=
 
-# what runs a kind: sums over single inputs, or else lanes
+# what runs a kind: sums over single inputs, or else lanes; and what it is compiled for: 1 kind, 2 instruction set
 engine_of = $(if $(filter input,$(1)),input_sums,lanes)
+lanes_of  = $(if $(filter whole,$(1)),$(filter-out -DBASIN_SIMD=%,$(FLAGS_$(2))) -DBASIN_SIMD=0 -DBASIN_WHOLE=1,$(FLAGS_$(2)))
+# what there is on a CPU alone
+OF_CPU := %:input %:whole
 
+TENSORS := tiled_product arrays
 HOST    := $(filter-out host/cli/% host/model/entry.c host/engine/lanes.c host/engine/input_sums.c \
-             host/engine/tiled_product.c,$(wildcard host/*/*.c))
+             $(TENSORS:%=host/engine/%.c),$(wildcard host/*/*.c))
 CLI     := $(wildcard host/cli/*.c)
 OF_MODELS := $(MODELS:%=$(BUILD)/models/%/entry.o) \
   $(foreach pair,$(PAIRS),$(ISAS:%=$(BUILD)/models/$(call model_of,$(pair))/$(call kind_of,$(pair))_%.o))
 TILED   := $(ISAS:%=$(BUILD)/host/engine/tiled_product_%.o)
-OBJECTS := $(HOST:%.c=$(BUILD)/%.o) $(TILED) $(OF_MODELS)
+OF_TENSORS := $(foreach file,$(TENSORS),$(ISAS:%=$(BUILD)/host/engine/$(file)_%.o))
+OBJECTS := $(HOST:%.c=$(BUILD)/%.o) $(OF_TENSORS) $(OF_MODELS)
 TESTS   := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cuda/*.cu cuda/*.h cuda/*/*.cu cuda/*/*.h \
@@ -114,14 +120,14 @@ $(BUILD)/host/%.o: host/%.c $(BUILD)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/host/model/registry.o: $(BUILD)/models.inc
 
-# exact products, per instruction set
-define tiled_rules
-$(BUILD)/host/engine/tiled_product_$(1).o: host/engine/tiled_product.c $(BUILD)/flags
+# what one trial of a large network is computed by (seam/tensors.h): 1 file, 2 instruction set
+define tensor_rules
+$(BUILD)/host/engine/$(1)_$(2).o: host/engine/$(1).c $(BUILD)/flags
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$< ($(1)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(1)) $$(ENGINE_EXTRA) -DBASIN_ISA=$(1) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC,$$< ($(2)))
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(2)) $$(ENGINE_EXTRA) -DBASIN_ISA=$(2) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach isa,$(ISAS),$(eval $(call tiled_rules,$(isa))))
+$(foreach file,$(TENSORS),$(foreach isa,$(ISAS),$(eval $(call tensor_rules,$(file),$(isa)))))
 
 # a number that changes with the seam: a module that was built from other headers is told by it
 $(BUILD)/layout_word.h: include/basin.h include/numeric/law.h $(wildcard include/seam/*.h) | $(BUILD)
@@ -147,7 +153,7 @@ $(BUILD)/host/own/own.o $(BUILD)/host/own/compile.o: $(BUILD)/own_build.h
 # rewritten, and what expands it rebuilt, when a model or a kind of dynamics comes or goes
 $(BUILD)/models.inc: FORCE | $(BUILD)
 	@printf '%s\n' $(foreach model,$(MODELS),'BASIN_MODEL($(model))') \
-	  $(foreach pair,$(filter-out %:input,$(PAIRS)),'BASIN_PAIR($(call model_of,$(pair)), $(call kind_of,$(pair)))') > $@.new
+	  $(foreach pair,$(filter-out $(OF_CPU),$(PAIRS)),'BASIN_PAIR($(call model_of,$(pair)), $(call kind_of,$(pair)))') > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 define model_rules
@@ -161,7 +167,7 @@ define pair_rules
 $(BUILD)/models/$(1)/$(2)_$(3).o: host/engine/$(call engine_of,$(2)).c $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)$(comma) $(2)$(comma) $(3)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(FLAGS_$(3)) $$(ENGINE_EXTRA) -DBASIN_KIND=$(2) -DBASIN_ISA=$(3) \
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(call lanes_of,$(2),$(3)) $$(ENGINE_EXTRA) -DBASIN_KIND=$(2) -DBASIN_ISA=$(3) \
 	  -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
@@ -195,7 +201,7 @@ $(BUILD)/cuda/models/$(1)/$(2).o: cuda/lanes/lanes.cu $(BUILD)/cuda/flags
 	  $$(CUFLAGS) -Xptxas -v -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
 $(BUILD)/cuda/module.o: $(BUILD)/models.inc $(BUILD)/layout_word.h
-CUDA_PAIRS := $(filter-out %:input,$(PAIRS))
+CUDA_PAIRS := $(filter-out $(OF_CPU),$(PAIRS))
 $(foreach pair,$(CUDA_PAIRS),$(eval $(call cuda_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)))))
 
 $(BUILD)/libbasin_cuda.so: $(CU:%.cu=$(BUILD)/%.o) $(foreach pair,$(CUDA_PAIRS),$(BUILD)/cuda/models/$(subst :,/,$(pair)).o)
@@ -308,7 +314,7 @@ cudasim: $(CUDASIM) ## build the CUDA module as the simulator executes it
 $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams $(BUILD)/tests/test_step_sizes: | $(CUDASIM)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(OF_MODELS) $(patsubst %,$(BUILD)/host/%.o,engine/cpu engine/cuda engine/data base/error base/files base/text \
+ALONE := $(OF_MODELS) $(OF_TENSORS) $(patsubst %,$(BUILD)/host/%.o,engine/cpu engine/cuda engine/data base/error base/files base/text \
          base/hash model/patches own/own own/cache own/compile)
 $(BUILD)/gpu_alone: tests/tools/gpu_alone.c $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)

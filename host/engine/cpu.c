@@ -47,9 +47,10 @@ static basin_worker_status cpu_run(void *self, int worker, const basin_job *job,
   const int isa = *(const int *)self;
   const basin_dynamics *dynamics = basin_dynamics_of(job->model, job->setting);
   (void)worker;
-  if (!dynamics->run[isa] && basin_own_ready(job->model, dynamics->name, isa, error))
+  if (!basin_engine_of(job->model, job->setting, isa) &&
+      basin_own_ready(job->model, dynamics->name, isa, error))
     return BASIN_WORKER_FAILED;
-  switch (dynamics->run[isa](job, part, watch)) {
+  switch (basin_engine_of(job->model, job->setting, isa)(job, part, watch)) {
   case BASIN_OK:
     return BASIN_WORKER_OK;
   case BASIN_INTERRUPTED:

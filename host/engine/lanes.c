@@ -6,13 +6,15 @@
  *   BASIN_MODEL_HEADER  its header
  *   BASIN_KIND          one of its MODEL_DYNAMICS
  *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
+ * and once more for the kind `whole` of models that have it (MODEL_WHOLE), which is one lane by any instruction set,
+ * with BASIN_SIMD 0 and BASIN_WHOLE 1.
  *
  * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, with the state in registers where it
- * is small. A lane whose trial ends is refilled with the next one at the end of the block of BASIN_DECIDE_EVERY steps,
- * so that every lane's own step count is a multiple of it when the early rule is asked. What a trial does depends on
- * its own number alone, never on its neighbours. Asked to pause, the driver hands the states of the running trials
- * back: of states in registers between two blocks, of states in arrays between any two long steps, or where anything
- * else than steps is due.
+ * is small. A lane whose trial ends is then refilled with the next one at the end of the block of BASIN_DECIDE_EVERY
+ * steps, so that every lane's own step count is a multiple of it when the early rule is asked; with states in arrays at
+ * once. What a trial does depends on its own number alone, never on its neighbours. Asked to pause, the driver hands
+ * the states of the running trials back: of states in registers between two blocks, of states in arrays between any two
+ * long steps, or where anything else than steps is due.
  *
  * Of a kind that leaps (seam/model.h) every lane takes as many steps as it can, so the group's clock counts leaps, and
  * a lane that took more than one step is put back by the rest: it started as much earlier. The rule is asked behind
@@ -31,6 +33,9 @@
 #include "seam/flights.h"
 #include "seam/paces.h"
 #include "seam/passage.h"
+#ifndef BASIN_WHOLE
+#define BASIN_WHOLE 0
+#endif
 /* whether there may be a data set: not of a model that is not part of the build */
 #if defined(MODEL_SET) && !defined(BASIN_OWN)
 #include "engine/data.h"
@@ -82,14 +87,15 @@ typedef struct driver {
   /* the states of one vector; behind them the fresh ones, these as they were at clock kept_at, and the scratch; what
      leaps keeps none */
   real *x, *kept;
-  int64_t kept_at; /* before the latest long step, or the latest few short ones */
-  int long_steps;  /* whether to look at the watch and to keep the states at each */
+  int64_t kept_at; /* before the latest step, where it may be broken off */
+  int long_steps; /* whether to look at the watch at each, and to keep the states where they break */
 #endif
   real *work;
   const real *warm; /* the states of which the scratch is as their last step left it; NULL: none */
 #if HAS_SET
   const basin_data *set; /* of the cell, where it has one */
 #endif
+  int breaks;     /* whether a step, or a start, may be broken off: it takes tenths of a second */
   int broken_set; /* told to stop while it was drawn */
   int risk;       /* who asks for what is in BASIN_RISK_TABLE (entry.h) */
   real pace[VECTORS][BASIN_PACES_MAX];
@@ -157,7 +163,9 @@ static int told_to_give_up(const driver *d) {
 
 /* Whether what was computed just now from states in arrays may be broken off, and must go nowhere. Nothing takes long
    with states in registers, or of those that leap, but the starts. */
-static inline int broken(const driver *d) { return !REGISTERS && !LEAPS && told_to_give_up(d); }
+static inline int broken(const driver *d) {
+  return !REGISTERS && !LEAPS && d->breaks && told_to_give_up(d);
+}
 
 /* ---- single lanes of whole vectors ---- */
 
@@ -553,11 +561,8 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
 #endif
   for (; i < n && !*hit; i++) {
 #if !REGISTERS
-    if (i == 0) keep(d, d->clock);
-    if (i > 0 && d->long_steps) {
-      if (watch_asks(d->watch, d->pauses)) break;
-      keep(d, d->clock + i);
-    }
+    if (i > 0 && d->long_steps && watch_asks(d->watch, d->pauses)) break;
+    if (d->breaks) keep(d, d->clock + i);
 #endif
     for (int v = 0; ahead && v < VECTORS; v++)
       for (int k = 0; d->moving[v] && k < ahead->columns; k++)
@@ -568,7 +573,7 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
       step[v] = step[v] + b_set(1);
     }
 #if !REGISTERS
-    if (d->long_steps && broken(d)) return i + 1;
+    if (broken(d)) return i + 1;
 #endif
     if (passages)
       for (int v = 0; v < VECTORS; v++) watch_passages(d, v, x + v * states(d), d->clock + i + 1);
@@ -710,7 +715,18 @@ static void go_back(driver *d) {
 #endif
 }
 
-/* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause */
+/* whether a lane idles that could have another trial, or all do */
+static int wants_refill(const driver *d) {
+  unsigned active = 0, idle = 0;
+  for (int v = 0; v < VECTORS; v++) {
+    active |= d->active[v];
+    idle |= ~d->active[v] & ((1u << BASIN_LANES) - 1);
+  }
+  return !active || (idle && (d->next_trial < d->part->count || d->next_flight < d->part->flights));
+}
+
+/* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause, or
+   lanes wait for trials: their steps take too long to be taken for nothing */
 static void block(driver *d) {
   const int tolerance = expand_is_asked(&d->job->setting->stop), passages = d->ladders.count > 0;
   unsigned outcome[BASIN_OUTCOMES];
@@ -741,7 +757,7 @@ static void block(driver *d) {
       retire(d, v, asked, outcome);
     }
     if (broken(d) && done > 0) go_back(d);
-    if (!REGISTERS && watch_asks(d->watch, d->pauses)) return;
+    if (!REGISTERS && (watch_asks(d->watch, d->pauses) || wants_refill(d))) return;
   }
 }
 #endif
@@ -810,12 +826,12 @@ static basin_status run(driver *d) {
 }
 
 #if !REGISTERS && !LEAPS
-/* whether a step may take longer than a millisecond: a flow takes many to make one; of a network every input comes to
-   every weight; others do some states^2 operations, with each of the inputs */
-static int are_long(const basin_setting *setting) {
+/* The operations of a step, about: of a network every input comes to every weight; others do some states^2, with each
+   of the inputs; a flow takes many steps to make one. */
+static double operations(const basin_setting *setting) {
   const double states = (double)setting->size.states, inputs = (double)setting->gradient.inputs;
-  if (setting->network) return states * (double)setting->gradient.set_size > 0x1p18;
-  return setting->gradient.error > 0 || states * states * (1 + inputs) > 0x1p16;
+  if (setting->network) return states * (double)setting->gradient.set_size;
+  return setting->gradient.error > 0 ? INFINITY : states * states * (1 + inputs);
 }
 #endif
 
@@ -842,9 +858,11 @@ static int allocate(driver *d) {
   d->fresh = d->fresh_state;
 #else
 #if !LEAPS
-  d->long_steps = are_long(d->job->setting);
+  d->long_steps = operations(d->job->setting) > 0x1p16; /* milliseconds */
+  d->breaks = operations(d->job->setting) > 0x1p24;
 #endif
-  const size_t reals = (size_t)((VECTORS + 2) * size->states + size->work);
+  const int64_t work = BASIN_WHOLE ? size->whole : size->work;
+  const size_t reals = (size_t)((VECTORS + 2) * size->states + work);
   d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
   if (!d->x) return 0;
   d->fresh = at(d, VECTORS);
@@ -872,9 +890,10 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->watch = watch;
   d->pauses = watch_pauses(watch);
   d->team = basin_alone;
-  d->team.stop = &watch->give_up;
-  if (allocate(d)) status = run(d);
-  else if (d->broken_set) status = BASIN_INTERRUPTED;
+  if (allocate(d)) {
+    d->team.stop = REGISTERS || LEAPS || d->breaks ? &watch->give_up : NULL;
+    status = run(d);
+  } else if (d->broken_set) status = BASIN_INTERRUPTED;
 #if HAS_SET
   basin_data_leave(d->set);
 #endif

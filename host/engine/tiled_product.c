@@ -10,11 +10,7 @@
  * lies column by column, A and B change places. The last panel is filled up with copies of the last column; what
  * tiles make of these is not written to C.
  */
-#include "engine/tiled_product.h"
-#include "numeric/real.h"
-
-#define PASTE2(a, b) a##b
-#define PASTE(a, b) PASTE2(a, b)
+#include "seam/tensors.h"
 
 #if BASIN_SIMD == 5
 #define TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
@@ -299,8 +295,8 @@ static void multiply(const panels *a, const panels *b, const side *rows, int64_t
   }
 }
 
-void PASTE(basin_product_, BASIN_ISA)(const basin_product *p, const double *a, const double *b,
-                                      double *c, int add, double *room) {
+void TENSOR(product)(const basin_product *p, const double *a, const double *b, double *c, int add,
+                     double *room) {
   side rows = {a, p->rows, p->a_rows, p->c_rows},
        columns = {b, p->columns, p->b_columns, p->c_columns};
   basin_pair depth = p->depth, a_depth = p->a_depth, b_depth = p->b_depth;

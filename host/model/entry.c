@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #ifdef BASIN_OWN
+#undef MODEL_WHOLE
 #undef MODEL_SET /* data sets are those of the models of the build */
 #endif
 
@@ -147,6 +148,9 @@ static const basin_own_passages passages[] = {MODEL_PASSAGES(PASSAGES){0}};
   { FOR_EACH_ISA(RUNNER_ROW, kind) }
 #endif
 MODEL_DYNAMICS(DECLARE)
+#ifdef MODEL_WHOLE
+DECLARE(whole)
+#endif
 
 #define KIND(kind_)                                          \
   {.name = #kind_,                                           \
@@ -207,6 +211,10 @@ static const char *check(basin_setting *setting, const char **where) {
   if (layout.states < 1 || (!makes_vectors(setting) && layout.states < size->vectors))
     return "the model's header is wrong: the state of these dynamics lacks numbers, see MODEL_kind "
            "in seam/model.h";
+#ifdef MODEL_WHOLE
+  size->whole = WHOLE_work(&cell);
+  size->large = WHOLE_is_large(&cell);
+#endif
 #ifdef MODEL_SET
   const basin_input_shape shape = SET_shape(&cell);
   size->rows = shape.rows;
@@ -338,6 +346,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .vectors = vectors,
 #ifdef MODEL_SET
     .inputs = inputs,
+#endif
+#ifdef MODEL_WHOLE
+    .run_whole = RUNNERS(whole),
 #endif
 #ifdef MODEL_INPUT
     .has_inputs = 1,

@@ -9,12 +9,13 @@ static const double START_STEPS = 400;
 
 int64_t basin_cut_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
                        int64_t part_trials) {
+  const basin_cell *c = &e->cell[cell];
   int64_t size = part_trials;
-  if (!size)
-    for (size = PART_TRIALS_MIN; size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
+  if (!size) /* trials that are run one at a time need no others beside them */
+    for (size = c->setting.size.large ? 1 : PART_TRIALS_MIN;
+         size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
       size *= 2;
   if (size > limit - first) size = limit - first;
-  const basin_cell *c = &e->cell[cell];
   const double states = 8 * (double)c->setting.size.states, ends = basin_keeps_ends(c) ? states : 0;
   if (first < e->recorded || ends > 0) {
     const double row = 8 * (double)(e->observables + 2 * e->estimates) +

@@ -22,11 +22,15 @@ static double part_bytes(const basin_experiment *e, int64_t cell, int64_t first,
   return basin_part_bytes(&job);
 }
 
-/* what a worker of the CPU simulates in: three states and the scratch, of as many trials as a vector has lanes */
+/* what a worker of the CPU simulates in: three states and the scratch, of as many trials as a vector has lanes, or of
+   one that is large */
 static double simulation_bytes(const basin_setting *setting) {
   enum { LANES_MOST = 8 };
-  const double trial = 3 * (double)setting->size.states + (double)setting->size.work;
-  return 8 * (LANES_MOST * trial + (double)setting->size.data);
+  const basin_size *size = &setting->size;
+  const double states = 3 * (double)size->states,
+               trials = size->large ? states + (double)size->whole
+                                    : LANES_MOST * (states + (double)size->work);
+  return 8 * (trials + (double)size->data);
 }
 
 /* and for the paces of steps whose step sizes move, of which most models have one or two that do */

@@ -40,6 +40,10 @@
   F(0, network_layout, network_paces, network_start, network_step, network_reached, \
     network_reached, network_observe, NULL)
 
+/* large nets are run one trial at a time */
+#define MODEL_WHOLE(F) F(network_whole_work, network_is_large)
+#define MODEL_whole(F) MODEL_training(F)
+
 /* inputs with the zeros beside each row that the first layer's patches look at */
 static inline basin_status network_inputs_of(const basin_setting *setting, const network_cell *cell,
                                              const double *data, int64_t first, int64_t count,

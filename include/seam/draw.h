@@ -37,8 +37,15 @@ BASIN_HD real draw_sign(bits word) {
   return r_from_bits(b_set(0x3ff0000000000000u) | (word & b_set(0x8000000000000000u)));
 }
 
+/* the two numbers of a block that is drawn: normal, uniform on [0, 1), or signs */
+BASIN_HD void draw_numbers(const draw_source *source, bits low, bits high, real *x, real *y) {
+  if (source->kind == BASIN_UNIFORM) *x = r_uniform(low), *y = r_uniform(high);
+  else if (source->kind == BASIN_SIGN) *x = draw_sign(low), *y = draw_sign(high);
+  else basin_box_muller(low, high, x, y);
+}
+
 /* entries 2 block and 2 block + 1 of a row (0 past its end): as they are given, or the numbers that they are drawn
-   from, normal, uniform on [0, 1), or signs */
+   from */
 BASIN_HD void draw_pair(const draw_source *source, const double *data, bits trial, int64_t row,
                         int64_t block, real *x, real *y) {
   const int64_t j = 2 * block;
@@ -52,9 +59,7 @@ BASIN_HD void draw_pair(const draw_source *source, const double *data, bits tria
   const int64_t blocks = (source->length + 1) / 2;
   basin_words(source->key, source->direction, trial, source->step, (uint64_t)(row * blocks + block),
               &low, &high);
-  if (source->kind == BASIN_UNIFORM) *x = r_uniform(low), *y = r_uniform(high);
-  else if (source->kind == BASIN_SIGN) *x = draw_sign(low), *y = draw_sign(high);
-  else basin_box_muller(low, high, x, y);
+  draw_numbers(source, low, high, x, y);
   if (j + 1 >= source->length) *y = r_set(0.0);
 }
 

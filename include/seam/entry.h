@@ -5,7 +5,7 @@
  *
  *   const basin_model *model = basin_model_find("cnn");
  *   model->check(&setting, &where);                             NULL, or what is wrong with setting->...
- *   basin_dynamics_of(model, &setting)->run[isa](&job, &part, &watch);
+ *   basin_engine_of(model, &setting, isa)(&job, &part, &watch);
  *
  * The entry of a header that is not part of the build comes of host/own/own.h, with BASIN_OWN defined: engines and data
  * sets are left out of it.
@@ -141,6 +141,10 @@ typedef struct basin_model {
   basin_status (*inputs)(const basin_setting *setting, int64_t first, int64_t count, double *z,
                          double *label);
 
+  /* the engine that runs one trial at a time, for cells that are `large` (setting.h): the same bits; NULL where the
+     model has none (MODEL_WHOLE), or it is not compiled for this machine */
+  basin_engine *run_whole[BASIN_ISAS];
+
   /* what is measured on fresh inputs; 0 and NULL where the model has no such inputs */
   int has_inputs;         /* whether it has: MODEL_INPUT */
   int norms;              /* observables that are norms of the gradient by an initial vector */
@@ -166,6 +170,13 @@ static inline const basin_dynamics *basin_dynamics_find(const basin_model *model
 static inline const basin_dynamics *basin_dynamics_of(const basin_model *model,
                                                       const basin_setting *setting) {
   return basin_dynamics_find(model, setting->gradient.dynamics);
+}
+
+/* the engine of a setting that was checked; NULL: see basin_dynamics */
+static inline basin_engine *basin_engine_of(const basin_model *model, const basin_setting *setting,
+                                            int isa) {
+  if (setting->size.large) return model->run_whole[isa];
+  return basin_dynamics_of(model, setting)->run[isa];
 }
 
 /* Who asks for the observables of BASIN_RISK_TABLE, in a part of the kind `dataset`: or-ed. Finals and records;

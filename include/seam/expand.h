@@ -65,6 +65,12 @@
 #define SET_shape MODEL_SET(SET_SHAPE)
 #define SET_inputs MODEL_SET(SET_INPUTS)
 
+/* the row of the engine that runs one trial at a time */
+#define WHOLE_WORK(work, is_large) work
+#define WHOLE_IS_LARGE(work, is_large) is_large
+#define WHOLE_work MODEL_WHOLE(WHOLE_WORK)
+#define WHOLE_is_large MODEL_WHOLE(WHOLE_IS_LARGE)
+
 /* how many observables and initial vectors the model's tables have, and the number of each */
 enum {
 #define BASIN_INDEX(name, unit, meaning) OBSERVABLE_##name,

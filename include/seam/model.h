@@ -162,6 +162,14 @@
  *                          memory). Where setting->gradient.images is not NULL z is there already, cut from them, and
  *                          the labels alone are made
  *
+ * Where a trial of some cells is large enough to fill an instruction set's vectors by itself, a model has
+ *
+ *   MODEL_WHOLE(F)         F(work, is_large)
+ *     int64_t work(const model_cell *c)         reals of the scratch of one trial
+ *     int is_large(const model_cell *c)         whether a CPU takes that way in this cell, by its sizes alone
+ *   MODEL_whole(F)         a row as those of MODEL_DYNAMICS, compiled for one lane with BASIN_WHOLE 1, which calls
+ *                          tensors.h; states and bits are those of the model's dynamics
+ *
  * setting->gradient.set_size says how many inputs there are. A model whose closed forms can be
  * measured against its own inputs (record.estimate, basin verify) has a further row:
  *

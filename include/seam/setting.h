@@ -241,6 +241,10 @@ typedef struct basin_size {
   int64_t input_blocks, input_work;
 
   int64_t team; /* threads that can share a trial */
+
+  int64_t
+      whole; /* reals of the scratch of the engine that runs one trial at a time; 0: there is none */
+  int large; /* whether a CPU runs the cell by that one */
 } basin_size;
 
 /* One cell, as the experiment file resolves it. Arrays follow the order of the model's tables. */

@@ -16,10 +16,8 @@
 #define BASIN_MODELS_NETWORK_CELL_H
 
 #include "models/network/network_table.h"
-#include "numeric/product.h"
-#include "seam/draw.h"
 #include "seam/method.h"
-#include "seam/layers.h"
+#include "seam/tensors.h"
 
 /* the numbers at the head of the scratch */
 enum network_number {
@@ -55,6 +53,10 @@ typedef struct network_cell {
   int64_t weights;       /* of all layers */
   int64_t sums, drift, bound, begun;         /* offsets in the state */
   int64_t gradient, gathered, sizes, normal; /* offsets in the scratch */
+
+  /* where one trial is run at a time: the gradient by the activations of a layer, a part of that by its weights, the
+     room of products; and what there is in all */
+  int64_t whole_gradient, part, room, alone;
   double loss_weight,
       scale;          /* loss = loss_weight sum |u - y|^2; the gradient is scale sum (u - y) du */
   double half_lambda; /* lambda_0 / 2, where bound_excess is wanted and steps are plain; else 0 */
@@ -121,6 +123,43 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
   return cell->lowest < network->layers ? NULL : "no layer is trained";
 }
 
+/* Columns of a product that are computed in one go, where one trial is run at a time: a multiple of every tile's, so
+   few that it takes some tenths of a second at most; and so many that `kept` numbers of C are. */
+BASIN_HD int64_t network_stretch(int64_t rows, int64_t columns, int64_t depth, int64_t kept) {
+  enum { TILE = 24 };
+  const double most = fmin(0x1p30 / ((double)rows * (double)depth), (double)kept / (double)rows);
+  const int64_t tiles = (columns + TILE - 1) / TILE,
+                wanted = most < TILE ? 1 : (int64_t)fmin(most / TILE, 0x1p40),
+                stretches = (tiles + wanted - 1) / wanted;
+  return (tiles + stretches - 1) / stretches * TILE;
+}
+enum { NETWORK_PART_MOST = 1 << 17 }; /* numbers of the gradient by weights, 1 MiB */
+
+static inline int64_t network_most(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t network_product_room(int64_t rows, int64_t columns, int64_t depth) {
+  const basin_product p = {.rows = {rows, 1}, .columns = {columns, 1}, .depth = {depth, 1}};
+  return basin_product_room(&p);
+}
+
+/* what the engine that runs one trial at a time (network_whole.h) has behind the rest of the scratch */
+static inline void network_put_arrays(network_cell *cell, const basin_network *network,
+                                      int64_t work) {
+  int64_t gradient = 0, part = 0, room = 0;
+  for (int h = 0; h < network->layers; h++) {
+    const basin_network_layer *is = &network->layer[h];
+    const int64_t places = cell->n * is->pixels, out = is->out, in = is->in, q = is->patch;
+    gradient = network_most(gradient, places * out);
+    part = network_most(part, in * q * network_stretch(in * q, out, places, NETWORK_PART_MOST));
+    room = network_most(room, network_product_room(places, out, in * q));
+    room = network_most(room, network_product_room(places, in, out * q));
+    room = network_most(room, network_product_room(in * q, out, places));
+  }
+  cell->whole_gradient = network_put(&work, gradient);
+  cell->part = network_put(&work, part);
+  cell->room = network_put(&work, room);
+  cell->alone = work;
+}
+
 static inline const char *network_prepare(const basin_setting *setting, basin_room *room,
                                           network_cell *cell, const char **where) {
   const basin_network *network = setting->network;
@@ -165,6 +204,7 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   cell->gathered = network_put(&work, cell->batch * (cell->input + cell->labels));
   cell->sizes = network_put(&work, cell->sizes);
   cell->normal = network_put(&work, method_work(&cell->method));
+  network_put_arrays(cell, network, work);
   return NULL;
 }
 
@@ -173,6 +213,15 @@ static inline basin_layout network_layout(const basin_setting *setting, const ne
   const basin_layout layout = {cell->begun + begun, cell->normal + method_work(&cell->method), 32};
   (void)setting;
   return layout;
+}
+
+/* reals of the scratch of the engine that runs one trial at a time */
+static inline int64_t network_whole_work(const network_cell *cell) { return cell->alone; }
+
+/* Whether it is that engine: where a step of eight trials side by side, of which there may be fewer, takes as long or
+   longer (bench/RESULTS.md). */
+static inline int network_is_large(const network_cell *cell) {
+  return (double)cell->weights * (double)cell->n > 0x1p22;
 }
 
 static inline void network_paces(const network_cell *cell, const double *eta, double *pace) {

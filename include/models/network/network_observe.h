@@ -36,6 +36,7 @@ BASIN_HD real network_length2(const real *x, const real *y, int64_t count) {
   return sum;
 }
 
+#if !BASIN_WHOLE
 /* of the first layer: how many z of another sign than those of the weights w0 */
 NETWORK_PART real network_flips(const network_cell *cell, basin_turn t, const real *w0) {
   const network_inputs in = network_all_inputs(cell, t);
@@ -67,6 +68,7 @@ NETWORK_PART real network_flips(const network_cell *cell, basin_turn t, const re
   team_sync(t.team);
   return all / r_set((double)(in.n * l.is.out * l.is.pixels));
 }
+#endif
 
 /* by how much the balance of neuron i of layer h has changed, at most */
 BASIN_HD real network_neurons(const network_layer *l, const network_layer *next, const real *x,

@@ -20,6 +20,10 @@
 #include "models/network/network_tile.h"
 #include "seam/batch.h"
 
+#ifndef BASIN_WHOLE
+#define BASIN_WHOLE 0 /* 1: one trial at a time, network_whole.h */
+#endif
+
 /* the inputs of a pass: shared by all lanes, or their own */
 typedef struct network_inputs {
   const double *shared, *shared_label;
@@ -31,6 +35,19 @@ BASIN_HD network_inputs network_all_inputs(const network_cell *cell, basin_turn 
   const network_inputs in = {t.set, t.label, NULL, NULL, cell->n};
   return in;
 }
+
+struct network_use;
+
+/* What is done by tiles, of trials in lanes, or by whole arrays of one trial (network_whole.h): z and x of layer h;
+   from dz of layer h to dz of the layer below; what becomes of the gradient by the weights of layer h, and the squared
+   length of its sums, or 0 where it is not measured; the weights of an output of a layer at the start. */
+NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, const real *x,
+                                        int h, const network_inputs *in);
+NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t, const real *x,
+                                         int h, int64_t n);
+NETWORK_PART real network_use_gradient(const network_cell *cell, basin_turn t, int h,
+                                       const network_inputs *in, const struct network_use *use);
+NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t row, real *w);
 
 /* ---- where numbers lie ---- */
 
@@ -61,7 +78,8 @@ BASIN_HD real *network_x(const network_layer *l, real *work, network_place at) {
 /* the gradient by its activations, where it is kept; from one channel to the next it is as many pixels */
 BASIN_HD real *network_kept(const network_cell *cell, const network_layer *l, real *work,
                             network_place at) {
-  return work + cell->gradient + at.example * l->is.out * l->is.pixels + at.pixel;
+  const int64_t gradient = BASIN_WHOLE ? cell->whole_gradient : cell->gradient;
+  return work + gradient + at.example * l->is.out * l->is.pixels + at.pixel;
 }
 
 /* what a layer looks at: the activations below it, or the inputs */
@@ -129,6 +147,7 @@ BASIN_HD basin_product network_forward_product(const network_layer *l, const net
   return p;
 }
 
+#if !BASIN_WHOLE
 NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, const real *x,
                                         int h, const network_inputs *in) {
   const network_layer l = network_layer_at(cell, t.data, h);
@@ -154,6 +173,7 @@ NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, 
   }
   team_sync(t.team);
 }
+#endif
 
 /* the residual of a label */
 BASIN_HD real network_residual(const network_cell *cell, basin_turn t, const network_layer *last,
@@ -224,25 +244,30 @@ NETWORK_PART void network_give_residuals(const network_cell *cell, basin_turn t,
   team_sync(t.team);
 }
 
-/* from dz of layer h to dz of the layer below */
+BASIN_HD basin_product network_backward_product(const network_layer *l, int64_t n) {
+  const int64_t q = l->is.patch, row = l->is.pixels + 2 * l->pad;
+  basin_product p;
+  p.rows = network_pair(n, l->is.pixels);
+  p.columns = network_pair(l->is.in, 1);
+  p.depth = network_pair(l->is.out, q);
+  p.a_rows = network_pair(network_z_size(l), 1);
+  p.a_depth = network_pair(row, -1);
+  p.b_columns = network_pair(q, 0);
+  p.b_depth = network_pair(l->is.in * q, 1);
+  p.c_rows = p.c_columns = network_pair(0, 0);
+  network_index(&p.depth, &p.a_depth, &p.b_depth);
+  return p;
+}
+
+#if !BASIN_WHOLE
 NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t, const real *x,
                                          int h, int64_t n) {
   const network_layer l = network_layer_at(cell, t.data, h),
                       below = network_layer_at(cell, t.data, h - 1);
-  const int64_t q = l.is.patch, row = l.is.pixels + 2 * l.pad;
   /* a dense layer takes the pixels below it for channels */
   const int flat = l.is.pixels == 1 && below.is.pixels > 1;
   const int64_t to_z = network_z_stride(&below), pixels = below.is.pixels;
-  basin_product p;
-  p.rows = network_pair(n, l.is.pixels);
-  p.columns = network_pair(l.is.in, 1);
-  p.depth = network_pair(l.is.out, q);
-  p.a_rows = network_pair(network_z_size(&l), 1);
-  p.a_depth = network_pair(row, -1);
-  p.b_columns = network_pair(q, 0);
-  p.b_depth = network_pair(l.is.in * q, 1);
-  p.c_rows = p.c_columns = network_pair(0, 0);
-  network_index(&p.depth, &p.a_depth, &p.b_depth);
+  const basin_product p = network_backward_product(&l, n);
   const real *dz = t.work + l.z + 2 * l.pad;
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
@@ -272,6 +297,7 @@ NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t,
   }
   team_sync(t.team);
 }
+#endif
 
 /* What becomes of the gradient by the weights: a step is made of it, or its squared length. */
 typedef struct network_use {
@@ -281,23 +307,30 @@ typedef struct network_use {
   int measures; /* whether its squared length is wanted: of the sums, without the scale */
 } network_use;
 
-/* the squared length of the sums of layer h, or 0 where it is not measured */
+BASIN_HD basin_product network_gradient_product(const network_layer *l, const network_below *below,
+                                                int64_t n) {
+  const int64_t q = l->is.patch;
+  basin_product p;
+  p.rows = network_pair(l->is.in, q);
+  p.columns = network_pair(l->is.out, 1);
+  p.depth = network_pair(n, l->is.pixels);
+  p.a_rows = network_pair(below->row, 1);
+  p.a_depth = network_pair(below->example, 1);
+  p.b_columns = network_pair(l->is.pixels + 2 * l->pad, 0);
+  p.b_depth = network_pair(network_z_size(l), 1);
+  p.c_rows = p.c_columns = network_pair(0, 0);
+  network_index(&p.depth, &p.a_depth, &p.b_depth);
+  return p;
+}
+
+#if !BASIN_WHOLE
 NETWORK_PART real network_use_gradient(const network_cell *cell, basin_turn t, int h,
                                        const network_inputs *in, const network_use *use) {
   const network_layer l = network_layer_at(cell, t.data, h);
   const network_below below = network_below_of(cell, t, h, &l, in);
   const int64_t q = l.is.patch;
   real *size = t.work + cell->sizes, all = r_set(0.0), length[NETWORK_COLUMNS];
-  basin_product p;
-  p.rows = network_pair(l.is.in, q);
-  p.columns = network_pair(l.is.out, 1);
-  p.depth = network_pair(in->n, l.is.pixels);
-  p.a_rows = network_pair(below.row, 1);
-  p.a_depth = network_pair(below.example, 1);
-  p.b_columns = network_pair(l.is.pixels + 2 * l.pad, 0);
-  p.b_depth = network_pair(network_z_size(&l), 1);
-  p.c_rows = p.c_columns = network_pair(0, 0);
-  network_index(&p.depth, &p.a_depth, &p.b_depth);
+  const basin_product p = network_gradient_product(&l, &below, in->n);
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
@@ -319,6 +352,7 @@ NETWORK_PART real network_use_gradient(const network_cell *cell, basin_turn t, i
   team_sync(t.team);
   return all;
 }
+#endif
 
 /* All layers, from above to below, after a pass forward. *total: the squared length of the sums of all of them;
    drift: where the drift of the balance of each layer and the next is added up, or NULL */
@@ -350,6 +384,7 @@ BASIN_HD void network_backward(const network_cell *cell, basin_turn t, const rea
 
 /* ---- start and step ---- */
 
+#if !BASIN_WHOLE
 NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t row, real *w) {
   const int64_t length = l->start.length;
   real norm2 = r_set(0.0);
@@ -363,6 +398,7 @@ NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t
   const real spread = draw_spread(&l->start, t.trial, row, norm2);
   for (int64_t j = 0; j < length; j++) w[j] = draw_entry(&l->start, t.data, row, j, spread, w[j]);
 }
+#endif
 
 BASIN_HD void network_start(const network_cell *cell, basin_turn t, real *x) {
   for (int h = 0; h < cell->layers; h++) {
@@ -467,5 +503,9 @@ BASIN_HD real network_norm_grad(const network_cell *cell, basin_turn t, const re
   network_backward(cell, t, x, &in, &use, NULL, &total);
   return scale * scale * total;
 }
+
+#if BASIN_WHOLE
+#include "models/network/network_whole.h"
+#endif
 
 #endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * network_whole.h: the layers of one trial by whole arrays (seam/tensors.h), for networks so large that the numbers of
+ * trials in lanes, side by side, leave the caches at every step. What network_pass.h does by tiles is done here a layer
+ * at a time: first all products, then what is made of them. The same chains, so the same bits.
+ *
+ *   network_forward_layer(cell, t, x, h, &in);      z and x of layer h of all inputs
+ *
+ * The gradient by the activations of a layer is kept for every layer, [n][out][pixels]; that by the weights in parts,
+ * each of which is used before the next one is made.
+ */
+#ifndef BASIN_MODELS_NETWORK_WHOLE_H
+#define BASIN_MODELS_NETWORK_WHOLE_H
+
+/* columns first .. first + count - 1 of a product of A and B, to where c is */
+static inline void network_columns(const network_cell *cell, basin_turn t, const basin_product *p,
+                                   int64_t first, int64_t count, const double *a, const double *b,
+                                   double *c, int add) {
+  basin_product some = *p;
+  some.columns = network_pair(count, 1);
+  TENSOR(product)(&some, a, b + first * p->b_columns.outer, c, add, t.work + cell->room);
+}
+
+/* as many columns as are computed in one go */
+static inline int64_t network_stretch_of(const basin_product *p, int64_t kept) {
+  return network_stretch(network_count(p->rows), p->columns.outer, network_count(p->depth), kept);
+}
+
+/* all columns, unless it is broken off */
+static void network_product(const network_cell *cell, basin_turn t, const basin_product *p,
+                            const double *a, const double *b, double *c, int add) {
+  const int64_t all = p->columns.outer, stretch = network_stretch_of(p, INT64_MAX);
+  for (int64_t first = 0; first < all && !team_stopped(t.team); first += stretch)
+    network_columns(cell, t, p, first, all - first < stretch ? all - first : stretch, a, b,
+                    c + first * p->c_columns.outer, add);
+}
+
+/* z of layer h, into z[n] [out][row], of the weights w of that layer; z points to pixel 0 */
+static void network_whole_z(const network_cell *cell, basin_turn t, const double *w, int h,
+                            const network_inputs *in, double *z, int64_t row) {
+  const network_layer l = network_layer_at(cell, t.data, h);
+  const network_below below = network_below_of(cell, t, h, &l, in);
+  basin_product p = network_forward_product(&l, &below, in->n);
+  p.c_rows = network_pair(l.is.out * row, 1);
+  p.c_columns = network_pair(row, 0);
+  network_product(cell, t, &p, below.shared ? below.shared : below.own, w, z, 0);
+}
+
+NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, const double *x,
+                                        int h, const network_inputs *in) {
+  const network_layer l = network_layer_at(cell, t.data, h),
+                      under = network_layer_at(cell, t.data, h ? h - 1 : 0);
+  const int64_t z_row = network_z_stride(&l), x_row = network_x_stride(&l), rows = in->n * l.is.out;
+  double *z = t.work + l.z, *made = t.work + l.x;
+  const double *passed = l.is.skip ? t.work + under.x : NULL;
+  network_margins(t.team, z, rows, z_row, l.pad);
+  network_whole_z(cell, t, x + l.weights, h, in, z + l.pad, z_row);
+  if (z_row == x_row && (!passed || network_x_stride(&under) == x_row))
+    TENSOR(activate)(&l.is, z, rows * z_row, made, passed);
+  else
+    for (int64_t r = 0; r < rows; r++) TENSOR(activate)
+  (&l.is, z + r * z_row + l.pad, l.is.pixels, made + r * x_row + l.above,
+   passed ? passed + r * network_x_stride(&under) + under.above : NULL);
+  network_margins(t.team, made, rows, x_row, l.above);
+}
+
+NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t, const double *x,
+                                         int h, int64_t n) {
+  const network_layer l = network_layer_at(cell, t.data, h),
+                      below = network_layer_at(cell, t.data, h - 1);
+  const int64_t pixels = below.is.pixels, row = network_z_stride(&below), rows = n * below.is.out;
+  double *g = t.work + cell->whole_gradient, *z = t.work + below.z;
+  basin_product p = network_backward_product(&l, n);
+  p.c_rows = network_pair(l.is.in * l.is.pixels, 1);
+  p.c_columns = network_pair(l.is.pixels, 0);
+  network_product(cell, t, &p, t.work + l.z + 2 * l.pad, x + l.weights, g, l.is.skip);
+  if (row == pixels) TENSOR(slopes)(&below.is, g, rows * row, z);
+  else
+    for (int64_t r = 0; r < rows; r++)
+      TENSOR(slopes)(&below.is, g + r * pixels, pixels, z + r * row + below.pad);
+}
+
+/* what a part of the gradient by the weights is used for: so many rows of them, from first on */
+static void network_use_part(const network_layer *l, const network_use *use, int64_t first,
+                             int64_t count, const double *g, double *length) {
+  const int64_t row = l->is.in * l->is.patch;
+  double *w = use->x ? use->x + l->weights + first * row : NULL;
+  for (int64_t c = 0; use->measures && c < count; c++) {
+    length[first + c] = 0;
+    for (int64_t r = 0; r < row; r++)
+      length[first + c] = fma(g[c * row + r], g[c * row + r], length[first + c]);
+  }
+  if (use->way)
+    for (int64_t i = 0; i < count * row; i++)
+      method_entry(use->way, use->eta, l->weights + first * row + i, g[i], &w[i]);
+  else if (w) TENSOR(move)(use->pace, g, count * row, w);
+}
+
+NETWORK_PART double network_use_gradient(const network_cell *cell, basin_turn t, int h,
+                                         const network_inputs *in, const network_use *use) {
+  const network_layer l = network_layer_at(cell, t.data, h);
+  const network_below below = network_below_of(cell, t, h, &l, in);
+  const int64_t q = l.is.patch, out = l.is.out;
+  double *size = t.work + cell->sizes, *part = t.work + cell->part, all = 0;
+  basin_product p = network_gradient_product(&l, &below, in->n);
+  p.c_rows = network_pair(q, 1);
+  p.c_columns = network_pair(l.is.in * q, 0);
+  const int64_t stretch = network_stretch_of(&p, NETWORK_PART_MOST);
+  for (int64_t first = 0; first < out && !team_stopped(t.team); first += stretch) {
+    const int64_t count = out - first < stretch ? out - first : stretch;
+    network_columns(cell, t, &p, first, count, below.shared ? below.shared : below.own,
+                    t.work + l.z + l.pad, part, 0);
+    network_use_part(&l, use, first, count, part, size);
+  }
+  for (int64_t c = 0; use->measures && c < out; c++) all = all + size[c];
+  return all;
+}
+
+/* of the first layer: how many z of another sign than those of the weights w0 */
+NETWORK_PART double network_flips(const network_cell *cell, basin_turn t, const double *w0) {
+  const network_inputs in = network_all_inputs(cell, t);
+  const network_layer l = network_layer_at(cell, t.data, 0);
+  const int64_t pixels = l.is.pixels, row = network_z_stride(&l), rows = in.n * l.is.out;
+  const double *z = t.work + l.z + l.pad;
+  double *was = t.work + cell->whole_gradient, count = 0;
+  network_whole_z(cell, t, w0 + l.weights, 0, &in, was, pixels);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t j = 0; j < pixels; j++)
+      count += (0 <= was[r * pixels + j]) != (0 <= z[r * row + j]);
+  return count / (double)(rows * pixels);
+}
+
+NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t row, double *w) {
+  const int64_t length = l->start.length;
+  double norm2 = 0;
+  TENSOR(numbers)(&l->start, t.data, t.trial, row, w);
+  for (int64_t j = 0; j < length; j++) norm2 = fma(w[j], w[j], norm2);
+  const double spread = draw_spread(&l->start, t.trial, row, norm2);
+  for (int64_t j = 0; j < length; j++) w[j] = draw_entry(&l->start, t.data, row, j, spread, w[j]);
+}
+
+#endif
