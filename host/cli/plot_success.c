@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * plot_success.c: success rates, or medians of a number of each trial, against a grid parameter, a curve for each series
- * of cells.
+ * plot_success.c: success rates, or medians of a number of each trial, against a grid parameter, a curve for each
+ * series of cells.
  */
 #include "cli/plot_axis.h"
 #include "base/statistics.h"

@@ -12,9 +12,9 @@
  *   sum over pixels l, k of (dz_ia[:, l]'dz_jb[:, k]) <phi(x_i)_l, phi(x_j)_k>.
  *
  * Cost, at every look, with n inputs and o labels: o passes forward and backward; (n o)^2/2 times out, and n^2 times in
- * for x (a convolution: (n o p)^2/2 times (out + q in), p its pixels); 4/3 (n o)^3 for each spectrum. `gram_change` takes
- * passes and products twice, for G(0) is made of the weights of the start, which are kept. Memory: (n o)^2 numbers, and
- * with several labels (o - 1) times z of all layers, for dz of all labels but the last.
+ * for x (a convolution: (n o p)^2/2 times (out + q in), p its pixels); 4/3 (n o)^3 for each spectrum. `gram_change`
+ * takes passes and products twice, for G(0) is made of the weights of the start, which are kept. Memory: (n o)^2
+ * numbers, and with several labels (o - 1) times z of all layers, for dz of all labels but the last.
  *
  * Chains of fma: an inner product in the order of (channel, offset), a pair of inputs in that of (k, l), G in that of
  * the layers, from the first.
