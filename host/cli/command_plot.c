@@ -18,19 +18,15 @@ typedef struct kind {
   const char *option, *takes;
 } kind;
 static const kind kinds[] = {
-    {"map", "attractors"},
-    {"vector", "shape trial"},
-    {"histogram", "log"},
-    {"ecdf", ""},
-    {"rates", "observable"},
-    {"passages", "x log"},
-    {"attractors", "x log"},
-    {"observable", "log"},
-    {NULL, "x y halfwidth published log"},
+    {"map", "attractors"}, {"vector", "shape trial"},
+    {"histogram", "log"},  {"ecdf", ""},
+    {"median", "x log"},   {"rates", "observable"},
+    {"passages", "x log"}, {"attractors", "x log"},
+    {"observable", "log"}, {NULL, "x y halfwidth published log"},
 };
-static const char *const choices[] = {"map",      "histogram", "ecdf",  "rates",     "observable",
-                                      "passages", "x",         "y",     "halfwidth", "published",
-                                      "log",      "vector",    "shape", "trial",     "attractors"};
+static const char *const choices[] = {
+    "map",       "histogram", "ecdf", "rates",  "observable", "passages", "x",          "y",
+    "halfwidth", "published", "log",  "vector", "shape",      "trial",    "attractors", "median"};
 
 /* whether the word is one of the list */
 static int is_in(const char *list, const char *word) {
@@ -73,11 +69,12 @@ static basin_status read_observables(const basin_arguments *a, const char **obse
 static basin_status draw(basin_figure *f, const kind *k, const basin_arguments *a,
                          const char **observable, int observables, basin_error *error) {
   const char *value = k->option ? basin_argument(a, k->option) : NULL;
-  if (!k->option)
+  if (!k->option || !strcmp(k->option, "median"))
     return basin_plot_success(
         f,
         &(basin_success_options){.x = basin_argument(a, "x"),
                                  .y = basin_argument(a, "y"),
+                                 .median = value,
                                  .halfwidth = basin_argument(a, "halfwidth") != NULL},
         error);
   if (!strcmp(k->option, "passages")) return basin_plot_passages(f, basin_argument(a, "x"), error);

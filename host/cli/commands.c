@@ -134,6 +134,8 @@ static const basin_option plot_options[] = {
      "how steps, a passage (passage_1), or an observable at the end of the trials (loss), is "
      "distributed, apart for each outcome"},
     {"ecdf", 0, "steps|OBSERVABLE", "the same, cumulative"},
+    {"median", 0, "steps|OBSERVABLE",
+     "the median over the trials of such a number, with its interval, against a grid parameter"},
     {"map", 0, "X,Y",
      "where starts end: each a point in the colour of its outcome, at two observables of the "
      "start, "
@@ -154,7 +156,8 @@ static const basin_option plot_options[] = {
      "local slope ln(loss) / ln(eta t)"},
     {"passages", 0, NULL,
      "draw the medians of first passages against their level, or with --x against a parameter"},
-    {"log", 0, NULL, "logarithmic vertical axis, of rates, passages, histograms and trajectories"},
+    {"log", 0, NULL,
+     "logarithmic vertical axis, of rates, medians, passages, histograms and trajectories"},
     {"title", 0, "TEXT", "title of the figure; default: the experiment's"},
     HELP,
 };

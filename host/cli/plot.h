@@ -61,9 +61,9 @@ int basin_plot_character(const char *text);
 
    Rates of success against grid parameter x (NULL: the one with most values) as curves; with y, or where there would be
    more than eight curves and another parameter to draw them along, as a map over both, beside it the half-width of the
-   interval where that is asked for. */
+   interval where that is asked for. With `median` in their place the median of that number of each trial, as curves. */
 typedef struct basin_success_options {
-  const char *x, *y;
+  const char *x, *y, *median;
   int halfwidth;
 } basin_success_options;
 basin_status basin_plot_success(basin_figure *figure, const basin_success_options *options,
@@ -76,8 +76,12 @@ basin_status basin_plot_trajectories(basin_figure *figure, const char **observab
                                      basin_error *error);
 basin_status basin_plot_rates(basin_figure *figure, const char *observable, basin_error *error);
 
-/* How a number of each trial is distributed, apart for each outcome: `steps`, or an observable at the end of the trial
-   as loss or final_loss; as a histogram or cumulative. */
+/* A number of each trial: `steps`, a passage, or an observable at the end of the trial as loss or final_loss.
+   BASIN_BAD_INPUT, with those that there are, where the file has none of that name. */
+basin_status basin_plot_number(const basin_figure *figure, const char *name, basin_array *found,
+                               basin_error *error);
+
+/* How such a number is distributed, apart for each outcome, as a histogram or cumulative. */
 basin_status basin_plot_distribution(basin_figure *figure, const char *name, int cumulative,
                                      basin_error *error);
 

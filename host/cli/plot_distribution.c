@@ -45,7 +45,7 @@ typedef struct distribution {
 /* ---- which number ---- */
 
 /* `loss` is final_loss where there is no number of each trial that is called loss */
-static basin_status find_array(const basin_figure *f, const char *name, basin_array *found,
+basin_status basin_plot_number(const basin_figure *f, const char *name, basin_array *found,
                                basin_error *error) {
   const int arrays = basin_results_arrays(f->results);
   char(*names)[96] = calloc((size_t)arrays + 1, sizeof *names), list[512] = "";
@@ -349,7 +349,7 @@ basin_status basin_plot_distribution(basin_figure *f, const char *name, int cumu
   d->cumulative = cumulative;
   d->whole = 1;
   d->span = BASIN_NO_SPAN;
-  basin_status status = find_array(f, name, &d->array, error);
+  basin_status status = basin_plot_number(f, name, &d->array, error);
   d->passage = !strncmp(d->array.name, "passage_", 8);
   if (!status) status = open_groups(f, d, error);
   if (!status) status = basin_plot_names(f, &d->name, error);

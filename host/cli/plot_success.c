@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * plot_success.c: success rates against a grid parameter, a curve for each series of cells.
+ * plot_success.c: success rates, or medians of a number of each trial, against a grid parameter, a curve for each
+ * series of cells.
  */
 #include "cli/plot_axis.h"
+#include "base/statistics.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* what is drawn of a cell, with its 95% interval */
+typedef struct point {
+  int known;
+  basin_interval at;
+} point;
+
 typedef struct chart {
+  const char *median; /* of which number; NULL: the success rate */
+  point *point;       /* [cells] */
   basin_axis x;
   basin_series series;
   struct {
@@ -48,6 +58,46 @@ static const basin_published_row *published(const basin_figure *f, int64_t cell)
 
 /* ---- what there is to draw ---- */
 
+/* the median of those that are finite; where they are too few for an interval it is the median alone */
+static basin_interval median_of(double *value, int64_t count) {
+  const double half = 0.5;
+  basin_interval at;
+  int64_t finite = 0;
+  for (int64_t i = 0; i < count; i++)
+    if (isfinite(value[i])) value[finite++] = value[i];
+  basin_quantiles(value, finite, &half, 1, &at.value);
+  const int64_t rank = basin_median_rank(finite);
+  at.low = rank < 0 ? at.value : value[rank];
+  at.high = rank < 0 ? at.value : value[finite - 1 - rank];
+  return at;
+}
+
+static basin_status find_medians(const basin_figure *f, chart *c, basin_error *error) {
+  basin_array array;
+  basin_status status = basin_plot_number(f, c->median, &array, error);
+  if (status) return status;
+  double *value = malloc((size_t)array.size[0] * sizeof *value);
+  if (!value) return basin_fail_memory(error);
+  for (int64_t i = 0; i < f->cells && !status; i++) {
+    status = basin_results_read(f->results, array.name, f->cell[i].index, 0, array.size[0], value,
+                                error);
+    if (status) break;
+    c->point[i].at = median_of(value, array.size[0]);
+    c->point[i].known = isfinite(c->point[i].at.value);
+  }
+  free(value);
+  return status;
+}
+
+static basin_status find_points(const basin_figure *f, chart *c, basin_error *error) {
+  if (c->median) return find_medians(f, c, error);
+  for (int64_t i = 0; i < f->cells; i++)
+    c->point[i] = (point){
+        f->cell[i].trials > 0,
+        {f->cell[i].success.value, f->cell[i].success.low, f->cell[i].success.high}};
+  return BASIN_OK;
+}
+
 /* whether there is a point to draw, by which the axes then grow */
 static int measure_point(const basin_figure *f, chart *c, double x, double y) {
   if (!isfinite(x) || (f->log_scale && y <= 0)) return 0;
@@ -62,17 +112,19 @@ static basin_status measure(const basin_figure *f, chart *c, basin_error *error)
   for (int64_t i = 0; i < f->cells; i++) {
     const int curve = c->series.of[i];
     const basin_published_row *row = published(f, i);
-    if (f->cell[i].trials && measure_point(f, c, across(f, c, i), f->cell[i].success.value)) {
-      basin_span_widen(&c->span_y, f->cell[i].success.low, f->log_scale);
-      basin_span_widen(&c->span_y, f->cell[i].success.high, f->log_scale);
+    const point *p = &c->point[i];
+    if (p->known && measure_point(f, c, across(f, c, i), p->at.value)) {
+      basin_span_widen(&c->span_y, p->at.low, f->log_scale);
+      basin_span_widen(&c->span_y, p->at.high, f->log_scale);
       c->curve[curve].rates++, points++;
     }
     if (row && measure_point(f, c, across(f, c, i), row->success))
       c->curve[curve].published++, points++;
   }
   return points ? BASIN_OK
-                : basin_fail(error, BASIN_BAD_INPUT, "no cell has %s to draw",
-                             f->log_scale ? "a rate above 0, which --log needs," : "a rate");
+                : basin_fail(error, BASIN_BAD_INPUT, "no cell has a %s%s to draw",
+                             c->median ? "median" : "rate",
+                             f->log_scale ? " above 0, which --log needs," : "");
 }
 
 /* ---- panels ---- */
@@ -112,8 +164,11 @@ static void fill_legends(chart *c) {
     basin_legend *legend = &c->page.panel[c->curve[i].panel].legend;
     const char *label = c->series.one[i].label;
     if (c->curve[i].rates)
-      basin_legend_add(legend, *label ? label : "success", style_of(c, i),
-                       BASIN_SHOW_LINE | BASIN_SHOW_POINT);
+      basin_legend_add(legend,
+                       *label      ? label
+                       : c->median ? c->median
+                                   : "success",
+                       style_of(c, i), BASIN_SHOW_LINE | BASIN_SHOW_POINT);
   }
   for (int p = 0; p < c->page.panels; p++) {
     int64_t rings = 0;
@@ -130,8 +185,12 @@ static void fill_legends(chart *c) {
 static void set_axes(basin_figure *f, const chart *c, int panel) {
   basin_span_set(f, 'x', c->x.logarithmic, c->x.whole, &c->span_x);
   basin_axis_set(f, 'x', &c->x, c->span_x.least, c->span_x.most, f->box[panel].width * 0.8);
-  fputs("set format x '%g'\nset ylabel 'success rate, with 95% interval'\n", f->pipe);
-  if (f->log_scale) basin_span_set(f, 'y', 1, 0, &c->span_y);
+  char label[BASIN_LABEL_BYTES];
+  snprintf(label, sizeof label, "%s%s, with 95%% interval",
+           c->median ? "median of " : "success rate", c->median ? c->median : "");
+  fputs("set format x '%g'\n", f->pipe);
+  basin_plot_axis_label(f, 'y', label, "");
+  if (f->log_scale || c->median) basin_span_set(f, 'y', f->log_scale, 0, &c->span_y);
   else fputs("set yrange [-0.02:1.02]\n", f->pipe);
 }
 
@@ -139,9 +198,9 @@ static void write_curve(basin_figure *f, const chart *c, int curve) {
   fprintf(f->pipe, "$rate%d << EOD\n", curve);
   for (int64_t k = 0; k < f->cells; k++) {
     const int64_t i = c->order[k];
-    if (c->series.of[i] == curve && f->cell[i].trials)
-      fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", across(f, c, i), f->cell[i].success.value,
-              f->cell[i].success.low, f->cell[i].success.high);
+    if (c->series.of[i] == curve && c->point[i].known)
+      fprintf(f->pipe, "%.10g %.10g %.10g %.10g\n", across(f, c, i), c->point[i].at.value,
+              c->point[i].at.low, c->point[i].at.high);
   }
   fprintf(f->pipe, "EOD\n$published%d << EOD\n", curve);
   for (int64_t i = 0; i < f->cells; i++) {
@@ -218,9 +277,13 @@ basin_status basin_plot_success(basin_figure *f, const basin_success_options *o,
   if (map) return basin_plot_heat(f, o->x, o->y, o->halfwidth, error);
   chart *c = calloc(1, sizeof *c);
   if (c) c->order = calloc((size_t)f->cells, sizeof *c->order);
-  basin_status status = c && c->order ? basin_axis_open(f, o->x, NULL, "x", &c->x, error)
-                                      : basin_fail_memory(error);
-  if (!status) status = prefers_map(f, c, &map, error);
+  if (c) c->point = calloc((size_t)f->cells, sizeof *c->point);
+  if (c) c->median = o->median;
+  basin_status status = c && c->order && c->point
+                            ? basin_axis_open(f, o->x, NULL, "x", &c->x, error)
+                            : basin_fail_memory(error);
+  if (!status) status = find_points(f, c, error);
+  if (!status && !o->median) status = prefers_map(f, c, &map, error);
   if (!status && map) {
     status = basin_plot_heat(f, o->x, NULL, 0, error);
   } else if (!status) {
@@ -235,6 +298,7 @@ basin_status basin_plot_success(basin_figure *f, const basin_success_options *o,
     basin_series_free(&c->series);
     free(c->x.value);
     free(c->order);
+    free(c->point);
   }
   free(c);
   return status;

@@ -5,6 +5,7 @@
 #include "numeric/real.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- the network ---- */
 
@@ -102,8 +103,13 @@ typedef struct matrices {
   double *x, *y, *gram, *covariance;
 } matrices;
 
-static basin_status solve(const basin_setting *setting, matrices *m, basin_modes *modes,
-                          basin_error *error) {
+static void free_matrices(matrices *m) {
+  free(m->x);
+  free(m->y);
+  free(m->gram);
+}
+
+static basin_status make_matrices(const basin_setting *setting, matrices *m, basin_error *error) {
   const basin_network *network = setting->network;
   const int64_t n = setting->gradient.set_size, d = network->channels * network->pixels;
   basin_limit_layer layer[BASIN_LAYERS_MAX];
@@ -117,9 +123,16 @@ static basin_status solve(const basin_setting *setting, matrices *m, basin_modes
   m->covariance = m->gram + n * n;
   if (network->draw(setting, 0, n, m->x, m->y)) return basin_fail_memory(error);
   net.x = m->x;
-  basin_status status = basin_limit_gram(&net, share, m->gram, m->covariance, error);
-  if (!status)
-    status = basin_modes_make(n, network->labels, m->gram, m->covariance, m->y, modes, error);
+  return basin_limit_gram(&net, share, m->gram, m->covariance, error);
+}
+
+basin_status basin_cell_limit_gram(const basin_setting *setting, double *gram, basin_error *error) {
+  const int64_t n = setting->gradient.set_size;
+  matrices m = {0};
+  basin_status status = basin_cell_limit_check(setting, error);
+  if (!status) status = make_matrices(setting, &m, error);
+  if (!status) memcpy(gram, m.gram, (size_t)(n * n) * sizeof *gram);
+  free_matrices(&m);
   return status;
 }
 
@@ -128,11 +141,11 @@ basin_status basin_cell_limit_find(const basin_setting *setting, int64_t times, 
   matrices m = {0};
   basin_modes modes;
   basin_status status = basin_cell_limit_check(setting, error);
-  if (status) return status;
-  status = solve(setting, &m, &modes, error);
-  free(m.x);
-  free(m.y);
-  free(m.gram);
+  if (!status) status = make_matrices(setting, &m, error);
+  if (!status)
+    status = basin_modes_make(setting->gradient.set_size, setting->network->labels, m.gram,
+                              m.covariance, m.y, &modes, error);
+  free_matrices(&m);
   if (status) return status;
   const double factor = 2 * setting->network->loss_weight,
                eta = factor * basin_cell_step_size(setting);

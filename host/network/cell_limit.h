@@ -37,6 +37,9 @@ basin_status basin_cell_limit_check(const basin_setting *setting, basin_error *e
 basin_status basin_cell_limit_find(const basin_setting *setting, int64_t times, const int64_t *time,
                                    basin_cell_limit *limit, double *loss, basin_error *error);
 
+/* gram[n][n]: G, of each label. BASIN_BAD_INPUT where there is no limit, BASIN_FAILED without memory. */
+basin_status basin_cell_limit_gram(const basin_setting *setting, double *gram, basin_error *error);
+
 /* The one step size of full-batch gradient descent without anything added; NaN where the steps are others. */
 double basin_cell_step_size(const basin_setting *setting);
 

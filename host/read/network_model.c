@@ -315,7 +315,7 @@ basin_status basin_network_model(const basin_model *build, const basin_network_k
 /* ---- what is asked of the trials ---- */
 
 /* the groups of the names in an expression or a list of observables: `distance_2` belongs to that of `distance` */
-static const uint64_t everything = ~(uint64_t)NETWORK_BOUND; /* which is to be named */
+static const uint64_t everything = ~(uint64_t)NETWORK_NAMED; /* that are to be named */
 
 static uint64_t groups_of_text(const char *text) {
   static const struct group {
@@ -401,18 +401,41 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
   return status;
 }
 
-basin_status basin_network_bound(const basin_setting *setting, basin_network *network,
-                                 basin_error *error) {
+static basin_status find_gram(const basin_setting *setting, const basin_network_keys *keys,
+                              basin_network *network, basin_error *error) {
+  const size_t n = (size_t)setting->gradient.set_size;
+  basin_error why;
+  basin_status status = basin_cell_limit_check(setting, &why);
+  double *gram = status ? NULL : malloc(n * n * sizeof *gram);
+  if (!status && !gram) return basin_fail_memory(error);
+  if (!status) status = basin_cell_limit_gram(setting, gram, &why);
+  network->gram = gram;
+  if (status == BASIN_BAD_INPUT)
+    return basin_fail_at(error, keys->layers->place,
+                         "layers: gram_limit and gram_deviation are distances from infinite width, "
+                         "and there is none: %s",
+                         why.text);
+  if (status) *error = why;
+  return status;
+}
+
+basin_status basin_network_limits(const basin_setting *setting, const basin_network_keys *keys,
+                                  basin_network *network, basin_error *error) {
   basin_cell_limit limit = {0};
-  if (!(network->wanted & NETWORK_BOUND)) return BASIN_OK;
-  const basin_status status = basin_cell_limit_find(setting, 0, NULL, &limit, NULL, error);
-  network->lambda_0 = status ? 0 : limit.lambda_0;
-  return status == BASIN_FAILED ? status : BASIN_OK;
+  basin_status status = BASIN_OK;
+  if (network->wanted & NETWORK_BOUND) {
+    status = basin_cell_limit_find(setting, 0, NULL, &limit, NULL, error);
+    network->lambda_0 = status ? 0 : limit.lambda_0;
+    if (status == BASIN_FAILED) return status;
+  }
+  if (network->wanted & NETWORK_GRAM_LIMIT) return find_gram(setting, keys, network, error);
+  return BASIN_OK;
 }
 
 void basin_network_free(basin_network *network) {
   if (!network) return;
   basin_network_data_free(&network->data);
   free((void *)network->layer);
+  free((void *)network->gram);
   free(network);
 }

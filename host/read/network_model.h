@@ -67,9 +67,10 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
                                 basin_network **network, basin_error *error);
 void basin_network_free(basin_network *network);
 
-/* Fills in what the observable bound_excess needs, where the file names it, once the setting is complete: lambda_0,
-   which is 0 where the network has no limit of infinite width. */
-basin_status basin_network_bound(const basin_setting *setting, basin_network *network,
-                                 basin_error *error);
+/* Fills in what observables need of infinite width, where the file names them, once the setting is complete: lambda_0
+   of bound_excess, which is 0 where the network has no such limit; the Gram matrix of gram_limit and gram_deviation.
+   BASIN_BAD_INPUT, with the place and the reason, where there is none to compare with. */
+basin_status basin_network_limits(const basin_setting *setting, const basin_network_keys *keys,
+                                  basin_network *network, basin_error *error);
 
 #endif

@@ -104,6 +104,7 @@ typedef struct basin_network {
 
   uint64_t wanted; /* what is observed of the trials: enum network_wanted of models/network */
   double lambda_0; /* of bound_excess: the least eigenvalue of the Gram matrix at infinite width */
+  const double *gram; /* of gram_limit: that matrix, [n][n], of each label; NULL: not asked for */
 } basin_network;
 
 #endif

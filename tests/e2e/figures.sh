@@ -249,6 +249,30 @@ says 'k = 64: global ([0-9]*), [3-6][0-9] not above 0'
 drawn 2 early.h5 --histogram steps --variant 'ResNet w/ SSW' --where k=64,100
 says_not '^set logscale x'
 
+# ---- medians against a parameter ----
+
+drawn 1 early.h5 --median steps --x k --log
+says 'median of steps, with 95% interval'
+says '^set logscale y'
+drawn 1 early.h5 --median loss
+check "medians and their intervals by order statistics" /usr/bin/python3 - <<'P'
+import re, h5py, numpy as np
+f = h5py.File('early.h5')
+drawn = re.findall(r'^\$rate(\d+) << EOD\n(.*?)EOD', open('script').read(), re.S | re.M)
+assert [int(curve) for curve, _ in drawn] == [0, 1, 2]
+for curve, rows in drawn:
+    rows = np.array([line.split() for line in rows.splitlines()], float)
+    cells = np.flatnonzero(f['variant_number'][:] == int(curve))
+    assert (rows[:, 0] == f['k'][:][cells]).all()
+    x = np.sort(f['final_loss'][:][cells], axis=1)            # 100 trials: numbers 40 to 61 hold the median, 96.5%
+    assert np.allclose(rows[:, 1:], np.c_[np.median(x, axis=1), x[:, 39], x[:, 60]], rtol=1e-8, atol=0)
+P
+expect 2 'plot: --median and --histogram do not go together|plot: --histogram and --median do not go together' \
+  "$basin" plot early.h5 --median steps --histogram steps -o x.svg
+expect 2 'plot: --median and --y do not go together' "$basin" plot early.h5 --median steps --y k -o x.svg
+expect 2 'the file has no .los. of each trial, did you mean .loss' "$basin" plot early.h5 --median los -o x.svg
+drawn 4 many26.h5 --median steps
+
 # ---- where starts end ----
 
 cat > start.yaml <<'Y'
@@ -320,7 +344,7 @@ expect 2 'plot: --observable and --x do not go together' "$basin" plot start.h5 
 expect 2 'plot: --ecdf and --log do not go together' "$basin" plot start.h5 --ecdf steps --log -o x.svg
 expect 2 'where k=5: no cell is left; k is: 4, 9' "$basin" plot start.h5 --where k=5 -o x.svg
 check "no figure is left of all these" test ! -e x.svg
-for what in '--x k' '--y k' '--observable loss' '--rates' '--histogram steps' '--ecdf loss' '--map loss,norm_v'; do
+for what in '--x k' '--y k' '--observable loss' '--rates' '--histogram steps' '--ecdf loss' '--median loss' '--map loss,norm_v'; do
   for kind in png pdf; do
     # shellcheck disable=SC2086
     check "$kind: $what" "$basin" plot few.h5 $what -o fig.$kind

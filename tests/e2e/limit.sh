@@ -78,6 +78,39 @@ import h5py, numpy as np
 f = h5py.File('nan.h5')
 assert np.isnan(f['final_bound_excess'][:]).all() and (f['final_distance_max'][:] > 0).all()"
 
+# the Gram matrix of given inputs beside numpy's, and the exact law of its distance from infinite width
+/usr/bin/python3 - <<'P'
+import numpy as np
+x = np.random.default_rng(5).normal(size=(6, 4))
+np.savetxt('points.csv', np.hstack([x / np.linalg.norm(x, axis=1)[:, None], x[:, :1]]), delimiter=',', fmt='%.17g')
+P
+check "Gram matrices" "$basin" run w.yaml -q --no-provenance -o gram.h5 --set 'data={file: points.csv, labels: 1}' \
+  --set grid.m='[4, 64]' --set trials=4000 --set stop.max_steps=3 --set 'record={trials: 4000, steps: [0, 3], parameters: true,
+    limit: true, observables: [loss, gram_min, gram_max, gram_change, gram_limit, gram_deviation]}'
+check "they are those of the patterns, and keep the law" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File('gram.h5')
+x = np.loadtxt('points.csv', delimiter=',')[:, :4]
+xx = x @ x.T
+p = (np.pi - np.arccos(np.clip(xx, -1, 1))) / (2 * np.pi)
+np.fill_diagonal(p, 0.5)
+value = np.linalg.eigvalsh(xx * p)
+assert np.allclose([f['lambda_0'][:], f['lambda_max'][:]], value[[0, -1]][:, None], rtol=1e-12)
+for c, m in enumerate((4, 64)):
+    z = np.einsum('trmd,id->trim', f['vector_W_1'][c][:, :, :4 * m].reshape(4000, 2, m, 4), x) >= 0
+    h = np.einsum('trim,trjm->trij', z, z, dtype=float) * xx / m
+    norm = lambda a: abs(np.linalg.eigvalsh(a)).max(-1)
+    want = {'min': np.linalg.eigvalsh(h)[..., 0], 'max': np.linalg.eigvalsh(h)[..., -1], 'change': norm(h - h[:, :1]),
+            'limit': norm(h - xx * p), 'deviation': ((h - xx * p)**2).sum((2, 3))}
+    for name, right in want.items():
+        there = np.isfinite(f['gram_' + name][c])
+        assert there[:, 0].all() and there.mean() > 0.9 and abs(f['gram_' + name][c] - right)[there].max() < 1e-13, name
+    start = f['gram_deviation'][c, :, 0]
+    error = start.std(ddof=1) / np.sqrt(len(start))
+    law = (xx**2 * p * (1 - p)).sum() / m
+    assert abs(start.mean() - law) < 4 * error and error < 0.03 * law, (start.mean(), law, error)
+P
+
 # unasked nothing is there; of some cells there may be none
 check "unasked" "$basin" run w.yaml -q --set record.limit=false --set trials=1 --set record.trials=1 -o no.h5
 check "none of some cells" "$basin" run w.yaml -q --set grid.m='[4]' --set trials=1 --set record.trials=1 -o some.h5 \

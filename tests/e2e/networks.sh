@@ -168,6 +168,88 @@ wrong 10:9 'model network has no gradient flow' '^schedule' 'method: gradient_fl
 expect 2 'record.estimate: model network has no sampled form' "$basin" run net.yaml --set record.estimate.inputs=100 -o wrong.h5
 expect 2 'record.observables: no observable `norm_3`' "$basin" run net.yaml --set 'record.observables=[norm_3]' -o wrong.h5
 expect 2 'outcomes.a.near.W_1: 2 rows, expected a list of 5' "$basin" run net.yaml --set 'outcomes={a: {near: {W_1: [1, 2]}, within: 1}}' -o wrong.h5
+
+# ---- Gram matrices of gradients ----
+
+cat > grams.yaml <<'Y'
+title: Gram matrices
+model: network
+trials: 35
+seed: 3
+grid: {m: [5, 16]}
+layers:
+  - {dense: m, activation: relu, scale: 1/sqrt(m), init: {normal: 1}}
+  - {dense: 1, init: sign, train: false}
+data: {n: 7, d: 5, inputs: sphere, labels: {normal: 1}}
+schedule: [{eta: 0.3}]
+stop: {at: 1e-4, max_steps: 40}
+allow: {unresolved: 1}
+record:
+  trials: 35
+  steps: {log: 5}
+  observables: [loss, gram_min, gram_max, gram_change, gram_limit, gram_deviation]
+  final: [norm_grad, gram_min, gram_change]
+variants:
+  dense: {}
+  one layer:
+    layers:
+      - {dense: m, activation: relu, scale: 1/sqrt(m), init: {normal: 1}, train: false}
+      - {dense: 1, init: sign}
+  labels:
+    layers:
+      - {dense: m, activation: softplus, scale: sqrt(c_sigma/m)}
+      - {dense: m, activation: erf, scale: sqrt(c_sigma/m)/H, skip: true, train: false}
+      - {dense: m, activation: tanh, scale: 0.5, skip: true}
+      - {dense: 3}
+    loss: mean
+    schedule: [{eta: 0.05}]
+  pictures:
+    layers:
+      - {conv: {channels: m, patch: 3}, activation: {leaky: 0.2}, init: {normal: 0.5}}
+      - {conv: {channels: m, patch: 5}, activation: softplus, scale: 0.3, skip: true}
+      - {dense: 2, init: {uniform: [-0.5, 0.5]}}
+    data: {n: 5, channels: 2, pixels: 6, inputs: normal, labels: sign}
+    schedule: [{eta: 0.0003}]
+  batches: {data: {n: 7, d: 5, inputs: sphere, labels: {normal: 1}, batch: 3}}
+  until: {stop: {when: gram_change > 0.2, max_steps: 40}}
+Y
+check "Gram matrices" run grams.yaml -o grams.h5
+for how in "--isa generic --threads 2 --part-trials 33" "--threads 1 --part-trials 1"; do
+  check "$how" run grams.yaml $how -o other.h5
+  check "$how: the same bytes" cmp grams.h5 other.h5
+  rm -f other.h5
+done
+for isa in avx2 avx512; do
+  grep -qw ${isa/512/512f} /proc/cpuinfo || continue
+  check "$isa" run grams.yaml --isa $isa --part-trials 11 -o other.h5
+  check "$isa: the same bytes" cmp grams.h5 other.h5
+  rm -f other.h5
+done
+for shard in 1 2; do check "shard $shard" run grams.yaml -o gram-shards/ --shard $shard/2; done
+check "merged" "$basin" merge gram-shards/ -q --no-provenance -o merged-grams.h5
+check "merged: the same bytes" cmp grams.h5 merged-grams.h5
+check "their laws" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f = h5py.File('grams.h5')
+low, high, change, limit, deviation = (f['gram_' + name][:] for name in ('min', 'max', 'change', 'limit', 'deviation'))
+begun = np.isfinite(low)
+assert begun[:, :, 0].all() and (low[begun] <= high[begun]).all() and (low[begun] > -1e-12 * high[begun]).all()
+assert (change[:, :, 0] == 0).all() and (change[2:4][begun[2:4]] == 0).all()      # the readout alone is linear
+assert (change[4:8, :, 2] > 0).all()
+assert (limit[begun] <= np.sqrt(deviation[begun])).all() and (limit[begun] > 0.2 * np.sqrt(deviation[begun])).all()
+assert (f['final_gram_min'][:] <= np.nanmax(high, axis=2) + 1e-9).all() and np.isfinite(f['final_norm_grad'][:]).all()
+word = dict(zip(f['outcome'].attrs['flag_meanings'].decode().split(), f['outcome'].attrs['flag_values']))
+ended = f['outcome'][10] == word['stationary']
+assert ended.any() and ((f['final_gram_change'][10] > 0.2) == ended).all()
+P
+check "they are to be named" run grams.yaml --trials 2 --set 'record={trials: 2}' -o other.h5
+check "else nothing is computed" /usr/bin/python3 -c "
+import h5py, numpy as np
+f = h5py.File('other.h5')
+assert all(np.isnan(f['gram_' + name][:10]).all() for name in ('min', 'max', 'change', 'limit', 'deviation'))"
+expect 2 'grams.yaml:7:6: layers: gram_limit and gram_deviation are distances from infinite width, and there is none: the weights of layer 1 are not normal' \
+  "$basin" run grams.yaml --set 'layers.0.init={uniform: [-1, 1]}' -o wrong.h5
+
 # ---- by CUDA, simulated: the threads of a team share a trial ----
 
 simulated
@@ -175,5 +257,9 @@ few=(nets.yaml --trials 9 --set record.trials=9 --set stop.max_steps=25)
 check "fewer trials" run "${few[@]}" --backend cpu -o few.h5
 check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o by_cuda.h5
 check "to the same bytes" cmp few.h5 by_cuda.h5
+few=(grams.yaml --trials 5 --set record.trials=5 --set stop.max_steps=6)
+check "Gram matrices of fewer trials" run "${few[@]}" --backend cpu -o few-grams.h5
+check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o grams-by-cuda.h5
+check "to the same bytes" cmp few-grams.h5 grams-by-cuda.h5
 
 finish

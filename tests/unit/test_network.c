@@ -3,17 +3,19 @@
  * test_network.c: networks (include/models/network.h) against a plain one that is written down here from the thesis, in
  * long double: outputs, losses, gradients by central differences; chains of fma to the bit; that a step which finds the
  * scratch of the last one is the same as one which does not; a convolution of one pixel is a dense layer; the balance
- * of homogeneous layers by the exact law of a step; the bound on the loss; what is observed; methods and mini-batches.
+ * of homogeneous layers by the exact law of a step; the bound on the loss; Gram matrices of gradients by differences,
+ * and by patterns of neurons; what is observed; methods and mini-batches.
  */
 #include "test.h"
 #include "models/network.h"
+#include "network/symmetric.h"
 #include "seam/expand.h"
 
 static void assert_close(double x, double y, double error) {
   if (!(fabs(x - y) <= error)) fail_msg("%.17g, expected %.17g +- %g", x, y, error);
 }
 
-enum { LAYERS = 4, MOST = 4096, INPUTS = 7 };
+enum { LAYERS = 4, MOST = 4096, INPUTS = 7, WORK = 32768 };
 
 /* ---- a network, written down plainly ---- */
 
@@ -188,7 +190,7 @@ typedef struct trial {
   basin_setting setting;
   basin_stage stage;
   network_cell cell;
-  double data[2048], state[MOST], work[16384], set[MOST], pace[BASIN_PACES_MAX];
+  double data[2048], state[MOST], work[WORK], set[MOST], pace[BASIN_PACES_MAX];
   basin_turn turn;
 } trial;
 
@@ -206,10 +208,10 @@ static void open_trial(plain *p, const basin_gradient *gradient, double eta, tri
   assert_null(model_prepare(&t->setting, &room, &t->cell, &where));
   assert_true(room.used <= 2048);
   const basin_layout layout = network_layout(&t->setting, &t->cell);
-  assert_true(layout.states <= MOST && layout.work <= 16384);
+  assert_true(layout.states <= MOST && layout.work <= WORK);
   memset(t->pace, 0, sizeof t->pace);
   network_paces(&t->cell, etas, t->pace);
-  for (int i = 0; i < 16384; i++) t->work[i] = NAN; /* whatever was there */
+  for (int i = 0; i < WORK; i++) t->work[i] = NAN; /* whatever was there */
   /* data of a fixed stream, and the same with zeros beside each row */
   for (int64_t i = 0; i < MOST / 2; i++)
     basin_normals(5, BASIN_STREAM_DATA, 0, 0, (uint64_t)i, &p->x[2 * i], &p->x[2 * i + 1]);
@@ -489,6 +491,153 @@ static void momentum(void **state) {
   }
 }
 
+/* ---- Gram matrices ---- */
+
+enum { OUTPUTS = 10 * INPUTS };
+
+/* G of all outputs, row a n + i, by differences of fourth order of what the plain network makes */
+static void plain_gram(const plain *net, const double *weights, double *gram) {
+  static double jacobian[OUTPUTS][MOST], w[MOST];
+  const double h = 0x1p-13;
+  const int64_t labels = net->network.labels, outputs = net->n * labels;
+  int64_t e = 0, trained = 0;
+  memcpy(w, weights, sizeof w);
+  for (int layer = 0; layer < net->network.layers; layer++)
+    for (int64_t j = 0; j < basin_layer_weights(&net->layer[layer]); j++, e++) {
+      if (!net->layer[layer].trained) continue;
+      for (int64_t i = 0; i < net->n; i++) {
+        long double at[4][MOST];
+        for (int k = 0; k < 4; k++) {
+          w[e] = weights[e] + h * (k < 2 ? k - 2 : k - 1);
+          plain_outputs(net, w, i, at[k]);
+        }
+        for (int64_t a = 0; a < labels; a++)
+          jacobian[a * net->n + i][trained] =
+              (double)((at[0][a] - 8 * at[1][a] + 8 * at[2][a] - at[3][a]) / (12 * (long double)h));
+      }
+      w[e] = weights[e];
+      trained++;
+    }
+  for (int64_t i = 0; i < outputs; i++)
+    for (int64_t j = 0; j < outputs; j++) {
+      gram[i * outputs + j] = 0;
+      for (int64_t k = 0; k < trained; k++)
+        gram[i * outputs + j] += jacobian[i][k] * jacobian[j][k];
+    }
+}
+
+static void extremes(int64_t n, const double *matrix, double *low, double *high) {
+  static double a[OUTPUTS * OUTPUTS];
+  double value[OUTPUTS];
+  basin_error error;
+  memcpy(a, matrix, (size_t)(n * n) * sizeof *a);
+  assert_ok(basin_symmetric_eigen(n, a, 0, value, &error), error);
+  *low = value[0];
+  *high = value[n - 1];
+}
+static double spectral_norm(int64_t n, const double *a, const double *b) {
+  static double d[OUTPUTS * OUTPUTS];
+  double low, high;
+  for (int64_t i = 0; i < n * n; i++) d[i] = a[i] - b[i];
+  extremes(n, d, &low, &high);
+  return fmax(fabs(low), fabs(high));
+}
+
+/* every kind of network, some of many labels, with frozen layers; at the start and after some steps */
+static void grams_by_differences(void **state) {
+  (void)state;
+  static double start[OUTPUTS * OUTPUTS], now[OUTPUTS * OUTPUTS], limit[OUTPUTS * OUTPUTS],
+      assumed[INPUTS * INPUTS];
+  int changed = 0;
+  for (int i = 0; i < INPUTS; i++)
+    for (int j = 0; j < INPUTS; j++) assumed[i * INPUTS + j] = 1.0 / (1 + i + j);
+  for (int kind = 0; kind < KINDS + 2; kind++) {
+    double seen[MODEL_OBSERVED], low, high, square = 0;
+    make(&p, kind < KINDS ? kind : kind == KINDS ? 3 : 4);
+    if (kind >= KINDS) p.layer[0].trained = p.layer[2].trained = 0; /* one in the middle alone */
+    const int64_t n = p.n * p.network.labels;
+    p.network.wanted = NETWORK_GRAMS | NETWORK_GRADIENT;
+    p.network.gram = assumed;
+    open_trial(&p, &descent, 0.01, &t);
+    plain_gram(&p, t.state, start);
+    network_observe(&t.cell, t.turn, t.state, seen);
+    assert_true(seen[NETWORK_SEES_gram_change] == 0);
+    for (int i = 0; i < 5; i++) step_once(&t, i > 0);
+    t.turn.warm = 1;
+    network_observe(&t.cell, t.turn, t.state, seen);
+    plain_gram(&p, t.state, now);
+    extremes(n, now, &low, &high);
+    const double most = 1e-9 * high;
+    assert_close(seen[NETWORK_SEES_gram_min], low, most);
+    assert_close(seen[NETWORK_SEES_gram_max], high, most);
+    assert_close(seen[NETWORK_SEES_gram_change], spectral_norm(n, now, start), most);
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t j = 0; j < n; j++) {
+        const int64_t e = i * n + j;
+        limit[e] = i / p.n == j / p.n ? assumed[i % p.n * p.n + j % p.n] : 0;
+        square += (now[e] - limit[e]) * (now[e] - limit[e]);
+      }
+    assert_close(seen[NETWORK_SEES_gram_limit], spectral_norm(n, now, limit), most);
+    assert_close(seen[NETWORK_SEES_gram_deviation], square, 1e-9 * square);
+    changed += seen[NETWORK_SEES_gram_change] > 1e-3 * high;
+    /* and the scratch is that of no pass: the next step is the same as without a look */
+    open_trial(&p, &descent, 0.01, &u);
+    for (int i = 0; i < 5; i++) step_once(&u, i > 0);
+    step_once(&t, 1);
+    step_once(&u, 1);
+    assert_memory_equal(t.state, u.state, (size_t)p.size * sizeof(double));
+  }
+  assert_true(changed >= 6); /* linear maps do not, and ReLU only where a pattern does */
+}
+
+/* H = (XX') o (PP'/m) of section 2.1, P being 1 where a neuron is active, and 0 elsewhere */
+static void gram_by_patterns(void **state) {
+  (void)state;
+  double seen[MODEL_OBSERVED];
+  make(&p, 0);
+  p.weights[1].source = BASIN_SIGN;
+  p.network.wanted = NETWORK_GRAM;
+  open_trial(&p, &descent, 0.3, &t);
+  for (int i = 0; i < 20; i++) step_once(&t, i > 0);
+  network_observe(&t.cell, t.turn, t.state, seen);
+  for (int64_t i = 0; i < p.n; i++)
+    for (int64_t j = 0; j <= i; j++) {
+      double alike = 0;
+      int both = 0;
+      for (int q = 0; q < 5; q++) alike += p.x[5 * i + q] * p.x[5 * j + q];
+      for (int r = 0; r < 9; r++) {
+        double z[2] = {0, 0};
+        for (int q = 0; q < 5; q++) {
+          z[0] += p.x[5 * i + q] * t.state[5 * r + q];
+          z[1] += p.x[5 * j + q] * t.state[5 * r + q];
+        }
+        both += z[0] >= 0 && z[1] >= 0;
+      }
+      assert_close(t.work[t.cell.gram + extremes_at(i, j)], alike * both / 9, 1e-14);
+    }
+  assert_true(isnan(seen[NETWORK_SEES_gram_limit]) && isnan(seen[NETWORK_SEES_gram_change]));
+}
+
+/* weights that have left all bounds: no number, and no trouble */
+static void gram_of_nothing(void **state) {
+  (void)state;
+  static const double weight[] = {NAN, INFINITY, 1e200};
+  static const double assumed[INPUTS * INPUTS] = {0};
+  for (int kind = 0; kind < 3 * KINDS; kind++) {
+    double seen[MODEL_OBSERVED];
+    make(&p, kind / 3);
+    if (p.network.layers == 1) continue; /* a linear map: G knows no weights */
+    p.network.wanted = NETWORK_GRAMS;
+    p.network.gram = assumed;
+    open_trial(&p, &descent, 0.01, &t);
+    for (int64_t e = 0; e < p.size; e++) t.state[e] = weight[kind % 3];
+    network_observe(&t.cell, t.turn, t.state, seen);
+    /* of 1e200 a bounded activation, or a frozen layer, may make numbers */
+    for (int i = NETWORK_SEES_gram_min; i <= NETWORK_SEES_gram_limit; i++)
+      assert_true(isnan(seen[i]) || kind % 3 == 2);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(outputs_and_losses),
                                      cmocka_unit_test(steps_by_differences),
@@ -498,6 +647,9 @@ int main(void) {
                                      cmocka_unit_test(balance_by_its_law),
                                      cmocka_unit_test(what_has_changed),
                                      cmocka_unit_test(bound),
+                                     cmocka_unit_test(grams_by_differences),
+                                     cmocka_unit_test(gram_by_patterns),
+                                     cmocka_unit_test(gram_of_nothing),
                                      cmocka_unit_test(mini_batches),
                                      cmocka_unit_test(momentum)};
   return cmocka_run_group_tests(tests, NULL, NULL);

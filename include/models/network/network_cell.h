@@ -8,7 +8,8 @@
  *             compared with them
  *   scratch   a few numbers (enum network_number), then for each layer z [n][out][pixels + 2 pad] and the activations
  *             x [n][out][pixels + 2 above], with zeros where a patch looks beyond the picture; the gradient by the
- *             activations of a layer, where one has a skip; the inputs of a mini-batch; normals of the method
+ *             activations of a layer, where one has a skip; the inputs of a mini-batch; Gram matrices, where they are
+ *             wanted, of all outputs, and dz of all labels but the last; normals of the method
  *
  * where n is the number of inputs of the data set. Layers are counted from 0 here; their names, W_1 and so on, from 1.
  */
@@ -16,6 +17,7 @@
 #define BASIN_MODELS_NETWORK_CELL_H
 
 #include "models/network/network_table.h"
+#include "numeric/extremes.h"
 #include "seam/method.h"
 #include "seam/tensors.h"
 
@@ -57,6 +59,10 @@ typedef struct network_cell {
   /* where one trial is run at a time: the gradient by the activations of a layer, a part of that by its weights, the
      room of products; and what there is in all */
   int64_t whole_gradient, part, room, alone;
+
+  int64_t gram, spectrum, others; /* in the scratch: G, another one, dz of labels but the last */
+  int64_t of_label;               /* numbers of dz by a label */
+  int64_t limit;                  /* in the cell's data: G at infinite width, [n][n] */
   double loss_weight,
       scale;          /* loss = loss_weight sum |u - y|^2; the gradient is scale sum (u - y) du */
   double half_lambda; /* lambda_0 / 2, where bound_excess is wanted and steps are plain; else 0 */
@@ -160,11 +166,24 @@ static inline void network_put_arrays(network_cell *cell, const basin_network *n
   cell->alone = work;
 }
 
+/* the Gram matrices, where they are wanted; dz: numbers of z of all layers */
+static inline void network_put_gram(const basin_network *network, basin_room *room,
+                                    network_cell *cell, int64_t dz, int64_t *work) {
+  const int64_t outputs = cell->n * cell->labels, size = extremes_size(outputs);
+  cell->of_label = dz;
+  cell->limit = room->used;
+  if (cell->wanted & NETWORK_GRAM_LIMIT) room_put(room, network->gram, cell->n * cell->n);
+  const int some = (cell->wanted & NETWORK_GRAMS) != 0;
+  cell->gram = network_put(work, some ? size : 0);
+  cell->spectrum = network_put(work, some ? size + EXTREMES_WORK * outputs : 0);
+  cell->others = network_put(work, some ? (cell->labels - 1) * dz : 0);
+}
+
 static inline const char *network_prepare(const basin_setting *setting, basin_room *room,
                                           network_cell *cell, const char **where) {
   const basin_network *network = setting->network;
   const basin_gradient *g = &setting->gradient;
-  int64_t states = 0, work = NETWORK_NUMBERS, widest = 0;
+  int64_t states = 0, work = NETWORK_NUMBERS, widest = 0, dz = 0;
   memset(cell, 0, sizeof *cell);
   *where = "layers";
   if (!network || !g->set_size) return "a network has layers, and data";
@@ -192,6 +211,7 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
     const basin_network_layer *is = &network->layer[h];
     if (is->skip && is->out * is->pixels > widest) widest = is->out * is->pixels;
     cell->sizes = is->out > cell->sizes ? is->out : cell->sizes;
+    dz += cell->n * is->out * (is->pixels + is->patch - 1);
   }
   states += method_moments(&cell->method);
   cell->sums = network_put(&states, NETWORK_SUMS);
@@ -199,17 +219,18 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   if (cell->wanted & NETWORK_BOUND && !g->batch && method_is_plain(&cell->method))
     cell->half_lambda = network->lambda_0 / 2;
   cell->bound = network_put(&states, cell->half_lambda > 0 ? NETWORK_BOUNDS : 0);
-  cell->begun = network_put(&states, cell->wanted & NETWORK_START ? cell->weights : 0);
+  cell->begun = network_put(&states, cell->wanted & NETWORK_KEPT ? cell->weights : 0);
   cell->gradient = network_put(&work, cell->n * widest);
   cell->gathered = network_put(&work, cell->batch * (cell->input + cell->labels));
   cell->sizes = network_put(&work, cell->sizes);
+  network_put_gram(network, room, cell, dz, &work);
   cell->normal = network_put(&work, method_work(&cell->method));
   network_put_arrays(cell, network, work);
   return NULL;
 }
 
 static inline basin_layout network_layout(const basin_setting *setting, const network_cell *cell) {
-  const int64_t begun = cell->wanted & NETWORK_START ? cell->weights : 0;
+  const int64_t begun = cell->wanted & NETWORK_KEPT ? cell->weights : 0;
   const basin_layout layout = {cell->begun + begun, cell->normal + method_work(&cell->method), 32};
   (void)setting;
   return layout;

@@ -8,7 +8,7 @@
 #ifndef BASIN_MODELS_NETWORK_OBSERVE_H
 #define BASIN_MODELS_NETWORK_OBSERVE_H
 
-#include "models/network/network_pass.h"
+#include "models/network/network_gram.h"
 
 /* ---- rules ---- */
 
@@ -136,7 +136,7 @@ NETWORK_PART void network_see_start(const network_cell *cell, basin_turn t, cons
   out[NETWORK_SEES_pattern_changes] = network_flips(cell, t, x0);
 }
 
-/* what is seen of all threads alike; what costs a pass backward comes last */
+/* what is seen of all threads alike; what leaves no pass forward behind comes last */
 BASIN_HD void network_observe(const network_cell *cell, basin_turn t, const real *x, real *out) {
   network_ready(cell, t, x);
   for (int i = 0; i < NETWORK_OF_ALL; i++) out[i] = r_set((double)NAN);
@@ -148,6 +148,7 @@ BASIN_HD void network_observe(const network_cell *cell, basin_turn t, const real
   if (cell->wanted & NETWORK_START) network_see_start(cell, t, x, out);
   network_see_layers(cell, t, x, out);
   if (cell->wanted & NETWORK_GRADIENT) out[NETWORK_SEES_norm_grad] = network_norm_grad(cell, t, x);
+  if (cell->wanted & NETWORK_GRAMS) network_see_gram(cell, t, x, out);
   team_sync(t.team);
 }
 
