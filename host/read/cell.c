@@ -441,8 +441,8 @@ basin_status basin_cell_read(const basin_experiment *e, const basin_sheet *sheet
   if (status) return status;
   cell->identity = basin_identity_draws(e, cell);
   cell->setting.key = basin_key(e->seed, cell->identity);
-  if (cell->network) status = basin_network_bound(&cell->setting, cell->network, error);
-  if (!status) status = check_model(sheet, cell, error);
+  if (cell->network) basin_network_bound(&cell->setting, cell->network);
+  status = check_model(sheet, cell, error);
   if (!status) status = basin_named_check(&e->outcomes, cell, error);
   if (!status && cell->setting.gradient.images)
     status = basin_images_check(&cell->setting, sheet->dynamics.gradient->place, error);

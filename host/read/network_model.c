@@ -380,7 +380,7 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
                                 basin_network **network, basin_error *error) {
   basin_network_layers layers = {0};
   basin_network *net = *network = calloc(1, sizeof *net);
-  if (!net) return basin_fail_memory(error);
+  if (!net || !(net->modes = basin_cell_modes_new())) return basin_fail_memory(error);
   basin_status status = basin_network_data_read(scope, keys->data, net, gradient, error);
   if (!status)
     status = basin_network_layers_read(scope, keys->layers, "layers", net->channels, net->pixels,
@@ -397,21 +397,19 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
   if (!status) status = read_loss(keys->loss, gradient->set_size, &net->loss_weight, error);
   basin_network_layers_free(&layers);
   net->draw = basin_network_inputs;
+  net->lambda_0 = basin_cell_lambda;
   net->wanted = wanted(keys);
   return status;
 }
 
-basin_status basin_network_bound(const basin_setting *setting, basin_network *network,
-                                 basin_error *error) {
-  basin_cell_limit limit = {0};
-  if (!(network->wanted & NETWORK_BOUND)) return BASIN_OK;
-  const basin_status status = basin_cell_limit_find(setting, 0, NULL, &limit, NULL, error);
-  network->lambda_0 = status ? 0 : limit.lambda_0;
-  return status == BASIN_FAILED ? status : BASIN_OK;
+void basin_network_bound(const basin_setting *setting, basin_network *network) {
+  basin_error unused;
+  network->bounded = network->wanted & NETWORK_BOUND && !basin_cell_limit_check(setting, &unused);
 }
 
 void basin_network_free(basin_network *network) {
   if (!network) return;
+  basin_cell_modes_free(network->modes);
   basin_network_data_free(&network->data);
   free((void *)network->layer);
   free(network);

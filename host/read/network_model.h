@@ -67,9 +67,8 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
                                 basin_network **network, basin_error *error);
 void basin_network_free(basin_network *network);
 
-/* Fills in what the observable bound_excess needs, where the file names it, once the setting is complete: lambda_0,
-   which is 0 where the network has no limit of infinite width. */
-basin_status basin_network_bound(const basin_setting *setting, basin_network *network,
-                                 basin_error *error);
+/* Whether the observable bound_excess has a bound, once the setting is complete: where the file names it, and the
+   network has a limit of infinite width. */
+void basin_network_bound(const basin_setting *setting, basin_network *network);
 
 #endif

@@ -367,8 +367,7 @@ BASIN_HD void network_start(const network_cell *cell, basin_turn t, real *x) {
   BASIN_TEAM_FOR(t.team, i, NETWORK_SUMS) x[cell->sums + i] = r_set(0.0);
   if (cell->wanted & NETWORK_DRIFT)
     BASIN_TEAM_FOR(t.team, h, cell->layers) x[cell->drift + h] = r_set(0.0);
-  if (cell->half_lambda > 0)
-    BASIN_TEAM_FOR(t.team, i, NETWORK_BOUNDS) x[cell->bound + i] = r_set(0.0);
+  if (cell->bounded) BASIN_TEAM_FOR(t.team, i, NETWORK_BOUNDS) x[cell->bound + i] = r_set(0.0);
   if (cell->wanted & NETWORK_START)
     for (int64_t i = t.team.rank; i < cell->weights; i += t.team.size) x[cell->begun + i] = x[i];
   team_sync(t.team);
