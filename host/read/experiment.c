@@ -225,6 +225,8 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   double coordinate[BASIN_AXES_MAX] = {0};
   basin_sheet sheet;
   basin_status status = basin_sheet_read(&sheet, &r->scope, r->file, node, variant, r->error);
+  for (int a = 0; a < e->axes && sheet.network.layers && !status; a++)
+    status = basin_network_check_name(e->axis[a], "grid", r->grid.place[a], r->error);
   if (!status) status = basin_passages_begin(e, sheet.record, sheet.model, r->error);
   if (!status)
     status = basin_named_begin(e, sheet.outcomes, sheet.model, &r->scope,

@@ -272,13 +272,23 @@ static made *create(const basin_model *build, int layers, const basin_node *para
 }
 
 /* names of the file's own must not hide those that the scale of a layer knows */
+basin_status basin_network_check_name(const char *name, const char *what, basin_place place,
+                                      basin_error *error) {
+  const int is_known = !strcmp(name, "H") || !strcmp(name, "c_sigma");
+  return is_known ? basin_fail_at(error, place,
+                                  "%s: `%s` is what the scale of a layer knows by that name, %s: "
+                                  "take another one",
+                                  what, name,
+                                  *name == 'H' ? "the number of layers but the last"
+                                               : "1/E sigma(z)^2 of its activation")
+                  : BASIN_OK;
+}
+
 static basin_status check_names(const basin_node *names, const char *what, basin_error *error) {
-  for (int i = 0; names && i < names->count; i++)
-    if (!strcmp(names->key[i], "H") || !strcmp(names->key[i], "c_sigma"))
-      return basin_fail_at(error, names->key_place[i],
-                           "%s: `%s` is known in the scale of a layer already", what,
-                           names->key[i]);
-  return BASIN_OK;
+  basin_status status = BASIN_OK;
+  for (int i = 0; names && i < names->count && !status; i++)
+    status = basin_network_check_name(names->key[i], what, names->key_place[i], error);
+  return status;
 }
 
 static basin_status check_parameters(const basin_node *parameters, basin_error *error) {

@@ -60,6 +60,10 @@ basin_status basin_network_model(const basin_model *build, const basin_network_k
                                  const basin_node *parameters, const basin_model **model,
                                  basin_error *error);
 
+/* Refuses a name of the file's own, of its grid, say, that the scale of a layer knows. what: the key that has it */
+basin_status basin_network_check_name(const char *name, const char *what, basin_place place,
+                                      basin_error *error);
+
 /* The network of one cell, in *network (malloc'ed, with all that it points to; NULL where there is none to free), and
    in vector[layers] and given[layers] where its weights come from; set size, batch and law into the gradient. */
 basin_status basin_network_read(basin_scope *scope, const basin_network_keys *keys,
