@@ -176,11 +176,11 @@ static basin_status read_allow(reader *r) {
 
 /* ---- cells ---- */
 
-/* the given vectors of all cells together are bounded */
+/* the given vectors of all cells together are bounded; those of files are there once */
 static basin_status count_vectors(reader *r, const basin_cell *cell) {
   for (int i = 0; i < cell->model->teachers + cell->model->initials; i++) {
     const basin_vector *vector = &cell->setting.teacher[i]; /* the initial ones follow */
-    if (vector->value) r->vector_bytes += (double)basin_vector_size(vector) * sizeof(double);
+    if (cell->given[i]) r->vector_bytes += (double)basin_vector_size(vector) * sizeof(double);
   }
   if (cell->own_naming) r->vector_bytes += (double)cell->own_naming->numbers * sizeof(double);
   if (r->vector_bytes > VECTOR_BYTES_MAX)

@@ -107,10 +107,11 @@ static basin_status check_skip(const basin_node *node, const char *what, int fir
                        (long long)layer->pixels);
 }
 
-/* its weights: as an initial matrix, or a word */
+/* its weights, of that name: as an initial matrix, or a word */
 static basin_status read_weights(basin_scope *scope, const basin_node *node, const char *what,
-                                 const basin_network_layer *layer, basin_vector *weights,
-                                 double **given, basin_error *error) {
+                                 const char *name, const basin_network_layer *layer,
+                                 basin_vector *weights, double **given, basin_error *error) {
+  static const char *const words[] = {"sign", "zero"};
   const char *word = node && node->kind == BASIN_SCALAR ? node->text : "";
   weights->rows = layer->out;
   weights->length = layer->in * layer->patch;
@@ -125,7 +126,12 @@ static basin_status read_weights(basin_scope *scope, const basin_node *node, con
     weights->source = BASIN_SIGN;
     return BASIN_OK;
   }
-  return basin_vector_read(scope, node, what, 1, 1, NULL, weights, given, error);
+  const basin_scope_vector within = {name, layer->patch};
+  basin_status status = basin_vector_check_word(scope, node, what, words, LENGTH(words), error);
+  scope->vector = &within;
+  if (!status) status = basin_vector_read(scope, node, what, 1, 1, NULL, weights, given, error);
+  scope->vector = NULL;
+  return status;
 }
 
 static basin_status read_layer(basin_scope *scope, const basin_node *node, const char *what,
@@ -134,10 +140,11 @@ static basin_status read_layer(basin_scope *scope, const basin_node *node, const
                                basin_error *error) {
   static const char *const keys[] = {"dense", "conv", "activation", "scale",
                                      "skip",  "init", "train"};
-  char name[NAME_BYTES + 16];
+  char name[NAME_BYTES + 16], weights_name[16];
   layer->scale = 1;
   layer->trained = 1;
   snprintf(name, sizeof name, "%.32s.%d", what, number);
+  snprintf(weights_name, sizeof weights_name, "W_%d", number);
   basin_status status = basin_scope_keys(scope, node, keys, LENGTH(keys), name, error);
   if (!status) status = read_shape(scope, node, name, channels, pixels, layer, error);
   if (!status)
@@ -156,7 +163,8 @@ static basin_status read_layer(basin_scope *scope, const basin_node *node, const
   scope->layer = &within;
   if (scale) status = basin_scope_value(scope, scale, name, &layer->scale, error);
   if (!status)
-    status = read_weights(scope, basin_node_get(node, "init"), name, layer, weights, given, error);
+    status = read_weights(scope, basin_node_get(node, "init"), name, weights_name, layer, weights,
+                          given, error);
   scope->layer = NULL;
   return status;
 }

@@ -20,7 +20,8 @@
  *                                       layers but the last
  *   skip: true                          what is below it is added to what it makes, which must be of that size
  *   init: {normal: 1}                   its weights, W[out][in][q]: as initial vectors (vector.h), row by row; normal
- *                                       of deviation 1 if it is not given; also `sign` and `zero`
+ *                                       of deviation 1 if it is not given; also `sign` and `zero`, and {file: F}:
+ *                                       vector_file.h
  *   train: false                        its weights stay as they are
  *
  * The last layer makes the labels. Weights of layer h are the vector W_h in the output.
