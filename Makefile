@@ -513,4 +513,7 @@ clean: ## remove build/ and what `make demo` wrote
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
--include $(shell find $(BUILD) -maxdepth 6 -name '*.d' 2>/dev/null)
+# those of an older tree may name sources that are no more: what came of these is made anew, by the rules of today
+DEPENDENCIES := $(shell find $(BUILD) -maxdepth 6 -name '*.d' 2>/dev/null)
+$(shell grep -ohE '[^ ]+\.cu?\b' /dev/null $(DEPENDENCIES) | sort -u | while read f; do test -e $$f || echo $$f; done): ;
+-include $(DEPENDENCIES)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * passages.c: how the steps of first passages grow, from level to level and from cell to cell.
+ * passages.c: how the steps of first passages grow, from level to level and from cell to cell; and how an observable at
+ * the end of the trials does, from cell to cell, T being its size.
  *
  * A slope by least squares is a sum of the T_i with weights w_i = (x_i - mean x) / sum (x_i - mean x)^2. Where the line
  * goes through one trial's passages the T_i are not independent, but trials are: each has a slope of its own, and their
@@ -11,7 +12,10 @@
  *
  * degrees of freedom (Satterthwaite 1946, Biometrics Bulletin 2, 110).
  */
+#include "analyse/rates.h"
+#include "base/hash.h"
 #include "base/statistics.h"
+#include "base/text.h"
 #include "store/results_file.h"
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +24,7 @@
 
 /* the four lines: T and ln T against x and against ln y */
 enum { STEPS, FACTOR, PER_FOLD, POWER, LINES };
-enum { OF_LOG = 1 /* the odd ones are of ln T */ };
+enum { OF_LOG = 1 /* the odd ones are of ln T */, REASON_BYTES = 128 };
 
 static const basin_interval NOTHING = {NAN, NAN, NAN};
 
@@ -42,11 +46,57 @@ typedef struct sample {
   double *value;
 } sample;
 
-static basin_status read_passage(basin_results *r, int64_t cell, int number, int64_t trials,
-                                 double *value, basin_error *error) {
-  char name[32];
-  snprintf(name, sizeof name, "passage_%d", number);
-  return basin_results_read(r, name, cell, 0, trials, value, error);
+/* What a trial has a number of, T: a variable of the file. */
+typedef struct quantity {
+  char name[BASIN_NAME_LENGTH + 16];
+  uint64_t number; /* which it is, for the draws of the bootstrap */
+  int is_size; /* T is the size of what is there, which is never 0, and of one sign in all trials */
+  int outcome; /* then: of trials that ended so; -1: all but diverged ones */
+  int sign;    /* of those read so far, which the first of them was in signed_cell; 0: of none */
+  int64_t signed_cell;
+  char *reason; /* [REASON_BYTES] why there is no line, where it is known; else "" */
+} quantity;
+
+static quantity passage_of(int number, char *reason) {
+  quantity q = {.number = (uint64_t)number, .reason = reason};
+  snprintf(q.name, sizeof q.name, "passage_%d", number);
+  return q;
+}
+
+/* |value| where a trial counts, NaN where it does not */
+static void take_size(quantity *q, int64_t cell, int64_t trial, int ended, double *value) {
+  const int counts = q->outcome < 0 ? ended >= 0 && ended != BASIN_DIVERGED : ended == q->outcome;
+  if (!counts || !isfinite(*value)) {
+    *value = NAN;
+    return;
+  }
+  const int sign = (*value > 0) - (*value < 0);
+  if (!q->sign) q->sign = sign, q->signed_cell = cell;
+  if (!*q->reason && !sign)
+    snprintf(q->reason, REASON_BYTES, "trial %lld of cell %lld has 0, which has no logarithm",
+             (long long)trial, (long long)cell);
+  else if (!*q->reason && sign != q->sign)
+    snprintf(q->reason, REASON_BYTES,
+             "signs differ: trials of cell %lld are %s 0, and one of cell %lld is %s: --cell takes "
+             "some",
+             (long long)q->signed_cell, q->sign > 0 ? "above" : "below", (long long)cell,
+             sign > 0 ? "above" : "below");
+  *value = fabs(*value);
+}
+
+/* T of the cell's first trials; negative, or NaN, where a trial has none */
+static basin_status read_quantity(basin_results *r, int64_t cell, quantity *q, int64_t trials,
+                                  double *value, basin_error *error) {
+  basin_status status = basin_results_read(r, q->name, cell, 0, trials, value, error);
+  if (status || !q->is_size) return status;
+  int8_t *outcome = calloc((size_t)trials + 1, sizeof *outcome);
+  int *halvings = calloc((size_t)trials + 1, sizeof *halvings);
+  status = outcome && halvings ? basin_results_trials(r, cell, 0, trials, outcome, halvings, error)
+                               : basin_fail_memory(error);
+  for (int64_t t = 0; t < trials && !status; t++) take_size(q, cell, t, outcome[t], &value[t]);
+  free(halvings);
+  free(outcome);
+  return status;
 }
 
 /* slopes of every trial that has all points, then their means */
@@ -92,8 +142,8 @@ static void begin(basin_passage_rates *rates) {
 
 /* ---- along the levels ---- */
 
-static uint64_t key_of(const basin_results *r, int64_t cell, int number) {
-  const uint64_t of[3] = {r->seed, r->draw[cell], (uint64_t)number};
+static uint64_t key_of(const basin_results *r, int64_t cell, uint64_t number) {
+  const uint64_t of[3] = {r->seed, r->draw[cell], number};
   return basin_hash(0, of, sizeof of);
 }
 
@@ -128,10 +178,12 @@ basin_status basin_results_passage_rates(basin_results *r, int64_t cell, int fir
   double *weight = calloc((size_t)(LINES * s.points), sizeof *weight);
   s.value = calloc((size_t)(s.points * s.trials) + 1, sizeof *s.value);
   basin_status status = weight && s.value ? BASIN_OK : basin_fail_memory(error);
-  for (int64_t i = 0; i < s.points && !status; i++)
-    status = read_passage(r, cell, first + (int)i, s.trials, s.value + i * s.trials, error);
+  for (int64_t i = 0; i < s.points && !status; i++) {
+    quantity passage = passage_of(first + (int)i, rates->reason);
+    status = read_quantity(r, cell, &passage, s.trials, s.value + i * s.trials, error);
+  }
   if (!status) weigh(x, log_y, s.points, weight);
-  if (!status) status = fit_trials(&s, weight, key_of(r, cell, first), rates, error);
+  if (!status) status = fit_trials(&s, weight, key_of(r, cell, (uint64_t)first), rates, error);
   rates->left_out = r->count[cell] - rates->trials;
   if (!status && !rates->trials)
     snprintf(rates->reason, sizeof rates->reason, "no trial had all of these passages");
@@ -173,7 +225,7 @@ static int64_t moments(const double *value, int64_t trials, int of_log, double *
 }
 
 /* of cells whose trials are independent of each other's */
-static basin_status fit_means(basin_results *r, int number, const int64_t *cell, int64_t cells,
+static basin_status fit_means(basin_results *r, quantity *q, const int64_t *cell, int64_t cells,
                               const double *weight, basin_passage_rates *rates,
                               basin_error *error) {
   double sum[LINES] = {0}, variance[LINES] = {0}, spread[LINES] = {0};
@@ -181,8 +233,7 @@ static basin_status fit_means(basin_results *r, int number, const int64_t *cell,
   for (int64_t c = 0; c < cells && !status; c++) {
     const int64_t trials = basin_results_reach(r, cell[c]);
     double *value = calloc((size_t)trials + 1, sizeof *value);
-    status = value ? read_passage(r, cell[c], number, trials, value, error)
-                   : basin_fail_memory(error);
+    status = value ? read_quantity(r, cell[c], q, trials, value, error) : basin_fail_memory(error);
     for (int l = 0; l < LINES && !status; l++) {
       double mean, square;
       const int64_t n = moments(value, trials, l & OF_LOG, &mean, &square);
@@ -208,7 +259,7 @@ static basin_status fit_means(basin_results *r, int number, const int64_t *cell,
 }
 
 /* of cells that share their draws: trial t of all of them begins alike */
-static basin_status fit_draws(basin_results *r, int number, const int64_t *cell, int64_t cells,
+static basin_status fit_draws(basin_results *r, quantity *q, const int64_t *cell, int64_t cells,
                               const double *weight, basin_passage_rates *rates,
                               basin_error *error) {
   sample s = {.points = cells, .trials = basin_results_reach(r, cell[0])};
@@ -217,21 +268,18 @@ static basin_status fit_draws(basin_results *r, int number, const int64_t *cell,
   s.value = calloc((size_t)(s.points * s.trials) + 1, sizeof *s.value);
   basin_status status = s.value ? BASIN_OK : basin_fail_memory(error);
   for (int64_t c = 0; c < cells && !status; c++)
-    status = read_passage(r, cell[c], number, s.trials, s.value + c * s.trials, error);
-  if (!status) status = fit_trials(&s, weight, key_of(r, cell[0], number), rates, error);
+    status = read_quantity(r, cell[c], q, s.trials, s.value + c * s.trials, error);
+  if (!status && !*rates->reason)
+    status = fit_trials(&s, weight, key_of(r, cell[0], q->number), rates, error);
   rates->left_out = s.trials - rates->trials;
   free(s.value);
   return status;
 }
 
-basin_status basin_results_passage_along(basin_results *r, int number, const int64_t *cell,
-                                         const double *x, int64_t cells, basin_passage_rates *rates,
-                                         basin_error *error) {
+/* lines through the cells at x */
+static basin_status fit_along(basin_results *r, quantity *q, const int64_t *cell, const double *x,
+                              int64_t cells, basin_passage_rates *rates, basin_error *error) {
   int64_t shared = 0;
-  begin(rates);
-  if (number < 1 || number > r->passages)
-    return basin_fail(error, BASIN_BAD_INPUT, "%s: no passage %d, expected 1 to %d", r->path,
-                      number, r->passages);
   for (int64_t c = 1; c < cells; c++)
     for (int64_t b = 0; b < c; b++) shared += r->draw[cell[b]] == r->draw[cell[c]];
   if (cells < 2 || (shared && shared < cells * (cells - 1) / 2)) {
@@ -246,12 +294,48 @@ basin_status basin_results_passage_along(basin_results *r, int number, const int
   for (int64_t c = 0; c < cells && !status; c++) log_y[c] = log(x[c]);
   if (!status) {
     weigh(x, log_y, cells, weight);
-    status = shared ? fit_draws(r, number, cell, cells, weight, rates, error)
-                    : fit_means(r, number, cell, cells, weight, rates, error);
+    status = shared ? fit_draws(r, q, cell, cells, weight, rates, error)
+                    : fit_means(r, q, cell, cells, weight, rates, error);
   }
-  if (!status && isnan(rates->steps.value))
-    snprintf(rates->reason, sizeof rates->reason, "some cell has no trial that had the passage");
   free(weight);
   free(log_y);
   return status;
+}
+
+basin_status basin_results_passage_along(basin_results *r, int number, const int64_t *cell,
+                                         const double *x, int64_t cells, basin_passage_rates *rates,
+                                         basin_error *error) {
+  begin(rates);
+  if (number < 1 || number > r->passages)
+    return basin_fail(error, BASIN_BAD_INPUT, "%s: no passage %d, expected 1 to %d", r->path,
+                      number, r->passages);
+  quantity q = passage_of(number, rates->reason);
+  const basin_status status = fit_along(r, &q, cell, x, cells, rates, error);
+  if (!status && !*rates->reason && isnan(rates->steps.value))
+    snprintf(rates->reason, sizeof rates->reason, "some cell has no trial that had the passage");
+  return status;
+}
+
+basin_status basin_results_final_along(basin_results *r, const char *observable,
+                                       const char *outcome, const int64_t *cell, const double *x,
+                                       int64_t cells, basin_passage_rates *rates,
+                                       basin_error *error) {
+  quantity q = {.number = basin_hash_text(0, observable), .is_size = 1, .reason = rates->reason};
+  begin(rates);
+  if (snprintf(q.name, sizeof q.name, "final_%s", observable) >= (int)sizeof q.name)
+    return basin_fail(error, BASIN_BAD_INPUT, "no observable has as long a name as that");
+  basin_status status = basin_outcome_read(r, outcome, &q.outcome, error);
+  for (int64_t c = 0; c < cells && !status && !*rates->reason; c++)
+    if (!(x[c] > 0 && isfinite(x[c])))
+      snprintf(rates->reason, sizeof rates->reason,
+               "the parameter is %g in cell %lld, which has no logarithm", x[c],
+               (long long)cell[c]);
+  if (!status && !*rates->reason) status = fit_along(r, &q, cell, x, cells, rates, error);
+  if (status) return status;
+  if (!*rates->reason && isnan(rates->power.value))
+    snprintf(rates->reason, sizeof rates->reason, "some cell has no trial with a number");
+  if (!*rates->reason) return BASIN_OK;
+  rates->steps = rates->factor = rates->per_fold = rates->power = NOTHING;
+  rates->trials = rates->left_out = 0;
+  return BASIN_OK;
 }

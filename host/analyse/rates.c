@@ -235,8 +235,8 @@ static basin_status fit_cell(basin_records *r, basin_rates *out, basin_error *er
 
 /* ---- the interface ---- */
 
-static basin_status read_outcome(const basin_results *results, const char *name, int *outcome,
-                                 basin_error *error) {
+basin_status basin_outcome_read(const basin_results *results, const char *name, int *outcome,
+                                basin_error *error) {
   const basin_outcomes *outcomes = basin_results_outcomes_of(results);
   char list[BASIN_OUTCOMES_MAX * (BASIN_OUTCOME_BYTES + 2)] = "";
   *outcome = -1;
@@ -272,7 +272,7 @@ basin_status basin_results_rates(basin_results *results, int64_t cell,
   if (options->to > 0 && options->from >= options->to)
     return basin_fail(error, BASIN_BAD_INPUT, "the window ends at %g, before it begins at %g",
                       options->to, options->from);
-  basin_status status = read_outcome(results, options->outcome, &outcome, error);
+  basin_status status = basin_outcome_read(results, options->outcome, &outcome, error);
   if (!status)
     status = basin_records_open(results, cell, options->observable ? options->observable : "loss",
                                 outcome, &records, error);

@@ -47,4 +47,16 @@ basin_status basin_records_open(basin_results *results, int64_t cell, const char
 basin_status basin_records_read(basin_records *records, int64_t trial, basin_error *error);
 void basin_records_close(basin_records *records);
 
+/* The number of an outcome by its name; -1 of NULL: all but diverged. BASIN_BAD_INPUT, with those that there are. */
+basin_status basin_outcome_read(const basin_results *results, const char *name, int *outcome,
+                                basin_error *error);
+
+/* As basin_results_passage_along(), of the size of an observable at the end of the trials, `final_NAME`, in the place of
+   steps: `power` is the slope of ln |final| in ln x. outcome: of trials that ended so; NULL: all but diverged ones.
+   reason: where signs differ, some trial has 0, or some x is not above 0. */
+basin_status basin_results_final_along(basin_results *results, const char *observable,
+                                       const char *outcome, const int64_t *cell, const double *x,
+                                       int64_t cells, basin_passage_rates *rates,
+                                       basin_error *error);
+
 #endif

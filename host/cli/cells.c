@@ -21,6 +21,7 @@ basin_status basin_cells_open(const basin_experiment *e, basin_cells *x, basin_e
   for (int64_t c = 0; c < e->cells; c++) {
     double *value = x->value + c * columns;
     for (int p = 0; p < columns; p++) value[p] = basin_experiment_column(e, c, p, x->name[p]);
+    x->table.spurious |= (e->cell[c].model->outcomes & BASIN_CAN(BASIN_SPURIOUS)) != 0;
     x->table.cell[c] = (basin_summary){
         .index = c,
         .variant = e->cell[c].variant < 0 ? "" : e->variant[e->cell[c].variant],

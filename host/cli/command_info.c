@@ -57,8 +57,8 @@ static void show_network_keys(void) {
       "    loss           sum, which is 1/2 sum_i |u_i - y_i|^2, or mean, 1/(2n) of that sum\n"
       "    parameters     names of one's own, for expressions in layers and data\n"
       "  init             that of a layer: init: {normal: 1}, as vectors of other models, sign or "
-      "zero; weights\n"
-      "                   of layer h are W_h, [out][in][patch]\n",
+      "zero, or of a\n"
+      "                   file: {file: F}; weights of layer h are W_h, [out][in][patch]\n",
       BASIN_LAYERS_MAX);
 }
 

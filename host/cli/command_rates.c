@@ -117,23 +117,43 @@ static void table_notes(const basin_table *t, const basin_rates *rates, int one_
 
 /* ---- the command ---- */
 
+/* the options that only some of the kinds of rates have: of trajectories, of passages, of the end of the trials */
+static basin_status check_options(const basin_arguments *a, basin_error *error) {
+  static const struct rule {
+    const char *option;
+    int lines, passages, final;
+  } rules[] = {{"observable", 1, 0, 0}, {"outcome", 1, 0, 1}, {"along", 0, 1, 1},
+               {"from", 1, 1, 0},       {"to", 1, 1, 0},      {"passages", 1, 1, 0}};
+  const int passages = basin_argument(a, "passages") != NULL,
+            final = basin_argument(a, "final") != NULL;
+  if (final && !basin_argument(a, "along"))
+    return basin_fail(error, BASIN_BAD_INPUT,
+                      "rates: --final goes with --along: the grid parameter that it depends on");
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    const struct rule *r = &rules[i];
+    if (!basin_argument(a, r->option) || (final ? r->final : passages ? r->passages : r->lines))
+      continue;
+    return final || passages
+               ? basin_fail(error, BASIN_BAD_INPUT, "rates: --%s does not go with --%s", r->option,
+                            final ? "final" : "passages")
+               : basin_fail(error, BASIN_BAD_INPUT, "rates: --%s goes with --passages or --final",
+                            r->option);
+  }
+  return BASIN_OK;
+}
+
 basin_status basin_command_rates(const basin_arguments *a, basin_error *error) {
-  const int json = basin_argument(a, "json") != NULL,
-            passages = basin_argument(a, "passages") != NULL;
-  const char *const other = passages ? (basin_argument(a, "observable") ? "observable"
-                                        : basin_argument(a, "outcome")  ? "outcome"
-                                                                        : NULL)
-                                     : (basin_argument(a, "along") ? "along" : NULL);
+  const int json = basin_argument(a, "json") != NULL;
   basin_rates_options options = {.observable = basin_argument(a, "observable"),
                                  .outcome = basin_argument(a, "outcome")};
   basin_results *results = NULL;
   basin_rates *rates = NULL;
   basin_table t = {0};
-  if (other)
-    return basin_fail(error, BASIN_BAD_INPUT, "rates: --%s %s --passages", other,
-                      passages ? "does not go with" : "goes with");
-  if (passages) return basin_rates_passages(a, error);
-  basin_status status = basin_argument_positive(a, "from", &options.from, error);
+  basin_status status = check_options(a, error);
+  if (status) return status;
+  if (basin_argument(a, "passages")) return basin_rates_passages(a, error);
+  if (basin_argument(a, "final")) return basin_rates_final(a, error);
+  status = basin_argument_positive(a, "from", &options.from, error);
   if (!status) status = basin_argument_positive(a, "to", &options.to, error);
   if (!status) status = basin_table_open(a, &results, &t, error);
   if (status) goto cleanup;

@@ -108,7 +108,11 @@ static const basin_option rates_options[] = {
      "of first passages (record.passages) instead: how their steps grow from level to level; "
      "--from "
      "and --to are numbers of passages"},
-    {"along", 0, "PARAMETER", "with --passages: how those of each grow along this grid parameter"},
+    {"final", 0, "OBSERVABLE",
+     "of an observable at the end of the trials (record.final) instead: which power of the grid "
+     "parameter --along it is"},
+    {"along", 0, "PARAMETER",
+     "with --passages, or --final: how those of each grow along this grid parameter"},
     SELECTION,
     {"json", 0, NULL, "as JSON"},
     HELP,
@@ -304,7 +308,11 @@ const basin_command basin_commands[] = {
          "means of cells along the parameter; where the cells have draws of their own the interval "
          "is Student's with Satterthwaite's degrees of freedom (1946), where they share them a "
          "line "
-         "is fitted for every draw.",
+         "is fitted for every draw.\n"
+         "With --final and --along the lines go through the means of ln |y| over the trials, y "
+         "being the observable at their end, in ln of the parameter: the slope is the power, with "
+         "an interval as that of passages along it. There is none where y is 0 in a trial, or "
+         "above 0 in some and below in others.",
      .least = 1,
      .most = 1,
      OPTIONS(rates_options),

@@ -17,9 +17,10 @@ static void show_cell(const basin_table *t, const basin_summary *cell, const bas
                       unsigned rare) {
   const int64_t successes = basin_outcomes_successes(t->outcomes, c->outcomes);
   basin_table_name_cell(t, cell);
-  printf("  %6lld   %.4f  [%.4f, %.4f]  %8lld", (long long)c->trials,
+  printf("  %6lld   %.4f  [%.4f, %.4f]", (long long)c->trials,
          (double)successes / (double)c->trials, basin_wilson(successes, c->trials).low,
-         basin_wilson(successes + c->open, c->trials).high, (long long)c->outcomes[BASIN_SPURIOUS]);
+         basin_wilson(successes + c->open, c->trials).high);
+  if (t->spurious) printf("  %8lld", (long long)c->outcomes[BASIN_SPURIOUS]);
   basin_table_rare_row(t, rare, c->outcomes);
   printf("  %10lld  %8lld  %9lld  %s%.6g\n", (long long)c->outcomes[BASIN_UNRESOLVED],
          (long long)c->outcomes[BASIN_DIVERGED], (long long)c->open, c->open ? "over " : "",
@@ -33,7 +34,8 @@ static void show_cells(const basin_table *t, const basin_sample *s) {
   for (int64_t i = 0; i < t->cells; i++) rare |= basin_table_rare(s->cell[i].outcomes);
   basin_table_name_heading(t);
   const int plain = t->outcomes->success == BASIN_CAN(BASIN_GLOBAL);
-  printf("  trials  %s  95%% interval       spurious", plain ? " global" : "success");
+  printf("  trials  %s  95%% interval  %s", plain ? " global" : "success",
+         t->spurious ? "     spurious" : "  ");
   basin_table_rare_heading(t, rare);
   printf("  unresolved  diverged  not ended  steps: mean\n");
   const int64_t shown = s->cells < ROWS_SHOWN ? s->cells : ROWS_SHOWN;
@@ -162,10 +164,12 @@ static void show(const basin_experiment *e, const basin_table *t, const basin_sa
   warn(e, s, has_unresolved,
        "no trial of the sample is resolved: raise stop.max_steps, or ask for less with stop.at");
   warn(e, s, has_excess,
-       "more trials are unresolved than the experiment allows, so the run will end with exit code "
-       "3: a larger "
-       "stop.max_steps, stop.at_spurious for those that settle at the spurious optimum, or allow: "
-       "{unresolved: ...}");
+       t->spurious
+           ? "more trials are unresolved than the experiment allows, so the run will end with exit "
+             "code 3: a larger stop.max_steps, stop.at_spurious for those that settle at the "
+             "spurious optimum, or allow: {unresolved: ...}"
+           : "more trials are unresolved than the experiment allows, so the run will end with exit "
+             "code 3: a larger stop.max_steps, or allow: {unresolved: ...}");
   warn(e, s, has_diverged, "trials diverge: smaller step sizes, or on_divergence: halve");
 }
 

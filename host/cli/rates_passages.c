@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * rates_passages.c: how first passages follow each other, along their levels in every cell, or, each of them, along a
- * parameter of the cells.
+ * parameter of the cells; and how the end of the trials depends on one.
  */
 #include "cli/rates_passages.h"
+#include "analyse/rates.h"
+#include "base/statistics.h"
+#include "base/text.h"
 #include "cli/plot_axis.h"
 #include "cli/report.h"
 #include "store/results.h"
@@ -20,8 +23,19 @@ typedef struct listing {
   basin_table t;
   int json, rows;
   int first, last; /* numbers of passages */
+  const char *final,
+      *outcome; /* in their place: an observable at the end, of trials that ended so */
   int64_t left_out;
 } listing;
+
+/* the end of an object of JSON */
+static void show_reason(const basin_passage_rates *r) {
+  if (*r->reason) {
+    printf(", \"reason\": ");
+    basin_json_text(r->reason);
+  }
+  printf("}");
+}
 
 static void show_rates(listing *l, const basin_passage_rates *r) {
   const basin_interval *const all[] = {&r->steps, &r->factor, &r->per_fold, &r->power};
@@ -38,11 +52,7 @@ static void show_rates(listing *l, const basin_passage_rates *r) {
     printf(",\n     ");
     basin_json_interval(name[i], all[i]);
   }
-  if (*r->reason) {
-    printf(", \"reason\": ");
-    basin_json_text(r->reason);
-  }
-  printf("}");
+  show_reason(r);
 }
 
 static void show_heading(const char *of, const char *unit, const char *log_of) {
@@ -116,6 +126,18 @@ static int64_t gather(const listing *l, const basin_axis *axis, const basin_seri
   return n;
 }
 
+/* as JSON: what a line is along, and of which cells */
+static void show_cells(const basin_axis *axis, const char *label, const int64_t *cell,
+                       int64_t cells) {
+  printf(", \"along\": ");
+  basin_json_text(axis->name);
+  printf(", \"series\": ");
+  basin_json_text(label);
+  printf(", \"cells\": [");
+  for (int64_t i = 0; i < cells; i++) printf("%s%lld", i ? ", " : "", (long long)cell[i]);
+  printf("]");
+}
+
 static basin_status one_along(listing *l, const basin_axis *axis, const char *label, int number,
                               const int64_t *cell, const double *x, int64_t cells,
                               basin_error *error) {
@@ -127,19 +149,41 @@ static basin_status one_along(listing *l, const basin_axis *axis, const char *la
     status = basin_results_passage_along(l->results, number, cell, x, cells, &rates, error);
   if (status) return status;
   if (l->json) {
-    printf("%s\n    {\"along\": ", l->rows++ ? "," : "");
-    basin_json_text(axis->name);
-    printf(", \"series\": ");
-    basin_json_text(label);
-    printf(", \"number\": %d, \"cells\": [", number);
-    for (int64_t i = 0; i < cells; i++) printf("%s%lld", i ? ", " : "", (long long)cell[i]);
-    printf("]");
+    printf("%s\n    {\"number\": %d", l->rows++ ? "," : "", number);
+    show_cells(axis, label, cell, cells);
   } else {
     snprintf(words, sizeof words, "%d, %.40s %s%s%.48s", number, p.observable,
              p.above ? "above" : "below", *label ? ", " : "", label);
     printf("  %-24s", words);
   }
   show_rates(l, &rates);
+  return BASIN_OK;
+}
+
+/* the power of the parameter that an observable is in, of the cells of a series */
+static basin_status one_final(listing *l, const basin_axis *axis, const char *label,
+                              const int64_t *cell, const double *x, int64_t cells,
+                              basin_error *error) {
+  basin_passage_rates rates;
+  char words[128];
+  const basin_status status = basin_results_final_along(l->results, l->final, l->outcome, cell, x,
+                                                        cells, &rates, error);
+  if (status) return status;
+  if (l->json) {
+    printf("%s\n    {\"final\": ", l->rows++ ? "," : "");
+    basin_json_text(l->final);
+    show_cells(axis, label, cell, cells);
+    printf(", \"trials\": %lld, \"left_out\": %lld,\n     ", (long long)rates.trials,
+           (long long)rates.left_out);
+    basin_json_interval("power", &rates.power);
+    show_reason(&rates);
+    return BASIN_OK;
+  }
+  l->left_out += rates.left_out;
+  snprintf(words, sizeof words, "%.48s%s%.48s", l->final, *label ? ", " : "", label);
+  printf("  %-24s  %5lld  %8lld", words, (long long)cells, (long long)rates.trials);
+  basin_table_interval(&rates.power, *rates.reason ? WIDE : 0);
+  printf("%s\n", rates.reason);
   return BASIN_OK;
 }
 
@@ -155,10 +199,13 @@ static basin_status along_parameter(listing *l, const char *name, basin_error *e
   if (status == BASIN_OUTSIDE)
     status = basin_fail(error, BASIN_BAD_INPUT, "more than %d series of cells: select some",
                         BASIN_SERIES_MAX);
-  if (!status && !l->json) show_heading("passage", name, name);
+  if (!status && !l->json && l->final)
+    printf("  %-24s  cells    trials  power of %s\n", "at the end", name);
+  else if (!status && !l->json) show_heading("passage", name, name);
   for (int s = 0; status == BASIN_OK && s < series->count; s++) {
     const int64_t cells = gather(l, &axis, series, s, cell, x);
-    for (int p = l->first; p <= l->last && !status; p++)
+    if (l->final) status = one_final(l, &axis, series->one[s].label, cell, x, cells, error);
+    for (int p = l->first; p <= l->last && !l->final && !status; p++)
       status = one_along(l, &axis, series->one[s].label, p, cell, x, cells, error);
   }
   if (series) basin_series_free(series);
@@ -166,6 +213,32 @@ static basin_status along_parameter(listing *l, const char *name, basin_error *e
   free(axis.value);
   free(x);
   free(cell);
+  return status;
+}
+
+basin_status basin_rates_final(const basin_arguments *a, basin_error *error) {
+  const char *along = basin_argument(a, "along");
+  listing l = {.json = basin_argument(a, "json") != NULL,
+               .final = basin_argument(a, "final"),
+               .outcome = basin_argument(a, "outcome")};
+  char name[BASIN_NAME_LENGTH + 16];
+  basin_status status = basin_table_open(a, &l.results, &l.t, error);
+  snprintf(name, sizeof name, "final_%.*s", BASIN_NAME_LENGTH, l.final);
+  if (!status) /* nothing read yet: says what is wrong with the observable's name */
+    status = basin_results_read(l.results, name, 0, 0, 0, NULL, error);
+  if (!status && l.json) {
+    printf("{\n");
+    basin_table_json_head(&l.t);
+    printf(",\n  \"resamples\": %d,\n  \"finals\": [", BASIN_RESAMPLES);
+  } else if (!status) {
+    basin_table_title(&l.t);
+  }
+  if (!status) status = along_parameter(&l, along, error);
+  if (!status && l.json) printf("\n  ]\n}\n");
+  if (!status && !l.json && l.left_out)
+    printf("\n%lld trials are left out: diverged, or without a number in some cell\n",
+           (long long)l.left_out);
+  basin_table_close(l.results, &l.t);
   return status;
 }
 

@@ -52,22 +52,9 @@ static void draw_matrix(const basin_vector *vector, uint64_t key, int layer, uin
   basin_room room = {NULL, 0, 1}; /* it counts alone: the values are where they are, at offset 0 */
   draw_source source = draw_put(&room, vector, key, BASIN_STREAM_DATA_TEACHER,
                                 BASIN_STREAM_DATA_TEACHER_RADIUS);
-  const int64_t length = vector->length;
   source.step = (uint64_t)layer;
-  for (int64_t row = 0; row < vector->rows; row++, w += length) {
-    double norm2 = 0;
-    for (int64_t j = 0; j < length; j += 2) {
-      double pair[2];
-      draw_pair(&source, vector->value, trial, row, j / 2, &pair[0], &pair[1]);
-      for (int64_t e = j; e < length && e < j + 2; e++) {
-        w[e] = pair[e - j];
-        norm2 = r_fma(w[e], w[e], norm2);
-      }
-    }
-    const double spread = draw_spread(&source, trial, row, norm2);
-    for (int64_t j = 0; j < length; j++)
-      w[j] = draw_entry(&source, vector->value, row, j, spread, w[j]);
-  }
+  for (int64_t row = 0; row < vector->rows; row++)
+    draw_row(&source, vector->value, trial, row, vector->length, w + row * vector->length);
 }
 
 /* The teacher of a data set: the weights of its layers, one behind another, and room for what two of them make. */

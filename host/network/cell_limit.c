@@ -4,8 +4,16 @@
 #include "network/limit.h"
 #include "numeric/real.h"
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What a cell keeps once it was worked out. */
+struct basin_cell_modes {
+  pthread_mutex_t lock;
+  int known;
+  basin_modes modes;
+};
 
 /* ---- the network ---- */
 
@@ -136,16 +144,50 @@ basin_status basin_cell_limit_gram(const basin_setting *setting, double *gram, b
   return status;
 }
 
+struct basin_cell_modes *basin_cell_modes_new(void) {
+  struct basin_cell_modes *kept = calloc(1, sizeof *kept);
+  if (kept) pthread_mutex_init(&kept->lock, NULL);
+  return kept;
+}
+
+void basin_cell_modes_free(struct basin_cell_modes *kept) {
+  if (!kept) return;
+  if (kept->known) basin_modes_free(&kept->modes);
+  pthread_mutex_destroy(&kept->lock);
+  free(kept);
+}
+
+/* the cell's modes, of a network that has a limit */
+static basin_status find_modes(const basin_setting *setting, basin_modes *modes,
+                               basin_error *error) {
+  struct basin_cell_modes *kept = setting->network->modes;
+  matrices m = {0};
+  basin_status status = BASIN_OK;
+  pthread_mutex_lock(&kept->lock);
+  if (!kept->known) {
+    status = make_matrices(setting, &m, error);
+    if (!status)
+      status = basin_modes_make(setting->gradient.set_size, setting->network->labels, m.gram,
+                                m.covariance, m.y, &kept->modes, error);
+    kept->known = !status;
+    free_matrices(&m);
+  }
+  *modes = kept->modes;
+  pthread_mutex_unlock(&kept->lock);
+  return status;
+}
+
+double basin_cell_lambda(const basin_setting *setting) {
+  basin_modes modes;
+  basin_error unused;
+  return find_modes(setting, &modes, &unused) ? NAN : modes.lambda[0];
+}
+
 basin_status basin_cell_limit_find(const basin_setting *setting, int64_t times, const int64_t *time,
                                    basin_cell_limit *limit, double *loss, basin_error *error) {
-  matrices m = {0};
   basin_modes modes;
   basin_status status = basin_cell_limit_check(setting, error);
-  if (!status) status = make_matrices(setting, &m, error);
-  if (!status)
-    status = basin_modes_make(setting->gradient.set_size, setting->network->labels, m.gram,
-                              m.covariance, m.y, &modes, error);
-  free_matrices(&m);
+  if (!status) status = find_modes(setting, &modes, error);
   if (status) return status;
   const double factor = 2 * setting->network->loss_weight,
                eta = factor * basin_cell_step_size(setting);
@@ -155,6 +197,5 @@ basin_status basin_cell_limit_find(const basin_setting *setting, int64_t times, 
                               .exact = setting->network->layers == 2};
   for (int64_t t = 0; t < times; t++)
     loss[t] = isnan(eta) ? NAN : factor * basin_modes_loss(&modes, eta, time[t]);
-  basin_modes_free(&modes);
   return BASIN_OK;
 }

@@ -12,7 +12,8 @@
  *   basin_cell_limit_find(setting, times, time, &limit, loss, error);
  *   limit.lambda_0, limit.lambda_max, limit.loss_start, loss[t] after time[t] steps
  *
- * It takes n^3 operations for n inputs, a second for a thousand. The bits are the same on every machine.
+ * It takes n^3 operations for n inputs, a second for a thousand, and the eigenvalues are kept: a cell finds them once.
+ * The bits are the same on every machine.
  */
 #ifndef BASIN_CELL_LIMIT_H
 #define BASIN_CELL_LIMIT_H
@@ -39,6 +40,13 @@ basin_status basin_cell_limit_find(const basin_setting *setting, int64_t times, 
 
 /* gram[n][n]: G, of each label. BASIN_BAD_INPUT where there is no limit, BASIN_FAILED without memory. */
 basin_status basin_cell_limit_gram(const basin_setting *setting, double *gram, basin_error *error);
+
+/* lambda_0 of a network that has a limit; NaN without memory. Any thread may ask. */
+double basin_cell_lambda(const basin_setting *setting);
+
+/* What basin_network.modes points to, where they are kept: nothing yet. NULL without memory. */
+struct basin_cell_modes *basin_cell_modes_new(void);
+void basin_cell_modes_free(struct basin_cell_modes *modes);
 
 /* The one step size of full-batch gradient descent without anything added; NaN where the steps are others. */
 double basin_cell_step_size(const basin_setting *setting);

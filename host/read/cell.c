@@ -264,10 +264,13 @@ static basin_status read_vectors(draft *d, basin_error *error) {
     if (status) return status;
     const int named = teacher ? -1
                               : basin_symbol_find(model->teacher, model->teachers, symbol->name);
+    const basin_scope_vector within = {symbol->name, 1};
+    d->scope->vector = &within;
     status = basin_vector_read(d->scope, d->sheet->vector[i], d->sheet->what[i], symbol->rows >= 0,
                                !teacher || model->drawn_teachers,
                                named < 0 ? NULL : &d->vector[named], &d->vector[i],
                                &d->cell->given[i], error);
+    d->scope->vector = NULL;
   }
   return status;
 }

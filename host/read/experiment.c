@@ -176,11 +176,11 @@ static basin_status read_allow(reader *r) {
 
 /* ---- cells ---- */
 
-/* the given vectors of all cells together are bounded */
+/* the given vectors of all cells together are bounded; those of files are there once */
 static basin_status count_vectors(reader *r, const basin_cell *cell) {
   for (int i = 0; i < cell->model->teachers + cell->model->initials; i++) {
     const basin_vector *vector = &cell->setting.teacher[i]; /* the initial ones follow */
-    if (vector->value) r->vector_bytes += (double)basin_vector_size(vector) * sizeof(double);
+    if (cell->given[i]) r->vector_bytes += (double)basin_vector_size(vector) * sizeof(double);
   }
   if (cell->own_naming) r->vector_bytes += (double)cell->own_naming->numbers * sizeof(double);
   if (r->vector_bytes > VECTOR_BYTES_MAX)
@@ -225,6 +225,8 @@ static basin_status read_variant(reader *r, const basin_node *node, int variant)
   double coordinate[BASIN_AXES_MAX] = {0};
   basin_sheet sheet;
   basin_status status = basin_sheet_read(&sheet, &r->scope, r->file, node, variant, r->error);
+  for (int a = 0; a < e->axes && sheet.network.layers && !status; a++)
+    status = basin_network_check_name(e->axis[a], "grid", r->grid.place[a], r->error);
   if (!status) status = basin_passages_begin(e, sheet.record, sheet.model, r->error);
   if (!status)
     status = basin_named_begin(e, sheet.outcomes, sheet.model, &r->scope,

@@ -14,6 +14,7 @@
 #include "model/patches.h"
 #include "numeric/philox.h"
 #include "read/network_data.h"
+#include "read/vector_file.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +44,13 @@ void basin_album_free(basin_album *album) {
     page_free(page);
   }
   basin_data_files_free(album->data);
+  basin_vector_pages_free(album->vectors);
   free(album->folder);
   memset(album, 0, sizeof *album);
 }
 
 double basin_album_bytes(const basin_album *album) {
-  double bytes = basin_data_files_bytes(album->data);
+  double bytes = basin_data_files_bytes(album->data) + basin_vector_pages_bytes(album->vectors);
   for (const basin_page *page = album->page; page; page = page->next)
     if (page->value)
       bytes += 8.0 * (double)page->images * (double)page->of.height * (double)page->of.width;

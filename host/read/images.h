@@ -13,7 +13,8 @@
 typedef struct basin_album {
   char *folder; /* that of the experiment file, with its slash; NULL: the present one */
   struct basin_page *page;
-  struct basin_data_file *data; /* of networks (network_data.h) */
+  struct basin_data_file *data;      /* of networks (network_data.h) */
+  struct basin_vector_page *vectors; /* entries that lie in files (vector_file.h) */
   int tables; /* whether tables of numbers have been read from there, too (own_model.h) */
 } basin_album;
 

@@ -222,10 +222,14 @@ static basin_status read_point(const basin_node *node, const char *what, basin_s
   char name[WHAT_BYTES];
   double *given = NULL;
   snprintf(name, sizeof name, "%.90s.%.60s", what, symbol->name);
+  const basin_scope_vector within = {symbol->name,
+                                     cell->network ? cell->network->layer[initial].patch : 1};
+  scope->vector = &within;
   const basin_status status = basin_vector_read_point(
       scope, node, name, symbol->rows >= 0, named < 0 ? NULL : &cell->setting.teacher[named],
       &point, &given, error);
-  if (!status) memcpy(*at, given, (size_t)size * sizeof **at);
+  scope->vector = NULL;
+  if (!status) memcpy(*at, point.value, (size_t)size * sizeof **at);
   free(given);
   *at += size;
   return status;

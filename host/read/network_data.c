@@ -2,8 +2,8 @@
 #include "read/network_data.h"
 #include "base/files.h"
 #include "base/hash.h"
-#include "base/hdf5_util.h"
 #include "base/text.h"
+#include "read/array.h"
 #include "read/dynamics.h"
 #include "read/images.h"
 #include "read/network_model.h"
@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
-enum { NUMBERS_MAX = 1 << 28 /* of a file: 2 GiB */ };
 
 /* What was read of a file, with so many labels; of one that tells them itself those that were asked for, or 0. */
 struct basin_data_file {
@@ -57,69 +56,33 @@ double basin_data_files_bytes(const basin_data_file *first) {
 
 /* ---- HDF5 ---- */
 
-static basin_status wrong(basin_place place, const basin_data_file *file, const char *variable,
-                          const char *what, basin_error *error) {
-  return basin_fail_at(error, place, "data.file: %.300s: the variable `%s` %s", file->path,
-                       variable, what);
-}
-
-/* an open variable of numbers, [rows][columns], or [rows], which is one column */
-static basin_status read_values(hid_t id, basin_place place, const basin_data_file *file,
-                                const char *variable, int64_t size[2], double **value,
-                                basin_error *error) {
-  hsize_t count[2] = {1, 1}, start[2] = {0};
-  const hid_t space = H5Dget_space(id), type = H5Dget_type(id);
-  const H5T_class_t class = H5Tget_class(type);
-  const int rank = H5Sget_simple_extent_ndims(space);
-  if (rank == 1 || rank == 2) H5Sget_simple_extent_dims(space, count, NULL);
-  H5Tclose(type);
-  H5Sclose(space);
-  if (class != H5T_INTEGER && class != H5T_FLOAT)
-    return wrong(place, file, variable, "has no numbers", error);
-  if ((rank != 2 && (rank != 1 || *variable != 'y')) || !count[0] || !count[1])
-    return wrong(place, file, variable,
-                 *variable == 'y' ? "is no array of examples, or of examples x labels"
-                                  : "is no array of examples x numbers",
-                 error);
-  if ((double)count[0] * (double)count[1] > NUMBERS_MAX)
-    return wrong(place, file, variable, "has more than 2 GiB", error);
-  size[0] = (int64_t)count[0];
-  size[1] = (int64_t)count[1];
-  *value = malloc((size_t)(count[0] * count[1]) * sizeof **value);
-  if (!*value) return basin_fail_memory(error);
-  if (!basin_hdf5_read(id, H5T_NATIVE_DOUBLE, rank, start, count, *value))
-    return wrong(place, file, variable, "cannot be read", error);
-  for (int64_t i = 0; i < size[0] * size[1]; i++) {
-    (*value)[i] += 0.0; /* -0 is 0 */
-    if (!isfinite((*value)[i]))
-      return basin_fail_at(error, place,
-                           "data.file: %.300s: the variable `%s` has a number that is infinite, or "
-                           "none, in row %lld, counted from 0",
-                           file->path, variable, (long long)(i / size[1]));
-  }
-  return BASIN_OK;
-}
-
-static basin_status read_variable(hid_t from, basin_place place, const basin_data_file *file,
-                                  const char *variable, int64_t size[2], double **value,
-                                  basin_error *error) {
-  const hid_t id = basin_hdf5_open(from, variable);
-  if (id < 0)
-    return basin_fail_at(error, place, "data.file: %.300s has no variable `%s`", file->path,
-                         variable);
-  const basin_status status = read_values(id, place, file, variable, size, value, error);
-  H5Dclose(id);
+/* a variable, [rows][columns], or [rows], which is one column: of labels alone */
+static basin_status read_variable(const basin_array_file *of, hid_t from, const char *variable,
+                                  int64_t size[2], double **value) {
+  const int labels = *variable == 'y';
+  basin_file_array array;
+  basin_status status = basin_array_open(of, from, variable, &array);
+  if (status) return status;
+  const int64_t columns = array.rank == 2 ? (int64_t)array.size[1] : 1;
+  if ((array.rank != 2 && (array.rank != 1 || !labels)) || !array.size[0] || !columns)
+    status = basin_array_wrong(&array, labels ? "is no array of examples, or of examples x labels"
+                                              : "is no array of examples x numbers");
+  else status = basin_array_read(&array, NULL, NULL, 1, value);
+  size[0] = (int64_t)array.size[0];
+  size[1] = columns;
+  basin_array_close(&array);
   return status;
 }
 
 static basin_status read_hdf5(basin_place place, basin_data_file *file, basin_error *error) {
+  const basin_array_file of = {"data.file", file->path, place, error};
   int64_t x[2] = {0}, y[2] = {0};
   const hid_t from = H5Fopen(file->path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (from < 0)
     return basin_fail_at(error, place, "data.file: %.300s: the HDF5 file cannot be read",
                          file->path);
-  basin_status status = read_variable(from, place, file, "x", x, &file->x, error);
-  if (!status) status = read_variable(from, place, file, "y", y, &file->y, error);
+  basin_status status = read_variable(&of, from, "x", x, &file->x);
+  if (!status) status = read_variable(&of, from, "y", y, &file->y);
   H5Fclose(from);
   if (status) return status;
   if (x[0] != y[0])
@@ -136,7 +99,7 @@ static basin_status read_hdf5(basin_place place, basin_data_file *file, basin_er
 static basin_status read_table(basin_place place, basin_data_file *file, basin_error *error) {
   double *value = NULL;
   int64_t columns;
-  basin_status status = basin_numbers_read(file->path, place, NUMBERS_MAX, &file->n, &columns,
+  basin_status status = basin_numbers_read(file->path, place, BASIN_NUMBERS_MAX, &file->n, &columns,
                                            &value, error);
   if (!status && !file->asked)
     status = basin_fail_at(error, place,
@@ -202,17 +165,6 @@ static basin_status find_file(const reading *r, basin_place place, const char *p
   return BASIN_OK;
 }
 
-static basin_status path_of(const reading *r, const basin_node *node, char path[BASIN_PATH_BYTES]) {
-  const char *folder = r->scope->album->folder;
-  if (node->kind != BASIN_SCALAR || !*node->text)
-    return basin_fail_at(r->error, node->place, "data.file: expected a path");
-  const int used = snprintf(path, BASIN_PATH_BYTES, "%s%s",
-                            *node->text == '/' || !folder ? "" : folder, node->text);
-  return used < BASIN_PATH_BYTES
-             ? BASIN_OK
-             : basin_fail_at(r->error, node->place, "data.file: the path is too long");
-}
-
 /* a whole number of the section, which stays as it is where it is not given */
 static basin_status read_whole(const reading *r, const char *key, int64_t least, int64_t most,
                                int64_t *value) {
@@ -234,8 +186,8 @@ static basin_status read_given(const reading *r) {
   int64_t asked = 0;
   basin_status status = basin_scope_keys(r->scope, r->node, key, LENGTH(key), "data (of a file)",
                                          r->error);
-  if (!status) status = read_whole(r, "labels", 1, NUMBERS_MAX, &asked);
-  if (!status) status = path_of(r, node, path);
+  if (!status) status = read_whole(r, "labels", 1, BASIN_NUMBERS_MAX, &asked);
+  if (!status) status = basin_path_read(r->scope, node, "data.file", path, r->error);
   if (!status) status = find_file(r, node->place, path, asked, &file);
   if (status) return status;
   if (asked && asked != file->labels)

@@ -107,10 +107,11 @@ static basin_status check_skip(const basin_node *node, const char *what, int fir
                        (long long)layer->pixels);
 }
 
-/* its weights: as an initial matrix, or a word */
+/* its weights, of that name: as an initial matrix, or a word */
 static basin_status read_weights(basin_scope *scope, const basin_node *node, const char *what,
-                                 const basin_network_layer *layer, basin_vector *weights,
-                                 double **given, basin_error *error) {
+                                 const char *name, const basin_network_layer *layer,
+                                 basin_vector *weights, double **given, basin_error *error) {
+  static const char *const words[] = {"sign", "zero"};
   const char *word = node && node->kind == BASIN_SCALAR ? node->text : "";
   weights->rows = layer->out;
   weights->length = layer->in * layer->patch;
@@ -125,7 +126,12 @@ static basin_status read_weights(basin_scope *scope, const basin_node *node, con
     weights->source = BASIN_SIGN;
     return BASIN_OK;
   }
-  return basin_vector_read(scope, node, what, 1, 1, NULL, weights, given, error);
+  const basin_scope_vector within = {name, layer->patch};
+  basin_status status = basin_vector_check_word(scope, node, what, words, LENGTH(words), error);
+  scope->vector = &within;
+  if (!status) status = basin_vector_read(scope, node, what, 1, 1, NULL, weights, given, error);
+  scope->vector = NULL;
+  return status;
 }
 
 static basin_status read_layer(basin_scope *scope, const basin_node *node, const char *what,
@@ -134,10 +140,11 @@ static basin_status read_layer(basin_scope *scope, const basin_node *node, const
                                basin_error *error) {
   static const char *const keys[] = {"dense", "conv", "activation", "scale",
                                      "skip",  "init", "train"};
-  char name[NAME_BYTES + 16];
+  char name[NAME_BYTES + 16], weights_name[16];
   layer->scale = 1;
   layer->trained = 1;
   snprintf(name, sizeof name, "%.32s.%d", what, number);
+  snprintf(weights_name, sizeof weights_name, "W_%d", number);
   basin_status status = basin_scope_keys(scope, node, keys, LENGTH(keys), name, error);
   if (!status) status = read_shape(scope, node, name, channels, pixels, layer, error);
   if (!status)
@@ -156,7 +163,8 @@ static basin_status read_layer(basin_scope *scope, const basin_node *node, const
   scope->layer = &within;
   if (scale) status = basin_scope_value(scope, scale, name, &layer->scale, error);
   if (!status)
-    status = read_weights(scope, basin_node_get(node, "init"), name, layer, weights, given, error);
+    status = read_weights(scope, basin_node_get(node, "init"), name, weights_name, layer, weights,
+                          given, error);
   scope->layer = NULL;
   return status;
 }
@@ -272,13 +280,23 @@ static made *create(const basin_model *build, int layers, const basin_node *para
 }
 
 /* names of the file's own must not hide those that the scale of a layer knows */
+basin_status basin_network_check_name(const char *name, const char *what, basin_place place,
+                                      basin_error *error) {
+  const int is_known = !strcmp(name, "H") || !strcmp(name, "c_sigma");
+  return is_known ? basin_fail_at(error, place,
+                                  "%s: `%s` is what the scale of a layer knows by that name, %s: "
+                                  "take another one",
+                                  what, name,
+                                  *name == 'H' ? "the number of layers but the last"
+                                               : "1/E sigma(z)^2 of its activation")
+                  : BASIN_OK;
+}
+
 static basin_status check_names(const basin_node *names, const char *what, basin_error *error) {
-  for (int i = 0; names && i < names->count; i++)
-    if (!strcmp(names->key[i], "H") || !strcmp(names->key[i], "c_sigma"))
-      return basin_fail_at(error, names->key_place[i],
-                           "%s: `%s` is known in the scale of a layer already", what,
-                           names->key[i]);
-  return BASIN_OK;
+  basin_status status = BASIN_OK;
+  for (int i = 0; names && i < names->count && !status; i++)
+    status = basin_network_check_name(names->key[i], what, names->key_place[i], error);
+  return status;
 }
 
 static basin_status check_parameters(const basin_node *parameters, basin_error *error) {
@@ -380,7 +398,7 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
                                 basin_network **network, basin_error *error) {
   basin_network_layers layers = {0};
   basin_network *net = *network = calloc(1, sizeof *net);
-  if (!net) return basin_fail_memory(error);
+  if (!net || !(net->modes = basin_cell_modes_new())) return basin_fail_memory(error);
   basin_status status = basin_network_data_read(scope, keys->data, net, gradient, error);
   if (!status)
     status = basin_network_layers_read(scope, keys->layers, "layers", net->channels, net->pixels,
@@ -397,6 +415,7 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
   if (!status) status = read_loss(keys->loss, gradient->set_size, &net->loss_weight, error);
   basin_network_layers_free(&layers);
   net->draw = basin_network_inputs;
+  net->lambda_0 = basin_cell_lambda;
   net->wanted = wanted(keys);
   return status;
 }
@@ -421,19 +440,15 @@ static basin_status find_gram(const basin_setting *setting, const basin_network_
 
 basin_status basin_network_limits(const basin_setting *setting, const basin_network_keys *keys,
                                   basin_network *network, basin_error *error) {
-  basin_cell_limit limit = {0};
-  basin_status status = BASIN_OK;
-  if (network->wanted & NETWORK_BOUND) {
-    status = basin_cell_limit_find(setting, 0, NULL, &limit, NULL, error);
-    network->lambda_0 = status ? 0 : limit.lambda_0;
-    if (status == BASIN_FAILED) return status;
-  }
+  basin_error unused;
+  network->bounded = network->wanted & NETWORK_BOUND && !basin_cell_limit_check(setting, &unused);
   if (network->wanted & NETWORK_GRAM_LIMIT) return find_gram(setting, keys, network, error);
   return BASIN_OK;
 }
 
 void basin_network_free(basin_network *network) {
   if (!network) return;
+  basin_cell_modes_free(network->modes);
   basin_network_data_free(&network->data);
   free((void *)network->layer);
   free((void *)network->gram);

@@ -20,7 +20,8 @@
  *                                       layers but the last
  *   skip: true                          what is below it is added to what it makes, which must be of that size
  *   init: {normal: 1}                   its weights, W[out][in][q]: as initial vectors (vector.h), row by row; normal
- *                                       of deviation 1 if it is not given; also `sign` and `zero`
+ *                                       of deviation 1 if it is not given; also `sign` and `zero`, and {file: F}:
+ *                                       vector_file.h
  *   train: false                        its weights stay as they are
  *
  * The last layer makes the labels. Weights of layer h are the vector W_h in the output.
@@ -60,6 +61,10 @@ basin_status basin_network_model(const basin_model *build, const basin_network_k
                                  const basin_node *parameters, const basin_model **model,
                                  basin_error *error);
 
+/* Refuses a name of the file's own, of its grid, say, that the scale of a layer knows. what: the key that has it */
+basin_status basin_network_check_name(const char *name, const char *what, basin_place place,
+                                      basin_error *error);
+
 /* The network of one cell, in *network (malloc'ed, with all that it points to; NULL where there is none to free), and
    in vector[layers] and given[layers] where its weights come from; set size, batch and law into the gradient. */
 basin_status basin_network_read(basin_scope *scope, const basin_network_keys *keys,
@@ -67,9 +72,9 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
                                 basin_network **network, basin_error *error);
 void basin_network_free(basin_network *network);
 
-/* Fills in what observables need of infinite width, where the file names them, once the setting is complete: lambda_0
-   of bound_excess, which is 0 where the network has no such limit; the Gram matrix of gram_limit and gram_deviation.
-   BASIN_BAD_INPUT, with the place and the reason, where there is none to compare with. */
+/* Fills in what observables need of infinite width, where the file names them, once the setting is complete: whether
+   bound_excess has a bound, which it has where the network has such a limit; the Gram matrix of gram_limit and
+   gram_deviation. BASIN_BAD_INPUT, with the place and the reason, where there is none to compare with. */
 basin_status basin_network_limits(const basin_setting *setting, const basin_network_keys *keys,
                                   basin_network *network, basin_error *error);
 

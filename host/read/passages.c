@@ -16,6 +16,7 @@
  * Without the key a model may keep passages by itself (MODEL_PASSAGES).
  */
 #include "read/passages.h"
+#include "read/record.h"
 #include "read/values.h"
 #include <math.h>
 #include <stdio.h>
@@ -176,9 +177,7 @@ static basin_status number(basin_experiment *e, const basin_node *node, basin_er
                           l->observable, levels, l->count);
     }
     if (!known)
-      return basin_fail_at(error, node->place,
-                           "record.passages: no observable `%s`, see `basin models`",
-                           l->observable);
+      return basin_observable_unknown(e, "record.passages", l->observable, node->place, error);
     e->passages += l->count;
   }
   if (e->passages > BASIN_PASSAGES_MAX)

@@ -16,10 +16,13 @@
  *     limit: true                 of networks: eigenvalues and mean losses at infinite width, see network/cell_limit.h
  */
 #include "read/record.h"
+#include "base/text.h"
 #include "network/cell_limit.h"
 #include "numeric/dmath.h"
 #include "read/named.h"
 #include "read/scope.h"
+#include "seam/layers.h"
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +138,50 @@ static basin_status keep_all(const basin_experiment *e, int losses, int *count, 
   return BASIN_OK;
 }
 
+/* layers of the deepest network that has the observable `name`, but for the number at its end; *stem: bytes before that
+   number; 0: there is none */
+static int layers_with(const basin_experiment *e, const char *name, int *stem) {
+  int length = (int)strlen(name), deepest = 0;
+  while (length && isdigit((unsigned char)name[length - 1])) length--;
+  *stem = length;
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_model *model = e->cell[c].model;
+    for (int i = 0; i < model->layer_observables; i++) {
+      const char *of = model->layer_observable[i].name;
+      const int is_it = length == (int)strlen(of) + 1 && name[length - 1] == '_' &&
+                        !strncmp(name, of, strlen(of));
+      if (is_it && model->initials > deepest) deepest = model->initials;
+    }
+  }
+  return deepest;
+}
+
+/* the observable of some cell whose name is nearest, or NULL */
+static const char *nearest_of(const basin_experiment *e, const char *name) {
+  const char *known[BASIN_LAYERS_MAX];
+  const basin_model *model = e->cell[0].model;
+  int count = 0;
+  for (int i = 0; i < model->observables && count < BASIN_LAYERS_MAX; i++)
+    if (is_observable(e, model->observable[i].name)) known[count++] = model->observable[i].name;
+  return basin_nearest(name, known, count);
+}
+
+basin_status basin_observable_unknown(const basin_experiment *e, const char *what, const char *name,
+                                      basin_place place, basin_error *error) {
+  int stem;
+  const int layers = layers_with(e, name, &stem);
+  const char *near = nearest_of(e, name);
+  if (layers)
+    return basin_fail_at(error, place,
+                         "%s: no observable `%s`: the layers of this experiment are %.*s1%s%.*s%.d",
+                         what, name, stem, name, layers > 1 ? " to " : "", layers > 1 ? stem : 0,
+                         name, layers > 1 ? layers : 0);
+  return near ? basin_fail_at(error, place, "%s: no observable `%s`, did you mean `%s`?", what,
+                              name, near)
+              : basin_fail_at(error, place, "%s: no observable `%s`, see `basin models`", what,
+                              name);
+}
+
 /* names of observables, or `all`; losses: what is kept where none are named */
 static basin_status read_names(const basin_experiment *e, const basin_node *node, const char *what,
                                int losses, int *count, char ***name, basin_error *error) {
@@ -152,9 +199,7 @@ static basin_status read_names(const basin_experiment *e, const basin_node *node
                            "%s: `%s` is a closed form, and not of this law of the inputs: measure "
                            "it, by record.estimate",
                            what, text);
-    if (!is_observable(e, text))
-      return basin_fail_at(error, item->place, "%s: no observable `%s`, see `basin models`", what,
-                           text);
+    if (!is_observable(e, text)) return basin_observable_unknown(e, what, text, item->place, error);
     for (int j = 0; j < i; j++)
       if (!strcmp((*name)[j], text))
         return basin_fail_at(error, item->place, "%s: `%s` is given twice", what, text);

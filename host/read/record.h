@@ -12,4 +12,8 @@
 basin_status basin_record_read(basin_experiment *experiment, const basin_node *record,
                                basin_error *error);
 
+/* "no observable `NAME`", with what may be meant, as BASIN_BAD_INPUT; what: the key */
+basin_status basin_observable_unknown(const basin_experiment *experiment, const char *what,
+                                      const char *name, basin_place place, basin_error *error);
+
 #endif

@@ -32,6 +32,12 @@ typedef struct basin_scope_layer {
   const basin_node *slope; /* of leaky */
 } basin_scope_layer;
 
+/* A vector that is being read, as a file may have it (vector_file.h). */
+typedef struct basin_scope_vector {
+  const char *name;
+  int64_t patch; /* of a layer's weights [out][in][patch]; 1 of anything else */
+} basin_scope_vector;
+
 /* All zero is a scope too: there are no names in it, and nothing to free. */
 typedef struct basin_scope {
   int axes;
@@ -46,6 +52,7 @@ typedef struct basin_scope {
   uint64_t clock, cell, changed[BASIN_AXES_MAX]; /* changed: the clock when a coordinate did */
   uint64_t depends;                              /* of what is being evaluated, so far */
   const basin_scope_layer *layer;                /* while it is read, or NULL */
+  const basin_scope_vector *vector;              /* likewise */
   double t; /* steps since the trial began: where `moment` is not 0, a new number for every t */
   uint64_t moment, moments; /* moments: those that have been */
   int depth, height;

@@ -6,6 +6,7 @@
  *   [1, -1, 1/2]                             its entries, as many as it is long
  *   {head: [cos(7*pi/10), sin(7*pi/10)]}     its first entries; the rest is 0
  *   {blocks: [[1, plus], [-1, minus]]}       runs of equal entries [value, how many], together its length
+ *   {file: F}                                they lie in a file: vector_file.h
  *   {sum: s, norm: n}                        the vector of that sum and Euclidean norm in span{1, e_1 - e_2}
  *   {ball: r}, {sphere: r}, {normal: sigma}  drawn afresh for every trial (under init, and where the model takes
  *   {uniform: [low, high]}                   drawn teachers); uniform: every entry for itself
@@ -21,15 +22,19 @@
  *   or as a vector, which stands for every row (drawn rows are independent)
  */
 #include "read/vector.h"
+#include "base/text.h"
+#include "read/vector_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* the ways to give entries, of a matrix with the last one; and to draw them */
-static const char *const given_forms[] = {"head", "blocks", "sum", "norm", "scale", "orthonormal"};
-static const char *const forms[] = {"head",    "blocks", "sum",        "norm",   "scale",
-                                    "around",  "mean",   "ball",       "sphere", "normal",
-                                    "uniform", "sign",   "orthonormal"};
+#define OF_A_FILE "file", "variable", "cell", "trial"
+static const char *const given_forms[] = {"head",  "blocks",  "sum",        "norm",
+                                          "scale", OF_A_FILE, "orthonormal"};
+static const char *const forms[] = {"head",    "blocks", "sum",     "norm",       "scale",
+                                    "around",  "mean",   "ball",    "sphere",     "normal",
+                                    "uniform", "sign",   OF_A_FILE, "orthonormal"};
 static const struct law {
   const char *word, *around; /* around: the key of what is added, or NULL */
 } laws[] = {[BASIN_BALL] = {"ball", "around"},
@@ -125,7 +130,8 @@ static basin_status read_given(basin_scope *scope, const basin_node *node, const
   if (has_form(node, "sum", "norm")) return read_sum_norm(scope, node, what, length, value, error);
   return basin_fail_at(
       error, node->place,
-      "%s: expected one of head, blocks, sum with norm, ball, sphere, normal, uniform, sign", what);
+      "%s: expected one of head, blocks, sum with norm, file, ball, sphere, normal, uniform, sign",
+      what);
 }
 
 /* a matrix: row by row, or one vector for all rows */
@@ -155,11 +161,38 @@ static basin_status read_matrix(basin_scope *scope, const basin_node *node, cons
   return status;
 }
 
-/* a vector or matrix of given entries, allocated into *given */
+/* Entries of a file times the factor: the album's own, where it is 1, and else allocated into *given */
+static basin_status read_file(basin_scope *scope, const basin_node *node, const char *what,
+                              double factor, basin_vector *vector, double **given,
+                              basin_error *error) {
+  const int64_t size = basin_vector_size(vector);
+  const double *value;
+  for (int i = 0; i < node->count; i++) {
+    static const char *const key[] = {OF_A_FILE, "scale"};
+    int known = 0;
+    for (int j = 0; j < LENGTH(key); j++) known |= !strcmp(node->key[i], key[j]);
+    if (!known)
+      return basin_fail_at(error, node->key_place[i], "%s: `%s` does not go with a file", what,
+                           node->key[i]);
+  }
+  const basin_status status = basin_vector_file(scope, node, what, vector->rows, vector->length,
+                                                &value, error);
+  vector->value = value;
+  if (status || factor == 1) return status;
+  double *scaled = *given = malloc((size_t)size * sizeof *scaled);
+  if (!scaled) return basin_fail_memory(error);
+  for (int64_t j = 0; j < size; j++) scaled[j] = factor * value[j];
+  vector->value = scaled;
+  return BASIN_OK;
+}
+
+/* a vector or matrix of given entries, allocated into *given where they are the cell's own */
 static basin_status read_entries(basin_scope *scope, const basin_node *node, const char *what,
                                  int matrix, double factor, basin_vector *vector, double **given,
                                  basin_error *error) {
   const int64_t size = basin_vector_size(vector);
+  if (basin_node_get(node, "file"))
+    return read_file(scope, node, what, factor, vector, given, error);
   double *value = *given = calloc((size_t)size, sizeof *value);
   if (!value) return basin_fail_memory(error);
   vector->value = value;
@@ -276,6 +309,18 @@ static enum basin_source law_of(const basin_node *node) {
   return (enum basin_source)source;
 }
 
+basin_status basin_vector_check_word(basin_scope *scope, const basin_node *node, const char *what,
+                                     const char *const *word, int words, basin_error *error) {
+  double unused;
+  int found = 0;
+  const char *text = node->kind == BASIN_SCALAR ? node->text : "",
+             *near = basin_is_name(text) ? basin_nearest(text, word, words) : NULL;
+  if (!near || !strcmp(near, text)) return BASIN_OK;
+  if (basin_scope_look_up(scope, text, &unused, &found, error) || found) return BASIN_OK;
+  return basin_fail_at(error, node->place, "%s: unknown name `%s`, did you mean `%s`?", what, text,
+                       near);
+}
+
 basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
                                int matrix, int random, const basin_vector *teacher,
                                basin_vector *vector, double **given, basin_error *error) {
@@ -287,6 +332,8 @@ basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const
   vector->scale = 1;
   if (node->kind == BASIN_MAPPING)
     status = basin_scope_keys(scope, node, forms, LENGTH(forms) - !matrix, what, error);
+  else if (random)
+    status = basin_vector_check_word(scope, node, what, &laws[BASIN_SIGN].word, 1, error);
   if (!status && scale) status = basin_scope_value(scope, scale, what, &factor, error);
   if (status) return status;
   if (source == BASIN_GIVEN)

@@ -10,7 +10,8 @@
 
 /* A vector or matrix of the size that *vector has already, from its node. random: it may be drawn; teacher: the one of
    its name, which it may then be drawn around, or NULL. Entries, where they are given or added to what is drawn, are
-   allocated into *given, and the vector shows them. */
+   allocated into *given, where they are not those of a file, and the vector shows them. The scope's `vector` says how a
+   file has it. */
 basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const char *what,
                                int matrix, int random, const basin_vector *teacher,
                                basin_vector *vector, double **given, basin_error *error);
@@ -19,5 +20,9 @@ basin_status basin_vector_read(basin_scope *scope, const basin_node *node, const
 basin_status basin_vector_read_point(basin_scope *scope, const basin_node *node, const char *what,
                                      int matrix, const basin_vector *teacher, basin_vector *vector,
                                      double **given, basin_error *error);
+
+/* Refuses a word that is no name of the scope and looks like one of these, as `sing` does like `sign`. */
+basin_status basin_vector_check_word(basin_scope *scope, const basin_node *node, const char *what,
+                                     const char *const *word, int words, basin_error *error);
 
 #endif

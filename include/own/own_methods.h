@@ -129,21 +129,8 @@ BASIN_HD void own_move(const own_cell *c, basin_turn t, int n, const real *sum, 
 /* a vector or matrix as the experiment gives or draws it, into x */
 BASIN_HD void own_draw(const draw_source *source, basin_turn t, int rows, int length, real *x) {
   BASIN_UNROLLED
-  for (int row = 0; row < rows; row++) {
-    real *to = x + row * length, norm2 = r_set(0.0);
-    BASIN_UNROLLED
-    for (int j = 0; j < length; j += 2) {
-      real z[2];
-      draw_pair(source, t.data, t.trial, row, j / 2, &z[0], &z[1]);
-      to[j] = z[0];
-      if (j + 1 < length) to[j + 1] = z[1];
-    }
-    BASIN_UNROLLED
-    for (int j = 0; j < length; j++) norm2 = r_fma(to[j], to[j], norm2);
-    const real spread = draw_spread(source, t.trial, row, norm2);
-    BASIN_UNROLLED
-    for (int j = 0; j < length; j++) to[j] = draw_entry(source, t.data, row, j, spread, to[j]);
-  }
+  for (int row = 0; row < rows; row++)
+    draw_row(source, t.data, t.trial, row, length, x + row * length);
 }
 
 /* Philox blocks of an input of so many rows; law: NULL for the normal one */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * draw.h: a vector, or a matrix row by row, as the experiment gives it or as it is drawn for every trial. Models call
- * it, to start a trial: on the host draw_put() notes where the vector comes from, in a driver draw_pair(),
- * draw_spread() and draw_entry() make its entries. For a vector of two entries, the first initial one:
+ * it, to start a trial: on the host draw_put() notes where the vector comes from, in a driver draw_row() makes its
+ * entries, and draw_pair(), draw_spread() and draw_entry() do where a model sums or keeps them in its own way. For a
+ * vector of two entries, the first initial one:
  *
  *   cell->x = draw_put(room, &setting->initial[0], setting->key, BASIN_STREAM_DIRECTION, BASIN_STREAM_RADIUS);
  *   ...
- *   draw_pair(&cell->x, turn.data, turn.trial, 0, 0, &z[0], &z[1]);
- *   const real spread = draw_spread(&cell->x, turn.trial, 0, r_fma(z[0], z[0], z[1] * z[1]));
- *   for (int j = 0; j < 2; j++) x[j] = draw_entry(&cell->x, turn.data, 0, j, spread, z[j]);
+ *   draw_row(&cell->x, turn.data, turn.trial, 0, 2, x);
  *
  * Numbers come in pairs: entries 2 b and 2 b + 1 of row i are block i ceil(length/2) + b of the stream `direction`, as
  * two normals (Box and Muller) or two uniform numbers. The uniform number of a row in a ball is block i of the stream
@@ -87,6 +86,23 @@ BASIN_HD double draw_offset(const draw_source *source, const double *data, int64
 BASIN_HD real draw_entry(const draw_source *source, const double *data, int64_t row, int64_t j,
                          real spread, real z) {
   return r_fma(spread, z, r_set(draw_offset(source, data, row, j)));
+}
+
+/* a row of so many entries, as it is given or drawn, into x */
+BASIN_HD void draw_row(const draw_source *source, const double *data, bits trial, int64_t row,
+                       int64_t length, real *x) {
+  real norm2 = r_set(0.0);
+  BASIN_UNROLLED
+  for (int64_t j = 0; j < length; j += 2) {
+    real z[2];
+    draw_pair(source, data, trial, row, j / 2, &z[0], &z[1]);
+    x[j] = z[0];
+    if (j + 1 < length) x[j + 1] = z[1];
+    norm2 = r_fma(z[1], z[1], r_fma(z[0], z[0], norm2));
+  }
+  const real spread = draw_spread(source, trial, row, norm2);
+  BASIN_UNROLLED
+  for (int64_t j = 0; j < length; j++) x[j] = draw_entry(source, data, row, j, spread, x[j]);
 }
 
 /* whether anything is added to what is drawn */

@@ -103,8 +103,14 @@ typedef struct basin_network {
                        double *label);
 
   uint64_t wanted; /* what is observed of the trials: enum network_wanted of models/network */
-  double lambda_0; /* of bound_excess: the least eigenvalue of the Gram matrix at infinite width */
   const double *gram; /* of gram_limit: that matrix, [n][n], of each label; NULL: not asked for */
+
+  /* of bound_excess, where `bounded` says that it is wanted and has a bound: the least eigenvalue of the Gram matrix at
+     infinite width, worked out where it is first asked for, and kept in `modes`; NaN without memory. Any thread may
+     ask. */
+  int bounded;
+  double (*lambda_0)(const struct basin_setting *setting);
+  struct basin_cell_modes *modes;
 } basin_network;
 
 #endif

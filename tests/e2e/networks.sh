@@ -127,6 +127,7 @@ expect 2 'network is of this build' "$basin" model nets.yaml --variant dense --h
 expect 0 'observables of layer h, named with its number' "$basin" models network
 expect 0 'dense, training: gradient of a step .*: agrees' "$basin" verify nets.yaml
 expect 0 '^22 cells, 1540 trials' "$basin" run nets.yaml --dry-run
+check "a preview without columns of what cannot be" sh -c '! "$1" run nets.yaml --dry-run | grep spurious' sh "$basin"
 expect 0 '^trial 5: unresolved after 60 steps' "$basin" run nets.yaml --cell 2 --trial 5
 expect 0 '^0,dense,5,0,unresolved' "$basin" export one.h5
 expect 0 '^ +0  dense +5 +70 ' "$basin" rates one.h5
@@ -163,10 +164,18 @@ wrong 7:6 'layers, data and loss go with model: network, and the model is cnn' '
 wrong 10:11 'gradient: a network follows the gradient of its loss' '^schedule' 'gradient: population\n&'
 wrong 10:11 'teacher: that of a network makes its labels' '^schedule' 'teacher: {a: 1}\n&'
 wrong 10:8 'init: the weights of a network start as its layers say' '^schedule' 'init: {W_1: 1}\n&'
-wrong 10:10 'define: `c_sigma` is known in the scale of a layer already' '^schedule' 'define: {c_sigma: 3}\n&'
+wrong 10:10 'define: `c_sigma` is what the scale of a layer knows by that name' '^schedule' 'define: {c_sigma: 3}\n&'
+wrong 10:14 'parameters: `H` is what the scale of a layer knows by that name' '^schedule' 'parameters: {H: 3}\n&'
+wrong 5:8 'grid: the name `H` is taken by the output file' 'grid: {m' 'grid: {H: [1], m'
+wrong 5:18 'grid: `c_sigma` is what the scale of a layer knows' 'grid: {m' 'grid: {c_sigma: [1], m'
+wrong 7:58 'layers.1: unknown name `sing`, did you mean `sign`' 'init: {normal: 1}' 'init: sing'
+wrong 7:58 'layers.1: unknown name `zeros`, did you mean `zero`' 'init: {normal: 1}' 'init: zeros'
 wrong 10:9 'model network has no gradient flow' '^schedule' 'method: gradient_flow\n&'
 expect 2 'record.estimate: model network has no sampled form' "$basin" run net.yaml --set record.estimate.inputs=100 -o wrong.h5
-expect 2 'record.observables: no observable `norm_3`' "$basin" run net.yaml --set 'record.observables=[norm_3]' -o wrong.h5
+expect 2 'record.observables: no observable `norm_3`: the layers of this experiment are norm_1 to norm_2$' "$basin" run net.yaml --set 'record.observables=[norm_3]' -o wrong.h5
+expect 2 'record.final: no observable `los`, did you mean `loss`' "$basin" run net.yaml --set 'record.final=[los]' -o wrong.h5
+expect 2 'record.passages: no observable `distance_0`: the layers of this experiment are distance_1 to distance_2$' \
+  "$basin" run net.yaml --set 'record.passages={distance_0: {above: 1}}' -o wrong.h5
 expect 2 'outcomes.a.near.W_1: 2 rows, expected a list of 5' "$basin" run net.yaml --set 'outcomes={a: {near: {W_1: [1, 2]}, within: 1}}' -o wrong.h5
 
 # ---- Gram matrices of gradients ----

@@ -149,6 +149,93 @@ with h5py.File('old.h5', 'a') as f:
     del f['eta_t'], f['checksum']"
 expect 2 'old.h5: has no flow time `eta_t`: basin [0-9.]+ made it; run the experiment again$' "$basin" rates old.h5
 
+# powers of a grid parameter at the end of the trials: of cells that share their draws, and that do not
+cat > final.yaml <<'Y'
+trials: 25
+seed: 8
+grid: {k: [4, 9, 16]}
+parameters: {p: 3}
+model: cnn
+teacher: {a: {sum: 1, norm: 1}, v: {head: [1]}}
+init: {v: {sphere: 1}, a: {ball: 1}}
+schedule: [{eta: 0.01}]
+stop: {max_steps: 40}
+allow: {unresolved: 1}
+record: {final: [loss, phi, a_dot_a_star]}
+Y
+check "a run without shared draws" "$basin" run final.yaml -q -o apart.h5
+check "and with" "$basin" run final.yaml -q -o shared.h5 --set 'same_draw=[k]'
+for how in apart shared; do "$basin" rates $how.h5 --final loss --along k --json > $how.json; done
+"$basin" rates apart.h5 --final phi --along k --cell 0,2 --outcome unresolved --json > ended.json
+check "NumPy finds the same powers" /usr/bin/python3 - <<'P'
+import json
+import h5py
+import numpy as np
+
+
+def read(path, name):
+    file = h5py.File(path)
+    return np.log(np.abs(file["final_" + name][:])), np.log(file["k"][:]), file["outcome"][:]
+
+
+def weights(x):
+    return (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+
+
+def got(path, trials):
+    row, = json.load(open(path))["finals"]
+    assert row["trials"] == trials and row["along"] == "k" and row["series"] == "", row
+    return row["power"]
+
+
+y, x, _ = read("shared.h5", "loss")
+slope, power = weights(x) @ y, got("shared.json", 25)
+assert abs(power["value"] - slope.mean()) < 1e-12
+draws = np.random.default_rng(1).integers(25, size=(20000, 25))
+low, high = np.percentile(slope[draws].mean(1), [2.5, 97.5])
+error = slope.std() / 5
+assert abs(power["low"] - low) < 0.4 * error and abs(power["high"] - high) < 0.4 * error, (power, low, high)
+
+y, x, _ = read("apart.h5", "loss")
+share = weights(x) ** 2 * y.var(axis=1, ddof=1) / 25
+freedom, power = share.sum() ** 2 / (share**2 / 24).sum(), got("apart.json", 75)
+assert abs(power["value"] - weights(x) @ y.mean(1)) < 1e-12
+half = power["high"] - power["value"]
+assert abs(power["value"] - power["low"] - half) < 1e-12
+ratio = half / np.sqrt(share.sum())  # Student's quantile: 1.96 at infinity, 2.064 at 24 degrees of freedom
+assert 24 < freedom < 75 and 1.97 < ratio < 2.064, (freedom, ratio)
+
+y, x, ended = read("apart.h5", "phi")
+y[ended != 0] = np.nan
+y, x = y[[0, 2]], x[[0, 2]]
+count = np.isfinite(y).sum()
+assert 10 < count <= 50, count
+power = got("ended.json", count)
+assert abs(power["value"] - weights(x) @ np.nanmean(y, axis=1)) < 1e-12
+P
+expect 0 '^  loss +3 +75 +-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\]$' "$basin" rates apart.h5 --final loss --along k
+expect 0 '^  a_dot_a_star +3 +0 +- +signs differ: trials of cell 0 are (above|below) 0, and one of cell [0-2] is' \
+  "$basin" rates apart.h5 --final a_dot_a_star --along k
+expect 0 '^  loss +1 +0 +- +one cell, no line' "$basin" rates apart.h5 --final loss --along k --cell 1
+/usr/bin/python3 -c "
+import h5py, shutil
+shutil.copy('apart.h5', 'zero.h5')
+with h5py.File('zero.h5', 'a') as f:
+    del f['checksum']
+    f['final_loss'][1, 4] = 0
+    f['final_phi'][2] = float('nan')"
+expect 0 'trial 4 of cell 1 has 0, which has no logarithm' "$basin" rates zero.h5 --final loss --along k
+expect 0 'some cell has no trial with a number' "$basin" rates zero.h5 --final phi --along k
+check "null where there is no power" sh -c "'$basin' rates zero.h5 --final loss --along k --json |
+  jq -e '.finals[0] | .power == {value: null, low: null, high: null} and (.reason | test(\"no logarithm\"))' >/dev/null"
+check "a parameter that is 0" "$basin" run final.yaml -q -o shift.h5 --set 'grid={k: [4], s: [0, 1]}' --set 'init.a={ball: 1+s}'
+expect 0 'the parameter is 0 in cell 0, which has no logarithm' "$basin" rates shift.h5 --final loss --along s
+expect 2 'no array `final_norm`, expected one of' "$basin" rates apart.h5 --final norm --along k
+expect 2 'rates: --final goes with --along: the grid parameter' "$basin" rates apart.h5 --final loss
+expect 2 'rates: --from does not go with --final' "$basin" rates apart.h5 --final loss --along k --from 2
+expect 2 'rates: --passages does not go with --final' "$basin" rates apart.h5 --final loss --along k --passages
+expect 2 'no outcome `good`' "$basin" rates apart.h5 --final loss --along k --outcome good
+
 # the figure: what gnuplot is given, then what it makes of it
 mkdir fake && printf '#!/bin/sh\ncat > "%s/script"\necho "<?xml version=\\"1.0\\"?><svg></svg>"\n' "$work" > fake/gnuplot && chmod +x fake/gnuplot
 cp r.h5 half.h5

@@ -158,11 +158,45 @@ static void without(void **unused) {
   }
 }
 
+static basin_status (*plain_draw)(const basin_setting *, int64_t, int64_t, double *, double *);
+static int draws;
+static basin_status counted_draw(const basin_setting *setting, int64_t first, int64_t count,
+                                 double *z, double *label) {
+  draws++;
+  return plain_draw(setting, first, count, z, label);
+}
+
+/* lambda_0 is worked out when it is first asked for, once for bound_excess and record.limit */
+static void once(void **unused) {
+  (void)unused;
+  static const char *const asked[] = {"record={final: [loss, bound_excess], limit: true}",
+                                      "record={final: [loss]}"};
+  basin_error error;
+  for (int i = 0; i < 2; i++) {
+    basin_experiment *e = test_parse(TWO, &asked[i], 1);
+    basin_network *network = e->cell[0].network;
+    const basin_setting *setting = &e->cell[0].setting;
+    basin_cell_limit limit;
+    double loss[TIMES];
+    assert_int_equal(network->bounded, i == 0);
+    plain_draw = network->draw;
+    network->draw = counted_draw;
+    draws = 0;
+    assert_near(network->lambda_0(setting), 0.5);
+    assert_near(network->lambda_0(setting), 0.5);
+    assert_ok(basin_cell_limit_find(setting, TIMES, times, &limit, loss, &error), error);
+    assert_near(limit.lambda_0, 0.5);
+    assert_int_equal(draws, 1);
+    basin_experiment_free(e);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(by_hand),
       cmocka_unit_test(by_layers),
       cmocka_unit_test(without),
+      cmocka_unit_test(once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

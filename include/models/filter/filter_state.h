@@ -236,18 +236,13 @@ BASIN_HD void filter_observe(const filter_cell *cell, basin_turn t, const real *
 static inline void filter_vectors(const filter_cell *cell, basin_turn t, const real *x, int any,
                                   double *out) {
   const double *star = t.data + cell->teacher, *axis = t.data + cell->axis;
-  double start[FILTER_STATES], norm2 = 0, unused = 0;
+  double start[FILTER_STATES];
   (void)any;
   filter_start(cell, t, start);
-  for (int64_t j = 0; j < cell->p; j += 2) {
-    double *second = j + 1 < cell->p ? &out[j + 1] : &unused;
-    draw_pair(&cell->w, t.data, t.trial, 0, j / 2, &out[j], second);
-    norm2 = r_fma(*second, *second, r_fma(out[j], out[j], norm2));
-  }
-  const double spread = draw_spread(&cell->w, t.trial, 0, norm2);
+  draw_row(&cell->w, t.data, t.trial, 0, cell->p, out);
   const double kept = start[FILTER_Y] > 0 ? x[FILTER_Y] / start[FILTER_Y] : 0;
   for (int64_t j = 0; j < cell->p; j++) {
-    const double off = draw_entry(&cell->w, t.data, 0, j, spread, out[j]) - star[j];
+    const double off = out[j] - star[j];
     out[j] = star[j] + x[FILTER_DX] * axis[j] + kept * (off - start[FILTER_DX] * axis[j]);
   }
 }

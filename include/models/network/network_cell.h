@@ -65,7 +65,8 @@ typedef struct network_cell {
   int64_t limit;                  /* in the cell's data: G at infinite width, [n][n] */
   double loss_weight,
       scale;          /* loss = loss_weight sum |u - y|^2; the gradient is scale sum (u - y) du */
-  double half_lambda; /* lambda_0 / 2, where bound_excess is wanted and steps are plain; else 0 */
+  int bounded;        /* whether bound_excess is wanted, and steps are plain */
+  double half_lambda; /* then lambda_0 / 2, where there is memory; 0: there is no bound */
   double at, at_gradient; /* stop.at, stop.at_gradient; 0: not given */
   uint64_t wanted, key;
   basin_method method;
@@ -216,9 +217,11 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   states += method_moments(&cell->method);
   cell->sums = network_put(&states, NETWORK_SUMS);
   cell->drift = network_put(&states, cell->wanted & NETWORK_DRIFT ? network->layers : 0);
-  if (cell->wanted & NETWORK_BOUND && !g->batch && method_is_plain(&cell->method))
-    cell->half_lambda = network->lambda_0 / 2;
-  cell->bound = network_put(&states, cell->half_lambda > 0 ? NETWORK_BOUNDS : 0);
+  cell->bounded = network->bounded && !g->batch && method_is_plain(&cell->method);
+  if (cell->bounded && room->data && !room->bare)
+    cell->half_lambda = network->lambda_0(setting) / 2;
+  if (isnan(cell->half_lambda)) return "there is no memory for its Gram matrix";
+  cell->bound = network_put(&states, cell->bounded ? NETWORK_BOUNDS : 0);
   cell->begun = network_put(&states, cell->wanted & NETWORK_KEPT ? cell->weights : 0);
   cell->gradient = network_put(&work, cell->n * widest);
   cell->gathered = network_put(&work, cell->batch * (cell->input + cell->labels));

@@ -386,17 +386,7 @@ BASIN_HD void network_backward(const network_cell *cell, basin_turn t, const rea
 
 #if !BASIN_WHOLE
 NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t row, real *w) {
-  const int64_t length = l->start.length;
-  real norm2 = r_set(0.0);
-  for (int64_t b = 0; 2 * b < length; b++) {
-    real z0, z1;
-    draw_pair(&l->start, t.data, t.trial, row, b, &z0, &z1);
-    w[2 * b] = z0;
-    if (2 * b + 1 < length) w[2 * b + 1] = z1;
-    norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
-  }
-  const real spread = draw_spread(&l->start, t.trial, row, norm2);
-  for (int64_t j = 0; j < length; j++) w[j] = draw_entry(&l->start, t.data, row, j, spread, w[j]);
+  draw_row(&l->start, t.data, t.trial, row, l->start.length, w);
 }
 #endif
 
@@ -413,8 +403,7 @@ BASIN_HD void network_start(const network_cell *cell, basin_turn t, real *x) {
   BASIN_TEAM_FOR(t.team, i, NETWORK_SUMS) x[cell->sums + i] = r_set(0.0);
   if (cell->wanted & NETWORK_DRIFT)
     BASIN_TEAM_FOR(t.team, h, cell->layers) x[cell->drift + h] = r_set(0.0);
-  if (cell->half_lambda > 0)
-    BASIN_TEAM_FOR(t.team, i, NETWORK_BOUNDS) x[cell->bound + i] = r_set(0.0);
+  if (cell->bounded) BASIN_TEAM_FOR(t.team, i, NETWORK_BOUNDS) x[cell->bound + i] = r_set(0.0);
   if (cell->wanted & NETWORK_KEPT)
     for (int64_t i = t.team.rank; i < cell->weights; i += t.team.size) x[cell->begun + i] = x[i];
   team_sync(t.team);

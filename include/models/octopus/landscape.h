@@ -107,16 +107,7 @@ BASIN_HD void octopus_evaluate(const octopus_cell *c, real i, const real *kept, 
 
 /* The start as it is given or drawn [d]. */
 BASIN_HD void octopus_draw(const octopus_cell *c, basin_turn t, real *x) {
-  real norm2 = r_set(0.0), z[2];
-  for (int64_t b = 0; b < (c->d + 1) / 2; b++) {
-    draw_pair(&c->x, t.data, t.trial, 0, b, &z[0], &z[1]);
-    for (int64_t j = 2 * b; j < c->d && j < 2 * b + 2; j++) {
-      x[j] = z[j - 2 * b];
-      norm2 = r_fma(x[j], x[j], norm2);
-    }
-  }
-  const real spread = draw_spread(&c->x, t.trial, 0, norm2);
-  for (int64_t j = 0; j < c->d; j++) x[j] = draw_entry(&c->x, t.data, 0, j, spread, x[j]);
+  draw_row(&c->x, t.data, t.trial, 0, c->d, x);
 }
 
 #endif
