@@ -162,6 +162,9 @@
  *                          memory). Where setting->gradient.images is not NULL z is there already, cut from them, and
  *                          the labels alone are made
  *
+ *   MODEL_SET_OF_VECTORS   name of a function int (const model_cell *), where `vectors` may need the data set: whether
+ *                          that of this cell does; it then finds it in t.set and t.label
+ *
  * setting->gradient.set_size says how many inputs there are. A model whose closed forms can be
  * measured against its own inputs (record.estimate, basin verify) has a further row:
  *

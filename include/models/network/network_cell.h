@@ -4,11 +4,15 @@
  *
  *   state     the weights of all layers, W[out][in][q] each; behind them what the method keeps; two sums over the
  *             steps, flow_time and loss_rises; for each layer but the last the drift of its balance, where that is
- *             wanted; two numbers of the bound on the loss, likewise; the weights of the start, where anything is
- *             compared with them
+ *             wanted; two numbers of the bound on the loss, likewise; where the first layer is in the coordinates of
+ *             the inputs (network_span.h), whose V [out][n] is in the place of its weights, Z(0) [out][n], and the
+ *             squared lengths of the rows of W(0), where these are wanted; the weights of the start, but those of
+ *             such a layer, where anything is compared with them
  *   scratch   a few numbers (enum network_number), then for each layer z [n][out][pixels + 2 pad] and the activations
  *             x [n][out][pixels + 2 above], with zeros where a patch looks beyond the picture; the gradient by the
- *             activations of a layer, where one has a skip; the inputs of a mini-batch; normals of the method
+ *             activations of a layer, where one has a skip; the inputs of a mini-batch; normals of the method. Of a
+ *             mini-batch in the coordinates of the inputs these are rows of S, and there are the numbers of the
+ *             inputs, the products of theirs, where the drift is wanted, and a row of a gradient for each thread
  *
  * where n is the number of inputs of the data set. Layers are counted from 0 here; their names, W_1 and so on, from 1.
  */
@@ -35,6 +39,8 @@ enum network_sum { NETWORK_FLOW_TIME, NETWORK_LOSS_RISES, NETWORK_SUMS };
 /* where bound_excess is wanted: ln of the bound on the loss now, and what the loss has exceeded it by at most */
 enum network_bound { NETWORK_BOUND_NOW, NETWORK_BOUND_EXCESS, NETWORK_BOUNDS };
 
+enum { NETWORK_TEAM = 32 }; /* threads that can share a trial */
+
 enum network_pace { NETWORK_PACE, NETWORK_ETA }; /* eta times the gradient's scale; eta */
 
 typedef struct network_layer {
@@ -52,9 +58,12 @@ typedef struct network_cell {
   int64_t n, batch;      /* inputs; of a mini-batch, 0: all */
   int64_t input, labels; /* numbers of an input, with the zeros beside each row; of its label */
   int64_t channels, row; /* of an input: rows, and numbers of one */
+  int span;              /* whether the first layer is in the coordinates of the inputs */
+  int64_t look, looks;   /* what it looks at, of an input: from this number on, so many */
   int64_t weights;       /* of all layers */
-  int64_t sums, drift, bound, begun;         /* offsets in the state */
-  int64_t gradient, gathered, sizes, normal; /* offsets in the scratch */
+  int64_t states;        /* reals of the state; offsets in it: */
+  int64_t sums, drift, bound, origin, lengths, begun;
+  int64_t gradient, gathered, numbers, products, spread, sizes, normal; /* offsets in the scratch */
   double loss_weight,
       scale;          /* loss = loss_weight sum |u - y|^2; the gradient is scale sum (u - y) du */
   double half_lambda; /* lambda_0 / 2, where bound_excess is wanted and steps are plain; else 0 */
@@ -111,6 +120,7 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
     layer.start = draw_put(room, &setting->initial[h], setting->key, BASIN_STREAM_WEIGHTS,
                            BASIN_STREAM_WEIGHTS_RADIUS);
     layer.start.step = (uint64_t)h;
+    if (h == 0 && cell->span) layer.is.in = cell->n;
     layer.weights = network_put(states, network_weights(&layer));
     layer.z = network_put(work, cell->n * network_z_size(&layer));
     layer.x = network_put(work, cell->n * network_x_size(&layer));
@@ -119,6 +129,33 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
       memcpy(room->data + cell->layer + (int64_t)h * NETWORK_LAYER_DOUBLES, &layer, sizeof layer);
   }
   return cell->lowest < network->layers ? NULL : "no layer is trained";
+}
+
+/* the most numbers, and inputs, of a data set whose products are made */
+enum { NETWORK_SPAN_NUMBERS = 1 << 23, NETWORK_SPAN_INPUTS = 1 << 14 };
+
+/* Whether the first layer of the cell is moved in the coordinates of its inputs: NULL, or why it cannot be where that is
+   asked for. Without being asked it is where there are at most as many inputs as an input has numbers: then steps are
+   faster, and the inputs are in general independent, so that V stays as bounded as the weights. */
+static inline const char *network_choose(const basin_setting *setting, int *span) {
+  const basin_network *network = setting->network;
+  const basin_network_layer *first = &network->layer[0];
+  const basin_gradient *g = &setting->gradient;
+  const int able = first->pixels == 1 && first->patch == 1 && first->trained,
+            linear = !(g->noise > 0) &&
+                     (g->method == BASIN_DESCENT || g->method == BASIN_MOMENTUM ||
+                      g->method == BASIN_NESTEROV);
+  const double numbers = (double)g->set_size * (double)first->in;
+  *span = 0;
+  if (first->coordinates == BASIN_COORDINATES_WEIGHTS) return NULL;
+  *span = able && linear && numbers <= NETWORK_SPAN_NUMBERS;
+  if (first->coordinates == BASIN_COORDINATES_BEST) *span = *span && g->set_size <= first->in;
+  else if (!able) return "coordinates: inputs goes with a dense first layer that is trained";
+  else if (!linear)
+    return "coordinates: inputs goes with gradient descent, momentum and nesterov, without noise";
+  else if (!*span || g->set_size > NETWORK_SPAN_INPUTS)
+    return "coordinates: inputs goes with at most 8388608 numbers of the data, and 16384 inputs";
+  return NULL;
 }
 
 static inline const char *network_prepare(const basin_setting *setting, basin_room *room,
@@ -132,10 +169,18 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   cell->layers = network->layers;
   cell->n = g->set_size;
   cell->batch = g->batch;
+  const char *why = network_choose(setting, &cell->span);
+  if (why) return why;
   cell->labels = network->labels;
   cell->channels = network->channels;
   cell->row = network->pixels + network->layer[0].patch - 1;
+  if (cell->span) {
+    cell->look = network->layer[0].in;
+    cell->channels = 1;
+    cell->row = cell->look + cell->n;
+  }
   cell->input = cell->channels * cell->row;
+  cell->looks = cell->input - cell->look;
   cell->loss_weight = network->loss_weight;
   cell->scale = 2 * network->loss_weight;
   if (g->batch) cell->scale *= (double)g->set_size / (double)g->batch;
@@ -144,7 +189,7 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   cell->wanted = network->wanted;
   if (cell->at_gradient > 0) cell->wanted |= NETWORK_GRADIENT;
   cell->key = setting->key;
-  const char *why = network_put_layers(setting, room, cell, &states, &work, where);
+  why = network_put_layers(setting, room, cell, &states, &work, where);
   if (why) return why;
   cell->weights = states;
   cell->method = method_of(setting, states, 1);
@@ -160,17 +205,27 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   if (cell->wanted & NETWORK_BOUND && !g->batch && method_is_plain(&cell->method))
     cell->half_lambda = network->lambda_0 / 2;
   cell->bound = network_put(&states, cell->half_lambda > 0 ? NETWORK_BOUNDS : 0);
-  cell->begun = network_put(&states, cell->wanted & NETWORK_START ? cell->weights : 0);
+  const int64_t units = network->layer[0].out, moved = cell->span ? units * cell->n : 0;
+  cell->origin = network_put(&states, moved);
+  cell->lengths = network_put(&states, cell->span && cell->wanted & NETWORK_NORMS ? units : 0);
+  cell->begun = network_put(&states, cell->wanted & NETWORK_START ? cell->weights - moved : 0);
+  cell->begun -= moved; /* so that a layer has the same offset behind it as in the state */
+  cell->states = states;
   cell->gradient = network_put(&work, cell->n * widest);
-  cell->gathered = network_put(&work, cell->batch * (cell->input + cell->labels));
+  cell->gathered = network_put(&work, cell->batch * (cell->looks + cell->labels));
+  const int64_t of_span = cell->span ? cell->batch : 0;
+  const int drifts = (cell->wanted & NETWORK_DRIFT) != 0, plain = method_is_plain(&cell->method);
+  cell->numbers = network_put(&work, of_span);
+  cell->products = network_put(&work, drifts ? of_span * of_span : 0);
+  cell->spread = network_put(&work, of_span && !plain ? NETWORK_TEAM * cell->n : 0);
   cell->sizes = network_put(&work, cell->sizes);
   cell->normal = network_put(&work, method_work(&cell->method));
   return NULL;
 }
 
 static inline basin_layout network_layout(const basin_setting *setting, const network_cell *cell) {
-  const int64_t begun = cell->wanted & NETWORK_START ? cell->weights : 0;
-  const basin_layout layout = {cell->begun + begun, cell->normal + method_work(&cell->method), 32};
+  const basin_layout layout = {cell->states, cell->normal + method_work(&cell->method),
+                               NETWORK_TEAM};
   (void)setting;
   return layout;
 }
