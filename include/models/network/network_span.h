@@ -59,32 +59,50 @@ BASIN_HD void network_spread(const network_cell *cell, const real *numbers, int6
     network_place_back(g, numbers[b], network_pick(g, numbers[b]) + dz[b * to]);
 }
 
-/* a step of V, by dz of `count` inputs; way: NULL is plain gradient descent, of which a mini-batch moves its own
-   entries alone */
+/* V moves by dz of all inputs, entry by entry */
+BASIN_HD void network_move_all(const network_cell *cell, basin_turn t, const network_layer *l,
+                               real *x, const method_step *way, real pace, real eta) {
+  const basin_pair rows = {cell->n, 1}, columns = {l->is.out, 1}, none = {0, 0};
+  const basin_product p = {rows, columns, none, none, none, none, none, none, none};
+  const int64_t to = network_z_size(l);
+  for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
+    const real *g = t.work + l->z + at.row * to + at.column;
+    for (int c = 0; c < at.columns; c++) {
+      const int64_t first = l->weights + (at.column + c) * cell->n + at.row;
+      for (int r = 0; r < at.rows && !way; r++)
+        x[first + r] = r_fnma(pace, g[r * to + c], x[first + r]);
+      for (int r = 0; r < at.rows && way; r++)
+        method_entry(way, eta, first + r, g[r * to + c], &x[first + r]);
+    }
+  }
+}
+
+/* V moves by dz of a mini-batch: of plain gradient descent its own entries alone */
+BASIN_HD void network_move_some(const network_cell *cell, basin_turn t, const network_layer *l,
+                                const real *numbers, int64_t count, real *x, const method_step *way,
+                                real pace, real eta) {
+  const int64_t n = cell->n, to = network_z_size(l);
+  real *g = t.work + cell->spread + t.team.rank * n;
+  for (int64_t row = t.team.rank; row < l->is.out; row += t.team.size) {
+    const int64_t first = l->weights + row * n;
+    const real *dz = t.work + l->z + row;
+    if (team_stopped(t.team)) break;
+    for (int64_t b = 0; !way && b < count; b++) {
+      const real v = network_pick(x + first, numbers[b]);
+      network_place_back(x + first, numbers[b], r_fnma(pace, dz[b * to], v));
+    }
+    if (!way) continue;
+    network_spread(cell, numbers, count, dz, to, g);
+    for (int64_t i = 0; i < n; i++) method_entry(way, eta, first + i, g[i], &x[first + i]);
+  }
+}
+
+/* a step of V, by dz of `count` inputs; way: NULL is plain gradient descent */
 NETWORK_PART void network_move_span(const network_cell *cell, basin_turn t, const network_layer *l,
                                     const real *numbers, int64_t count, real *x,
                                     const method_step *way, real pace, real eta) {
-  const int64_t n = cell->n;
-  real *spread = t.work + cell->spread + t.team.rank * n;
-  for (int64_t row = t.team.rank; row < l->is.out; row += t.team.size) {
-    const int64_t first = l->weights + row * n;
-    const real *g = t.work + l->z + row;
-    int64_t to = network_z_size(l);
-    if (team_stopped(t.team)) break;
-    for (int64_t b = 0; numbers && !way && b < count; b++)
-      network_place_back(x + first, numbers[b],
-                         r_fnma(pace, g[b * to], network_pick(x + first, numbers[b])));
-    for (int64_t i = 0; !numbers && !way && i < n; i++)
-      x[first + i] = r_fnma(pace, g[i * to], x[first + i]);
-    if (!way) continue;
-    if (numbers) {
-      network_spread(cell, numbers, count, g, to, spread);
-      g = spread;
-      to = 1;
-    }
-    for (int64_t i = 0; i < n; i++)
-      method_entry(way, eta, first + i, g[i * to], &x[first + i]);
-  }
+  if (numbers) network_move_some(cell, t, l, numbers, count, x, way, pace, eta);
+  else network_move_all(cell, t, l, x, way, pace, eta);
   team_sync(t.team);
 }
 
