@@ -55,8 +55,8 @@ static inline void network_vectors(const network_cell *cell, basin_turn t, const
 }
 #endif
 
-/* the inputs: where layer 0 is in their coordinates with their products behind each, else with the zeros beside each row
-   that the patches of the first layer look at */
+/* the inputs: where layer 0 is in their coordinates with their products behind each, else with the zeros beside each
+   row that the patches of the first layer look at */
 static inline basin_status network_inputs_of(const basin_setting *setting, const network_cell *cell,
                                              const double *data, int64_t first, int64_t count,
                                              double *z, double *label) {

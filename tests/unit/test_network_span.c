@@ -56,11 +56,8 @@ static void add(net *p, int64_t out, int activation, double scale, int skip) {
 
 static void begin(net *p, int64_t n, int64_t channels, int64_t pixels) {
   memset(p, 0, sizeof *p);
-  p->network = (basin_network){.layer = p->layer,
-                               .channels = channels,
-                               .pixels = pixels,
-                               .loss_weight = 0.5,
-                               .draw = draw};
+  p->network = (basin_network){
+      .layer = p->layer, .channels = channels, .pixels = pixels, .loss_weight = 0.5, .draw = draw};
   p->n = n;
 }
 
@@ -162,8 +159,7 @@ static void open_trial(net *p, const basin_gradient *gradient, int coordinates, 
   memset(t->pace, 0, sizeof t->pace);
   network_paces(&t->cell, etas, t->pace);
   for (int i = 0; i < MOST; i++) t->work[i] = t->state[i] = NAN; /* whatever was there */
-  assert_int_equal(
-      network_inputs_of(&t->setting, &t->cell, t->data, 0, p->n, t->set, t->label), 0);
+  assert_int_equal(network_inputs_of(&t->setting, &t->cell, t->data, 0, p->n, t->set, t->label), 0);
   t->turn = (basin_turn){.data = t->data,
                          .set = t->set,
                          .label = t->label,
@@ -266,7 +262,8 @@ static void starts_alike(void **state) {
   }
 }
 
-/* a step that finds the scratch of the last one is the same as one which does not; nothing is kept that nobody asks for */
+/* a step that finds the scratch of the last one is the same as one which does not; nothing is kept that nobody asks
+   for */
 static void warm_is_cold(void **state) {
   (void)state;
   for (int way = 0; way < WAYS; way++) {
@@ -358,9 +355,9 @@ static void when_it_is_chosen(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(as_the_weights), cmocka_unit_test(starts_alike),
-      cmocka_unit_test(warm_is_cold), cmocka_unit_test(products),
-      cmocka_unit_test(when_it_is_chosen)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_weights),
+                                     cmocka_unit_test(starts_alike), cmocka_unit_test(warm_is_cold),
+                                     cmocka_unit_test(products),
+                                     cmocka_unit_test(when_it_is_chosen)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

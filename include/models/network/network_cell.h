@@ -134,9 +134,9 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
 /* the most numbers, and inputs, of a data set whose products are made */
 enum { NETWORK_SPAN_NUMBERS = 1 << 23, NETWORK_SPAN_INPUTS = 1 << 14 };
 
-/* Whether the first layer of the cell is moved in the coordinates of its inputs: NULL, or why it cannot be where that is
-   asked for. Without being asked it is where there are at most as many inputs as an input has numbers: then steps are
-   faster, and the inputs are in general independent, so that V stays as bounded as the weights. */
+/* Whether the first layer of the cell is moved in the coordinates of its inputs: NULL, or why it cannot be where that
+   is asked for. Without being asked it is where there are at most as many inputs as an input has numbers: then steps
+   are faster, and the inputs are in general independent, so that V stays as bounded as the weights. */
 static inline const char *network_choose(const basin_setting *setting, int *span) {
   const basin_network *network = setting->network;
   const basin_network_layer *first = &network->layer[0];

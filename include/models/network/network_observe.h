@@ -140,8 +140,7 @@ NETWORK_PART void network_see_layers(const network_cell *cell, basin_turn t, con
     for (int i = 0; i < NETWORK_OF_LAYER; i++) seen[i] = nothing;
     if (cell->wanted & NETWORK_START) {
       seen[NETWORK_LAYER_distance] = r_sqrt(network_layer_moved(cell, t, h, &l, x));
-      if (!last)
-        seen[NETWORK_LAYER_neuron_balance] = network_neurons(cell, t, h, &l, &next, x, x0);
+      if (!last) seen[NETWORK_LAYER_neuron_balance] = network_neurons(cell, t, h, &l, &next, x, x0);
     }
     if (cell->wanted & NETWORK_NORMS) {
       seen[NETWORK_LAYER_norm] = network_layer_norm(cell, t, h, &l, x);

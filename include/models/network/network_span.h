@@ -4,7 +4,7 @@
  * the span of the n inputs, the rows of X, alone. So a trial has V [m][n] in their place, which begins with 0:
  *
  *   W = W(0) + V X,   z = X W' = Z(0) + S V',   S = XX',   Z(0) = X W(0)'
- *   V[r][i] <- V[r][i] - eta scale dz[i][r],    which needs no product: (V X)[r] moves by the gradient, sum_i dz[i][r] x_i
+ *   V[r][i] <- V[r][i] - eta scale dz[i][r],   and V X moves by sum_i dz[i][r] x_i, the gradient, without its product
  *   |w_r - w_r(0)|^2 = v_r'S v_r = v_r'(z_r - z_r(0)),   |w_r|^2 = |w_r(0)|^2 + v_r'(z_r + z_r(0))
  *   |G|^2 = sum_r dz_r'S dz_r
  *
@@ -12,8 +12,8 @@
  * are linear in the gradients: momentum and Nesterov's keep velocities of V. Adam is not, and noise leaves the span.
  *
  * W(0) is drawn from the words that it has in its own coordinates, so trials are the same to rounding. A row of the
- * data set is an input, and behind it its row of S. Where cell->span is 1, layer 0 of the cell has in = n: it looks at S,
- * its weights are V, and what is other than in a dense layer on S is here:
+ * data set is an input, and behind it its row of S. Where cell->span is 1, layer 0 of the cell has in = n: it looks at
+ * S, its weights are V, and what is other than in a dense layer on S is here:
  *
  *   const int begun = network_begin(cell, x, h, numbers, &at, sum);     Z(0), which the sums of layer 0 begin with
  *   network_move_span(cell, t, &l, numbers, count, x, way, pace, eta);  in the place of the gradient's product
@@ -199,7 +199,8 @@ NETWORK_PART void network_start_span(const network_cell *cell, basin_turn t, con
       norm2[c] = r_set(0.0);
     }
     for (int64_t j = 0; j < l->start.length; j += NETWORK_DRAWN) {
-      const int64_t left = l->start.length - j, count = left < NETWORK_DRAWN ? left : (int64_t)NETWORK_DRAWN;
+      const int64_t left = l->start.length - j,
+                    count = left < NETWORK_DRAWN ? left : (int64_t)NETWORK_DRAWN;
       if (team_stopped(t.team)) break;
       for (int c = 0; c < of.columns && c < NETWORK_COLUMNS; c++)
         norm2[c] = network_draw_some(l, t, of.column + c, j, count, spread[c],
@@ -220,8 +221,7 @@ BASIN_HD real network_span_moved(const network_cell *cell, basin_turn t, const n
   const real *v = x + l->weights + row * cell->n, *z0 = x + cell->origin + row * cell->n,
              *z = t.work + l->z + row;
   real sum = r_set(0.0);
-  for (int64_t i = 0; i < cell->n; i++)
-    sum = r_fma(v[i], z[i * network_z_size(l)] - z0[i], sum);
+  for (int64_t i = 0; i < cell->n; i++) sum = r_fma(v[i], z[i * network_z_size(l)] - z0[i], sum);
   return r_select(r_lt(sum, r_set(0.0)), r_set(0.0), sum); /* by rounding; none stays none */
 }
 
@@ -231,8 +231,7 @@ BASIN_HD real network_span_grown(const network_cell *cell, basin_turn t, const n
   const real *v = x + l->weights + row * cell->n, *z0 = x + cell->origin + row * cell->n,
              *z = t.work + l->z + row;
   real sum = r_set(0.0);
-  for (int64_t i = 0; i < cell->n; i++)
-    sum = r_fma(v[i], z[i * network_z_size(l)] + z0[i], sum);
+  for (int64_t i = 0; i < cell->n; i++) sum = r_fma(v[i], z[i * network_z_size(l)] + z0[i], sum);
   return sum;
 }
 
@@ -249,8 +248,7 @@ static inline __attribute__((always_inline)) void network_chains_any(const doubl
     double sum[NETWORK_CHAINS];
     memcpy(sum, c + j, sizeof sum);
     for (int64_t k = 0; k < depth; k++)
-      for (int q = 0; q < NETWORK_CHAINS; q++)
-        sum[q] = fma(a[k], b[k * step + j + q], sum[q]);
+      for (int q = 0; q < NETWORK_CHAINS; q++) sum[q] = fma(a[k], b[k * step + j + q], sum[q]);
     memcpy(c + j, sum, sizeof sum);
   }
   for (; j < width; j++)
@@ -258,9 +256,8 @@ static inline __attribute__((always_inline)) void network_chains_any(const doubl
 }
 #if defined(__x86_64__) && !defined(__CUDACC__)
 #define NETWORK_OWN_FMA
-__attribute__((target("avx2,fma"), unused)) static void
-network_chains_fma(const double *a, int64_t depth, const double *b, int64_t step, int64_t width,
-                   double *c) {
+__attribute__((target("avx2,fma"), unused)) static void network_chains_fma(
+    const double *a, int64_t depth, const double *b, int64_t step, int64_t width, double *c) {
   network_chains_any(a, depth, b, step, width, c);
 }
 #endif
@@ -280,9 +277,12 @@ static inline void network_chains_of(const double *a, int64_t depth, const doubl
 static inline basin_status network_gram(const basin_setting *setting, const network_cell *cell,
                                         int64_t first, int64_t count, double *z) {
   const int64_t n = cell->n, d = cell->look, room = ((int64_t)1 << 20) / d,
-                most = room < 1 ? 1 : room < NETWORK_CHAINS ? room : (int64_t)NETWORK_CHAINS;
+                most = room < 1                ? 1
+                       : room < NETWORK_CHAINS ? room
+                                               : (int64_t)NETWORK_CHAINS;
   const int whole = first == 0 && count == n;
-  double *drawn = (double *)malloc((size_t)(2 * most * d) * sizeof *drawn), *across = drawn + most * d;
+  double *drawn = (double *)malloc((size_t)(2 * most * d) * sizeof *drawn),
+         *across = drawn + most * d;
   basin_status status = drawn ? BASIN_OK : BASIN_FAILED;
   for (int64_t j = 0; j < n && !status; j += most) {
     const int64_t width = n - j < most ? n - j : most, step = whole ? cell->input : d;
