@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { SEND_BYTES = 1 << 20 }; /* that the host makes at a time */
+enum { SEND_BYTES = 8 << 20 }; /* that the host makes at a time */
 
 /* the data set of a cell on a device */
 struct device_set {

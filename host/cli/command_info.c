@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "engine/cuda.h"
 #include "cli/cli.h"
+#include "models/network/network_cell.h"
 #include "own/own.h"
 #include "read/dynamics.h"
 #include "read/experiment.h"
@@ -50,7 +51,9 @@ static void show_network_keys(void) {
       "or\n"
       "                   conv: {channels: m, patch: q}, with activation (identity, relu, {leaky: "
       "s}, softplus,\n"
-      "                   erf, tanh), scale, skip, init and train\n"
+      "                   erf, tanh), scale, skip, init and train; the first of them with "
+      "coordinates (weights or\n"
+      "                   inputs), which is chosen where it is left out\n"
       "    data           n inputs with labels, drawn, {n: 10, d: 5, inputs: sphere, labels: "
       "{normal: 1}}, or of a\n"
       "                   file, {file: F, labels: 1}; with batch: b every step takes b of them\n"
@@ -63,7 +66,11 @@ static void show_network_keys(void) {
 }
 
 /* the layers of a cell, with the sizes that they have there */
-static void show_layers(const basin_network *network, int64_t inputs) {
+static void show_layers(const basin_setting *setting) {
+  const basin_network *network = setting->network;
+  const int64_t inputs = setting->gradient.set_size;
+  int span;
+  network_choose(setting, &span);
   static const char *const activation[BASIN_ACTIVATIONS] = {
 #define WORD(NAME, word) [BASIN_##NAME] = #word,
       BASIN_ACTIVATION_TABLE(WORD)
@@ -77,8 +84,9 @@ static void show_layers(const basin_network *network, int64_t inputs) {
     if (l->pixels > 1) printf(" x %lld, on %lld pixels", (long long)l->patch, (long long)l->pixels);
     printf("; %s", activation[l->activation]);
     if (l->activation == BASIN_LEAKY) printf(" of slope %s", basin_exact(l->slope).text);
-    printf(", scale %s%s%s\n", basin_exact(l->scale).text, l->skip ? ", skip" : "",
-           l->trained ? "" : ", not trained");
+    printf(", scale %s%s%s%s\n", basin_exact(l->scale).text, l->skip ? ", skip" : "",
+           l->trained ? "" : ", not trained",
+           !h && span ? ", in the coordinates of the inputs" : "");
   }
 }
 
@@ -124,11 +132,12 @@ static void show_dynamics(const basin_model *m) {
            basin_dynamics_find(m, "flow") && *m->noisy ? " and gradient_flow" : "");
 }
 
-/* network: of a cell with this model, or NULL */
-static void show_model(const basin_model *m, const basin_network *network, int64_t inputs) {
+/* setting: of a cell with this model, or NULL */
+static void show_model(const basin_model *m, const basin_setting *setting) {
   const int of_layer = m->layer_observables;
   printf("%s: %s\n  source: %s\n", m->name, m->title, m->source);
-  if (network) show_layers(network, inputs);
+  const basin_network *network = setting ? setting->network : NULL;
+  if (network) show_layers(setting);
   else if (of_layer) show_network_keys();
   if (!of_layer || m->parameters) printf("  parameters\n");
   for (int i = 0; i < m->parameters; i++) {
@@ -175,12 +184,12 @@ basin_status basin_command_models(const basin_arguments *arguments, basin_error 
     if (!one)
       return basin_fail(error, BASIN_BAD_INPUT, "models: %s",
                         basin_model_unknown(arguments->positional[0], text));
-    show_model(one, NULL, 0);
+    show_model(one, NULL);
     return BASIN_OK;
   }
   for (int i = 0; i < count; i++) {
     if (i) putchar('\n');
-    show_model(all[i], NULL, 0);
+    show_model(all[i], NULL);
   }
   return BASIN_OK;
 }
@@ -226,10 +235,7 @@ basin_status basin_command_model(const basin_arguments *a, basin_error *error) {
       continue;
     if (!header && shown) putchar('\n');
     if (header) status = show_header(e->cell[c].model, shown, error);
-    else {
-      const basin_setting *setting = &e->cell[c].setting;
-      show_model(e->cell[c].model, setting->network, setting->gradient.set_size);
-    }
+    else show_model(e->cell[c].model, &e->cell[c].setting);
     last = c;
     shown++;
   }

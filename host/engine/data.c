@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 enum {
-  NUMBERS = 1 << 16
+  NUMBERS = 1 << 20
 }; /* that are drawn before the next look at the watch, or those of one input */
 
 static basin_data *list;

@@ -229,18 +229,42 @@ static const char *check(basin_setting *setting, const char **where) {
   return NULL;
 }
 
+/* the data set, where the full vectors of the cell need it: *set is to be freed */
+static basin_status set_of_vectors(const basin_setting *setting, const model_cell *cell,
+                                   const double *data, basin_turn *turn, double **set) {
+  *set = NULL;
+#ifdef MODEL_SET_OF_VECTORS
+  const basin_size *size = &setting->size;
+  const int64_t n = setting->gradient.set_size, numbers = n * size->rows * size->width;
+  if (!MODEL_SET_OF_VECTORS(cell)) return BASIN_OK;
+  *set = malloc((size_t)(numbers + n * size->labels + 1) * sizeof **set);
+  if (!*set) return BASIN_FAILED;
+  turn->set = *set;
+  turn->label = *set + numbers;
+  return SET_inputs(setting, cell, data, 0, n, *set, *set + numbers);
+#else
+  (void)setting;
+  (void)cell;
+  (void)data;
+  (void)turn;
+  return BASIN_OK;
+#endif
+}
+
 static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t n,
                             const double *state, int any, double *out) {
   const basin_size *size = &setting->size;
   const char *where;
   model_cell cell;
-  double *data = malloc((size_t)(size->data + size->work + 1) * sizeof *data);
-  if (!data) return BASIN_FAILED;
+  double *data = malloc((size_t)(size->data + size->work + 1) * sizeof *data), *set = NULL;
+  basin_status status = data ? BASIN_OK : BASIN_FAILED;
+  if (!data) return status;
   basin_room room = {data, 0, 1};
   if (model_prepare(setting, &room, &cell, &where)) n = 0;
-  const basin_turn turn = {
+  basin_turn turn = {
       .data = data, .work = data + size->data, .team = basin_alone, .trial = (uint64_t)trial};
-  for (int64_t i = 0; i < n; i++, state += size->states, out += size->vectors) {
+  if (n) status = set_of_vectors(setting, &cell, data, &turn, &set);
+  for (int64_t i = 0; i < n && !status; i++, state += size->states, out += size->vectors) {
 #define VECTORS(kind)                                             \
   if (IS(kind)) {                                                 \
     vectors_function *own = MODEL_##kind(ROW_vectors);            \
@@ -249,8 +273,9 @@ static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t
   }
     MODEL_DYNAMICS(VECTORS)
   }
+  free(set);
   free(data);
-  return BASIN_OK;
+  return status;
 }
 
 /* ---- data sets ---- */

@@ -144,11 +144,11 @@ basin_status basin_network_inputs(const basin_setting *setting, int64_t first, i
   const basin_network *network = setting->network;
   const int64_t numbers = network->channels * network->pixels;
   drawn_teacher teacher = {0};
-  if (network->data.labels == BASIN_LABELS_TEACHER && !draw_teacher(setting, &teacher))
+  if (label && network->data.labels == BASIN_LABELS_TEACHER && !draw_teacher(setting, &teacher))
     return BASIN_FAILED;
-  for (int64_t i = first; i < first + count; i++, z += numbers, label += network->labels) {
+  for (int64_t i = first; i < first + count; i++, z += numbers) {
     put_input(setting, i, numbers, z);
-    put_label(setting, &teacher, i, z, label);
+    if (label) put_label(setting, &teacher, i, z, label + (i - first) * network->labels);
   }
   free(teacher.weights);
   return BASIN_OK;

@@ -269,6 +269,7 @@ static void hash_layers(hasher *h, const basin_network *network) {
                              2 * layer->trained + layer->skip},
                6 * sizeof(int64_t));
     hash_bytes(h, &(double[2]){layer->scale, layer->slope}, 2 * sizeof(double));
+    if (layer->coordinates) hash_bytes(h, &layer->coordinates, sizeof layer->coordinates);
   }
 }
 /* of the model `network` alone, which came later */

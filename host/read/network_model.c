@@ -66,6 +66,24 @@ static basin_status read_flag(const basin_node *node, const char *what, int *fla
   return basin_fail_at(error, node->place, "%s: expected true or false", what);
 }
 
+/* coordinates: weights, or inputs; of the first layer */
+static basin_status read_coordinates(const basin_node *node, const char *what, int number,
+                                     basin_network_layer *layer, basin_error *error) {
+  if (!node) return BASIN_OK;
+  const char *word = node->kind == BASIN_SCALAR ? node->text : "";
+  if (number > 1)
+    return basin_fail_at(error, node->place, "%s: coordinates goes with the first layer alone",
+                         what);
+  if (!strcmp(word, "inputs")) layer->coordinates = BASIN_COORDINATES_INPUTS;
+  else if (!strcmp(word, "weights")) layer->coordinates = BASIN_COORDINATES_WEIGHTS;
+  else
+    return basin_fail_at(error, node->place,
+                         "%s: coordinates: expected weights or inputs; left out, it is what is "
+                         "faster",
+                         what);
+  return BASIN_OK;
+}
+
 /* dense: m, or conv: {channels: m, patch: q} */
 static basin_status read_shape(basin_scope *scope, const basin_node *node, const char *what,
                                int64_t channels, int64_t pixels, basin_network_layer *layer,
@@ -139,7 +157,7 @@ static basin_status read_layer(basin_scope *scope, const basin_node *node, const
                                basin_network_layer *layer, basin_vector *weights, double **given,
                                basin_error *error) {
   static const char *const keys[] = {"dense", "conv", "activation", "scale",
-                                     "skip",  "init", "train"};
+                                     "skip",  "init", "train",      "coordinates"};
   char name[NAME_BYTES + 16], weights_name[16];
   layer->scale = 1;
   layer->trained = 1;
@@ -151,6 +169,8 @@ static basin_status read_layer(basin_scope *scope, const basin_node *node, const
     status = read_activation(scope, basin_node_get(node, "activation"), name, layer, error);
   if (!status) status = read_flag(basin_node_get(node, "skip"), name, &layer->skip, error);
   if (!status) status = read_flag(basin_node_get(node, "train"), name, &layer->trained, error);
+  if (!status)
+    status = read_coordinates(basin_node_get(node, "coordinates"), name, number, layer, error);
   if (!status)
     status = check_skip(basin_node_get(node, "skip"), name, number == 1, channels, pixels, layer,
                         error);

@@ -38,29 +38,48 @@
 #define MODEL_METHODS(X) X(training)
 #define MODEL_training(F)                                                           \
   F(0, network_layout, network_paces, network_start, network_step, network_reached, \
-    network_reached, network_observe, NULL)
+    network_reached, network_observe, network_vectors)
 
 /* large nets are run one trial at a time */
 #define MODEL_WHOLE(F) F(network_whole_work, network_is_large)
 #define MODEL_whole(F) MODEL_training(F)
 
-/* inputs with the zeros beside each row that the first layer's patches look at */
+#if BASIN_ONE_LANE
+/* Where the first layer is in the coordinates of the inputs its weights are W(0), drawn again, and V X. */
+static inline void network_vectors(const network_cell *cell, basin_turn t, const real *x, int any,
+                                   double *out) {
+  const network_layer first = network_layer_at(cell, t.data, 0);
+  const int64_t d = cell->look, of_first = cell->span ? first.is.out * cell->n : 0;
+  (void)any; /* nothing is unknown */
+  for (int64_t r = 0; cell->span && r < first.is.out; r++, out += d) {
+    network_draw_row(&first, t, r, out);
+    network_chains_of(x + first.weights + r * cell->n, cell->n, t.set, cell->input, d, out);
+  }
+  memcpy(out, x + of_first, (size_t)(cell->weights - of_first) * sizeof *out);
+}
+#endif
+
+/* the inputs: where layer 0 is in their coordinates with their products behind each, else with the zeros beside each
+   row that the patches of the first layer look at */
 static inline basin_status network_inputs_of(const basin_setting *setting, const network_cell *cell,
                                              const double *data, int64_t first, int64_t count,
                                              double *z, double *label) {
   const basin_network *network = setting->network;
-  const int64_t rows = count * cell->channels, pixels = network->pixels,
-                pad = (cell->row - pixels) / 2;
+  const int64_t rows = count * cell->channels, length = cell->span ? cell->look : network->pixels,
+                pad = cell->span ? 0 : (cell->row - length) / 2;
   (void)data;
   const basin_status status = network->draw(setting, first, count, z, label);
-  for (int64_t r = rows - 1; r >= 0 && pad && !status; r--) {
+  for (int64_t r = rows - 1; r >= 0 && cell->row > length && !status; r--) {
     double *to = z + r * cell->row;
-    memmove(to + pad, z + r * pixels, (size_t)pixels * sizeof *z);
+    memmove(to + pad, z + r * length, (size_t)length * sizeof *z);
     for (int64_t j = 0; j < pad; j++) to[j] = to[cell->row - 1 - j] = 0;
   }
-  return status;
+  return status || !cell->span ? status : network_inner(setting, cell, first, count, z);
 }
 #define MODEL_SET(F) F(network_shape, network_inputs_of)
+
+static inline int network_looks_at_set(const network_cell *cell) { return cell->span; }
+#define MODEL_SET_OF_VECTORS network_looks_at_set
 
 static inline const char *model_prepare(const basin_setting *setting, basin_room *room,
                                         model_cell *cell, const char **where) {

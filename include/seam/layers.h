@@ -47,11 +47,20 @@ typedef struct basin_network_layer {
   int activation;    /* enum basin_activation */
   double slope;      /* of leaky: that of z < 0 */
   int skip, trained; /* 0 or 1 */
+  int coordinates;   /* enum basin_coordinates; of the first layer */
 } basin_network_layer;
 
 static inline int64_t basin_layer_weights(const basin_network_layer *layer) {
   return layer->out * layer->in * layer->patch;
 }
+
+/* The coordinates that the first layer's weights are moved in. Of the inputs: gradient descent moves a dense layer in
+   the span of its n inputs alone, W = W(0) + V X, and V is [out][n] (models/network/network_span.h). */
+enum basin_coordinates {
+  BASIN_COORDINATES_BEST, /* of the inputs where these are no more than the numbers of one */
+  BASIN_COORDINATES_WEIGHTS,
+  BASIN_COORDINATES_INPUTS
+};
 
 /* where the inputs come from */
 enum basin_inputs_source {
@@ -97,8 +106,8 @@ typedef struct basin_network {
   double loss_weight; /* the loss is loss_weight sum_i |u_i - y_i|^2: 1/2, or 1/(2n) */
   basin_network_data data;
 
-  /* inputs first .. first + count - 1 of the data set: z [count][channels][pixels], label [count][labels], the same
-     bits whatever the stretches; BASIN_OK or BASIN_FAILED (out of memory) */
+  /* inputs first .. first + count - 1 of the data set: z [count][channels][pixels], label [count][labels] or NULL,
+     the same bits whatever the stretches; BASIN_OK or BASIN_FAILED (out of memory) */
   basin_status (*draw)(const struct basin_setting *setting, int64_t first, int64_t count, double *z,
                        double *label);
 

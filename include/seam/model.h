@@ -162,6 +162,9 @@
  *                          memory). Where setting->gradient.images is not NULL z is there already, cut from them, and
  *                          the labels alone are made
  *
+ *   MODEL_SET_OF_VECTORS   name of a function int (const model_cell *), where `vectors` may need the data set: whether
+ *                          that of this cell does; it then finds it in t.set and t.label
+ *
  * Where a trial of some cells is large enough to fill an instruction set's vectors by itself, a model has
  *
  *   MODEL_WHOLE(F)         F(work, is_large)

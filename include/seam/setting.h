@@ -289,21 +289,23 @@ static inline void basin_setting_explain(const basin_setting *setting, int64_t s
       return;
 }
 
-/* Which data set a setting has. The vectors are the cell's own, so that copies of its setting have the same one. */
+/* Which data set a setting has. The vectors are the cell's own, so that copies of its setting have the same one, but
+   where they have other numbers of an input in memory. */
 typedef struct basin_data_set {
   const basin_vector *teacher;
   uint64_t key;
-  int64_t inputs, set;
+  int64_t inputs, set, numbers;
 } basin_data_set;
 
 static inline basin_data_set basin_data_set_of(const basin_setting *setting) {
   const basin_data_set of = {setting->teacher, setting->key, setting->gradient.set_size,
-                             setting->gradient.set};
+                             setting->gradient.set, setting->size.rows * setting->size.width};
   return of;
 }
 
 static inline int basin_same_data_set(const basin_data_set *x, const basin_data_set *y) {
-  return x->teacher == y->teacher && x->key == y->key && x->inputs == y->inputs && x->set == y->set;
+  return x->teacher == y->teacher && x->key == y->key && x->inputs == y->inputs &&
+         x->set == y->set && x->numbers == y->numbers;
 }
 
 #endif

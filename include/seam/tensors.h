@@ -51,15 +51,17 @@ BASIN_TENSORS(BASIN_TENSORS_DECLARE)
 /* blocks: so many rows of A, so many columns of B, multiples of the sizes of every tile, and so much of the depth */
 enum { BASIN_BLOCK_ROWS = 96, BASIN_BLOCK_COLUMNS = 1536, BASIN_BLOCK_DEPTH = 512 };
 
+static inline int64_t basin_product_least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /* doubles, the same for every instruction set: 0.9 million at most */
 static inline int64_t basin_product_room(const basin_product *p) {
   enum { VECTOR = 8 }; /* the longest one: what a panel is filled up to, and where panels begin */
   const int64_t rows = p->rows.outer * p->rows.inner, columns = p->columns.outer * p->columns.inner,
                 depth = p->depth.outer * p->depth.inner, longer = rows > columns ? rows : columns,
                 panels = (longer + VECTOR - 1) / VECTOR * VECTOR;
-  return (depth < BASIN_BLOCK_DEPTH ? depth : BASIN_BLOCK_DEPTH) *
-             ((panels < BASIN_BLOCK_COLUMNS ? panels : BASIN_BLOCK_COLUMNS) +
-              (longer < BASIN_BLOCK_ROWS ? longer : BASIN_BLOCK_ROWS)) +
+  return basin_product_least(depth, BASIN_BLOCK_DEPTH) *
+             (basin_product_least(panels, BASIN_BLOCK_COLUMNS) +
+              basin_product_least(longer, BASIN_BLOCK_ROWS)) +
          2 * VECTOR;
 }
 

@@ -50,6 +50,20 @@ variants:
   gradient: {stop: {at_gradient: 0.01, max_steps: 60}}
   when: {stop: {when: loss < 0.05 or distance_1 > 1, max_steps: 60}}
   named: {outcomes: {close: {near: {W_1: 0}, within: 8}, small: {when: "loss < 0.01"}}}
+  # in the coordinates of the inputs, with every way to step that these have
+  few inputs: {data: {n: 4, d: 5, inputs: sphere, labels: {normal: 1}}}
+  few deep:
+    layers:
+      - {dense: m, activation: softplus, scale: sqrt(c_sigma/m), init: {sphere: 3}}
+      - {dense: m, activation: softplus, scale: sqrt(c_sigma/m)/H, skip: true}
+      - {dense: 2}
+    data: {n: 4, d: 5, inputs: sphere, labels: {normal: 1}}
+    loss: mean
+    method: {nesterov: 0.6}
+  few batches: {data: {n: 5, d: 5, inputs: normal, labels: {normal: 1}, batch: 3}, schedule: [{eta: 0.05}]}
+  few momentum: {data: {n: 4, d: 5, inputs: sphere, labels: {normal: 1}, batch: 3}, method: {momentum: 0.8}, schedule: [{eta: 0.05}]}
+  few halving: {data: {n: 4, d: 5, inputs: sphere, labels: {normal: 1}}, schedule: [{eta: 40}], on_divergence: halve}
+  few named: {data: {n: 4, d: 5, inputs: sphere, labels: {normal: 1}}, outcomes: {close: {near: {W_1: 0}, within: 10}, moved: {when: "distance_1 > 0.5"}}}
 Y
 run() { "$basin" run -q --no-provenance "$@"; }
 
@@ -90,8 +104,9 @@ check "one trial again" run nets.yaml --cell 4 --trial 37 -o one-trial.h5
 check "full weights, and what is observed of them" /usr/bin/python3 - <<'P'
 import h5py, numpy as np
 f, one = h5py.File('one.h5'), h5py.File('one-trial.h5')
-variants = ['dense', 'residual', 'convolution', 'batches', 'momentum', 'noise', 'falling', 'halving', 'gradient', 'when', 'named']
-assert f['outcome'].shape == (22, 70)
+variants = ['dense', 'residual', 'convolution', 'batches', 'momentum', 'noise', 'falling', 'halving', 'gradient', 'when', 'named',
+            'few inputs', 'few deep', 'few batches', 'few momentum', 'few halving', 'few named']
+assert f['outcome'].shape == (34, 70)
 at = lambda variant, wide=0: 2 * variants.index(variant) + wide
 w1, w2 = f['vector_W_1'][:], f['vector_W_2'][:] # [cell][trial][time][entry]
 dense, last = at('dense', 1), f['time'].shape[0] - 1
@@ -100,7 +115,7 @@ assert (w2[dense, :, 0, :16] == w2[dense, :, last, :16]).all() and (w1[dense, :,
 norm = (w1[dense, ..., :80]**2).sum(-1)
 assert abs(f['norm_1'][dense] / norm - 1).max() < 1e-13 and abs(f['balance_1'][dense] - norm + 16).max() < 1e-9
 assert (f['distance_2'][dense] == 0).all() and (f['loss_rises'][dense, :, 0] == 0).all()
-assert len({f['loss'][c, 0, 0] for c in range(22)}) == 22, 'every cell has data and starts of its own'
+assert len({f['loss'][c, 0, 0] for c in range(34)}) == 34, 'every cell has data and starts of its own'
 zero = f['vector_W_3'][at('residual')]
 assert (zero[:, 0, :25] == 0).all() and (zero[:, last, :25] != 0).any(axis=-1).all()
 assert (f['halvings'][at('halving')] > 0).all() and (f['halvings'][at('dense')] == 0).all()
@@ -117,6 +132,33 @@ close = (w1[at('named', 1), :, last, :80]**2).sum(-1) <= 64
 assert 0 < close.sum() < 70 and 0 < (small & ~close).sum()
 assert (is_so('named', 'close') == close).all() and (is_so('named', 'small') == (small & ~close)).all()
 P
+
+# ---- the coordinates of the inputs ----
+
+# a first layer in its own: the same trials to rounding
+sed 's/{dense: m, activation: relu,/{dense: m, coordinates: weights, activation: relu,/
+  s/{dense: m, activation: softplus, scale: sqrt(c_sigma.m), init/{dense: m, coordinates: weights, activation: softplus, scale: sqrt(c_sigma\/m), init/' \
+  nets.yaml > weights.yaml
+check "in the coordinates of the weights" run weights.yaml -o weights.h5
+check "they are the same trials" /usr/bin/python3 - <<'P'
+import h5py, numpy as np
+f, g = h5py.File('one.h5'), h5py.File('weights.h5')
+others = 0
+for name in f:
+    if not isinstance(f[name], h5py.Dataset) or f[name].shape[:2] != (34, 70): continue
+    a, b = f[name][22:], g[name][22:]
+    if a.dtype.kind != 'f':
+        assert (a == b).all(), name
+        continue
+    assert (np.isnan(a) == np.isnan(b)).all(), name
+    assert np.nanmax(abs(a - b) / (1 + abs(b)), initial=0) < 1e-11, name
+    assert f[name][:22].tobytes() == g[name][:22].tobytes(), name
+    others += (a != b).any()
+assert others > 10
+P
+expect 0 'W_1 +5 x 5; relu, .*, in the coordinates of the inputs$' "$basin" model nets.yaml --variant 'few inputs'
+expect 0 'W_1 +5 x 5; relu, scale 0.4472135954999579$' "$basin" model nets.yaml --variant dense
+expect 0 'W_1 +5 x 5; relu, scale 0.4472135954999579$' "$basin" model weights.yaml --variant 'few inputs'
 
 # ---- commands that look at them ----
 
@@ -153,6 +195,9 @@ wrong 8:35 'layers.2: expected true or false' 'train: false' 'train: no'
 wrong 8:34 'layers.2: skip: below it are 5 x 1 numbers, and it makes 1 x 1' 'train: false' 'skip: true'
 wrong 7:33 'layers.1: a patch of 2 pixels has no middle' 'dense: m,' 'conv: {channels: m, patch: 2},'
 wrong 7:6 'layers: no layer is trained' 'init: {normal: 1}}' 'train: false}'
+wrong 7:29 'layers.1: coordinates: expected weights or inputs' 'dense: m,' 'dense: m, coordinates: gram,'
+wrong 8:29 'layers.2: coordinates goes with the first layer alone' 'dense: 1,' 'dense: 1, coordinates: inputs,'
+wrong 7:6 'layers: coordinates: inputs goes with a dense first layer that is trained' 'init: {normal: 1}}' 'coordinates: inputs, train: false}'
 wrong 9:11 'data.n is 0' 'n: 7' 'n: 0'
 wrong 9:28 'data.inputs: unknown word `spher`, did you mean `sphere`' 'inputs: sphere' 'inputs: spher'
 wrong 9:8 'data.d is missing' 'd: 5, ' ''

@@ -111,7 +111,8 @@ static void add(plain *p, int64_t out, int64_t patch, int activation, double sca
                              .activation = activation,
                              .slope = activation == BASIN_LEAKY ? 0.2 : 0,
                              .skip = skip,
-                             .trained = 1};
+                             .trained = 1,
+                             .coordinates = BASIN_COORDINATES_WEIGHTS};
   p->weights[h] = (basin_vector){
       .source = BASIN_NORMAL, .rows = out, .length = l->in * l->patch, .scale = 1};
   p->size += basin_layer_weights(l);

@@ -11,7 +11,7 @@
   "record: {trials: 11, steps: {every: 1}, parameters: true, final: all, observables: [loss, "  \
   "margin, "                                                                                    \
   "norm_grad, flow_time, loss_rises, pattern_changes, distance_max, distance_rms, distance_1, " \
-  "norm_1, balance_1, balance_drift_1, neuron_balance_1]}\n"
+  "norm_1, balance_1, balance_drift_1, neuron_balance_1, gram_min, gram_change]}\n"
 
 static const char *const nets[] = {
     /* wide, sizes that fill no tile, and ends of vectors */
@@ -57,6 +57,22 @@ static const char *const nets[] = {
     "data: {n: 3, d: 1, inputs: normal, labels: {normal: 1}}\n"
     "schedule: [{eta: 5}]\n"
     "stop: {max_steps: 60}\n",
+    /* in the coordinates of the inputs: mini-batches, momentum, labels */
+    "layers:\n"
+    "  - {dense: 19, activation: tanh, scale: 0.3, init: {sphere: 3}}\n"
+    "  - {dense: 6, activation: relu, scale: 0.3}\n"
+    "  - {dense: 2}\n"
+    "data: {n: 10, d: 31, inputs: sphere, labels: {normal: 1}, batch: 6}\n"
+    "method: {momentum: 0.8}\n"
+    "schedule: [{eta: 0.02}]\n"
+    "stop: {max_steps: 20}\n",
+    /* the same, plainly, of all inputs */
+    "layers:\n"
+    "  - {dense: 29, activation: relu, scale: 1/sqrt(29)}\n"
+    "  - {dense: 1}\n"
+    "data: {n: 21, d: 40, inputs: sphere, labels: {normal: 1}}\n"
+    "schedule: [{eta: 0.1}]\n"
+    "stop: {at_gradient: 1e-4, max_steps: 30}\n",
     /* more than a block of a product's depth and columns */
     "layers:\n"
     "  - {dense: 1700, activation: relu, scale: 1/sqrt(1700)}\n"

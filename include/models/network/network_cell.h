@@ -4,12 +4,16 @@
  *
  *   state     the weights of all layers, W[out][in][q] each; behind them what the method keeps; two sums over the
  *             steps, flow_time and loss_rises; for each layer but the last the drift of its balance, where that is
- *             wanted; two numbers of the bound on the loss, likewise; the weights of the start, where anything is
- *             compared with them
+ *             wanted; two numbers of the bound on the loss, likewise; where the first layer is in the coordinates of
+ *             the inputs (network_span.h), whose V [out][n] is in the place of its weights, Z(0) [out][n], and the
+ *             squared lengths of the rows of W(0), where these are wanted; the weights of the start, but those of
+ *             such a layer, where anything is compared with them
  *   scratch   a few numbers (enum network_number), then for each layer z [n][out][pixels + 2 pad] and the activations
  *             x [n][out][pixels + 2 above], with zeros where a patch looks beyond the picture; the gradient by the
  *             activations of a layer, where one has a skip; the inputs of a mini-batch; Gram matrices, where they are
- *             wanted, of all outputs, and dz of all labels but the last; normals of the method
+ *             wanted, of all outputs, and dz of all labels but the last; normals of the method. Of a mini-batch in the
+ *             coordinates of the inputs these are rows of S, and there are the numbers of the inputs, the products of
+ *             theirs, where the drift is wanted, and a row of a gradient for each thread
  *
  * where n is the number of inputs of the data set. Layers are counted from 0 here; their names, W_1 and so on, from 1.
  */
@@ -35,6 +39,8 @@ enum network_sum { NETWORK_FLOW_TIME, NETWORK_LOSS_RISES, NETWORK_SUMS };
 /* where bound_excess is wanted: ln of the bound on the loss now, and what the loss has exceeded it by at most */
 enum network_bound { NETWORK_BOUND_NOW, NETWORK_BOUND_EXCESS, NETWORK_BOUNDS };
 
+enum { NETWORK_TEAM = 32 }; /* threads that can share a trial */
+
 enum network_pace { NETWORK_PACE, NETWORK_ETA }; /* eta times the gradient's scale; eta */
 
 typedef struct network_layer {
@@ -52,9 +58,12 @@ typedef struct network_cell {
   int64_t n, batch;      /* inputs; of a mini-batch, 0: all */
   int64_t input, labels; /* numbers of an input, with the zeros beside each row; of its label */
   int64_t channels, row; /* of an input: rows, and numbers of one */
+  int span;              /* whether the first layer is in the coordinates of the inputs */
+  int64_t look, looks;   /* what it looks at, of an input: from this number on, so many */
   int64_t weights;       /* of all layers */
-  int64_t sums, drift, bound, begun;         /* offsets in the state */
-  int64_t gradient, gathered, sizes, normal; /* offsets in the scratch */
+  int64_t states;        /* reals of the state; offsets in it: */
+  int64_t sums, drift, bound, origin, lengths, begun;
+  int64_t gradient, gathered, numbers, products, spread, sizes, normal; /* offsets in the scratch */
 
   /* where one trial is run at a time: the gradient by the activations of a layer, a part of that by its weights, the
      room of products; and what there is in all */
@@ -120,6 +129,7 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
     layer.start = draw_put(room, &setting->initial[h], setting->key, BASIN_STREAM_WEIGHTS,
                            BASIN_STREAM_WEIGHTS_RADIUS);
     layer.start.step = (uint64_t)h;
+    if (h == 0 && cell->span) layer.is.in = cell->n;
     layer.weights = network_put(states, network_weights(&layer));
     layer.z = network_put(work, cell->n * network_z_size(&layer));
     layer.x = network_put(work, cell->n * network_x_size(&layer));
@@ -144,8 +154,15 @@ enum { NETWORK_PART_MOST = 1 << 17 }; /* numbers of the gradient by weights, 1 M
 
 static inline int64_t network_most(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t network_product_room(int64_t rows, int64_t columns, int64_t depth) {
-  const basin_product p = {.rows = {rows, 1}, .columns = {columns, 1}, .depth = {depth, 1}};
+  const basin_pair many = {rows, 1}, others = {columns, 1}, deep = {depth, 1}, none = {0, 0};
+  const basin_product p = {many, others, deep, none, none, none, none, none, none};
   return basin_product_room(&p);
+}
+
+/* rows of W(0) that are drawn at a time, where its layer is in the coordinates of the inputs */
+BASIN_HD int64_t network_drawn(const network_cell *cell) {
+  const int64_t rows = NETWORK_PART_MOST / cell->look;
+  return rows > 1 ? rows : 1;
 }
 
 /* what the engine that runs one trial at a time (network_whole.h) has behind the rest of the scratch */
@@ -154,12 +171,17 @@ static inline void network_put_arrays(network_cell *cell, const basin_network *n
   int64_t gradient = 0, part = 0, room = 0;
   for (int h = 0; h < network->layers; h++) {
     const basin_network_layer *is = &network->layer[h];
-    const int64_t places = cell->n * is->pixels, out = is->out, in = is->in, q = is->patch;
+    const int64_t places = cell->n * is->pixels, out = is->out, q = is->patch,
+                  in = h == 0 && cell->span ? cell->n : is->in;
     gradient = network_most(gradient, places * out);
     part = network_most(part, in * q * network_stretch(in * q, out, places, NETWORK_PART_MOST));
     room = network_most(room, network_product_room(places, out, in * q));
     room = network_most(room, network_product_room(places, in, out * q));
     room = network_most(room, network_product_room(in * q, out, places));
+  }
+  if (cell->span) { /* some rows of W(0), and Z(0) of them */
+    part = network_most(part, cell->look * network_drawn(cell));
+    room = network_most(room, network_product_room(cell->n, network_drawn(cell), cell->look));
   }
   cell->whole_gradient = network_put(&work, gradient);
   cell->part = network_put(&work, part);
@@ -180,6 +202,33 @@ static inline void network_put_gram(const basin_network *network, basin_room *ro
   cell->others = network_put(work, some ? (cell->labels - 1) * dz : 0);
 }
 
+/* the most numbers, and inputs, of a data set whose products are made */
+enum { NETWORK_SPAN_NUMBERS = 1 << 23, NETWORK_SPAN_INPUTS = 1 << 14 };
+
+/* Whether the first layer of the cell is moved in the coordinates of its inputs: NULL, or why it cannot be where that
+   is asked for. Without being asked it is where there are at most as many inputs as an input has numbers: then steps
+   are faster, and the inputs are in general independent, so that V stays as bounded as the weights. */
+static inline const char *network_choose(const basin_setting *setting, int *span) {
+  const basin_network *network = setting->network;
+  const basin_network_layer *first = &network->layer[0];
+  const basin_gradient *g = &setting->gradient;
+  const int able = first->pixels == 1 && first->patch == 1 && first->trained,
+            linear = !(g->noise > 0) &&
+                     (g->method == BASIN_DESCENT || g->method == BASIN_MOMENTUM ||
+                      g->method == BASIN_NESTEROV);
+  const double numbers = (double)g->set_size * (double)first->in;
+  *span = 0;
+  if (first->coordinates == BASIN_COORDINATES_WEIGHTS) return NULL;
+  *span = able && linear && numbers <= NETWORK_SPAN_NUMBERS;
+  if (first->coordinates == BASIN_COORDINATES_BEST) *span = *span && g->set_size <= first->in;
+  else if (!able) return "coordinates: inputs goes with a dense first layer that is trained";
+  else if (!linear)
+    return "coordinates: inputs goes with gradient descent, momentum and nesterov, without noise";
+  else if (!*span || g->set_size > NETWORK_SPAN_INPUTS)
+    return "coordinates: inputs goes with at most 8388608 numbers of the data, and 16384 inputs";
+  return NULL;
+}
+
 static inline const char *network_prepare(const basin_setting *setting, basin_room *room,
                                           network_cell *cell, const char **where) {
   const basin_network *network = setting->network;
@@ -191,10 +240,18 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   cell->layers = network->layers;
   cell->n = g->set_size;
   cell->batch = g->batch;
+  const char *why = network_choose(setting, &cell->span);
+  if (why) return why;
   cell->labels = network->labels;
   cell->channels = network->channels;
   cell->row = network->pixels + network->layer[0].patch - 1;
+  if (cell->span) {
+    cell->look = network->layer[0].in;
+    cell->channels = 1;
+    cell->row = cell->look + cell->n;
+  }
   cell->input = cell->channels * cell->row;
+  cell->looks = cell->input - cell->look;
   cell->loss_weight = network->loss_weight;
   cell->scale = 2 * network->loss_weight;
   if (g->batch) cell->scale *= (double)g->set_size / (double)g->batch;
@@ -203,7 +260,7 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   cell->wanted = network->wanted;
   if (cell->at_gradient > 0) cell->wanted |= NETWORK_GRADIENT;
   cell->key = setting->key;
-  const char *why = network_put_layers(setting, room, cell, &states, &work, where);
+  why = network_put_layers(setting, room, cell, &states, &work, where);
   if (why) return why;
   cell->weights = states;
   cell->method = method_of(setting, states, 1);
@@ -222,9 +279,19 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
     cell->half_lambda = network->lambda_0(setting) / 2;
   if (isnan(cell->half_lambda)) return "there is no memory for its Gram matrix";
   cell->bound = network_put(&states, cell->bounded ? NETWORK_BOUNDS : 0);
-  cell->begun = network_put(&states, cell->wanted & NETWORK_KEPT ? cell->weights : 0);
+  const int64_t units = network->layer[0].out, moved = cell->span ? units * cell->n : 0;
+  cell->origin = network_put(&states, moved);
+  cell->lengths = network_put(&states, cell->span && cell->wanted & NETWORK_NORMS ? units : 0);
+  cell->begun = network_put(&states, cell->wanted & NETWORK_KEPT ? cell->weights - moved : 0);
+  cell->begun -= moved; /* so that a layer has the same offset behind it as in the state */
+  cell->states = states;
   cell->gradient = network_put(&work, cell->n * widest);
-  cell->gathered = network_put(&work, cell->batch * (cell->input + cell->labels));
+  cell->gathered = network_put(&work, cell->batch * (cell->looks + cell->labels));
+  const int64_t of_span = cell->span ? cell->batch : 0;
+  const int drifts = (cell->wanted & NETWORK_DRIFT) != 0, plain = method_is_plain(&cell->method);
+  cell->numbers = network_put(&work, of_span);
+  cell->products = network_put(&work, drifts ? of_span * of_span : 0);
+  cell->spread = network_put(&work, of_span && !plain ? NETWORK_TEAM * cell->n : 0);
   cell->sizes = network_put(&work, cell->sizes);
   network_put_gram(network, room, cell, dz, &work);
   cell->normal = network_put(&work, method_work(&cell->method));
@@ -233,8 +300,8 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
 }
 
 static inline basin_layout network_layout(const basin_setting *setting, const network_cell *cell) {
-  const int64_t begun = cell->wanted & NETWORK_KEPT ? cell->weights : 0;
-  const basin_layout layout = {cell->begun + begun, cell->normal + method_work(&cell->method), 32};
+  const basin_layout layout = {cell->states, cell->normal + method_work(&cell->method),
+                               NETWORK_TEAM};
   (void)setting;
   return layout;
 }

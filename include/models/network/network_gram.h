@@ -53,9 +53,11 @@ BASIN_HD real *network_dz(const network_cell *cell, basin_turn t, int h, int64_t
   return t.work + at;
 }
 
-/* dz of all labels and layers from the lowest trained one on, by the weights x */
-NETWORK_PART void network_differentiate(const network_cell *cell, basin_turn t, const real *x) {
-  const network_inputs in = network_all_inputs(cell, t);
+/* dz of all labels and layers from the lowest trained one on, by the weights x; origin: of network_inputs */
+NETWORK_PART void network_differentiate(const network_cell *cell, basin_turn t, const real *x,
+                                        const real *origin) {
+  network_inputs in = network_all_inputs(cell, t);
+  in.origin = origin;
   for (int64_t a = 0; a < cell->labels; a++) {
     network_forward(cell, t, x, &in);
     network_give_label(cell, t, a);
@@ -107,6 +109,14 @@ BASIN_HD basin_product network_square(int64_t count, int64_t apart, basin_pair d
   return p;
 }
 
+/* the same of the first layer in the coordinates of the inputs, which looks at these products */
+BASIN_HD void network_known(const network_tile *at, const network_below *below,
+                            real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
+  for (int r = 0; r < at->rows; r++)
+    for (int c = 0; c < at->columns && c < NETWORK_COLUMNS; c++)
+      sum[r][c] = r_set(below->shared[(at->row + r) * below->example + at->column + c]);
+}
+
 /* a dense layer's part of G: columns go to the threads */
 NETWORK_PART void network_gram_dense(const network_cell *cell, basin_turn t, int h, real *gram) {
   const network_layer l = network_layer_at(cell, t.data, h);
@@ -120,7 +130,8 @@ NETWORK_PART void network_gram_dense(const network_cell *cell, basin_turn t, int
     real x[NETWORK_ROWS][NETWORK_COLUMNS], dz[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
     if (cell->labels == 1 && at.row + at.rows <= at.column) continue; /* above the diagonal */
-    network_alike(&seen, &at, below.shared, below.own, 0, 0, x);
+    if (h == 0 && cell->span) network_known(&at, &below, x);
+    else network_alike(&seen, &at, below.shared, below.own, 0, 0, x);
     for (int64_t a = 0; a < cell->labels; a++)
       for (int64_t b = 0; b <= a; b++) {
         network_multiply(&moved, &at, 0, NULL, network_dz(cell, t, h, a), network_dz(cell, t, h, b),
@@ -179,9 +190,10 @@ NETWORK_PART void network_gram_pixels(const network_cell *cell, basin_turn t, in
 }
 
 /* G at the weights x, its lower triangle; output (label a, input i) is row a n + i. No pass forward is left behind. */
-NETWORK_PART void network_gram(const network_cell *cell, basin_turn t, const real *x, real *gram) {
+NETWORK_PART void network_gram(const network_cell *cell, basin_turn t, const real *x,
+                               const real *origin, real *gram) {
   const int64_t size = extremes_size(cell->n * cell->labels);
-  network_differentiate(cell, t, x);
+  network_differentiate(cell, t, x, origin);
   for (int64_t i = t.team.rank; i < size; i += t.team.size) gram[i] = r_set(0.0);
   team_sync(t.team);
   for (int h = cell->lowest; h < cell->layers; h++) {
@@ -217,7 +229,7 @@ NETWORK_PART void network_see_gram(const network_cell *cell, basin_turn t, const
                                    real *out) {
   const int64_t outputs = cell->n * cell->labels, size = extremes_size(outputs);
   real *gram = t.work + cell->gram, *other = t.work + cell->spectrum;
-  network_gram(cell, t, x, gram);
+  network_gram(cell, t, x, NULL, gram);
   if (cell->wanted & NETWORK_GRAM) {
     for (int64_t i = t.team.rank; i < size; i += t.team.size) other[i] = gram[i];
     team_sync(t.team);
@@ -236,7 +248,7 @@ NETWORK_PART void network_see_gram(const network_cell *cell, basin_turn t, const
     out[NETWORK_SEES_gram_limit] = network_spectral_norm(cell, t);
   }
   if (cell->wanted & NETWORK_GRAM_CHANGE) {
-    network_gram(cell, t, x + cell->begun, other);
+    network_gram(cell, t, x + cell->begun, cell->span ? x + cell->origin : NULL, other);
     for (int64_t i = t.team.rank; i < size; i += t.team.size) other[i] = gram[i] - other[i];
     team_sync(t.team);
     out[NETWORK_SEES_gram_change] = network_spectral_norm(cell, t);

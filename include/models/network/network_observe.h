@@ -37,8 +37,8 @@ BASIN_HD real network_length2(const real *x, const real *y, int64_t count) {
 }
 
 #if !BASIN_WHOLE
-/* of the first layer: how many z of another sign than those of the weights w0 */
-NETWORK_PART real network_flips(const network_cell *cell, basin_turn t, const real *w0) {
+/* of the first layer: how many z of another sign than at the start */
+NETWORK_PART real network_flips(const network_cell *cell, basin_turn t, const real *x) {
   const network_inputs in = network_all_inputs(cell, t);
   const network_layer l = network_layer_at(cell, t.data, 0);
   const network_below below = network_below_of(cell, t, 0, &l, &in);
@@ -47,7 +47,8 @@ NETWORK_PART real network_flips(const network_cell *cell, basin_turn t, const re
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
-    network_multiply(&p, &at, 0, below.shared, below.own, w0 + l.weights, sum);
+    if (!network_begin(cell, x + cell->origin, 0, NULL, &at, sum))
+      network_multiply(&p, &at, 0, below.shared, below.own, x + cell->begun + l.weights, sum);
     for (int c = 0; c < at.columns; c++) {
       if (at.row == 0) flips[c] = r_set(0.0);
       for (int r = 0; r < at.rows; r++) {
@@ -70,16 +71,51 @@ NETWORK_PART real network_flips(const network_cell *cell, basin_turn t, const re
 }
 #endif
 
+/* whether these are the weights in the coordinates of the inputs */
+BASIN_HD int network_is_span(const network_cell *cell, int h) { return h == 0 && cell->span; }
+
+/* |w_r - w_r(0)|^2 of row r of layer h */
+BASIN_HD real network_row_moved(const network_cell *cell, basin_turn t, int h,
+                                const network_layer *l, const real *x, int64_t row) {
+  const int64_t length = l->is.in * l->is.patch;
+  const real *w = x + l->weights + row * length;
+  if (network_is_span(cell, h)) return network_span_moved(cell, t, l, x, row);
+  return network_length2(w, w + cell->begun, length);
+}
+
+/* |W_h - W_h(0)|^2 */
+BASIN_HD real network_layer_moved(const network_cell *cell, basin_turn t, int h,
+                                  const network_layer *l, const real *x) {
+  const real *w = x + l->weights;
+  real sum = r_set(0.0);
+  if (!network_is_span(cell, h)) return network_length2(w, w + cell->begun, network_weights(l));
+  for (int64_t r = 0; r < l->is.out; r++) sum = sum + network_span_moved(cell, t, l, x, r);
+  return sum;
+}
+
+/* |W_h|^2 */
+BASIN_HD real network_layer_norm(const network_cell *cell, basin_turn t, int h,
+                                 const network_layer *l, const real *x) {
+  real sum = r_set(0.0);
+  if (!network_is_span(cell, h)) return network_length2(x + l->weights, NULL, network_weights(l));
+  for (int64_t r = 0; r < l->is.out; r++)
+    sum = sum + (x[cell->lengths + r] + network_span_grown(cell, t, l, x, r));
+  return sum;
+}
+
 /* by how much the balance of neuron i of layer h has changed, at most */
-BASIN_HD real network_neurons(const network_layer *l, const network_layer *next, const real *x,
-                              const real *x0) {
+BASIN_HD real network_neurons(const network_cell *cell, basin_turn t, int h, const network_layer *l,
+                              const network_layer *next, const real *x, const real *x0) {
   const int64_t in = l->is.in * l->is.patch, above = next->is.in * next->is.patch;
   /* entries of the next layer's rows that belong to one neuron: its patch, or the pixels it was flattened to */
   const int64_t own = above / l->is.out;
   real most = r_set(0.0);
   for (int64_t i = 0; i < l->is.out; i++) {
-    real d = network_length2(x + l->weights + i * in, NULL, in) -
-             network_length2(x0 + l->weights + i * in, NULL, in);
+    real d = r_set(0.0);
+    if (network_is_span(cell, h)) d = network_span_grown(cell, t, l, x, i);
+    else
+      d = network_length2(x + l->weights + i * in, NULL, in) -
+          network_length2(x0 + l->weights + i * in, NULL, in);
     real up = r_set(0.0), up0 = r_set(0.0);
     for (int64_t r = 0; r < next->is.out; r++)
       for (int64_t j = 0; j < own; j++) {
@@ -105,12 +141,11 @@ NETWORK_PART void network_see_layers(const network_cell *cell, basin_turn t, con
     const int last = h == cell->layers - 1;
     for (int i = 0; i < NETWORK_OF_LAYER; i++) seen[i] = nothing;
     if (cell->wanted & NETWORK_START) {
-      seen[NETWORK_LAYER_distance] = r_sqrt(
-          network_length2(x + l.weights, x0 + l.weights, network_weights(&l)));
-      if (!last) seen[NETWORK_LAYER_neuron_balance] = network_neurons(&l, &next, x, x0);
+      seen[NETWORK_LAYER_distance] = r_sqrt(network_layer_moved(cell, t, h, &l, x));
+      if (!last) seen[NETWORK_LAYER_neuron_balance] = network_neurons(cell, t, h, &l, &next, x, x0);
     }
     if (cell->wanted & NETWORK_NORMS) {
-      seen[NETWORK_LAYER_norm] = network_length2(x + l.weights, NULL, network_weights(&l));
+      seen[NETWORK_LAYER_norm] = network_layer_norm(cell, t, h, &l, x);
       if (!last) seen[NETWORK_LAYER_balance] = seen[NETWORK_LAYER_norm] - above;
       above = seen[NETWORK_LAYER_norm];
     }
@@ -122,18 +157,15 @@ NETWORK_PART void network_see_layers(const network_cell *cell, basin_turn t, con
 NETWORK_PART void network_see_start(const network_cell *cell, basin_turn t, const real *x,
                                     real *out) {
   const network_layer l = network_layer_at(cell, t.data, 0);
-  const int64_t length = l.is.in * l.is.patch;
-  const real *x0 = x + cell->begun;
   real most = r_set(0.0), sum = r_set(0.0);
   for (int64_t r = 0; r < l.is.out; r++) {
-    const int64_t at = l.weights + r * length;
-    const real distance2 = network_length2(x + at, x0 + at, length);
+    const real distance2 = network_row_moved(cell, t, 0, &l, x, r);
     most = r_max(distance2, most);
     sum = sum + distance2;
   }
   out[NETWORK_SEES_distance_max] = r_sqrt(most);
   out[NETWORK_SEES_distance_rms] = r_sqrt(sum / r_set((double)l.is.out));
-  out[NETWORK_SEES_pattern_changes] = network_flips(cell, t, x0);
+  out[NETWORK_SEES_pattern_changes] = network_flips(cell, t, x);
 }
 
 /* what is seen of all threads alike; what leaves no pass forward behind comes last */

@@ -16,8 +16,7 @@
 #define BASIN_MODELS_NETWORK_PASS_H
 
 #include "models/network/network_activation.h"
-#include "models/network/network_cell.h"
-#include "models/network/network_tile.h"
+#include "models/network/network_span.h"
 #include "seam/batch.h"
 
 #ifndef BASIN_WHOLE
@@ -29,10 +28,12 @@ typedef struct network_inputs {
   const double *shared, *shared_label;
   const real *own, *own_label;
   int64_t n;
+  const real *numbers; /* of a mini-batch in the coordinates of the inputs: theirs; else NULL */
+  const real *origin;  /* Z(0), where z is that, of the start in these coordinates; else NULL */
 } network_inputs;
 
 BASIN_HD network_inputs network_all_inputs(const network_cell *cell, basin_turn t) {
-  const network_inputs in = {t.set, t.label, NULL, NULL, cell->n};
+  const network_inputs in = {t.set, t.label, NULL, NULL, cell->n, NULL, NULL};
   return in;
 }
 
@@ -48,6 +49,10 @@ NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t,
 NETWORK_PART real network_use_gradient(const network_cell *cell, basin_turn t, int h,
                                        const network_inputs *in, const struct network_use *use);
 NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t row, real *w);
+#if BASIN_WHOLE
+NETWORK_PART void network_whole_start(const network_cell *cell, basin_turn t,
+                                      const network_layer *l, real *x);
+#endif
 
 /* ---- where numbers lie ---- */
 
@@ -94,9 +99,9 @@ BASIN_HD network_below network_below_of(const network_cell *cell, basin_turn t, 
   b.shared = NULL;
   b.own = NULL;
   if (h == 0) {
-    b.shared = in->shared;
+    b.shared = in->shared ? in->shared + cell->look : NULL;
     b.own = in->own;
-    b.example = cell->input;
+    b.example = in->shared ? cell->input : cell->looks;
     b.row = cell->row;
   } else {
     const network_layer below = network_layer_at(cell, t.data, h - 1);
@@ -152,14 +157,17 @@ NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, 
                                         int h, const network_inputs *in) {
   const network_layer l = network_layer_at(cell, t.data, h);
   const network_below below = network_below_of(cell, t, h, &l, in);
-  const basin_product p = network_forward_product(&l, &below, in->n);
   const network_layer under = network_layer_at(cell, t.data, h ? h - 1 : 0);
+  const real *origin = in->origin ? in->origin : x + cell->origin;
+  basin_product p = network_forward_product(&l, &below, in->n);
+  if (h == 0 && in->origin) p.depth = network_pair(0, 0);
   network_margins(t.team, t.work + l.z, in->n * l.is.out, l.is.pixels + 2 * l.pad, l.pad);
   network_margins(t.team, t.work + l.x, in->n * l.is.out, l.is.pixels + 2 * l.above, l.above);
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
-    network_multiply(&p, &at, 0, below.shared, below.own, x + l.weights, sum);
+    const int begun = network_begin(cell, origin, h, in->numbers, &at, sum);
+    network_multiply(&p, &at, begun, below.shared, below.own, x + l.weights, sum);
     for (int r = 0; r < at.rows; r++) {
       const network_place place = network_place_of(&p, at.row + r);
       const int64_t to_z = network_z_stride(&l), to_x = network_x_stride(&l);
@@ -324,9 +332,22 @@ BASIN_HD basin_product network_gradient_product(const network_layer *l, const ne
 }
 
 #if !BASIN_WHOLE
+/* the same as below, of a first layer in the coordinates of the inputs */
+BASIN_HD real network_use_span(const network_cell *cell, basin_turn t, const network_layer *l,
+                               const network_inputs *in, const network_use *use) {
+  real size = r_set(0.0);
+  if (use->measures)
+    size = network_span_length(cell, t, l, in->n, in->shared ? in->shared + cell->look : NULL,
+                               in->own ? t.work + cell->products : NULL);
+  if (use->x)
+    network_move_span(cell, t, l, in->numbers, in->n, use->x, use->way, use->pace, use->eta);
+  return size;
+}
+
 NETWORK_PART real network_use_gradient(const network_cell *cell, basin_turn t, int h,
                                        const network_inputs *in, const network_use *use) {
   const network_layer l = network_layer_at(cell, t.data, h);
+  if (h == 0 && cell->span) return network_use_span(cell, t, &l, in, use);
   const network_below below = network_below_of(cell, t, h, &l, in);
   const int64_t q = l.is.patch;
   real *size = t.work + cell->sizes, all = r_set(0.0), length[NETWORK_COLUMNS];
@@ -393,6 +414,14 @@ NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t
 BASIN_HD void network_start(const network_cell *cell, basin_turn t, real *x) {
   for (int h = 0; h < cell->layers; h++) {
     const network_layer l = network_layer_at(cell, t.data, h);
+    if (h == 0 && cell->span) {
+#if BASIN_WHOLE
+      network_whole_start(cell, t, &l, x);
+#else
+      network_start_span(cell, t, &l, x);
+#endif
+      continue;
+    }
     for (int64_t row = t.team.rank; row < l.is.out; row += t.team.size) {
       if (team_stopped(t.team)) break;
       network_draw_row(&l, t, row, x + l.weights + row * l.start.length);
@@ -404,8 +433,10 @@ BASIN_HD void network_start(const network_cell *cell, basin_turn t, real *x) {
   if (cell->wanted & NETWORK_DRIFT)
     BASIN_TEAM_FOR(t.team, h, cell->layers) x[cell->drift + h] = r_set(0.0);
   if (cell->bounded) BASIN_TEAM_FOR(t.team, i, NETWORK_BOUNDS) x[cell->bound + i] = r_set(0.0);
+  const int64_t first = cell->span ? network_layer_at(cell, t.data, 0).is.out * cell->n : 0;
   if (cell->wanted & NETWORK_KEPT)
-    for (int64_t i = t.team.rank; i < cell->weights; i += t.team.size) x[cell->begun + i] = x[i];
+    for (int64_t i = first + t.team.rank; i < cell->weights; i += t.team.size)
+      x[cell->begun + i] = x[i];
   team_sync(t.team);
 }
 
@@ -414,8 +445,8 @@ BASIN_HD void network_fetch(const network_cell *cell, basin_turn t, real place, 
                             real *own, real *label) {
   for (int lane = 0; lane < BASIN_LANES; lane++) {
     const int64_t i = (int64_t)r_lane(&place, lane);
-    for (int64_t q = 0; q < cell->input; q++)
-      r_lane_set(&own[b * cell->input + q], lane, t.set[i * cell->input + q]);
+    for (int64_t q = 0; q < cell->looks; q++)
+      r_lane_set(&own[b * cell->looks + q], lane, t.set[i * cell->input + cell->look + q]);
     for (int64_t j = 0; j < cell->labels; j++)
       r_lane_set(&label[b * cell->labels + j], lane, t.label[i * cell->labels + j]);
   }
@@ -423,15 +454,24 @@ BASIN_HD void network_fetch(const network_cell *cell, basin_turn t, real place, 
 
 /* the inputs of the step's mini-batch, into the scratch */
 BASIN_HD network_inputs network_gather(const network_cell *cell, basin_turn t) {
-  real *own = t.work + cell->gathered, *label = own + cell->batch * cell->input;
+  real *own = t.work + cell->gathered, *label = own + cell->batch * cell->looks,
+       *numbers = cell->span ? t.work + cell->numbers : NULL;
   for (int64_t pair = t.team.rank; 2 * pair < cell->batch; pair += t.team.size) {
     real even, odd;
     batch_pair(cell->key, t, pair, cell->n, &even, &odd);
     network_fetch(cell, t, even, 2 * pair, own, label);
     if (2 * pair + 1 < cell->batch) network_fetch(cell, t, odd, 2 * pair + 1, own, label);
+    if (numbers) numbers[2 * pair] = even;
+    if (numbers && 2 * pair + 1 < cell->batch) numbers[2 * pair + 1] = odd;
   }
   team_sync(t.team);
-  const network_inputs in = {NULL, NULL, own, label, cell->batch};
+  if (numbers && cell->wanted & NETWORK_DRIFT) {
+    real *products = t.work + cell->products;
+    for (int64_t e = t.team.rank; e < cell->batch * cell->batch; e += t.team.size)
+      products[e] = network_pick(own + e / cell->batch * cell->n, numbers[e % cell->batch]);
+    team_sync(t.team);
+  }
+  const network_inputs in = {NULL, NULL, own, label, cell->batch, numbers, NULL};
   return in;
 }
 

@@ -35,15 +35,28 @@ static void network_product(const network_cell *cell, basin_turn t, const basin_
                     c + first * p->c_columns.outer, add);
 }
 
-/* z of layer h, into z[n] [out][row], of the weights w of that layer; z points to pixel 0 */
-static void network_whole_z(const network_cell *cell, basin_turn t, const double *w, int h,
+/* Z(0) of the inputs, into z[n][out], where the first layer is in their coordinates */
+static void network_whole_origin(const network_cell *cell, const double *origin, int64_t out,
+                                 const network_inputs *in, double *z) {
+  for (int64_t i = 0; i < in->n; i++) {
+    const int64_t input = in->numbers ? (int64_t)in->numbers[i] : i;
+    for (int64_t r = 0; r < out; r++) z[i * out + r] = origin[r * cell->n + input];
+  }
+}
+
+/* z of layer h, into z[n] [out][row], of the weights of all layers, x; z points to pixel 0 */
+static void network_whole_z(const network_cell *cell, basin_turn t, const double *x, int h,
                             const network_inputs *in, double *z, int64_t row) {
   const network_layer l = network_layer_at(cell, t.data, h);
   const network_below below = network_below_of(cell, t, h, &l, in);
+  const int begun = h == 0 && cell->span;
   basin_product p = network_forward_product(&l, &below, in->n);
+  if (begun)
+    network_whole_origin(cell, in->origin ? in->origin : x + cell->origin, l.is.out, in, z);
+  if (h == 0 && in->origin) return;
   p.c_rows = network_pair(l.is.out * row, 1);
   p.c_columns = network_pair(row, 0);
-  network_product(cell, t, &p, below.shared ? below.shared : below.own, w, z, 0);
+  network_product(cell, t, &p, below.shared ? below.shared : below.own, x + l.weights, z, begun);
 }
 
 NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, const double *x,
@@ -54,7 +67,7 @@ NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, 
   double *z = t.work + l.z, *made = t.work + l.x;
   const double *passed = l.is.skip ? t.work + under.x : NULL;
   network_margins(t.team, z, rows, z_row, l.pad);
-  network_whole_z(cell, t, x + l.weights, h, in, z + l.pad, z_row);
+  network_whole_z(cell, t, x, h, in, z + l.pad, z_row);
   if (z_row == x_row && (!passed || network_x_stride(&under) == x_row))
     TENSOR(activate)(&l.is, z, rows * z_row, made, passed);
   else
@@ -96,9 +109,80 @@ static void network_use_part(const network_layer *l, const network_use *use, int
   else if (w) TENSOR(move)(use->pace, g, count * row, w);
 }
 
+/* a step of V by dz of all inputs: some rows at a time, laid out as V is */
+static void network_whole_move(const network_cell *cell, basin_turn t, const network_layer *l,
+                               const double *dz, double pace, double *x) {
+  enum { ROWS = 8 };
+  const int64_t n = cell->n, out = l->is.out;
+  double *g = t.work + cell->part;
+  for (int64_t first = 0, rows; first < out; first += rows) {
+    rows = out - first < ROWS ? out - first : ROWS;
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t r = 0; r < rows; r++) g[r * n + i] = dz[i * out + first + r];
+    TENSOR(move)(pace, g, rows * n, x + l->weights + first * n);
+  }
+}
+
+/* what becomes of the gradient of a first layer in the coordinates of the inputs, and the squared length of its sums */
+static double network_use_span(const network_cell *cell, basin_turn t, const network_layer *l,
+                               const network_inputs *in, const network_use *use) {
+  const int64_t n = in->n, out = l->is.out;
+  const double *dz = t.work + l->z;
+  double *s = t.work + cell->whole_gradient, *size = t.work + cell->sizes, all = 0;
+  if (use->measures) {
+    const basin_product p = {.rows = {n, 1},
+                             .columns = {out, 1},
+                             .depth = {1, n},
+                             .a_rows = {in->own ? n : cell->input, 0},
+                             .a_depth = {0, 1},
+                             .b_columns = {1, 0},
+                             .b_depth = {0, out},
+                             .c_rows = {out, 1},
+                             .c_columns = {1, 0}};
+    network_product(cell, t, &p, in->own ? t.work + cell->products : in->shared + cell->look, dz, s,
+                    0);
+    for (int64_t c = 0; c < out; c++) size[c] = 0;
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t c = 0; c < out; c++) size[c] = fma(s[i * out + c], dz[i * out + c], size[c]);
+    for (int64_t c = 0; c < out; c++) all = all + size[c];
+  }
+  if (use->x && (use->way || in->numbers))
+    network_move_span(cell, t, l, in->numbers, n, use->x, use->way, use->pace, use->eta);
+  else if (use->x) network_whole_move(cell, t, l, dz, use->pace, use->x);
+  return all;
+}
+
+/* V = 0, and Z(0): some rows of the weights at a time are drawn, multiplied with the inputs, and forgotten */
+NETWORK_PART void network_whole_start(const network_cell *cell, basin_turn t,
+                                      const network_layer *l, double *x) {
+  const int64_t d = cell->look, n = cell->n, rows = network_drawn(cell);
+  double *w = t.work + cell->part, *z0 = x + cell->origin;
+  memset(x + l->weights, 0, (size_t)(l->is.out * n) * sizeof *x);
+  for (int64_t first = 0; first < l->is.out && !team_stopped(t.team); first += rows) {
+    const int64_t count = l->is.out - first < rows ? l->is.out - first : rows;
+    const basin_product p = {.rows = {n, 1},
+                             .columns = {count, 1},
+                             .depth = {1, d},
+                             .a_rows = {cell->input, 0},
+                             .a_depth = {0, 1},
+                             .b_columns = {d, 0},
+                             .b_depth = {0, 1},
+                             .c_rows = {1, 0},
+                             .c_columns = {n, 0}};
+    for (int64_t r = 0; r < count; r++) {
+      double norm2 = 0;
+      network_draw_row(l, t, first + r, w + r * d);
+      for (int64_t j = 0; j < d; j++) norm2 = fma(w[r * d + j], w[r * d + j], norm2);
+      if (cell->wanted & NETWORK_NORMS) x[cell->lengths + first + r] = norm2;
+    }
+    TENSOR(product)(&p, t.set, w, z0 + first * n, 0, t.work + cell->room);
+  }
+}
+
 NETWORK_PART double network_use_gradient(const network_cell *cell, basin_turn t, int h,
                                          const network_inputs *in, const network_use *use) {
   const network_layer l = network_layer_at(cell, t.data, h);
+  if (h == 0 && cell->span) return network_use_span(cell, t, &l, in, use);
   const network_below below = network_below_of(cell, t, h, &l, in);
   const int64_t q = l.is.patch, out = l.is.out;
   double *size = t.work + cell->sizes, *part = t.work + cell->part, all = 0;
@@ -116,14 +200,15 @@ NETWORK_PART double network_use_gradient(const network_cell *cell, basin_turn t,
   return all;
 }
 
-/* of the first layer: how many z of another sign than those of the weights w0 */
-NETWORK_PART double network_flips(const network_cell *cell, basin_turn t, const double *w0) {
-  const network_inputs in = network_all_inputs(cell, t);
+/* of the first layer: how many z of another sign than at the start */
+NETWORK_PART double network_flips(const network_cell *cell, basin_turn t, const double *x) {
+  network_inputs in = network_all_inputs(cell, t);
   const network_layer l = network_layer_at(cell, t.data, 0);
   const int64_t pixels = l.is.pixels, row = network_z_stride(&l), rows = in.n * l.is.out;
   const double *z = t.work + l.z + l.pad;
   double *was = t.work + cell->whole_gradient, count = 0;
-  network_whole_z(cell, t, w0 + l.weights, 0, &in, was, pixels);
+  if (cell->span) in.origin = x + cell->origin;
+  network_whole_z(cell, t, x + cell->begun, 0, &in, was, pixels);
   for (int64_t r = 0; r < rows; r++)
     for (int64_t j = 0; j < pixels; j++)
       count += (0 <= was[r * pixels + j]) != (0 <= z[r * row + j]);
