@@ -51,8 +51,8 @@ void basin_records_close(basin_records *records);
 basin_status basin_outcome_read(const basin_results *results, const char *name, int *outcome,
                                 basin_error *error);
 
-/* As basin_results_passage_along(), of the size of an observable at the end of the trials, `final_NAME`, in the place of
-   steps: `power` is the slope of ln |final| in ln x. outcome: of trials that ended so; NULL: all but diverged ones.
+/* As basin_results_passage_along(), of the size of an observable at the end of the trials, `final_NAME`, in the place
+   of steps: `power` is the slope of ln |final| in ln x. outcome: of trials that ended so; NULL: all but diverged ones.
    reason: where signs differ, some trial has 0, or some x is not above 0. */
 basin_status basin_results_final_along(basin_results *results, const char *observable,
                                        const char *outcome, const int64_t *cell, const double *x,

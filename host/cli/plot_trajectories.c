@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * plot_trajectories.c: an observable along the recorded trajectories, apart for each outcome.
+ * plot_trajectories.c: an observable along the recorded trajectories, apart for each outcome; and beside the loss its
+ * mean at infinite width, where the file has that (record.limit).
  */
 #include "seam/setting.h"
 #include "cli/plot_axis.h"
@@ -70,6 +71,79 @@ static basin_status find_bundles(basin_figure *f, bundles *b, basin_error *error
   return status;
 }
 
+/* ---- the mean loss at infinite width ---- */
+
+static const basin_style limit_style = {"#000000", "1", 0, 1};
+
+/* whether there may be curves of it beside an observable */
+static int has_limit(const basin_figure *f, const char *observable) {
+  return !strcmp(observable, "loss") && basin_results_has_limit_curves(f->results);
+}
+
+/* Those of the cells of one panel. Curves that are alike are one: cells that differ in their width alone often have the
+   same, but for rounding. */
+typedef struct limits {
+  int count;
+  int64_t cell[BASIN_CURVES_MAX];
+  const char *colour[BASIN_CURVES_MAX]; /* of the first bundle of the cell */
+  double *curve;                        /* [BASIN_CURVES_MAX][times] */
+} limits;
+
+static int are_alike(const double *x, const double *y, int64_t times) {
+  for (int64_t t = 0; t < times; t++)
+    if (!(fabs(x[t] - y[t]) <= 1e-6 * fabs(x[t]))) return 0;
+  return 1;
+}
+
+static basin_status find_limits(basin_figure *f, const bundles *b, int group, limits *l,
+                                basin_error *error) {
+  const int64_t times = basin_results_times(f->results);
+  basin_status status = BASIN_OK;
+  for (int i = 0; i < b->count && !status; i++) {
+    const bundle *one = &b->one[i];
+    double *curve = l->curve + l->count * times;
+    int known = one->group != group;
+    for (int j = 0; j < l->count; j++) known |= l->cell[j] == one->cell;
+    if (known) continue;
+    status = basin_results_limit_curve(f->results, f->cell[one->cell].index, curve, error);
+    for (int j = 0; j < l->count; j++) known |= are_alike(l->curve + j * times, curve, times);
+    if (status || known || isnan(curve[0])) continue;
+    l->cell[l->count] = one->cell;
+    l->colour[l->count++] = basin_style_of(one->number, b->groups.of[group]).colour;
+  }
+  return status;
+}
+
+/* a data block for each, of the steps within the span, which the curves that fall make higher */
+static void write_limits(basin_figure *f, const limits *l, int number, const basin_span *x,
+                         basin_span *y) {
+  const int64_t *time = basin_results_time(f->results), times = basin_results_times(f->results);
+  for (int j = 0; j < l->count; j++) {
+    const double *curve = l->curve + j * times;
+    fprintf(f->pipe, "$limit%d_%d << EOD\n", number, j);
+    for (int64_t t = 0; t < times; t++) {
+      if ((double)time[t] < x->least || (double)time[t] > x->most) continue;
+      if (!isfinite(curve[t]) || (f->log_scale && curve[t] <= 0)) continue;
+      fprintf(f->pipe, "%lld %.10g\n", (long long)time[t], curve[t]);
+      if (curve[t] <= curve[0]) basin_span_widen(y, curve[t], f->log_scale);
+    }
+    fputs("EOD\n", f->pipe);
+  }
+}
+
+/* one alone in black, as the legend has it; of several each in the colour of its cell */
+static void draw_limits(basin_figure *f, const limits *l, int number, const char **separator) {
+  for (int j = 0; j < l->count; j++) {
+    basin_style style = limit_style;
+    if (l->count > 1) style.colour = l->colour[j];
+    fprintf(f->pipe, "%s$limit%d_%d using 1:2 with lines ", *separator, number, j);
+    basin_style_lines(f, &style);
+    *separator = ", ";
+  }
+}
+
+/* ---- the trials ---- */
+
 /* What is drawn of a bundle: the median, and two bands about it, from one quantile to its opposite. */
 enum { MEDIAN, HALF, MOST, BANDS, CURVES_WITH_ALL = 4 };
 static const double tail[BANDS] = {0.5, 0.25, 0.05};
@@ -85,6 +159,7 @@ typedef struct panel {
   int over[BANDS]; /* of the bundle at work: drawn to its end */
   double *sample;  /* [recorded] scratch */
   double *outcome; /* [recorded] of the bundle's cell */
+  limits limit;
 } panel;
 
 static basin_status find_reach(basin_figure *f, const bundle *b, panel *p, basin_error *error) {
@@ -222,7 +297,10 @@ static basin_status draw_panel(basin_figure *f, const bundles *b, int group, int
     basin_page_empty(f);
     return BASIN_OK;
   }
+  p->limit.count = 0;
+  if (!status && has_limit(f, observable)) status = find_limits(f, b, group, &p->limit, error);
   if (status) return status;
+  write_limits(f, &p->limit, number, &p->span_x, &p->span_y);
   basin_span_set(f, 'x', p->logarithmic_x, 1, &p->span_x);
   basin_span_set(f, 'y', f->log_scale, 0, &p->span_y);
   basin_plot_axis_label(f, 'x', "step", "");
@@ -234,6 +312,7 @@ static basin_status draw_panel(basin_figure *f, const bundles *b, int group, int
       if (kind) draw_median(f, &b->one[i], number, p, &style, &separator);
       else draw_bands(f, &b->one[i], b->groups.of[group], number, p, style.colour, &separator);
     }
+  draw_limits(f, &p->limit, number, &separator);
   putc('\n', f->pipe);
   return BASIN_OK;
 }
@@ -250,10 +329,12 @@ static basin_status draw_panels(basin_figure *f, const bundles *b, const char **
   p->last = calloc(recorded, sizeof *p->last);
   p->sample = calloc(recorded, sizeof *p->sample);
   p->outcome = calloc(recorded, sizeof *p->outcome);
-  if (!p->value || !p->reach || !p->last || !p->sample || !p->outcome)
+  p->limit.curve = calloc(BASIN_CURVES_MAX * times, sizeof *p->limit.curve);
+  if (!p->value || !p->reach || !p->last || !p->sample || !p->outcome || !p->limit.curve)
     status = basin_fail_memory(error);
   for (int i = 0; i < b->page.panels && !status; i++)
     status = draw_panel(f, b, i / observables, i, observable[i % observables], p, error);
+  free(p->limit.curve);
   free(p->outcome);
   free(p->sample);
   free(p->last);
@@ -278,6 +359,26 @@ static void fill_legends(const basin_outcomes *outcomes, bundles *b, int observa
   }
 }
 
+/* and behind them the mean loss at infinite width, where a panel has any */
+static basin_status fill_limits(basin_figure *f, bundles *b, const char **observable,
+                                int observables, basin_error *error) {
+  limits l = {0};
+  basin_status status = BASIN_OK;
+  l.curve = calloc((size_t)(BASIN_CURVES_MAX * basin_results_times(f->results)) + 1,
+                   sizeof *l.curve);
+  if (!l.curve) return basin_fail_memory(error);
+  for (int i = 0; i < b->page.panels && !status; i++) {
+    l.count = 0;
+    if (has_limit(f, observable[i % observables]))
+      status = find_limits(f, b, i / observables, &l, error);
+    if (l.count)
+      basin_legend_add(b->groups.count > 1 ? &b->page.panel[i].legend : &b->page.legend,
+                       "mean loss at infinite width", limit_style, BASIN_SHOW_LINE);
+  }
+  free(l.curve);
+  return status;
+}
+
 static basin_status check_observable(const basin_figure *f, const char *name, basin_error *error) {
   for (int j = 0; j < basin_results_observables(f->results); j++)
     if (!strcmp(name, basin_results_observable(f->results, j))) return BASIN_OK;
@@ -297,8 +398,9 @@ basin_status basin_plot_trajectories(basin_figure *f, const char **observable, i
     b->page.panels = b->groups.count * observables;
     if (b->groups.count > 1 && observables > 1) b->page.columns = observables < 3 ? 2 : 3;
     fill_legends(basin_results_outcomes_of(f->results), b, observables);
-    status = basin_page_start(f, &b->page, error);
+    status = fill_limits(f, b, observable, observables, error);
   }
+  if (!status) status = basin_page_start(f, &b->page, error);
   if (!status) status = draw_panels(f, b, observable, observables, error);
   if (!status) status = basin_page_end(f, error);
   if (b) free(b->name);

@@ -136,3 +136,19 @@ basin_status basin_results_limit(basin_results *r, int64_t cell, basin_limit_val
   out->exact = exact > 0;
   return has_start(r) ? measure_start(r, cell, out, error) : BASIN_OK;
 }
+
+int basin_results_has_limit_curves(const basin_results *r) {
+  return H5Lexists(r->file, "loss_limit", H5P_DEFAULT) > 0;
+}
+
+basin_status basin_results_limit_curve(const basin_results *r, int64_t cell, double *loss,
+                                       basin_error *error) {
+  int64_t sizes[2] = {r->cells, r->times};
+  const hsize_t start[2] = {(hsize_t)cell, 0}, block[2] = {1, (hsize_t)r->times};
+  H5Eclear2(H5E_DEFAULT);
+  const hid_t id = basin_results_variable(r, "loss_limit", 2, sizes, H5T_FLOAT);
+  const int ok = id >= 0 && basin_results_intact(r, "loss_limit", cell) &&
+                 basin_hdf5_read(id, H5T_NATIVE_DOUBLE, 2, start, block, loss);
+  if (id >= 0) H5Dclose(id);
+  return ok ? BASIN_OK : basin_results_unreadable(r, error);
+}

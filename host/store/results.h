@@ -119,6 +119,12 @@ typedef struct basin_limit_values {
 basin_status basin_results_limit(basin_results *results, int64_t cell, basin_limit_values *limit,
                                  basin_error *error);
 
+/* Whether the file has mean curves of the loss at infinite width; and that of a cell, loss[times]: NaN where it has
+   none. */
+int basin_results_has_limit_curves(const basin_results *results);
+basin_status basin_results_limit_curve(const basin_results *results, int64_t cell, double *loss,
+                                       basin_error *error);
+
 /* identity of the random draws of a cell */
 uint64_t basin_results_draw(const basin_results *results, int64_t cell);
 

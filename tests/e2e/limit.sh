@@ -55,6 +55,26 @@ for c in range(2):
 check "an export has no column of it" sh -c "! '$basin' export w.h5 --trajectories | head -1 | grep -q limit"
 check "nor is any of it taken for a parameter" sh -c "'$basin' summary w.h5 --csv | head -1 | grep -q '^index,variant,m,trials'"
 
+# the figure: the mean curve beside the losses, what gnuplot is given
+mkdir fake && printf '#!/bin/sh\ncat > "%s/script"\necho "<?xml version=\\"1.0\\"?><svg></svg>"\n' "$work" > fake/gnuplot && chmod +x fake/gnuplot
+check "one data set of both widths" "$basin" run w.yaml -q --set 'same_draw=[m]' --set trials=20 --set record.trials=20 -o one.h5
+check "a figure, through a gnuplot of our own" env PATH="$work/fake:$PATH" "$basin" plot one.h5 -o fake.svg --observable loss
+check "one curve, which is in the file" /usr/bin/python3 -c "
+import h5py, numpy as np, re
+f, script = h5py.File('one.h5'), open('script').read()
+curve, = re.findall(r'^[$]limit0_(\d) << EOD\n(.*?)^EOD$', script, re.M | re.S)
+rows = np.array([line.split() for line in curve[1].splitlines()], float)
+assert (rows[:, 0] == range(11)).all() and np.allclose(rows[:, 1], f['loss_limit'][0], rtol=1e-9)
+assert script.count('mean loss at infinite width') == 1 and len(re.findall(r'limit0_0 using 1:2 with lines', script)) == 1"
+check "with a real one" "$basin" plot w.h5 -o limit.svg --log --observable loss
+check "and its legend" grep -q 'mean loss at infinite width' limit.svg
+check "data sets that differ have a curve each" sh -c 'PATH="$2/fake:$PATH" "$1" plot w.h5 -o fake.svg --observable loss &&
+  [ "$(grep -c "^.limit0_[01] << EOD" script)" = 2 ]' sh "$basin" "$work"
+check "no curve without record.limit" sh -c '"$1" run w.yaml -q --set record.limit=false --set trials=20 --set record.trials=20 -o plain.h5 &&
+  PATH="$2/fake:$PATH" "$1" plot plain.h5 -o fake.svg --observable loss && ! grep -q "limit0\|infinite" script' sh "$basin" "$work"
+check "nor where theory has none" sh -c '"$1" run w.yaml -q --set "method={momentum: 0.5}" --set trials=20 --set record.trials=20 -o none.h5 &&
+  PATH="$2/fake:$PATH" "$1" plot none.h5 -o fake.svg --observable loss && ! grep -q "limit0\|infinite" script' sh "$basin" "$work"
+
 # how often the bound (1 - eta lambda_0/2)^k on the loss was violated, beside the recorded losses
 check "a run with the bound" "$basin" run w.yaml -q --no-provenance -o bound.h5 --set 'record.final=[bound_excess]' \
   --set 'record.observables=[loss, bound_excess]' --set grid.m='[2, 256]' --set trials=50 --set record.trials=50 \
