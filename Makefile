@@ -376,6 +376,7 @@ bench-filter: all ## measure one convolutional filter beside NumPy and JAX (run 
 
 bench-networks: all ## measure networks beside JAX (run `make bench` first)
 	@.ci/setup build bench
+	@bench/networks_span $(BUILD)
 	@bench/networks $(BUILD)
 
 bench-neuron: all ## measure the over-parameterised neuron beside NumPy and JAX (run `make bench` first for JAX)

@@ -607,6 +607,31 @@ static void identities(void **unused) {
   }
 }
 
+/* the coordinates that are asked for, for they decide the rounding; which are taken where nobody asks follows from the
+   rest */
+static void coordinates(void **unused) {
+  static const char *const layer[] = {"", ", coordinates: weights", ", coordinates: inputs"};
+  uint64_t seen[3];
+  (void)unused;
+  for (int i = 0; i < 3; i++) {
+    char text[256];
+    basin_experiment *e = NULL;
+    basin_error error;
+    snprintf(
+        text, sizeof text,
+        "model: network\ntrials: 2\nlayers: [{dense: 1%s}]\ndata: {n: 3, d: 4, inputs: sphere, "
+        "labels: sign}\nschedule: [{eta: 0.1}]\nstop: {at: 1e-9, max_steps: 4}\n",
+        layer[i]);
+    assert_ok(basin_experiment_parse("e.yaml", text, (int64_t)strlen(text), NULL, 0, &e, &error),
+              error);
+    seen[i] = e->identity;
+    assert_int_equal(e->cell[0].setting.network->layer[0].coordinates, i);
+    assert_int_equal(e->cell[0].setting.size.width, i == 1 ? 1 : 4 + 3);
+    basin_experiment_free(e);
+  }
+  assert_true(seen[0] != seen[1] && seen[0] != seen[2] && seen[1] != seen[2]);
+}
+
 /* ---- what is refused ---- */
 
 static void refused(void **unused) {
@@ -767,13 +792,14 @@ static void layers(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(laws),       cmocka_unit_test(fourth_moments),
-                                     cmocka_unit_test(signs),      cmocka_unit_test(low_rank),
-                                     cmocka_unit_test(teachers),   cmocka_unit_test(read_teachers),
-                                     cmocka_unit_test(stretches),  cmocka_unit_test(expressions),
-                                     cmocka_unit_test(files),      cmocka_unit_test(one_copy),
-                                     cmocka_unit_test(many_files), cmocka_unit_test(identities),
-                                     cmocka_unit_test(words),      cmocka_unit_test(layers),
-                                     cmocka_unit_test(refused)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(laws),        cmocka_unit_test(fourth_moments),
+      cmocka_unit_test(signs),       cmocka_unit_test(low_rank),
+      cmocka_unit_test(teachers),    cmocka_unit_test(read_teachers),
+      cmocka_unit_test(stretches),   cmocka_unit_test(expressions),
+      cmocka_unit_test(files),       cmocka_unit_test(one_copy),
+      cmocka_unit_test(many_files),  cmocka_unit_test(identities),
+      cmocka_unit_test(coordinates), cmocka_unit_test(words),
+      cmocka_unit_test(layers),      cmocka_unit_test(refused)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
