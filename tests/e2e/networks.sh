@@ -168,7 +168,7 @@ expect 0 'W_2 +1 x 5; identity, scale 1, not trained' "$basin" model nets.yaml -
 expect 2 'network is of this build' "$basin" model nets.yaml --variant dense --header
 expect 0 'observables of layer h, named with its number' "$basin" models network
 expect 0 'dense, training: gradient of a step .*: agrees' "$basin" verify nets.yaml
-expect 0 '^22 cells, 1540 trials' "$basin" run nets.yaml --dry-run
+expect 0 '^34 cells, 2380 trials' "$basin" run nets.yaml --dry-run
 check "a preview without columns of what cannot be" sh -c '! "$1" run nets.yaml --dry-run | grep spurious' sh "$basin"
 expect 0 '^trial 5: unresolved after 60 steps' "$basin" run nets.yaml --cell 2 --trial 5
 expect 0 '^0,dense,5,0,unresolved' "$basin" export one.h5

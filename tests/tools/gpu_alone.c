@@ -97,9 +97,9 @@ static basin_status draw_network(const basin_setting *setting, int64_t first, in
 
 static void connect(setup *s) {
   static const basin_network_layer layer[NETWORK_LAYERS] = {
-      {3, 2, 4, 3, 0.5, BASIN_RELU, 0, 0, 1},
-      {3, 3, 4, 3, 0.3, BASIN_SOFTPLUS, 0, 1, 1},
-      {1, 12, 1, 1, 1, BASIN_IDENTITY, 0, 0, 1}};
+      {3, 2, 4, 3, 0.5, BASIN_RELU, 0, 0, 1, 0},
+      {3, 3, 4, 3, 0.3, BASIN_SOFTPLUS, 0, 1, 1, 0},
+      {1, 12, 1, 1, 1, BASIN_IDENTITY, 0, 0, 1, 0}};
   s->network = (basin_network){.layers = NETWORK_LAYERS,
                                .layer = layer,
                                .channels = 2,

@@ -520,7 +520,7 @@ static void shared_by_copies(void **unused) {
   held[0] = basin_data_take(&zeros, setting, &stop);
   assert_non_null(held[0]);
   basin_data_leave(held[0]);
-  copy.gradient.set_size = 10000;
+  copy.gradient.set_size = 200000;
   assert_null(basin_data_take(&zeros, &copy, &stop));
   basin_experiment_free(e);
 }
