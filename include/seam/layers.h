@@ -111,7 +111,7 @@ typedef struct basin_network {
   basin_status (*draw)(const struct basin_setting *setting, int64_t first, int64_t count, double *z,
                        double *label);
 
-  uint64_t wanted; /* what is observed of the trials: enum network_wanted of models/network */
+  uint64_t wanted;    /* what is observed of the trials: enum network_wanted of models/network */
   const double *gram; /* of gram_limit: that matrix, [n][n], of each label; NULL: not asked for */
 
   /* of bound_excess, where `bounded` says that it is wanted and has a bound: the least eigenvalue of the Gram matrix at
