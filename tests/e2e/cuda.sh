@@ -434,7 +434,7 @@ if [ -f "$build/libbasin_cuda.so" ]; then
   kernels=0
   for pair in $(make -s -C "$here" list); do
     case $pair in
-    *:input) continue ;;
+    *:input | *:whole) continue ;;
     *) states=$(printf '#include "models/%s.h"\n#define F(states, ...) states\nMODEL_%s(F)\n' "${pair%:*}" "${pair#*:}" |
          gcc -E -P -I"$here/include" -x c - | tail -1)
        kernels=$((kernels + 2 * (states > 0 ? 9 : 12))) ;;

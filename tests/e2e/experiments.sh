@@ -31,6 +31,7 @@ for file in "$data"/experiments/*.yaml; do
   wide-success) smaller=(--trials 64 --set 'grid={set: [1], m: [2, 8, 24]}' --set stop.max_steps=3000) ;;
   wide-figure2-1) smaller=(--trials 8 --set record.trials=8 --set 'grid={m: [100, 400]}') ;;
   balance-tenth) smaller=(--trials 8 --set 'grid={set: [1], eta: [0.05, 0.1]}' --set stop.max_steps=2500) ;;
+  balance-figure4-2) smaller=(--trials 1 --set record.trials=1 --set 'grid={eta: [0.05]}' --set data.n=100 --set data.d=200 --set stop.max_steps=300) ;;
   balance-drift) smaller=(--trials 8 --set record.trials=8 --set 'grid={eta: [0.02, 0.04]}') ;;
   deep-training) smaller=(--trials 8 --set record.trials=8 --set 'grid={m: [16, 32]}' --set stop.at=1e-2 --set stop.max_steps=1500) ;;
   wide-gram) smaller=(--trials 200 --set 'grid={m: [8, 64, 512]}') ;;
