@@ -296,6 +296,37 @@ word = dict(zip(f['outcome'].attrs['flag_meanings'].decode().split(), f['outcome
 ended = f['outcome'][10] == word['stationary']
 assert ended.any() and ((f['final_gram_change'][10] > 0.2) == ended).all()
 P
+cat > either.yaml <<'Y'
+title: Gram matrices in the coordinates of the inputs, and of the weights
+model: network
+trials: 20
+seed: 3
+same_draw: [variant]
+layers:
+  - {dense: 9, activation: relu, scale: 1/sqrt(9), init: {normal: 1}}
+  - {dense: 4, activation: tanh, init: {normal: 1}}
+  - {dense: 2}
+data: {n: 5, d: 7, inputs: sphere, labels: {normal: 1}}
+schedule: [{eta: 0.05}]
+stop: {max_steps: 40}
+allow: {unresolved: 1}
+record: {trials: 20, steps: {log: 5}, observables: [loss, gram_min, gram_max, gram_change, gram_limit, gram_deviation]}
+variants:
+  inputs: {}
+  weights:
+    layers:
+      - {dense: 9, activation: relu, scale: 1/sqrt(9), init: {normal: 1}, coordinates: weights}
+      - {dense: 4, activation: tanh, init: {normal: 1}}
+      - {dense: 2}
+Y
+check "Gram matrices in either coordinates" run either.yaml -o either.h5
+check "they are the same, to rounding" /usr/bin/python3 -c "
+import h5py, numpy as np
+f = h5py.File('either.h5')
+assert (f['gram_change'][0, :, -1] > 0.1).all()
+for name in ('loss', 'gram_min', 'gram_max', 'gram_change', 'gram_limit', 'gram_deviation'):
+    a, b = f[name][:]
+    assert a.any() and np.abs(a - b).max() < 1e-12 * np.abs(b).max(), name"
 check "they are to be named" run grams.yaml --trials 2 --set 'record={trials: 2}' -o other.h5
 check "else nothing is computed" /usr/bin/python3 -c "
 import h5py, numpy as np
