@@ -335,6 +335,32 @@ assert all(np.isnan(f['gram_' + name][:10]).all() for name in ('min', 'max', 'ch
 expect 2 'grams.yaml:7:6: layers: gram_limit and gram_deviation are distances from infinite width, and there is none: the weights of layer 1 are not normal' \
   "$basin" run grams.yaml --set 'layers.0.init={uniform: [-1, 1]}' -o wrong.h5
 
+# ---- large ones, which a CPU runs one at a time ----
+
+cat > large.yaml <<'Y'
+title: Large networks
+model: network
+trials: 3
+layers:
+  - {dense: m, activation: relu, scale: 1/sqrt(m), init: {normal: 1}}
+  - {dense: 1, init: sign, train: false}
+data: {n: 90, d: d, inputs: sphere, labels: {normal: 1}}
+schedule: [{eta: 0.3}]
+stop: {max_steps: 25}
+allow: {unresolved: 1}
+variants:
+  few inputs: {parameters: {m: 600, d: 120}}
+  many inputs: {parameters: {m: 600, d: 80}}
+record: {trials: 3, steps: {log: 4}, observables: [loss, pattern_changes, distance_max, norm_1], parameters: true}
+Y
+check "large ones" run large.yaml -o large.h5
+expect 0 '6 trials in 6 parts' "$basin" run large.yaml --dry-run
+for how in "--threads 1 --part-trials 2" "--isa avx2 --threads 1"; do
+  check "$how" run large.yaml $how -o large-other.h5
+  check "$how: the same bytes" cmp large.h5 large-other.h5
+  rm -f large-other.h5
+done
+
 # ---- by CUDA, simulated: the threads of a team share a trial ----
 
 simulated
@@ -342,6 +368,10 @@ few=(nets.yaml --trials 9 --set record.trials=9 --set stop.max_steps=25)
 check "fewer trials" run "${few[@]}" --backend cpu -o few.h5
 check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o by_cuda.h5
 check "to the same bytes" cmp few.h5 by_cuda.h5
+large=(large.yaml --trials 1 --set record.trials=1 --set stop.max_steps=2)
+check "a large one" run "${large[@]}" --backend cpu -o large-one.h5
+check "the same by CUDA" run "${large[@]}" --backend cuda -o large-by-cuda.h5
+check "to the same bytes" cmp large-one.h5 large-by-cuda.h5
 few=(grams.yaml --trials 5 --set record.trials=5 --set stop.max_steps=6)
 check "Gram matrices of fewer trials" run "${few[@]}" --backend cpu -o few-grams.h5
 check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o grams-by-cuda.h5
