@@ -71,9 +71,11 @@ NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, 
   if (z_row == x_row && (!passed || network_x_stride(&under) == x_row))
     TENSOR(activate)(&l.is, z, rows * z_row, made, passed);
   else
-    for (int64_t r = 0; r < rows; r++) TENSOR(activate)
-  (&l.is, z + r * z_row + l.pad, l.is.pixels, made + r * x_row + l.above,
-   passed ? passed + r * network_x_stride(&under) + under.above : NULL);
+    for (int64_t r = 0; r < rows; r++) {
+      const double *from = passed ? passed + r * network_x_stride(&under) + under.above : NULL;
+      double *to = made + r * x_row + l.above;
+      TENSOR(activate)(&l.is, z + r * z_row + l.pad, l.is.pixels, to, from);
+    }
   network_margins(t.team, made, rows, x_row, l.above);
 }
 
