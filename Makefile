@@ -57,8 +57,8 @@ FLAGS_avx2    := -DBASIN_SIMD=2 -mavx2 -mfma
 FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
 # The one list of dynamics: what the headers of the models say (MODEL_DYNAMICS), as words model:kind; `input` stands for
-# the single inputs of estimates, and `whole` for one trial at a time. Everything that must know of it, here, in the module, in tests and tools, expands
-# this list or build/models.inc, which is made of it.
+# the single inputs of estimates, and `whole` for one trial at a time. Everything that must know of it, here, in the
+# module, in tests and tools, expands this list or build/models.inc, which is made of it.
 hash := \#
 kinds_of = $(shell printf '%s\n' '$(hash)include "models/$(1).h"' '$(hash)define X(kind) is_a_kind_$(hash)$(hash)kind' \
   'MODEL_DYNAMICS(X)' '$(hash)ifdef MODEL_INPUT' 'is_a_kind_input' '$(hash)endif' \

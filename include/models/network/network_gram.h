@@ -26,22 +26,6 @@
 
 /* ---- gradients of a label ---- */
 
-/* dz of the last layer from the gradient of label number `label` of every input; instead of network_give_residuals */
-NETWORK_PART void network_give_label(const network_cell *cell, basin_turn t, int64_t label) {
-  const network_layer last = network_layer_at(cell, t.data, cell->layers - 1);
-  for (int64_t i = t.team.rank; i < cell->n; i += t.team.size)
-    for (int64_t j = 0; j < cell->labels; j++) {
-      const real g = r_set(j == label ? 1.0 : 0.0);
-      const network_place at = {i, j % last.is.pixels};
-      const int64_t channel = j / last.is.pixels;
-      if (last.is.skip) network_kept(cell, &last, t.work, at)[channel * last.is.pixels] = g;
-      network_slopes(&last.is, &g, 1,
-                     network_z(&last, t.work, at) + channel * network_z_stride(&last), 1);
-    }
-  if (t.team.rank == 0) t.work[NETWORK_READY] = r_set(0.0);
-  team_sync(t.team);
-}
-
 /* where dz of layer h by label a is kept once all labels are through: that of the last one in the place of z */
 BASIN_HD real *network_dz(const network_cell *cell, basin_turn t, int h, int64_t a) {
   int64_t at = cell->others + a * cell->of_label;
@@ -60,7 +44,7 @@ NETWORK_PART void network_differentiate(const network_cell *cell, basin_turn t, 
   in.origin = origin;
   for (int64_t a = 0; a < cell->labels; a++) {
     network_forward(cell, t, x, &in);
-    network_give_label(cell, t, a);
+    network_give(cell, t, &in, a);
     for (int h = cell->layers - 1; h > cell->lowest; h--)
       network_backward_layer(cell, t, x, h, in.n);
     for (int h = cell->lowest; h < cell->layers && a + 1 < cell->labels; h++) {

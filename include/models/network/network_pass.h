@@ -234,8 +234,10 @@ BASIN_HD void network_ready(const network_cell *cell, basin_turn t, const real *
 
 /* ---- backward ---- */
 
-NETWORK_PART void network_give_residuals(const network_cell *cell, basin_turn t,
-                                         const network_inputs *in) {
+/* dz of the last layer, from the gradients of the outputs: residuals where `label` is -1, else those of label number
+   `label` of every input itself, 1 and 0 */
+NETWORK_PART void network_give(const network_cell *cell, basin_turn t, const network_inputs *in,
+                               int64_t label) {
   const network_layer last = network_layer_at(cell, t.data, cell->layers - 1);
   for (int64_t i = t.team.rank; i < in->n; i += t.team.size)
     for (int64_t j = 0; j < cell->labels; j++) {
@@ -243,7 +245,8 @@ NETWORK_PART void network_give_residuals(const network_cell *cell, basin_turn t,
       at.example = i;
       at.pixel = last.is.pixels > 1 ? j % last.is.pixels : 0;
       const int64_t channel = last.is.pixels > 1 ? j / last.is.pixels : j;
-      const real g = network_residual(cell, t, &last, in, i, j);
+      const real g = label < 0 ? network_residual(cell, t, &last, in, i, j)
+                               : r_set(j == label ? 1.0 : 0.0);
       if (last.is.skip) network_kept(cell, &last, t.work, at)[channel * last.is.pixels] = g;
       network_slopes(&last.is, &g, 1,
                      network_z(&last, t.work, at) + channel * network_z_stride(&last), 1);
@@ -382,7 +385,7 @@ BASIN_HD void network_backward(const network_cell *cell, basin_turn t, const rea
                                real *total) {
   real above = r_set(0.0);
   *total = r_set(0.0);
-  network_give_residuals(cell, t, in);
+  network_give(cell, t, in, -1);
   for (int h = cell->layers - 1; h >= cell->lowest; h--) {
     const network_layer l = network_layer_at(cell, t.data, h);
     real size = r_set(0.0);
