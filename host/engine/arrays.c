@@ -9,21 +9,14 @@
 
 enum { LANES = BASIN_LANES };
 
-static inline real load(const double *x) {
-  real y;
-  memcpy(&y, x, sizeof y);
-  return y;
-}
-static inline void store(double *x, real y) { memcpy(x, &y, sizeof y); }
-
 static inline real load_some(const double *x, int64_t n) {
   double y[LANES] = {0};
   memcpy(y, x, (size_t)n * sizeof *x);
-  return load(y);
+  return tensor_load(y);
 }
 static inline void store_some(double *x, real y, int64_t n) {
   double all[LANES];
-  store(all, y);
+  tensor_store(all, y);
   memcpy(x, all, (size_t)n * sizeof *x);
 }
 
@@ -33,7 +26,7 @@ BASIN_HD void activate(int kind, const basin_network_layer *layer, const double 
   const real scale = r_set(layer->scale);
   int64_t i = 0;
   for (; i + LANES <= count; i += LANES)
-    store(x + i, scale * network_value_of(kind, layer->slope, load(z + i)));
+    tensor_store(x + i, scale * network_value_of(kind, layer->slope, tensor_load(z + i)));
   const int64_t n = count - i;
   if (n > 0)
     store_some(x + i, scale * network_value_of(kind, layer->slope, load_some(z + i, n)), n);
@@ -45,7 +38,8 @@ BASIN_HD void activate_passed(int kind, const basin_network_layer *layer, const 
   const real scale = r_set(layer->scale);
   int64_t i = 0;
   for (; i + LANES <= count; i += LANES)
-    store(x + i, r_fma(scale, network_value_of(kind, layer->slope, load(z + i)), load(passed + i)));
+    tensor_store(x + i, r_fma(scale, network_value_of(kind, layer->slope, tensor_load(z + i)),
+                              tensor_load(passed + i)));
   const int64_t n = count - i;
   if (n == 0) return;
   const real value = network_value_of(kind, layer->slope, load_some(z + i, n));
@@ -71,7 +65,8 @@ BASIN_HD void slopes(int kind, const basin_network_layer *layer, const double *g
   const real scale = r_set(layer->scale);
   int64_t i = 0;
   for (; i + LANES <= count; i += LANES)
-    store(z + i, scale * network_slope_of(kind, layer->slope, load(z + i)) * load(g + i));
+    tensor_store(z + i, scale * network_slope_of(kind, layer->slope, tensor_load(z + i)) *
+                            tensor_load(g + i));
   const int64_t n = count - i;
   if (n == 0) return;
   store_some(
@@ -94,7 +89,8 @@ void TENSOR(slopes)(const basin_network_layer *layer, const double *g, int64_t c
 void TENSOR(move)(double pace, const double *g, int64_t count, double *w) {
   const real step = r_set(pace);
   int64_t i = 0;
-  for (; i + LANES <= count; i += LANES) store(w + i, r_fnma(step, load(g + i), load(w + i)));
+  for (; i + LANES <= count; i += LANES)
+    tensor_store(w + i, r_fnma(step, tensor_load(g + i), tensor_load(w + i)));
   const int64_t n = count - i;
   if (n > 0) store_some(w + i, r_fnma(step, load_some(g + i, n), load_some(w + i, n)), n);
 }

@@ -30,13 +30,6 @@ typedef struct side {
   basin_pair count, stride, c;
 } side;
 
-static inline real load(const double *x) {
-  real y;
-  memcpy(&y, x, sizeof y);
-  return y;
-}
-static inline void store(double *x, real y) { memcpy(x, &y, sizeof y); }
-
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t parts_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
@@ -61,13 +54,14 @@ BASIN_HD void tile(const int rows, const int vectors, int64_t depth, panel a, pa
   BASIN_UNROLL
   for (int i = 0; i < rows; i++) {
     BASIN_UNROLL
-    for (int j = 0; j < vectors; j++) x[i][j] = begun ? load(c + row[i] + column[j]) : r_set(0.0);
+    for (int j = 0; j < vectors; j++)
+      x[i][j] = begun ? tensor_load(c + row[i] + column[j]) : r_set(0.0);
   }
   FOUR_AT_A_TIME
   for (int64_t k = 0; k < depth; k++, a.x += a.step, b.x += b.step) {
     real y[VECTORS];
     BASIN_UNROLL
-    for (int j = 0; j < vectors; j++) y[j] = load(b.x + j * LANES);
+    for (int j = 0; j < vectors; j++) y[j] = tensor_load(b.x + j * LANES);
     BASIN_UNROLL
     for (int i = 0; i < rows; i++) {
       const real z = r_set(a.x[i]);
@@ -78,7 +72,7 @@ BASIN_HD void tile(const int rows, const int vectors, int64_t depth, panel a, pa
   BASIN_UNROLL
   for (int i = 0; i < rows; i++) {
     BASIN_UNROLL
-    for (int j = 0; j < vectors; j++) store(c + row[i] + column[j], x[i][j]);
+    for (int j = 0; j < vectors; j++) tensor_store(c + row[i] + column[j], x[i][j]);
   }
 }
 
@@ -193,7 +187,7 @@ static void pack_vector(const double *x, const int64_t *at, int width, const str
     if (s->run[k] >= 8) {
       real row[8];
       r_rows(here + first, from, row);
-      for (int e = 0; e < 8; e++, k++) store(copy + k * stride, row[e]);
+      for (int e = 0; e < 8; e++, k++) tensor_store(copy + k * stride, row[e]);
     } else {
       for (int l = 0; l < width; l++) copy[k * stride + l] = here[at[l]];
       k++;
@@ -207,7 +201,7 @@ static void pack_in_one_piece(const double *x, int64_t wanted, int width, const 
   for (int64_t k = 0; k < s->depth; k++, copy += width) {
     const double *here = x + s->at[k];
     int l = 0;
-    for (; l + LANES <= wanted; l += LANES) store(copy + l, load(here + l));
+    for (; l + LANES <= wanted; l += LANES) tensor_store(copy + l, tensor_load(here + l));
     for (; l < width; l++) copy[l] = here[least(l, wanted - 1)];
   }
 }

@@ -37,6 +37,14 @@ typedef void basin_move_runner(double pace, const double *g, int64_t count, doub
 typedef void basin_numbers_runner(const draw_source *source, const double *data, uint64_t trial,
                                   int64_t row, double *w);
 
+/* a vector at a place that need not be aligned */
+BASIN_HD real tensor_load(const double *x) {
+  real y;
+  memcpy(&y, x, sizeof y);
+  return y;
+}
+BASIN_HD void tensor_store(double *x, real y) { memcpy(x, &y, sizeof y); }
+
 #define BASIN_TENSORS(X) X(product) X(activate) X(slopes) X(move) X(numbers)
 #define BASIN_TENSORS_DECLARE(name)                                                \
   basin_##name##_runner basin_tensor_##name##_generic, basin_tensor_##name##_avx2, \
