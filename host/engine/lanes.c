@@ -212,9 +212,8 @@ static ONE_COPY void reached(const driver *d, const real *x, mask holds[BASIN_OU
 }
 
 /* risk: the one who may ask for what is in BASIN_RISK_TABLE */
-static inline __attribute__((always_inline)) void observe_all(const driver *d, int risk,
-                                                              const real *x,
-                                                              real seen[KIND_OBSERVED]) {
+static ONE_COPY void observe_all(const driver *d, int risk, const real *x,
+                                 real seen[KIND_OBSERVED]) {
   basin_turn t = no_turn(d, x);
   t.risk = d->risk & risk;
   KIND_observe(&d->cell, t, x, seen);
@@ -326,8 +325,7 @@ static __attribute__((noinline)) void pass(driver *d, int v, int i, const real *
 }
 
 /* the passages of vector v, whose states have come to this clock */
-static inline __attribute__((always_inline)) void watch_passages(driver *d, int v, const real *x,
-                                                                 int64_t clock) {
+static ONE_COPY void watch_passages(driver *d, int v, const real *x, int64_t clock) {
   real seen[KIND_OBSERVED];
   observe_all(d, BASIN_RISK_PASSED, x, seen);
   for (int i = 0; i < d->ladders.count; i++) {

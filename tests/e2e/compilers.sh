@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# compilers.sh BUILD OTHER: two builds by different compilers write the same bytes, for every instruction set.
+# compilers.sh BUILD OTHER: two builds by different compilers write the same bytes, for every instruction set that the other has.
 . "$(dirname "$0")/../support/shell.sh"
 other=$(cd "$here" && cd "$2" && pwd)/basin
 for name in resnet-table1 cnn-signs resnet-figure3 resnet-sgd neuron-figure1 octopus-figure7-3; do
@@ -9,7 +9,7 @@ for name in resnet-table1 cnn-signs resnet-figure3 resnet-sgd neuron-figure1 oct
   [ $name = neuron-figure1 ] && less=(--trials 5 --set 'grid={n: [1, 3]}' --set stop.max_steps=60 --set variants='{descent: {}, flow: {method: gradient_flow}, direct: {gradient: {sampled: {inputs: 3, sampler: direct}}}, projected: {gradient: {sampled: {inputs: 3, sampler: projected}}}}')
   check "$name by the first" "$basin" run "$here/data/experiments/$name.yaml" -q --no-provenance --trials 300 "${less[@]}" -o $name.h5
   for isa in generic avx2 avx512; do
-    "$basin" info | grep -q "instruction sets.* $isa" || continue
+    "$other" info | grep -q "instruction sets.* $isa" || continue
     check "$name by the second, $isa" "$other" run "$here/data/experiments/$name.yaml" -q --no-provenance --trials 300 "${less[@]}" \
       --isa $isa -o $name-$isa.h5
     check "$name: the same bytes, $isa" cmp $name.h5 $name-$isa.h5
