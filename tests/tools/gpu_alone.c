@@ -465,12 +465,14 @@ static int rate(int words, char **word) {
   if (!dynamics) give_up("rate", "which dynamics?");
   open_backends(backend);
   printf("%s; %s\n", backend[0].description, backend[1].description);
-  measure(&backend[1], model, dynamics->name,
-          dynamics->registers ? (int64_t)PART * backend[1].workers : 64,
+  const int sized = words > 1; /* sizes are given */
+  double most = sized ? 0 : sizes[4];
+  for (int i = 1; i < words; i++) most = fmax(most, atof(word[i]));
+  const int64_t all = dynamics->registers ? (int64_t)PART * backend[1].workers : 64;
+  measure(&backend[1], model, dynamics->name, most < (double)all ? (int64_t)most : all,
           16); /* streams and buffers are made */
-  for (int i = 0; i < (words > 1 ? words - 1 : 5); i++)
-    rate_of(&backend[1], model, dynamics, (int64_t)(words > 1 ? atof(word[i + 1]) : sizes[i]),
-            wanted);
+  for (int i = 0; i < (sized ? words - 1 : 5); i++)
+    rate_of(&backend[1], model, dynamics, (int64_t)(sized ? atof(word[i + 1]) : sizes[i]), wanted);
   close_backends(backend);
   return 0;
 }
