@@ -14,7 +14,8 @@ VERSION   := $(shell sed -n 's/^.define BASIN_VERSION "\(.*\)"/\1/p' include/bas
 SOVERSION := 0
 
 # the CUDA compiler, empty for none, and the architectures of the module, all of them from the PTX of the oldest, which
-# is kept too: nothing is asked of a device that the oldest has not, so that of each comes out the same (tried: sm_90)
+# is kept too: nothing is asked of a device that the oldest has not, so that of each comes out the same (tried: sm_90).
+# Newer ones than those named take the PTX, which the driver compiles when a kernel is first used: '80 90 100 120'
 NVCC       := $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_ARCHS := 80 90
 CUDA_PTX   := compute_$(firstword $(CUDA_ARCHS))
@@ -447,9 +448,14 @@ $(BUILD)/gpu_starts: $(BUILD)/basin bench/run bench/run_gpu
 	$(Q)rm -rf $@ && bench/run_gpu $(BUILD) starts $@
 
 FIRST_GPU := $(BUILD)/first_gpu
+ifneq ($(NVCC),)
 first-gpu: $(BUILD)/carried/basin $(BUILD)/gpu_alone $(BUILD)/peak_gpu module $(BUILD)/gpu_cases.sha256 $(BUILD)/gpu_starts ## build/first_gpu: all that a first look at a GPU needs, to be carried there
 	@.ci/setup build bench
 	@bench/pack_gpu $(BUILD) $(FIRST_GPU) $(BUILD) $(OWN_SOURCES)
+else
+first-gpu:
+	@echo 'the kernels are compiled by nvcc, which is not here: install the CUDA toolkit, or make NVCC=...'; exit 1
+endif
 
 check-gpu: all unit $(BUILD)/gpu_cases.sha256 ## on a machine with an NVIDIA GPU: bit identity with the CPU, compute-sanitizer
 	@.ci/setup build check
