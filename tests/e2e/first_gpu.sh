@@ -56,6 +56,7 @@ check "every library is found" sh -c '! grep "not found" out/machine.log'
 check "those of the program in the folder" grep -q "libhdf5.*=> $folder/build/lib/" out/machine.log
 check "bits: every comparison is in the log" test "$(grep -c 'same bits, same bits in' out/bits.log)" -gt 200
 check "rates of the device, resnet and cnn" test "$(sed -n '/^rates/,/^$/p' out/summary | grep -cE '^  (peak: (fma|add)|resnet|cnn).*[0-9]')" = 4
+check "one file has all of it" test "$(tar tzf out/logs.tar.gz | grep -c log)" = 8
 check "the table is told at the end" cmp <(tail -n 9 out/summary) <(tail -n 9 told.txt)
 
 # ---- what fails ----

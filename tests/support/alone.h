@@ -45,7 +45,7 @@ typedef struct wish {
     const char *name;
     double value;
   } parameter[CHANGES_MAX];
-  enum basin_input_law_kind law;
+  int law; /* of inputs: enum basin_input_law_kind */
 } wish;
 
 typedef struct alone_cell {

@@ -90,7 +90,6 @@ static void apart(void (*run)(void *), void *argument, const char *model, const 
   const pid_t child = fork();
   if (child < 0) give_up("fork", "no process can be started");
   if (!child) {
-    setvbuf(stdout, NULL, _IOLBF, 0);
     alarm((unsigned)number("ALONE_SECONDS", 120));
     run(argument);
     exit(0);
@@ -245,7 +244,7 @@ static void add_convolutions(case_list *list) {
                     .eta = 0.05,
                     .steps = 37,
                     .parameter = {{"k", 5}, {"p", 3}},
-                    .law = (enum basin_input_law_kind)law};
+                    .law = law};
     add(list, "cnn", 20, w);
   }
 }
@@ -479,6 +478,7 @@ static int rate(int words, char **word) {
 
 int main(int words, char **word) {
   const char *what = words > 1 ? word[1] : "";
+  setvbuf(stdout, NULL, _IOLBF, 0); /* what was said before an end that is none is kept */
   if (!strcmp(what, "bits") && (words == 2 || words == 4))
     return compare_all(words == 4 ? atoll(word[2]) : 20000, words == 4 ? atoll(word[3]) : 3000);
   if (!strcmp(what, "hard") && (words == 2 || words == 4))
