@@ -295,6 +295,7 @@ SIM     := plain
 SIMDIR  := $(BUILD)/tests/cudasim
 TOOLKIT := $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_toolkit' 2>/dev/null)
 CUDASIM := $(if $(TOOLKIT),$(SIMDIR)/libbasin_cuda.so)
+PEAKSIM := $(if $(TOOLKIT),$(SIMDIR)/peak_gpu)
 ifneq ($(TOOLKIT),)
 SIMFLAGS := $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_flags $(SIM)') -march=native -DBASIN_CURAND -Iinclude -Icuda \
   -Itests/cudasim -I$(BUILD) -Wall -Wextra -Werror -Wno-unknown-pragmas
@@ -325,7 +326,7 @@ $(SIMDIR)/peak_gpu: bench/peak.cu $(SIMLIB) $(SIMDIR)/flags
 	$(call say,SIM,$@)
 	$(Q)g++ $(SIMFLAGS) -o $@ $< -x none $(SIMLIB) $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_link $(SIM)')
 endif
-cudasim: $(CUDASIM) $(CUDASIM:%/libbasin_cuda.so=%/peak_gpu) ## build the CUDA module as the simulator executes it
+cudasim: $(CUDASIM) $(PEAKSIM) ## build the CUDA module as the simulator executes it
 $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams $(BUILD)/tests/test_step_sizes: | $(CUDASIM)
 
 # For machines that have next to nothing: libraries are looked for in lib/ beside the program first, and what these need
@@ -344,7 +345,7 @@ $(BUILD)/gpu_alone: tests/tools/gpu_alone.c tests/support/alone.h $(ALONE) $(BUI
 	$(Q)$(CC) $(TESTING) $(CFLAGS) $(CARRIED) -o $@ $< $(ALONE) -lm -lpthread -ldl -lxxhash
 gpu-alone: $(BUILD)/gpu_alone module ## build/gpu_alone: bits and rate of the module, built without the libraries
 
-unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone $(BUILD)/carried/basin ## build the unit tests: build/tests/test_*
+unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone $(BUILD)/carried/basin $(PEAKSIM) ## build the unit tests: build/tests/test_*
 
 # fuzzers are a build of their own, with clang and its sanitizers; they reach the readers of the program too
 OF_FUZZERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out host/cli/main.c,$(CLI)))
