@@ -14,7 +14,8 @@ VERSION   := $(shell sed -n 's/^.define BASIN_VERSION "\(.*\)"/\1/p' include/bas
 SOVERSION := 0
 
 # the CUDA compiler, empty for none, and the architectures of the module, all of them from the PTX of the oldest, which
-# is kept too: nothing is asked of a device that the oldest has not, so that of each comes out the same (tried: sm_90)
+# is kept too: nothing is asked of a device that the oldest has not, so that of each comes out the same (tried: sm_90).
+# Newer ones than those named take the PTX, which the driver compiles when a kernel is first used: '80 90 100 120'
 NVCC       := $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_ARCHS := 80 90
 CUDA_PTX   := compute_$(firstword $(CUDA_ARCHS))
@@ -24,6 +25,9 @@ ifeq ($(V),)
 Q := @
 say = @printf '  %-5s %s\n' '$(1)' '$(2)'
 endif
+
+# nvcc and gcc of other versions may have warnings of their own: `make NVWERROR=` lets them pass
+NVWERROR := -Werror all-warnings -Xcompiler -Werror
 
 # ---- flags ----
 
@@ -42,8 +46,9 @@ LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhd
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
 CUBITS   := -std=c++17 -O3 -fmad=false -cudart static \
             $(foreach code,$(CUDA_ARCHS:%=sm_%) $(CUDA_PTX),-gencode arch=$(CUDA_PTX),code=$(code))
-CUFLAGS  := $(CUBITS) -g -Werror all-warnings \
-            -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra,-Werror
+# the kernels compressed to less than half, where nvcc can (12.8)
+PACKED   := $(if $(NVCC),$(shell $(NVCC) --help 2>/dev/null | grep -q -e --compress-mode && echo --compress-mode=size))
+CUFLAGS  := $(CUBITS) -g $(NVWERROR) $(PACKED) -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra
 
 # ---- what there is ----
 
@@ -93,7 +98,7 @@ SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cu
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-networks bench-neuron bench-octopus bench-own bench-product bench-sampled setup info man install put uninstall deb clean help list FORCE
+.PHONY: all program first-gpu check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-networks bench-neuron bench-octopus bench-own bench-product bench-sampled setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -186,6 +191,9 @@ module:
 	@echo '  SKIP  $(BUILD)/libbasin_cuda.so: no nvcc'
 endif
 
+# no library of the compiler's is needed where the module runs
+ALONE_CXX := -Xcompiler -static-libgcc,-static-libstdc++
+
 # ptxas says what each kernel needs; tests/e2e/cuda.sh reads it in the .log files
 $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags
 	@mkdir -p $(@D)
@@ -206,7 +214,11 @@ $(foreach pair,$(CUDA_PAIRS),$(eval $(call cuda_rules,$(call model_of,$(pair)),$
 
 $(BUILD)/libbasin_cuda.so: $(CU:%.cu=$(BUILD)/%.o) $(foreach pair,$(CUDA_PAIRS),$(BUILD)/cuda/models/$(subst :,/,$(pair)).o)
 	$(call say,LD,$@)
-	$(Q)$(NVCC) $(CUFLAGS) -shared -o $@ $^ -Xlinker --exclude-libs,ALL
+	$(Q)$(NVCC) $(CUFLAGS) -shared -o $@ $^ -Xlinker --exclude-libs,ALL $(ALONE_CXX)
+
+$(BUILD)/peak_gpu: bench/peak.cu $(BUILD)/cuda/flags
+	$(call say,NVCC,$<)
+	$(Q)$(NVCC) $(CUFLAGS) -o $@ $< $(ALONE_CXX)
 
 $(BUILD)/cuda/flags: FORCE
 	@mkdir -p $(@D)
@@ -283,6 +295,7 @@ SIM     := plain
 SIMDIR  := $(BUILD)/tests/cudasim
 TOOLKIT := $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_toolkit' 2>/dev/null)
 CUDASIM := $(if $(TOOLKIT),$(SIMDIR)/libbasin_cuda.so)
+PEAKSIM := $(if $(TOOLKIT),$(SIMDIR)/peak_gpu)
 ifneq ($(TOOLKIT),)
 SIMFLAGS := $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_flags $(SIM)') -march=native -DBASIN_CURAND -Iinclude -Icuda \
   -Itests/cudasim -I$(BUILD) -Wall -Wextra -Werror -Wno-unknown-pragmas
@@ -309,19 +322,30 @@ $(foreach pair,$(CUDA_PAIRS),$(eval $(call sim_rules,$(call model_of,$(pair)),$(
 $(SIMDIR)/libbasin_cuda.so: $(CU:%.cu=$(SIMDIR)/%.o) $(foreach pair,$(CUDA_PAIRS),$(SIMDIR)/models/$(subst :,/,$(pair)).o) $(SIMLIB)
 	$(call say,SIM,$@)
 	$(Q)g++ $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_link $(SIM)') -shared -o $@ $^
+$(SIMDIR)/peak_gpu: bench/peak.cu $(SIMLIB) $(SIMDIR)/flags
+	$(call say,SIM,$@)
+	$(Q)g++ $(SIMFLAGS) -o $@ $< -x none $(SIMLIB) $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_link $(SIM)')
 endif
-cudasim: $(CUDASIM) ## build the CUDA module as the simulator executes it
+cudasim: $(CUDASIM) $(PEAKSIM) ## build the CUDA module as the simulator executes it
 $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams $(BUILD)/tests/test_step_sizes: | $(CUDASIM)
+
+# For machines that have next to nothing: libraries are looked for in lib/ beside the program first, and what these need
+# is, too, which RUNPATH would not do.
+CARRIED := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib'
+$(BUILD)/carried/basin: $(CLI:%.c=$(BUILD)/%.o) $(BUILD)/libbasin.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(CARRIED) -o $@ $^ $(LDLIBS)
 
 # the module against the lanes, with next to nothing else
 ALONE := $(OF_MODELS) $(OF_TENSORS) $(patsubst %,$(BUILD)/host/%.o,engine/cpu engine/cuda engine/data base/error base/files base/text \
          base/hash model/patches own/own own/cache own/compile)
-$(BUILD)/gpu_alone: tests/tools/gpu_alone.c $(ALONE) $(BUILD)/models.inc
+$(BUILD)/gpu_alone: tests/tools/gpu_alone.c tests/support/alone.h $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
-	$(Q)$(CC) $(TESTING) $(CFLAGS) -o $@ $< $(ALONE) -lm -lpthread -ldl -lxxhash
+	$(Q)$(CC) $(TESTING) $(CFLAGS) $(CARRIED) -o $@ $< $(ALONE) -lm -lpthread -ldl -lxxhash
 gpu-alone: $(BUILD)/gpu_alone module ## build/gpu_alone: bits and rate of the module, built without the libraries
 
-unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone ## build the unit tests: build/tests/test_*
+unit: $(TESTS:%=$(BUILD)/tests/%) $(BUILD)/gpu_alone $(BUILD)/carried/basin $(PEAKSIM) ## build the unit tests: build/tests/test_*
 
 # fuzzers are a build of their own, with clang and its sanitizers; they reach the readers of the program too
 OF_FUZZERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out host/cli/main.c,$(CLI)))
@@ -414,13 +438,32 @@ bench-dataset: all $(BUILD)/bench/dataset ## measure fixed data sets beside NumP
 bench-campaign: all ## measure the merging of 10^8 trials in 10^4 parts (6 GB of disk)
 	@bench/campaign $(BUILD)
 
-check-gpu: all unit ## on a machine with an NVIDIA GPU: bit identity with the CPU, compute-sanitizer
+# what check_gpu and first_gpu compare a device with, by the CPU backend: SHA-256 of files
+$(BUILD)/gpu_cases.sha256: $(BUILD)/basin tests/tools/gpu_hashes tests/tools/gpu_cases $(wildcard data/experiments/*.yaml)
+	$(call say,RUN,$@)
+	$(Q)tests/tools/gpu_hashes $(BUILD) full own > $@
+
+# where basin, JAX and PyTorch start from, and where that leads
+$(BUILD)/gpu_starts: $(BUILD)/basin bench/run bench/run_gpu
+	$(call say,RUN,$@)
+	$(Q)rm -rf $@ && bench/run_gpu $(BUILD) starts $@
+
+FIRST_GPU := $(BUILD)/first_gpu
+ifneq ($(NVCC),)
+first-gpu: $(BUILD)/carried/basin $(BUILD)/gpu_alone $(BUILD)/peak_gpu module $(BUILD)/gpu_cases.sha256 $(BUILD)/gpu_starts ## build/first_gpu: all that a first look at a GPU needs, to be carried there
+	@.ci/setup build bench
+	@bench/pack_gpu $(BUILD) $(FIRST_GPU) $(BUILD) $(OWN_SOURCES)
+else
+first-gpu:
+	@echo 'the kernels are compiled by nvcc, which is not here: install the CUDA toolkit, or make NVCC=...'; exit 1
+endif
+
+check-gpu: all unit $(BUILD)/gpu_cases.sha256 ## on a machine with an NVIDIA GPU: bit identity with the CPU, compute-sanitizer
 	@.ci/setup build check
 	@tests/tools/check_gpu $(BUILD)
 
-bench-gpu: all $(BUILD)/gpu_alone ## on a machine with an NVIDIA GPU: measure the CUDA backend beside JAX and PyTorch
-	@.ci/setup build bench
-	@NVCC='$(NVCC)' bench/run_gpu $(BUILD)
+bench-gpu: first-gpu ## on a machine with an NVIDIA GPU: measure the CUDA backend beside JAX and PyTorch
+	@$(FIRST_GPU)/bench/first_gpu $(BUILD)/bench/gpu rates sampled table1 jax torch
 
 setup: ## install the packages that building and testing need (apt)
 	@.ci/setup build plot check slurm

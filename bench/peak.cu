@@ -3,15 +3,16 @@
  * peak.cu: what a device can do in double precision: independent chains of fma, or of additions, in registers.
  *
  *   nvcc -O3 -arch=native -o peak_gpu bench/peak.cu
- *   peak_gpu            name, driver, compute capability; then fma: flop/s, and add: flop/s
+ *   peak_gpu [STEPS]    name, driver, compute capability; then fma: flop/s, and add: flop/s. STEPS of a launch: 16384
  *
  * An fma is counted as two. Blocks of 256 threads, as many as the device holds at once, CHAINS operations in flight per
  * thread: enough to hide a latency of 8 cycles even with one warp per scheduler. The best of ROUNDS launches.
  */
 #include <cuda_runtime.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { CHAINS = 8, BLOCK = 256, ROUNDS = 7, STEPS = 1 << 14 };
+enum { CHAINS = 8, BLOCK = 256, ROUNDS = 7 };
 
 template <bool FMA>
 __global__ void kernel_peak(double *out, double factor, double term, int steps) {
@@ -36,14 +37,14 @@ __global__ void kernel_peak(double *out, double factor, double term, int steps) 
   } while (0)
 
 /* operations a second of one kernel */
-template <bool FMA> static int measure(const char *name, int flop, int blocks, double *out) {
+template <bool FMA>
+static int measure(const char *name, int flop, int blocks, int steps, double *out) {
   cudaEvent_t begun, ended;
   double best = 0;
   TRY(cudaEventCreate(&begun));
   TRY(cudaEventCreate(&ended));
   for (int round = 0; round < ROUNDS; round++) {
     double factor = 0.999, term = 1e-3;
-    int steps = STEPS;
     void *argument[] = {&out, &factor, &term, &steps};
     float milliseconds = 0;
     TRY(cudaEventRecord(begun));
@@ -51,7 +52,7 @@ template <bool FMA> static int measure(const char *name, int flop, int blocks, d
     TRY(cudaEventRecord(ended));
     TRY(cudaEventSynchronize(ended));
     TRY(cudaEventElapsedTime(&milliseconds, begun, ended));
-    const double rate = (double)flop * CHAINS * STEPS * BLOCK * blocks / (1e-3 * milliseconds);
+    const double rate = (double)flop * CHAINS * steps * BLOCK * blocks / (1e-3 * milliseconds);
     if (rate > best) best = rate;
   }
   printf("%s %.6g flop/s\n", name, best);
@@ -60,7 +61,8 @@ template <bool FMA> static int measure(const char *name, int flop, int blocks, d
   return 0;
 }
 
-int main(void) {
+int main(int words, char **word) {
+  const int steps = words > 1 ? atoi(word[1]) : 1 << 14;
   cudaDeviceProp device;
   double *out;
   int each, driver;
@@ -71,7 +73,8 @@ int main(void) {
   printf("%s, compute capability %d.%d, %d multiprocessors, driver for CUDA %d.%d\n", device.name,
          device.major, device.minor, device.multiProcessorCount, driver / 1000, driver % 1000 / 10);
   TRY(cudaMalloc((void **)&out, sizeof *out * (size_t)blocks * BLOCK));
-  if (measure<true>("fma", 2, blocks, out) || measure<false>("add", 1, blocks, out)) return 1;
+  if (measure<true>("fma", 2, blocks, steps, out) || measure<false>("add", 1, blocks, steps, out))
+    return 1;
   TRY(cudaFree(out));
   return 0;
 }

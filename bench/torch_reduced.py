@@ -60,16 +60,28 @@ def main():
 
     def validate():
         steps, trials = int(problem.steps), len(reduced.start[0])
-        end = descend(reduced.compiled(20), reduced.batch(trials), steps // 20)
+        end = descend(reduced.compiled(5), reduced.batch(trials), steps // 5)
         return reduced.observe(tuple(x.cpu().numpy() for x in end))
 
     def tune():
         rates = {}
-        for trials in (10**5, 10**6, 4 * 10**6) if GPU else (1000, 20000):
-            for unroll in (5, 20, 50) if GPU else (5, 20):
-                rates[trials, unroll] = run(prepare(trials, unroll), 0.5)
-        trials, unroll = max(rates, key=rates.get)
-        best["choice"] = prepare(trials, unroll)
+
+        def attempt(trials, unroll):
+            rates[trials, unroll] = run(prepare(trials, unroll), 0.5)
+
+        def top():
+            return max(rates, key=rates.get)
+
+        if GPU:  # every attempt is compiled, which takes long: the unrolling first, then the size
+            for unroll in 5, 20:
+                attempt(10**6, unroll)
+            attempt(10**5, top()[1])
+        else:
+            for trials in 1000, 20000:
+                for unroll in 5, 20:
+                    attempt(trials, unroll)
+        best["choice"] = prepare(*top())
+        trials, unroll = top()
         return f"trials at once {trials}, {unroll} steps a call, torch.compile"
 
     peer.serve(validate, tune, lambda seconds: run(best["choice"], seconds))

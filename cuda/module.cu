@@ -187,6 +187,13 @@ static void close_worker(basin_cuda_worker *w) {
   free(w);
 }
 
+/* Threads that wait for the device must not spin: there are more of them than processors. To be said before its context
+   is there, and cudaSetDevice makes that; where it is too late things stay as they were. */
+static void be_patient(int device) {
+  cudaInitDevice(device, cudaDeviceScheduleBlockingSync, cudaInitDeviceFlagsAreValid);
+  (void)cudaGetLastError();
+}
+
 static basin_worker_status open_worker(int device, basin_cuda_worker **worker, basin_error *error) {
   basin_cuda_device about;
   basin_worker_status status = describe(device, &about, error);
@@ -198,11 +205,8 @@ static basin_worker_status open_worker(int device, basin_cuda_worker **worker, b
   w->batch_most = BATCH_MAX;
   snprintf(w->name, sizeof w->name, "%s", about.name);
 
+  be_patient(device);
   cudaError_t bad = cudaSetDevice(device);
-  if (!bad) {
-    cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync); /* threads that wait must not spin */
-    (void)cudaGetLastError();                           /* as they were, where it is too late */
-  }
   if (!bad) bad = cudaStreamCreateWithFlags(&w->stream, cudaStreamNonBlocking);
   if (!bad)
     bad = cudaEventCreateWithFlags(&w->done, cudaEventBlockingSync | cudaEventDisableTiming);

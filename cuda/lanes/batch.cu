@@ -9,12 +9,19 @@
 enum {
   RECORD_STATE_BYTES = 1 << 26, /* of the recorded states of a batch */
   STATE_BYTES = 1 << 28,        /* of its trials' states, and of their passages */
-  MEMORY_BYTES = 1 << 28        /* of the slots' memory, where it is the device's */
+  MEMORY_BYTES = 1 << 28,       /* of the slots' memory, where it is the device's */
+  MOVED_BYTES = 1 << 20         /* of the states that go over at a time, of trials under way */
 };
 
 namespace {
 
 /* ---- device memory ---- */
+
+/* trials of whose states there is room in BUFFER_MOVED */
+int64_t moved_at_once(const part_run *p) {
+  const int64_t most = MOVED_BYTES / (p->states * (int64_t)sizeof(double));
+  return most < 1 ? 1 : most < p->b.count ? most : p->b.count;
+}
 
 size_t buffer_bytes(const part_run *p, int buffer) {
   const lane_batch *b = &p->b;
@@ -54,6 +61,8 @@ size_t buffer_bytes(const part_run *p, int buffer) {
     return 0;
   case BUFFER_MEMORY:
     return (size_t)(b->slots * lane_slot_bytes(&b->shape));
+  case BUFFER_MOVED:
+    return (size_t)moved_at_once(p) * (size_t)p->states * sizeof(double);
   default:
     return n * sizeof(int); /* the queue and the lists of trials under way */
   }
@@ -227,31 +236,77 @@ basin_worker_status upload_constants(part_run *p) {
 
 /* ---- trials under way from one run to the next ---- */
 
+/* States of the trials in the list, [trials][states], into the batch's, [states][count], or out of them. */
+template <bool OUT>
+__global__ void __launch_bounds__(LANE_BLOCK)
+    kernel_move(double *state, int64_t count, const int *list, int64_t trials, int64_t states,
+                double *moved) {
+  const int64_t step = (int64_t)gridDim.x * blockDim.x, numbers = trials * states;
+  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < numbers; i += step) {
+    double *one = &state[i % states * count + list[i / states]];
+    if (OUT) moved[i] = *one;
+    else *one = moved[i];
+  }
+}
+
+/* of the trials whose list begins at `list`, on the device: to BUFFER_MOVED, or from there */
+template <bool OUT> basin_worker_status move_states(part_run *p, const int *list, int64_t trials) {
+  const int64_t blocks_most = 1024;
+  double *state = p->b.state, *moved = (double *)p->w->buffer[BUFFER_MOVED].at;
+  int64_t count = p->b.count, states = p->states;
+  const int64_t blocks = (trials * states + LANE_BLOCK - 1) / LANE_BLOCK;
+  void *argument[] = {&state, &count, &list, &trials, &states, &moved};
+  TRY(p, "kernel_move",
+      cudaLaunchKernel(kernel_move<OUT>,
+                       dim3((unsigned)(blocks < blocks_most ? blocks : blocks_most)),
+                       dim3(LANE_BLOCK), argument, 0, p->w->stream));
+  return BASIN_WORKER_OK;
+}
+
+/* the flights of the batch: their trials into `trial`, their numbers among the part's into `flight`, and their steps */
+void list_flights(part_run *p, int *trial, int64_t *flight, int64_t *steps) {
+  const basin_part *part = p->part;
+  memcpy(steps, part->steps + p->first, (size_t)p->b.count * sizeof *steps);
+  for (int64_t f = 0; f < part->flights; f++) {
+    const int64_t at = part->flight[f].trial - p->first;
+    if (at < 0 || at >= p->b.count) continue;
+    trial[p->queued] = (int)at;
+    flight[p->queued++] = f;
+    steps[at] = part->flight[f].step;
+  }
+}
+
+/* the states of the flights, some at a time: `some` has room for them */
+basin_worker_status send_states(part_run *p, const int64_t *flight, double *some) {
+  const int64_t most = moved_at_once(p);
+  const size_t state = (size_t)p->states * sizeof *some;
+  basin_worker_status status = BASIN_WORKER_OK;
+  for (int64_t f = 0; f < p->queued && !status; f += most) {
+    const int64_t n = p->queued - f < most ? p->queued - f : most;
+    for (int64_t i = 0; i < n; i++)
+      memcpy(some + i * p->states, p->part->flight_state + flight[f + i] * p->states, state);
+    status = batch_upload(p, p->w->buffer[BUFFER_MOVED].at, some, (size_t)n * state);
+    if (!status) status = move_states<false>(p, p->b.queue + f, n);
+    if (!status) TRY(p, "kernel_move", worker_wait(p->w)); /* before the next take their place */
+  }
+  return status;
+}
+
 /* the batch's flights onto the device: they head the queue */
 basin_worker_status upload_flights(part_run *p) {
-  const basin_part *part = p->part;
   const lane_batch *b = &p->b;
-  const int64_t n = b->count, states = p->states;
-  double *state = (double *)malloc((size_t)(n * states) * sizeof *state);
-  int64_t *steps = (int64_t *)malloc((size_t)n * sizeof *steps);
-  int *queue = (int *)malloc((size_t)n * sizeof *queue);
-  basin_worker_status status = state && steps && queue ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
-  for (int64_t t = 0; t < n && !status; t++) steps[t] = part->steps[p->first + t];
-  if (!status) memset(state, 0, (size_t)(n * states) * sizeof *state);
-  for (int64_t f = 0; f < part->flights && !status; f++) {
-    const int64_t trial = part->flight[f].trial - p->first;
-    if (trial < 0 || trial >= n) continue;
-    queue[p->queued++] = (int)trial;
-    steps[trial] = part->flight[f].step;
-    for (int64_t i = 0; i < states; i++) state[i * n + trial] = part->flight_state[f * states + i];
-  }
-  if (!status) status = batch_upload(p, b->state, state, (size_t)(n * states) * sizeof *state);
-  if (!status) status = batch_upload(p, b->steps, steps, (size_t)n * sizeof *steps);
+  const size_t n = (size_t)b->count;
+  double *some = (double *)malloc(buffer_bytes(p, BUFFER_MOVED));
+  int64_t *steps = (int64_t *)malloc(2 * n * sizeof *steps);
+  int *queue = (int *)malloc(n * sizeof *queue);
+  basin_worker_status status = some && steps && queue ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
+  if (!status) list_flights(p, queue, steps + n, steps);
+  if (!status) status = batch_upload(p, b->steps, steps, n * sizeof *steps);
   if (!status) status = batch_upload(p, b->queue, queue, (size_t)p->queued * sizeof *queue);
-  p->doing = "copying to the device";
+  if (!status) status = send_states(p, steps + n, some);
   const cudaError_t bad = worker_wait(p->w); /* before the arrays go */
   if (!status && (p->bad = bad) != cudaSuccess) status = BASIN_WORKER_LOST;
-  free(state);
+  free(some);
   free(steps);
   free(queue);
   return status;
@@ -262,43 +317,70 @@ basin_worker_status upload_flights(part_run *p) {
 basin_worker_status batch_upload_all(part_run *p) {
   basin_worker_status status = move_outputs(p, 0);
   if (!status) status = upload_constants(p);
+  if (!status && !p->fresh && p->job->keep_ends) /* all of them are fetched in the end */
+    TRY(p, "clearing device memory",
+        cudaMemsetAsync(p->b.state, 0, buffer_bytes(p, BUFFER_STATE), p->w->stream));
   if (!status && !p->fresh) status = upload_flights(p);
   return status;
 }
 
 basin_worker_status batch_fetch(part_run *p) { return move_outputs(p, 1); }
 
+namespace {
+
+/* the states of the trials in the list, gathered on the device, some at a time */
+basin_worker_status fetch_states(part_run *p, const int *list, int64_t trials, double *state) {
+  const int64_t most = moved_at_once(p);
+  int *on_device = (int *)p->w->buffer[BUFFER_LIVE_OUT].at; /* which nobody reads any more */
+  basin_worker_status status = batch_upload(p, on_device, list, (size_t)trials * sizeof *list);
+  for (int64_t f = 0; f < trials && !status; f += most) {
+    const int64_t n = trials - f < most ? trials - f : most;
+    status = move_states<true>(p, on_device + f, n);
+    if (!status)
+      status = move(p, 1, p->w->buffer[BUFFER_MOVED].at, state + f * p->states,
+                    (size_t)(n * p->states) * sizeof *state);
+  }
+  if (!status) TRY(p, "copying from the device", worker_wait(p->w));
+  return status;
+}
+
+/* the trials that are under way or wait, into `list`; how many of them have taken steps: those come first */
+basin_worker_status list_trials(part_run *p, int waiting, int *list, int64_t *begun) {
+  basin_worker_status status = move(p, 1, p->w->buffer[BUFFER_LIVE_IN].at, list,
+                                    (size_t)p->live * sizeof *list);
+  if (!status)
+    status = move(p, 1, p->b.queue + p->taken, list + p->live, (size_t)waiting * sizeof *list);
+  if (!status) TRY(p, "copying from the device", worker_wait(p->w));
+  *begun = 0;
+  for (int64_t i = 0; i < p->live + waiting && !status; i++)
+    if (p->part->steps[p->first + list[i]] > 0) list[(*begun)++] = list[i];
+  return status;
+}
+
+} // namespace
+
 basin_worker_status batch_hand_back(part_run *p) {
   basin_part *part = p->part;
-  const lane_batch *b = &p->b;
-  basin_cuda_worker *w = p->w;
   basin_hand_back back;
-  const int64_t n = b->count, states = p->states;
+  int64_t begun = 0;
   const int waiting = p->queued > p->taken ? p->queued - p->taken : 0;
+  const size_t state = (size_t)p->states * sizeof(double);
   int *list = (int *)malloc((size_t)(p->live + waiting + 1) * sizeof *list);
-  double *from = (double *)malloc((size_t)(n * states) * sizeof *from);
-  basin_worker_status status = list && from ? BASIN_WORKER_OK : BASIN_WORKER_FAILED;
-  p->fresh = 0;
-  if (!status)
-    status = move(p, 1, w->buffer[BUFFER_LIVE_IN].at, list, (size_t)p->live * sizeof *list);
-  if (!status)
-    status = move(p, 1, b->queue + p->taken, list + p->live, (size_t)waiting * sizeof *list);
-  if (!status) status = move(p, 1, b->state, from, (size_t)(n * states) * sizeof *from);
-  if (!status) {
-    p->doing = "copying from the device";
-    p->bad = worker_wait(w);
-    if (p->bad) status = BASIN_WORKER_LOST;
-  }
-  if (!status && !flights_open(&back, part, p->live + waiting, states))
+  double *from = NULL;
+  basin_worker_status status = list ? list_trials(p, waiting, list, &begun) : BASIN_WORKER_FAILED;
+  if (!status && !(from = (double *)malloc((size_t)begun * state + 1)))
     status = BASIN_WORKER_FAILED;
+  if (!status) status = fetch_states(p, list, begun, from);
+  if (!status && !flights_open(&back, part, begun, p->states)) status = BASIN_WORKER_FAILED;
   if (!status) {
-    for (int i = 0; i < p->live + waiting; i++) {
-      double *to = flights_add(&back, p->first + list[i], part->steps[p->first + list[i]]);
-      for (int64_t s = 0; to && s < states; s++) to[s] = from[s * n + list[i]];
+    for (int64_t i = 0; i < begun; i++) {
+      const int64_t trial = p->first + list[i];
+      memcpy(flights_add(&back, trial, part->steps[trial]), from + i * p->states, state);
     }
     flights_close(&back, part);
     status = BASIN_WORKER_PAUSED;
   }
+  p->fresh = 0;
   free(list);
   free(from);
   return status;

@@ -9,8 +9,8 @@
  *   words 2, 3    trial | stream << 48    trial < 2^48, stream < 2^16
  *
  * so that there is no generator state to carry, save or lose: any number of any trial can be had at
- * any time. In cuRAND's terms this is curand_init(key, words 2-3, 4 * words 0-1) and curand4(), in Random123's
- * it is philox4x32_R(10, counter, key).
+ * any time. In cuRAND's terms this is curand_init(key, words 2-3, 4 * words 0-1) and curand4(), for steps below 2^38
+ * (its offset has 64 bits); in Random123's it is philox4x32_R(10, counter, key).
  */
 #ifndef BASIN_NUMERIC_PHILOX_H
 #define BASIN_NUMERIC_PHILOX_H

@@ -242,6 +242,17 @@ cudaError_t cudaSetDeviceFlags(unsigned flags) {
   });
 }
 
+/* likewise; the device does not become the current one */
+cudaError_t cudaInitDevice(int number, unsigned flags, unsigned valid) {
+  return run_call(Concerns::nothing, [&](Runtime &all) {
+    if (all.devices.empty()) return no_device();
+    if (number < 0 || number >= static_cast<int>(all.devices.size())) return cudaErrorInvalidDevice;
+    const unsigned unknown = (flags & ~static_cast<unsigned>(cudaDeviceMask)) |
+                             (valid & ~static_cast<unsigned>(cudaInitDeviceFlagsAreValid));
+    return unknown ? cudaErrorInvalidValue : cudaSuccess;
+  });
+}
+
 cudaError_t cudaGetDevice(int *number) {
   return run_call(Concerns::nothing, [&](Runtime &all) {
     if (all.devices.empty()) return no_device();

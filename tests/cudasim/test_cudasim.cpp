@@ -52,6 +52,11 @@ void test_devices() {
   EXPECT_ERROR(cudaErrorInvalidDevice, cudaSetDevice(-1));
   EXPECT_ERROR(cudaErrorInvalidValue, cudaSetDeviceFlags(1u << 30));
   EXPECT(cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync) == cudaSuccess);
+  EXPECT_ERROR(cudaErrorInvalidValue, cudaInitDevice(0, 1u << 30, cudaInitDeviceFlagsAreValid));
+  EXPECT_ERROR(cudaErrorInvalidValue, cudaInitDevice(0, 0, 1u << 30));
+  EXPECT_ERROR(cudaErrorInvalidDevice, cudaInitDevice(64, 0, 0));
+  EXPECT(cudaInitDevice(0, cudaDeviceScheduleBlockingSync, cudaInitDeviceFlagsAreValid) ==
+         cudaSuccess);
   EXPECT_ERROR(cudaErrorInvalidDevice, cudaGetDeviceProperties(&properties, 2));
   EXPECT(cudaGetDeviceProperties(&properties, 1) == cudaSuccess && properties.warpSize == 32);
   EXPECT(cudaDeviceGetAttribute(&value, cudaDevAttrMaxThreadsPerBlock, 0) == cudaSuccess);

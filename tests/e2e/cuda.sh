@@ -405,8 +405,12 @@ check "the same words" cmp by123.txt bycurand.txt
 
 # ---- the program for machines that have next to nothing ----
 
-check "gpu_alone: bits" sh -c "'$build/gpu_alone' bits 3000 100 > alone.txt || { cat alone.txt; false; }"
-expect 0 '^resnet 5000 trials 128 steps .* trial-steps/s$' env TRIAL_STEPS=1 "$build/gpu_alone" rate resnet 5000
+check "gpu_alone: bits" sh -c "'$build/gpu_alone' bits 1000 60 > alone.txt || { cat alone.txt; false; }"
+check "gpu_alone: a fifteenth of the hard cases" sh -c "'$build/gpu_alone' hard 4 15 > alone.txt || { cat alone.txt; false; }"
+expect 0 '^resnet:population 5000 trials 128 steps .* trial-steps/s$' env RATE_SECONDS=0 "$build/gpu_alone" rate resnet 5000
+# a device that fails is told, and the next model goes on
+expect 1 '^cnn population .* BROKEN: cuda 0 ' env CUDASIM_LEAKS=0 CUDASIM_FAIL=launch:0:3 "$build/gpu_alone" bits 50 20
+expect 1 '^resnet dataset .* BROKEN: cuda 0 ' env CUDASIM_LEAKS=0 CUDASIM_FAIL=launch:0:3 "$build/gpu_alone" bits 50 20
 expect 1 'rate: which model' "$build/gpu_alone" rate
 
 # ---- what the real compiler says of the kernels ----
