@@ -105,8 +105,8 @@ BASIN_HD void relu_angle(const real *a, const real *b, int64_t width, real *thet
   p2 = r_select(zero, r_set(4.0), p2);
   const mask obtuse = r_lt(p2, q2);
   const real t2 = r_select(obtuse, p2, q2) / r_select(obtuse, q2, p2), t = r_sqrt(t2);
-  const real half = r_atan_unit(t, r_set(0.0)), angle = half + half;
-  *theta = r_select(obtuse, r_set(BASIN_PI) - (angle - r_set(BASIN_PI_LOW)), angle);
+  const real half = r_atan_unit(t, r_set(0.0), 0), angle = half + half;
+  *theta = r_select(obtuse, BASIN_LITERAL(BASIN_PI) - (angle - BASIN_LITERAL(BASIN_PI_LOW)), angle);
   *sine = r_set(0.5) * (r_select(obtuse, q2, p2) * t); /* q p / 2 */
 }
 
@@ -220,7 +220,7 @@ BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *x
       real sum = work[cell->to_pull + i] * unit[i * width + k];
       for (int64_t b = 0; b < m; b++) sum = r_fnma(turn[b], unit_v[b * width + k], sum);
       for (int64_t b = 0; b < n; b++) sum = r_fnma(turn[m + b], unit[b * width + k], sum);
-      g[i * width + k] = r_fma(r_set(1 / (2 * BASIN_PI)), sum,
+      g[i * width + k] = r_fma(BASIN_LITERAL(1 / (2 * BASIN_PI)), sum,
                                r_set(0.5) * work[cell->to_residual + k]);
     }
   }
@@ -270,7 +270,7 @@ BASIN_HD void relu_bound(const relu_cell *cell, basin_team team, real *work, rea
 
 /* a coordinate, set to 0 below RELU_TINY */
 BASIN_HD real relu_floor(real x) {
-  return r_select(r_lt(r_abs(x), r_set(RELU_TINY)), r_set(0.0), x);
+  return r_select(r_lt(r_abs(x), BASIN_LITERAL(RELU_TINY)), r_set(0.0), x);
 }
 
 /* The students move by g, in the state or B times that of a sample; scratch: [method_work()]. The only pace is eta, in
