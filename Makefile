@@ -186,7 +186,7 @@ module:
 	@echo '  SKIP  $(BUILD)/libbasin_cuda.so: no nvcc'
 endif
 
-# ptxas says what each kernel needs; tests/e2e/cuda.sh reads it in the .log files
+# ptxas says what each kernel needs; tests/tools/sass reads it in the .log files
 $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
@@ -245,7 +245,7 @@ ifneq ($(NVCC),)
 endif
 
 check: ## build everything and pass all tests
-	@.ci/setup build plot check slurm
+	@.ci/setup build plot check slurm cuda
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(MAKE) --no-print-directory check-run
 
@@ -338,7 +338,7 @@ fuzz: ## fuzz the readers for FUZZ_SECONDS each (default 600)
 	@tests/fuzz/fuzz $(FUZZ_SECONDS)
 
 soak: all ## the long versions of the tests that do harm
-	@.ci/setup build plot check slurm
+	@.ci/setup build plot check slurm cuda
 	@BASIN_SOAK=1 tests/tools/run_all
 
 lint: ## formatting and static analysis
@@ -423,7 +423,7 @@ bench-gpu: all $(BUILD)/gpu_alone ## on a machine with an NVIDIA GPU: measure th
 	@NVCC='$(NVCC)' bench/run_gpu $(BUILD)
 
 setup: ## install the packages that building and testing need (apt)
-	@.ci/setup build plot check slurm
+	@.ci/setup build plot check slurm cuda
 
 info: all ## what this build has
 	@echo 'models              $(MODELS)'
