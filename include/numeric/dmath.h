@@ -27,8 +27,8 @@
 #define BASIN_PI 3.14159265358979311600e+00     /* pi rounded to double */
 #define BASIN_PI_LOW 1.22464679914735317723e-16 /* pi - BASIN_PI */
 
-/* One Horner step; `rare` as in real.h. The first coefficient of a chain is no BASIN_LITERAL: as the second factor beside
-   a literal it would take two of a thread's own registers. */
+/* One Horner step; `rare` as in real.h. The first coefficient of a chain is no BASIN_LITERAL: an fma has one operand in
+   uniform registers, and the other literal would take two of a thread's own. */
 #define BASIN_HORNER(p, x, c) r_fma(p, x, BASIN_LITERAL(c))
 #define BASIN_HORNER_UNLESS(rare, p, x, c) r_fma(p, x, BASIN_LITERAL_UNLESS(rare, c))
 

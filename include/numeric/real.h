@@ -72,8 +72,8 @@
 
      y = r_fma(BASIN_LITERAL(0x1.999987d906fb3p-3), z, x);
 
-   An instruction of sm_90 holds 32 bits of a double, the upper ones; the others take two instructions more, each time. In
-   constant memory the number is one instruction away, or none: ptxas keeps some 30 of them in the uniform registers
+   An instruction of sm_90 holds 32 bits of a double, the upper ones; any other takes two instructions more, each time.
+   In constant memory the number is one instruction away, or none: ptxas keeps some 30 of them in the uniform registers
    across a loop. So not in a part of a loop that few of its turns come to: those would take the room of others; rare
    is a constant that says whether it is such a part. The load is written in PTX because the compiler, which knows the
    number, would put it back. */
