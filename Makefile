@@ -194,7 +194,7 @@ endif
 # no library of the compiler's is needed where the module runs
 ALONE_CXX := -Xcompiler -static-libgcc,-static-libstdc++
 
-# ptxas says what each kernel needs; tests/e2e/cuda.sh reads it in the .log files
+# ptxas says what each kernel needs; tests/tools/sass reads it in the .log files
 $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda/flags
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
@@ -257,7 +257,7 @@ ifneq ($(NVCC),)
 endif
 
 check: ## build everything and pass all tests
-	@.ci/setup build plot check slurm
+	@.ci/setup build plot check slurm cuda
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(MAKE) --no-print-directory check-run
 
@@ -362,7 +362,7 @@ fuzz: ## fuzz the readers for FUZZ_SECONDS each (default 600)
 	@tests/fuzz/fuzz $(FUZZ_SECONDS)
 
 soak: all ## the long versions of the tests that do harm
-	@.ci/setup build plot check slurm
+	@.ci/setup build plot check slurm cuda
 	@BASIN_SOAK=1 tests/tools/run_all
 
 lint: ## formatting and static analysis
@@ -466,7 +466,7 @@ bench-gpu: first-gpu ## on a machine with an NVIDIA GPU: measure the CUDA backen
 	@$(FIRST_GPU)/bench/first_gpu $(BUILD)/bench/gpu rates sampled table1 jax torch
 
 setup: ## install the packages that building and testing need (apt)
-	@.ci/setup build plot check slurm
+	@.ci/setup build plot check slurm cuda
 
 info: all ## what this build has
 	@echo 'models              $(MODELS)'

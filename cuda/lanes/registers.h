@@ -2,11 +2,13 @@
  *
  * registers.h: slots of one thread each, for dynamics whose state is a few numbers: it stays in registers.
  *
- * The bound. A step of resnet is 43 double-precision instructions, 25 of them fma (models/conv/conv.h), and some
- * 6 comparisons and minima, which take the same pipe. A multiprocessor of an A100, H100 or H200 starts 2 (A100: 1)
+ * The bound. A step of resnet is 43 double-precision instructions, 25 of them fma (models/conv/conv.h), and 4
+ * comparisons, which take the same pipe. A multiprocessor of an A100, H100 or H200 starts 2 (A100: 1)
  * warps of them a cycle counted over its four schedulers, that is 64 (32) threads' instructions, so a step costs
  * at least 43/64 cycles per trial and multiprocessor: with fma counted twice, 68 flop of the 86 that 43 fma would
- * be, 79% of the fma peak. State, step sizes and clocks stay in registers; memory is touched where a trial
+ * be, 79% of the fma peak. All instructions of a step are 66 on sm_90 (tests/tools/sass counts them), of which 128
+ * threads' start a cycle: that is less than the 47 take. State, step sizes, clocks and coefficients (BASIN_LITERAL of
+ * numeric/real.h) stay in registers; memory is touched where a trial
  * begins, ends or is recorded, and once per launch. So what is left to lose is idle threads: hence the refill
  * inside the launch, and the quorum that ends a launch for a warp of which most have nothing to do.
  */

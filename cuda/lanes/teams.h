@@ -32,7 +32,8 @@ enum { BLOCKS_FIRST = 1, BLOCKS_LEAST = 1 }; /* of steps, of the first launch an
 template <bool SHARED> struct slot {
   /* blocks that a multiprocessor shall hold: 128, or 168 registers a thread, where the model says nothing */
 #ifdef MODEL_TEAM_RESIDENT
-  enum { RESIDENT = MODEL_TEAM_RESIDENT };
+#define IS_KIND(kind) same_text(BASIN_TEXT(BASIN_KIND), #kind)
+  enum { RESIDENT = MODEL_TEAM_RESIDENT(SHARED, IS_KIND) };
 #else
   enum { RESIDENT = SHARED ? 4 : 3 };
 #endif

@@ -39,7 +39,7 @@
 #define MODEL_AT "the loss, where it is proved that it never rises again"
 #define MODEL_AT_SPURIOUS "nothing"
 
-#define MODEL_TEAM_RESIDENT 2 /* singular values, and passages of them */
+#define MODEL_TEAM_RESIDENT(shared, is) 2 /* singular values, and passages of them */
 #define MODEL_DECAYS
 #define MODEL_INSTEAD factor_instead
 #define MODEL_METHODS(X) X(population)

@@ -40,7 +40,7 @@
 
 #define MODEL_METHODS(X) X(direct) X(law) X(dataset)
 
-#define MODEL_TEAM_RESIDENT 2
+#define MODEL_TEAM_RESIDENT(shared, is) 2
 #define MODEL_INPUT_LAW "inputs of its angle model"
 
 typedef filter_cell model_cell;

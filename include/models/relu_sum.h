@@ -44,7 +44,8 @@
 #define MODEL_DYNAMICS(X) X(population) X(flow) X(direct) X(projected) X(law)
 #define MODEL_METHODS(X) X(population) X(direct) X(law)
 #define MODEL_DRAWN_TEACHERS
-#define MODEL_TEAM_RESIDENT 2
+/* of the closed forms four in shared memory, where 128 registers do: their chains of operations wait for one another */
+#define MODEL_TEAM_RESIDENT(shared, is) ((shared) && (is(population) || is(flow)) ? 4 : 2)
 
 typedef relu_cell model_cell;
 

@@ -27,8 +27,10 @@
 #define BASIN_PI 3.14159265358979311600e+00     /* pi rounded to double */
 #define BASIN_PI_LOW 1.22464679914735317723e-16 /* pi - BASIN_PI */
 
-/* one Horner step */
-#define BASIN_HORNER(p, x, c) r_fma(p, x, r_set(c))
+/* One Horner step; `rare` as in real.h. The first coefficient of a chain is no BASIN_LITERAL: an fma has one operand in
+   uniform registers, and the other literal would take two of a thread's own. */
+#define BASIN_HORNER(p, x, c) r_fma(p, x, BASIN_LITERAL(c))
+#define BASIN_HORNER_UNLESS(rare, p, x, c) r_fma(p, x, BASIN_LITERAL_UNLESS(rare, c))
 
 /* the integer nearest to x, ties to even; |x| < 2^51 */
 BASIN_HD real r_nearest(real x) {
@@ -66,7 +68,7 @@ BASIN_HD void r_log_parts(real e, real f, real *half_square, real *tail) {
   p = BASIN_HORNER(p, z, 0x1.99999999952b2p-2);
   p = BASIN_HORNER(p, z, 0x1.5555555555558p-1);
   *half_square = r_set(0.5) * f * f;
-  *tail = r_fma(s, r_fma(z, p, *half_square), e * r_set(BASIN_LOG2_LOW));
+  *tail = r_fma(s, r_fma(z, p, *half_square), e * BASIN_LITERAL(BASIN_LOG2_LOW));
 }
 
 /* natural logarithm */
@@ -75,7 +77,7 @@ BASIN_HD real r_log(real x) {
   r_log_split(x, &e, &m);
   const real f = m - r_set(1.0);
   r_log_parts(e, f, &half_square, &tail);
-  return e * r_set(BASIN_LOG2) + (f - (half_square - tail));
+  return e * BASIN_LITERAL(BASIN_LOG2) + (f - (half_square - tail));
 }
 
 /* (e^r - 1 - r) / r^2 for |r| <= log(2) / 2 */
@@ -96,8 +98,8 @@ BASIN_HD real r_exp_curve(real r) {
 
 /* exponential */
 BASIN_HD real r_exp(real x) {
-  const real n = r_nearest(x * r_set(0x1.71547652b82fep+0));
-  const real r = r_fma(n, r_set(-BASIN_LOG2_LOW), r_fma(n, r_set(-BASIN_LOG2), x));
+  const real n = r_nearest(x * BASIN_LITERAL(0x1.71547652b82fep+0));
+  const real r = r_fma(n, BASIN_LITERAL(-BASIN_LOG2_LOW), r_fma(n, BASIN_LITERAL(-BASIN_LOG2), x));
 
   /* e^x = 2^n (1 + (r + r^2 p)); two factors of 2, so that neither overflows on its own */
   const real y = r_set(1.0) + r_fma(r * r, r_exp_curve(r), r);
@@ -135,7 +137,7 @@ BASIN_HD void r_sincospi(real x, real *sine, real *cosine) {
   q = BASIN_HORNER(q, z, -0x1.55d3c7e3cb241p+0);
   q = BASIN_HORNER(q, z, 0x1.03c1f081b5ac0p+2);
   q = BASIN_HORNER(q, z, -0x1.3bd3cc9be45dep+2);
-  *sine = r_fma(r, r_set(BASIN_PI), r * r_fma(z, p, r_set(BASIN_PI_LOW)));
+  *sine = r_fma(r, BASIN_LITERAL(BASIN_PI), r * r_fma(z, p, BASIN_LITERAL(BASIN_PI_LOW)));
   *cosine = r_fma(z, q, r_set(1.0));
   r_quarter_turns(n, sine, cosine);
 }
@@ -166,39 +168,39 @@ BASIN_HD void r_sincos_reduced(real n, real r, real low, real *sine, real *cosin
 /* sin x and cos x */
 BASIN_HD void r_sincos(real x, real *sine, real *cosine) {
   /* x - n pi/2 with pi/2 in three parts: exact to far below the last place for |n| < 2^20 */
-  const real n = r_nearest(x * r_set(0x1.45f306dc9c883p-1));
-  const real high = r_fma(n, r_set(-0x1.921fb54442d18p+0), x);
-  const real r = r_fma(n, r_set(-0x1.1a62633145c07p-54), high);
-  const real low = r_fma(n, r_set(-0x1.1a62633145c07p-54), high - r);
+  const real n = r_nearest(x * BASIN_LITERAL(0x1.45f306dc9c883p-1));
+  const real high = r_fma(n, BASIN_LITERAL(-0x1.921fb54442d18p+0), x);
+  const real r = r_fma(n, BASIN_LITERAL(-0x1.1a62633145c07p-54), high);
+  const real low = r_fma(n, BASIN_LITERAL(-0x1.1a62633145c07p-54), high - r);
   r_sincos_reduced(n, r, low, sine, cosine);
 }
 
-/* atan of a ratio in [0, 1], given as the rounded ratio and the error of the rounding */
-BASIN_HD real r_atan_unit(real t, real error) {
+/* atan of a ratio in [0, 1], given as the rounded ratio and the error of the rounding; rare: as in real.h */
+BASIN_HD real r_atan_unit(real t, real error, int rare) {
   const real z = t * t;
   real p = r_set(-0x1.56d93881af28bp-18);
-  p = BASIN_HORNER(p, z, 0x1.0d2ba64dc4b35p-14);
-  p = BASIN_HORNER(p, z, -0x1.929735fe2c7dap-12);
-  p = BASIN_HORNER(p, z, 0x1.7f300a4168aa2p-10);
-  p = BASIN_HORNER(p, z, -0x1.062861c099837p-8);
-  p = BASIN_HORNER(p, z, 0x1.14e2d5c3cf8dfp-7);
-  p = BASIN_HORNER(p, z, -0x1.db3ca635fdf7fp-7);
-  p = BASIN_HORNER(p, z, 0x1.5a0e630f82889p-6);
-  p = BASIN_HORNER(p, z, -0x1.bd57b2a70fb25p-6);
-  p = BASIN_HORNER(p, z, 0x1.0740e7b22ddb7p-5);
-  p = BASIN_HORNER(p, z, -0x1.280da61ab6494p-5);
-  p = BASIN_HORNER(p, z, 0x1.4560f34706c85p-5);
-  p = BASIN_HORNER(p, z, -0x1.639775bb08f45p-5);
-  p = BASIN_HORNER(p, z, 0x1.85fa5056a06ccp-5);
-  p = BASIN_HORNER(p, z, -0x1.af23abb356af8p-5);
-  p = BASIN_HORNER(p, z, 0x1.e1e14ec4e4c39p-5);
-  p = BASIN_HORNER(p, z, -0x1.11110a746070dp-4);
-  p = BASIN_HORNER(p, z, 0x1.3b13b0ce8aff4p-4);
-  p = BASIN_HORNER(p, z, -0x1.745d17412271bp-4);
-  p = BASIN_HORNER(p, z, 0x1.c71c71c6fc8c9p-4);
-  p = BASIN_HORNER(p, z, -0x1.24924924920f5p-3);
-  p = BASIN_HORNER(p, z, 0x1.9999999999994p-3);
-  p = BASIN_HORNER(p, z, -0x1.5555555555555p-2);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.0d2ba64dc4b35p-14);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.929735fe2c7dap-12);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.7f300a4168aa2p-10);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.062861c099837p-8);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.14e2d5c3cf8dfp-7);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.db3ca635fdf7fp-7);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.5a0e630f82889p-6);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.bd57b2a70fb25p-6);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.0740e7b22ddb7p-5);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.280da61ab6494p-5);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.4560f34706c85p-5);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.639775bb08f45p-5);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.85fa5056a06ccp-5);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.af23abb356af8p-5);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.e1e14ec4e4c39p-5);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.11110a746070dp-4);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.3b13b0ce8aff4p-4);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.745d17412271bp-4);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.c71c71c6fc8c9p-4);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.24924924920f5p-3);
+  p = BASIN_HORNER_UNLESS(rare, p, z, 0x1.9999999999994p-3);
+  p = BASIN_HORNER_UNLESS(rare, p, z, -0x1.5555555555555p-2);
   return t + r_fma(t * z, p, error);
 }
 
@@ -211,7 +213,7 @@ BASIN_HD real r_angle_at(real y, real ax, mask left) {
 
   /* first-order effect of the rounding of t on atan t */
   const real error = (r_fnma(t, denominator, numerator) / denominator) / r_fma(t, t, r_set(1.0));
-  const real a = r_atan_unit(t, error);
+  const real a = r_atan_unit(t, error, 1);
 
   /* pi/2 - a where steep, then pi - that where left, each with the low part of pi */
   const real from_y = r_set(BASIN_PI / 2) - (a - r_set(BASIN_PI_LOW / 2));
@@ -301,45 +303,45 @@ BASIN_HD real r_erfinv(real x) {
     const real root = r_sqrt(r_max(w, r_set(6.25)));
     const real near = root - r_set(3.25), far = root - r_set(5.0);
     real q = r_set(0x1.07bb9f6b7700bp-27);
-    q = BASIN_HORNER(q, near, -0x1.071e5e183fb84p-26);
-    q = BASIN_HORNER(q, near, -0x1.671c5c2309bbfp-26);
-    q = BASIN_HORNER(q, near, 0x1.1aa2ab6ced3bap-23);
-    q = BASIN_HORNER(q, near, -0x1.079d645464f6ep-22);
-    q = BASIN_HORNER(q, near, -0x1.daee7520883d2p-26);
-    q = BASIN_HORNER(q, near, 0x1.8db71c5009c80p-20);
-    q = BASIN_HORNER(q, near, -0x1.0b79a1bd40036p-18);
-    q = BASIN_HORNER(q, near, 0x1.899a8b9f2d7e3p-19);
-    q = BASIN_HORNER(q, near, 0x1.a241bacf2b2a2p-17);
-    q = BASIN_HORNER(q, near, -0x1.8cf4630a274f1p-15);
-    q = BASIN_HORNER(q, near, 0x1.1e6abc3710c61p-14);
-    q = BASIN_HORNER(q, near, 0x1.932e8fc368725p-16);
-    q = BASIN_HORNER(q, near, -0x1.7448bccb5c6c5p-12);
-    q = BASIN_HORNER(q, near, 0x1.f3cc545da5572p-11);
-    q = BASIN_HORNER(q, near, -0x1.ba9240d86c4aap-10);
-    q = BASIN_HORNER(q, near, 0x1.468eeca944b41p-9);
-    q = BASIN_HORNER(q, near, -0x1.ebadabba02e52p-9);
-    q = BASIN_HORNER(q, near, 0x1.5ffcfe5b6cd3ap-8);
-    q = BASIN_HORNER(q, near, 0x1.0158a6d641d55p+0);
-    q = BASIN_HORNER(q, near, 0x1.8abcc380d5a48p+1);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.071e5e183fb84p-26);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.671c5c2309bbfp-26);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.1aa2ab6ced3bap-23);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.079d645464f6ep-22);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.daee7520883d2p-26);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.8db71c5009c80p-20);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.0b79a1bd40036p-18);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.899a8b9f2d7e3p-19);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.a241bacf2b2a2p-17);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.8cf4630a274f1p-15);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.1e6abc3710c61p-14);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.932e8fc368725p-16);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.7448bccb5c6c5p-12);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.f3cc545da5572p-11);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.ba9240d86c4aap-10);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.468eeca944b41p-9);
+    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.ebadabba02e52p-9);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.5ffcfe5b6cd3ap-8);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.0158a6d641d55p+0);
+    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.8abcc380d5a48p+1);
     real t = r_set(-0x1.52766a16c4e59p-36);
-    t = BASIN_HORNER(t, far, 0x1.7b06475edfdcbp-35);
-    t = BASIN_HORNER(t, far, 0x1.1b93c0690263cp-34);
-    t = BASIN_HORNER(t, far, -0x1.e1feb1ad42c13p-32);
-    t = BASIN_HORNER(t, far, 0x1.6c507e04c2580p-30);
-    t = BASIN_HORNER(t, far, -0x1.dcef51595dc3dp-29);
-    t = BASIN_HORNER(t, far, 0x1.0c6c2de58ba0fp-27);
-    t = BASIN_HORNER(t, far, -0x1.061843502763dp-26);
-    t = BASIN_HORNER(t, far, 0x1.f2a10ae2c26e0p-26);
-    t = BASIN_HORNER(t, far, -0x1.222673bb4f52dp-24);
-    t = BASIN_HORNER(t, far, 0x1.ebe21da9763d3p-23);
-    t = BASIN_HORNER(t, far, -0x1.0a9076f85e01fp-20);
-    t = BASIN_HORNER(t, far, 0x1.2fbcff0a84d10p-18);
-    t = BASIN_HORNER(t, far, -0x1.4a348fbb024dcp-16);
-    t = BASIN_HORNER(t, far, 0x1.3ebf4ef8ce475p-14);
-    t = BASIN_HORNER(t, far, -0x1.c2f36aa259431p-13);
-    t = BASIN_HORNER(t, far, -0x1.22ea5df1c1328p-13);
-    t = BASIN_HORNER(t, far, 0x1.02a30d1fba10dp+0);
-    t = BASIN_HORNER(t, far, 0x1.3664ddd1ad7fbp+2);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.7b06475edfdcbp-35);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.1b93c0690263cp-34);
+    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.e1feb1ad42c13p-32);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.6c507e04c2580p-30);
+    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.dcef51595dc3dp-29);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.0c6c2de58ba0fp-27);
+    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.061843502763dp-26);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.f2a10ae2c26e0p-26);
+    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.222673bb4f52dp-24);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.ebe21da9763d3p-23);
+    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.0a9076f85e01fp-20);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.2fbcff0a84d10p-18);
+    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.4a348fbb024dcp-16);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.3ebf4ef8ce475p-14);
+    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.c2f36aa259431p-13);
+    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.22ea5df1c1328p-13);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.02a30d1fba10dp+0);
+    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.3664ddd1ad7fbp+2);
     p = r_select(beyond, r_select(r_lt(root, r_set(4.0)), q, t), p);
   }
   return x * p;

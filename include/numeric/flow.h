@@ -51,14 +51,14 @@ enum {
 
 /* the time of a stage, in lengths of the substep */
 BASIN_HD double flow_node(int stage) {
-  static const double node[FLOW_STAGES] = {1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1};
+  BASIN_TABLE double node[FLOW_STAGES] = {1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1};
   return node[stage];
 }
 
 /* x after stage number `stage` (0: the first), or for FLOW_STAGES the difference of the two orders; of one coordinate
    with the gradients g, k [stage][size] */
 BASIN_HD real flow_combine(int stage, real length, real x, real g, const real *k, int64_t size) {
-  static const double a[FLOW_STAGES + 1][FLOW_STAGES + 1] = {
+  BASIN_TABLE double a[FLOW_STAGES + 1][FLOW_STAGES + 1] = {
       {1.0 / 5},
       {3.0 / 40, 9.0 / 40},
       {44.0 / 45, -56.0 / 15, 32.0 / 9},

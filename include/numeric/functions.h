@@ -70,10 +70,10 @@ BASIN_HD real r_floor(real x) {
 /* e^(x + low) = 2^n (1 + r + rest), |r| <= 0.35, |rest| <= 0.07, for |x| <= 800; low is at most 2^-40, and `rest` right
    to some 2^-57 */
 BASIN_HD void r_exp_parts(real x, real low, real *n, real *r, real *rest) {
-  *n = r_nearest(x * r_set(0x1.71547652b82fep+0));
-  const real high = r_fma(*n, r_set(-BASIN_LOG2), x); /* exact */
-  const real first = r_fma(*n, r_set(-BASIN_LOG2_LOW), high);
-  const real second = r_fma(*n, r_set(-BASIN_LOG2_LOW), high - first) + low;
+  *n = r_nearest(x * BASIN_LITERAL(0x1.71547652b82fep+0));
+  const real high = r_fma(*n, BASIN_LITERAL(-BASIN_LOG2), x); /* exact */
+  const real first = r_fma(*n, BASIN_LITERAL(-BASIN_LOG2_LOW), high);
+  const real second = r_fma(*n, BASIN_LITERAL(-BASIN_LOG2_LOW), high - first) + low;
   *r = first + second;
   const real left = (first - *r) + second;
   *rest = r_fma(*r * *r, r_exp_curve(*r), r_fma(left, *r, left));
@@ -144,7 +144,7 @@ BASIN_HD real r_logistic(real x) {
 BASIN_HD real r_log_total(real x) {
   const mask tiny = r_lt(x, r_set(0x1p-1022));
   const real y = r_log(r_select(tiny, x * r_set(0x1p54), x)) -
-                 r_select(tiny, r_set(54 * 0x1.62e42fefa39efp-1), r_set(0.0));
+                 r_select(tiny, BASIN_LITERAL(54 * 0x1.62e42fefa39efp-1), r_set(0.0));
   const real finite = r_select(r_lt(x, r_infinity()), y, x);
   const real low = r_select(r_lt(r_set(0.0), x), finite, r_set(0.0) - r_infinity());
   return r_where(r_le(r_set(0.0), x), low);
@@ -160,7 +160,7 @@ BASIN_HD real r_log1p_parts(real x, real low) {
   const real f = r_select(near, x, m - r_set(1.0));
   r_log_parts(e, f, &half_square, &tail);
   tail = tail + (r_select(near, r_set(0.0), left) + low) / u;
-  return e * r_set(BASIN_LOG2) + (f - (half_square - tail));
+  return e * BASIN_LITERAL(BASIN_LOG2) + (f - (half_square - tail));
 }
 
 /* log(1 + x) */
@@ -184,13 +184,13 @@ BASIN_HD real r_softplus(real x) {
    a multiple of pi/2, and low is right to 2^-119 */
 BASIN_HD void r_quarters(real x, real *n, real *r, real *low) {
   const real a = r_abs(x);
-  *n = r_nearest(a * r_set(0x1.45f306dc9c883p-1));
-  const real high = r_fma(*n, r_set(-0x1.921fb54442d18p+0), a); /* exact */
-  const real part = *n * r_set(0x1.1a62633145c07p-54);
-  const real part_low = r_fma(*n, r_set(0x1.1a62633145c07p-54), r_set(0.0) - part);
+  *n = r_nearest(a * BASIN_LITERAL(0x1.45f306dc9c883p-1));
+  const real high = r_fma(*n, BASIN_LITERAL(-0x1.921fb54442d18p+0), a); /* exact */
+  const real part = *n * BASIN_LITERAL(0x1.1a62633145c07p-54);
+  const real part_low = r_fma(*n, BASIN_LITERAL(0x1.1a62633145c07p-54), r_set(0.0) - part);
   const real first = high - part, back = first - high;
   const real left = (high - (first - back)) - (part + back);
-  const real rest = r_fma(*n, r_set(0x1.f1976b7ed8fbcp-110), left - part_low);
+  const real rest = r_fma(*n, BASIN_LITERAL(0x1.f1976b7ed8fbcp-110), left - part_low);
   *r = first + rest;
   *low = (first - *r) + rest;
 }
@@ -283,8 +283,8 @@ BASIN_HD real r_asin(real x) {
   mask far;
   real s, tail;
   r_arc_parts(x, &far, &s, &tail);
-  const real y = r_arc(r_select(far, r_set(BASIN_PI / 2), r_set(0.0)),
-                       r_select(far, r_set(BASIN_PI_LOW / 2), r_set(0.0)),
+  const real y = r_arc(r_select(far, BASIN_LITERAL(BASIN_PI / 2), r_set(0.0)),
+                       r_select(far, BASIN_LITERAL(BASIN_PI_LOW / 2), r_set(0.0)),
                        r_select(far, r_set(2.0), r_set(-1.0)), s, tail);
   return r_where(r_le(r_abs(x), r_set(1.0)), r_copysign(y, x));
 }
@@ -295,11 +295,11 @@ BASIN_HD real r_acos(real x) {
   real s, tail;
   r_arc_parts(x, &far, &s, &tail);
   const mask left = r_lt(x, r_set(0.0));
-  const real end = r_select(left, r_set(BASIN_PI), r_set(0.0));
-  const real end_low = r_select(left, r_set(BASIN_PI_LOW), r_set(0.0));
+  const real end = r_select(left, BASIN_LITERAL(BASIN_PI), r_set(0.0));
+  const real end_low = r_select(left, BASIN_LITERAL(BASIN_PI_LOW), r_set(0.0));
   const real sign = r_copysign(r_set(1.0), x);
-  const real y = r_arc(r_select(far, end, r_set(BASIN_PI / 2)),
-                       r_select(far, end_low, r_set(BASIN_PI_LOW / 2)),
+  const real y = r_arc(r_select(far, end, BASIN_LITERAL(BASIN_PI / 2)),
+                       r_select(far, end_low, BASIN_LITERAL(BASIN_PI_LOW / 2)),
                        r_select(far, r_set(-2.0) * sign, sign), s, tail);
   return r_where(r_le(r_abs(x), r_set(1.0)), y);
 }
@@ -345,14 +345,14 @@ BASIN_HD void r_log_pair(real x, real *high, real *low) {
   q = BASIN_HORNER(q, z, 0x1.c71c71c6ea871p-3);
   q = BASIN_HORNER(q, z, 0x1.2492492492522p-2);
   q = BASIN_HORNER(q, z, 0x1.999999999999ap-2);
-  const real more = r_fma(z, q, r_set(0x1.5555555555555p-55));
-  const real c = r_set(0x1.5555555555555p-1) + more;
-  const real c_low = (r_set(0x1.5555555555555p-1) - c) + more;
+  const real more = r_fma(z, q, BASIN_LITERAL(0x1.5555555555555p-55));
+  const real c = BASIN_LITERAL(0x1.5555555555555p-1) + more;
+  const real c_low = (BASIN_LITERAL(0x1.5555555555555p-1) - c) + more;
   const real p = z * c, p_low = r_fma(z, c, r_set(0.0) - p) + r_fma(z, c_low, z_low * c);
   const real g = r_set(2.0) + p, g_low = ((r_set(2.0) - g) + p) + p_low;
   const real l = s * g, l_low = r_fma(s, g, r_set(0.0) - l) + r_fma(s, g_low, s_low * g);
-  const real whole = e * r_set(BASIN_LOG2), sum = whole + l; /* |whole| >= |l|, or 0 */
-  const real rest = ((whole - sum) + l) + r_fma(e, r_set(BASIN_LOG2_LOW), l_low);
+  const real whole = e * BASIN_LITERAL(BASIN_LOG2), sum = whole + l; /* |whole| >= |l|, or 0 */
+  const real rest = ((whole - sum) + l) + r_fma(e, BASIN_LITERAL(BASIN_LOG2_LOW), l_low);
   *high = sum + rest;
   *low = (sum - *high) + rest;
 }

@@ -61,6 +61,38 @@
 #define BASIN_UNROLLED
 #endif
 
+/* before a table of constants, by whose entries all threads go the same way */
+#if defined(__CUDA_ARCH__)
+#define BASIN_TABLE static __constant__ const
+#else
+#define BASIN_TABLE static const
+#endif
+
+/* A number of more digits than a single one has, in what trials do again and again, as
+
+     y = r_fma(BASIN_LITERAL(0x1.999987d906fb3p-3), z, x);
+
+   An instruction of sm_90 holds 32 bits of a double, the upper ones; any other takes two instructions more, each time.
+   In constant memory the number is one instruction away, or none: ptxas keeps some 30 of them in the uniform registers
+   across a loop. So not in a part of a loop that few of its turns come to: those would take the room of others; rare
+   is a constant that says whether it is such a part. The load is written in PTX because the compiler, which knows the
+   number, would put it back. */
+#if defined(__CUDA_ARCH__)
+#define BASIN_LITERAL(c)                                    \
+  ({                                                        \
+    static __constant__ double basin_literal = (c);         \
+    double basin_loaded;                                    \
+    asm("ld.const.f64 %0, [%1];"                            \
+        : "=d"(basin_loaded)                                \
+        : "l"(__cvta_generic_to_constant(&basin_literal))); \
+    basin_loaded;                                           \
+  })
+#define BASIN_LITERAL_UNLESS(rare, c) ((rare) ? r_set(c) : BASIN_LITERAL(c))
+#else
+#define BASIN_LITERAL(c) r_set(c)
+#define BASIN_LITERAL_UNLESS(rare, c) ((void)(rare), r_set(c))
+#endif
+
 #define BASIN_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
 /* The instruction set is chosen by the build, once per object file: 0 any machine, 2 AVX2, 5 AVX-512. */

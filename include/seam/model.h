@@ -141,8 +141,9 @@
  *
  *   MODEL_STEADY(X)        X(observable)
  *
- *   MODEL_TEAM_RESIDENT    where 128 registers a thread do not do on a device: blocks of 128 threads that a
- *                          multiprocessor shall hold; 2 leave 255 registers
+ *   MODEL_TEAM_RESIDENT(shared, is)    where 128 registers a thread do not do on a device: blocks of 128 threads
+ *                          that a multiprocessor shall hold; 2 leave 255 registers. shared: whether the states are in
+ *                          shared memory, is(flow): whether the kind is `flow`: constants
  *
  * The kind `law` is that of fresh inputs whose law the experiment names: setting->gradient.law, drawn by law_vector()
  * or law_row() of numeric/law.h; the vectors of an input are independent of each other. The observable `loss` and those

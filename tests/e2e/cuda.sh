@@ -413,38 +413,9 @@ expect 1 '^cnn population .* BROKEN: cuda 0 ' env CUDASIM_LEAKS=0 CUDASIM_FAIL=l
 expect 1 '^resnet dataset .* BROKEN: cuda 0 ' env CUDASIM_LEAKS=0 CUDASIM_FAIL=launch:0:3 "$build/gpu_alone" bits 50 20
 expect 1 'rate: which model' "$build/gpu_alone" rate
 
-# ---- what the real compiler says of the kernels ----
+# ---- the module that the real compiler made; its kernels: kernels.sh ----
 
 if [ -f "$build/libbasin_cuda.so" ]; then
-  awk -F"'" '
-    /Compiling entry function/ { kernel = $2; arch = $4; sub(/.*kernel_/, "kernel_", kernel); kind = ""
-                                 if (kernel ~ /4slotILb1E/) kind = " (shared)"; else if (kernel ~ /4slotILb0E/) kind = " (global)"
-                                 else if (kernel ~ /Li0E/) kind = " (early rule)"; else if (kernel ~ /Li1E/) kind = " (tolerance)"
-                                 moving = kernel ~ /Li5E/
-                                 if (kernel ~ /Li4E/) kind = kind " asking"; else if (kernel ~ /Li5E/) kind = kind " moving"
-                                 sub(/I.*/, "", kernel); sub(/E[0-9].*/, "", kernel); kernel = kernel kind; model = FILENAME; sub(/.*\/models\//, "", model); sub(/\.log$/, "", model) }
-    /bytes stack frame/ { split($0, n, /[^0-9]+/); spilt = n[2] + n[3] + n[4]; seen++
-                            bad += model !~ /^network/ && (n[3] + n[4] > 0 || n[2] > (moving ? 64 : 0)) }
-    /Used [0-9]+ registers/ { match($0, /Used [0-9]+/); used = substr($0, RSTART + 5, RLENGTH - 5)
-                              printf "%-22s %s %-26s %3d registers, %d bytes of stack and spills\n", model, arch, kernel, used, spilt }
-    END { exit bad || !seen }' "$build"/cuda/models/*/*.log > kernels.txt
-  # eight paces that move, of a team, are an array. Networks call functions, and what is seen of up to 65 layers is an
-  # array, too: they have stacks, and spill
-  check "no kernel spills registers, or has a stack but for its paces" test $? = 0
-  cat kernels.txt
-  # every pair of the build's list, for two architectures: in registers kernel_start and kernel_run come for either rule,
-  # kernel_run also with passages, with a condition, and with step sizes that move; in arrays with the last two, and there
-  # all are in shared memory and in the device's
-  kernels=0
-  for pair in $(make -s -C "$here" list); do
-    case $pair in
-    *:input | *:whole) continue ;;
-    *) states=$(printf '#include "models/%s.h"\n#define F(states, ...) states\nMODEL_%s(F)\n' "${pair%:*}" "${pair#*:}" |
-         gcc -E -P -I"$here/include" -x c - | tail -1)
-       kernels=$((kernels + 2 * (states > 0 ? 9 : 12))) ;;
-    esac
-  done
-  check "every kernel is in the report: $kernels" test "$(grep -c registers, kernels.txt)" = $kernels
   check "the program needs no CUDA library" sh -c "! ldd '$basin' | grep -iE 'cuda|nvidia'"
   check "the module needs no CUDA library" sh -c "! ldd '$build/libbasin_cuda.so' | grep -iE 'cuda|nvidia'"
   check "the module exports its table alone" test "$(nm -D --defined-only "$build/libbasin_cuda.so" | cut -d' ' -f3)" = basin_cuda_module_table

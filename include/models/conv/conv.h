@@ -141,7 +141,7 @@ BASIN_HD conv_terms conv_terms_of(const conv_cell *cell, const conv_state *s) {
   terms.sine = xy + xy;
 
   /* phi - sin phi = x^3 D(x^2) for small x: relative error < 2^-53 */
-  real d = r_set(0x1.01c1449bdf0cdp-4);
+  real d = BASIN_LITERAL(0x1.01c1449bdf0cdp-4);
   d = BASIN_HORNER(d, x2, 0x1.35e85ca5c0915p-4);
   d = BASIN_HORNER(d, x2, 0x1.97467e1585816p-4);
   d = BASIN_HORNER(d, x2, 0x1.1c71c6a35016bp-3);
@@ -149,7 +149,7 @@ BASIN_HD conv_terms conv_terms_of(const conv_cell *cell, const conv_state *s) {
   d = BASIN_HORNER(d, x2, 0x1.99999999998f8p-2);
   d = BASIN_HORNER(d, x2, 0x1.5555555555555p+0);
   const real excess = r_select(r_lt(x2, r_set(CONV_SMALL_X2)), (s->x * x2) * d,
-                               (r_set(BASIN_PI) - s->psi) - terms.sine);
+                               (BASIN_LITERAL(BASIN_PI) - s->psi) - terms.sine);
   terms.h = r_fma(s->psi, x2 + x2, excess);
   return terms;
 }
@@ -166,15 +166,15 @@ BASIN_HD void conv_step(const conv_cell *cell, const real *pace, conv_state *s, 
   const real z = t * t;
 
   /* atan t, sin(atan t / 2) and 1 - cos(atan t / 2): relative errors < 2^-48 of a turn by less than 1/32 */
-  real turn = r_set(-0x1.2420a2002266fp-3);
+  real turn = BASIN_LITERAL(-0x1.2420a2002266fp-3);
   turn = BASIN_HORNER(turn, z, 0x1.999987d906fb3p-3);
   turn = BASIN_HORNER(turn, z, -0x1.55555554e3bc0p-2);
   turn = BASIN_HORNER(turn, z, 0x1.ffffffffffff9p-1);
-  real half_sine = r_set(-0x1.75685438515cbp-4);
+  real half_sine = BASIN_LITERAL(-0x1.75685438515cbp-4);
   half_sine = BASIN_HORNER(half_sine, z, 0x1.efffe84f4b44cp-4);
   half_sine = BASIN_HORNER(half_sine, z, -0x1.7fffffff68675p-3);
   half_sine = BASIN_HORNER(half_sine, z, 0x1.ffffffffffff7p-2);
-  real half_omc = r_set(-0x1.cbf8c0c4f5867p-5);
+  real half_omc = BASIN_LITERAL(-0x1.cbf8c0c4f5867p-5);
   half_omc = BASIN_HORNER(half_omc, z, 0x1.13fff07086dfdp-4);
   half_omc = BASIN_HORNER(half_omc, z, -0x1.5fffffff38db0p-4);
   half_omc = BASIN_HORNER(half_omc, z, 0x1.fffffffffffe7p-4);
@@ -202,12 +202,12 @@ BASIN_HD void conv_step(const conv_cell *cell, const real *pace, conv_state *s, 
     const real cosine = r_fnma(half_sine + half_sine, half_sine, one);
     s->shrink = s->shrink * (cosine * cosine);
   }
-  if (BASIN_UNLIKELY(m_any(r_lt(r_min(s->x, s->y), r_set(CONV_TINY))))) conv_fold(s);
+  if (BASIN_UNLIKELY(m_any(r_lt(r_min(s->x, s->y), BASIN_LITERAL(CONV_TINY))))) conv_fold(s);
 
   /* move the output weights */
   s->e1 = r_fnma(pace[CONV_PULL1], terms.h, pace[CONV_KEEP1] * s->e1);
   s->e2 = r_fnma(pace[CONV_PULL2], terms.h, pace[CONV_KEEP2] * s->e2);
-  s->perp = r_fma(pace[CONV_KEEP2], s->perp, r_set(CONV_FLOOR));
+  s->perp = r_fma(pace[CONV_KEEP2], s->perp, BASIN_LITERAL(CONV_FLOOR));
 }
 
 /* ---------------------------------------------------------------- outcomes */

@@ -105,8 +105,8 @@ BASIN_HD void relu_angle(const real *a, const real *b, int64_t width, real *thet
   p2 = r_select(zero, r_set(4.0), p2);
   const mask obtuse = r_lt(p2, q2);
   const real t2 = r_select(obtuse, p2, q2) / r_select(obtuse, q2, p2), t = r_sqrt(t2);
-  const real half = r_atan_unit(t, r_set(0.0)), angle = half + half;
-  *theta = r_select(obtuse, r_set(BASIN_PI) - (angle - r_set(BASIN_PI_LOW)), angle);
+  const real half = r_atan_unit(t, r_set(0.0), 0), angle = half + half;
+  *theta = r_select(obtuse, BASIN_LITERAL(BASIN_PI) - (angle - BASIN_LITERAL(BASIN_PI_LOW)), angle);
   *sine = r_set(0.5) * (r_select(obtuse, q2, p2) * t); /* q p / 2 */
 }
 
@@ -148,8 +148,8 @@ BASIN_HD real relu_unit(const real *vector, int64_t width, real *unit) {
 }
 
 /* The pairs (lo, hi), lo < hi, in the order (0,1) (0,2) (1,2) (0,3) ...: number p belongs to the hi with
-   hi (hi-1)/2 <= p. A loop over ascending p finds it by going on from the last one. */
-BASIN_HD void relu_pair(int64_t p, int64_t *lo, int64_t *hi) {
+   hi (hi-1)/2 <= p. A loop over ascending p finds it by going on from the last one. There are at most 2^13 vectors. */
+BASIN_HD void relu_pair(int p, int *lo, int *hi) {
   while (p - *hi * (*hi - 1) / 2 >= *hi) ++*hi;
   *lo = p - *hi * (*hi - 1) / 2;
 }
@@ -182,11 +182,11 @@ BASIN_HD void relu_interact(const relu_cell *cell, basin_team team, const real *
   const real *mass = work + cell->to_mass, *unit = work + cell->to_unit;
   real *turn = work + cell->to_turn, *lift = work + cell->to_lift;
   const int64_t first = relu_pairs(m), pairs = relu_pairs(all) - first;
-  int64_t lo, hi = m;
+  int lo, hi = (int)m;
   BASIN_TEAM_FOR(team, p, pairs) {
     real theta, sine;
     if (team_stopped(team)) break;
-    relu_pair(first + p, &lo, &hi);
+    relu_pair((int)first + p, &lo, &hi);
     const int64_t b = hi - m, a = lo - m;
     const real *other = a < 0 ? x + cell->at_unit_v + lo * width : unit + a * width;
     const real mass_lo = a < 0 ? x[cell->at_mass_v + lo] : mass[a], mass_hi = mass[b];
@@ -220,7 +220,7 @@ BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *x
       real sum = work[cell->to_pull + i] * unit[i * width + k];
       for (int64_t b = 0; b < m; b++) sum = r_fnma(turn[b], unit_v[b * width + k], sum);
       for (int64_t b = 0; b < n; b++) sum = r_fnma(turn[m + b], unit[b * width + k], sum);
-      g[i * width + k] = r_fma(r_set(1 / (2 * BASIN_PI)), sum,
+      g[i * width + k] = r_fma(BASIN_LITERAL(1 / (2 * BASIN_PI)), sum,
                                r_set(0.5) * work[cell->to_residual + k]);
     }
   }
@@ -270,7 +270,7 @@ BASIN_HD void relu_bound(const relu_cell *cell, basin_team team, real *work, rea
 
 /* a coordinate, set to 0 below RELU_TINY */
 BASIN_HD real relu_floor(real x) {
-  return r_select(r_lt(r_abs(x), r_set(RELU_TINY)), r_set(0.0), x);
+  return r_select(r_lt(r_abs(x), BASIN_LITERAL(RELU_TINY)), r_set(0.0), x);
 }
 
 /* The students move by g, in the state or B times that of a sample; scratch: [method_work()]. The only pace is eta, in
@@ -352,7 +352,7 @@ BASIN_HD void relu_start(const relu_cell *cell, basin_turn t, real *x) {
   const int64_t m = cell->m, width = cell->width, pairs = relu_pairs(m);
   real *teacher = work + cell->to_teacher, *unit = x + cell->at_unit_v, *mass = x + cell->at_mass_v;
   real *term = work + cell->to_term;
-  int64_t lo, hi = 1;
+  int lo, hi = 1;
   basin_frame frame;
   team_sync(team);
   relu_place(cell, t.data, team, t.trial, work, teacher, x + cell->at_w, &frame);

@@ -98,6 +98,7 @@ BASIN_HD real relu_flow_error2(const relu_cell *cell, basin_team team, real leng
   real *pull = work + cell->to_pull, largest = zero;
   BASIN_TEAM_FOR(team, i, cell->n) {
     real error2 = zero, old2 = zero, new2 = zero;
+    BASIN_ROLLED
     for (int64_t j = i * width; j < (i + 1) * width; j++) {
       const real error = flow_combine(FLOW_STAGES, length, zero, g[j], k + j, size);
       error2 = r_fma(error, error, error2);
@@ -128,7 +129,7 @@ BASIN_HD void relu_flow_substep(const relu_cell *cell, basin_team team, real eta
   relu_flow_hold(cell, team, length, work, x);
   for (int s = 0; s < FLOW_STAGES; s++) {
     BASIN_TEAM_FOR(team, j, size) {
-      const real *hold = work + relu_flow_to_hold(cell) + j / cell->width;
+      const real *hold = work + relu_flow_to_hold(cell) + j / (int)cell->width;
       const real along = r_fma(hold[cell->n], w[j], hold[2 * cell->n] * g[j]);
       const real held = r_fnma(r_set(flow_node(s)) * length, along, w[j]);
       const real free = flow_combine(s, length, w[j], g[j], k + j, size);

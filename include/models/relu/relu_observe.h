@@ -54,7 +54,7 @@ BASIN_HD void relu_across(const relu_cell *cell, basin_team team, const real *x,
   const int64_t n = cell->n, width = cell->width, pairs = relu_pairs(n);
   const real *v = x + cell->at_unit_v, *w = x + cell->at_w;
   real *z = work + cell->to_gradient, *unit = work + cell->to_unit, *term = work + cell->to_term;
-  int64_t lo, hi = 1;
+  int lo, hi = 1;
   BASIN_TEAM_FOR(team, i, n) {
     real along = r_set(0.0);
     for (int64_t k = 0; k < width; k++) along = r_fma(w[i * width + k], v[k], along);

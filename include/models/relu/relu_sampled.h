@@ -147,7 +147,7 @@ BASIN_HD void relu_sample(const relu_cell *cell, const basin_input_law *law, bas
   for (int64_t number = 0; number < cell->inputs && !team_stopped(team); number++) {
     relu_draw_input(cell, law, team, trial, step, number, s, x, work);
     const real r = relu_residual(cell, s, x, work), r2 = r * r;
-    int64_t lo, hi = 1;
+    int lo, hi = 1;
     for (int64_t i = 0; i < n; i++) {
       const real weight = r_select(r_le(zero, dot[i]), r, zero);
       BASIN_TEAM_FOR(team, k, width) g[i * width + k] = r_fma(weight, input[k], g[i * width + k]);
@@ -191,7 +191,7 @@ BASIN_HD void relu_bartlett(const relu_cell *cell, basin_team team, bits trial, 
                             real *t) {
   const int64_t n = cell->n, axes = relu_new_axes(cell), freedom = relu_freedom(cell);
   const uint64_t key = cell->student.key;
-  int64_t lo, hi = 1;
+  int lo, hi = 1;
   BASIN_TEAM_FOR(team, e, n * axes) t[e] = r_set(0.0);
   team_sync(team);
   BASIN_TEAM_FOR(team, i, axes) {
@@ -245,7 +245,7 @@ BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, b
   relu_factor(cell, team, q);
   relu_bartlett(cell, team, trial, step, work + s->t);
   BASIN_TEAM_FOR(team, e, n * columns) {
-    const int64_t i = e / columns, k = e % columns;
+    const int i = e / (int)columns, k = e % (int)columns; /* n is at most 2^12 */
     if (team_stopped(team)) break;
     real sum = r_set(0.0);
     for (int64_t j = k - n; k >= n && j <= i; j++)
@@ -255,7 +255,10 @@ BASIN_HD void relu_scatter(const relu_cell *cell, basin_team team, bits trial, b
   }
   team_sync(team);
   relu_triangulate(team, n, columns, row);
-  BASIN_TEAM_FOR(team, e, n * n) w[e / n * width + m + e % n] = row[e / n * columns + e % n];
+  BASIN_TEAM_FOR(team, e, n * n) {
+    const int i = e / (int)n, k = e % (int)n;
+    w[i * width + m + k] = row[i * columns + k];
+  }
   team_sync(team);
 }
 
