@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the coefficients of include/numeric/dmath.h, functions.h, single.h and of the step in include/models/conv/conv.h.
+"""Prints the coefficients of include/numeric/dmath.h, functions.h, single.h, of the step in include/models/conv/conv.h
+and of the angles in include/models/relu/relu.h.
 
 Each is the polynomial that interpolates the function at Chebyshev nodes of the interval, computed in
 300-bit arithmetic and rounded to double, or to float; its relative error is measured at 2001 points. Needs mpmath.
@@ -47,6 +48,7 @@ fit("turn: sin(atan(t)/2)/t", lambda z: sin(atan(r(z))/2)/r(z), mpf(2)**-70, mpf
 fit("turn: (1-cos(atan(t)/2))/t^2", lambda z: (1-cos(atan(r(z))/2))/z, mpf(2)**-70, mpf(2)**-10, 3)
 fit("angle: (phi-sin phi)/sin^3(phi/2)", lambda z: (2*asin(r(z))-2*r(z)*r(1-z))/r(z)**3, mpf(2)**-70, mpf(1)/64, 6)
 fit("tan", lambda z: (tan(r(z))/r(z)-1)/z, mpf(2)**-70, q, 15)
+fit("relu: (asin(s)/(s sqrt(1-s^2))-1)/s^2", lambda y: (asin(r(y))/(r(y)*r(1-y))-1)/y, mpf(2)**-70, mpf(1)/2, 20)
 fit("asin", lambda z: (asin(r(z))/r(z)-1)/z, mpf(2)**-70, mpf('0.2501'), 13)
 fit("log in pairs", lambda z: ((log((1+r(z))/(1-r(z)))/r(z)-2)/z-mpf(2)/3)/z, mpf(2)**-60, mpf('0.02945'), 7)
 

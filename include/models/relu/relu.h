@@ -14,9 +14,11 @@
  * D = min(d, n + m) coordinates of that span (frame.h; the first axis points along v_1): what a step costs does not
  * depend on d. With `span` 0 the coordinates are the d entries themselves.
  *
- * Angles are Kahan's: with q = |u - u'|, p = |u + u'| of the normalised vectors, theta = 2 atan(q/p) and sin theta =
- * 2 (q/p) / (1 + (q/p)^2), with q and p in turned roles beyond pi/2. Nothing is lost as theta -> 0 or pi but what
- * the coordinates themselves have lost: a coordinate of relative accuracy e makes an error e |coordinate| / theta.
+ * Angles come from y = sin^2(theta/2), or cos^2 beyond pi/2: (1 - |c|) / 2 up to a size 3/4 of the product c of the
+ * two directions, where that loses nothing, and beyond it, as Kahan has it, |u - u'|^2 / 4, or |u + u'|^2 / 4. Then
+ * sin theta = 2 sqrt(y (1 - y)), and theta is that times a polynomial in y (relu_turn): one square root for both, no
+ * division. Nothing is lost as theta -> 0 or pi but what the coordinates themselves have lost: a coordinate of
+ * relative accuracy e makes an error e |coordinate| / theta.
  * sin theta - theta cos theta is a Taylor series in theta^2 on all of [0, pi]: its terms have both signs, but their
  * sizes add up to 8 times the sum at most (at pi), to 1.2 times below 1.
  *
@@ -33,9 +35,11 @@
  * r / 2: angles with a vector of length 0 count as 0. Lengths below 1e-145 are 0, coordinates below 1e-100 are set to
  * 0 (so that decay ends there, and not among subnormal numbers, which cost a hundred times as much).
  *
- * Operations of one step, with P = n (n-1)/2 + n m pairs: n units of 2 D multiplications and fma, 1 square root and
- * 1 division; P angles of 4 D additions and fma and 36 more, 23 of them fma, 1 square root and 1 division; n rows of
- * D (N + 3) + N. With `stop.at` 20 more a pair for the loss. n = 2, m = 1: about 200. n = 20, m = 1: about 40 000.
+ * Operations of one step, with P = n (n-1)/2 + n m pairs: n units of 3 D multiplications and fma, 1 square root and
+ * 1 division; P angles of D + 12 fma, 2 D more where any lane's is near 0 or pi, 15 others and 1 square root; n rows of
+ * D (N + 3) fma. With `stop.at` 17 more a pair for the loss. On a CPU products and rows are computed in tiles of two
+ * students, so that a vector is loaded once for two sums. n = 2, m = 1: about 150. n = 20, m = 1, D = 10: about 13 000,
+ * D = 21: about 22 000.
  */
 #ifndef BASIN_MODELS_RELU_H
 #define BASIN_MODELS_RELU_H
@@ -77,37 +81,75 @@ typedef struct relu_cell {
   int64_t states;
 
   /* offsets into the scratch, and its length */
-  int64_t to_strand;                   /* [32] */
-  int64_t to_unit;                     /* [n][D] students, of length 1 */
-  int64_t to_mass;                     /* [n] |w_i| */
-  int64_t to_residual;                 /* [D] r */
-  int64_t to_turn, to_lift;            /* [n][N] M_b theta_ab, M_b sin theta_ab */
-  int64_t to_pull;                     /* [n] */
-  int64_t to_term;                     /* [N (N-1)/2] */
-  int64_t to_gradient;                 /* [n][D] */
-  int64_t to_own;                      /* that of the dynamics: relu_flow.h, relu_sampled.h */
+  int64_t to_strand;          /* [32] */
+  int64_t to_unit_v, to_unit; /* [m][D] and, behind them, [n][D], of length 1 */
+  int64_t to_mass_v, to_mass; /* [m] -|v_l| and, behind them, [n] |w_i| */
+  int64_t to_residual;        /* [D] r */
+  int64_t to_theta, to_sine;  /* [N (N-1)/2] of the pairs with a student: theta, sin theta */
+  int64_t to_pull_v, to_pull; /* [m] and, behind them, [n] sum of M_b sin theta_ab */
+  int64_t to_term;            /* [N (N-1)/2] */
+  int64_t to_gradient;        /* [n][D] */
+  int64_t to_own;             /* that of the dynamics: relu_flow.h, relu_sampled.h */
   int64_t to_row, to_teacher, to_axis; /* at the start: [d]; [m][D]; the frame */
   int64_t work;
 } relu_cell;
 
 /* ---------------------------------------------------------------- angles */
 
+/* sin^2 of half the angle between two vectors of length 1, or of half its rest to pi where c, their product, is
+   negative: in [0, 1/2]. Where the angle is near 0, or pi, from their difference, or sum, else from c. */
+BASIN_HD real relu_haversine(const real *a, const real *b, int64_t width, real c) {
+  const real size = r_abs(c), y = r_fnma(r_set(0.5), size, r_set(0.5));
+  const mask near = r_lt(r_set(0.75), size);
+  if (!m_any(near)) return y;
+  const real sign = r_copysign(r_set(1.0), c);
+  real chord2 = r_set(0.0);
+  for (int64_t k = 0; k < width; k++) {
+    const real difference = r_fnma(sign, b[k], a[k]);
+    chord2 = r_fma(difference, difference, chord2);
+  }
+  return r_select(near, r_set(0.25) * chord2, y);
+}
+
+/* The angle theta of which y is that, and its sine; pi less the angle where c < 0. Up to pi/4 the angle is sin theta
+   (1 + y p(y)), p the polynomial of (arcsin(s) / (s sqrt(1 - s^2)) - 1) / s^2 in y = s^2, its even and odd terms apart;
+   beyond it pi/2 less the angle whose sine is c, by (1 - sin theta) / 2 for y. */
+BASIN_HD void relu_turn(real y, real c, real *theta, real *sine) {
+  const real root = r_sqrt(r_fnma(y, y, y)), sin_theta = root + root;
+  const mask steep = r_lt(r_set(0x1.2bec333018867p-3), y);
+  const real s = r_select(steep, c, sin_theta);
+  const real u = r_select(steep, r_fnma(r_set(0.5), sin_theta, r_set(0.5)), y), z = u * u;
+  real even = r_set(0x1.2c2c851937be1p-1), odd = r_set(0x1.1c65c0355820fp-3);
+  even = BASIN_HORNER(even, z, 0x1.3eedef4804946p-2);
+  odd = BASIN_HORNER(odd, z, 0x1.2f1f8b68dbe35p-2);
+  even = BASIN_HORNER(even, z, 0x1.46301a5a23169p-2);
+  odd = BASIN_HORNER(odd, z, 0x1.5d2949cfc92e9p-2);
+  even = BASIN_HORNER(even, z, 0x1.7a464f00f65bfp-2);
+  odd = BASIN_HORNER(odd, z, 0x1.a01a010da641dp-2);
+  even = BASIN_HORNER(even, z, 0x1.d41d41d57f33dp-2);
+  odd = BASIN_HORNER(odd, z, 0x1.11111111106abp-1);
+  even = BASIN_HORNER(even, z, 0x1.5555555555557p-1);
+  const real rest = u * r_fma(u, odd, even), angle = r_fma(s, rest, s);
+  const mask obtuse = r_lt(c, r_set(0.0));
+  const real from = r_select(steep, BASIN_LITERAL(BASIN_PI / 2), BASIN_LITERAL(BASIN_PI));
+  const real low = r_select(steep, BASIN_LITERAL(BASIN_PI_LOW / 2), BASIN_LITERAL(BASIN_PI_LOW));
+  *sine = sin_theta;
+  *theta = r_select(m_or(steep, obtuse), from - (angle - low), angle);
+}
+
+/* product of two vectors */
+BASIN_HD real relu_dot(const real *a, const real *b, int64_t width) {
+  real sum = r_set(0.0);
+  for (int64_t k = 0; k < width; k++) sum = r_fma(a[k], b[k], sum);
+  return sum;
+}
+
 /* angle and its sine between two vectors of length 1; 0 where one is a zero vector */
 BASIN_HD void relu_angle(const real *a, const real *b, int64_t width, real *theta, real *sine) {
-  real q2 = r_set(0.0), p2 = r_set(0.0);
-  for (int64_t k = 0; k < width; k++) {
-    const real difference = a[k] - b[k], sum = a[k] + b[k];
-    q2 = r_fma(difference, difference, q2);
-    p2 = r_fma(sum, sum, p2);
-  }
-  const mask zero = r_lt(q2 + p2, r_set(3.0)); /* 4, but 1 and 0 with one and two zero vectors */
-  q2 = r_select(zero, r_set(0.0), q2);
-  p2 = r_select(zero, r_set(4.0), p2);
-  const mask obtuse = r_lt(p2, q2);
-  const real t2 = r_select(obtuse, p2, q2) / r_select(obtuse, q2, p2), t = r_sqrt(t2);
-  const real half = r_atan_unit(t, r_set(0.0), 0), angle = half + half;
-  *theta = r_select(obtuse, BASIN_LITERAL(BASIN_PI) - (angle - BASIN_LITERAL(BASIN_PI_LOW)), angle);
-  *sine = r_set(0.5) * (r_select(obtuse, q2, p2) * t); /* q p / 2 */
+  const real c = relu_dot(a, b, width), lengths2 = relu_dot(a, a, width) + relu_dot(b, b, width);
+  const real y = relu_haversine(a, b, width, c), zero = r_set(0.0);
+  const mask none = r_lt(lengths2, r_set(1.5)); /* 2, but 1 and 0 with one and two zero vectors */
+  relu_turn(r_select(none, zero, y), c, theta, sine);
 }
 
 /* sin theta - theta cos theta on [0, pi]: sum of (-1)^(k+1) 2k/(2k+1)! theta^(2k+1), relative error < 4e-15 */
@@ -157,16 +199,16 @@ BASIN_HD int64_t relu_pairs(int64_t count) { return count * (count - 1) / 2; }
 
 /* ---------------------------------------------------------------- loss and gradient */
 
-/* lengths and directions of the students w [n][D], and r */
+/* lengths and directions of teachers and students w [n][D], and r */
 BASIN_HD void relu_measure(const relu_cell *cell, basin_team team, const real *x, const real *w,
                            real *work) {
-  const int64_t n = cell->n, m = cell->m, width = cell->width;
+  const int64_t n = cell->n, width = cell->width;
   BASIN_TEAM_FOR(team, i, n) {
     if (team_stopped(team)) break;
     work[cell->to_mass + i] = relu_unit(w + i * width, width, work + cell->to_unit + i * width);
-    work[cell->to_turn + i * (m + n) + m + i] = r_set(0.0);
-    work[cell->to_lift + i * (m + n) + m + i] = r_set(0.0);
   }
+  BASIN_TEAM_FOR(team, e, cell->m * width) work[cell->to_unit_v + e] = x[cell->at_unit_v + e];
+  BASIN_TEAM_FOR(team, l, cell->m) work[cell->to_mass_v + l] = x[cell->at_mass_v + l];
   BASIN_TEAM_FOR(team, k, width) {
     real sum = r_set(0.0) - x[cell->at_sum_v + k];
     for (int64_t i = 0; i < n; i++) sum = sum + w[i * width + k];
@@ -175,54 +217,173 @@ BASIN_HD void relu_measure(const relu_cell *cell, basin_team team, const real *x
   team_sync(team);
 }
 
-/* every pair with a student in it: what each does to the gradient of the other, and its term in the loss */
-BASIN_HD void relu_interact(const relu_cell *cell, basin_team team, const real *x, int with_loss,
-                            real *work) {
-  const int64_t m = cell->m, width = cell->width, all = m + cell->n;
-  const real *mass = work + cell->to_mass, *unit = work + cell->to_unit;
-  real *turn = work + cell->to_turn, *lift = work + cell->to_lift;
-  const int64_t first = relu_pairs(m), pairs = relu_pairs(all) - first;
-  int lo, hi = (int)m;
-  BASIN_TEAM_FOR(team, p, pairs) {
-    real theta, sine;
-    if (team_stopped(team)) break;
-    relu_pair((int)first + p, &lo, &hi);
-    const int64_t b = hi - m, a = lo - m;
-    const real *other = a < 0 ? x + cell->at_unit_v + lo * width : unit + a * width;
-    const real mass_lo = a < 0 ? x[cell->at_mass_v + lo] : mass[a], mass_hi = mass[b];
-    relu_angle(other, unit + b * width, width, &theta, &sine);
-    turn[b * all + lo] = mass_lo * theta;
-    lift[b * all + lo] = mass_lo * sine;
-    if (a >= 0) {
-      turn[a * all + hi] = mass_hi * theta;
-      lift[a * all + hi] = mass_hi * sine;
-    }
-    if (with_loss) work[cell->to_term + p] = relu_gap(theta) * (mass_lo * mass_hi);
-  }
-  team_sync(team);
+/* Where the pair of vectors lo < hi is among those with a student in them. */
+BASIN_HD int64_t relu_place_of(int m, int lo, int hi) {
+  return relu_pairs(hi) - relu_pairs(m) + lo;
 }
 
-/* the gradient g [n][D] from what the pairs do */
-BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *x, real *work,
-                           real *g) {
-  const int64_t n = cell->n, m = cell->m, width = cell->width, all = m + n;
-  const real *unit = work + cell->to_unit, *unit_v = x + cell->at_unit_v;
-  BASIN_TEAM_FOR(team, i, n) {
-    const real *lift = work + cell->to_lift + i * all;
-    real pull = r_set(0.0);
-    for (int64_t b = 0; b < all; b++) pull = pull + lift[b];
-    work[cell->to_pull + i] = pull;
+/* What a thread computes of a product of matrices at once: sums in two rows of up to RELU_COLUMNS columns, for which it
+   loads each vector once; with a single row both are that. On a device every sum has a thread. */
+enum { RELU_ROWS = BASIN_ON_DEVICE ? 1 : 2, RELU_COLUMNS = BASIN_ON_DEVICE ? 1 : 4 };
+#define RELU_TILE(r, c, columns) \
+  BASIN_UNROLL for (int r = 0; r < RELU_ROWS; r++) BASIN_UNROLL for (int c = 0; c < (columns); c++)
+/* F(columns), up to RELU_COLUMNS, as constants, for the loops over them to be none */
+#if BASIN_ON_DEVICE
+#define RELU_WITH_COLUMNS(columns, F) F(1);
+#else
+#define RELU_WITH_COLUMNS(columns, F) \
+  switch (columns) {                  \
+  case 1:                             \
+    F(1);                             \
+    break;                            \
+  case 2:                             \
+    F(2);                             \
+    break;                            \
+  case 3:                             \
+    F(3);                             \
+    break;                            \
+  default:                            \
+    F(4);                             \
+  }
+#endif
+
+#if !BASIN_ON_DEVICE
+/* the products of the rows with the columns, which lie one after another from `column` on; `less` by the last column of
+   the first row */
+static inline __attribute__((always_inline)) void relu_products_of(const real *const row[RELU_ROWS],
+                                                                   const real *column,
+                                                                   int64_t width, int columns,
+                                                                   int less,
+                                                                   real *const to[RELU_ROWS]) {
+  real sum[RELU_ROWS][RELU_COLUMNS];
+  RELU_TILE(r, c, columns) sum[r][c] = r_set(0.0);
+  for (int64_t k = 0; k < width; k++) {
+    RELU_TILE(r, c, columns) sum[r][c] = r_fma(row[r][k], column[c * width + k], sum[r][c]);
+  }
+  RELU_TILE(r, c, columns) {
+    if (!less || r > 0 || c < columns - 1) to[r][c] = sum[r][c];
+  }
+}
+
+/* the product of every such pair of directions, where its angle comes later */
+BASIN_HD void relu_products(const relu_cell *cell, basin_team team, real *work) {
+  const int m = (int)cell->m, all = m + (int)cell->n;
+  const int64_t width = cell->width;
+  const real *unit = work + cell->to_unit_v;
+  for (int top = m; top < all && !team_stopped(team); top += RELU_ROWS) {
+    const int two = top + 1 < all;
+    const real *const row[RELU_ROWS] = {unit + top * width, unit + (top + two) * width};
+    real *first = work + cell->to_theta + relu_place_of(m, 0, top), *second = first + top * two;
+    for (int left = 0; left < top + two; left += RELU_COLUMNS) {
+      const real *column = unit + left * width;
+      real *const to[RELU_ROWS] = {first + left, second + left};
+      const int columns = top + two - left, less = two && columns <= RELU_COLUMNS;
+#define RELU_PRODUCTS(columns) relu_products_of(row, column, width, columns, less, to)
+      RELU_WITH_COLUMNS(columns, RELU_PRODUCTS)
+#undef RELU_PRODUCTS
+    }
+  }
+}
+#endif
+
+/* The angle of every pair with a student in it, its term in the loss, and for every student the sum of M_b sin theta
+   over all others, in the order of b: as that of the pairs, or behind them where these have threads of their own. */
+BASIN_HD void relu_interact(const relu_cell *cell, basin_team team, int with_loss, real *work) {
+  const int m = (int)cell->m, all = m + (int)cell->n;
+  const int64_t width = cell->width, first = relu_pairs(m);
+  const real *mass = work + cell->to_mass_v, *unit = work + cell->to_unit_v;
+  real *theta = work + cell->to_theta, *pull = work + cell->to_pull_v;
+  int lo, hi = m;
+#if BASIN_ON_DEVICE
+  real *sine = work + cell->to_sine;
+#else
+  for (int i = 0; i < all; i++) pull[i] = r_set(0.0);
+  relu_products(cell, team, work);
+#endif
+  BASIN_TEAM_FOR(team, p, relu_pairs(all) - first) {
+    real sine_p;
+    if (team_stopped(team)) break;
+    relu_pair((int)first + p, &lo, &hi);
+    const real *a = unit + lo * width, *b = unit + hi * width;
+    const real c = BASIN_ON_DEVICE ? relu_dot(a, b, width) : theta[p];
+    relu_turn(relu_haversine(a, b, width, c), c, &theta[p], &sine_p);
+    if (with_loss) work[cell->to_term + p] = relu_gap(theta[p]) * (mass[lo] * mass[hi]);
+#if BASIN_ON_DEVICE
+    sine[p] = sine_p;
+#else
+    pull[lo] = r_fma(mass[hi], sine_p, pull[lo]);
+    pull[hi] = r_fma(mass[lo], sine_p, pull[hi]);
+#endif
   }
   team_sync(team);
-  for (int64_t i = 0; i < n && !team_stopped(team); i++) {
-    const real *turn = work + cell->to_turn + i * all;
-    BASIN_TEAM_FOR(team, k, width) {
-      real sum = work[cell->to_pull + i] * unit[i * width + k];
-      for (int64_t b = 0; b < m; b++) sum = r_fnma(turn[b], unit_v[b * width + k], sum);
-      for (int64_t b = 0; b < n; b++) sum = r_fnma(turn[m + b], unit[b * width + k], sum);
-      g[i * width + k] = r_fma(BASIN_LITERAL(1 / (2 * BASIN_PI)), sum,
-                               r_set(0.5) * work[cell->to_residual + k]);
+#if BASIN_ON_DEVICE
+  BASIN_TEAM_FOR(team, i, cell->n) {
+    const real *of = sine + relu_place_of(m, 0, m + i);
+    real sum = r_set(0.0);
+    for (int b = 0; b < m + i; b++) sum = r_fma(mass[b], *of++, sum);
+    for (int b = m + i + 1; b < all; b++) sum = r_fma(mass[b], *(of += b - 1), sum);
+    pull[m + i] = sum;
+  }
+  team_sync(team);
+#endif
+}
+
+/* some columns of the gradient, from `left` on, of the student i and, where there is `one_more`, the next one */
+BASIN_HD void relu_collect_tile(const relu_cell *cell, const real *x, const real *w,
+                                const real *work, real *g, int i, int one_more, int left,
+                                int columns) {
+  const int m = (int)cell->m, n = (int)cell->n, width = (int)cell->width;
+  const real *theta[RELU_ROWS], *mass = work + cell->to_mass, *mass_v = x + cell->at_mass_v;
+  const real *residual = work + cell->to_residual + left;
+  real sum[RELU_ROWS][RELU_COLUMNS], turn[RELU_ROWS];
+  BASIN_UNROLL
+  for (int r = 0; r < RELU_ROWS; r++)
+    theta[r] = work + cell->to_theta + relu_place_of(m, 0, m + i + r * one_more);
+  RELU_TILE(r, c, columns) {
+    const int row = i + r * one_more;
+    sum[r][c] = work[cell->to_pull + row] * work[cell->to_unit + row * width + left + c];
+  }
+  for (int b = 0; b < m; b++) {
+    const real *v = x + cell->at_unit_v + b * width + left;
+    BASIN_UNROLL
+    for (int r = 0; r < RELU_ROWS; r++) turn[r] = mass_v[b] * theta[r][b];
+    RELU_TILE(r, c, columns) sum[r][c] = r_fnma(turn[r], v[c], sum[r][c]);
+  }
+  const real *v = w + left;
+  for (int b = 0; b < i; b++, v += width)
+    RELU_TILE(r, c, columns) sum[r][c] = r_fnma(theta[r][m + b], v[c], sum[r][c]);
+  if (one_more) { /* the two and each other */
+    BASIN_UNROLL
+    for (int c = 0; c < columns; c++) {
+      sum[0][c] = r_fnma(theta[RELU_ROWS - 1][m + i], v[width + c], sum[0][c]);
+      sum[RELU_ROWS - 1][c] = r_fnma(theta[RELU_ROWS - 1][m + i], v[c], sum[RELU_ROWS - 1][c]);
     }
+  }
+  const int next = i + 1 + one_more;
+  const real *across = work + cell->to_theta + relu_place_of(m, m + i, m + next);
+  v += (1 + one_more) * width;
+  for (int b = next; b < n; across += m + b, b++, v += width)
+    RELU_TILE(r, c, columns) sum[r][c] = r_fnma(across[r], v[c], sum[r][c]);
+  RELU_TILE(r, c, columns) {
+    const int row = i + r * one_more;
+    const real half = r_set(0.5) * residual[c];
+    const real all = r_fma(BASIN_LITERAL(1 / (2 * BASIN_PI)), sum[r][c], half);
+    g[row * width + left + c] = r_select(r_le(mass[row], r_set(0.0)), half, all);
+  }
+}
+
+/* the gradient g [n][D] at w [n][D] from what the pairs do */
+BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *x, const real *w,
+                           real *work, real *g) {
+  const int n = (int)cell->n, width = (int)cell->width;
+  const int across = (width + RELU_COLUMNS - 1) / RELU_COLUMNS;
+  BASIN_TEAM_FOR(team, tile, (n + RELU_ROWS - 1) / RELU_ROWS * across) {
+    const int i = tile / across * RELU_ROWS, left = tile % across * RELU_COLUMNS;
+    if (team_stopped(team)) break;
+#define RELU_COLLECT(columns) \
+  relu_collect_tile(cell, x, w, work, g, i, RELU_ROWS > 1 && i + 1 < n, left, columns)
+    RELU_WITH_COLUMNS(width - left, RELU_COLLECT)
+#undef RELU_COLLECT
   }
   team_sync(team);
 }
@@ -234,8 +395,8 @@ BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *
   const int64_t n = cell->n, width = cell->width, pairs = relu_pairs(cell->m + n);
   real *strand = work + cell->to_strand;
   relu_measure(cell, team, x, w, work);
-  relu_interact(cell, team, x, with_loss, work);
-  relu_collect(cell, team, x, work, g);
+  relu_interact(cell, team, with_loss, work);
+  relu_collect(cell, team, x, w, work, g);
   head[RELU_NORM2] = r_set(0.0);
   for (int64_t i = 0; i < n; i++) {
     const real mass = work[cell->to_mass + i];
@@ -404,12 +565,15 @@ static inline void relu_sizes(const basin_setting *setting, int spanned, relu_ce
 
   at = 32;
   cell->to_term = at;
-  cell->to_teacher = cell->to_unit = at += relu_pairs(all);
-  cell->to_mass = at += n * cell->width;
+  cell->to_teacher = cell->to_unit_v = at += relu_pairs(all);
+  cell->to_unit = at += m * cell->width;
+  cell->to_mass_v = at += n * cell->width;
+  cell->to_mass = at += m;
   cell->to_residual = at += n;
-  cell->to_turn = at += cell->width;
-  cell->to_lift = at += n * all;
-  cell->to_pull = at += n * all;
+  cell->to_theta = at += cell->width;
+  cell->to_sine = at += relu_pairs(all);
+  cell->to_pull_v = at += relu_pairs(all);
+  cell->to_pull = at += m;
   cell->to_gradient = at += n;
   cell->to_own = cell->work = at += n * cell->width;
 
