@@ -326,44 +326,80 @@ BASIN_HD void conv_split(const conv_cell *cell, real sum, real along, real norm2
 }
 
 /* a_0 that is drawn around a point: of a_0 - a*, entry by entry, so that nothing cancels near a* */
+BASIN_HD void conv_add_entry(const conv_cell *cell, const double *data, int64_t j, real spread,
+                             real z, real *sum, real *along, real *norm2) {
+  const double from = draw_offset(&cell->initial_a, data, 0, j) - data[cell->teacher_a + j];
+  const real e = r_fma(spread, z, r_set(from));
+  *sum = *sum + e;
+  *along = r_fma(e, r_set(data[cell->f2 + j]), *along);
+  *norm2 = r_fma(e, e, *norm2);
+}
+
 BASIN_HD void conv_start_around(const conv_cell *cell, const double *data, bits trial, real spread,
                                 conv_state *s) {
-  const draw_source *a = &cell->initial_a;
   real z[2], sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
   for (int64_t j = 0; j < cell->k; j += 2) {
-    draw_pair(a, data, trial, 0, j / 2, &z[0], &z[1]);
-    for (int64_t i = 0; i < 2 && j + i < cell->k; i++) {
-      const double from = draw_offset(a, data, 0, j + i) - data[cell->teacher_a + j + i];
-      const real e = r_fma(spread, z[i], r_set(from));
-      sum = sum + e;
-      along = r_fma(e, r_set(data[cell->f2 + j + i]), along);
-      norm2 = r_fma(e, e, norm2);
-    }
+    draw_pair(&cell->initial_a, data, trial, 0, j / 2, &z[0], &z[1]);
+    for (int64_t i = 0; i < 2 && j + i < cell->k; i++)
+      conv_add_entry(cell, data, j + i, spread, z[i], &sum, &along, &norm2);
   }
   conv_split(cell, sum, along, norm2, s);
 }
 
-BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *s) {
+/* 1'z, f2'z and |z|^2 of the numbers z that a_0 is drawn from */
+typedef struct conv_sums {
+  real sum, along, norm2;
+} conv_sums;
+
+/* with entries j and j + 1 */
+BASIN_HD void conv_add_pair(const conv_cell *cell, const double *f2, int64_t j, real z0, real z1,
+                            conv_sums *s) {
+  s->sum = s->sum + (z0 + z1);
+  s->along = r_fma(z0, r_set(f2[j]), s->along);
+  if (j + 1 < cell->k) s->along = r_fma(z1, r_set(f2[j + 1]), s->along);
+  s->norm2 = r_fma(z1, z1, r_fma(z0, z0, s->norm2));
+}
+
+BASIN_HD conv_sums conv_draw_a(const conv_cell *cell, const double *data, bits trial) {
   const double *f2 = data + cell->f2;
-  real sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
-  for (int64_t j = 0; j < cell->k; j += 2) {
+  conv_sums s = {r_set(0.0), r_set(0.0), r_set(0.0)};
+  int64_t j = 0;
+  if (BASIN_TOGETHER > 1)
+    for (; j + 2 * BASIN_TOGETHER <= cell->k; j += 2 * BASIN_TOGETHER) {
+      real z0[BASIN_TOGETHER], z1[BASIN_TOGETHER];
+      draw_pairs(BASIN_TOGETHER, &cell->initial_a, data, trial, 0, j / 2, z0, z1);
+      BASIN_UNROLL
+      for (int i = 0; i < BASIN_TOGETHER; i++) conv_add_pair(cell, f2, j + 2 * i, z0[i], z1[i], &s);
+    }
+  for (; j < cell->k; j += 2) {
     real z0, z1;
     draw_pair(&cell->initial_a, data, trial, 0, j / 2, &z0, &z1);
-    sum = sum + (z0 + z1);
-    along = r_fma(z0, r_set(f2[j]), along);
-    if (j + 1 < cell->k) along = r_fma(z1, r_set(f2[j + 1]), along);
-    norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
+    conv_add_pair(cell, f2, j, z0, z1, &s);
   }
+  return s;
+}
+
+/* the start of those numbers, but for what an offset makes of it; what they are to be multiplied by */
+BASIN_HD real conv_start_of(const conv_cell *cell, bits trial, conv_sums drawn, conv_state *s) {
+  const real along = drawn.along, norm2 = drawn.norm2;
   const real spread = draw_spread(&cell->initial_a, trial, 0, norm2);
-  const real first = sum / r_set(cell->root_k);
+  const real first = drawn.sum / r_set(cell->root_k);
   const real rest2 = r_max(r_fnma(along, along, r_fnma(first, first, norm2)), r_set(0.0));
-  const int spanned = cell->k == 1 ||
-                      (cell->k == 2 && cell->a2 > 0); /* f1 and f2 are the whole space */
   s->e1 = r_fma(spread, first, r_set(-cell->a1));
   s->e2 = r_fma(spread, along, r_set(-cell->a2));
   s->perp = r_abs(spread) * r_sqrt(rest2);
+  return spread;
+}
+
+/* whether f1 and f2 are the whole space */
+BASIN_HD int conv_is_spanned(const conv_cell *cell) {
+  return cell->k == 1 || (cell->k == 2 && cell->a2 > 0);
+}
+
+BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *s) {
+  const real spread = conv_start_of(cell, trial, conv_draw_a(cell, data, trial), s);
   if (draw_is_moved(&cell->initial_a)) conv_start_around(cell, data, trial, spread, s);
-  if (spanned) s->perp = r_set(0.0);
+  if (conv_is_spanned(cell)) s->perp = r_set(0.0);
 }
 
 /* what entry q of v_0 has beside the draw */
@@ -371,15 +407,36 @@ BASIN_HD real conv_shift(const conv_cell *cell, const double *data, int64_t q) {
   return r_set(cell->shift + draw_offset(&cell->initial_v, data, 0, q));
 }
 
+enum {
+  CONV_KEPT = 16
+}; /* numbers that v_0 is drawn from, which are drawn once where they are no more */
+
+/* those numbers, of no more */
+BASIN_HD void conv_draw_v(const conv_cell *cell, const double *data, bits trial,
+                          real z[CONV_KEPT]) {
+  int64_t j = 0;
+  if (BASIN_TOGETHER > 1)
+    for (; j + 2 * BASIN_TOGETHER <= cell->p; j += 2 * BASIN_TOGETHER) {
+      real z0[BASIN_TOGETHER], z1[BASIN_TOGETHER];
+      draw_pairs(BASIN_TOGETHER, &cell->initial_v, data, trial, 0, j / 2, z0, z1);
+      for (int i = 0; i < BASIN_TOGETHER; i++) z[j + 2 * i] = z0[i], z[j + 2 * i + 1] = z1[i];
+    }
+  for (; j < cell->p; j += 2) draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[j], &z[j + 1]);
+}
+
 BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, basin_team team, bits trial,
                            conv_state *s) {
   const double *v_star = data + cell->teacher_v;
+  const int kept = cell->p <= CONV_KEPT;
+  real all[CONV_KEPT];
   real z[2], spread = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0), rest2 = r_set(0.0);
+  if (kept) conv_draw_v(cell, data, trial, all);
 
   /* three passes over the same numbers: the drawn length, then v and v'v*, then |v - v* v'v*| */
   for (int pass = 0; pass < 3; pass++) {
     for (int64_t j = 0; j < cell->p && !team_stopped(team); j += 2) {
-      draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[0], &z[1]);
+      if (kept) z[0] = all[j], z[1] = all[j + 1];
+      else draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[0], &z[1]);
       for (int64_t i = 0; i < 2 && j + i < cell->p; i++) {
         const real v = r_fma(spread, z[i], conv_shift(cell, data, j + i)),
                    v_teacher = r_set(v_star[j + i]);
