@@ -98,7 +98,7 @@ SOURCES := $(wildcard host/*/*.[ch] include/*.h include/*/*.h include/*/*/*.h cu
              tests/*/*.[ch] bench/*.[ch])
 CU      := $(filter-out cuda/lanes/lanes.cu,$(wildcard cuda/*.cu cuda/*/*.cu))
 
-.PHONY: all program first-gpu check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-networks bench-neuron bench-octopus bench-own bench-product bench-sampled setup info man install put uninstall deb clean help list FORCE
+.PHONY: all program first-gpu check-gpu bench-gpu module gpu-alone cudasim demo demo-run fuzzers check check-run check-slurm unit lint format fuzz soak bench bench-campaign bench-dataset bench-factorisation bench-filter bench-networks bench-neuron bench-octopus bench-own bench-product bench-sampled bench-vectors setup info man install put uninstall deb clean help list FORCE
 .DELETE_ON_ERROR:
 
 all: program module ## build the program, build/basin, the library, and the CUDA module where there is nvcc
@@ -430,6 +430,10 @@ $(BUILD)/bench/peak: bench/peak.c
 bench-product: $(BUILD)/bench/product $(BUILD)/bench/peak ## measure exact products beside OpenBLAS and the peak
 	@.ci/setup build
 	@bench/product $(BUILD)
+
+bench-vectors: all ## measure the assembling of full vectors and trajectories beside plain writing (2 GB of disk)
+	@.ci/setup build
+	@bench/vectors $(BUILD)
 
 bench-dataset: all $(BUILD)/bench/dataset ## measure fixed data sets beside NumPy and the matrix products alone
 	@.ci/setup build bench

@@ -116,6 +116,13 @@ typedef struct driver {
   real *fresh;               /* starts waiting for a lane: trials next_trial .. of the part */
   int fresh_used;            /* lanes of `fresh` already handed out */
   unsigned fresh_outcome[BASIN_OUTCOMES];
+
+  /* The observables of all lanes of the states that were observed last, and what holds for those that were asked last:
+     several trials of a vector are often recorded, or end, at once. NULL: of none, or the states have changed. */
+  const real *seen_of, *asked_of;
+  real seen[KIND_OBSERVED];
+  int seen_risk; /* the one who asked */
+  unsigned asked[BASIN_OUTCOMES];
   int64_t next_trial;
   int64_t next_flight;  /* of the trials that were under way when the part came */
   int pauses;           /* the watch's, when the part came */
@@ -169,7 +176,11 @@ static inline int broken(const driver *d) {
 
 /* ---- single lanes of whole vectors ---- */
 
-static void lane_copy(const driver *d, real *to, int to_lane, const real *from, int from_lane) {
+/* states are about to change */
+static inline void forget(driver *d) { d->seen_of = d->asked_of = NULL; }
+
+static void lane_copy(driver *d, real *to, int to_lane, const real *from, int from_lane) {
+  forget(d);
   for (int64_t i = 0; i < states(d); i++) r_lane_set(to + i, to_lane, r_lane(from + i, from_lane));
 }
 
@@ -237,14 +248,19 @@ static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OU
     outcome[BASIN_STATIONARY] |= ask_when(d, x);
 }
 
-static void observe(const driver *d, int risk, const real *x, int lane, double out[KIND_OBSERVED]) {
-  real all[KIND_OBSERVED];
-  observe_all(d, risk, x, all);
-  for (int i = 0; i < KIND_OBSERVED; i++) out[i] = r_lane(&all[i], lane);
+static __attribute__((noinline)) void look(driver *d, int risk, const real *x) {
+  observe_all(d, risk, x, d->seen);
+  d->seen_of = x;
+  d->seen_risk = risk;
+}
+
+static void observe(driver *d, int risk, const real *x, int lane, double out[KIND_OBSERVED]) {
+  if (d->seen_of != x || d->seen_risk != risk) look(d, risk, x);
+  for (int i = 0; i < KIND_OBSERVED; i++) out[i] = r_lane(&d->seen[i], lane);
 }
 
 /* keep the observables (and the state) of a recorded trial */
-static void record(const driver *d, int64_t trial, int64_t time, const real *x, int lane) {
+static void record(driver *d, int64_t trial, int64_t time, const real *x, int lane) {
   const basin_job *job = d->job;
   const basin_part *part = d->part;
   double seen[KIND_OBSERVED];
@@ -260,7 +276,7 @@ static void record(const driver *d, int64_t trial, int64_t time, const real *x, 
 static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const real *x, int lane) {
   const basin_part *part = d->part;
   double seen[KIND_OBSERVED];
-  observe(d, BASIN_RISK_KEPT, x, lane, seen);
+  if (d->job->finals) observe(d, BASIN_RISK_KEPT, x, lane, seen);
   if (broken(d)) return;
   part->outcome[trial] = (int8_t)outcome;
   part->steps[trial] = steps;
@@ -286,7 +302,7 @@ static inline double upwards(const basin_ladder *l) { return l->above ? 1.0 : -1
 
 /* The passages that a trial has had, with those at its present state x, which has taken `step` steps: in next[] the
    numbers of those that it waits for. Nothing comes of the state where it is broken off. */
-static void begin_passages(const driver *d, int64_t trial, int64_t step, const real *x, int lane,
+static void begin_passages(driver *d, int64_t trial, int64_t step, const real *x, int lane,
                            int next[BASIN_LADDERS_MAX]) {
   double seen[KIND_OBSERVED];
   if (!d->ladders.count) return;
@@ -358,9 +374,9 @@ static void lane_events(driver *d, int lane) {
   const unsigned due = clock_due(&d->course, recorded, step, clock);
   if (due & CLOCK_RECORD) record(d, d->trial[lane], clock->next_time - 1, at(d, v), l);
   if (due & CLOCK_END) {
-    unsigned outcome[BASIN_OUTCOMES];
-    ask(d, at(d, v), outcome);
-    finish(d, d->trial[lane], outcome_of(outcome, l), step, at(d, v), l);
+    if (d->asked_of != at(d, v)) ask(d, at(d, v), d->asked);
+    d->asked_of = at(d, v);
+    finish(d, d->trial[lane], outcome_of(d->asked, l), step, at(d, v), l);
     if (!broken(d)) lane_clear(d, lane);
     return;
   }
@@ -375,6 +391,7 @@ static void draw(driver *d) {
   for (int l = 0; l < BASIN_LANES; l++) number[l] = (uint64_t)(d->part->first + d->next_trial + l);
   memcpy(&trial, number, sizeof trial);
   d->warm = NULL; /* the scratch is used for other states */
+  forget(d);
   KIND_start(&d->cell, turn_of(d, NULL, trial, b_set(0)), d->fresh);
   ask(d, d->fresh, d->fresh_outcome);
   d->fresh_used = told_to_give_up(d) ? BASIN_LANES : 0;
@@ -402,6 +419,7 @@ static void resume(driver *d, int lane) {
   const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
   const basin_flight *flight = &d->part->flight[d->next_flight];
   const double *state = d->part->flight_state + d->next_flight * states(d);
+  forget(d);
   for (int64_t i = 0; i < states(d); i++) r_lane_set(at(d, v) + i, l, state[i]);
   d->part->outcome[flight->trial] = FLIGHT_TAKEN;
   d->next_flight++;
@@ -660,6 +678,7 @@ static void leap(driver *d) {
   bits trial, step;
   if (moves(d)) look_up_paces(d);
   if (d->stuck) return;
+  forget(d);
   numbers(d, 0, &trial, &step);
   const real taken = KIND_step(&d->cell, turn_of(d, d->pace[0], trial, step), limits(d), d->x);
   for (int lane = 0; lane < LANES; lane++) {
@@ -707,6 +726,7 @@ static void go_back(driver *d) {
 #if REGISTERS
   (void)d;
 #else
+  forget(d);
   memcpy(d->x, d->kept, (size_t)d->states * sizeof *d->kept);
   d->clock = d->kept_at;
   d->warm = NULL;
@@ -731,6 +751,7 @@ static void block(driver *d) {
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
     unsigned hit = 0;
+    forget(d);
     const int64_t done = moves(d) ? advance_moving(d, n, tolerance, &hit)
                          : d->job->setting->stop.when ? advance_asking(d, n, &hit)
                          : passages ? advance_watching(d, n, tolerance, &hit)

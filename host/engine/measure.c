@@ -123,16 +123,14 @@ static int quantity_of(const basin_model *model, const char *name) {
 
 /* one recorded state; measured [1 + norms] and vectors: scratch */
 static basin_status measure_record(const basin_experiment *e, int isa, const basin_job *job,
-                                   basin_part *part, int64_t r, int64_t t, basin_measured *measured,
-                                   double *vectors, const int *stop, basin_error *error) {
+                                   basin_part *part, int64_t r, int64_t t, basin_maker *maker,
+                                   basin_measured *measured, double *vectors, const int *stop,
+                                   basin_error *error) {
   const int64_t trial = part->first + r, rows = part->recorded * job->times;
   const double *state = part->state + (r * job->times + t) * job->setting->size.states;
-  basin_status status = job->model->vectors(job->setting, trial, 1, state, 1, vectors)
-                            ? basin_fail_memory(error)
-                            : BASIN_OK;
-  if (!status)
-    status = measure(job->model, isa, job->setting, vectors, trial, job->time[t], job->inputs,
-                     measured, NULL, stop, error);
+  job->model->make(maker, trial, 1, state, 1, vectors);
+  const basin_status status = measure(job->model, isa, job->setting, vectors, trial, job->time[t],
+                                      job->inputs, measured, NULL, stop, error);
   for (int i = 0; i < e->estimates && !status; i++) {
     const int quantity = quantity_of(job->model, e->estimate[i]);
     double *to = part->estimate + 2 * i * rows + r * job->times + t;
@@ -149,7 +147,8 @@ basin_status basin_measure_part(const basin_experiment *e, int isa, const basin_
   if (!job->inputs || !part->recorded || !job->times) return BASIN_OK;
   basin_measured *measured = calloc((size_t)model->norms + 1, sizeof *measured);
   double *vectors = calloc((size_t)job->setting->size.vectors + 1, sizeof *vectors);
-  basin_status status = measured && vectors ? BASIN_OK : basin_fail_memory(error);
+  basin_maker *maker = model->maker(job->setting, NULL);
+  basin_status status = measured && vectors && maker ? BASIN_OK : basin_fail_memory(error);
   int done = 0;
   for (int64_t r = 0; r < part->recorded && !status; r++) {
     for (int64_t t = 0; t < job->times && !status; t++) {
@@ -158,9 +157,11 @@ basin_status basin_measure_part(const basin_experiment *e, int isa, const basin_
       if (!isnan(part->estimate[at])) continue;
       if (done++ && watch_asks(watch, pauses)) status = BASIN_INTERRUPTED;
       else
-        status = measure_record(e, isa, job, part, r, t, measured, vectors, &watch->give_up, error);
+        status = measure_record(e, isa, job, part, r, t, maker, measured, vectors, &watch->give_up,
+                                error);
     }
   }
+  model->maker_free(maker);
   free(vectors);
   free(measured);
   return status;

@@ -229,53 +229,114 @@ static const char *check(basin_setting *setting, const char **where) {
   return NULL;
 }
 
-/* the data set, where the full vectors of the cell need it: *set is to be freed */
-static basin_status set_of_vectors(const basin_setting *setting, const model_cell *cell,
-                                   const double *data, basin_turn *turn, double **set) {
-  *set = NULL;
+/* ---- full vectors ---- */
+
+struct basin_maker {
+  const basin_setting *setting;
+  model_cell cell;
+  double *data, *set, *work; /* data and set: of its own, or NULL where another has them */
+  basin_turn turn;           /* `warm` once there was a state of its trial */
+  int any;                   /* that of the last state */
+};
+
+static void maker_free(basin_maker *m) {
+  if (!m) return;
+  free(m->work);
+  free(m->set);
+  free(m->data);
+  free(m);
+}
+
+/* the data set, where the full vectors of the cell need it */
+static int maker_takes_set(basin_maker *m) {
 #ifdef MODEL_SET_OF_VECTORS
+  const basin_setting *setting = m->setting;
   const basin_size *size = &setting->size;
   const int64_t n = setting->gradient.set_size, numbers = n * size->rows * size->width;
-  if (!MODEL_SET_OF_VECTORS(cell)) return BASIN_OK;
-  *set = malloc((size_t)(numbers + n * size->labels + 1) * sizeof **set);
-  if (!*set) return BASIN_FAILED;
-  turn->set = *set;
-  turn->label = *set + numbers;
-  return SET_inputs(setting, cell, data, 0, n, *set, *set + numbers);
+  if (!MODEL_SET_OF_VECTORS(&m->cell)) return 1;
+  m->set = malloc((size_t)(numbers + n * size->labels + 1) * sizeof *m->set);
+  if (!m->set) return 0;
+  m->turn.set = m->set;
+  m->turn.label = m->set + numbers;
+  return !SET_inputs(setting, &m->cell, m->data, 0, n, m->set, m->set + numbers);
 #else
-  (void)setting;
-  (void)cell;
-  (void)data;
-  (void)turn;
-  return BASIN_OK;
+  return m != NULL;
 #endif
+}
+
+/* the cell's constants */
+static int maker_prepares(basin_maker *m) {
+  const char *where;
+  m->data = malloc((size_t)(m->setting->size.data + 1) * sizeof *m->data);
+  basin_room room = {m->data, 0, 1};
+  m->turn.data = m->data;
+  return m->data && !model_prepare(m->setting, &room, &m->cell, &where) && maker_takes_set(m);
+}
+
+static basin_maker *maker(const basin_setting *setting, const basin_maker *with) {
+  const basin_size *size = &setting->size;
+  basin_maker *m = calloc(1, sizeof *m);
+  int ok = m != NULL;
+  if (ok && with) *m = (basin_maker){.cell = with->cell, .turn = with->turn};
+  if (ok) {
+    m->setting = setting;
+    m->turn.team = basin_alone;
+    m->turn.warm = 0;
+    m->work = malloc((size_t)(size->work + size->vectors + BASIN_COMMON) * sizeof *m->work);
+    m->turn.work = m->work;
+    ok = m->work && (with || maker_prepares(m));
+  }
+  if (ok) return m;
+  maker_free(m);
+  return NULL;
+}
+
+static inline __attribute__((always_inline)) void make_any(basin_maker *m, int64_t trial, int64_t n,
+                                                           const double *state, int any,
+                                                           double *out) {
+  const basin_setting *setting = m->setting;
+  const basin_size *size = &setting->size;
+  m->turn.warm = m->turn.warm && m->turn.trial == (uint64_t)trial && m->any == any;
+  m->turn.trial = (uint64_t)trial;
+  m->any = any;
+#define MAKE(kind)                                                                 \
+  if (IS(kind)) {                                                                  \
+    vectors_function *own = MODEL_##kind(ROW_vectors);                             \
+    for (int64_t i = 0; i < n; i++, state += size->states, out += size->vectors) { \
+      if (own) own(&m->cell, m->turn, state, any, out);                            \
+      else memcpy(out, state, (size_t)size->vectors * sizeof *out);                \
+      m->turn.warm = 1;                                                            \
+    }                                                                              \
+    return;                                                                        \
+  }
+  MODEL_DYNAMICS(MAKE)
+}
+
+/* with the processor's own fma, and its longer vectors, where it has them: the same bits */
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma"), flatten)) static void make_fma(basin_maker *m, int64_t trial,
+                                                                  int64_t n, const double *state,
+                                                                  int any, double *out) {
+  make_any(m, trial, n, state, any, out);
+}
+#endif
+static void make(basin_maker *m, int64_t trial, int64_t n, const double *state, int any,
+                 double *out) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    make_fma(m, trial, n, state, any, out);
+    return;
+  }
+#endif
+  make_any(m, trial, n, state, any, out);
 }
 
 static basin_status vectors(const basin_setting *setting, int64_t trial, int64_t n,
                             const double *state, int any, double *out) {
-  const basin_size *size = &setting->size;
-  const char *where;
-  model_cell cell;
-  double *data = malloc((size_t)(size->data + size->work + 1) * sizeof *data), *set = NULL;
-  basin_status status = data ? BASIN_OK : BASIN_FAILED;
-  if (!data) return status;
-  basin_room room = {data, 0, 1};
-  if (model_prepare(setting, &room, &cell, &where)) n = 0;
-  basin_turn turn = {
-      .data = data, .work = data + size->data, .team = basin_alone, .trial = (uint64_t)trial};
-  if (n) status = set_of_vectors(setting, &cell, data, &turn, &set);
-  for (int64_t i = 0; i < n && !status; i++, state += size->states, out += size->vectors) {
-#define VECTORS(kind)                                             \
-  if (IS(kind)) {                                                 \
-    vectors_function *own = MODEL_##kind(ROW_vectors);            \
-    if (own) own(&cell, turn, state, any, out);                   \
-    else memcpy(out, state, (size_t)size->vectors * sizeof *out); \
-  }
-    MODEL_DYNAMICS(VECTORS)
-  }
-  free(set);
-  free(data);
-  return status;
+  basin_maker *m = maker(setting, NULL);
+  if (m) make(m, trial, n, state, any, out);
+  maker_free(m);
+  return m ? BASIN_OK : BASIN_FAILED;
 }
 
 /* ---- data sets ---- */
@@ -368,6 +429,9 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .passages = ROWS(passages),
     .passage = passages,
     .check = check,
+    .maker = maker,
+    .make = make,
+    .maker_free = maker_free,
     .vectors = vectors,
 #ifdef MODEL_SET
     .inputs = inputs,

@@ -24,6 +24,7 @@ typedef struct ended {
   double *state; /* [size.states] */
   double *full;  /* [size.vectors] its full vectors, once `known` */
   int known;
+  basin_maker *maker;             /* of full vectors, once any were asked for */
   const basin_outcome_rule *rule; /* that is asked, */
   const double *number;           /* and the cell's values of its names */
 } ended;
@@ -36,10 +37,11 @@ static basin_status find_vectors(ended *x, basin_error *error) {
   if (x->known) return BASIN_OK;
   for (int64_t i = 0; i < setting->size.states; i++)
     x->state[i] = part->end[i * part->count + x->trial];
+  if (!x->maker) x->maker = x->job->model->maker(setting, NULL);
+  if (!x->maker) return basin_fail_memory(error);
+  x->job->model->make(x->maker, part->first + x->trial, 1, x->state, 0, x->full);
   x->known = 1;
-  return x->job->model->vectors(setting, part->first + x->trial, 1, x->state, 0, x->full)
-             ? basin_fail_memory(error)
-             : BASIN_OK;
+  return BASIN_OK;
 }
 
 /* whether the trial is within number[0] of the point whose entries follow; *entries: how many those are */
@@ -182,6 +184,7 @@ basin_status basin_naming_end(const basin_job *job, basin_part *part, int8_t *be
     status = name_trial(&x, error);
     if (!status && part->point) status = keep_point(&x, error);
   }
+  job->model->maker_free(x.maker);
   free(room);
   free(before);
   return status;

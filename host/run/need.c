@@ -39,6 +39,15 @@ static double pace_bytes(const basin_setting *setting) {
   return basin_schedule_moves(setting) ? 8 * 2 * steps : 0;
 }
 
+/* what full vectors of the output are made in: a row of every vector twice, what a trial's have in common, the cell's
+   constants and its data set. More threads stay within what workers have for their parts while they simulate. */
+static double making_bytes(const basin_experiment *e, const basin_setting *setting) {
+  const basin_size *size = &setting->size;
+  if (!e->keep_vectors) return 0;
+  return 8 * (3 * (double)size->vectors + (double)size->work + (double)size->data) +
+         basin_data_bytes(setting);
+}
+
 static int descending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return x < y ? 1 : x > y ? -1 : 0;
@@ -76,7 +85,8 @@ static basin_status measure_need(const basin_experiment *e, int64_t part_trials,
                                  basin_need *out, basin_error *error) {
   const int workers = backend->workers;
   const basin_extent extent = basin_store_extent(e, target);
-  double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0, simulating = 0, inputs = 0;
+  double largest = 0, parts_bytes = 0, vectors = 0, measuring = 0, simulating = 0, inputs = 0,
+         making = 0;
   const basin_status status = data_bytes(e, backend, &inputs, error);
   *out = (basin_need){.cells = e->cells};
   for (int64_t c = 0; c < e->cells; c++) {
@@ -84,6 +94,7 @@ static basin_status measure_need(const basin_experiment *e, int64_t part_trials,
     for (int i = 0; i < e->cell[c].model->teachers; i++)
       vectors += 8.0 * (double)basin_vector_size(&s->teacher[i]);
     if (!backend->devices) simulating = fmax(simulating, simulation_bytes(s) + pace_bytes(s));
+    making = fmax(making, making_bytes(e, s));
     if (e->inputs) measuring = fmax(measuring, basin_measure_bytes(e->cell[c].model, s));
     out->trials += target[c];
     for (int64_t first = 0, size; first < target[c];) {
@@ -95,8 +106,9 @@ static basin_status measure_need(const basin_experiment *e, int64_t part_trials,
       first += size * alike;
     }
   }
-  out->memory_bytes = BASE_MEMORY + vectors + largest * (workers + 1) +
-                      (measuring + simulating) * workers + inputs;
+  out->memory_bytes = BASE_MEMORY + vectors + inputs +
+                      fmax(largest * (workers + 1) + (measuring + simulating) * workers,
+                           largest * workers + making);
   out->disk_bytes = parts_bytes + basin_output_bytes(e, &extent);
   return status;
 }

@@ -40,6 +40,7 @@ basin_status basin_runner_open(basin_runner *r, const basin_experiment *e,
   if (status) return status;
   r->progress.backend = r->backend.description;
   status = basin_store_open(&r->store, e, folder, part_trials, error);
+  r->store.threads = r->backend.devices ? 0 : r->backend.workers;
   if (status) basin_runner_close(r);
   return status;
 }

@@ -34,6 +34,9 @@ int basin_checksum_open(basin_checksum *checksum, int64_t units, int64_t length,
 int basin_checksum_feed(basin_checksum *checksum, int64_t unit, int64_t at, const void *bytes,
                         int64_t count);
 
+/* What has not come of the unit that is written is fill values: the next one. */
+void basin_checksum_next(basin_checksum *checksum);
+
 /* All that has not come is fill values: sum[] is complete. */
 void basin_checksum_finish(basin_checksum *checksum);
 void basin_checksum_close(basin_checksum *checksum);

@@ -12,17 +12,31 @@
 
 /* what goes with an access list, which copies it */
 typedef struct settings {
-  int *failure;
+  basin_driver *driver;
 } settings;
 
 typedef struct made {
   H5FD_t base; /* first: the library's own */
-  int file, *failure;
+  basin_driver *driver;
+  int file;
   haddr_t allocated, written; /* the end of what the library uses, and of the file */
 } made;
 
-static void fail(const made *m) {
-  if (!*m->failure) *m->failure = errno ? errno : EIO;
+static void note(int *failure) {
+  int none = 0;
+  __atomic_compare_exchange_n(failure, &none, errno ? errno : EIO, 0, __ATOMIC_RELAXED,
+                              __ATOMIC_RELAXED);
+}
+static void fail(const made *m) { note(&m->driver->failure); }
+
+void basin_driver_put(int file, int *failure, int64_t at, size_t count, const void *bytes) {
+  size_t done = 0;
+  while (done < count && !__atomic_load_n(failure, __ATOMIC_RELAXED)) {
+    const ssize_t put = pwrite(file, (const char *)bytes + done, count - done,
+                               (off_t)(at + (int64_t)done));
+    if (put > 0) done += (size_t)put;
+    else if (put == 0 || errno != EINTR) note(failure);
+  }
 }
 
 static H5FD_t *driver_open(const char *path, unsigned flags, hid_t access, haddr_t end) {
@@ -33,7 +47,7 @@ static H5FD_t *driver_open(const char *path, unsigned flags, hid_t access, haddr
     free(m);
     return NULL;
   }
-  m->failure = s->failure;
+  m->driver = s->driver;
   m->file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (m->file >= 0) return &m->base;
   fail(m);
@@ -48,10 +62,12 @@ static herr_t driver_close(H5FD_t *base) {
   return 0;
 }
 
-/* as the library's own driver does it: the same places in the file, and files that it opens without this one */
+/* As the library's own driver does it: the same places in the file, and files that it opens without this one. But
+   values of datasets go straight to the file, not by a buffer that the library would write over what others have put
+   there. */
 static herr_t driver_query(const H5FD_t *base, unsigned long *flags) {
   (void)base;
-  *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
+  *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA |
            H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
   return 0;
 }
@@ -93,15 +109,9 @@ static herr_t driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t
 static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t at, size_t count,
                            const void *bytes) {
   made *m = (made *)base;
-  size_t done = 0;
-  (void)type;
   (void)transfer;
-  while (done < count && !*m->failure) {
-    const ssize_t put = pwrite(m->file, (const char *)bytes + done, count - done,
-                               (off_t)(at + done));
-    if (put > 0) done += (size_t)put;
-    else if (put == 0 || errno != EINTR) fail(m);
-  }
+  if (!m->driver->mute || type != H5FD_MEM_DRAW)
+    basin_driver_put(m->file, &m->driver->failure, (int64_t)at, count, bytes);
   if (at + count > m->written) m->written = at + count;
   return 0;
 }
@@ -111,7 +121,7 @@ static herr_t driver_truncate(H5FD_t *base, hid_t transfer, hbool_t closing) {
   (void)transfer;
   (void)closing;
   if (m->written == m->allocated) return 0;
-  if (!*m->failure && ftruncate(m->file, (off_t)m->allocated)) fail(m);
+  if (!m->driver->failure && ftruncate(m->file, (off_t)m->allocated)) fail(m);
   m->written = m->allocated;
   return 0;
 }
@@ -144,10 +154,10 @@ static hid_t registered(void) {
   return id;
 }
 
-hid_t basin_driver_access(int *failure) {
-  const settings s = {.failure = failure};
+hid_t basin_driver_access(basin_driver *made_by) {
+  const settings s = {.driver = made_by};
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  *failure = 0;
+  *made_by = (basin_driver){0};
   if (access >= 0 && H5Pset_driver(access, registered(), &s) >= 0) return access;
   if (access >= 0) H5Pclose(access);
   return H5I_INVALID_HID;

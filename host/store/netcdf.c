@@ -12,12 +12,19 @@
 
 enum {
   DIMENSION_BLOCK = 1024,
+  FILL_BYTES = 1 << 16,
   COMPACT_MAX = 4096 /* links and attributes kept in the object's header, which has a checksum */
 };
+
+/* Where the values of a variable go. Whole writes of HDF5 would have it write fill values over all of a variable first:
+   so the library gives it its place in the file alone, and values are written there, and fill values between them. */
+enum { PLACE_NONE, PLACE_OURS, PLACE_OF_HDF5 /* of what is drafted */ };
 
 struct basin_variable {
   char *name;
   hid_t id, type;
+  int place;
+  int64_t first; /* PLACE_OURS: where it is in the file */
   int rank;
   hsize_t size[BASIN_RANK_MAX];
   basin_checksum checksum;
@@ -28,8 +35,9 @@ struct basin_variable {
 struct basin_netcdf {
   char *path;
   hid_t file;
-  int bad;     /* set by the first HDF5 call that failed, so that a run of calls is checked once */
-  int failure; /* errno of the first write that failed */
+  int values; /* file descriptor for the values of variables */
+  int bad;    /* set by the first HDF5 call that failed, so that a run of calls is checked once */
+  basin_driver driver; /* failure: errno of the first write that failed, ours too */
   basin_variable *first, *last;
 };
 
@@ -37,12 +45,14 @@ static void check(basin_netcdf *f, int failed) {
   if (failed) f->bad = 1;
 }
 
-int basin_netcdf_bad(const basin_netcdf *f) { return f->bad || f->failure; }
+int basin_netcdf_bad(const basin_netcdf *f) {
+  return f->bad || __atomic_load_n(&f->driver.failure, __ATOMIC_RELAXED);
+}
 void basin_netcdf_fail(basin_netcdf *f) { f->bad = 1; }
 
 basin_status basin_netcdf_status(const basin_netcdf *f, basin_error *error) {
-  if (f->failure) {
-    errno = f->failure;
+  if (f->driver.failure) {
+    errno = f->driver.failure;
     return basin_fail_system(error, "cannot be written", f->path);
   }
   return f->bad ? basin_hdf5_fail(error, BASIN_FAILED, f->path, "cannot be written") : BASIN_OK;
@@ -204,14 +214,79 @@ basin_variable *basin_netcdf_dimension(basin_netcdf *f, const char *name, int64_
   return v;
 }
 
-void basin_netcdf_draft(basin_netcdf *f, basin_variable *v, const hsize_t *start,
+/* ---- values ---- */
+
+/* by HDF5 */
+static void write_block(basin_netcdf *f, const basin_variable *v, const hsize_t *start,
                         const hsize_t *size, const void *value) {
-  if (basin_netcdf_bad(f)) return;
   const hid_t memory = H5Screate_simple(v->rank, size, NULL), disk = H5Dget_space(v->id);
   check(f, H5Sselect_hyperslab(disk, H5S_SELECT_SET, start, NULL, size, NULL) < 0);
   check(f, H5Dwrite(v->id, v->type, memory, disk, H5P_DEFAULT, value) < 0);
   H5Sclose(disk);
   H5Sclose(memory);
+}
+
+/* has HDF5 give the variable its place, by an entry that, as the fill values, the driver leaves out */
+static void find_place(basin_netcdf *f, basin_variable *v) {
+  const hsize_t start[BASIN_RANK_MAX] = {0}, size[BASIN_RANK_MAX] = {1, 1, 1, 1};
+  f->driver.mute = 1;
+  write_block(f, v, start, size, v->checksum.fill);
+  f->driver.mute = 0;
+  const haddr_t first = H5Dget_offset(v->id);
+  check(f, first == HADDR_UNDEF);
+  v->first = (int64_t)first;
+  v->place = PLACE_OURS;
+}
+
+static void put(basin_netcdf *f, const basin_variable *v, int64_t unit, int64_t at,
+                const void *bytes, int64_t count) {
+  basin_driver_put(f->values, &f->driver.failure, v->first + unit * v->checksum.length + at,
+                   (size_t)count, bytes);
+}
+
+/* fill values up to byte `at` of the unit that comes next */
+static void fill_to(basin_netcdf *f, basin_variable *v, int64_t at) {
+  unsigned char block[FILL_BYTES];
+  basin_checksum *c = &v->checksum;
+  for (int i = 0; i < FILL_BYTES && c->reached < at; i++) block[i] = c->fill[i % c->width];
+  while (c->reached < at && !basin_netcdf_bad(f)) {
+    const int64_t left = at - c->reached, count = left < FILL_BYTES ? left : FILL_BYTES;
+    put(f, v, c->unit, c->reached, block, count);
+    check(f, basin_checksum_feed(c, c->unit, c->reached, block, count));
+  }
+}
+
+/* and in all units before this one, what has not come */
+static void fill_units(basin_netcdf *f, basin_variable *v, int64_t unit) {
+  while (v->checksum.unit < unit && !basin_netcdf_bad(f)) {
+    fill_to(f, v, v->checksum.length);
+    basin_checksum_next(&v->checksum);
+  }
+}
+
+void basin_netcdf_announce(basin_netcdf *f, basin_variable *v, int64_t unit, int64_t at,
+                           int64_t count, const void *value) {
+  if (basin_netcdf_bad(f) || !count) return;
+  const int64_t width = v->checksum.width;
+  if (v->place == PLACE_NONE) find_place(f, v);
+  if (v->place == PLACE_OURS) {
+    fill_units(f, v, unit);
+    if (unit == v->checksum.unit) fill_to(f, v, at * width);
+  }
+  check(f, basin_checksum_feed(&v->checksum, unit, at * width, value, count * width));
+}
+
+void basin_netcdf_put(basin_netcdf *f, const basin_variable *v, int64_t unit, int64_t at,
+                      int64_t count, const void *value) {
+  if (v && v->place == PLACE_OURS)
+    put(f, v, unit, at * v->checksum.width, value, count * v->checksum.width);
+}
+
+void basin_netcdf_draft(basin_netcdf *f, basin_variable *v, const hsize_t *start,
+                        const hsize_t *size, const void *value) {
+  if (basin_netcdf_bad(f)) return;
+  v->place = PLACE_OF_HDF5;
+  write_block(f, v, start, size, value);
 }
 
 void basin_netcdf_draft_read(basin_netcdf *f, basin_variable *v, const hsize_t *start,
@@ -222,15 +297,16 @@ void basin_netcdf_draft_read(basin_netcdf *f, basin_variable *v, const hsize_t *
 void basin_netcdf_write(basin_netcdf *f, basin_variable *v, const hsize_t *start,
                         const hsize_t *size, const void *value) {
   if (basin_netcdf_bad(f)) return;
-  const int64_t width = v->checksum.width;
-  int64_t at = 0, count = width;
+  const int64_t unit = v->rank > 1 ? (int64_t)start[0] : 0;
+  int64_t at = 0, count = 1;
   for (int d = v->rank > 1; d < v->rank; d++) {
     at = at * (int64_t)v->size[d] + (int64_t)start[d];
     count *= (int64_t)size[d];
   }
-  check(f, basin_checksum_feed(&v->checksum, v->rank > 1 ? (int64_t)start[0] : 0, at * width, value,
-                               count));
-  basin_netcdf_draft(f, v, start, size, value);
+  basin_netcdf_announce(f, v, unit, at, count, value);
+  if (basin_netcdf_bad(f)) return;
+  if (v->place == PLACE_OF_HDF5) write_block(f, v, start, size, value);
+  else basin_netcdf_put(f, v, unit, at, count, value);
 }
 
 void basin_netcdf_write_whole(basin_netcdf *f, basin_variable *v, const void *value) {
@@ -267,7 +343,7 @@ static hid_t create_file(basin_netcdf *f) {
                H5Pset_attr_phase_change(create, COMPACT_MAX, 0) < 0);
 
   /* the format of HDF5 1.8, which every reader of today knows, has checksums on its metadata */
-  const hid_t access = basin_driver_access(&f->failure);
+  const hid_t access = basin_driver_access(&f->driver);
   check(f, access < 0 || H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) < 0);
   const hid_t file = H5Fcreate(f->path, H5F_ACC_TRUNC, create, access);
   check(f, file < 0);
@@ -278,6 +354,8 @@ static hid_t create_file(basin_netcdf *f) {
 
 /* the library has written everything when this returns */
 static void close_file(basin_netcdf *f) {
+  if (f->values >= 0 && close(f->values) && !f->driver.failure) f->driver.failure = errno;
+  f->values = -1;
   for (basin_variable *v = f->first; v; v = v->next) {
     H5Dclose(v->id);
     v->id = 0;
@@ -304,6 +382,7 @@ basin_status basin_netcdf_create(const char *path, basin_netcdf **out, basin_err
     free(f);
     return basin_fail_memory(error);
   }
+  f->values = -1;
   const int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (made < 0) {
     free_file(f);
@@ -313,6 +392,8 @@ basin_status basin_netcdf_create(const char *path, basin_netcdf **out, basin_err
   basin_hdf5_quiet();
   H5Eclear2(H5E_DEFAULT);
   f->file = create_file(f);
+  if (!basin_netcdf_bad(f)) f->values = open(path, O_WRONLY | O_CLOEXEC);
+  if (!basin_netcdf_bad(f) && f->values < 0) f->driver.failure = errno;
   if (basin_netcdf_bad(f)) {
     const basin_status status = basin_netcdf_status(f, error);
     free_file(f);
@@ -325,6 +406,7 @@ basin_status basin_netcdf_create(const char *path, basin_netcdf **out, basin_err
 
 /* of a variable over cells and more a variable over the same cells, of another an attribute */
 static void write_checksum(basin_netcdf *f, hid_t group, basin_variable *v) {
+  if (v->place == PLACE_OURS) fill_units(f, v, v->checksum.units);
   basin_checksum_finish(&v->checksum);
   if (v->rank == 1) {
     attribute_number(f, group, v->name, H5T_NATIVE_UINT64, v->checksum.sum);

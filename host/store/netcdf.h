@@ -4,7 +4,8 @@
  *
  * Calls do not say whether they succeeded: after the first failure all of them do nothing of use, and
  * basin_netcdf_status() tells it. Variables are uncompressed and contiguous, objects have no time stamps, and their
- * order of creation is kept.
+ * order of creation is kept. HDF5 gives a variable its place in the file; the values are written there without it, each
+ * byte once.
  */
 #ifndef BASIN_NETCDF_H
 #define BASIN_NETCDF_H
@@ -62,7 +63,16 @@ basin_variable *basin_netcdf_dimension(basin_netcdf *file, const char *name, int
 void basin_netcdf_write(basin_netcdf *file, basin_variable *variable, const hsize_t *start,
                         const hsize_t *size, const void *value);
 
-/* The same of what will be written again before the end: no checksum is made of it. And that block read back. */
+/* The same in two steps, for threads: `count` values of a cell (or of all of a variable with one dimension) from its
+   number `at` on. They are announced in the order of the file, by one thread at a time; then any thread puts them
+   there. */
+void basin_netcdf_announce(basin_netcdf *file, basin_variable *variable, int64_t cell, int64_t at,
+                           int64_t count, const void *value);
+void basin_netcdf_put(basin_netcdf *file, const basin_variable *variable, int64_t cell, int64_t at,
+                      int64_t count, const void *value);
+
+/* As basin_netcdf_write() of what will be written again before the end: no checksum is made of it. And that block read
+   back. */
 void basin_netcdf_draft(basin_netcdf *file, basin_variable *variable, const hsize_t *start,
                         const hsize_t *size, const void *value);
 void basin_netcdf_draft_read(basin_netcdf *file, basin_variable *variable, const hsize_t *start,

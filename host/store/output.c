@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/output_file.h"
+#include "engine/cpu.h"
 #include "read/headers.h"
 #include "read/passages.h"
 #include <math.h>
@@ -511,7 +512,7 @@ static void free_output(basin_output *o) {
 
 basin_status basin_output_create(const char *path, const basin_experiment *e,
                                  const basin_extent *extent, const int64_t *count, int64_t missing,
-                                 basin_output **out, basin_error *error) {
+                                 int threads, basin_output **out, basin_error *error) {
   basin_output *o = calloc(1, sizeof *o);
   basin_status status = BASIN_OK;
   basin_error ignored;
@@ -519,6 +520,7 @@ basin_status basin_output_create(const char *path, const basin_experiment *e,
   if (!o) return basin_fail_memory(error);
   o->experiment = e;
   o->extent = *extent;
+  o->threads = threads > 0 ? threads : basin_cpu_processors();
   o->vectors = basin_vectors_find(e, extent);
   o->successes = calloc((size_t)extent->cells + 1, sizeof *o->successes);
   o->ended = calloc((size_t)extent->cells + 1, sizeof *o->ended);

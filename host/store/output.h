@@ -42,11 +42,11 @@ typedef struct basin_extent {
 } basin_extent;
 
 /* Makes the file, which must not be there; count[i] trials were run of the extent's cell i. missing: how many trials of
-   all cells together are not there; where not 0 it is the root attribute `trials_missing`. On failure there is no
-   file. */
+   all cells together are not there; where not 0 it is the root attribute `trials_missing`. threads: that make
+   full vectors; 0: as many as there are processors. On failure there is no file. */
 basin_status basin_output_create(const char *path, const basin_experiment *experiment,
                                  const basin_extent *extent, const int64_t *count, int64_t missing,
-                                 basin_output **output, basin_error *error);
+                                 int threads, basin_output **output, basin_error *error);
 
 /* Writes the trials of a part that lie below `limit` and are not written yet. Parts come by cell and first trial. */
 basin_status basin_output_write(basin_output *output, int64_t cell, const basin_part *part,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * output_file.h: an output file that is being written, for the files that do: output.c makes its variables, variables.c
- * says what they are, output_write.c fills them with trials.
+ * says what they are, output_write.c fills them with trials, output_vectors.c with full vectors.
  */
 #ifndef BASIN_OUTPUT_FILE_H
 #define BASIN_OUTPUT_FILE_H
@@ -68,6 +68,7 @@ int64_t basin_variable_count(const basin_experiment *experiment, const basin_ext
 struct basin_output {
   const basin_experiment *experiment;
   basin_extent extent;
+  int threads; /* that make full vectors */
   basin_netcdf *file;
   int64_t cell_now, reached;  /* where the next trials go: what lies before is written */
   int64_t *successes, *ended; /* [cells] of the trials that are written: the global ones, and all */
@@ -86,6 +87,10 @@ struct basin_output {
   basin_variable *entry[BASIN_VECTORS_MAX]; /* [vectors.count] the dimension of their entries */
   basin_attractors *attractors;             /* or NULL */
 };
+
+/* Full vectors of the part's recorded trials from index `from` to before `to`. */
+basin_status basin_output_vectors(basin_output *output, int64_t cell, const basin_part *part,
+                                  int64_t from, int64_t to, basin_error *error);
 
 /* For those who write what is known last: a dimension with the numbers 0, 1, ..., and a variable of the table, of which
    there is one: output->variable[id]. */

@@ -79,8 +79,8 @@ double basin_part_file_bytes(const basin_job *job, int64_t flights) {
 
 double basin_part_bytes(const basin_job *job) { return bytes_of(job, 0, BASIN_PART_PIECES_ALL); }
 
-basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, basin_part *part,
-                                      basin_error *error) {
+basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, int to_read,
+                                      basin_part *part, basin_error *error) {
   basin_piece piece[BASIN_PART_PIECES_ALL];
   *part = (basin_part){.first = job->first,
                        .count = job->count,
@@ -96,14 +96,14 @@ basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, bas
     }
 
     /* outcome and steps -1, doubles NaN: what nobody wrote shows */
-    memset(*piece[i].array, 0xff, piece[i].bytes);
+    if (!to_read || i >= BASIN_PART_PIECES) memset(*piece[i].array, 0xff, piece[i].bytes);
   }
   if (part->halvings) memset(part->halvings, 0, (size_t)part->count);
   return BASIN_OK;
 }
 
 basin_status basin_part_allocate(const basin_job *job, basin_part *part, basin_error *error) {
-  return basin_part_allocate_with(job, 0, part, error);
+  return basin_part_allocate_with(job, 0, 0, part, error);
 }
 
 void basin_part_free(basin_part *part) {

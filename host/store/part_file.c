@@ -269,12 +269,12 @@ static basin_status load(const char *path, const char magic[8], const basin_expe
   if (!status && *damaged == SOUND && !is_of_range(h, e, range)) *damaged = DAMAGED;
   if (!part || status || *damaged) goto cleanup;
   const basin_job job = basin_part_job(e, range->cell, range->first, range->count);
-  status = basin_part_allocate_with(&job, h->flights, part, error);
+  status = basin_part_allocate_with(&job, h->flights, 1, part, error);
   if (status) goto cleanup;
   basin_part_pieces(part, &job, h->flights, piece);
   for (int i = 0; i < BASIN_PART_PIECES && !*damaged; i++) {
     if (piece[i].bytes && basin_read_all(file, *piece[i].array, piece[i].bytes)) *damaged = DAMAGED;
-    hash = basin_hash(hash, *piece[i].array, piece[i].bytes);
+    else hash = basin_hash(hash, *piece[i].array, piece[i].bytes);
   }
   if (hash != h->payload_hash || (!*damaged && !is_possible(e, &job, part, h, magic == FINISHED)))
     *damaged = DAMAGED;

@@ -24,9 +24,9 @@ void basin_part_pieces(basin_part *part, const basin_job *job, int64_t flights,
 /* Bytes in the file behind the header. */
 double basin_part_file_bytes(const basin_job *job, int64_t flights);
 
-/* As basin_part_allocate(), with flights. */
-basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, basin_part *part,
-                                      basin_error *error);
+/* As basin_part_allocate(), with flights. to_read: what is on disk is to be read, and may be anything. */
+basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, int to_read,
+                                      basin_part *part, basin_error *error);
 
 /* ---- names ---- */
 

@@ -153,7 +153,7 @@ basin_status basin_make_output(const char *path, const basin_making *m, basin_er
   if (!basin_temporary_name(path, temporary))
     return basin_fail(error, BASIN_BAD_INPUT, "the output's path is too long");
   basin_status status = basin_output_create(temporary, m->experiment, m->extent, m->count,
-                                            m->missing, &output, error);
+                                            m->missing, m->threads, &output, error);
   if (status) return status;
   status = m->fill(m->context, output, error);
   if (!status && m->provenance) status = write_provenance(output, m->provenance, error);
@@ -230,6 +230,7 @@ basin_status basin_store_assemble(const basin_store *s, const char *path,
                                                .extent = &extent,
                                                .count = missing ? count : s->target,
                                                .missing = missing,
+                                               .threads = s->threads,
                                                .provenance = provenance,
                                                .fill = write_parts,
                                                .context = &assembly},

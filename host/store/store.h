@@ -23,6 +23,7 @@ typedef struct basin_store {
   int whole;           /* whether they were checked, see basin_parts_list() */
   int64_t *target;     /* [cells] trials that each cell should have */
   int64_t part_trials; /* trials of a part; 0: chosen from the experiment alone */
+  int threads;         /* that make full vectors of an output; 0: as many as there are processors */
 } basin_store;
 
 /* Targets: experiment->trials for every cell. */
@@ -62,6 +63,7 @@ typedef struct basin_making {
   const basin_extent *extent;
   const int64_t *count;
   int64_t missing;
+  int threads;
   const basin_provenance *provenance;
   basin_status (*fill)(const void *context, basin_output *output, basin_error *error);
   const void *context;

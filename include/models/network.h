@@ -13,6 +13,7 @@
 #ifndef BASIN_MODELS_NETWORK_H
 #define BASIN_MODELS_NETWORK_H
 
+#include "seam/drawn.h"
 #include "models/network/network_observe.h"
 
 #define MODEL_TITLE "network of layers on a fixed data set"
@@ -45,14 +46,17 @@
 #define MODEL_whole(F) MODEL_training(F)
 
 #if BASIN_ONE_LANE
-/* Where the first layer is in the coordinates of the inputs its weights are W(0), drawn again, and V X. */
+/* Where the first layer is in the coordinates of the inputs its weights are W(0), drawn again and common to the states
+   of a trial, and V X. */
 static inline void network_vectors(const network_cell *cell, basin_turn t, const real *x, int any,
                                    double *out) {
   const network_layer first = network_layer_at(cell, t.data, 0);
   const int64_t d = cell->look, of_first = cell->span ? first.is.out * cell->n : 0;
+  double *start = t.work;
   (void)any; /* nothing is unknown */
-  for (int64_t r = 0; cell->span && r < first.is.out; r++, out += d) {
-    network_draw_row(&first, t, r, out);
+  for (int64_t r = 0; cell->span && r < first.is.out; r++, out += d, start += d) {
+    if (!t.warm) drawn_row(&first.start, t.data, t.trial, r, start);
+    memcpy(out, start, (size_t)d * sizeof *out);
     network_chains_of(x + first.weights + r * cell->n, cell->n, t.set, cell->input, d, out);
   }
   memcpy(out, x + of_first, (size_t)(cell->weights - of_first) * sizeof *out);

@@ -118,6 +118,26 @@ BASIN_HD void basin_box_muller(bits low, bits high, real *x, real *y) {
   *y = radius * sine;
 }
 
+/* the same of `count` times as many, a constant up to BASIN_TOGETHER, one function after another: so those that wait
+   for a division or a root have others beside them that do not */
+BASIN_HD void basin_box_muller_of(int count, const bits *low, const bits *high, real *x, real *y) {
+  real radius[BASIN_TOGETHER], sine[BASIN_TOGETHER], cosine[BASIN_TOGETHER];
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) radius[i] = r_log(r_uniform_positive(low[i]));
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) radius[i] = r_sqrt(r_set(-2.0) * radius[i]);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    const real turn = r_uniform(high[i]);
+    r_sincospi(turn + turn, &sine[i], &cosine[i]);
+  }
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    x[i] = radius[i] * cosine[i];
+    y[i] = radius[i] * sine[i];
+  }
+}
+
 BASIN_HD void basin_normals(uint64_t key, int stream, bits trial, uint64_t step, uint64_t block,
                             real *x, real *y) {
   bits low, high;
@@ -138,8 +158,7 @@ BASIN_HD void basin_normals_of(int count, uint64_t key, int stream, bits trial, 
                                bits block, real *x, real *y) {
   bits low[BASIN_TOGETHER], high[BASIN_TOGETHER];
   basin_words_of(count, key, stream, trial, step, block, low, high);
-  BASIN_UNROLL
-  for (int i = 0; i < count; i++) basin_box_muller(low[i], high[i], x + i, y + i);
+  basin_box_muller_of(count, low, high, x, y);
 }
 BASIN_HD void basin_normals_in(uint64_t key, int stream, bits trial, bits step, bits block, real *x,
                                real *y) {

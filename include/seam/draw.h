@@ -2,8 +2,8 @@
  *
  * draw.h: a vector, or a matrix row by row, as the experiment gives it or as it is drawn for every trial. Models call
  * it, to start a trial: on the host draw_put() notes where the vector comes from, in a driver draw_row() makes its
- * entries, and draw_pair(), draw_spread() and draw_entry() do where a model sums or keeps them in its own way. For a
- * vector of two entries, the first initial one:
+ * entries, and draw_pair(), draw_pairs(), draw_spread() and draw_entry() do where a model sums or keeps them in its
+ * own way. For a vector of two entries, the first initial one:
  *
  *   cell->x = draw_put(room, &setting->initial[0], setting->key, BASIN_STREAM_DIRECTION, BASIN_STREAM_RADIUS);
  *   ...
@@ -62,6 +62,28 @@ BASIN_HD void draw_pair(const draw_source *source, const double *data, bits tria
   if (j + 1 >= source->length) *y = r_set(0.0);
 }
 
+/* the same of `count` blocks from `block` on, a constant of at most BASIN_TOGETHER, which wait for each other less when
+   they are drawn in turn (philox.h) */
+BASIN_HD void draw_pairs(int count, const draw_source *source, const double *data, bits trial,
+                         int64_t row, int64_t block, real *x, real *y) {
+  bits low[BASIN_TOGETHER], high[BASIN_TOGETHER];
+  const int64_t first = row * ((source->length + 1) / 2) + block;
+  if (source->kind == BASIN_GIVEN) {
+    BASIN_UNROLL
+    for (int i = 0; i < count; i++) draw_pair(source, data, trial, row, block + i, x + i, y + i);
+    return;
+  }
+  basin_words_of(count, source->key, source->direction, trial, b_set(source->step),
+                 b_set((uint64_t)first), low, high);
+  if (source->kind == BASIN_UNIFORM || source->kind == BASIN_SIGN) {
+    BASIN_UNROLL
+    for (int i = 0; i < count; i++) draw_numbers(source, low[i], high[i], x + i, y + i);
+  } else {
+    basin_box_muller_of(count, low, high, x, y);
+  }
+  if (2 * (block + count) > source->length) y[count - 1] = r_set(0.0);
+}
+
 /* what the numbers of a row, of squared length norm2, are multiplied by */
 BASIN_HD real draw_spread(const draw_source *source, bits trial, int64_t row, real norm2) {
   if (source->kind == BASIN_GIVEN) return r_set(1.0);
@@ -92,8 +114,19 @@ BASIN_HD real draw_entry(const draw_source *source, const double *data, int64_t 
 BASIN_HD void draw_row(const draw_source *source, const double *data, bits trial, int64_t row,
                        int64_t length, real *x) {
   real norm2 = r_set(0.0);
+  int64_t begun = 0;
+  if (BASIN_TOGETHER > 1)
+    for (; begun + 2 * BASIN_TOGETHER <= length; begun += 2 * BASIN_TOGETHER) {
+      real z0[BASIN_TOGETHER], z1[BASIN_TOGETHER];
+      draw_pairs(BASIN_TOGETHER, source, data, trial, row, begun / 2, z0, z1);
+      for (int i = 0; i < BASIN_TOGETHER; i++) {
+        x[begun + 2 * i] = z0[i];
+        x[begun + 2 * i + 1] = z1[i];
+        norm2 = r_fma(z1[i], z1[i], r_fma(z0[i], z0[i], norm2));
+      }
+    }
   BASIN_UNROLLED
-  for (int64_t j = 0; j < length; j += 2) {
+  for (int64_t j = begun; j < length; j += 2) {
     real z[2];
     draw_pair(source, data, trial, row, j / 2, &z[0], &z[1]);
     x[j] = z[0];

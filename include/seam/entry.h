@@ -89,6 +89,10 @@ typedef struct basin_dynamics {
   basin_engine *run[BASIN_ISAS];
 } basin_dynamics;
 
+/* Makes full vectors of the states of a cell, whose constants it has prepared once; a thread each. What the states of a
+   trial have in common, as the draw of its start, is made once while they come one after another. */
+typedef struct basin_maker basin_maker;
+
 typedef struct basin_model {
   const char *name, *title, *source;
   uint64_t content; /* hash of its header, of a model that is not part of the build; else 0 */
@@ -130,8 +134,17 @@ typedef struct basin_model {
   /* NULL, and setting->size filled in; or what is wrong, *where being the key: "teacher.v", "stop.at", "gradient" */
   const char *(*check)(basin_setting *setting, const char **where);
 
+  /* A maker of the cell's full vectors; NULL without memory. with: NULL, or one of the same setting, whose constants
+     and data set it uses, too, and which must outlive it */
+  basin_maker *(*maker)(const basin_setting *setting, const basin_maker *with);
+
   /* full vectors [n][size.vectors], each in the order of `initial`, from n states of a trial [n][size.states]; any: see
-     model.h. BASIN_OK or BASIN_FAILED (out of memory) */
+     model.h */
+  void (*make)(basin_maker *maker, int64_t trial, int64_t n, const double *state, int any,
+               double *out);
+  void (*maker_free)(basin_maker *maker);
+
+  /* the same by a maker that is there for one call: BASIN_OK or BASIN_FAILED (out of memory) */
   basin_status (*vectors)(const basin_setting *setting, int64_t trial, int64_t n,
                           const double *state, int any, double *out);
 

@@ -90,7 +90,10 @@
  *                                         full vectors, one after another in the order of MODEL_INITIAL. What the state
  *                                         does not know is NaN, or with `any` made up such that loss and gradient norms
  *                                         are the state's. For one lane, inside `#if BASIN_ONE_LANE`; NULL where the
- *                                         state is the full vectors
+ *                                         state is the full vectors. States of a trial come one after another: what
+ *                                         they have in common, as the numbers that its start is drawn from, may stay in
+ *                                         t.work, which is longer here, by the length of the full vectors and
+ *                                         BASIN_COMMON. It is found there where t.warm is 1, and made where it is 0
  *
  *   host and device, BASIN_HD, branch-free up to per-lane selects
  *     void start(const model_cell *c, basin_turn t, real *x)            the random initialisation
@@ -197,7 +200,8 @@
 #include "seam/setting.h"
 
 enum { BASIN_PACES_MAX = 8 }; /* numbers of a stage */
-#define BASIN_LEAPS (-1)      /* `states` of a kind that takes many steps in one go */
+enum { BASIN_COMMON = 8 }; /* what `vectors` has of t.work beside the layout's and full vectors */
+#define BASIN_LEAPS (-1)   /* `states` of a kind that takes many steps in one go */
 
 /* What a function is told beside the cell and the state. */
 typedef struct basin_turn {

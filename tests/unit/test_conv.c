@@ -123,8 +123,9 @@ static void start(const conv_cell *cell, const double *data, uint64_t trial, con
 /* the full vectors of the state */
 static void to_full(const problem *x, const conv_cell *cell, uint64_t trial, int weight_norm,
                     const conv_state *s, full *f) {
-  double out[K_MAX + P_MAX];
-  conv_vectors(cell, x->data, trial, s, out);
+  double out[K_MAX + P_MAX], common[CONV_COMMON + K_MAX + P_MAX];
+  conv_common(cell, x->data, trial, common);
+  conv_vectors(cell, x->data, common, s, out);
   f->k = (int)cell->k;
   f->p = (int)cell->p;
   f->weight_norm = weight_norm;

@@ -703,6 +703,25 @@ static void assert_vector(const double *file, int64_t longest, const double *exp
   for (int64_t i = length; i < longest; i++) assert_true(isnan(file[i]));
 }
 
+/* any number of threads that make them leaves the same bytes as one, whose output is there */
+static void assert_threads_agree(const basin_experiment *of) {
+  static const int threads[] = {2, 5, 64};
+  size_t size, other_size;
+  char *bytes = test_read_file(output, &size);
+  for (int i = 0; i < 3; i++) {
+    basin_error error;
+    basin_run_options o = options();
+    o.threads = threads[i];
+    unlink(output);
+    assert_ok(basin_run(of, &o, &error), error);
+    char *other = test_read_file(output, &other_size);
+    assert_int_equal(other_size, size);
+    assert_memory_equal(other, bytes, size);
+    free(other);
+  }
+  free(bytes);
+}
+
 /* Full vectors are written in blocks, here several for each trial of the wide cell: they are those of every recorded
    state alone. */
 static void vectors_in_blocks(void **unused) {
@@ -753,6 +772,7 @@ static void vectors_in_blocks(void **unused) {
     basin_part_free(&part);
   }
   assert_true(compared > TRIALS * (1 << 17) / (2 * LONGEST + 3)); /* else one block would do */
+  assert_threads_agree(other);
   H5Dclose(id_a);
   H5Dclose(id_v);
   H5Fclose(file);

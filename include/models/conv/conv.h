@@ -49,6 +49,7 @@
 #ifndef BASIN_MODELS_CONV_H
 #define BASIN_MODELS_CONV_H
 
+#include "seam/drawn.h"
 #include "models/risk/risk.h"
 #include "seam/draw.h"
 #include "seam/method.h"
@@ -326,44 +327,80 @@ BASIN_HD void conv_split(const conv_cell *cell, real sum, real along, real norm2
 }
 
 /* a_0 that is drawn around a point: of a_0 - a*, entry by entry, so that nothing cancels near a* */
+BASIN_HD void conv_add_entry(const conv_cell *cell, const double *data, int64_t j, real spread,
+                             real z, real *sum, real *along, real *norm2) {
+  const double from = draw_offset(&cell->initial_a, data, 0, j) - data[cell->teacher_a + j];
+  const real e = r_fma(spread, z, r_set(from));
+  *sum = *sum + e;
+  *along = r_fma(e, r_set(data[cell->f2 + j]), *along);
+  *norm2 = r_fma(e, e, *norm2);
+}
+
 BASIN_HD void conv_start_around(const conv_cell *cell, const double *data, bits trial, real spread,
                                 conv_state *s) {
-  const draw_source *a = &cell->initial_a;
   real z[2], sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
   for (int64_t j = 0; j < cell->k; j += 2) {
-    draw_pair(a, data, trial, 0, j / 2, &z[0], &z[1]);
-    for (int64_t i = 0; i < 2 && j + i < cell->k; i++) {
-      const double from = draw_offset(a, data, 0, j + i) - data[cell->teacher_a + j + i];
-      const real e = r_fma(spread, z[i], r_set(from));
-      sum = sum + e;
-      along = r_fma(e, r_set(data[cell->f2 + j + i]), along);
-      norm2 = r_fma(e, e, norm2);
-    }
+    draw_pair(&cell->initial_a, data, trial, 0, j / 2, &z[0], &z[1]);
+    for (int64_t i = 0; i < 2 && j + i < cell->k; i++)
+      conv_add_entry(cell, data, j + i, spread, z[i], &sum, &along, &norm2);
   }
   conv_split(cell, sum, along, norm2, s);
 }
 
-BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *s) {
+/* 1'z, f2'z and |z|^2 of the numbers z that a_0 is drawn from */
+typedef struct conv_sums {
+  real sum, along, norm2;
+} conv_sums;
+
+/* with entries j and j + 1 */
+BASIN_HD void conv_add_pair(const conv_cell *cell, const double *f2, int64_t j, real z0, real z1,
+                            conv_sums *s) {
+  s->sum = s->sum + (z0 + z1);
+  s->along = r_fma(z0, r_set(f2[j]), s->along);
+  if (j + 1 < cell->k) s->along = r_fma(z1, r_set(f2[j + 1]), s->along);
+  s->norm2 = r_fma(z1, z1, r_fma(z0, z0, s->norm2));
+}
+
+BASIN_HD conv_sums conv_draw_a(const conv_cell *cell, const double *data, bits trial) {
   const double *f2 = data + cell->f2;
-  real sum = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0);
-  for (int64_t j = 0; j < cell->k; j += 2) {
+  conv_sums s = {r_set(0.0), r_set(0.0), r_set(0.0)};
+  int64_t j = 0;
+  if (BASIN_TOGETHER > 1)
+    for (; j + 2 * BASIN_TOGETHER <= cell->k; j += 2 * BASIN_TOGETHER) {
+      real z0[BASIN_TOGETHER], z1[BASIN_TOGETHER];
+      draw_pairs(BASIN_TOGETHER, &cell->initial_a, data, trial, 0, j / 2, z0, z1);
+      BASIN_UNROLL
+      for (int i = 0; i < BASIN_TOGETHER; i++) conv_add_pair(cell, f2, j + 2 * i, z0[i], z1[i], &s);
+    }
+  for (; j < cell->k; j += 2) {
     real z0, z1;
     draw_pair(&cell->initial_a, data, trial, 0, j / 2, &z0, &z1);
-    sum = sum + (z0 + z1);
-    along = r_fma(z0, r_set(f2[j]), along);
-    if (j + 1 < cell->k) along = r_fma(z1, r_set(f2[j + 1]), along);
-    norm2 = r_fma(z1, z1, r_fma(z0, z0, norm2));
+    conv_add_pair(cell, f2, j, z0, z1, &s);
   }
+  return s;
+}
+
+/* the start of those numbers, but for what an offset makes of it; what they are to be multiplied by */
+BASIN_HD real conv_start_of(const conv_cell *cell, bits trial, conv_sums drawn, conv_state *s) {
+  const real along = drawn.along, norm2 = drawn.norm2;
   const real spread = draw_spread(&cell->initial_a, trial, 0, norm2);
-  const real first = sum / r_set(cell->root_k);
+  const real first = drawn.sum / r_set(cell->root_k);
   const real rest2 = r_max(r_fnma(along, along, r_fnma(first, first, norm2)), r_set(0.0));
-  const int spanned = cell->k == 1 ||
-                      (cell->k == 2 && cell->a2 > 0); /* f1 and f2 are the whole space */
   s->e1 = r_fma(spread, first, r_set(-cell->a1));
   s->e2 = r_fma(spread, along, r_set(-cell->a2));
   s->perp = r_abs(spread) * r_sqrt(rest2);
+  return spread;
+}
+
+/* whether f1 and f2 are the whole space */
+BASIN_HD int conv_is_spanned(const conv_cell *cell) {
+  return cell->k == 1 || (cell->k == 2 && cell->a2 > 0);
+}
+
+BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *s) {
+  const real spread = conv_start_of(cell, trial, conv_draw_a(cell, data, trial), s);
   if (draw_is_moved(&cell->initial_a)) conv_start_around(cell, data, trial, spread, s);
-  if (spanned) s->perp = r_set(0.0);
+  if (conv_is_spanned(cell)) s->perp = r_set(0.0);
 }
 
 /* what entry q of v_0 has beside the draw */
@@ -371,15 +408,36 @@ BASIN_HD real conv_shift(const conv_cell *cell, const double *data, int64_t q) {
   return r_set(cell->shift + draw_offset(&cell->initial_v, data, 0, q));
 }
 
+enum {
+  CONV_KEPT = 16
+}; /* numbers that v_0 is drawn from, which are drawn once where they are no more */
+
+/* those numbers, of no more */
+BASIN_HD void conv_draw_v(const conv_cell *cell, const double *data, bits trial,
+                          real z[CONV_KEPT]) {
+  int64_t j = 0;
+  if (BASIN_TOGETHER > 1)
+    for (; j + 2 * BASIN_TOGETHER <= cell->p; j += 2 * BASIN_TOGETHER) {
+      real z0[BASIN_TOGETHER], z1[BASIN_TOGETHER];
+      draw_pairs(BASIN_TOGETHER, &cell->initial_v, data, trial, 0, j / 2, z0, z1);
+      for (int i = 0; i < BASIN_TOGETHER; i++) z[j + 2 * i] = z0[i], z[j + 2 * i + 1] = z1[i];
+    }
+  for (; j < cell->p; j += 2) draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[j], &z[j + 1]);
+}
+
 BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, basin_team team, bits trial,
                            conv_state *s) {
   const double *v_star = data + cell->teacher_v;
+  const int kept = cell->p <= CONV_KEPT;
+  real all[CONV_KEPT];
   real z[2], spread = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0), rest2 = r_set(0.0);
+  if (kept) conv_draw_v(cell, data, trial, all);
 
   /* three passes over the same numbers: the drawn length, then v and v'v*, then |v - v* v'v*| */
   for (int pass = 0; pass < 3; pass++) {
     for (int64_t j = 0; j < cell->p && !team_stopped(team); j += 2) {
-      draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[0], &z[1]);
+      if (kept) z[0] = all[j], z[1] = all[j + 1];
+      else draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[0], &z[1]);
       for (int64_t i = 0; i < 2 && j + i < cell->p; i++) {
         const real v = r_fma(spread, z[i], conv_shift(cell, data, j + i)),
                    v_teacher = r_set(v_star[j + i]);
@@ -476,56 +534,80 @@ static inline const char *conv_prepare(const basin_setting *setting, double shif
 }
 
 #if BASIN_ONE_LANE
-/* Full vectors of one trial from its state: out = [a (k), v - shift 1 (p)]. `now` is the state at some step;
-   v_t stays in the plane of v_0 and v*, a_t - a* in span{a_0 - a*, 1, a*}. */
-static inline void conv_vectors(const conv_cell *cell, const double *data, uint64_t trial,
-                                const conv_state *now, double *out) {
-  conv_state start;
-  conv_start_a(cell, data, trial, &start);
-  conv_start_v(cell, data, basin_alone, trial, &start);
-  double *a = out, *v = out + cell->k;
-  const double *f2 = data + cell->f2, *v_star = data + cell->teacher_v;
+/* What the states of a trial have in common: the lengths e1, e2 and perp of its start; the rest of a_0 - a* in neither
+   direction (k), and the unit vector n of v_0 - v* v*'v_0 (p). */
+enum { CONV_COMMON_PERP, CONV_COMMON };
+_Static_assert((int)CONV_COMMON <= (int)BASIN_COMMON, "raise BASIN_COMMON");
 
-  /* the drawn directions */
-  double norm2_a = 0, norm2_v = 0;
-  for (int64_t j = 0; j < cell->k; j += 2) {
-    double unused = 0, *second = j + 1 < cell->k ? &a[j + 1] : &unused;
-    draw_pair(&cell->initial_a, data, trial, 0, j / 2, &a[j], second);
-    norm2_a = r_fma(*second, *second, r_fma(a[j], a[j], norm2_a));
-  }
-  for (int64_t j = 0; j < cell->p; j += 2) {
-    double unused = 0, *second = j + 1 < cell->p ? &v[j + 1] : &unused;
-    draw_pair(&cell->initial_v, data, trial, 0, j / 2, &v[j], second);
-    norm2_v = r_fma(*second, *second, r_fma(v[j], v[j], norm2_v));
-  }
-
-  /* a_t = a* + e1 f1 + e2 f2 + (perp_t / perp_0) (rest of a_0 - a*) */
-  const double spread_a = draw_spread(&cell->initial_a, trial, 0, norm2_a);
-  const double kept = start.perp > 0 ? now->perp / start.perp : 0.0, root = cell->root_k;
-  for (int64_t j = 0; j < cell->k; j++) {
-    const double a_star = data[cell->teacher_a + j];
-    const double a_0 = draw_entry(&cell->initial_a, data, 0, j, spread_a, a[j]);
-    const double rest = a_0 - a_star - start.e1 / root - start.e2 * f2[j];
-    a[j] = a_star + now->e1 / root + now->e2 * f2[j] + kept * rest;
-  }
-
-  /* v_t = |v| (cos phi v* + side sin phi n), n the unit vector of v_0 - v* v*'v_0 */
-  const double spread_v = draw_spread(&cell->initial_v, trial, 0, norm2_v);
-  double along = 0, rest2 = 0;
+BASIN_HD void conv_common_v(const conv_cell *cell, const double *data, uint64_t trial, double *v) {
+  const double *v_star = data + cell->teacher_v;
+  double norm2 = 0, along = 0, rest2 = 0;
+  drawn_numbers(&cell->initial_v, data, trial, 0, v);
+  for (int64_t j = 0; j < cell->p; j++) norm2 = r_fma(v[j], v[j], norm2);
+  const double spread = draw_spread(&cell->initial_v, trial, 0, norm2);
   for (int64_t j = 0; j < cell->p; j++) {
-    v[j] = r_fma(spread_v, v[j], conv_shift(cell, data, j));
+    v[j] = r_fma(spread, v[j], conv_shift(cell, data, j));
     along = r_fma(v[j], v_star[j], along);
   }
   for (int64_t j = 0; j < cell->p; j++) {
     v[j] = r_fnma(along, v_star[j], v[j]);
     rest2 = r_fma(v[j], v[j], rest2);
   }
-  const double length = 1 / sqrt(now->shrink), across = sqrt(rest2);
-  const double cosine = 1 - 2 * now->x * now->x, sine = 2 * now->x * now->y;
-  for (int64_t j = 0; j < cell->p; j++) {
-    const double n = across > 0 ? v[j] / across : 0.0;
-    v[j] = length * (cosine * v_star[j] + now->side * sine * n) - cell->shift;
+  const double across = sqrt(rest2);
+  for (int64_t j = 0; j < cell->p; j++) v[j] = across > 0 ? v[j] / across : 0.0;
+}
+
+/* conv_start_a(), of numbers that are there; returns the spread */
+BASIN_HD double conv_common_start(const conv_cell *cell, const double *data, uint64_t trial,
+                                  const double *z, conv_state *s) {
+  const double *f2 = data + cell->f2;
+  conv_sums sums = {0, 0, 0};
+  for (int64_t j = 0; j < cell->k; j += 2)
+    conv_add_pair(cell, f2, j, z[j], j + 1 < cell->k ? z[j + 1] : 0.0, &sums);
+  const double spread = conv_start_of(cell, trial, sums, s);
+  if (draw_is_moved(&cell->initial_a)) {
+    double sum = 0, along = 0, norm2 = 0;
+    for (int64_t j = 0; j < cell->k; j++)
+      conv_add_entry(cell, data, j, spread, z[j], &sum, &along, &norm2);
+    conv_split(cell, sum, along, norm2, s);
   }
+  if (conv_is_spanned(cell)) s->perp = 0;
+  return spread;
+}
+
+BASIN_HD void conv_common(const conv_cell *cell, const double *data, uint64_t trial,
+                          double *common) {
+  const double *f2 = data + cell->f2;
+  double *a = common + CONV_COMMON;
+  conv_state start;
+  drawn_numbers(&cell->initial_a, data, trial, 0, a);
+  const double spread = conv_common_start(cell, data, trial, a, &start);
+  const double e1 = start.e1 / cell->root_k;
+  common[CONV_COMMON_PERP] = start.perp;
+  for (int64_t j = 0; j < cell->k; j++) {
+    const double a_0 = draw_entry(&cell->initial_a, data, 0, j, spread, a[j]);
+    a[j] = a_0 - data[cell->teacher_a + j] - e1 - start.e2 * f2[j];
+  }
+  conv_common_v(cell, data, trial, a + cell->k);
+}
+
+/* Full vectors of one trial from its state: out = [a (k), v - shift 1 (p)]. `now` is the state at some step;
+   v_t stays in the plane of v_0 and v*, a_t - a* in span{a_0 - a*, 1, a*}. */
+BASIN_HD void conv_vectors(const conv_cell *cell, const double *data, const double *common,
+                           const conv_state *now, double *out) {
+  const double *f2 = data + cell->f2, *a_star = data + cell->teacher_a,
+               *v_star = data + cell->teacher_v, *rest = common + CONV_COMMON, *n = rest + cell->k;
+  double *v = out + cell->k;
+
+  /* a_t = a* + e1 f1 + e2 f2 + (perp_t / perp_0) (rest of a_0 - a*) */
+  const double perp = common[CONV_COMMON_PERP], kept = perp > 0 ? now->perp / perp : 0.0;
+  const double e1 = now->e1 / cell->root_k, e2 = now->e2;
+  for (int64_t j = 0; j < cell->k; j++) out[j] = a_star[j] + e1 + e2 * f2[j] + kept * rest[j];
+
+  /* v_t = |v| (cos phi v* + side sin phi n), n the unit vector of v_0 - v* v*'v_0 */
+  const double length = 1 / sqrt(now->shrink), shift = cell->shift;
+  const double cosine = 1 - 2 * now->x * now->x, sine = now->side * (2 * now->x * now->y);
+  for (int64_t j = 0; j < cell->p; j++) v[j] = length * (cosine * v_star[j] + sine * n[j]) - shift;
 }
 #endif
 
@@ -574,10 +656,11 @@ BASIN_HD void conv_population_observe(const conv_cell *cell, basin_turn t, const
 }
 
 #if BASIN_ONE_LANE
-static inline void conv_population_vectors(const conv_cell *cell, basin_turn t, const real *x,
-                                           int any, double *out) {
+BASIN_HD void conv_population_vectors(const conv_cell *cell, basin_turn t, const real *x, int any,
+                                      double *out) {
   (void)any;
-  conv_vectors(cell, t.data, t.trial, conv_state_of(x), out);
+  if (!t.warm) conv_common(cell, t.data, t.trial, t.work);
+  conv_vectors(cell, t.data, t.work, conv_state_of(x), out);
 }
 #endif
 

@@ -100,23 +100,26 @@ static inline void factor_directions(const factor_cell *c, basin_turn t, int of,
   if (!given || rows > r) factor_orthonormal(rows, r, columns, q, NULL);
 }
 
-/* U [d_1][r], then V [d_2][r] */
+/* U [d_1][r], then V [d_2][r]; t.work: what the states of a trial have in common, the directions of both, where their
+   rows are in `out` */
 static inline void factor_vectors(const factor_cell *c, basin_turn t, const real *x, int any,
                                   double *out) {
+  double *common = t.work;
   (void)any;
   for (int of = 0; of < 2; of++) {
     const int64_t r = c->r, rows = c->dimension[of] - r, columns = rows < r ? rows : r;
     const double *reduced = x + (of ? c->at_v : c->at_u), *below = reduced + r * r;
-    double *q = out + r * r, row[FACTOR_RANK_MAX];
+    double *q = common + r * r;
+    if (!t.warm) factor_directions(c, t, of, q);
     for (int64_t e = 0; e < r * r; e++) out[e] = reduced[e];
-    factor_directions(c, t, of, q);
     for (int64_t i = 0; i < rows; i++) {
+      double *row = out + r * r + i * r;
       for (int64_t j = 0; j < r; j++) {
         row[j] = 0;
         for (int64_t k = 0; k < columns; k++) row[j] += q[i * r + k] * below[k * r + j];
       }
-      for (int64_t j = 0; j < r; j++) q[i * r + j] = row[j];
     }
+    common += c->dimension[of] * r;
     out += c->dimension[of] * r;
   }
 }

@@ -20,6 +20,7 @@
 #ifndef BASIN_MODELS_FILTER_STATE_H
 #define BASIN_MODELS_FILTER_STATE_H
 
+#include "seam/drawn.h"
 #include "models/filter/filter_curves.h"
 #include "models/risk/risk.h"
 #include "seam/draw.h"
@@ -232,19 +233,23 @@ BASIN_HD void filter_observe(const filter_cell *cell, basin_turn t, const real *
 }
 
 #if BASIN_ONE_LANE
-/* w = w* + dx e + y n, n the direction of w_0 orthogonal to e */
+/* w = w* + dx e + y n, n the direction of w_0 orthogonal to e. What the states of a trial have in common is y of the
+   start, and there y n. */
 static inline void filter_vectors(const filter_cell *cell, basin_turn t, const real *x, int any,
                                   double *out) {
   const double *star = t.data + cell->teacher, *axis = t.data + cell->axis;
-  double start[FILTER_STATES];
+  double *rest = t.work + 1;
   (void)any;
-  filter_start(cell, t, start);
-  draw_row(&cell->w, t.data, t.trial, 0, cell->p, out);
-  const double kept = start[FILTER_Y] > 0 ? x[FILTER_Y] / start[FILTER_Y] : 0;
-  for (int64_t j = 0; j < cell->p; j++) {
-    const double off = out[j] - star[j];
-    out[j] = star[j] + x[FILTER_DX] * axis[j] + kept * (off - start[FILTER_DX] * axis[j]);
+  if (!t.warm) {
+    double start[FILTER_STATES];
+    filter_start(cell, t, start);
+    t.work[0] = start[FILTER_Y];
+    drawn_row(&cell->w, t.data, t.trial, 0, rest);
+    for (int64_t j = 0; j < cell->p; j++)
+      rest[j] = (rest[j] - star[j]) - start[FILTER_DX] * axis[j];
   }
+  const double kept = t.work[0] > 0 ? x[FILTER_Y] / t.work[0] : 0, dx = x[FILTER_DX];
+  for (int64_t j = 0; j < cell->p; j++) out[j] = star[j] + dx * axis[j] + kept * rest[j];
 }
 #endif
 

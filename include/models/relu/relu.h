@@ -661,7 +661,7 @@ static inline void relu_complete(basin_frame *frame, double *unit, double *coord
   }
 }
 
-/* the students in full [n][d] */
+/* the students in full [n][d]; what the states of a trial have in common is the frame, in the scratch */
 static inline void relu_vectors(const relu_cell *cell, basin_turn t, const real *x, int any,
                                 double *out) {
   double *work = t.work;
@@ -672,8 +672,12 @@ static inline void relu_vectors(const relu_cell *cell, basin_turn t, const real 
     memcpy(out, w, (size_t)(cell->n * cell->d) * sizeof *out);
     return;
   }
-  relu_place(cell, t.data, basin_alone, t.trial, work, work + cell->to_teacher, out, &frame);
-  relu_complete(&frame, work + cell->to_row, work + cell->to_teacher);
+  if (t.warm) {
+    frame.length = cell->d, frame.width = cell->width, frame.axis = work + cell->to_axis;
+  } else {
+    relu_place(cell, t.data, basin_alone, t.trial, work, work + cell->to_teacher, out, &frame);
+    relu_complete(&frame, work + cell->to_row, work + cell->to_teacher);
+  }
   for (int64_t i = 0; i < cell->n; i++)
     frame_vector(basin_alone, &frame, w + i * cell->width, out + i * cell->d);
 }

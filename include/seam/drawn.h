@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * drawn.h: the numbers of a row that one trial's vector or matrix is drawn from, on the host, by the longest vectors
+ * that the processor has: a lane a block. Functions that make full vectors call it where rows may be long:
+ *
+ *   drawn_numbers(&cell->initial_a, t.data, t.trial, 0, z);                z[j]: the numbers of draw_pair()
+ *   drawn_row(&layer->start, t.data, t.trial, row, w);                     w[j]: the entries, draw_row()'s bits
+ */
+#ifndef BASIN_SEAM_DRAWN_H
+#define BASIN_SEAM_DRAWN_H
+
+#include "seam/draw.h"
+#if BASIN_ONE_LANE
+#include "seam/tensors.h"
+
+/* z [source->length]. A model that is not part of the build has no tensors. */
+BASIN_HD void drawn_numbers(const draw_source *source, const double *data, uint64_t trial,
+                            int64_t row, double *z) {
+#if BASIN_HAS_avx512 && !defined(BASIN_OWN)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+    basin_tensor_numbers_avx512(source, data, trial, row, z);
+    return;
+  }
+#endif
+#if BASIN_HAS_avx2 && !defined(BASIN_OWN)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    basin_tensor_numbers_avx2(source, data, trial, row, z);
+    return;
+  }
+#endif
+  for (int64_t j = 0; j < source->length; j += 2) {
+    double second;
+    draw_pair(source, data, trial, row, j / 2, &z[j], &second);
+    if (j + 1 < source->length) z[j + 1] = second;
+  }
+}
+
+/* the entries of the row, in w [source->length] */
+BASIN_HD void drawn_row(const draw_source *source, const double *data, uint64_t trial, int64_t row,
+                        double *w) {
+  const int64_t length = source->length;
+  double norm2 = 0;
+  drawn_numbers(source, data, trial, row, w);
+  for (int64_t j = 0; j < length; j++) norm2 = r_fma(w[j], w[j], norm2);
+  const double spread = draw_spread(source, trial, row, norm2);
+  for (int64_t j = 0; j < length; j++) w[j] = draw_entry(source, data, row, j, spread, w[j]);
+}
+#endif
+
+#endif
