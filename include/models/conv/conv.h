@@ -408,30 +408,30 @@ BASIN_HD real conv_shift(const conv_cell *cell, const double *data, int64_t q) {
   return r_set(cell->shift + draw_offset(&cell->initial_v, data, 0, q));
 }
 
-enum {
-  CONV_KEPT = 16
-}; /* numbers that v_0 is drawn from, which are drawn once where they are no more */
+/* v_0 of no more numbers is drawn once, by lanes: a device's registers hold no such array */
+enum { CONV_KEPT = BASIN_TOGETHER > 1 ? 16 : 1 };
 
-/* those numbers, of no more */
-BASIN_HD void conv_draw_v(const conv_cell *cell, const double *data, bits trial,
-                          real z[CONV_KEPT]) {
+/* those numbers, where they are no more: whether they are */
+BASIN_HD int conv_draw_v(const conv_cell *cell, const double *data, bits trial, real z[CONV_KEPT]) {
+  const int kept = BASIN_TOGETHER > 1 && cell->p <= CONV_KEPT;
+  const int64_t p = kept ? cell->p : 0;
   int64_t j = 0;
   if (BASIN_TOGETHER > 1)
-    for (; j + 2 * BASIN_TOGETHER <= cell->p; j += 2 * BASIN_TOGETHER) {
+    for (; j + 2 * BASIN_TOGETHER <= p; j += 2 * BASIN_TOGETHER) {
       real z0[BASIN_TOGETHER], z1[BASIN_TOGETHER];
       draw_pairs(BASIN_TOGETHER, &cell->initial_v, data, trial, 0, j / 2, z0, z1);
       for (int i = 0; i < BASIN_TOGETHER; i++) z[j + 2 * i] = z0[i], z[j + 2 * i + 1] = z1[i];
     }
-  for (; j < cell->p; j += 2) draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[j], &z[j + 1]);
+  for (; j < p; j += 2) draw_pair(&cell->initial_v, data, trial, 0, j / 2, &z[j], &z[j + 1]);
+  return kept;
 }
 
 BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, basin_team team, bits trial,
                            conv_state *s) {
   const double *v_star = data + cell->teacher_v;
-  const int kept = cell->p <= CONV_KEPT;
   real all[CONV_KEPT];
   real z[2], spread = r_set(0.0), along = r_set(0.0), norm2 = r_set(0.0), rest2 = r_set(0.0);
-  if (kept) conv_draw_v(cell, data, trial, all);
+  const int kept = conv_draw_v(cell, data, trial, all);
 
   /* three passes over the same numbers: the drawn length, then v and v'v*, then |v - v* v'v*| */
   for (int pass = 0; pass < 3; pass++) {
