@@ -275,7 +275,7 @@ static void record(driver *d, int64_t trial, int64_t time, const real *x, int la
 /* nothing comes of it where it is broken off */
 static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const real *x, int lane) {
   const basin_part *part = d->part;
-  double seen[KIND_OBSERVED];
+  double seen[KIND_OBSERVED] = {0};
   if (d->job->finals) observe(d, BASIN_RISK_KEPT, x, lane, seen);
   if (broken(d)) return;
   part->outcome[trial] = (int8_t)outcome;
