@@ -326,7 +326,7 @@ $(SIMDIR)/peak_gpu: bench/peak.cu $(SIMLIB) $(SIMDIR)/flags
 	$(call say,SIM,$@)
 	$(Q)g++ $(SIMFLAGS) -o $@ $< -x none $(SIMLIB) $(shell bash -c '. tests/cudasim/cudasim.sh; cudasim_link $(SIM)')
 endif
-cudasim: $(CUDASIM) $(PEAKSIM) ## build the CUDA module as the simulator executes it
+cudasim: $(CUDASIM) ## build the CUDA module as the simulator executes it
 $(BUILD)/tests/test_cuda $(BUILD)/tests/test_teams $(BUILD)/tests/test_step_sizes: | $(CUDASIM)
 
 # For machines that have next to nothing: libraries are looked for in lib/ beside the program first, and what these need
