@@ -47,8 +47,8 @@ CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
 CUBITS   := -std=c++17 -O3 -fmad=false -cudart static \
             $(foreach code,$(CUDA_ARCHS:%=sm_%) $(CUDA_PTX),-gencode arch=$(CUDA_PTX),code=$(code))
 # the kernels compressed to less than half, where nvcc can (12.8)
-PACKED   := $(if $(NVCC),$(shell $(NVCC) --help 2>/dev/null | grep -q -e --compress-mode && echo --compress-mode=size))
-CUFLAGS  := $(CUBITS) -g $(NVWERROR) $(PACKED) -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra
+PACKED    = $(eval PACKED := $(shell $(NVCC) --help 2>/dev/null | grep -q -e --compress-mode && echo --compress-mode=size))$(PACKED)
+CUFLAGS   = $(CUBITS) -g $(NVWERROR) $(PACKED) -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra
 
 # ---- what there is ----
 

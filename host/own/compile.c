@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ARGUMENTS_MAX = 64, SAID_BYTES = 1 << 16, LOOK_MS = 50, SOURCE_BYTES_MAX = 4 << 20 };
@@ -263,8 +264,15 @@ static void listen(process *p) {
   while (waitpid(p->pid, &p->code, 0) < 0 && errno == EINTR) continue;
 }
 
+/* a compiler that may still take its temporary files away has two seconds for it */
 static void stop_it(process *p) {
+  siginfo_t ended = {.si_pid = 0};
   if (p->output < 0) return;
+  kill(-p->pid, SIGTERM);
+  for (int i = 0; i < 200 && !ended.si_pid; i++) {
+    if (i) nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    if (waitid(P_PID, (id_t)p->pid, &ended, WEXITED | WNOHANG | WNOWAIT)) break;
+  }
   kill(-p->pid, SIGKILL);
   close(p->output);
   p->output = -1;
