@@ -176,10 +176,8 @@ BASIN_HD real relu_gap(real theta) {
 /* The vector brought to length 1, and its length; both 0 for a zero vector. Quotients by Markstein's correction of a
    product with the reciprocal: a vector along an axis becomes the unit vector itself. */
 BASIN_HD real relu_unit(const real *vector, int64_t width, real *unit) {
-  const real zero = r_set(0.0);
-  real norm2 = zero;
-  for (int64_t k = 0; k < width; k++) norm2 = r_fma(vector[k], vector[k], norm2);
-  norm2 = r_select(r_lt(norm2, r_set(RELU_ZERO2)), zero, norm2);
+  const real zero = r_set(0.0), all2 = relu_dot(vector, vector, width);
+  const real norm2 = r_select(r_lt(all2, r_set(RELU_ZERO2)), zero, all2);
   const real length = r_sqrt(norm2);
   const real inverse = r_select(r_le(length, zero), zero, r_set(1.0) / length);
   for (int64_t k = 0; k < width; k++) {
@@ -329,11 +327,10 @@ BASIN_HD void relu_interact(const relu_cell *cell, basin_team team, int with_los
 }
 
 /* some columns of the gradient, from `left` on, of the student i and, where there is `one_more`, the next one */
-BASIN_HD void relu_collect_tile(const relu_cell *cell, const real *x, const real *w,
-                                const real *work, real *g, int i, int one_more, int left,
-                                int columns) {
+BASIN_HD void relu_collect_tile(const relu_cell *cell, const real *w, const real *work, real *g,
+                                int i, int one_more, int left, int columns) {
   const int m = (int)cell->m, n = (int)cell->n, width = (int)cell->width;
-  const real *theta[RELU_ROWS], *mass = work + cell->to_mass, *mass_v = x + cell->at_mass_v;
+  const real *theta[RELU_ROWS], *mass = work + cell->to_mass, *mass_v = work + cell->to_mass_v;
   const real *residual = work + cell->to_residual + left;
   real sum[RELU_ROWS][RELU_COLUMNS], turn[RELU_ROWS];
   BASIN_UNROLL
@@ -344,7 +341,7 @@ BASIN_HD void relu_collect_tile(const relu_cell *cell, const real *x, const real
     sum[r][c] = work[cell->to_pull + row] * work[cell->to_unit + row * width + left + c];
   }
   for (int b = 0; b < m; b++) {
-    const real *v = x + cell->at_unit_v + b * width + left;
+    const real *v = work + cell->to_unit_v + b * width + left;
     BASIN_UNROLL
     for (int r = 0; r < RELU_ROWS; r++) turn[r] = mass_v[b] * theta[r][b];
     RELU_TILE(r, c, columns) sum[r][c] = r_fnma(turn[r], v[c], sum[r][c]);
@@ -373,15 +370,15 @@ BASIN_HD void relu_collect_tile(const relu_cell *cell, const real *x, const real
 }
 
 /* the gradient g [n][D] at w [n][D] from what the pairs do */
-BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *x, const real *w,
-                           real *work, real *g) {
+BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *w, real *work,
+                           real *g) {
   const int n = (int)cell->n, width = (int)cell->width;
   const int across = (width + RELU_COLUMNS - 1) / RELU_COLUMNS;
   BASIN_TEAM_FOR(team, tile, (n + RELU_ROWS - 1) / RELU_ROWS * across) {
     const int i = tile / across * RELU_ROWS, left = tile % across * RELU_COLUMNS;
     if (team_stopped(team)) break;
 #define RELU_COLLECT(columns) \
-  relu_collect_tile(cell, x, w, work, g, i, RELU_ROWS > 1 && i + 1 < n, left, columns)
+  relu_collect_tile(cell, w, work, g, i, RELU_ROWS > 1 && i + 1 < n, left, columns)
     RELU_WITH_COLUMNS(width - left, RELU_COLLECT)
 #undef RELU_COLLECT
   }
@@ -396,7 +393,7 @@ BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *
   real *strand = work + cell->to_strand;
   relu_measure(cell, team, x, w, work);
   relu_interact(cell, team, with_loss, work);
-  relu_collect(cell, team, x, w, work, g);
+  relu_collect(cell, team, w, work, g);
   head[RELU_NORM2] = r_set(0.0);
   for (int64_t i = 0; i < n; i++) {
     const real mass = work[cell->to_mass + i];

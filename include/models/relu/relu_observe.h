@@ -56,8 +56,7 @@ BASIN_HD void relu_across(const relu_cell *cell, basin_team team, const real *x,
   real *z = work + cell->to_gradient, *unit = work + cell->to_unit, *term = work + cell->to_term;
   int lo, hi = 1;
   BASIN_TEAM_FOR(team, i, n) {
-    real along = r_set(0.0);
-    for (int64_t k = 0; k < width; k++) along = r_fma(w[i * width + k], v[k], along);
+    const real along = relu_dot(w + i * width, v, width);
     for (int64_t k = 0; k < width; k++) z[i * width + k] = r_fnma(along, v[k], w[i * width + k]);
     relu_unit(z + i * width, width, unit + i * width);
   }

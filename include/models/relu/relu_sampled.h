@@ -118,9 +118,7 @@ BASIN_HD void relu_draw_input(const relu_cell *cell, const basin_input_law *law,
   team_sync(team);
   BASIN_TEAM_FOR(team, a, m + cell->n) {
     const real *vector = a < m ? x + cell->at_unit_v + a * width : x + cell->at_w + (a - m) * width;
-    real dot = r_set(0.0);
-    for (int64_t k = 0; k < width; k++) dot = r_fma(vector[k], input[k], dot);
-    work[s->dot + a] = dot;
+    work[s->dot + a] = relu_dot(vector, input, width);
   }
   team_sync(team);
 }
