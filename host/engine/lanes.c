@@ -611,6 +611,42 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
   return i;
 }
 
+#if REGISTERS
+/* Whole blocks, with the states in registers from one to the next: the early rule is asked behind each, until it holds
+   for an active lane (hit[]: a bit each), of `blocks` at most; how many steps that were. */
+static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t blocks,
+                                                        unsigned hit[VECTORS]) {
+  bits trial[VECTORS], step[VECTORS];
+  real x[VECTORS * STATES];
+  unsigned any = 0;
+  int64_t done = 0;
+  for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
+  IN_REGISTERS
+  for (int j = 0; j < VECTORS * STATES; j++) x[j] = d->x[j];
+  for (; done < blocks && !any; done++) {
+    for (int i = 0; i < BASIN_DECIDE_EVERY; i++) {
+      BASIN_UNROLL
+      for (int v = 0; v < VECTORS; v++) {
+        take_step(d, v, trial[v], step[v], x + v * STATES);
+        step[v] = step[v] + b_set(1);
+      }
+    }
+    BASIN_UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+      mask holds[BASIN_OUTCOMES];
+      memset(holds, 0, sizeof holds);
+      KIND_decide(&d->cell, no_turn(d, x + v * STATES), x + v * STATES, holds);
+      for (int o = 2; o < BASIN_OUTCOMES; o++) holds[1] = m_or(holds[1], holds[o]);
+      hit[v] = m_bits(holds[1]) & d->active[v];
+      any |= hit[v];
+    }
+  }
+  IN_REGISTERS
+  for (int j = 0; j < VECTORS * STATES; j++) d->x[j] = x[j];
+  return done * BASIN_DECIDE_EVERY;
+}
+#endif
+
 /* the same with passages, and with a condition, apart from the loop without */
 static __attribute__((noinline)) int64_t advance_watching(driver *d, int64_t n, int tolerance,
                                                           unsigned *hit) {
@@ -743,11 +779,46 @@ static int wants_refill(const driver *d) {
   return !active || (idle && (d->next_trial < d->part->count || d->next_flight < d->part->flights));
 }
 
+/* `done` steps have been taken by every lane: what falls due behind them */
+static void count_steps(driver *d, int64_t done) {
+  for (int v = 0; v < VECTORS; v++) d->steps += done * __builtin_popcount(d->active[v]);
+  d->clock += done;
+  if (d->clock != d->next_event) return;
+  for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
+  find_next_event(d);
+}
+
+/* Blocks in which nothing falls due, one after the other, to the next look at the watch at most; none where something
+   else than the early rule is asked, or step sizes move. */
+static int plain_blocks(driver *d) {
+#if REGISTERS
+  const basin_stop *stop = &d->job->setting->stop;
+  int64_t blocks = (d->next_event - d->clock) / BASIN_DECIDE_EVERY;
+  unsigned hit[VECTORS], outcome[BASIN_OUTCOMES];
+  if (blocks > BLOCKS_UNTOLD - d->blocks) blocks = BLOCKS_UNTOLD - d->blocks;
+  if (blocks < 1 || expand_is_asked(stop) || stop->when || d->ladders.count || moves(d)) return 0;
+  forget(d);
+  const int64_t done = advance_blocks(d, blocks, hit);
+  d->blocks += (int)(done / BASIN_DECIDE_EVERY) - 1;
+  count_steps(d, done);
+  for (int v = 0; v < VECTORS; v++) {
+    if (!hit[v]) continue;
+    ask(d, at(d, v), outcome);
+    retire(d, v, ~0u, outcome);
+  }
+  return 1;
+#else
+  (void)d;
+  return 0;
+#endif
+}
+
 /* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause, or
-   lanes wait for trials: their steps take too long to be taken for nothing */
+   lanes wait for trials: their steps take too long to be taken for nothing. Plain ones may be several. */
 static void block(driver *d) {
   const int tolerance = expand_is_asked(&d->job->setting->stop), passages = d->ladders.count > 0;
   unsigned outcome[BASIN_OUTCOMES];
+  if (plain_blocks(d)) return;
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
     unsigned hit = 0;
@@ -762,13 +833,8 @@ static void block(driver *d) {
       if (done > 0) go_back(d);
       return;
     }
-    for (int v = 0; v < VECTORS; v++) d->steps += done * __builtin_popcount(d->active[v]);
-    d->clock += done;
+    count_steps(d, done);
     left -= done;
-    if (d->clock == d->next_event) {
-      for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
-      find_next_event(d);
-    }
     for (int v = 0; v < VECTORS && (tolerance ? hit : !REGISTERS || left == 0); v++) {
       const unsigned asked = tolerance ? ~0u : asked_now(d, v);
       if (!asked) continue;
