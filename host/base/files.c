@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/files.h"
+#include "base/hash.h"
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 /* the folder that a path lies in */
 static void folder_of(const char *path, char folder[BASIN_PATH_BYTES]) {
@@ -249,4 +251,24 @@ int basin_read_all(int file, void *bytes, size_t count) {
     count -= (size_t)got;
   }
   return 0;
+}
+
+/* block by block, while they are in the caches */
+int basin_read_hashed(int file, void *bytes, size_t count, uint64_t *hash) {
+  enum { BLOCK = 1 << 18 };
+  char *at = bytes;
+  XXH3_state_t *state = XXH3_createState();
+  if (!state) { /* no memory for it: then behind the reading */
+    if (basin_read_all(file, bytes, count)) return -1;
+    *hash = basin_hash(*hash, bytes, count);
+    return 0;
+  }
+  int bad = XXH3_64bits_reset_withSeed(state, *hash) != XXH_OK;
+  for (size_t block; count > 0 && !bad; at += block, count -= block) {
+    block = count < BLOCK ? count : BLOCK;
+    bad = basin_read_all(file, at, block) || XXH3_64bits_update(state, at, block);
+  }
+  if (!bad) *hash = XXH3_64bits_digest(state);
+  XXH3_freeState(state);
+  return bad ? -1 : 0;
 }

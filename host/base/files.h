@@ -63,5 +63,7 @@ void basin_sweep_path(const char *path, double seconds);
 /* All of them, whatever the system hands over at a time; 0 or -1. */
 int basin_write_all(int file, const void *bytes, size_t count);
 int basin_read_all(int file, void *bytes, size_t count);
+/* The same; *hash becomes basin_hash() of them that goes on from *hash. */
+int basin_read_hashed(int file, void *bytes, size_t count, uint64_t *hash);
 
 #endif

@@ -211,6 +211,9 @@ static const char *check(basin_setting *setting, const char **where) {
   if (layout.states < 1 || (!makes_vectors(setting) && layout.states < size->vectors))
     return "the model's header is wrong: the state of these dynamics lacks numbers, see MODEL_kind "
            "in seam/model.h";
+#ifdef MODEL_VECTORS
+  size->making = VECTORS_room(&cell);
+#endif
 #ifdef MODEL_WHOLE
   size->whole = WHOLE_work(&cell);
   size->large = WHOLE_is_large(&cell);
@@ -249,11 +252,11 @@ static void maker_free(basin_maker *m) {
 
 /* the data set, where the full vectors of the cell need it */
 static int maker_takes_set(basin_maker *m) {
-#ifdef MODEL_SET_OF_VECTORS
+#ifdef MODEL_VECTORS
   const basin_setting *setting = m->setting;
   const basin_size *size = &setting->size;
   const int64_t n = setting->gradient.set_size, numbers = n * size->rows * size->width;
-  if (!MODEL_SET_OF_VECTORS(&m->cell)) return 1;
+  if (!VECTORS_look_at_set(&m->cell)) return 1;
   m->set = malloc((size_t)(numbers + n * size->labels + 1) * sizeof *m->set);
   if (!m->set) return 0;
   m->turn.set = m->set;
@@ -282,7 +285,8 @@ static basin_maker *maker(const basin_setting *setting, const basin_maker *with)
     m->setting = setting;
     m->turn.team = basin_alone;
     m->turn.warm = 0;
-    m->work = malloc((size_t)(size->work + size->vectors + BASIN_COMMON) * sizeof *m->work);
+    m->work = malloc((size_t)(size->work + size->vectors + BASIN_COMMON + size->making) *
+                     sizeof *m->work);
     m->turn.work = m->work;
     ok = m->work && (with || maker_prepares(m));
   }

@@ -215,7 +215,7 @@ COMPLETE(basin_gradient, GRADIENT);
 COMPLETE(basin_setting, POINTER(setting_parameter), POINTER(setting_teacher),
          POINTER(setting_initial), POINTER(setting_stage), NUMBER(setting_stages), {STOP},
          {GRADIENT}, POINTER(setting_network), NUMBER(setting_halve), NUMBER(setting_key),
-         {NUMBER(setting_size), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+         {NUMBER(setting_size), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
 
 /* ---- the rows, hashed ---- */
 

@@ -44,7 +44,8 @@ static double pace_bytes(const basin_setting *setting) {
 static double making_bytes(const basin_experiment *e, const basin_setting *setting) {
   const basin_size *size = &setting->size;
   if (!e->keep_vectors) return 0;
-  return 8 * (3 * (double)size->vectors + (double)size->work + (double)size->data) +
+  return 8 * (3 * (double)size->vectors + (double)size->work + (double)size->making +
+              (double)size->data) +
          basin_data_bytes(setting);
 }
 

@@ -14,10 +14,10 @@
 
 enum {
   BLOCK_VALUES = 1 << 17, /* of full vectors at a time: 1 MiB */
-  ROOM_VALUES =
-      1
-      << 20, /* in which threads have their blocks, beside the first one's: 8 MiB; and as much again as */
-  THREADS_MAX = 64 /* the part, for each: a run has planned with a part for each of its workers */
+  /* in which threads have their blocks, beside the first one's: 8 MiB; and as much again as the part, for each: a run
+     has planned with a part for each of its workers */
+  ROOM_VALUES = 1 << 20,
+  THREADS_MAX = 64
 };
 
 /* What all threads share. */
@@ -140,18 +140,19 @@ static void *work(void *context) {
   return NULL;
 }
 
-/* how many threads have work and room */
+/* how many threads have work and room, beside the one that reads the next part */
 static int threads_of(const crew *c) {
   const basin_cell *cell = cell_of(c);
   const basin_job job = basin_part_job(c->o->experiment, c->cell, c->part->first, c->part->count);
   const int64_t blocks = (c->rows + c->block - 1) / c->block;
   int threads = c->o->threads < THREADS_MAX ? c->o->threads : THREADS_MAX;
-  double own = 2 * (double)cell->setting.size.vectors + (double)cell->setting.size.work;
+  double own = 2 * (double)cell->setting.size.vectors + (double)cell->setting.size.work +
+               (double)cell->setting.size.making;
   for (int i = 0; i < cell->model->initials; i++)
     own += (double)(c->block * c->o->vectors.length[c->number[i]]);
   if (blocks < threads) threads = (int)blocks;
   while (threads > 1 &&
-         8 * own * (threads - 1) > 8.0 * ROOM_VALUES + basin_part_bytes(&job) * (threads - 1))
+         8 * own * (threads - 1) > 8.0 * ROOM_VALUES + basin_part_bytes(&job) * (threads - 2))
     threads--;
   return threads;
 }

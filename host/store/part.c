@@ -3,6 +3,7 @@
 #include "read/named.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 basin_job basin_part_job(const basin_experiment *e, int64_t cell, int64_t first, int64_t count) {
   return (basin_job){.model = e->cell[cell].model,
@@ -79,6 +80,18 @@ double basin_part_file_bytes(const basin_job *job, int64_t flights) {
 
 double basin_part_bytes(const basin_job *job) { return bytes_of(job, 0, BASIN_PART_PIECES_ALL); }
 
+/* Of large arrays the system is asked for large pages: to get one page after another as it is first written to takes
+   longer than to read it. */
+static void *allocate(size_t bytes) {
+  enum { PAGE = 1 << 21 };
+  if (bytes < PAGE) return malloc(bytes);
+  void *array = aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
+#ifdef MADV_HUGEPAGE
+  if (array) madvise(array, bytes, MADV_HUGEPAGE);
+#endif
+  return array;
+}
+
 basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, int to_read,
                                       basin_part *part, basin_error *error) {
   basin_piece piece[BASIN_PART_PIECES_ALL];
@@ -89,7 +102,7 @@ basin_status basin_part_allocate_with(const basin_job *job, int64_t flights, int
   basin_part_pieces(part, job, flights, piece);
   for (int i = 0; i < BASIN_PART_PIECES_ALL; i++) {
     if (!piece[i].bytes) continue;
-    *piece[i].array = malloc(piece[i].bytes);
+    *piece[i].array = allocate(piece[i].bytes);
     if (!*piece[i].array) {
       basin_part_free(part);
       return basin_fail_memory(error);

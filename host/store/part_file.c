@@ -273,8 +273,7 @@ static basin_status load(const char *path, const char magic[8], const basin_expe
   if (status) goto cleanup;
   basin_part_pieces(part, &job, h->flights, piece);
   for (int i = 0; i < BASIN_PART_PIECES && !*damaged; i++) {
-    if (piece[i].bytes && basin_read_all(file, *piece[i].array, piece[i].bytes)) *damaged = DAMAGED;
-    else hash = basin_hash(hash, *piece[i].array, piece[i].bytes);
+    if (basin_read_hashed(file, *piece[i].array, piece[i].bytes, &hash)) *damaged = DAMAGED;
   }
   if (hash != h->payload_hash || (!*damaged && !is_possible(e, &job, part, h, magic == FINISHED)))
     *damaged = DAMAGED;

@@ -2,6 +2,8 @@
 #include "store/attractors.h"
 #include "store/search.h"
 #include "base/files.h"
+#include "engine/cpu.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,23 +183,77 @@ static basin_status write_crossings(const basin_store *s, basin_output *output,
   return status;
 }
 
+/* The next part that goes into an output, read by a thread of its own while the one before it is written. */
+typedef struct reader {
+  const basin_store *store;
+  int64_t next,
+      reached; /* where to look on in the store's list; what the parts before it cover of its cell */
+  const basin_range *range; /* NULL: there is no more */
+  pthread_t thread;
+  int running;
+  basin_part part; /* as below it is told */
+  basin_status status;
+  basin_error error;
+} reader;
+
+static void *read_part(void *context) {
+  reader *r = context;
+  r->status = basin_part_read(r->store->folder, r->store->experiment, r->range, &r->part, NULL,
+                              &r->error);
+  return NULL;
+}
+
+/* the next one, but for those that are wholly covered, or beyond the targets */
+static void begin_reading(reader *r) {
+  const basin_store *s = r->store;
+  r->range = NULL;
+  for (; r->next < s->parts.count && !r->range; r->next++) {
+    const basin_range *range = &s->parts.range[r->next];
+    if (r->next && s->parts.range[r->next - 1].cell != range->cell) r->reached = 0;
+    if (range->first + range->count <= r->reached || range->first >= s->target[range->cell])
+      continue;
+    r->reached = range->first + range->count;
+    r->range = range;
+  }
+  const int threads = s->threads ? s->threads : basin_cpu_processors();
+  r->running = r->range && threads > 1 && !pthread_create(&r->thread, NULL, read_part, r);
+}
+
+/* the part is the caller's */
+static basin_status end_reading(reader *r, basin_part *part, basin_error *error) {
+  if (r->running) pthread_join(r->thread, NULL);
+  else read_part(r);
+  r->running = 0;
+  *part = r->part;
+  if (r->status) *error = r->error;
+  return r->status;
+}
+
+static void give_up_reading(reader *r) {
+  basin_part part;
+  basin_error ignored;
+  if (r->running && !end_reading(r, &part, &ignored)) basin_part_free(&part);
+}
+
 static basin_status write_parts(const void *context, basin_output *output, basin_error *error) {
   const assembly *a = context;
   const basin_store *s = a->store;
   basin_status status = BASIN_OK;
-  for (int64_t i = 0, reached = 0; i < s->parts.count && !status; i++) {
-    const basin_range *range = &s->parts.range[i];
+  reader r = {.store = s};
+  for (begin_reading(&r); r.range && !status;) {
+    const basin_range *range = r.range;
     basin_part part;
-    if (i && s->parts.range[i - 1].cell != range->cell) reached = 0;
-    if (range->first + range->count <= reached || range->first >= s->target[range->cell])
-      continue; /* wholly covered, or beyond */
-    if (a->stop && *a->stop) return basin_fail(error, BASIN_INTERRUPTED, "interrupted");
-    status = basin_part_read(s->folder, s->experiment, range, &part, NULL, error);
-    if (status) return status;
+    if (a->stop && *a->stop) {
+      status = basin_fail(error, BASIN_INTERRUPTED, "interrupted");
+      break;
+    }
+    status = end_reading(&r, &part, error);
+    if (status) break;
+    begin_reading(&r);
     status = basin_output_write(output, range->cell, &part, s->target[range->cell], error);
     basin_part_free(&part);
-    reached = range->first + range->count;
   }
+  give_up_reading(&r);
   if (!status) status = basin_attractors_end(output, error);
   return status ? status : write_crossings(s, output, error);
 }

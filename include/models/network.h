@@ -51,13 +51,24 @@
 static inline void network_vectors(const network_cell *cell, basin_turn t, const real *x, int any,
                                    double *out) {
   const network_layer first = network_layer_at(cell, t.data, 0);
-  const int64_t d = cell->look, of_first = cell->span ? first.is.out * cell->n : 0;
-  double *start = t.work;
+  const int64_t rows = first.is.out, d = cell->look, of_first = cell->span ? rows * cell->n : 0;
+  double *start = t.work, *room = start + rows * d;
   (void)any; /* nothing is unknown */
-  for (int64_t r = 0; cell->span && r < first.is.out; r++, out += d, start += d) {
-    if (!t.warm) drawn_row(&first.start, t.data, t.trial, r, start);
-    memcpy(out, start, (size_t)d * sizeof *out);
-    network_chains_of(x + first.weights + r * cell->n, cell->n, t.set, cell->input, d, out);
+  if (cell->span) {
+    const basin_product p = {.rows = {rows, 1},
+                             .columns = {d, 1},
+                             .depth = {cell->n, 1},
+                             .a_rows = {cell->n, 0},
+                             .a_depth = {1, 0},
+                             .b_columns = {1, 0},
+                             .b_depth = {cell->input, 0},
+                             .c_rows = {d, 0},
+                             .c_columns = {1, 0}};
+    for (int64_t r = 0; r < rows && !t.warm; r++)
+      drawn_row(&first.start, t.data, t.trial, r, start + r * d);
+    memcpy(out, start, (size_t)(rows * d) * sizeof *out);
+    drawn_product(&p, x + first.weights, t.set, out, 1, room);
+    out += rows * d;
   }
   memcpy(out, x + of_first, (size_t)(cell->weights - of_first) * sizeof *out);
 }
@@ -83,7 +94,8 @@ static inline basin_status network_inputs_of(const basin_setting *setting, const
 #define MODEL_SET(F) F(network_shape, network_inputs_of)
 
 static inline int network_looks_at_set(const network_cell *cell) { return cell->span; }
-#define MODEL_SET_OF_VECTORS network_looks_at_set
+static inline int64_t network_room_of_vectors(const network_cell *cell) { return cell->making; }
+#define MODEL_VECTORS(F) F(network_looks_at_set, network_room_of_vectors)
 
 static inline const char *model_prepare(const basin_setting *setting, basin_room *room,
                                         model_cell *cell, const char **where) {

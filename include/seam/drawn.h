@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * drawn.h: the numbers of a row that one trial's vector or matrix is drawn from, on the host, by the longest vectors
- * that the processor has: a lane a block. Functions that make full vectors call it where rows may be long:
+ * that the processor has: a lane a block; and products. Functions that make full vectors call it where rows may be long:
  *
  *   drawn_numbers(&cell->initial_a, t.data, t.trial, 0, z);                z[j]: the numbers of draw_pair()
  *   drawn_row(&layer->start, t.data, t.trial, row, w);                     w[j]: the entries, draw_row()'s bits
+ *   drawn_product(&p, v, t.set, w, 1, room);                               as TENSOR(product) of tensors.h
  */
 #ifndef BASIN_SEAM_DRAWN_H
 #define BASIN_SEAM_DRAWN_H
@@ -45,6 +46,26 @@ BASIN_HD void drawn_row(const draw_source *source, const double *data, uint64_t 
   const double spread = draw_spread(source, trial, row, norm2);
   for (int64_t j = 0; j < length; j++) w[j] = draw_entry(source, data, row, j, spread, w[j]);
 }
+
+#if !defined(BASIN_OWN)
+/* a product of tensors.h */
+static inline void drawn_product(const basin_product *p, const double *a, const double *b,
+                                 double *c, int add, double *room) {
+#if BASIN_HAS_avx512
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+    basin_tensor_product_avx512(p, a, b, c, add, room);
+    return;
+  }
+#endif
+#if BASIN_HAS_avx2
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    basin_tensor_product_avx2(p, a, b, c, add, room);
+    return;
+  }
+#endif
+  basin_tensor_product_generic(p, a, b, c, add, room);
+}
+#endif
 #endif
 
 #endif

@@ -59,6 +59,12 @@
 #define INPUT_begin MODEL_INPUT(INPUT_BEGIN)
 #define INPUT_draw MODEL_INPUT(INPUT_DRAW)
 
+/* the row of full vectors */
+#define VECTORS_LOOK_AT_SET(look_at_set, room) look_at_set
+#define VECTORS_ROOM(look_at_set, room) room
+#define VECTORS_look_at_set MODEL_VECTORS(VECTORS_LOOK_AT_SET)
+#define VECTORS_room MODEL_VECTORS(VECTORS_ROOM)
+
 /* the row of data sets */
 #define SET_SHAPE(shape, inputs) shape
 #define SET_INPUTS(shape, inputs) inputs

@@ -166,8 +166,9 @@
  *                          memory). Where setting->gradient.images is not NULL z is there already, cut from them, and
  *                          the labels alone are made
  *
- *   MODEL_SET_OF_VECTORS   name of a function int (const model_cell *), where `vectors` may need the data set: whether
- *                          that of this cell does; it then finds it in t.set and t.label
+ *   MODEL_VECTORS(F)       F(look_at_set, room), where `vectors` may need more than the state and the cell's constants
+ *     int look_at_set(const model_cell *c)      whether it needs the data set, which it then finds in t.set and t.label
+ *     int64_t room(const model_cell *c)         how much longer t.work is for it, beside what is said there
  *
  * Where a trial of some cells is large enough to fill an instruction set's vectors by itself, a model has
  *

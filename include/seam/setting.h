@@ -234,6 +234,7 @@ typedef struct basin_size {
   int64_t data;         /* the cell's constant arrays */
   int64_t states, work; /* a trial's state; the scratch of its steps */
   int64_t vectors;      /* its full vectors */
+  int64_t making;       /* what else making them takes */
   int64_t rows, width;  /* of an input of a data set: rows, and numbers of a row; else 0 */
   int64_t labels;       /* numbers of its label; else 0 */
 

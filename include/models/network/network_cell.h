@@ -66,8 +66,8 @@ typedef struct network_cell {
   int64_t gradient, gathered, numbers, products, spread, sizes, normal; /* offsets in the scratch */
 
   /* where one trial is run at a time: the gradient by the activations of a layer, a part of that by its weights, the
-     room of products; and what there is in all */
-  int64_t whole_gradient, part, room, alone;
+     room of products; and what there is in all. And the room of V X, where full vectors are made of it. */
+  int64_t whole_gradient, part, room, alone, making;
 
   int64_t gram, spectrum, others; /* in the scratch: G, another one, dz of labels but the last */
   int64_t of_label;               /* numbers of dz by a label */
@@ -182,6 +182,7 @@ static inline void network_put_arrays(network_cell *cell, const basin_network *n
   if (cell->span) { /* some rows of W(0), and Z(0) of them */
     part = network_most(part, cell->look * network_drawn(cell));
     room = network_most(room, network_product_room(cell->n, network_drawn(cell), cell->look));
+    cell->making = network_product_room(network->layer[0].out, cell->look, cell->n);
   }
   cell->whole_gradient = network_put(&work, gradient);
   cell->part = network_put(&work, part);
