@@ -13,6 +13,7 @@ struct basin_cell_modes {
   pthread_mutex_t lock;
   int known;
   basin_modes modes;
+  double *gram; /* where it was asked for */
 };
 
 /* ---- the network ---- */
@@ -134,16 +135,6 @@ static basin_status make_matrices(const basin_setting *setting, matrices *m, bas
   return basin_limit_gram(&net, share, m->gram, m->covariance, error);
 }
 
-basin_status basin_cell_limit_gram(const basin_setting *setting, double *gram, basin_error *error) {
-  const int64_t n = setting->gradient.set_size;
-  matrices m = {0};
-  basin_status status = basin_cell_limit_check(setting, error);
-  if (!status) status = make_matrices(setting, &m, error);
-  if (!status) memcpy(gram, m.gram, (size_t)(n * n) * sizeof *gram);
-  free_matrices(&m);
-  return status;
-}
-
 struct basin_cell_modes *basin_cell_modes_new(void) {
   struct basin_cell_modes *kept = calloc(1, sizeof *kept);
   if (kept) pthread_mutex_init(&kept->lock, NULL);
@@ -153,6 +144,7 @@ struct basin_cell_modes *basin_cell_modes_new(void) {
 void basin_cell_modes_free(struct basin_cell_modes *kept) {
   if (!kept) return;
   if (kept->known) basin_modes_free(&kept->modes);
+  free(kept->gram);
   pthread_mutex_destroy(&kept->lock);
   free(kept);
 }
@@ -175,6 +167,23 @@ static basin_status find_modes(const basin_setting *setting, basin_modes *modes,
   *modes = kept->modes;
   pthread_mutex_unlock(&kept->lock);
   return status;
+}
+
+const double *basin_cell_gram(const basin_setting *setting) {
+  struct basin_cell_modes *kept = setting->network->modes;
+  pthread_mutex_lock(&kept->lock);
+  if (!kept->gram) {
+    matrices m = {0};
+    basin_error unused;
+    if (!make_matrices(setting, &m, &unused)) {
+      kept->gram = m.gram;
+      m.gram = NULL;
+    }
+    free_matrices(&m);
+  }
+  const double *gram = kept->gram;
+  pthread_mutex_unlock(&kept->lock);
+  return gram;
 }
 
 double basin_cell_lambda(const basin_setting *setting) {

@@ -38,11 +38,10 @@ basin_status basin_cell_limit_check(const basin_setting *setting, basin_error *e
 basin_status basin_cell_limit_find(const basin_setting *setting, int64_t times, const int64_t *time,
                                    basin_cell_limit *limit, double *loss, basin_error *error);
 
-/* gram[n][n]: G, of each label. BASIN_BAD_INPUT where there is no limit, BASIN_FAILED without memory. */
-basin_status basin_cell_limit_gram(const basin_setting *setting, double *gram, basin_error *error);
-
-/* lambda_0 of a network that has a limit; NaN without memory. Any thread may ask. */
+/* lambda_0 of a network that has a limit, and G of each label, [n][n]: worked out when it is first asked for, and kept
+   with the network. NaN and NULL without memory. Any thread may ask. */
 double basin_cell_lambda(const basin_setting *setting);
+const double *basin_cell_gram(const basin_setting *setting);
 
 /* What basin_network.modes points to, where they are kept: nothing yet. NULL without memory. */
 struct basin_cell_modes *basin_cell_modes_new(void);

@@ -436,33 +436,21 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
   basin_network_layers_free(&layers);
   net->draw = basin_network_inputs;
   net->lambda_0 = basin_cell_lambda;
+  net->gram = basin_cell_gram;
   net->wanted = wanted(keys);
-  return status;
-}
-
-static basin_status find_gram(const basin_setting *setting, const basin_network_keys *keys,
-                              basin_network *network, basin_error *error) {
-  const size_t n = (size_t)setting->gradient.set_size;
-  basin_error why;
-  basin_status status = basin_cell_limit_check(setting, &why);
-  double *gram = status ? NULL : malloc(n * n * sizeof *gram);
-  if (!status && !gram) return basin_fail_memory(error);
-  if (!status) status = basin_cell_limit_gram(setting, gram, &why);
-  network->gram = gram;
-  if (status == BASIN_BAD_INPUT)
-    return basin_fail_at(error, keys->layers->place,
-                         "layers: gram_limit and gram_deviation are distances from infinite width, "
-                         "and there is none: %s",
-                         why.text);
-  if (status) *error = why;
   return status;
 }
 
 basin_status basin_network_limits(const basin_setting *setting, const basin_network_keys *keys,
                                   basin_network *network, basin_error *error) {
-  basin_error unused;
-  network->bounded = network->wanted & NETWORK_BOUND && !basin_cell_limit_check(setting, &unused);
-  if (network->wanted & NETWORK_GRAM_LIMIT) return find_gram(setting, keys, network, error);
+  basin_error why;
+  const int none = basin_cell_limit_check(setting, &why) != BASIN_OK;
+  network->bounded = network->wanted & NETWORK_BOUND && !none;
+  if (network->wanted & NETWORK_GRAM_LIMIT && none)
+    return basin_fail_at(error, keys->layers->place,
+                         "layers: gram_limit and gram_deviation are distances from infinite width, "
+                         "and there is none: %s",
+                         why.text);
   return BASIN_OK;
 }
 
@@ -471,6 +459,5 @@ void basin_network_free(basin_network *network) {
   basin_cell_modes_free(network->modes);
   basin_network_data_free(&network->data);
   free((void *)network->layer);
-  free((void *)network->gram);
   free(network);
 }

@@ -111,12 +111,12 @@ typedef struct basin_network {
   basin_status (*draw)(const struct basin_setting *setting, int64_t first, int64_t count, double *z,
                        double *label);
 
-  uint64_t wanted;    /* what is observed of the trials: enum network_wanted of models/network */
-  const double *gram; /* of gram_limit: that matrix, [n][n], of each label; NULL: not asked for */
+  uint64_t wanted; /* what is observed of the trials: enum network_wanted of models/network */
 
-  /* of bound_excess, where `bounded` says that it is wanted and has a bound: the least eigenvalue of the Gram matrix at
-     infinite width, worked out where it is first asked for, and kept in `modes`; NaN without memory. Any thread may
-     ask. */
+  /* The Gram matrix at infinite width, [n][n], of each label, for gram_limit; and its least eigenvalue, for bound_excess
+     where `bounded` says that it is wanted and has a bound. They are worked out where they are first asked for, and kept
+     in `modes`; NULL and NaN without memory. Any thread may ask. */
+  const double *(*gram)(const struct basin_setting *setting);
   int bounded;
   double (*lambda_0)(const struct basin_setting *setting);
   struct basin_cell_modes *modes;

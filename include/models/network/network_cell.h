@@ -191,16 +191,19 @@ static inline void network_put_arrays(network_cell *cell, const basin_network *n
 }
 
 /* the Gram matrices, where they are wanted; dz: numbers of z of all layers */
-static inline void network_put_gram(const basin_network *network, basin_room *room,
-                                    network_cell *cell, int64_t dz, int64_t *work) {
+static inline const char *network_put_gram(const basin_setting *setting, basin_room *room,
+                                           network_cell *cell, int64_t dz, int64_t *work) {
   const int64_t outputs = cell->n * cell->labels, size = extremes_size(outputs);
+  const int some = (cell->wanted & NETWORK_GRAMS) != 0,
+            limit = (cell->wanted & NETWORK_GRAM_LIMIT) != 0;
+  const double *gram = limit && room->data && !room->bare ? setting->network->gram(setting) : NULL;
   cell->of_label = dz;
-  cell->limit = room->used;
-  if (cell->wanted & NETWORK_GRAM_LIMIT) room_put(room, network->gram, cell->n * cell->n);
-  const int some = (cell->wanted & NETWORK_GRAMS) != 0;
+  cell->limit = room_put(room, gram, limit ? cell->n * cell->n : 0);
   cell->gram = network_put(work, some ? size : 0);
   cell->spectrum = network_put(work, some ? size + EXTREMES_WORK * outputs : 0);
   cell->others = network_put(work, some ? (cell->labels - 1) * dz : 0);
+  return limit && room->data && !room->bare && !gram ? "there is no memory for its Gram matrix"
+                                                     : NULL;
 }
 
 /* the most numbers, and inputs, of a data set whose products are made */
@@ -294,7 +297,8 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   cell->products = network_put(&work, drifts ? of_span * of_span : 0);
   cell->spread = network_put(&work, of_span && !plain ? NETWORK_TEAM * cell->n : 0);
   cell->sizes = network_put(&work, cell->sizes);
-  network_put_gram(network, room, cell, dz, &work);
+  why = network_put_gram(setting, room, cell, dz, &work);
+  if (why) return why;
   cell->normal = network_put(&work, method_work(&cell->method));
   network_put_arrays(cell, network, work);
   return NULL;
