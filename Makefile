@@ -338,8 +338,8 @@ $(BUILD)/carried/basin: $(CLI:%.c=$(BUILD)/%.o) $(BUILD)/libbasin.a
 	$(Q)$(CC) $(CFLAGS) $(CARRIED) -o $@ $^ $(LDLIBS)
 
 # the module against the lanes, with next to nothing else
-ALONE := $(OF_MODELS) $(OF_TENSORS) $(patsubst %,$(BUILD)/host/%.o,engine/cpu engine/cuda engine/data base/error base/files base/text \
-         base/hash model/patches own/own own/cache own/compile)
+ALONE := $(OF_MODELS) $(OF_TENSORS) $(patsubst %,$(BUILD)/host/%.o,engine/blas engine/cpu engine/cuda engine/data base/error base/files \
+         base/text base/hash model/patches own/own own/cache own/compile)
 $(BUILD)/gpu_alone: tests/tools/gpu_alone.c tests/support/alone.h $(ALONE) $(BUILD)/models.inc
 	$(call say,LD,$@)
 	$(Q)$(CC) $(TESTING) $(CFLAGS) $(CARRIED) -o $@ $< $(ALONE) -lm -lpthread -ldl -lxxhash

@@ -99,10 +99,14 @@ static int is_network(const basin_model *model) {
 /* the keys of networks, which no other model has, and the model that they make */
 static basin_status find_network(basin_sheet *sheet, const basin_node *model, basin_error *error) {
   const basin_network_keys *keys = &sheet->network;
-  const basin_node *node = keys->layers ? keys->layers : keys->data ? keys->data : keys->loss;
+  const basin_node *node = keys->layers ? keys->layers
+                           : keys->data ? keys->data
+                           : keys->loss ? keys->loss
+                                        : keys->products;
   if (!is_network(sheet->model))
     return node ? basin_fail_at(error, node->place,
-                                "layers, data and loss go with model: network, and the model is %s",
+                                "layers, data, loss and products go with model: network, and the "
+                                "model is %s",
                                 sheet->model->name)
                 : BASIN_OK;
   if (!keys->layers || !keys->data)
@@ -140,6 +144,7 @@ basin_status basin_sheet_read(basin_sheet *sheet, basin_scope *scope, const basi
   sheet->network = (basin_network_keys){.layers = pick(file, variant, "layers"),
                                         .data = pick(file, variant, "data"),
                                         .loss = pick(file, variant, "loss"),
+                                        .products = pick(file, variant, "products"),
                                         .define = pick(file, variant, "define"),
                                         .record = sheet->record,
                                         .stop = sheet->stop,

@@ -36,14 +36,14 @@ typedef struct reader {
 } reader;
 
 static const char *const file_keys[] = {
-    "title",    "model",  "trials",   "seed",     "grid",   "parameters",    "define",
-    "teacher",  "init",   "schedule", "gradient", "method", "on_divergence", "stop",
-    "variants", "record", "outcomes", "until",    "refine", "allow",         "same_draw",
-    "noise",    "layers", "data",     "loss"};
+    "title",    "model",  "trials",   "seed",     "grid",    "parameters",    "define",
+    "teacher",  "init",   "schedule", "gradient", "method",  "on_divergence", "stop",
+    "variants", "record", "outcomes", "until",    "refine",  "allow",         "same_draw",
+    "noise",    "layers", "data",     "loss",     "products"};
 static const char *const variant_keys[] = {"model",         "parameters", "define",   "teacher",
                                            "init",          "schedule",   "gradient", "method",
                                            "on_divergence", "stop",       "outcomes", "noise",
-                                           "layers",        "data",       "loss"};
+                                           "layers",        "data",       "loss",     "products"};
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 const char *const *basin_experiment_keys(int *count) {

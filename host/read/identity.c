@@ -284,6 +284,7 @@ static void hash_network(hasher *h, const basin_network *network) {
   hash_bytes(h, &(double[2]){network->loss_weight, data->label_scale}, 2 * sizeof(double));
   hash_bytes(h, data->singular, (size_t)data->rank * sizeof *data->singular);
   hash_bytes(h, &data->checksum, sizeof data->checksum);
+  if (network->blas) hash_bytes(h, &network->blas, sizeof network->blas);
   if (!data->teacher) return;
   hash_layers(h, data->teacher);
   hash_vectors(h, data->weights, data->teacher->layers);

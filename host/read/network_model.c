@@ -413,6 +413,15 @@ static basin_status read_loss(const basin_node *node, int64_t n, double *weight,
                        "loss: expected sum, 1/2 sum_i |u_i - y_i|^2, or mean, 1/(2n) of that sum");
 }
 
+static basin_status read_products(const basin_node *node, int *blas, basin_error *error) {
+  const char *word = node ? node->kind == BASIN_SCALAR ? node->text : "" : "exact";
+  *blas = !strcmp(word, "blas");
+  if (*blas || !strcmp(word, "exact")) return BASIN_OK;
+  return basin_fail_at(error, node->place,
+                       "products: expected exact, the same bits everywhere, or blas, those of the "
+                       "machine's BLAS");
+}
+
 basin_status basin_network_read(basin_scope *scope, const basin_network_keys *keys,
                                 basin_vector *vector, double **given, basin_gradient *gradient,
                                 basin_network **network, basin_error *error) {
@@ -433,6 +442,7 @@ basin_status basin_network_read(basin_scope *scope, const basin_network_keys *ke
   }
   if (!status) status = basin_network_data_fit(keys->data, net, error);
   if (!status) status = read_loss(keys->loss, gradient->set_size, &net->loss_weight, error);
+  if (!status) status = read_products(keys->products, &net->blas, error);
   basin_network_layers_free(&layers);
   net->draw = basin_network_inputs;
   net->lambda_0 = basin_cell_lambda;

@@ -9,6 +9,7 @@
  *     - {dense: 1, init: sign, train: false}
  *   data: {n: 10, d: 5, inputs: sphere, labels: {normal: 1}}          # network_data.h
  *   loss: sum                           # 1/2 sum_i |u_i - y_i|^2; mean: 1/(2n) of it
+ *   products: exact                     # the same bits everywhere; blas: a BLAS multiplies (engine/blas.h), on a CPU
  *
  * Of a layer
  *
@@ -36,7 +37,7 @@
 
 /* what a file says of networks: nodes, or NULL */
 typedef struct basin_network_keys {
-  const basin_node *layers, *data, *loss, *define;
+  const basin_node *layers, *data, *loss, *products, *define;
   const basin_node *record, *stop, *outcomes; /* what is asked of the trials */
 } basin_network_keys;
 

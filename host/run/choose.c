@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/choose.h"
+#include "engine/blas.h"
 #include "engine/cpu.h"
 #include "engine/cuda.h"
 #include "own/own.h"
@@ -66,6 +67,16 @@ static basin_status go_on_without(const basin_run_options *options, const basin_
 
 /* ---- the backend ---- */
 
+/* whether any cell's products are a BLAS's */
+static int wants_blas(const basin_experiment *e) {
+  int any = 0;
+  for (int64_t c = 0; c < e->cells; c++) {
+    const basin_network *network = e->cell[c].setting.network;
+    any |= network && network->blas;
+  }
+  return any;
+}
+
 /* the first cell that the CUDA module cannot run, or -1 */
 static int64_t beyond_cuda(const basin_experiment *e) {
   for (int64_t c = 0; c < e->cells; c++)
@@ -86,6 +97,15 @@ static basin_status open_backend(const basin_experiment *e, const basin_run_opti
     return basin_fail(error, BASIN_BAD_INPUT, "--devices: goes with the backend cuda, not cpu");
   if (options->isa && (cuda || options->devices))
     return basin_fail(error, BASIN_BAD_INPUT, "--isa: goes with the backend cpu, not cuda");
+  if (wants_blas(e)) {
+    if (cuda || options->devices)
+      return basin_fail(
+          error, BASIN_BAD_INPUT,
+          "products: blas is for the CPU: with the backend cuda leave it out, or take "
+          "--backend cpu");
+    const basin_status status = basin_blas_open(error);
+    return status ? status : basin_cpu_open(options->isa, options->threads, backend, error);
+  }
   if (cpu || options->isa) return basin_cpu_open(options->isa, options->threads, backend, error);
   const basin_status status = basin_cuda_open(options->devices, options->threads, backend, &reason);
   if (status == BASIN_FAILED && !cuda && !options->devices)

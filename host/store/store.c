@@ -2,6 +2,7 @@
 #include "store/attractors.h"
 #include "store/search.h"
 #include "base/files.h"
+#include "engine/blas.h"
 #include "engine/cpu.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -139,6 +140,8 @@ static basin_status write_provenance(basin_output *output, const basin_provenanc
   basin_status status = basin_output_provenance(output, "host", host, error);
   if (!status) status = basin_output_provenance(output, "date", text, error);
   if (!status) status = basin_output_provenance(output, "backend", p->backend, error);
+  if (!status && *basin_blas_name())
+    status = basin_output_provenance(output, "blas", basin_blas_name(), error);
   if (!status && p->seconds >= 0)
     status = basin_output_provenance_number(output, "seconds", H5T_NATIVE_DOUBLE, &p->seconds,
                                             error);

@@ -104,6 +104,7 @@ typedef struct basin_network {
   int64_t channels, pixels;         /* of an input */
   int64_t labels;                   /* of an input: numbers that the last layer makes */
   double loss_weight; /* the loss is loss_weight sum_i |u_i - y_i|^2: 1/2, or 1/(2n) */
+  int blas; /* whether products of matrices are made by a BLAS, not exactly: engine/blas.h */
   basin_network_data data;
 
   /* inputs first .. first + count - 1 of the data set: z [count][channels][pixels], label [count][labels] or NULL,

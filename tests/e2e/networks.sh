@@ -205,7 +205,7 @@ wrong 9:8 'data: an input has 2 labels, and the last layer makes 1 numbers' 'lab
 wrong 9:43 'data.batch is 8, expected a whole number from 1 to 7' 'labels: {normal: 1}' 'batch: 8, labels: {normal: 1}'
 wrong 9:7 'loss: expected sum' '^data:' 'loss: mena\ndata:'
 wrong 2:8 'key `data` is missing: a network has layers, and data' '^data:.*' ''
-wrong 7:6 'layers, data and loss go with model: network, and the model is cnn' 'model: network' 'model: cnn'
+wrong 7:6 'layers, data, loss and products go with model: network, and the model is cnn' 'model: network' 'model: cnn'
 wrong 10:11 'gradient: a network follows the gradient of its loss' '^schedule' 'gradient: population\n&'
 wrong 10:11 'teacher: that of a network makes its labels' '^schedule' 'teacher: {a: 1}\n&'
 wrong 10:8 'init: the weights of a network start as its layers say' '^schedule' 'init: {W_1: 1}\n&'
@@ -361,9 +361,54 @@ for how in "--threads 1 --part-trials 2" "--isa avx2 --threads 1"; do
   rm -f large-other.h5
 done
 
+# ---- by a BLAS ----
+
+cat > blas.yaml <<'Y'
+title: Products by a BLAS
+model: network
+trials: 4
+layers:
+  - {dense: 30, activation: softplus, scale: 0.2}
+  - {dense: 20, activation: tanh, scale: 0.3}
+  - {dense: 2}
+data: {n: 9, d: 12, inputs: sphere, labels: {normal: 1}}
+schedule: [{eta: 0.02}]
+stop: {max_steps: 40}
+allow: {unresolved: 1}
+products: exact
+record: {trials: 4, steps: {every: 8}, observables: [loss, norm_1, norm_grad], parameters: true}
+variants:
+  inputs: {}
+  weights: {layers: [{dense: 30, activation: softplus, scale: 0.2, coordinates: weights}, {dense: 20, activation: tanh, scale: 0.3}, {dense: 2}]}
+  batches: {data: {n: 9, d: 12, inputs: sphere, labels: {normal: 1}, batch: 4}}
+  residual: {layers: [{dense: 30, activation: softplus, scale: 0.2}, {dense: 30, activation: tanh, scale: 0.3, skip: true}, {dense: 2}]}
+  pictures:
+    layers: [{conv: {channels: 4, patch: 3}, activation: softplus, scale: 0.3}, {dense: 2}]
+    data: {n: 9, channels: 2, pixels: 6, inputs: normal, labels: {normal: 1}}
+Y
+check "exact products" run blas.yaml -o exact.h5
+expect 2 '^basin: --set products=cublas: products: expected exact, the same bits everywhere, or blas' \
+  "$basin" run blas.yaml --set products=cublas -o wrong.h5
+expect 2 'products: blas needs a BLAS, and there is none: .*Install OpenBLAS, name another' \
+  env BASIN_BLAS="$work/none.so" "$basin" run blas.yaml --set products=blas -o wrong.h5
+expect 2 'it has no cblas_dgemm' env BASIN_BLAS=libm.so.6 "$basin" run blas.yaml --set products=blas -o wrong.h5
+expect 2 'layers, data, loss and products go with model: network' "$basin" run "$here/data/experiments/resnet-table1.yaml" --set products=blas -o wrong.h5
+check "by a BLAS" run blas.yaml --set products=blas -o blas.h5
+check "the same again, whatever the threads" run blas.yaml --set products=blas --threads 1 --no-provenance -o blas-again.h5
+check "and the file says which" grep -qi 'blas' <<<"$(h5dump -a /provenance/blas blas.h5 2>/dev/null)"
+check "the same, to rounding" /usr/bin/python3 -c "
+import h5py, numpy as np
+a, b, c = (h5py.File(name) for name in ('exact.h5', 'blas.h5', 'blas-again.h5'))
+for name in ('loss', 'norm_1', 'norm_grad', 'vector_W_1', 'vector_W_2', 'vector_W_3'):
+    x, y, z = a[name][:], b[name][:], c[name][:]
+    assert np.array_equal(y, z, equal_nan=True), name
+    assert np.nanmax(np.abs(x - y)) < 1e-12 * np.nanmax(np.abs(x)), name"
+
 # ---- by CUDA, simulated: the threads of a team share a trial ----
 
 simulated
+expect 2 'products: blas is for the CPU' "$basin" run blas.yaml --set products=blas --backend cuda -o wrong.h5
+check "where it is asked for a CPU is chosen" run blas.yaml --set products=blas --set stop.max_steps=8 -o on-cpu.h5
 few=(nets.yaml --trials 9 --set record.trials=9 --set stop.max_steps=25)
 check "fewer trials" run "${few[@]}" --backend cpu -o few.h5
 check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o by_cuda.h5

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_product.c: exact products (numeric/product.h) by tiles, of every instruction set that this machine has,
- * against the chains of fma that they are promised to be. Seeds are fixed.
+ * against the chains of fma that they are promised to be; and those of a BLAS (engine/blas.h). Seeds are fixed.
  */
+#include "engine/blas.h"
 #include "engine/cpu.h"
 #include "engine/tiled_product.h"
 #include "test.h"
@@ -248,6 +249,79 @@ static void test_another_order_differs(void **unused) {
   assert_true(elsewhere > 20);
 }
 
+/* ---- the same by a BLAS, to rounding ---- */
+
+static int exacts;
+
+static void count_exact(const basin_product *p, const double *a, const double *b, double *c,
+                        int add, double *room) {
+  exacts++;
+  basin_tensor_product_generic(p, a, b, c, add, room);
+}
+
+/* whether a BLAS made it, with and without what C has; every other place of C's array must stay as it is */
+static int check_blas(const basin_product *p) {
+  const arrays x = arrays_new(p);
+  const array c = x.c;
+  const int64_t rows = count(p->rows), columns = count(p->columns), depth = count(p->depth);
+  const double bound = (double)(depth * depth + depth) * 0x1p-52; /* numbers of size 1 at most */
+  double *room = malloc((size_t)basin_product_room(p) * sizeof *room),
+         *before = malloc((size_t)c.size * sizeof *before);
+  assert_non_null(room);
+  assert_non_null(before);
+  memcpy(before, c.base, (size_t)c.size * sizeof *before);
+  exacts = 0;
+  for (int add = 0; add < 2; add++) {
+    memcpy(c.base, before, (size_t)c.size * sizeof *before);
+    basin_blas_product(p, x.a.zero, x.b.zero, c.zero, add, room, count_exact);
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t j = 0; j < columns; j++) {
+        const int64_t place = (c.zero - c.base) + at(p->c_rows, p->rows, i) +
+                              at(p->c_columns, p->columns, j);
+        const double made = c.base[place],
+                     wanted = chain(p, x.a.zero, x.b.zero, i, j, add ? before[place] : 0, 0, 1);
+        if (!(fabs(made - wanted) <= bound)) fail_msg("%a, expected about %a", made, wanted);
+        c.base[place] = before[place];
+      }
+    assert_memory_equal(c.base, before, (size_t)c.size * sizeof *before);
+  }
+  free(room);
+  free(before);
+  arrays_free(x);
+  assert_true(exacts == 0 || exacts == 2);
+  return !exacts;
+}
+
+static void test_blas(void **unused) {
+  basin_error error;
+  (void)unused;
+  const int there = !basin_blas_open(&error);
+  if (!there) print_message("skipped: products by a BLAS: %s\n", error.text);
+  for (int i = 0; i < 40 / TEST_SLOWER; i++) {
+    const int64_t n = i % 4 ? upto(1, 70) : 1, in = i % 5 ? upto(1, 70) : 1,
+                  out = i % 3 ? upto(1, 70) : 1;
+    const basin_product forward = {{n, 1},  {out, 1}, {in, 1},  {in, 0}, {1, 0},
+                                   {in, 0}, {1, 0},   {out, 0}, {1, 0}},
+                        backward = {{n, 1}, {in, 1}, {out, 1}, {out, 0}, {1, 0},
+                                    {1, 0}, {in, 0}, {in, 0},  {1, 0}},
+                        gradient = {{out, 1}, {in, 1}, {n, 1},  {1, 0}, {out, 0},
+                                    {1, 0},   {in, 0}, {in, 0}, {1, 0}},
+                        start = {{n, 1},  {out, 1}, {1, in}, {in + 3, 0}, {0, 1},
+                                 {in, 0}, {0, 1},   {1, 0},  {n, 0}};
+    assert_true(check_blas(&forward) == there);
+    assert_true(check_blas(&backward) == there);
+    assert_true(check_blas(&gradient) == there);
+    assert_true(check_blas(&start) == there); /* C lies column by column */
+  }
+  for (int i = 0; i < 300 / TEST_SLOWER; i++) { /* what is no product of matrices stays exact */
+    basin_product p = {.rows = pair(20), .columns = pair(20), .depth = pair(20)};
+    strides(p.rows, p.depth, &p.a_rows, &p.a_depth);
+    strides(p.columns, p.depth, &p.b_columns, &p.b_depth);
+    strides(p.rows, p.columns, &p.c_rows, &p.c_columns);
+    check_blas(&p);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_dense),
@@ -257,6 +331,7 @@ int main(void) {
       cmocka_unit_test(test_empty),
       cmocka_unit_test(test_special_values),
       cmocka_unit_test(test_another_order_differs),
+      cmocka_unit_test(test_blas),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

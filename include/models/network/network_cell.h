@@ -59,6 +59,7 @@ typedef struct network_cell {
   int64_t input, labels; /* numbers of an input, with the zeros beside each row; of its label */
   int64_t channels, row; /* of an input: rows, and numbers of one */
   int span;              /* whether the first layer is in the coordinates of the inputs */
+  int blas;              /* whether a BLAS makes the products */
   int64_t look, looks;   /* what it looks at, of an input: from this number on, so many */
   int64_t weights;       /* of all layers */
   int64_t states;        /* reals of the state; offsets in it: */
@@ -256,6 +257,7 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   }
   cell->input = cell->channels * cell->row;
   cell->looks = cell->input - cell->look;
+  cell->blas = network->blas;
   cell->loss_weight = network->loss_weight;
   cell->scale = 2 * network->loss_weight;
   if (g->batch) cell->scale *= (double)g->set_size / (double)g->batch;
@@ -315,9 +317,9 @@ static inline basin_layout network_layout(const basin_setting *setting, const ne
 static inline int64_t network_whole_work(const network_cell *cell) { return cell->alone; }
 
 /* Whether it is that engine: where a step of eight trials side by side, of which there may be fewer, takes as long or
-   longer (bench/RESULTS.md). */
+   longer (bench/RESULTS.md); and where a BLAS is asked for, which has no products of trials side by side. */
 static inline int network_is_large(const network_cell *cell) {
-  return (double)cell->weights * (double)cell->n > 0x1p22;
+  return cell->blas || (double)cell->weights * (double)cell->n > 0x1p22;
 }
 
 static inline void network_paces(const network_cell *cell, const double *eta, double *pace) {

@@ -2,7 +2,8 @@
  *
  * network_whole.h: the layers of one trial by whole arrays (seam/tensors.h), for networks so large that the numbers of
  * trials in lanes, side by side, leave the caches at every step. What network_pass.h does by tiles is done here a layer
- * at a time: first all products, then what is made of them. The same chains, so the same bits.
+ * at a time: first all products, then what is made of them. The same chains, so the same bits; but
+ * for rounding where the network asks for a BLAS.
  *
  *   network_forward_layer(cell, t, x, h, &in);      z and x of layer h of all inputs
  *
@@ -12,13 +13,22 @@
 #ifndef BASIN_MODELS_NETWORK_WHOLE_H
 #define BASIN_MODELS_NETWORK_WHOLE_H
 
+/* C = A B, or with `add` C + A B */
+static inline void network_whole_product(const network_cell *cell, basin_turn t,
+                                         const basin_product *p, const double *a, const double *b,
+                                         double *c, int add) {
+  double *room = t.work + cell->room;
+  if (cell->blas) basin_blas_product(p, a, b, c, add, room, TENSOR(product));
+  else TENSOR(product)(p, a, b, c, add, room);
+}
+
 /* columns first .. first + count - 1 of a product of A and B, to where c is */
 static inline void network_columns(const network_cell *cell, basin_turn t, const basin_product *p,
                                    int64_t first, int64_t count, const double *a, const double *b,
                                    double *c, int add) {
   basin_product some = *p;
   some.columns = network_pair(count, 1);
-  TENSOR(product)(&some, a, b + first * p->b_columns.outer, c, add, t.work + cell->room);
+  network_whole_product(cell, t, &some, a, b + first * p->b_columns.outer, c, add);
 }
 
 /* as many columns as are computed in one go */
@@ -177,7 +187,7 @@ NETWORK_PART void network_whole_start(const network_cell *cell, basin_turn t,
       for (int64_t j = 0; j < d; j++) norm2 = fma(w[r * d + j], w[r * d + j], norm2);
       if (cell->wanted & NETWORK_NORMS) x[cell->lengths + first + r] = norm2;
     }
-    TENSOR(product)(&p, t.set, w, z0 + first * n, 0, t.work + cell->room);
+    network_whole_product(cell, t, &p, t.set, w, z0 + first * n, 0);
   }
 }
 
