@@ -910,16 +910,6 @@ static basin_status run(driver *d) {
   return running || d->next_trial < d->part->count || broken(d) ? hand_back(d) : BASIN_OK;
 }
 
-#if !REGISTERS && !LEAPS
-/* The operations of a step, about: of a network every input comes to every weight; others do some states^2, with each
-   of the inputs; a flow takes many steps to make one. */
-static double operations(const basin_setting *setting) {
-  const double states = (double)setting->size.states, inputs = (double)setting->gradient.inputs;
-  if (setting->network) return states * (double)setting->gradient.set_size;
-  return setting->gradient.error > 0 ? INFINITY : states * states * (1 + inputs);
-}
-#endif
-
 /* the cell's data set, where it has one */
 static int take_set(driver *d) {
 #if HAS_SET
@@ -943,8 +933,9 @@ static int allocate(driver *d) {
   d->fresh = d->fresh_state;
 #else
 #if !LEAPS
-  d->long_steps = operations(d->job->setting) > 0x1p16; /* milliseconds */
-  d->breaks = operations(d->job->setting) > 0x1p24;
+  const double operations = basin_operations(d->job->setting);
+  d->long_steps = operations > 0x1p16; /* milliseconds */
+  d->breaks = operations > 0x1p24;
 #endif
   const int64_t work = BASIN_WHOLE ? size->whole : size->work;
   const size_t reals = (size_t)((VECTORS + 2) * size->states + work);

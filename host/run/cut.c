@@ -3,17 +3,51 @@
 #include "read/named.h"
 #include <stdlib.h>
 
-enum { PART_TRIALS_MIN = 64, PART_TRIALS_MAX = 65536, PARTS_PER_CELL = 8, PARTS_PER_SHARD = 16 };
+enum {
+  PART_TRIALS_MIN = 64,
+  PART_TRIALS_LONG = 16,
+  PART_TRIALS_MAX = 65536,
+  PARTS_PER_CELL = 8,
+  PARTS_PER_SHARD = 16
+};
 static const double PART_BYTES = 67108864; /* of trajectories, and states at the end, in one part */
+static const double PART_OPERATIONS = 0x1p31; /* some tenths of a second */
 static const double START_STEPS = 400;
+
+/* What a trial of the cell is expected to cost, in steps. Gradient descent takes a number of steps that goes
+   as one over its step size, and starting a trial costs about as much as START_STEPS steps. */
+static double expected_steps(const basin_cell *cell) {
+  const basin_setting *s = &cell->setting;
+  double steps = 0, eta = 0;
+  int falling = 0;
+  for (int i = 0; i < s->stages - 1; i++) steps += (double)s->stage[i].steps;
+  for (int i = 0; i < cell->model->step_sizes; i++) {
+    const basin_stage *stage = &s->stage[s->stages - 1];
+    const double here = stage->eta[i];
+    if (here > 0 && (eta <= 0 || here < eta)) eta = here;
+    falling |= stage->eta[BASIN_DECAY + i] > 0 || stage->moving[i];
+  }
+  const double most = (double)s->stop.max_steps;
+  steps = eta > 0 && !falling ? steps + 1 / eta : most;
+  return START_STEPS + (steps < most ? steps : most);
+}
+
+/* Trials of the smallest parts: so few that a run of some dozens has work for several threads where these take long.
+   Those that are run one at a time need no others beside them. */
+static int64_t least_trials(const basin_cell *cell) {
+  const basin_setting *s = &cell->setting;
+  if (s->size.large) return 1;
+  if (basin_dynamics_of(cell->model, s)->registers) return PART_TRIALS_MIN;
+  const double operations = expected_steps(cell) * basin_operations(s);
+  return operations * PART_TRIALS_MIN > PART_OPERATIONS ? PART_TRIALS_LONG : PART_TRIALS_MIN;
+}
 
 int64_t basin_cut_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
                        int64_t part_trials) {
   const basin_cell *c = &e->cell[cell];
   int64_t size = part_trials;
-  if (!size) /* trials that are run one at a time need no others beside them */
-    for (size = c->setting.size.large ? 1 : PART_TRIALS_MIN;
-         size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
+  if (!size)
+    for (size = least_trials(c); size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
       size *= 2;
   if (size > limit - first) size = limit - first;
   const double states = 8 * (double)c->setting.size.states, ends = basin_keeps_ends(c) ? states : 0;
@@ -93,24 +127,6 @@ int64_t basin_cut_campaign_part(const basin_experiment *e, int64_t shards) {
          trials / (double)(2 * size) >= (double)PARTS_PER_SHARD * (double)shards)
     size *= 2;
   return size;
-}
-
-/* What a trial of the cell is expected to cost, in steps. Gradient descent takes a number of steps that goes
-   as one over its step size, and starting a trial costs about as much as START_STEPS steps. */
-static double expected_steps(const basin_cell *cell) {
-  const basin_setting *s = &cell->setting;
-  double steps = 0, eta = 0;
-  int falling = 0;
-  for (int i = 0; i < s->stages - 1; i++) steps += (double)s->stage[i].steps;
-  for (int i = 0; i < cell->model->step_sizes; i++) {
-    const basin_stage *stage = &s->stage[s->stages - 1];
-    const double here = stage->eta[i];
-    if (here > 0 && (eta <= 0 || here < eta)) eta = here;
-    falling |= stage->eta[BASIN_DECAY + i] > 0 || stage->moving[i];
-  }
-  const double most = (double)s->stop.max_steps;
-  steps = eta > 0 && !falling ? steps + 1 / eta : most;
-  return START_STEPS + (steps < most ? steps : most);
 }
 
 typedef struct load {

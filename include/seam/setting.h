@@ -19,6 +19,7 @@
 
 #include "basin.h"
 #include "numeric/law.h"
+#include <math.h>
 #include <stdint.h>
 
 /* How a trial ended. Never merged, never renumbered: these are the values in the output file. Behind them are outcomes
@@ -277,6 +278,14 @@ static inline int basin_schedule_moves(const basin_setting *setting) {
   int moves = 0;
   for (int s = 0; s < setting->stages; s++) moves |= basin_stage_moves(&setting->stage[s]);
   return moves;
+}
+
+/* The operations of a step, about: of a network every input comes to every weight; others do some states^2, with each
+   of the inputs; a flow takes many steps to make one, as many as it needs. */
+static inline double basin_operations(const basin_setting *setting) {
+  const double states = (double)setting->size.states, inputs = (double)setting->gradient.inputs;
+  if (setting->network) return states * (double)setting->gradient.set_size;
+  return setting->gradient.error > 0 ? HUGE_VAL : states * states * (1 + inputs);
 }
 
 /* why there is no step size for a step */

@@ -361,6 +361,12 @@ for how in "--threads 1 --part-trials 2" "--isa avx2 --threads 1"; do
   rm -f large-other.h5
 done
 
+# ---- parts of a run of some dozens ----
+
+expect 0 '64 trials in 1 part' "$basin" run nets.yaml --dry-run --set 'variants={one: {}}' --set 'grid={m: [16]}' --trials 64 --set record.trials=0
+expect 0 '64 trials in 4 parts' "$basin" run nets.yaml --dry-run --set 'variants={one: {}}' --set 'grid={m: [300]}' --trials 64 \
+  --set record.trials=0 --set data.n=100 --set data.d=80
+
 # ---- by a BLAS ----
 
 cat > blas.yaml <<'Y'
