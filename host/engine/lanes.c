@@ -613,7 +613,8 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
 
 #if REGISTERS
 /* Whole blocks, with the states in registers from one to the next: the early rule is asked behind each, until it holds
-   for an active lane (hit[]: a bit each), of `blocks` at most; how many steps that were. */
+   for an active lane (hit[]: a bit each), or the driver is told to give up, of `blocks` at most; how many steps that
+   were. */
 static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t blocks,
                                                         unsigned hit[VECTORS]) {
   bits trial[VECTORS], step[VECTORS];
@@ -623,7 +624,8 @@ static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t block
   for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
   IN_REGISTERS
   for (int j = 0; j < VECTORS * STATES; j++) x[j] = d->x[j];
-  for (; done < blocks && !any; done++) {
+  for (int v = 0; v < VECTORS; v++) hit[v] = 0;
+  for (; done < blocks && !any && !told_to_give_up(d); done++) {
     for (int i = 0; i < BASIN_DECIDE_EVERY; i++) {
       BASIN_UNROLL
       for (int v = 0; v < VECTORS; v++) {
