@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * blas.h: matrix products by a BLAS, for networks that ask for them (`products: blas`): in the place of the exact ones of
- * seam/tensors.h, and equal to them but for rounding. Which library it is, its version and the processor decide on the
- * bits. It is loaded when it is first asked for: what BASIN_BLAS names, or libopenblas.so.0; basin is not linked with it.
+ * blas.h: matrix products by a BLAS, for networks that ask for them (`products: blas`): in the place of the exact ones
+ * of seam/tensors.h, and equal to them but for rounding. Which library it is, its version and the processor decide on
+ * the bits. It is loaded when it is first asked for: what BASIN_BLAS names, or libopenblas.so.0; basin is not linked
+ * with it.
  *
  *   if (basin_blas_open(error)) ...;                                       no such library
  *   basin_blas_product(&forward, x, w, u, 0, room, TENSOR(product));       of seam/tensors.h

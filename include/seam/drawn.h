@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * drawn.h: the numbers of a row that one trial's vector or matrix is drawn from, on the host, by the longest vectors
- * that the processor has: a lane a block; and products. Functions that make full vectors call it where rows may be long:
+ * that the processor has: a lane a block; and products. Functions that make full vectors call it where rows may be
+ * long:
  *
  *   drawn_numbers(&cell->initial_a, t.data, t.trial, 0, z);                z[j]: the numbers of draw_pair()
  *   drawn_row(&layer->start, t.data, t.trial, row, w);                     w[j]: the entries, draw_row()'s bits

@@ -114,9 +114,9 @@ typedef struct basin_network {
 
   uint64_t wanted; /* what is observed of the trials: enum network_wanted of models/network */
 
-  /* The Gram matrix at infinite width, [n][n], of each label, for gram_limit; and its least eigenvalue, for bound_excess
-     where `bounded` says that it is wanted and has a bound. They are worked out where they are first asked for, and kept
-     in `modes`; NULL and NaN without memory. Any thread may ask. */
+  /* The Gram matrix at infinite width, [n][n], of each label, for gram_limit; and its least eigenvalue, for
+     bound_excess where `bounded` says that it is wanted and has a bound. They are worked out where they are first asked
+     for, and kept in `modes`; NULL and NaN without memory. Any thread may ask. */
   const double *(*gram)(const struct basin_setting *setting);
   int bounded;
   double (*lambda_0)(const struct basin_setting *setting);

@@ -25,8 +25,8 @@
 typedef void basin_product_runner(const basin_product *p, const double *a, const double *b,
                                   double *c, int add, double *room);
 
-/* The same where a network asks for a BLAS (engine/blas.h): by its cblas_dgemm() where the product is one of matrices, as
-   those of dense layers are, else, and where there is no BLAS, by `exact`. */
+/* The same where a network asks for a BLAS (engine/blas.h): by its cblas_dgemm() where the product is one of matrices,
+   as those of dense layers are, else, and where there is no BLAS, by `exact`. */
 void basin_blas_product(const basin_product *p, const double *a, const double *b, double *c,
                         int add, double *room, basin_product_runner *exact);
 

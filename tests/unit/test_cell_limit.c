@@ -166,7 +166,7 @@ static basin_status counted_draw(const basin_setting *setting, int64_t first, in
   return plain_draw(setting, first, count, z, label);
 }
 
-/* lambda_0 is worked out when it is first asked for, once for bound_excess and record.limit */
+/* lambda_0 is worked out when it is first asked for, once for bound_excess and record.limit; likewise the matrix */
 static void once(void **unused) {
   (void)unused;
   static const char *const asked[] = {"record={final: [loss, bound_excess], limit: true}",
@@ -187,6 +187,10 @@ static void once(void **unused) {
     assert_ok(basin_cell_limit_find(setting, TIMES, times, &limit, loss, &error), error);
     assert_near(limit.lambda_0, 0.5);
     assert_int_equal(draws, 1);
+    const double *gram = network->gram(setting);
+    assert_non_null(gram);
+    assert_ptr_equal(gram, network->gram(setting));
+    assert_int_equal(draws, 2);
     basin_experiment_free(e);
   }
 }
