@@ -361,10 +361,13 @@ static basin_status atom(parser *p, operand *value) {
 
 static basin_status sign(parser *p, operand *value);
 
-/* of what varies */
+/* of what varies. 0 x + 1 is 1 where x is a number, and none where it is none; a power of 0 would be 1 of that. */
 static basin_status write_power(parser *p, const char *at, const operand *y) {
   const double n = *y->x;
-  if (!y->varies && n == 0.5) write_one(p, BASIN_CONDITION_SQRT, 0);
+  if (!y->varies && n == 0) {
+    write_step(p, BASIN_CONDITION_MUL, BASIN_CONDITION_RIGHT, 0, 0.0);
+    write_step(p, BASIN_CONDITION_ADD, BASIN_CONDITION_RIGHT, 0, 1.0);
+  } else if (!y->varies && n == 0.5) write_one(p, BASIN_CONDITION_SQRT, 0);
   else if (!y->varies && n == floor(n) && fabs(n) <= 1024) write_one(p, BASIN_CONDITION_POWER, n);
   else return varies_nowhere(p, at, "this power");
   return BASIN_OK;
@@ -383,7 +386,7 @@ static basin_status exponent(parser *p, operand *value) {
   for (int i = 0; i < p->n; i++) {
     const double x = value->x[i], n = y.x[i];
     const int divides = x == 0 && n < 0, is_complex = x < 0 && n != floor(n);
-    if (!divides && !is_complex) value->x[i] = power(x, n);
+    if (!divides && !is_complex) value->x[i] = isnan(x) ? NAN : power(x, n);
     else if (!pass_over(p, i, value))
       return basin_fail_at(p->error, here(p, at),
                            divides ? "division by zero: 0 to a negative power"

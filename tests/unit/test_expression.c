@@ -253,7 +253,7 @@ static void write_value(uint64_t *random, int depth, char *to) {
   static const char *const form[] = {"(%s + %s)",   "%s - %s",     "%s * %s",   "(%s) / (%s)",
                                      "min(%s, %s)", "max(%s, %s)", "-(%s) + %s"};
   static const char *const alone[] = {"abs(%s)",  "sqrt(%s)", "(%s)^2", "(%s)^-3",
-                                      "(%s)^0.5", "-(%s)",    "+(%s)"};
+                                      "(%s)^0.5", "-(%s)",    "+(%s)",  "(%s)^0"};
   char left[600], right[600];
   const double u = test_uniform(random);
   if (depth == 0 || u < 0.25) {
@@ -262,7 +262,7 @@ static void write_value(uint64_t *random, int depth, char *to) {
   }
   write_value(random, depth - 1, left);
   write_value(random, depth - 1, right);
-  if (u < 0.4) snprintf(to, 600, alone[(int)(7 * test_uniform(random))], left);
+  if (u < 0.4) snprintf(to, 600, alone[(int)(8 * test_uniform(random))], left);
   else snprintf(to, 600, form[(int)(7 * test_uniform(random))], left, right);
 }
 static void write_condition(uint64_t *random, int depth, char *to) {
