@@ -65,13 +65,11 @@ typedef struct axis {
   int64_t count, in, out; /* strides in A or B, and in the other of the two that have it */
 } axis;
 
-static int flatten(basin_pair count, basin_pair in, basin_pair out, axis *to) {
-  if (count.inner == 1) *to = (axis){count.outer, in.outer, out.outer};
-  else if (count.outer == 1 ||
-           (in.outer == count.inner * in.inner && out.outer == count.inner * out.inner))
-    *to = (axis){count.outer * count.inner, in.inner, out.inner};
-  else return 0;
-  return to->count <= INT_MAX;
+/* 0 where there is more than one, or nothing to count */
+static int axis_of(basin_pair count, basin_pair in, basin_pair out, axis *to) {
+  basin_product_flatten(&count, &in, &out);
+  *to = (axis){count.inner, in.inner, out.inner};
+  return count.outer == 1 && count.inner > 0 && count.inner <= INT_MAX;
 }
 
 /* An operand of `rows` by `columns`, row by row, or column by column: how it is passed. 0 where it is neither. */
@@ -98,11 +96,10 @@ void basin_blas_product(const basin_product *p, const double *a, const double *b
   const double *left = a, *right = b;
   int of_left, of_right, of_c, ld_left, ld_right, ldc;
   pthread_once(&once, open_once);
-  int plain = blas.gemm && flatten(p->rows, p->a_rows, p->c_rows, &rows) &&
-              flatten(p->columns, p->b_columns, p->c_columns, &columns) &&
-              flatten(p->depth, p->a_depth, p->b_depth, &depth) && rows.count > 0 &&
-              columns.count > 0 && depth.count > 0;
-  plain = plain && layout(rows.count, rows.out, columns.count, columns.out, &of_c, &ldc);
+  int plain = blas.gemm && axis_of(p->rows, p->a_rows, p->c_rows, &rows) &&
+              axis_of(p->columns, p->b_columns, p->c_columns, &columns) &&
+              axis_of(p->depth, p->a_depth, p->b_depth, &depth) &&
+              layout(rows.count, rows.out, columns.count, columns.out, &of_c, &ldc);
   if (plain && of_c == TRANSPOSED) { /* C' = B' A' */
     const axis axis = rows;
     rows = columns, columns = axis;

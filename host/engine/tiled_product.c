@@ -98,16 +98,6 @@ static tile_of *const tile_by[ROWS][VECTORS] = {
 
 static int64_t length(basin_pair count) { return count.outer * count.inner; }
 
-/* a pair that can be told by its inner index alone is */
-static void flatten(basin_pair *count, basin_pair *s, basin_pair *t) {
-  if (count->inner == 1) {
-    *count = (basin_pair){1, count->outer};
-    s->inner = s->outer;
-    t->inner = t->outer;
-  } else if (s->outer == count->inner * s->inner && t->outer == count->inner * t->inner)
-    *count = (basin_pair){1, length(*count)};
-}
-
 /* where the indices from `from` on lie; the last of them again and again behind them, to `size` */
 static void places(basin_pair count, basin_pair stride, int64_t from, int64_t n, int64_t size,
                    int64_t *at) {
@@ -295,9 +285,9 @@ void TENSOR(product)(const basin_product *p, const double *a, const double *b, d
        columns = {b, p->columns, p->b_columns, p->c_columns};
   basin_pair depth = p->depth, a_depth = p->a_depth, b_depth = p->b_depth;
   if (!length(rows.count) || !length(columns.count)) return;
-  flatten(&rows.count, &rows.stride, &rows.c);
-  flatten(&columns.count, &columns.stride, &columns.c);
-  flatten(&depth, &a_depth, &b_depth);
+  basin_product_flatten(&rows.count, &rows.stride, &rows.c);
+  basin_product_flatten(&columns.count, &columns.stride, &columns.c);
+  basin_product_flatten(&depth, &a_depth, &b_depth);
   if (cost(&rows, &columns) < cost(&columns, &rows)) { /* C' = B' A': the same chains */
     const side side = rows;
     const basin_pair stride = a_depth;

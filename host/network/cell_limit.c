@@ -171,6 +171,7 @@ static basin_status find_modes(const basin_setting *setting, basin_modes *modes,
 
 const double *basin_cell_gram(const basin_setting *setting) {
   struct basin_cell_modes *kept = setting->network->modes;
+  const size_t n = (size_t)setting->gradient.set_size, bytes = n * n * sizeof *kept->gram;
   pthread_mutex_lock(&kept->lock);
   if (!kept->gram) {
     matrices m = {0};
@@ -178,6 +179,8 @@ const double *basin_cell_gram(const basin_setting *setting) {
     if (!make_matrices(setting, &m, &unused)) {
       kept->gram = m.gram;
       m.gram = NULL;
+      double *alone = realloc(kept->gram, bytes); /* without the covariance behind it */
+      if (alone) kept->gram = alone;
     }
     free_matrices(&m);
   }

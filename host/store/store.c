@@ -189,8 +189,8 @@ static basin_status write_crossings(const basin_store *s, basin_output *output,
 /* The next part that goes into an output, read by a thread of its own while the one before it is written. */
 typedef struct reader {
   const basin_store *store;
-  int64_t next,
-      reached; /* where to look on in the store's list; what the parts before it cover of its cell */
+  int64_t next;             /* where to look on in the store's list */
+  int64_t reached;          /* what the parts before it cover of its cell */
   const basin_range *range; /* NULL: there is no more */
   pthread_t thread;
   int running;

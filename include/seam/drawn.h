@@ -15,26 +15,43 @@
 #if BASIN_ONE_LANE
 #include "seam/tensors.h"
 
-/* z [source->length]. A model that is not part of the build has no tensors. */
+/* a function of tensors.h, by the longest vectors that the build and the processor have; a model that is not part of
+   the build has none */
+#if !defined(BASIN_OWN)
+#if BASIN_HAS_avx512
+#define DRAWN_AVX512(name)                                                  \
+  (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) \
+      ? basin_tensor_##name##_avx512                                        \
+      :
+#else
+#define DRAWN_AVX512(name)
+#endif
+#if BASIN_HAS_avx2
+#define DRAWN_AVX2(name) \
+  (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) ? basin_tensor_##name##_avx2:
+#else
+#define DRAWN_AVX2(name)
+#endif
+#define DRAWN_BY(name) (DRAWN_AVX512(name) DRAWN_AVX2(name) basin_tensor_##name##_generic)
+
+static inline void drawn_product(const basin_product *p, const double *a, const double *b,
+                                 double *c, int add, double *room) {
+  DRAWN_BY(product)(p, a, b, c, add, room);
+}
+#endif
+
+/* z [source->length] */
 BASIN_HD void drawn_numbers(const draw_source *source, const double *data, uint64_t trial,
                             int64_t row, double *z) {
-#if BASIN_HAS_avx512 && !defined(BASIN_OWN)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    basin_tensor_numbers_avx512(source, data, trial, row, z);
-    return;
-  }
-#endif
-#if BASIN_HAS_avx2 && !defined(BASIN_OWN)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    basin_tensor_numbers_avx2(source, data, trial, row, z);
-    return;
-  }
-#endif
+#if !defined(BASIN_OWN)
+  DRAWN_BY(numbers)(source, data, trial, row, z);
+#else
   for (int64_t j = 0; j < source->length; j += 2) {
     double second;
     draw_pair(source, data, trial, row, j / 2, &z[j], &second);
     if (j + 1 < source->length) z[j + 1] = second;
   }
+#endif
 }
 
 /* the entries of the row, in w [source->length] */
@@ -47,26 +64,6 @@ BASIN_HD void drawn_row(const draw_source *source, const double *data, uint64_t 
   const double spread = draw_spread(source, trial, row, norm2);
   for (int64_t j = 0; j < length; j++) w[j] = draw_entry(source, data, row, j, spread, w[j]);
 }
-
-#if !defined(BASIN_OWN)
-/* a product of tensors.h */
-static inline void drawn_product(const basin_product *p, const double *a, const double *b,
-                                 double *c, int add, double *room) {
-#if BASIN_HAS_avx512
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    basin_tensor_product_avx512(p, a, b, c, add, room);
-    return;
-  }
-#endif
-#if BASIN_HAS_avx2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    basin_tensor_product_avx2(p, a, b, c, add, room);
-    return;
-  }
-#endif
-  basin_tensor_product_generic(p, a, b, c, add, room);
-}
-#endif
 #endif
 
 #endif

@@ -66,6 +66,16 @@ enum { BASIN_BLOCK_ROWS = 96, BASIN_BLOCK_COLUMNS = 1536, BASIN_BLOCK_DEPTH = 51
 
 static inline int64_t basin_product_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* an index that can be told by its inner one alone is; s and t: its strides in two arrays */
+static inline void basin_product_flatten(basin_pair *count, basin_pair *s, basin_pair *t) {
+  if (count->inner == 1) {
+    *count = (basin_pair){1, count->outer};
+    s->inner = s->outer;
+    t->inner = t->outer;
+  } else if (s->outer == count->inner * s->inner && t->outer == count->inner * t->inner)
+    *count = (basin_pair){1, count->outer * count->inner};
+}
+
 /* doubles, the same for every instruction set: 0.9 million at most */
 static inline int64_t basin_product_room(const basin_product *p) {
   enum { VECTOR = 8 }; /* the longest one: what a panel is filled up to, and where panels begin */
