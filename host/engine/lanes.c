@@ -62,7 +62,10 @@ enum {
   VECTORS = STATES <= 8 || BASIN_SIMD < 5 ? 4 : (STATES <= 14 ? 2 : 1),
   BLOCKS_UNTOLD = 64, /* blocks of steps from one look at the watch to the next */
 #else
-  VECTORS = 1,       /* a step has enough operations that are independent of each other */
+  /* two where a step is a chain of few operations (driver.vectors), else one: then it has enough that are independent of
+     each other */
+  VECTORS = LEAPS ? 1 : 2,
+  FEW_OPERATIONS = 512,
   BLOCKS_UNTOLD = 1, /* a step takes long */
 #endif
   LANES = BASIN_LANES * VECTORS
@@ -81,11 +84,12 @@ typedef struct driver {
   basin_ladders ladders; /* of passages; of most jobs none */
   basin_team team;
   int64_t states; /* reals of a state */
+  int vectors;    /* of states in arrays: 2 where a step is a chain of few operations */
 #if REGISTERS
   real x[VECTORS * STATES], fresh_state[STATES];
 #else
-  /* the states of one vector; behind them the fresh ones, these as they were at clock kept_at, and the scratch; what
-     leaps keeps none */
+  /* the states; behind them the fresh ones, the states as they were at clock kept_at, and the scratch; what leaps keeps
+     none */
   real *x, *kept;
   int64_t kept_at; /* before the latest step, where it may be broken off */
   int long_steps; /* whether to look at the watch at each, and to keep the states where they break */
@@ -131,7 +135,8 @@ typedef struct driver {
   int blocks;           /* likewise */
 } driver;
 
-/* how many reals a state has, known beforehand in registers; the state of vector v */
+/* how many reals a state has, and how many vectors of them there are, known beforehand in registers; the state of vector
+   v */
 static inline int64_t states(const driver *d) {
 #if REGISTERS
   (void)d;
@@ -140,6 +145,8 @@ static inline int64_t states(const driver *d) {
   return d->states;
 #endif
 }
+static inline int vectors(const driver *d) { return REGISTERS || LEAPS ? VECTORS : d->vectors; }
+static inline int lanes(const driver *d) { return vectors(d) * BASIN_LANES; }
 static inline real *at(driver *d, int v) { return d->x + v * states(d); }
 
 static inline basin_turn turn_of(const driver *d, const real *pace, bits trial, bits step) {
@@ -205,7 +212,7 @@ static void lane_set_stage(driver *d, int lane, int stage) {
 /* whether the step sizes of any lane move */
 static inline int moves(const driver *d) {
   unsigned moving = 0;
-  for (int v = 0; v < VECTORS; v++) moving |= d->moving[v];
+  for (int v = 0; v < vectors(d); v++) moving |= d->moving[v];
   return moving != 0;
 }
 
@@ -371,6 +378,10 @@ static void lane_events(driver *d, int lane) {
   const int64_t step = d->clock - d->start[lane];
   basin_clock *clock = &d->of[lane];
   if (d->event[lane] != d->clock) return;
+  if (step < clock->event) { /* the early rule alone */
+    schedule(d, lane);
+    return;
+  }
   const unsigned due = clock_due(&d->course, recorded, step, clock);
   if (due & CLOCK_RECORD) record(d, d->trial[lane], clock->next_time - 1, at(d, v), l);
   if (due & CLOCK_END) {
@@ -481,21 +492,18 @@ static void retire(driver *d, int v, unsigned asked, const unsigned outcome[BASI
 
 /* ---- the hot loop ---- */
 
-/* the lanes' trials of vector v, and their steps so far */
+/* the lanes' trials of vector v, and their steps so far; of lanes that idle, those of the trial before */
 static inline void numbers(const driver *d, int v, bits *trial, bits *step) {
-  uint64_t number[BASIN_LANES], taken[BASIN_LANES];
-  for (int l = 0; l < BASIN_LANES; l++) {
-    const int lane = v * BASIN_LANES + l, active = d->active[v] >> l & 1;
-    number[l] = active ? (uint64_t)(d->part->first + d->trial[lane]) : 0;
-    taken[l] = active ? (uint64_t)(d->clock - d->start[lane]) : 0;
-  }
-  memcpy(trial, number, sizeof *trial);
-  memcpy(step, taken, sizeof *step);
+  bits start;
+  memcpy(trial, d->trial + v * BASIN_LANES, sizeof *trial);
+  memcpy(&start, d->start + v * BASIN_LANES, sizeof start);
+  *trial = *trial + b_set((uint64_t)d->part->first);
+  *step = b_set((uint64_t)d->clock) - start;
 }
 
 #if !REGISTERS && !LEAPS
 static void keep(driver *d, int64_t clock) {
-  memcpy(d->kept, d->x, (size_t)d->states * sizeof *d->kept);
+  memcpy(d->kept, d->x, (size_t)(d->vectors * d->states) * sizeof *d->kept);
   d->kept_at = clock;
 }
 #endif
@@ -507,6 +515,9 @@ static ONE_COPY void take_step(driver *d, int v, bits trial, bits step, real *x)
   KIND_step(&d->cell, t, x);
   if (!REGISTERS) d->warm = x;
 }
+
+/* whether vector v is not stepped on, for nothing runs in it: of states in registers all are */
+static inline int idles(const driver *d, int v) { return !REGISTERS && !d->active[v]; }
 
 /* The paces of the next steps where they move: of the vectors with a lane whose step sizes do. */
 typedef struct window {
@@ -552,7 +563,7 @@ static int64_t look_ahead(driver *d, int64_t n, window *w) {
   do {
     columns = d->paces.columns;
     good = n;
-    for (int v = 0; v < VECTORS && good >= 0; v++)
+    for (int v = 0; v < vectors(d) && good >= 0; v++)
       if (d->moving[v]) good = look_at_vector(d, v, good, w);
   } while (good >= 0 && columns != d->paces.columns);
   w->columns = d->paces.count;
@@ -580,11 +591,12 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
     if (i > 0 && d->long_steps && watch_asks(d->watch, d->pauses)) break;
     if (d->breaks) keep(d, d->clock + i);
 #endif
-    for (int v = 0; ahead && v < VECTORS; v++)
+    for (int v = 0; ahead && v < vectors(d); v++)
       for (int k = 0; d->moving[v] && k < ahead->columns; k++)
         d->pace[v][ahead->column[k]] = ahead->pace[v][k][i];
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
+      if (idles(d, v)) continue;
       take_step(d, v, trial[v], step[v], x + v * states(d));
       step[v] = step[v] + b_set(1);
     }
@@ -592,12 +604,14 @@ static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t 
     if (broken(d)) return i + 1;
 #endif
     if (passages)
-      for (int v = 0; v < VECTORS; v++) watch_passages(d, v, x + v * states(d), d->clock + i + 1);
+      for (int v = 0; v < vectors(d); v++)
+        watch_passages(d, v, x + v * states(d), d->clock + i + 1);
     if (when)
-      for (int v = 0; v < VECTORS; v++) *hit |= ask_when(d, x + v * states(d)) & d->active[v];
+      for (int v = 0; v < vectors(d); v++) *hit |= ask_when(d, x + v * states(d)) & d->active[v];
     if (!tolerance) continue;
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
+      if (idles(d, v)) continue;
       mask holds[BASIN_OUTCOMES];
       memset(holds, 0, sizeof holds);
       reached(d, x + v * states(d), holds);
@@ -674,7 +688,7 @@ static __attribute__((noinline)) int64_t advance_moving(driver *d, int64_t n, in
 
 static void find_next_event(driver *d) {
   d->next_event = INT64_MAX;
-  for (int lane = 0; lane < LANES; lane++)
+  for (int lane = 0; lane < lanes(d); lane++)
     if (d->event[lane] < d->next_event) d->next_event = d->event[lane];
 }
 
@@ -687,7 +701,7 @@ static real limits(const driver *d) {
   int steady = expand_is_steady_when(d->job->setting->stop.when);
   for (int i = 0; i < d->ladders.count; i++)
     steady &= expand_is_steady(d->ladders.of[i].observable);
-  for (int lane = 0; lane < LANES; lane++)
+  for (int lane = 0; lane < lanes(d); lane++)
     if (d->active[0] >> lane & 1)
       r_lane_set(&limit, lane,
                  steady && !(d->moving[0] >> lane & 1) ? (double)(d->event[lane] - d->clock) : 1.0);
@@ -696,7 +710,7 @@ static real limits(const driver *d) {
 
 /* the paces of the lanes whose step sizes move */
 static void look_up_paces(driver *d) {
-  for (int lane = 0; lane < LANES; lane++) {
+  for (int lane = 0; lane < lanes(d); lane++) {
     if (!(d->moving[0] >> lane & 1)) continue;
     int64_t rows;
     const int64_t step = d->clock - d->start[lane];
@@ -719,7 +733,7 @@ static void leap(driver *d) {
   forget(d);
   numbers(d, 0, &trial, &step);
   const real taken = KIND_step(&d->cell, turn_of(d, d->pace[0], trial, step), limits(d), d->x);
-  for (int lane = 0; lane < LANES; lane++) {
+  for (int lane = 0; lane < lanes(d); lane++) {
     if (!(d->active[0] >> lane & 1)) continue;
     const int64_t n = (int64_t)r_lane(&taken, lane);
     d->steps += n;
@@ -738,7 +752,7 @@ static void block(driver *d) {
     leap(d);
     if (d->stuck) return;
     if (d->clock == d->next_event) {
-      for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
+      for (int lane = 0; lane < lanes(d); lane++) lane_events(d, lane);
       find_next_event(d);
     }
     ask(d, d->x, outcome);
@@ -765,7 +779,7 @@ static void go_back(driver *d) {
   (void)d;
 #else
   forget(d);
-  memcpy(d->x, d->kept, (size_t)d->states * sizeof *d->kept);
+  memcpy(d->x, d->kept, (size_t)(d->vectors * d->states) * sizeof *d->kept);
   d->clock = d->kept_at;
   d->warm = NULL;
 #endif
@@ -774,7 +788,7 @@ static void go_back(driver *d) {
 /* whether a lane idles that could have another trial, or all do */
 static int wants_refill(const driver *d) {
   unsigned active = 0, idle = 0;
-  for (int v = 0; v < VECTORS; v++) {
+  for (int v = 0; v < vectors(d); v++) {
     active |= d->active[v];
     idle |= ~d->active[v] & ((1u << BASIN_LANES) - 1);
   }
@@ -783,10 +797,10 @@ static int wants_refill(const driver *d) {
 
 /* `done` steps have been taken by every lane: what falls due behind them */
 static void count_steps(driver *d, int64_t done) {
-  for (int v = 0; v < VECTORS; v++) d->steps += done * __builtin_popcount(d->active[v]);
+  for (int v = 0; v < vectors(d); v++) d->steps += done * __builtin_popcount(d->active[v]);
   d->clock += done;
   if (d->clock != d->next_event) return;
-  for (int lane = 0; lane < LANES; lane++) lane_events(d, lane);
+  for (int lane = 0; lane < lanes(d); lane++) lane_events(d, lane);
   find_next_event(d);
 }
 
@@ -803,7 +817,7 @@ static int plain_blocks(driver *d) {
   const int64_t done = advance_blocks(d, blocks, hit);
   d->blocks += (int)(done / BASIN_DECIDE_EVERY) - 1;
   count_steps(d, done);
-  for (int v = 0; v < VECTORS; v++) {
+  for (int v = 0; v < vectors(d); v++) {
     if (!hit[v]) continue;
     ask(d, at(d, v), outcome);
     retire(d, v, ~0u, outcome);
@@ -837,7 +851,7 @@ static void block(driver *d) {
     }
     count_steps(d, done);
     left -= done;
-    for (int v = 0; v < VECTORS && (tolerance ? hit : !REGISTERS || left == 0); v++) {
+    for (int v = 0; v < vectors(d) && (tolerance ? hit : !REGISTERS || left == 0); v++) {
       const unsigned asked = tolerance ? ~0u : asked_now(d, v);
       if (!asked) continue;
       ask(d, at(d, v), outcome);
@@ -852,16 +866,16 @@ static void block(driver *d) {
 /* fill the idle lanes while there are trials; whether any lane runs */
 static int refill_all(driver *d) {
   unsigned running = 0, idle = 0;
-  for (int v = 0; v < VECTORS; v++) {
+  for (int v = 0; v < vectors(d); v++) {
     idle |= ~d->active[v] & ((1u << BASIN_LANES) - 1);
     running |= d->active[v];
   }
   if (!idle || (running && d->next_trial == d->part->count && d->next_flight == d->part->flights))
     return 1;
-  for (int lane = 0; lane < LANES; lane++)
+  for (int lane = 0; lane < lanes(d); lane++)
     if (!(d->active[lane / BASIN_LANES] >> lane % BASIN_LANES & 1)) refill(d, lane);
   find_next_event(d);
-  for (int v = 0; v < VECTORS; v++) running |= d->active[v];
+  for (int v = 0; v < vectors(d); v++) running |= d->active[v];
   return running != 0;
 }
 
@@ -877,7 +891,7 @@ static void tell(driver *d) {
 static basin_status hand_back(driver *d) {
   basin_hand_back back;
   if (!flights_open(&back, d->part, LANES, states(d))) return BASIN_FAILED;
-  for (int lane = 0; lane < LANES; lane++) {
+  for (int lane = 0; lane < lanes(d); lane++) {
     const int v = lane / BASIN_LANES, l = lane % BASIN_LANES;
     if (!(d->active[v] >> l & 1)) continue;
     double *to = flights_add(&back, d->trial[lane], d->clock - d->start[lane]);
@@ -893,8 +907,8 @@ static basin_status run(driver *d) {
   paces_of_stages(setting, &d->cell, d->stage_pace);
   d->ladders = basin_ladders_of(d->job);
   d->risk = basin_risk_wanted(d->job);
-  for (int lane = 0; lane < LANES; lane++) lane_clear(d, lane);
-  for (int64_t i = 0; i < VECTORS * states(d); i++) d->x[i] = r_set(1.0);
+  for (int lane = 0; lane < lanes(d); lane++) lane_clear(d, lane);
+  for (int64_t i = 0; i < vectors(d) * states(d); i++) d->x[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;
   flights_mark(d->part);
 
@@ -936,16 +950,17 @@ static int allocate(driver *d) {
 #else
 #if !LEAPS
   const double operations = basin_operations(d->job->setting);
+  d->vectors = operations <= FEW_OPERATIONS ? VECTORS : 1;
   d->long_steps = operations > 0x1p16; /* milliseconds */
   d->breaks = operations > 0x1p24;
 #endif
   const int64_t work = BASIN_WHOLE ? size->whole : size->work;
-  const size_t reals = (size_t)((VECTORS + 2) * size->states + work);
+  const size_t reals = (size_t)((2 * vectors(d) + 1) * size->states + work);
   d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
   if (!d->x) return 0;
-  d->fresh = at(d, VECTORS);
-  d->kept = at(d, VECTORS + 1);
-  d->work = at(d, VECTORS + 2);
+  d->fresh = at(d, vectors(d));
+  d->kept = at(d, vectors(d) + 1);
+  d->work = at(d, 2 * vectors(d) + 1);
 #endif
   d->data = malloc((size_t)(size->data + 1) * sizeof *d->data);
   d->stage_pace = malloc((size_t)d->job->setting->stages * BASIN_PACES_MAX * sizeof(double));

@@ -1083,6 +1083,38 @@ static void same_bits(void **unused) {
   }
 }
 
+/* the step of few students gives the bits of the one of many, with and without the loss, and its scratch is large
+   enough */
+static void few_students(void **unused) {
+  const double pace[BASIN_PACES_MAX] = {0.1};
+  uint64_t state = 11;
+  (void)unused;
+  for (int n = 1; n <= 3; n++)
+    for (int with_loss = 0; with_loss < 2; with_loss++) {
+      problem p = make_problem(n, 1, 10, 1);
+      relu_cell few = {.n = n, .m = 1, .width = n + 1};
+      fill(p.v, 10, 1, &state);
+      fill(p.w, 10 * n, 0.5, &state);
+      if (!with_loss) p.setting.stop.tolerance = 0;
+      open_problem(&p, 0);
+      relu_offsets(&few);
+      assert_true(few.work <= RELU_FEW_WORK && few.states == p.cell.states);
+      assert_int_equal(relu_few(&p.cell), n);
+      double *many = malloc((size_t)p.cell.states * sizeof *many);
+      memcpy(many, p.x, (size_t)p.cell.states * sizeof *many);
+      for (int t = 0; t < 300; t++) {
+        const basin_turn turn = turn_of(&p, 0, pace);
+        relu_move(&p.cell, turn, NULL, many);
+        relu_refresh(&p.cell, turn.team, turn.work, many);
+        relu_step(&p.cell, turn, p.x);
+        assert_memory_equal(many, p.x, (size_t)p.cell.states * sizeof *many);
+      }
+      assert_true(with_loss == (p.x[RELU_LOSS] > 0));
+      free(many);
+      close_problem(&p);
+    }
+}
+
 /* full vectors from the recorded state, by the model's entry: those of the other form, to rounding */
 static void vectors(void **unused) {
   basin_experiment *e = parse(NULL, 0);
@@ -1182,6 +1214,7 @@ int main(void) {
       cmocka_unit_test(zero_student),
       cmocka_unit_test(outcomes),
       cmocka_unit_test(same_bits),
+      cmocka_unit_test(few_students),
       cmocka_unit_test(vectors),
       cmocka_unit_test(flow_error),
       cmocka_unit_test(refused),

@@ -195,6 +195,33 @@ BASIN_HD void relu_pair(int p, int *lo, int *hi) {
 }
 BASIN_HD int64_t relu_pairs(int64_t count) { return count * (count - 1) / 2; }
 
+/* where the parts of a state and of the scratch lie, by n, m and D */
+BASIN_HD void relu_offsets(relu_cell *cell) {
+  const int64_t n = cell->n, m = cell->m;
+  int64_t at = RELU_HEAD;
+  cell->at_w = at;
+  cell->at_g = at += n * cell->width;
+  cell->at_unit_v = at += n * cell->width;
+  cell->at_mass_v = at += m * cell->width;
+  cell->at_sum_v = at += m;
+  cell->states = at += cell->width;
+
+  cell->to_strand = 0;
+  at = 32;
+  cell->to_term = at;
+  cell->to_teacher = cell->to_unit_v = at += relu_pairs(n + m);
+  cell->to_unit = at += m * cell->width;
+  cell->to_mass_v = at += n * cell->width;
+  cell->to_mass = at += m;
+  cell->to_residual = at += n;
+  cell->to_theta = at += cell->width;
+  cell->to_sine = at += relu_pairs(n + m);
+  cell->to_pull_v = at += relu_pairs(n + m);
+  cell->to_pull = at += m;
+  cell->to_gradient = at += n;
+  cell->to_own = cell->work = at += n * cell->width;
+}
+
 /* ---------------------------------------------------------------- loss and gradient */
 
 /* lengths and directions of teachers and students w [n][D], and r */
@@ -413,8 +440,10 @@ BASIN_HD void relu_refresh(const relu_cell *cell, basin_team team, real *work, r
   real head[RELU_HEAD];
   team_sync(team);
   relu_gradient(cell, team, x, x + cell->at_w, cell->with_loss, work, x + cell->at_g, head);
-  if (team.rank == 0)
-    for (int i = 0; i < RELU_TEACHERS; i++) x[i] = head[i];
+  if (team.rank == 0) {
+    x[RELU_NORM2] = head[RELU_NORM2];
+    if (cell->with_loss) x[RELU_LOSS] = head[RELU_LOSS], x[RELU_GRAD2] = head[RELU_GRAD2];
+  }
   team_sync(team);
 }
 
@@ -448,13 +477,50 @@ BASIN_HD void relu_move(const relu_cell *cell, basin_turn t, real *scratch, real
   }
 }
 
+/* One to three students and one teacher in their span, on a CPU: sizes and offsets are known to the compiler, so that
+   what would be scratch is in registers. The same numbers. */
+enum { RELU_FEW_WORK = 96 };
+#if BASIN_ON_DEVICE
+#define RELU_FEW(X)
+#else
+#define RELU_FEW(X) X(1) X(2) X(3)
+#endif
+#define RELU_DESCEND(N)                                                                            \
+  static __attribute__((noinline, unused)) void relu_descend_##N(const relu_cell *cell, real pace, \
+                                                                 real *x) {                        \
+    relu_cell few;                                                                                 \
+    few.n = N, few.m = 1, few.width = N + 1, few.with_loss = cell->with_loss;                      \
+    const basin_team one = {0, 1, 1, NULL};                                                        \
+    real work[RELU_FEW_WORK];                                                                      \
+    relu_offsets(&few);                                                                            \
+    real *w = x + few.at_w, *g = x + few.at_g;                                                     \
+    for (int e = 0; e < N * (N + 1); e++) w[e] = relu_floor(r_fnma(pace, g[e], w[e]));             \
+    relu_refresh(&few, one, work, x);                                                              \
+  }
+RELU_FEW(RELU_DESCEND)
+
+/* the number of students, where there is such a step of so many; else 0 */
+BASIN_HD int64_t relu_few(const relu_cell *cell) {
+  const int few = cell->spanned && cell->m == 1 && cell->width == cell->n + 1;
+  return few && method_is_plain(&cell->method) ? cell->n : 0;
+}
+
 /* one step by the population's gradient */
 BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
   real *scratch = t.work;
-  t.work += method_work(&cell->method);
-  team_sync(t.team);
-  relu_move(cell, t, scratch, x);
-  relu_refresh(cell, t.team, t.work, x);
+#define RELU_CASE(N)                      \
+  case N:                                 \
+    relu_descend_##N(cell, t.pace[0], x); \
+    break;
+  switch (relu_few(cell)) {
+    RELU_FEW(RELU_CASE)
+  default:
+    t.work += method_work(&cell->method);
+    team_sync(t.team);
+    relu_move(cell, t, scratch, x);
+    relu_refresh(cell, t.team, t.work, x);
+  }
+#undef RELU_CASE
 }
 
 /* ---------------------------------------------------------------- outcomes */
@@ -531,7 +597,10 @@ BASIN_HD void relu_start(const relu_cell *cell, basin_turn t, real *x) {
     term[p] = relu_gap(theta) * (mass[lo] * mass[hi]);
   }
   const real teachers = team_total(team, term, pairs, work + cell->to_strand);
-  if (team.rank == 0) x[RELU_TEACHERS] = teachers;
+  if (team.rank == 0) {
+    x[RELU_TEACHERS] = teachers;
+    x[RELU_LOSS] = x[RELU_GRAD2] = r_set(0.0);
+  }
   relu_refresh(cell, team, work, x);
 }
 BASIN_HD void relu_method_start(const relu_cell *cell, basin_turn t, real *x) {
@@ -552,32 +621,12 @@ static inline void relu_sizes(const basin_setting *setting, int spanned, relu_ce
   cell->spanned = spanned;
   cell->width = spanned && all < d ? all : d;
 
-  int64_t at = RELU_HEAD;
-  cell->at_w = at;
-  cell->at_g = at += n * cell->width;
-  cell->at_unit_v = at += n * cell->width;
-  cell->at_mass_v = at += m * cell->width;
-  cell->at_sum_v = at += m;
-  cell->states = at += cell->width;
-
-  at = 32;
-  cell->to_term = at;
-  cell->to_teacher = cell->to_unit_v = at += relu_pairs(all);
-  cell->to_unit = at += m * cell->width;
-  cell->to_mass_v = at += n * cell->width;
-  cell->to_mass = at += m;
-  cell->to_residual = at += n;
-  cell->to_theta = at += cell->width;
-  cell->to_sine = at += relu_pairs(all);
-  cell->to_pull_v = at += relu_pairs(all);
-  cell->to_pull = at += m;
-  cell->to_gradient = at += n;
-  cell->to_own = cell->work = at += n * cell->width;
+  relu_offsets(cell);
 
   /* the start comes before all this, but for strands and terms */
   cell->to_row = cell->to_teacher + m * cell->width;
   cell->to_axis = cell->to_row + d;
-  at = cell->to_axis + (spanned ? frame_size(d, cell->width) : 0);
+  const int64_t at = cell->to_axis + (spanned ? frame_size(d, cell->width) : 0);
   if (at > cell->work) cell->work = at;
 }
 
