@@ -60,10 +60,12 @@ BASIN_HD void frame_add(basin_team team, basin_frame *frame, const real *vector,
   const mask fresh = m_and(r_lt(r_set(FRAME_NEW * FRAME_NEW) * all2, rest2),
                            r_lt(frame->used + half, r_set((double)width)));
   const real length = r_select(fresh, r_sqrt(rest2), r_set(1.0));
+  BASIN_TEAM_FOR(team, j, d) rest[j] = rest[j] / length;
   for (int64_t s = 0; s < possible && !team_stopped(team); s++) {
     const mask here = m_and(fresh, r_lt(r_abs(frame->used - r_set((double)s)), half));
     real *axis = frame->axis + s * d;
-    BASIN_TEAM_FOR(team, j, d) axis[j] = r_select(here, rest[j] / length, axis[j]);
+    if (!m_any(here)) continue;
+    BASIN_TEAM_FOR(team, j, d) axis[j] = r_select(here, rest[j], axis[j]);
   }
   team_sync(team);
   for (int64_t s = 0; s < width && !team_stopped(team); s++) {

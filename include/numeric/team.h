@@ -60,6 +60,23 @@ BASIN_HD int team_stopped(basin_team team) {
 #endif
 }
 
+#if !BASIN_ON_DEVICE
+/* the sum of `strands` numbers, a constant from 4 to 32, by halving, in registers */
+BASIN_HD real team_fold(const real *x, int strands) {
+  real sum[16];
+  for (int c = 0; c < strands / 2; c++) sum[c] = x[c] + x[c + strands / 2];
+  for (int half = strands / 4; half > 0; half /= 2)
+    for (int c = 0; c < half; c++) sum[c] = sum[c] + sum[c + half];
+  return sum[0];
+}
+static __attribute__((noinline, unused)) real team_fold_32(const real *x) {
+  return team_fold(x, 32);
+}
+static __attribute__((noinline, unused)) real team_fold_16(const real *x) {
+  return team_fold(x, 16);
+}
+#endif
+
 /* The sum of the strands x[0 .. strands), a power of two, by halving (32 to 16, ...), so that it does not depend on
    the size of the team. Begins with a team_sync; the strands are used up; all threads of the team get the sum. */
 BASIN_HD real team_sum(basin_team team, real *x, int strands) {
@@ -77,6 +94,9 @@ BASIN_HD real team_sum(basin_team team, real *x, int strands) {
       sum = sum + __shfl_xor_sync(team.threads, sum, half);
     return sum;
   }
+#else
+  if (strands == 32) return team_fold_32(x);
+  if (strands == 16) return team_fold_16(x);
 #endif
   for (int half = strands / 2; half > 0; half /= 2) {
     BASIN_TEAM_FOR(team, c, half) x[c] = x[c] + x[c + half];
@@ -109,8 +129,25 @@ BASIN_HD real team_total(basin_team team, const real *x, int64_t count, real *st
 }
 BASIN_HD real team_dot(basin_team team, const real *x, const real *y, int64_t count, real *strand) {
   const int strands = team_strands(count);
+  int begun = 0;
   team_sync(team);
-  BASIN_TEAM_FOR(team, c, strands) {
+#if !BASIN_ON_DEVICE
+  for (; begun + 8 <= strands; begun += 8) { /* eight in turn, for a strand is a chain */
+    real sum[8];
+    int64_t i = begun;
+    BASIN_UNROLL
+    for (int c = 0; c < 8; c++) sum[c] = r_set(0.0);
+    for (; i + 8 <= count; i += strands) BASIN_UNROLL
+    for (int c = 0; c < 8; c++) sum[c] = r_fma(x[i + c], y[i + c], sum[c]);
+    BASIN_UNROLL
+    for (int c = 0; c < 8; c++) {
+      if (i + c < count) sum[c] = r_fma(x[i + c], y[i + c], sum[c]);
+      strand[begun + c] = sum[c];
+    }
+  }
+#endif
+  BASIN_TEAM_FOR(team, rest, strands - begun) {
+    const int c = begun + rest;
     real sum = r_set(0.0);
     for (int64_t i = c; i < count; i += strands) sum = r_fma(x[i], y[i], sum);
     strand[c] = sum;
