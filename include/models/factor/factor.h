@@ -132,11 +132,13 @@ BASIN_HD void factor_gram_small(int64_t rows, int r, const real *x, real *gram) 
     for (int k = j; k < r; k++) gram[j * r + k] = gram[k * r + j] = sum[j * r + k];
 }
 
-/* C + E from A and C, and A - E */
+/* C + E from A and C, and A - E; of reg = 0 these are C and A, overflown ones too */
 BASIN_HD real factor_on_u(const factor_cell *c, real a, real b) {
+  if (!(c->reg > 0)) return b;
   return r_fma(r_set(0.5 * c->reg), a - b, b);
 }
 BASIN_HD real factor_on_v(const factor_cell *c, real a, real b) {
+  if (!(c->reg > 0)) return a;
   return r_fnma(r_set(0.5 * c->reg), a - b, a);
 }
 
@@ -202,18 +204,18 @@ BASIN_HD void factor_gradient_of(const factor_cell *c, int small, int64_t r, bas
   team_sync(team);
 }
 
-/* f, |R|_F^2 and |U|_F^2 + |V|_F^2 */
-BASIN_HD void factor_measure_of(const factor_cell *c, int small, int64_t r, basin_team team,
-                                const double *data, const real *x, real *work, real *loss,
-                                real *residual2, real *norm2) {
+/* f, |R|_F^2 and |U|_F^2 + |V|_F^2; scratch: strand [32], term [n_u] */
+BASIN_HD void factor_measure_of(const factor_cell *c, int small, int64_t r, int64_t rows_u,
+                                int64_t rows_v, basin_team team, const double *data, const real *x,
+                                real *work, real *strand, real *term, real *loss, real *residual2,
+                                real *norm2) {
   const double *sigma = data + c->sigma;
   const real *u = x + c->at_u, *v = x + c->at_v;
-  real *term = work + c->to_term, *strand = work + c->to_strand;
   team_sync(team);
-  BASIN_TEAM_FOR(team, i, c->n_u) {
+  BASIN_TEAM_FOR(team, i, rows_u) {
     real sum = r_set(0.0);
     BASIN_ROLLED
-    for (int64_t l = 0; l < c->n_v; l++) {
+    for (int64_t l = 0; l < rows_v; l++) {
       real entry = r_set(i == l && i < r ? -sigma[i] : 0.0);
       BASIN_ROLLED
       for (int64_t k = 0; k < r; k++) entry = r_fma(u[i * r + k], v[l * r + k], entry);
@@ -221,8 +223,8 @@ BASIN_HD void factor_measure_of(const factor_cell *c, int small, int64_t r, basi
     }
     term[i] = sum;
   }
-  *residual2 = team_total(team, term, c->n_u, strand);
-  *norm2 = team_dot(team, u, u, (c->n_u + c->n_v) * r, strand); /* V lies behind U */
+  *residual2 = team_total(team, term, rows_u, strand);
+  *norm2 = team_dot(team, u, u, (rows_u + rows_v) * r, strand); /* V lies behind U */
   *loss = r_set(0.5) * *residual2;
   if (c->reg > 0) {
     factor_grams_of(c, small, r, team, x, work);
@@ -257,15 +259,15 @@ BASIN_HD void factor_descend_rest(int r, int64_t rows, const real *on, real eta,
 }
 
 /* One step of a small rank, of a team of one: A, C and the gradient stay in registers, for the compiler knows the rank,
-   and mostly the rows. The same numbers as factor_gradient and factor_move. */
-BASIN_HD void factor_descend_of(const factor_cell *c, int r, int64_t rows_u, int64_t rows_v,
-                                const double *data, real eta, real *x) {
+   and mostly the rows, and whether there is an E (tied). The same numbers as factor_gradient and factor_move. */
+BASIN_HD void factor_descend_of(const factor_cell *c, int tied, int r, int64_t rows_u,
+                                int64_t rows_v, const double *data, real eta, real *x) {
   const double *sigma = data + c->sigma;
   real a[FACTOR_SMALL * FACTOR_SMALL], b[FACTOR_SMALL * FACTOR_SMALL];
   real *u = x + c->at_u, *v = x + c->at_v;
   factor_gram_small(rows_u, r, u, a);
   factor_gram_small(rows_v, r, v, b);
-  for (int e = 0; e < r * r; e++) { /* A - E and C + E */
+  for (int e = 0; tied && e < r * r; e++) { /* A - E and C + E */
     const real on_v = factor_on_v(c, a[e], b[e]);
     b[e] = factor_on_u(c, a[e], b[e]);
     a[e] = on_v;
@@ -286,22 +288,30 @@ BASIN_HD void factor_descend_of(const factor_cell *c, int r, int64_t rows_u, int
 #else
 #define FACTOR_RANKS(X) X(2) X(3) X(4) X(5)
 #endif
-#define FACTOR_OF_RANK(R)                                                                        \
-  static __attribute__((noinline, unused)) void factor_gradient_##R(                             \
-      const factor_cell *c, const double *data, const real *x, real *work) {                     \
-    const basin_team one = {0, 1, 1, NULL};                                                      \
-    factor_gradient_of(c, R, R, one, data, x, work);                                             \
-  }                                                                                              \
-  static __attribute__((noinline, unused)) void factor_measure_##R(                              \
-      const factor_cell *c, const double *data, const real *x, real *work, real *loss,           \
-      real *residual2, real *norm2) {                                                            \
-    const basin_team one = {0, 1, 1, NULL};                                                      \
-    factor_measure_of(c, R, R, one, data, x, work, loss, residual2, norm2);                      \
-  }                                                                                              \
-  static __attribute__((noinline, unused)) void factor_descend_##R(                              \
-      const factor_cell *c, const double *data, real eta, real *x) {                             \
-    if (c->n_u == 2 * R && c->n_v == 2 * R) factor_descend_of(c, R, 2 * R, 2 * R, data, eta, x); \
-    else factor_descend_of(c, R, c->n_u, c->n_v, data, eta, x);                                  \
+#define FACTOR_OF_RANK(R)                                                                         \
+  static __attribute__((noinline, unused)) void factor_gradient_##R(                              \
+      const factor_cell *c, const double *data, const real *x, real *work) {                      \
+    const basin_team one = {0, 1, 1, NULL};                                                       \
+    factor_gradient_of(c, R, R, one, data, x, work);                                              \
+  }                                                                                               \
+  static __attribute__((noinline, unused)) void factor_measure_##R(                               \
+      const factor_cell *c, const double *data, const real *x, real *work, real *loss,            \
+      real *residual2, real *norm2) {                                                             \
+    const basin_team one = {0, 1, 1, NULL};                                                       \
+    real strand[32], term[2 * R];                                                                 \
+    if (c->n_u == 2 * R && c->n_v == 2 * R)                                                       \
+      factor_measure_of(c, R, R, 2 * R, 2 * R, one, data, x, work, strand, term, loss, residual2, \
+                        norm2);                                                                   \
+    else                                                                                          \
+      factor_measure_of(c, R, R, c->n_u, c->n_v, one, data, x, work, strand, term, loss,          \
+                        residual2, norm2);                                                        \
+  }                                                                                               \
+  static __attribute__((noinline, unused)) void factor_descend_##R(                               \
+      const factor_cell *c, const double *data, real eta, real *x) {                              \
+    const int tied = c->reg > 0, full = c->n_u == 2 * R && c->n_v == 2 * R;                       \
+    if (full && !tied) factor_descend_of(c, 0, R, 2 * R, 2 * R, data, eta, x);                    \
+    else if (full) factor_descend_of(c, 1, R, 2 * R, 2 * R, data, eta, x);                        \
+    else factor_descend_of(c, tied, R, c->n_u, c->n_v, data, eta, x);                             \
   }
 FACTOR_RANKS(FACTOR_OF_RANK)
 
@@ -330,7 +340,8 @@ BASIN_HD void factor_measure(const factor_cell *c, basin_team team, const double
   switch (c->r) {
     FACTOR_RANKS(FACTOR_CASE)
   default:
-    factor_measure_of(c, 0, c->r, team, data, x, work, loss, residual2, norm2);
+    factor_measure_of(c, 0, c->r, c->n_u, c->n_v, team, data, x, work, work + c->to_strand,
+                      work + c->to_term, loss, residual2, norm2);
   }
 #undef FACTOR_CASE
 }
@@ -477,6 +488,23 @@ BASIN_HD real factor_gradient2(const factor_cell *c, basin_team team, const doub
   return team_dot(team, g, g, (c->n_u + c->n_v) * c->r, work + c->to_strand);
 }
 
+/* the derivative by the first entry of U, as it is in the gradient: while it is not 0, neither is that */
+BASIN_HD real factor_first_slope(const factor_cell *c, const double *data, const real *x) {
+  const int64_t r = c->r;
+  const real *u = x + c->at_u, *v = x + c->at_v;
+  real slope = r_set(0.0) - r_set(data[c->sigma]) * v[0];
+  BASIN_ROLLED
+  for (int64_t k = 0; k < r; k++) {
+    real a = r_set(0.0), b = r_set(0.0);
+    BASIN_ROLLED
+    for (int64_t i = 0; i < c->n_u; i++) a = r_fma(u[i * r], u[i * r + k], a);
+    BASIN_ROLLED
+    for (int64_t i = 0; i < c->n_v; i++) b = r_fma(v[i * r], v[i * r + k], b);
+    slope = r_fma(u[k], factor_on_u(c, a, b), slope);
+  }
+  return slope;
+}
+
 BASIN_HD void factor_reached(const factor_cell *c, basin_turn t, const real *x,
                              mask outcome[BASIN_OUTCOMES]) {
   real loss, residual2, norm2;
@@ -500,8 +528,10 @@ BASIN_HD void factor_decide(const factor_cell *c, basin_turn t, const real *x,
   const mask low = r_le(r_set(8.0) * loss, r_set(c->endless ? c->last * c->last : -1.0));
   outcome[BASIN_DIVERGED] = m_not(r_le(norm2, r_set(1e100)));
   if (!method_is_plain(&c->method)) return; /* nothing is proved of other methods */
-  outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
-                                r_le(factor_gradient2(c, t.team, t.data, x, t.work), r_set(0.0)));
+  const real slope = factor_first_slope(c, t.data, x);
+  if (BASIN_UNLIKELY(m_any(r_le(slope * slope, r_set(0.0)))))
+    outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
+                                  r_le(factor_gradient2(c, t.team, t.data, x, t.work), r_set(0.0)));
   if (m_any(low)) outcome[BASIN_GLOBAL] = m_and(low, factor_is_settled(c, t.team, x, loss, t.work));
 }
 

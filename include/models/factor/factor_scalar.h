@@ -45,9 +45,9 @@ BASIN_HD void factor_scalar_start(const factor_cell *c, basin_turn t, real *x) {
 BASIN_HD void factor_scalar_step(const factor_cell *c, basin_turn t, real *x) {
   const real a = x[FACTOR_A], perp_u = x[FACTOR_PERP_U], b = x[FACTOR_B], perp_v = x[FACTOR_PERP_V];
   const real eta = factor_eta(c, t), one = r_set(1.0), pull = eta * r_set(c->first);
-  const real u2 = r_fma(perp_u, perp_u, a * a), v2 = r_fma(perp_v, perp_v, b * b), d = u2 - v2;
-  const real keep_u = r_fnma(eta, r_fma(r_set(0.5 * c->reg), d, v2), one),
-             keep_v = r_fnma(eta, r_fnma(r_set(0.5 * c->reg), d, u2), one);
+  const real u2 = r_fma(perp_u, perp_u, a * a), v2 = r_fma(perp_v, perp_v, b * b);
+  const real keep_u = r_fnma(eta, factor_on_u(c, u2, v2), one),
+             keep_v = r_fnma(eta, factor_on_v(c, u2, v2), one);
   x[FACTOR_A] = r_fma(keep_u, a, pull * b);
   x[FACTOR_PERP_U] = keep_u * perp_u;
   x[FACTOR_B] = r_fma(keep_v, b, pull * a);
