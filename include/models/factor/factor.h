@@ -472,6 +472,13 @@ BASIN_HD mask factor_settled(const factor_cell *c, real loss, real eta, real lon
                m_and(r_le(left + left, least), r_le(grown + grown, delta)));
 }
 
+/* What no state lacks that is settled, without singular values: ell <= m/2 and delta <= 2 give 16 p <= 2 sqrt(kappa) m^2,
+   and m^2 is at most (|U|_F^2 + |V|_F^2) / (2 r). The hundredth is for rounding. */
+BASIN_HD mask factor_may_be_settled(const factor_cell *c, real loss, real norm2) {
+  const real most = r_set(1.01 * c->pull / (double)c->r) * norm2;
+  return r_le(r_set(512.0) * loss, most * most);
+}
+
 BASIN_HD mask factor_is_settled(const factor_cell *c, basin_team team, const real *x, real loss,
                                 real *work) {
   const int64_t r = c->r;
@@ -509,11 +516,12 @@ BASIN_HD void factor_reached(const factor_cell *c, basin_turn t, const real *x,
                              mask outcome[BASIN_OUTCOMES]) {
   real loss, residual2, norm2;
   factor_measure(c, t.team, t.data, x, t.work, &loss, &residual2, &norm2);
-  const mask low = r_le(loss, r_set(c->tolerance));
+  const mask low = r_le(loss, r_set(c->tolerance)),
+             near = m_and(low, factor_may_be_settled(c, loss, norm2));
   outcome[BASIN_DIVERGED] = m_not(r_le(norm2, r_set(1e100)));
   if (!method_is_plain(&c->method)) outcome[BASIN_GLOBAL] = low;
-  else if (BASIN_UNLIKELY(m_any(low)))
-    outcome[BASIN_GLOBAL] = m_and(low, factor_is_settled(c, t.team, x, loss, t.work));
+  else if (BASIN_UNLIKELY(m_any(near)))
+    outcome[BASIN_GLOBAL] = m_and(near, factor_is_settled(c, t.team, x, loss, t.work));
   if (c->gradient2 > 0)
     outcome[BASIN_SADDLE] = m_and(
         r_lt(r_set(c->tolerance), loss),
@@ -525,14 +533,16 @@ BASIN_HD void factor_decide(const factor_cell *c, basin_turn t, const real *x,
                             mask outcome[BASIN_OUTCOMES]) {
   real loss, residual2, norm2;
   factor_measure(c, t.team, t.data, x, t.work, &loss, &residual2, &norm2);
-  const mask low = r_le(r_set(8.0) * loss, r_set(c->endless ? c->last * c->last : -1.0));
+  const mask low = r_le(r_set(8.0) * loss, r_set(c->endless ? c->last * c->last : -1.0)),
+             near = m_and(low, factor_may_be_settled(c, loss, norm2));
   outcome[BASIN_DIVERGED] = m_not(r_le(norm2, r_set(1e100)));
   if (!method_is_plain(&c->method)) return; /* nothing is proved of other methods */
   const real slope = factor_first_slope(c, t.data, x);
   if (BASIN_UNLIKELY(m_any(r_le(slope * slope, r_set(0.0)))))
     outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
                                   r_le(factor_gradient2(c, t.team, t.data, x, t.work), r_set(0.0)));
-  if (m_any(low)) outcome[BASIN_GLOBAL] = m_and(low, factor_is_settled(c, t.team, x, loss, t.work));
+  if (m_any(near))
+    outcome[BASIN_GLOBAL] = m_and(near, factor_is_settled(c, t.team, x, loss, t.work));
 }
 
 /* ---------------------------------------------------------------- a step */

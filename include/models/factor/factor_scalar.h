@@ -85,11 +85,12 @@ BASIN_HD void factor_scalar_reached(const factor_cell *c, basin_turn t, const re
                                     mask outcome[BASIN_OUTCOMES]) {
   real u2, v2;
   const real loss = factor_scalar_loss(c, x, &u2, &v2);
-  const mask low = r_le(loss, r_set(c->tolerance));
+  const mask low = r_le(loss, r_set(c->tolerance)),
+             near = m_and(low, factor_may_be_settled(c, loss, u2 + v2));
   (void)t;
   outcome[BASIN_DIVERGED] = m_not(r_le(u2 + v2, r_set(1e100)));
-  if (BASIN_UNLIKELY(m_any(low)))
-    outcome[BASIN_GLOBAL] = m_and(low, factor_scalar_settled(c, x, loss, u2, v2));
+  if (BASIN_UNLIKELY(m_any(near)))
+    outcome[BASIN_GLOBAL] = m_and(near, factor_scalar_settled(c, x, loss, u2, v2));
   if (c->gradient2 > 0)
     outcome[BASIN_SADDLE] = m_and(r_lt(r_set(c->tolerance), loss),
                                   r_le(factor_scalar_gradient2(c, x, u2, v2), r_set(c->gradient2)));
@@ -99,13 +100,14 @@ BASIN_HD void factor_scalar_decide(const factor_cell *c, basin_turn t, const rea
                                    mask outcome[BASIN_OUTCOMES]) {
   real u2, v2;
   const real loss = factor_scalar_loss(c, x, &u2, &v2);
-  const mask low = r_le(r_set(8.0) * loss, r_set(c->endless ? c->last * c->last : -1.0));
+  const mask low = r_le(r_set(8.0) * loss, r_set(c->endless ? c->last * c->last : -1.0)),
+             near = m_and(low, factor_may_be_settled(c, loss, u2 + v2));
   (void)t;
   outcome[BASIN_DIVERGED] = m_not(r_le(u2 + v2, r_set(1e100)));
   outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
                                 r_le(factor_scalar_gradient2(c, x, u2, v2), r_set(0.0)));
-  if (BASIN_UNLIKELY(m_any(low)))
-    outcome[BASIN_GLOBAL] = m_and(low, factor_scalar_settled(c, x, loss, u2, v2));
+  if (BASIN_UNLIKELY(m_any(near)))
+    outcome[BASIN_GLOBAL] = m_and(near, factor_scalar_settled(c, x, loss, u2, v2));
 }
 
 BASIN_HD void factor_scalar_observe(const factor_cell *c, basin_turn t, const real *x, real *out) {

@@ -249,26 +249,38 @@ BASIN_HD int64_t relu_place_of(int m, int lo, int hi) {
 
 /* What a thread computes of a product of matrices at once: sums in two rows of up to RELU_COLUMNS columns, for which it
    loads each vector once; with a single row both are that. On a device every sum has a thread. */
-enum { RELU_ROWS = BASIN_ON_DEVICE ? 1 : 2, RELU_COLUMNS = BASIN_ON_DEVICE ? 1 : 4 };
+enum {
+  RELU_ROWS = BASIN_ON_DEVICE ? 1 : 2,
+  RELU_COLUMNS = BASIN_ON_DEVICE ? 1 : (BASIN_SIMD == 5 ? 8 : 4) /* as the registers allow */
+};
+/* how many of them there are in a tile where tiles are to be alike: 10 columns are two times five */
+BASIN_HD int relu_tile_columns(int columns) {
+  const int tiles = (columns + RELU_COLUMNS - 1) / RELU_COLUMNS;
+  return RELU_COLUMNS > 1 ? (columns + tiles - 1) / tiles : 1;
+}
 #define RELU_TILE(r, c, columns) \
   BASIN_UNROLL for (int r = 0; r < RELU_ROWS; r++) BASIN_UNROLL for (int c = 0; c < (columns); c++)
 /* F(columns), up to RELU_COLUMNS, as constants, for the loops over them to be none */
 #if BASIN_ON_DEVICE
-#define RELU_WITH_COLUMNS(columns, F) F(1);
+#define RELU_WITH_COLUMNS(columns, F) ((void)(columns), F(1));
 #else
+#define RELU_CASE_OF(c, F) \
+  case c:                  \
+    F(c);                  \
+    break;
+#define RELU_UP_TO_3(F) RELU_CASE_OF(1, F) RELU_CASE_OF(2, F) RELU_CASE_OF(3, F)
+#if BASIN_SIMD == 5
+#define RELU_CASES(F) \
+  RELU_UP_TO_3(F)     \
+  RELU_CASE_OF(4, F) RELU_CASE_OF(5, F) RELU_CASE_OF(6, F) RELU_CASE_OF(7, F)
+#else
+#define RELU_CASES(F) RELU_UP_TO_3(F)
+#endif
 #define RELU_WITH_COLUMNS(columns, F) \
   switch (columns) {                  \
-  case 1:                             \
-    F(1);                             \
-    break;                            \
-  case 2:                             \
-    F(2);                             \
-    break;                            \
-  case 3:                             \
-    F(3);                             \
-    break;                            \
+    RELU_CASES(F)                     \
   default:                            \
-    F(4);                             \
+    F(RELU_COLUMNS);                  \
   }
 #endif
 
@@ -400,13 +412,14 @@ BASIN_HD void relu_collect_tile(const relu_cell *cell, const real *w, const real
 BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *w, real *work,
                            real *g) {
   const int n = (int)cell->n, width = (int)cell->width;
-  const int across = (width + RELU_COLUMNS - 1) / RELU_COLUMNS;
+  const int each = relu_tile_columns(width), across = (width + each - 1) / each;
   BASIN_TEAM_FOR(team, tile, (n + RELU_ROWS - 1) / RELU_ROWS * across) {
-    const int i = tile / across * RELU_ROWS, left = tile % across * RELU_COLUMNS;
+    const int i = tile / across * RELU_ROWS, left = tile % across * each;
+    const int columns = width - left < each ? width - left : each;
     if (team_stopped(team)) break;
 #define RELU_COLLECT(columns) \
   relu_collect_tile(cell, w, work, g, i, RELU_ROWS > 1 && i + 1 < n, left, columns)
-    RELU_WITH_COLUMNS(width - left, RELU_COLLECT)
+    RELU_WITH_COLUMNS(columns, RELU_COLLECT)
 #undef RELU_COLLECT
   }
   team_sync(team);
