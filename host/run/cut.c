@@ -8,13 +8,14 @@ enum {
   PART_TRIALS_LONG = 16,
   PART_TRIALS_MAX = 65536,
   PARTS_PER_CELL = 8,
+  PARTS_PER_LONG_CELL = 64, /* of parts that take long, so that many threads end about together */
   PARTS_PER_SHARD = 16
 };
 static const double PART_BYTES = 67108864; /* of trajectories, and states at the end, in one part */
 static const double PART_OPERATIONS = 0x1p31; /* some tenths of a second */
 static const double START_STEPS = 400;
 
-/* What a trial of the cell is expected to cost, in steps. Gradient descent takes a number of steps that goes
+/* What a trial of the cell is expected to cost: in steps; in operations. Gradient descent takes a number of steps that goes
    as one over its step size, and starting a trial costs about as much as START_STEPS steps. */
 static double expected_steps(const basin_cell *cell) {
   const basin_setting *s = &cell->setting;
@@ -32,23 +33,37 @@ static double expected_steps(const basin_cell *cell) {
   return START_STEPS + (steps < most ? steps : most);
 }
 
+static double expected_operations(const basin_cell *cell) {
+  return expected_steps(cell) * basin_operations(&cell->setting);
+}
+
 /* Trials of the smallest parts: so few that a run of some dozens has work for several threads where these take long.
    Those that are run one at a time need no others beside them. */
 static int64_t least_trials(const basin_cell *cell) {
   const basin_setting *s = &cell->setting;
   if (s->size.large) return 1;
   if (basin_dynamics_of(cell->model, s)->registers) return PART_TRIALS_MIN;
-  const double operations = expected_steps(cell) * basin_operations(s);
-  return operations * PART_TRIALS_MIN > PART_OPERATIONS ? PART_TRIALS_LONG : PART_TRIALS_MIN;
+  const int long_ones = expected_operations(cell) * PART_TRIALS_MIN > PART_OPERATIONS;
+  return long_ones ? PART_TRIALS_LONG : PART_TRIALS_MIN;
+}
+
+/* Trials of the cell's parts where the user has not said how many: few parts, for each has a cost of its own, but more
+   of them where twice as many trials would take long. */
+static int64_t usual_trials(const basin_cell *cell, int64_t trials) {
+  const double operations = expected_operations(cell);
+  int64_t size = least_trials(cell);
+  while (size < PART_TRIALS_MAX && size * PARTS_PER_CELL < trials) {
+    const int takes_long = 2 * (double)size * operations > PART_OPERATIONS;
+    if (takes_long && size * PARTS_PER_LONG_CELL >= trials) break;
+    size *= 2;
+  }
+  return size;
 }
 
 int64_t basin_cut_size(const basin_experiment *e, int64_t cell, int64_t first, int64_t limit,
                        int64_t part_trials) {
   const basin_cell *c = &e->cell[cell];
-  int64_t size = part_trials;
-  if (!size)
-    for (size = least_trials(c); size < PART_TRIALS_MAX && size * PARTS_PER_CELL < limit;)
-      size *= 2;
+  int64_t size = part_trials ? part_trials : usual_trials(c, limit);
   if (size > limit - first) size = limit - first;
   const double states = 8 * (double)c->setting.size.states, ends = basin_keeps_ends(c) ? states : 0;
   if (first < e->recorded || ends > 0) {

@@ -5,6 +5,7 @@
  */
 #include "compare.h"
 #include "folder.h"
+#include "run/cut.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -443,12 +444,29 @@ static void summary_of_steps(void **unused) {
   basin_experiment_free(e);
 }
 
+/* a cell has few parts where its trials are short, and enough for many threads where they are long */
+static void cut_by_length(void **unused) {
+  static const char *const set[][2] = {{"parameters={d: 2, n: 1}", "stop={max_steps: 50}"},
+                                       {"parameters={d: 30, n: 30}", "stop={max_steps: 50000}"}};
+  static const int64_t fewest[] = {4, 32};
+  (void)unused;
+  for (int i = 0; i < 2; i++) {
+    basin_experiment *e = test_parse(neuron_text, set[i], 2);
+    const int64_t size = basin_cut_size(e, 0, 0, 20000, 0), parts = (20000 + size - 1) / size;
+    assert_true(parts >= fewest[i] && parts <= 2 * fewest[i]);
+    assert_int_equal(basin_cut_size(e, 0, 19999, 20000, 0), 1);
+    assert_int_equal(basin_cut_size(e, 0, 0, 20000, 77), 77);
+    basin_experiment_free(e);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_bits),           cmocka_unit_test(replay_alone),
       cmocka_unit_test(paused_and_resumed),  cmocka_unit_test(broken_off),
       cmocka_unit_test(killed_after_a_save), cmocka_unit_test(outputs_filled),
       cmocka_unit_test(until_rounds),        cmocka_unit_test(summary_of_steps),
+      cmocka_unit_test(cut_by_length),
   };
   return cmocka_run_group_tests_name("run", tests, make_folder, remove_folder);
 }
