@@ -472,8 +472,8 @@ BASIN_HD mask factor_settled(const factor_cell *c, real loss, real eta, real lon
                m_and(r_le(left + left, least), r_le(grown + grown, delta)));
 }
 
-/* What no state lacks that is settled, without singular values: ell <= m/2 and delta <= 2 give 16 p <= 2 sqrt(kappa) m^2,
-   and m^2 is at most (|U|_F^2 + |V|_F^2) / (2 r). The hundredth is for rounding. */
+/* What no state lacks that is settled, without singular values: ell <= m/2 and delta <= 2 give
+   16 p <= 2 sqrt(kappa) m^2, and m^2 is at most (|U|_F^2 + |V|_F^2) / (2 r). The hundredth is for rounding. */
 BASIN_HD mask factor_may_be_settled(const factor_cell *c, real loss, real norm2) {
   const real most = r_set(1.01 * c->pull / (double)c->r) * norm2;
   return r_le(r_set(512.0) * loss, most * most);
