@@ -15,8 +15,8 @@ static const double PART_BYTES = 67108864; /* of trajectories, and states at the
 static const double PART_OPERATIONS = 0x1p31; /* some tenths of a second */
 static const double START_STEPS = 400;
 
-/* What a trial of the cell is expected to cost: in steps; in operations. Gradient descent takes a number of steps that goes
-   as one over its step size, and starting a trial costs about as much as START_STEPS steps. */
+/* What a trial of the cell is expected to cost: in steps; in operations. Gradient descent takes a number of steps that
+   goes as one over its step size, and starting a trial costs about as much as START_STEPS steps. */
 static double expected_steps(const basin_cell *cell) {
   const basin_setting *s = &cell->setting;
   double steps = 0, eta = 0;
