@@ -62,8 +62,8 @@ enum {
   VECTORS = STATES <= 8 || BASIN_SIMD < 5 ? 4 : (STATES <= 14 ? 2 : 1),
   BLOCKS_UNTOLD = 64, /* blocks of steps from one look at the watch to the next */
 #else
-  /* two where a step is a chain of few operations (driver.vectors), else one: then it has enough that are independent of
-     each other */
+  /* two where a step is a chain of few operations (driver.vectors), else one: then it has enough that are independent
+     of each other */
   VECTORS = LEAPS ? 1 : 2,
   FEW_OPERATIONS = 512,
   BLOCKS_UNTOLD = 1, /* a step takes long */
@@ -84,7 +84,7 @@ typedef struct driver {
   basin_ladders ladders; /* of passages; of most jobs none */
   basin_team team;
   int64_t states; /* reals of a state */
-  int vectors;    /* of states in arrays: 2 where a step is a chain of few operations */
+  int vectors; /* of states in arrays: 2 where a step is a chain of few operations, and leaves nothing in the scratch */
 #if REGISTERS
   real x[VECTORS * STATES], fresh_state[STATES];
 #else
@@ -135,8 +135,8 @@ typedef struct driver {
   int blocks;           /* likewise */
 } driver;
 
-/* how many reals a state has, and how many vectors of them there are, known beforehand in registers; the state of vector
-   v */
+/* how many reals a state has, and how many vectors of them there are, known beforehand in registers; the state of
+   vector v */
 static inline int64_t states(const driver *d) {
 #if REGISTERS
   (void)d;
@@ -163,9 +163,11 @@ static inline basin_turn turn_of(const driver *d, const real *pace, bits trial, 
 }
 
 /* a turn for what knows neither trial nor step, of the states x */
-static inline basin_turn no_turn(const driver *d, const real *x) {
+static inline basin_turn no_turn(driver *d, const real *x) {
   basin_turn t = turn_of(d, NULL, b_set(0), b_set(0));
-  t.warm = x == d->warm;
+  if (REGISTERS) return t;
+  if (x != d->warm) d->warm = NULL; /* the scratch is used for other states */
+  t.warm = d->warm != NULL;
   return t;
 }
 
@@ -225,27 +227,26 @@ static inline int moves(const driver *d) {
 #else
 #define ONE_COPY __attribute__((noinline))
 #endif
-static ONE_COPY void reached(const driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
+static ONE_COPY void reached(driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
   KIND_reached(&d->cell, no_turn(d, x), x, holds);
 }
 
 /* risk: the one who may ask for what is in BASIN_RISK_TABLE */
-static ONE_COPY void observe_all(const driver *d, int risk, const real *x,
-                                 real seen[KIND_OBSERVED]) {
+static ONE_COPY void observe_all(driver *d, int risk, const real *x, real seen[KIND_OBSERVED]) {
   basin_turn t = no_turn(d, x);
   t.risk = d->risk & risk;
   KIND_observe(&d->cell, t, x, seen);
 }
 
 /* the lanes in which the experiment's condition holds, a bit each */
-static __attribute__((noinline)) unsigned ask_when(const driver *d, const real *x) {
+static __attribute__((noinline)) unsigned ask_when(driver *d, const real *x) {
   real seen[KIND_OBSERVED];
   observe_all(d, BASIN_RISK_ASKED, x, seen);
   return m_bits(condition_holds(d->job->setting->stop.when, seen, KIND_OBSERVED));
 }
 
 /* the outcomes that hold for x by the rule of this run, as bits per lane */
-static inline void ask(const driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
+static inline void ask(driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
   if (expand_is_asked(&d->job->setting->stop)) reached(d, x, holds);
@@ -950,7 +951,8 @@ static int allocate(driver *d) {
 #else
 #if !LEAPS
   const double operations = basin_operations(d->job->setting);
-  d->vectors = operations <= FEW_OPERATIONS ? VECTORS : 1;
+  /* what data sets leave in the scratch is of one vector */
+  d->vectors = operations <= FEW_OPERATIONS && !d->job->setting->gradient.set_size ? VECTORS : 1;
   d->long_steps = operations > 0x1p16; /* milliseconds */
   d->breaks = operations > 0x1p24;
 #endif
