@@ -35,6 +35,70 @@ static void full_row(const basin_vector *v, uint64_t key, int direction, int rad
   }
 }
 
+static double dot(const double *x, const double *y, int64_t n) {
+  double sum = 0;
+  for (int64_t j = 0; j < n; j++) sum += x[j] * y[j];
+  return sum;
+}
+
+/* A chi-square number by Marsaglia and Tsang (2000), as chi_square.h says */
+static double full_chi_square(uint64_t key, int stream, int64_t freedom, uint64_t trial) {
+  const double d = 0.5 * (double)freedom - 1.0 / 3, c = 1 / sqrt(9 * d);
+  for (uint64_t attempt = 0;; attempt += 2) {
+    bits low, high;
+    basin_words(key, stream, trial, 0, attempt, &low, &high);
+    const double normal = sqrt(-2 * log(r_uniform_positive(low))) *
+                          cos(2 * BASIN_PI * r_uniform(high)),
+                 cube = pow(1 + c * normal, 3);
+    basin_words(key, stream, trial, 0, attempt + 1, &low, &high);
+    if (cube > 0 &&
+        log(r_uniform_positive(low)) < 0.5 * normal * normal + d - d * cube + d * log(cube))
+      return 2 * d * cube;
+  }
+}
+
+/* a_0 of cnn and resnet where it is drawn in the directions of 1 and of the teacher a*: z has two normals along them,
+   and a rest that is as long as a chi-square number says and points where other normals do */
+static void full_in_directions(const basin_setting *s, uint64_t trial, double *to) {
+  const basin_vector *v = &s->initial[0];
+  const int64_t n = v->length;
+  double axis[2][ENTRIES_MAX], z[ENTRIES_MAX], mean = 0, normal[2];
+  basin_vector normals = {BASIN_NORMAL, 1, n, 1, NULL, 0}, two = {BASIN_NORMAL, 1, 2, 1, NULL, 0};
+  for (int64_t j = 0; j < n; j++) mean += s->teacher[0].value[j] / (double)n;
+  for (int64_t j = 0; j < n; j++) axis[1][j] = s->teacher[0].value[j] - mean;
+  const double length = sqrt(dot(axis[1], axis[1], n));
+  const int axes = length > 1e-12 ? 2 : 1;
+  for (int64_t j = 0; j < n; j++) axis[0][j] = 1 / sqrt((double)n), axis[1][j] /= length;
+
+  full_row(&two, s->key, BASIN_STREAM_DIRECTION, 0, trial, 0, normal);
+  full_row(&normals, s->key, BASIN_STREAM_START_FRAME, 0, trial, 0, z);
+  for (int a = 0; a < axes; a++) {
+    const double along = dot(z, axis[a], n);
+    for (int64_t j = 0; j < n; j++) z[j] -= along * axis[a][j];
+  }
+  const double rest2 = full_chi_square(s->key, BASIN_STREAM_START_CHI, n - axes, trial),
+               scale = sqrt(rest2 / dot(z, z, n));
+  for (int64_t j = 0; j < n; j++) z[j] *= scale;
+  for (int a = 0; a < axes; a++)
+    for (int64_t j = 0; j < n; j++) z[j] += normal[a] * axis[a][j];
+
+  double spread = v->scale;
+  if (v->source != BASIN_NORMAL) spread /= sqrt(dot(z, z, n));
+  if (v->source == BASIN_BALL) {
+    bits low, high;
+    basin_words(s->key, BASIN_STREAM_RADIUS, trial, 0, 0, &low, &high);
+    spread *= pow(r_uniform_positive(low), 1 / (double)n);
+  }
+  for (int64_t j = 0; j < n; j++) to[j] = v->offset + (v->value ? v->value[j] : 0) + spread * z[j];
+}
+
+/* whether cell's a_0 is drawn so */
+static int is_in_directions(const basin_cell *cell) {
+  const basin_vector *v = &cell->setting.initial[0];
+  return strcmp(cell->model->name, "relu_sum") != 0 && v->length > 8 &&
+         (v->source == BASIN_NORMAL || v->source == BASIN_SPHERE || v->source == BASIN_BALL);
+}
+
 /* number i of the cell's teachers, or of its initial vectors */
 static void full(const basin_setting *s, int teacher, int i, uint64_t trial, double *to) {
   const basin_vector *v = teacher ? &s->teacher[i] : &s->initial[i];
@@ -42,12 +106,6 @@ static void full(const basin_setting *s, int teacher, int i, uint64_t trial, dou
             radius = teacher ? BASIN_STREAM_TEACHER_RADIUS : BASIN_STREAM_RADIUS;
   for (int64_t row = 0; row < v->rows; row++)
     full_row(v, s->key, direction + i, radius + i, trial, row, to + row * v->length);
-}
-
-static double dot(const double *x, const double *y, int64_t n) {
-  double sum = 0;
-  for (int64_t j = 0; j < n; j++) sum += x[j] * y[j];
-  return sum;
 }
 
 /* ---- what is seen of them ---- */
@@ -100,7 +158,7 @@ static double seen(const basin_cell *cell, const char *name, const double *teach
 /* ---- the experiments ---- */
 
 static const char conv_text[] =
-    "grid: {k: [1, 2, 5], p: [3, 4]}\n"
+    "grid: {k: [1, 2, 5, 9, 14], p: [3, 4]}\n"
     "trials: 60\n"
     "teacher: {a: {head: [0.75], scale: 2}, v: {head: [0.6, 0.8]}}\n"
     "schedule: [{eta: 0.1}]\n"
@@ -148,6 +206,10 @@ static const struct start {
                    "1]}}}"}},
     {conv_text, {"model=cnn", "init={a: {normal: 0, mean: teacher}, v: {ball: 0, around: 1}}"}},
     {conv_text, {"model=cnn", "init={a: {ball: 1}, v: {sphere: 1}}"}},
+    {conv_text, {"model=resnet", "init={a: {normal: 0.5, scale: -1}, w: 0}"}},
+    {conv_text, {"model=cnn", "init={a: {ball: 1}, v: {sphere: 1}}", "teacher.a=0.5"}},
+    {conv_text,
+     {"model=cnn", "init={a: {normal: 1, mean: {head: [1]}}, v: {sphere: 1}}", "teacher.a=0.5"}},
     {relu_text, {"teacher={v: {uniform: [-1, 1]}}", "init={w: {uniform: [0.1, 0.5]}}"}},
     {relu_text, {"teacher={v: {ball: 0.5, around: 2}}", "init={w: {normal: 0.2, mean: -1}}"}},
     {relu_text,
@@ -181,7 +243,8 @@ static void compare_cell(const basin_experiment *e, int64_t c) {
       full(s, 1, i, (uint64_t)trial, to);
     to = start;
     for (int i = 0; i < model->initials; to += basin_vector_size(&s->initial[i++]))
-      full(s, 0, i, (uint64_t)trial, to);
+      if (i == 0 && is_in_directions(cell)) full_in_directions(s, (uint64_t)trial, to);
+      else full(s, 0, i, (uint64_t)trial, to);
     for (int o = 0; o < e->observables; o++) {
       const double *record = part.record + (o * part.recorded + trial) * e->times;
       const double expected = seen(cell, e->observable[o], teacher, start);
@@ -261,25 +324,27 @@ static void close_to_teacher(void **unused) {
 
 /* ---- laws ---- */
 
-enum { SAMPLE = 20000, LENGTH = 3 };
+enum { SAMPLE = 20000, LENGTH = 3, LONG = 12 };
 
-/* the start of every trial of one vector [SAMPLE][LENGTH] */
-static basin_experiment *sample(const char *law, double *to) {
-  char set[256];
-  snprintf(set, sizeof set, "init={a: %s, v: {sphere: 1}}", law);
-  basin_experiment *e = test_parse("model: cnn\nparameters: {k: 3, p: 2}\nschedule: [{eta: 0}]\n"
-                                   "trials: 20000\nteacher: {a: [1, -2, 0.5], v: {head: [1]}}\n"
-                                   "record: {trials: 20000, steps: [0], parameters: true}\n"
-                                   "stop: {max_steps: 1}\n",
-                                   (const char *const[]){set}, 1);
+/* the start of every trial of one vector of k entries [SAMPLE][k] */
+static basin_experiment *sample(const char *law, int k, double *to) {
+  char set[2][256];
+  snprintf(set[0], sizeof set[0], "init={a: %s, v: {sphere: 1}}", law);
+  snprintf(set[1], sizeof set[1], "parameters.k=%d", k);
+  basin_experiment *e = test_parse(
+      "model: cnn\nparameters: {p: 2}\nschedule: [{eta: 0}]\n"
+      "trials: 20000\nteacher: {a: {head: [1, -2, 0.5]}, v: {head: [1]}}\n"
+      "record: {trials: 20000, steps: [0], parameters: true}\n"
+      "stop: {max_steps: 1}\n",
+      (const char *const[]){set[0], set[1]}, 2);
   basin_part part;
-  double vectors[LENGTH + 2];
+  double vectors[LONG + 2];
   const basin_setting *s = &e->cell[0].setting;
   test_run_cell(e, 0, &part);
   for (int64_t trial = 0; trial < SAMPLE; trial++) {
     const double *state = part.state + trial * s->size.states;
     assert_int_equal(e->cell[0].model->vectors(s, trial, 1, state, 0, vectors), BASIN_OK);
-    memcpy(to + trial * LENGTH, vectors, LENGTH * sizeof *to);
+    memcpy(to + trial * k, vectors, (size_t)k * sizeof *to);
   }
   basin_part_free(&part);
   return e;
@@ -350,7 +415,7 @@ static void laws(void **unused) {
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     const double scale = known[i].scale;
     double aside[LENGTH];
-    basin_experiment_free(sample(known[i].text, x));
+    basin_experiment_free(sample(known[i].text, LENGTH, x));
     if (!has_law(x, known[i].law, known[i].center, scale)) fail_msg("%s", known[i].text);
 
     /* and no other: neither a little wider, nor a little aside, nor another one of the laws */
@@ -364,12 +429,49 @@ static void laws(void **unused) {
   }
 }
 
+/* P(chi-square of an even number n of degrees of freedom <= x) */
+static double erlang(double x, int n) {
+  double term = 1, sum = 0;
+  for (int i = 0; i < n / 2; term *= x / 2 / ++i) sum += term;
+  return 1 - exp(-x / 2) * sum;
+}
+
+/* A_0 of cnn where it is drawn in the directions of 1 and a*, and the rest by its length. Of a normal law the entries,
+   sums of two and the squared length; of the others the same entries with the lengths of other normal trials, for a
+   direction is theirs; and (|a_0|/r)^k, which is uniform in a ball. */
+static void laws_in_directions(void **unused) {
+  static double normal[SAMPLE * LONG], x[SAMPLE * LONG], u[SAMPLE];
+  static const char *const law[] = {"{normal: 1}", "{sphere: 2}", "{ball: 2}"};
+  (void)unused;
+  for (int l = 0; l < 3; l++) {
+    basin_experiment_free(sample(law[l], LONG, x));
+    for (int i = 0; i < SAMPLE; i++) u[i] = dot(x + i * LONG, x + i * LONG, LONG);
+    if (l == 0) memcpy(normal, x, sizeof x);
+    for (int i = 0; l > 0 && i < SAMPLE; i++) {
+      const double *other = normal + (i + 1) % SAMPLE * LONG;
+      const double scale = sqrt(dot(other, other, LONG) / u[i]);
+      for (int j = 0; j < LONG; j++) x[i * LONG + j] *= scale;
+    }
+    for (int i = 0; i < SAMPLE; i++) {
+      if (l == 1) assert_within(u[i], 4 * (1 - 1e-13), 4 * (1 + 1e-13));
+      u[i] = l == 0 ? erlang(u[i], LONG) : pow(u[i] / 4, LONG / 2);
+    }
+    if (l != 1) assert_true(is_uniform(u));
+    for (int j = 0; j < 2 * LONG; j++) {
+      for (int i = 0; i < SAMPLE; i++) {
+        const double *e = x + i * LONG, one = e[j % LONG], two = one + e[(j + 1) % LONG];
+        u[i] = j < LONG ? erfc(-one / sqrt(2)) / 2 : erfc(-two / 2) / 2;
+      }
+      if (!is_uniform(u)) fail_msg("%s: %s", law[l], j < LONG ? "an entry" : "a sum");
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(full_vectors),
-      cmocka_unit_test(same_bits),
-      cmocka_unit_test(close_to_teacher),
-      cmocka_unit_test(laws),
+      cmocka_unit_test(full_vectors),       cmocka_unit_test(same_bits),
+      cmocka_unit_test(close_to_teacher),   cmocka_unit_test(laws),
+      cmocka_unit_test(laws_in_directions),
   };
   return cmocka_run_group_tests_name("starts", tests, NULL, NULL);
 }

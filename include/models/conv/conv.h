@@ -43,15 +43,23 @@
  *
  * is a sum of positive terms.
  *
+ * A start is known by e1, e2, perp and the angle. Where the numbers z that a_0 = c + s z is made of
+ * are normal, or their direction is uniform (a sphere, a ball), f1'z and f2'z are two normals and
+ * the squared length of the rest of z is chi-square with k - 2 degrees of freedom (k - 1 where f2 is
+ * zero), all independent. So a start costs the same whatever k is. The direction of the rest is
+ * uniform: it is drawn only for who asks for the vector a, or where c - a* is not in the span of f1
+ * and f2.
+ *
  * Operations of one step (no lane with |t| > 1/32), resnet: 43 instructions, 25 of them fma, 68 flop; cnn:
  * 48, 26 and 74. Comparisons and selections are not counted. No division and no square root.
  */
 #ifndef BASIN_MODELS_CONV_H
 #define BASIN_MODELS_CONV_H
 
-#include "seam/drawn.h"
 #include "models/risk/risk.h"
+#include "numeric/chi_square.h"
 #include "seam/draw.h"
+#include "seam/drawn.h"
 #include "seam/method.h"
 
 /* Who includes this has defined CONV_GROWS: whether |v| grows (weight normalisation, cnn) or is reset to 1 (resnet). */
@@ -78,6 +86,11 @@ typedef struct conv_cell {
   basin_input_law law;                  /* of its inputs */
   basin_method method;                  /* of the samplers that keep the full vectors */
   draw_source initial_a, initial_v;
+  int reduced;        /* whether a_0 = c + s z is drawn in the directions f1 and f2 and the rest: */
+  draw_source rest_a; /* the normals that the direction of the rest is made of */
+  double from1, from2;              /* c - a* in the directions f1 and f2 */
+  double from3;                     /* and the length of its rest, from3 f3 */
+  int64_t f3;                       /* offset into data, [k]; -1 where from3 is 0 */
   int64_t f2, teacher_a, teacher_v; /* offsets into data: [k], [k], [p] */
 } conv_cell;
 
@@ -347,7 +360,12 @@ BASIN_HD void conv_start_around(const conv_cell *cell, const double *data, bits 
   conv_split(cell, sum, along, norm2, s);
 }
 
-/* 1'z, f2'z and |z|^2 of the numbers z that a_0 is drawn from */
+/* the numbers z that a_0 is drawn from: f1'z, f2'z, |z|^2 and the squared length of what is left of z */
+typedef struct conv_drawn {
+  real first, along, norm2, rest2;
+} conv_drawn;
+
+/* 1'z, f2'z and |z|^2 */
 typedef struct conv_sums {
   real sum, along, norm2;
 } conv_sums;
@@ -361,7 +379,26 @@ BASIN_HD void conv_add_pair(const conv_cell *cell, const double *f2, int64_t j, 
   s->norm2 = r_fma(z1, z1, r_fma(z0, z0, s->norm2));
 }
 
-BASIN_HD conv_sums conv_draw_a(const conv_cell *cell, const double *data, bits trial) {
+BASIN_HD conv_drawn conv_drawn_of(const conv_cell *cell, conv_sums s) {
+  conv_drawn d = {s.sum / r_set(cell->root_k), s.along, s.norm2, s.norm2};
+  d.rest2 = r_max(r_fnma(d.along, d.along, r_fnma(d.first, d.first, d.norm2)), r_set(0.0));
+  return d;
+}
+
+/* of a cell that is `reduced` */
+BASIN_HD conv_drawn conv_draw_reduced(const conv_cell *cell, bits trial) {
+  const draw_source *source = &cell->initial_a;
+  const int64_t spanned = cell->a2 > 0 ? 2 : 1;
+  conv_drawn d;
+  basin_normals_at(source->key, source->direction, trial, b_set(0), 0, &d.first, &d.along);
+  if (spanned == 1) d.along = r_set(0.0);
+  d.rest2 = basin_chi_square(source->key, BASIN_STREAM_START_CHI + 0, cell->k - spanned, trial,
+                             b_set(0), 0);
+  d.norm2 = r_fma(d.along, d.along, r_fma(d.first, d.first, d.rest2));
+  return d;
+}
+
+BASIN_HD conv_drawn conv_draw_a(const conv_cell *cell, const double *data, bits trial) {
   const double *f2 = data + cell->f2;
   conv_sums s = {r_set(0.0), r_set(0.0), r_set(0.0)};
   int64_t j = 0;
@@ -377,19 +414,63 @@ BASIN_HD conv_sums conv_draw_a(const conv_cell *cell, const double *data, bits t
     draw_pair(&cell->initial_a, data, trial, 0, j / 2, &z0, &z1);
     conv_add_pair(cell, f2, j, z0, z1, &s);
   }
-  return s;
+  return conv_drawn_of(cell, s);
 }
 
 /* the start of those numbers, but for what an offset makes of it; what they are to be multiplied by */
-BASIN_HD real conv_start_of(const conv_cell *cell, bits trial, conv_sums drawn, conv_state *s) {
-  const real along = drawn.along, norm2 = drawn.norm2;
-  const real spread = draw_spread(&cell->initial_a, trial, 0, norm2);
-  const real first = drawn.sum / r_set(cell->root_k);
-  const real rest2 = r_max(r_fnma(along, along, r_fnma(first, first, norm2)), r_set(0.0));
-  s->e1 = r_fma(spread, first, r_set(-cell->a1));
-  s->e2 = r_fma(spread, along, r_set(-cell->a2));
-  s->perp = r_abs(spread) * r_sqrt(rest2);
+BASIN_HD real conv_start_of(const conv_cell *cell, bits trial, conv_drawn d, conv_state *s) {
+  const real spread = draw_spread(&cell->initial_a, trial, 0, d.norm2);
+  s->e1 = r_fma(spread, d.first, r_set(-cell->a1));
+  s->e2 = r_fma(spread, d.along, r_set(-cell->a2));
+  s->perp = r_abs(spread) * r_sqrt(d.rest2);
   return spread;
+}
+
+/* entry j of a vector without what it has of f1 and f2, given its sums */
+BASIN_HD real conv_off_axes(const conv_cell *cell, const double *f2, int64_t j, conv_sums s,
+                            real x) {
+  return r_fnma(s.along, r_set(f2[j]), x - s.sum / r_set((double)cell->k));
+}
+
+/* the part along f3 of the direction of the rest */
+BASIN_HD real conv_rest_along(const conv_cell *cell, const double *data, bits trial) {
+  const double *f2 = data + cell->f2, *f3 = data + cell->f3;
+  conv_sums s = {r_set(0.0), r_set(0.0), r_set(0.0)};
+  real along = r_set(0.0);
+  for (int64_t j = 0; j < cell->k; j += 2) {
+    real z0, z1;
+    draw_pair(&cell->rest_a, data, trial, 0, j / 2, &z0, &z1);
+    conv_add_pair(cell, f2, j, z0, z1, &s);
+    along = r_fma(z0, r_set(f3[j]), along);
+    if (j + 1 < cell->k) along = r_fma(z1, r_set(f3[j + 1]), along);
+  }
+  return along / r_sqrt(conv_drawn_of(cell, s).rest2);
+}
+
+/* of a cell that is `reduced`: the numbers, the factor s of a_0 = c + s z, and what the direction of
+   the rest of z is to be multiplied by */
+BASIN_HD real conv_draw_rest(const conv_cell *cell, bits trial, conv_drawn *d, real *spread) {
+  *d = conv_draw_reduced(cell, trial);
+  *spread = draw_spread(&cell->initial_a, trial, 0, d->norm2);
+  return *spread * r_sqrt(d->rest2);
+}
+
+/* its start; returns that multiple */
+BASIN_HD real conv_start_reduced(const conv_cell *cell, const double *data, bits trial,
+                                 conv_state *s) {
+  conv_drawn d;
+  real spread;
+  const real length = conv_draw_rest(cell, trial, &d, &spread);
+  s->e1 = r_fma(spread, d.first, r_set(cell->from1));
+  s->e2 = r_fma(spread, d.along, r_set(cell->from2));
+  s->perp = r_abs(length);
+  if (cell->f3 >= 0) {
+    const real along = conv_rest_along(cell, data, trial), one = r_set(1.0);
+    const real on = r_fma(length, along, r_set(cell->from3));
+    const real off2 = length * length * r_max((one - along) * (one + along), r_set(0.0));
+    s->perp = r_sqrt(r_fma(on, on, off2));
+  }
+  return length;
 }
 
 /* whether f1 and f2 are the whole space */
@@ -398,6 +479,10 @@ BASIN_HD int conv_is_spanned(const conv_cell *cell) {
 }
 
 BASIN_HD void conv_start_a(const conv_cell *cell, const double *data, bits trial, conv_state *s) {
+  if (cell->reduced) {
+    conv_start_reduced(cell, data, trial, s);
+    return;
+  }
   const real spread = conv_start_of(cell, trial, conv_draw_a(cell, data, trial), s);
   if (draw_is_moved(&cell->initial_a)) conv_start_around(cell, data, trial, spread, s);
   if (conv_is_spanned(cell)) s->perp = r_set(0.0);
@@ -466,6 +551,44 @@ BASIN_HD void conv_start_v(const conv_cell *cell, const double *data, basin_team
 
 /* ---------------------------------------------------------------- host: constants of a cell */
 
+enum { CONV_WHOLE = 8 }; /* no more numbers than these are drawn entry by entry: that costs less */
+
+/* how a_0 is drawn */
+static inline void conv_prepare_start(const basin_vector *a_star, basin_room *room,
+                                      conv_cell *cell) {
+  const draw_source *a = &cell->initial_a;
+  const double *f2 = room->data ? room->data + cell->f2 : NULL;
+  const int turns = a->kind == BASIN_NORMAL || a->kind == BASIN_SPHERE || a->kind == BASIN_BALL;
+  cell->reduced = turns && cell->k > CONV_WHOLE;
+  cell->rest_a = *a;
+  cell->rest_a.kind = BASIN_NORMAL;
+  cell->rest_a.direction = BASIN_STREAM_START_FRAME + 0;
+  cell->from1 = -cell->a1;
+  cell->from2 = -cell->a2;
+  cell->f3 = -1;
+  if (!cell->reduced || !draw_is_moved(a)) return;
+
+  const int64_t f3 = room_put(room, NULL, cell->k);
+  if (!f2) return;
+  double *rest = room->data + f3, sum = 0, along = 0, norm2 = 0, rest2 = 0;
+  for (int64_t j = 0; j < cell->k; j++) {
+    rest[j] = draw_offset(a, room->data, 0, j) - a_star->value[j];
+    sum += rest[j];
+    along += f2[j] * rest[j];
+    norm2 += rest[j] * rest[j];
+  }
+  for (int64_t j = 0; j < cell->k; j++) {
+    rest[j] -= sum / (double)cell->k + along * f2[j];
+    rest2 += rest[j] * rest[j];
+  }
+  cell->from1 = sum / cell->root_k;
+  cell->from2 = along;
+  if (rest2 <= 1e-28 * norm2) return;
+  cell->f3 = f3;
+  cell->from3 = sqrt(rest2);
+  for (int64_t j = 0; j < cell->k; j++) rest[j] /= cell->from3;
+}
+
 /* constants of a cell; shift: see conv_cell. NULL, or what is wrong with the vectors */
 static inline const char *conv_prepare(const basin_setting *setting, double shift, int grows,
                                        basin_room *room, conv_cell *cell, const char **where) {
@@ -498,6 +621,8 @@ static inline const char *conv_prepare(const basin_setting *setting, double shif
   if (cell->a2 <= 1e-14 * fabs(cell->a1)) cell->a2 = 0;
   for (int64_t j = 0; room->data && cell->a2 > 0 && j < cell->k; j++)
     room->data[cell->f2 + j] = (a_star->value[j] - mean) / cell->a2;
+
+  conv_prepare_start(a_star, room, cell);
 
   cell->norm2_a = cell->a1 * cell->a1 + cell->a2 * cell->a2;
   cell->stiff = (double)cell->k + (BASIN_PI - 1);
@@ -557,38 +682,56 @@ BASIN_HD void conv_common_v(const conv_cell *cell, const double *data, uint64_t 
   for (int64_t j = 0; j < cell->p; j++) v[j] = across > 0 ? v[j] / across : 0.0;
 }
 
-/* conv_start_a(), of numbers that are there; returns the spread */
-BASIN_HD double conv_common_start(const conv_cell *cell, const double *data, uint64_t trial,
-                                  const double *z, conv_state *s) {
+/* The start of a trial and, in rest (k), what of a_0 - a* is in neither direction */
+BASIN_HD void conv_common_reduced(const conv_cell *cell, const double *data, uint64_t trial,
+                                  conv_state *start, double *rest) {
   const double *f2 = data + cell->f2;
   conv_sums sums = {0, 0, 0};
+  double norm2 = 0;
+  const double length = conv_start_reduced(cell, data, trial, start);
+  drawn_numbers(&cell->rest_a, data, trial, 0, rest);
   for (int64_t j = 0; j < cell->k; j += 2)
-    conv_add_pair(cell, f2, j, z[j], j + 1 < cell->k ? z[j + 1] : 0.0, &sums);
-  const double spread = conv_start_of(cell, trial, sums, s);
+    conv_add_pair(cell, f2, j, rest[j], j + 1 < cell->k ? rest[j + 1] : 0.0, &sums);
+  for (int64_t j = 0; j < cell->k; j++) {
+    rest[j] = conv_off_axes(cell, f2, j, sums, rest[j]);
+    norm2 = r_fma(rest[j], rest[j], norm2);
+  }
+  const double scale = length / sqrt(norm2);
+  for (int64_t j = 0; j < cell->k; j++)
+    rest[j] = scale * rest[j] + (cell->f3 < 0 ? 0 : cell->from3 * data[cell->f3 + j]);
+}
+
+/* the same, of numbers that are drawn entry by entry, or given */
+BASIN_HD void conv_common_whole(const conv_cell *cell, const double *data, uint64_t trial,
+                                conv_state *start, double *rest) {
+  const double *f2 = data + cell->f2;
+  conv_sums sums = {0, 0, 0};
+  drawn_numbers(&cell->initial_a, data, trial, 0, rest);
+  for (int64_t j = 0; j < cell->k; j += 2)
+    conv_add_pair(cell, f2, j, rest[j], j + 1 < cell->k ? rest[j + 1] : 0.0, &sums);
+  const double spread = conv_start_of(cell, trial, conv_drawn_of(cell, sums), start);
   if (draw_is_moved(&cell->initial_a)) {
     double sum = 0, along = 0, norm2 = 0;
     for (int64_t j = 0; j < cell->k; j++)
-      conv_add_entry(cell, data, j, spread, z[j], &sum, &along, &norm2);
-    conv_split(cell, sum, along, norm2, s);
+      conv_add_entry(cell, data, j, spread, rest[j], &sum, &along, &norm2);
+    conv_split(cell, sum, along, norm2, start);
   }
-  if (conv_is_spanned(cell)) s->perp = 0;
-  return spread;
+  if (conv_is_spanned(cell)) start->perp = 0;
+  const double e1 = start->e1 / cell->root_k;
+  for (int64_t j = 0; j < cell->k; j++) {
+    const double a_0 = draw_entry(&cell->initial_a, data, 0, j, spread, rest[j]);
+    rest[j] = a_0 - data[cell->teacher_a + j] - e1 - start->e2 * f2[j];
+  }
 }
 
 BASIN_HD void conv_common(const conv_cell *cell, const double *data, uint64_t trial,
                           double *common) {
-  const double *f2 = data + cell->f2;
-  double *a = common + CONV_COMMON;
+  double *rest = common + CONV_COMMON;
   conv_state start;
-  drawn_numbers(&cell->initial_a, data, trial, 0, a);
-  const double spread = conv_common_start(cell, data, trial, a, &start);
-  const double e1 = start.e1 / cell->root_k;
+  if (cell->reduced) conv_common_reduced(cell, data, trial, &start, rest);
+  else conv_common_whole(cell, data, trial, &start, rest);
   common[CONV_COMMON_PERP] = start.perp;
-  for (int64_t j = 0; j < cell->k; j++) {
-    const double a_0 = draw_entry(&cell->initial_a, data, 0, j, spread, a[j]);
-    a[j] = a_0 - data[cell->teacher_a + j] - e1 - start.e2 * f2[j];
-  }
-  conv_common_v(cell, data, trial, a + cell->k);
+  conv_common_v(cell, data, trial, rest + cell->k);
 }
 
 /* Full vectors of one trial from its state: out = [a (k), v - shift 1 (p)]. `now` is the state at some step;

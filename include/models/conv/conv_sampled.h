@@ -35,7 +35,6 @@
 #define BASIN_MODELS_CONV_SAMPLED_H
 
 #include "models/conv/conv.h"
-#include "numeric/chi_square.h"
 
 /* constants of a stage; B is in them already, but of other methods than gradient descent */
 enum { CONV_SAMPLED_PACE_A /* eta_a / B */, CONV_SAMPLED_PACE_W /* eta_w / B */ };
@@ -53,12 +52,16 @@ BASIN_HD void conv_clear(basin_team team, real *x, int64_t count) {
 
 BASIN_HD real conv_relu(real x) { return r_max(x, r_set(0.0)); }
 
+/* |x|^2 of n entries, in their order */
+BASIN_HD real conv_norm2(const real *x, int n) {
+  real norm2 = r_set(0.0);
+  for (int j = 0; j < n; j++) norm2 = r_fma(x[j], x[j], norm2);
+  return norm2;
+}
+
 /* 1/|v| */
 BASIN_HD real conv_inverse_length(const conv_cell *cell, const real *v) {
-  const int p = (int)cell->p;
-  real length2 = r_set(0.0);
-  for (int q = 0; q < p; q++) length2 = r_fma(v[q], v[q], length2);
-  return r_set(1.0) / r_sqrt(length2);
+  return r_set(1.0) / r_sqrt(conv_norm2(v, (int)cell->p));
 }
 
 /* phi from its cosine and sine, without loss of accuracy at either end: 1 -+ cos phi = sin^2 phi / (1 +- cos phi) */
@@ -84,19 +87,52 @@ BASIN_HD void conv_reduce_a(const conv_cell *cell, const double *data, const rea
   conv_split(cell, sum, along, norm2, s);
 }
 
+/* the numbers of a row of so many entries that a source has, into x */
+BASIN_HD void conv_sampled_numbers(const draw_source *source, const double *data, basin_team team,
+                                   bits trial, real *x) {
+  BASIN_TEAM_FOR(team, block, (source->length + 1) / 2) {
+    real z[2];
+    if (team_stopped(team)) break;
+    draw_pair(source, data, trial, 0, block, &z[0], &z[1]);
+    x[2 * block] = z[0];
+    if (2 * block + 1 < source->length) x[2 * block + 1] = z[1];
+  }
+  team_sync(team);
+}
+
+/* a_0 of a cell that is `reduced`: what it has of f1 and f2, and the rest in the direction of normals */
+BASIN_HD void conv_sampled_start_reduced(const conv_cell *cell, const double *data, basin_team team,
+                                         bits trial, real *a) {
+  const double *f2 = data + cell->f2;
+  conv_drawn d;
+  real spread;
+  const real length = conv_draw_rest(cell, trial, &d, &spread);
+  const real first = spread * d.first / r_set(cell->root_k), along = spread * d.along;
+  conv_sums sums = {r_set(0.0), r_set(0.0), r_set(0.0)};
+  conv_sampled_numbers(&cell->rest_a, data, team, trial, a);
+  for (int64_t j = 0; j < cell->k; j += 2)
+    conv_add_pair(cell, f2, j, a[j], j + 1 < cell->k ? a[j + 1] : r_set(0.0), &sums);
+  team_sync(team);
+  BASIN_TEAM_FOR(team, j, cell->k) a[j] = conv_off_axes(cell, f2, j, sums, a[j]);
+  team_sync(team);
+  const real scale = length / r_sqrt(conv_norm2(a, (int)cell->k));
+  team_sync(team);
+  BASIN_TEAM_FOR(team, j, cell->k) {
+    const real on_axes = r_fma(along, r_set(f2[j]), first);
+    a[j] = r_fma(scale, a[j], on_axes) + r_set(draw_offset(&cell->initial_a, data, 0, j));
+  }
+  team_sync(team);
+}
+
 /* a_0, the same as for the population gradient */
 BASIN_HD void conv_sampled_start_a(const conv_cell *cell, const double *data, basin_team team,
                                    bits trial, real *a) {
-  real norm2 = r_set(0.0);
-  BASIN_TEAM_FOR(team, block, (cell->k + 1) / 2) {
-    real z[2];
-    draw_pair(&cell->initial_a, data, trial, 0, block, &z[0], &z[1]);
-    a[2 * block] = z[0];
-    if (2 * block + 1 < cell->k) a[2 * block + 1] = z[1];
+  if (cell->reduced) {
+    conv_sampled_start_reduced(cell, data, team, trial, a);
+    return;
   }
-  team_sync(team);
-  for (int64_t j = 0; j < cell->k; j++) norm2 = r_fma(a[j], a[j], norm2);
-  const real spread = draw_spread(&cell->initial_a, trial, 0, norm2);
+  conv_sampled_numbers(&cell->initial_a, data, team, trial, a);
+  const real spread = draw_spread(&cell->initial_a, trial, 0, conv_norm2(a, (int)cell->k));
   team_sync(team);
   BASIN_TEAM_FOR(team, j, cell->k) a[j] = draw_entry(&cell->initial_a, data, 0, j, spread, a[j]);
   team_sync(team);
@@ -120,18 +156,10 @@ static inline basin_layout conv_direct_layout(const basin_setting *setting, cons
 BASIN_HD void conv_direct_start(const conv_cell *cell, basin_turn turn, real *x) {
   const basin_team team = turn.team;
   const bits trial = turn.trial;
-  real *v = x + cell->k, norm2 = r_set(0.0);
+  real *v = x + cell->k;
   conv_sampled_start_a(cell, turn.data, team, trial, x);
-  BASIN_TEAM_FOR(team, block, (cell->p + 1) / 2) {
-    real z[2];
-    if (team_stopped(team)) break;
-    draw_pair(&cell->initial_v, turn.data, trial, 0, block, &z[0], &z[1]);
-    v[2 * block] = z[0];
-    if (2 * block + 1 < cell->p) v[2 * block + 1] = z[1];
-  }
-  team_sync(team);
-  for (int q = 0; q < cell->p; q++) norm2 = r_fma(v[q], v[q], norm2);
-  const real spread = draw_spread(&cell->initial_v, trial, 0, norm2);
+  conv_sampled_numbers(&cell->initial_v, turn.data, team, trial, v);
+  const real spread = draw_spread(&cell->initial_v, trial, 0, conv_norm2(v, (int)cell->p));
   team_sync(team);
   BASIN_TEAM_FOR(team, q, cell->p) v[q] = r_fma(spread, v[q], conv_shift(cell, turn.data, q));
   method_start(&cell->method, team, x + cell->k + cell->p);
