@@ -35,9 +35,9 @@
   X(BASIN_STREAM_TEACHER_DIRECTION, 48, "drawn teacher i: as initial vectors, stream 48 + i")     \
   X(BASIN_STREAM_TEACHER_RADIUS, 64, "drawn teacher i: as initial vectors, stream 64 + i")        \
   X(BASIN_STREAM_START_CHI, 112,                                                                  \
-    "initial matrix i in reduced coordinates: its chi-square numbers, stream 112 + i")            \
+    "initial vector or matrix i in reduced coordinates: its chi-square numbers, stream 112 + i")  \
   X(BASIN_STREAM_START_FRAME, 120,                                                                \
-    "initial matrix i in reduced coordinates: the axes that they leave out, stream 120 + i")      \
+    "initial vector or matrix i in reduced coordinates: what they leave out, stream 120 + i")     \
   X(BASIN_STREAM_ESTIMATE, 128,                                                                   \
     "estimates: the normals of fresh inputs at the trial's recorded step, see "                   \
     "host/engine/measure.h")                                                                      \
