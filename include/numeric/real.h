@@ -100,6 +100,16 @@
 #define BASIN_SIMD 0
 #endif
 
+/* A number that has been loaded and that several operations need: kept in a register, where the compiler would have each
+   of them load it again. */
+#if BASIN_SIMD == 5
+#define BASIN_KEEP(x) __asm__("" : "+v"(x))
+#elif BASIN_SIMD == 2
+#define BASIN_KEEP(x) __asm__("" : "+x"(x))
+#else
+#define BASIN_KEEP(x) ((void)(x))
+#endif
+
 /* independent blocks of random words that are worked on in turn, as many as the vector registers hold */
 enum {
 #if BASIN_SIMD == 5

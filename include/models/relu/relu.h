@@ -247,41 +247,32 @@ BASIN_HD int64_t relu_place_of(int m, int lo, int hi) {
   return relu_pairs(hi) - relu_pairs(m) + lo;
 }
 
-/* What a thread computes of a product of matrices at once: sums in two rows of up to RELU_COLUMNS columns, for which it
-   loads each vector once; with a single row both are that. On a device every sum has a thread. */
+/* What a thread computes of a product of matrices at once: sums in a few rows of up to RELU_COLUMNS columns, for which
+   it loads each vector once. On a device every sum has a thread. */
 enum {
   RELU_ROWS = BASIN_ON_DEVICE ? 1 : 2,
-  RELU_COLUMNS = BASIN_ON_DEVICE ? 1 : (BASIN_SIMD == 5 ? 8 : 4) /* as the registers allow */
+  RELU_COLUMNS = BASIN_ON_DEVICE ? 1 : (BASIN_SIMD == 5 ? 8 : 4), /* as the registers allow */
+  /* of the gradient */
+  RELU_GATHER = BASIN_ON_DEVICE ? 1 : (BASIN_SIMD == 5 ? 4 : 2),
+  RELU_GATHER_COLUMNS = BASIN_ON_DEVICE ? 1 : (BASIN_SIMD == 5 ? 6 : 4)
 };
-/* how many of them there are in a tile where tiles are to be alike: 10 columns are two times five */
-BASIN_HD int relu_tile_columns(int columns) {
-  const int tiles = (columns + RELU_COLUMNS - 1) / RELU_COLUMNS;
-  return RELU_COLUMNS > 1 ? (columns + tiles - 1) / tiles : 1;
-}
 #define RELU_TILE(r, c, columns) \
   BASIN_UNROLL for (int r = 0; r < RELU_ROWS; r++) BASIN_UNROLL for (int c = 0; c < (columns); c++)
-/* F(columns), up to RELU_COLUMNS, as constants, for the loops over them to be none */
-#if BASIN_ON_DEVICE
-#define RELU_WITH_COLUMNS(columns, F) ((void)(columns), F(1));
-#else
+/* F(columns), up to RELU_COLUMNS or RELU_GATHER_COLUMNS, as constants, for the loops over them to be none */
+#if !BASIN_ON_DEVICE
 #define RELU_CASE_OF(c, F) \
   case c:                  \
     F(c);                  \
     break;
 #define RELU_UP_TO_3(F) RELU_CASE_OF(1, F) RELU_CASE_OF(2, F) RELU_CASE_OF(3, F)
 #if BASIN_SIMD == 5
-#define RELU_CASES(F) \
-  RELU_UP_TO_3(F)     \
-  RELU_CASE_OF(4, F) RELU_CASE_OF(5, F) RELU_CASE_OF(6, F) RELU_CASE_OF(7, F)
+#define RELU_UP_TO_5(F) RELU_UP_TO_3(F) RELU_CASE_OF(4, F) RELU_CASE_OF(5, F)
+#define RELU_CASES(F) RELU_UP_TO_5(F) RELU_CASE_OF(6, F) RELU_CASE_OF(7, F)
+#define RELU_GATHER_CASES(F) RELU_UP_TO_5(F)
 #else
 #define RELU_CASES(F) RELU_UP_TO_3(F)
+#define RELU_GATHER_CASES(F) RELU_UP_TO_3(F)
 #endif
-#define RELU_WITH_COLUMNS(columns, F) \
-  switch (columns) {                  \
-    RELU_CASES(F)                     \
-  default:                            \
-    F(RELU_COLUMNS);                  \
-  }
 #endif
 
 #if !BASIN_ON_DEVICE
@@ -295,7 +286,16 @@ static inline __attribute__((always_inline)) void relu_products_of(const real *c
   real sum[RELU_ROWS][RELU_COLUMNS];
   RELU_TILE(r, c, columns) sum[r][c] = r_set(0.0);
   for (int64_t k = 0; k < width; k++) {
-    RELU_TILE(r, c, columns) sum[r][c] = r_fma(row[r][k], column[c * width + k], sum[r][c]);
+    real of_row[RELU_ROWS];
+    BASIN_UNROLL
+    for (int r = 0; r < RELU_ROWS; r++) of_row[r] = row[r][k];
+    BASIN_UNROLL
+    for (int c = 0; c < columns; c++) {
+      real of_column = column[c * width + k];
+      BASIN_KEEP(of_column);
+      BASIN_UNROLL
+      for (int r = 0; r < RELU_ROWS; r++) sum[r][c] = r_fma(of_row[r], of_column, sum[r][c]);
+    }
   }
   RELU_TILE(r, c, columns) {
     if (!less || r > 0 || c < columns - 1) to[r][c] = sum[r][c];
@@ -316,112 +316,143 @@ BASIN_HD void relu_products(const relu_cell *cell, basin_team team, real *work) 
       real *const to[RELU_ROWS] = {first + left, second + left};
       const int columns = top + two - left, less = two && columns <= RELU_COLUMNS;
 #define RELU_PRODUCTS(columns) relu_products_of(row, column, width, columns, less, to)
-      RELU_WITH_COLUMNS(columns, RELU_PRODUCTS)
+      switch (columns) {
+        RELU_CASES(RELU_PRODUCTS)
+      default:
+        RELU_PRODUCTS(RELU_COLUMNS);
+      }
 #undef RELU_PRODUCTS
     }
   }
 }
 #endif
 
-/* The angle of every pair with a student in it, its term in the loss, and for every student the sum of M_b sin theta
-   over all others, in the order of b: as that of the pairs, or behind them where these have threads of their own. */
+/* The angle of every pair with a student in it, its term in the loss, and for every vector the sum of M_b sin theta
+   over all others, in the order of b: as that of the pairs, or behind them where these have threads of their own, and
+   then of the students alone. */
+#if BASIN_ON_DEVICE
 BASIN_HD void relu_interact(const relu_cell *cell, basin_team team, int with_loss, real *work) {
   const int m = (int)cell->m, all = m + (int)cell->n;
   const int64_t width = cell->width, first = relu_pairs(m);
   const real *mass = work + cell->to_mass_v, *unit = work + cell->to_unit_v;
-  real *theta = work + cell->to_theta, *pull = work + cell->to_pull_v;
+  real *theta = work + cell->to_theta, *sine = work + cell->to_sine;
   int lo, hi = m;
-#if BASIN_ON_DEVICE
-  real *sine = work + cell->to_sine;
-#else
-  for (int i = 0; i < all; i++) pull[i] = r_set(0.0);
-  relu_products(cell, team, work);
-#endif
   BASIN_TEAM_FOR(team, p, relu_pairs(all) - first) {
-    real sine_p;
     if (team_stopped(team)) break;
     relu_pair((int)first + p, &lo, &hi);
-    const real *a = unit + lo * width, *b = unit + hi * width;
-    const real c = BASIN_ON_DEVICE ? relu_dot(a, b, width) : theta[p];
-    relu_turn(relu_haversine(a, b, width, c), c, &theta[p], &sine_p);
+    const real *a = unit + lo * width, *b = unit + hi * width, c = relu_dot(a, b, width);
+    relu_turn(relu_haversine(a, b, width, c), c, &theta[p], &sine[p]);
     if (with_loss) work[cell->to_term + p] = relu_gap(theta[p]) * (mass[lo] * mass[hi]);
-#if BASIN_ON_DEVICE
-    sine[p] = sine_p;
-#else
-    pull[lo] = r_fma(mass[hi], sine_p, pull[lo]);
-    pull[hi] = r_fma(mass[lo], sine_p, pull[hi]);
-#endif
   }
   team_sync(team);
-#if BASIN_ON_DEVICE
   BASIN_TEAM_FOR(team, i, cell->n) {
     const real *of = sine + relu_place_of(m, 0, m + i);
     real sum = r_set(0.0);
     for (int b = 0; b < m + i; b++) sum = r_fma(mass[b], *of++, sum);
     for (int b = m + i + 1; b < all; b++) sum = r_fma(mass[b], *(of += b - 1), sum);
-    pull[m + i] = sum;
+    work[cell->to_pull + i] = sum;
   }
   team_sync(team);
-#endif
 }
-
-/* some columns of the gradient, from `left` on, of the student i and, where there is `one_more`, the next one */
-BASIN_HD void relu_collect_tile(const relu_cell *cell, const real *w, const real *work, real *g,
-                                int i, int one_more, int left, int columns) {
-  const int m = (int)cell->m, n = (int)cell->n, width = (int)cell->width;
-  const real *theta[RELU_ROWS], *mass = work + cell->to_mass, *mass_v = work + cell->to_mass_v;
-  const real *residual = work + cell->to_residual + left;
-  real sum[RELU_ROWS][RELU_COLUMNS], turn[RELU_ROWS];
-  BASIN_UNROLL
-  for (int r = 0; r < RELU_ROWS; r++)
-    theta[r] = work + cell->to_theta + relu_place_of(m, 0, m + i + r * one_more);
-  RELU_TILE(r, c, columns) {
-    const int row = i + r * one_more;
-    sum[r][c] = work[cell->to_pull + row] * work[cell->to_unit + row * width + left + c];
-  }
-  for (int b = 0; b < m; b++) {
-    const real *v = work + cell->to_unit_v + b * width + left;
-    BASIN_UNROLL
-    for (int r = 0; r < RELU_ROWS; r++) turn[r] = mass_v[b] * theta[r][b];
-    RELU_TILE(r, c, columns) sum[r][c] = r_fnma(turn[r], v[c], sum[r][c]);
-  }
-  const real *v = w + left;
-  for (int b = 0; b < i; b++, v += width)
-    RELU_TILE(r, c, columns) sum[r][c] = r_fnma(theta[r][m + b], v[c], sum[r][c]);
-  if (one_more) { /* the two and each other */
-    BASIN_UNROLL
-    for (int c = 0; c < columns; c++) {
-      sum[0][c] = r_fnma(theta[RELU_ROWS - 1][m + i], v[width + c], sum[0][c]);
-      sum[RELU_ROWS - 1][c] = r_fnma(theta[RELU_ROWS - 1][m + i], v[c], sum[RELU_ROWS - 1][c]);
+#else
+BASIN_HD void relu_interact(const relu_cell *cell, basin_team team, int with_loss, real *work) {
+  const int m = (int)cell->m, all = m + (int)cell->n;
+  const int64_t width = cell->width;
+  const real *mass = work + cell->to_mass_v, *unit = work + cell->to_unit_v;
+  real *theta = work + cell->to_theta, *term = work + cell->to_term, *pull = work + cell->to_pull_v;
+  relu_products(cell, team, work);
+  for (int l = 0; l < m; l++) pull[l] = r_set(0.0);
+  for (int hi = m; hi < all && !team_stopped(team); hi++) {
+    const real *b = unit + hi * width, mass_hi = mass[hi];
+    real sum = r_set(0.0);
+    for (int lo = 0; lo < hi; lo++, theta++, term++) {
+      real sine;
+      const real c = *theta;
+      relu_turn(relu_haversine(unit + lo * width, b, width, c), c, theta, &sine);
+      if (with_loss) *term = relu_gap(*theta) * (mass[lo] * mass_hi);
+      pull[lo] = r_fma(mass_hi, sine, pull[lo]);
+      sum = r_fma(mass[lo], sine, sum);
     }
+    pull[hi] = sum;
   }
-  const int next = i + 1 + one_more;
-  const real *across = work + cell->to_theta + relu_place_of(m, m + i, m + next);
-  v += (1 + one_more) * width;
-  for (int b = next; b < n; across += m + b, b++, v += width)
-    RELU_TILE(r, c, columns) sum[r][c] = r_fnma(across[r], v[c], sum[r][c]);
-  RELU_TILE(r, c, columns) {
-    const int row = i + r * one_more;
+}
+#endif
+
+/* some columns of the gradient, from `left` on, of students i, i + 1, ...; rows, columns: constants */
+BASIN_HD void relu_collect_tile(const relu_cell *cell, const real *w, const real *work, real *g,
+                                int i, int rows, int left, int columns) {
+  const int m = (int)cell->m, n = (int)cell->n, width = (int)cell->width;
+  const real *theta[RELU_GATHER], *mass = work + cell->to_mass, *mass_v = work + cell->to_mass_v;
+  const real *residual = work + cell->to_residual + left, *v = work + cell->to_unit_v + left;
+  real sum[RELU_GATHER][RELU_GATHER_COLUMNS];
+#define EACH_ROW BASIN_UNROLL for (int r = 0; r < rows; r++)
+#define EACH_COLUMN BASIN_UNROLL for (int c = 0; c < columns; c++)
+/* less `times` the columns of v from all rows but the one that v is of, or -1 */
+#define SUBTRACT(of, times)                                                    \
+  {                                                                            \
+    real by[RELU_GATHER];                                                      \
+    EACH_ROW if (r != (of)) by[r] = (times);                                   \
+    EACH_COLUMN {                                                              \
+      real of_column = v[c];                                                   \
+      BASIN_KEEP(of_column);                                                   \
+      EACH_ROW if (r != (of)) sum[r][c] = r_fnma(by[r], of_column, sum[r][c]); \
+    }                                                                          \
+  }
+  EACH_ROW theta[r] = work + cell->to_theta + relu_place_of(m, 0, m + i + r);
+  EACH_ROW EACH_COLUMN sum[r][c] = work[cell->to_pull + i + r] *
+                                   work[cell->to_unit + (i + r) * width + left + c];
+  for (int b = 0; b < m; b++, v += width) {
+    SUBTRACT(-1, mass_v[b] * theta[r][b])
+  }
+  v = w + left;
+  for (int b = 0; b < i; b++, v += width) {
+    SUBTRACT(-1, theta[r][m + b])
+  }
+  BASIN_UNROLL
+  for (int b = 0; b < rows; b++, v += width) { /* these and each other */
+    SUBTRACT(b, r > b ? theta[r][m + i + b] : theta[b][m + i + (r < b ? r : 0)])
+  }
+  const real *across = work + cell->to_theta + relu_place_of(m, m + i, m + i + rows);
+  for (int b = i + rows; b < n; across += m + b, b++, v += width) {
+    SUBTRACT(-1, across[r])
+  }
+  EACH_ROW EACH_COLUMN {
     const real half = r_set(0.5) * residual[c];
     const real all = r_fma(BASIN_LITERAL(1 / (2 * BASIN_PI)), sum[r][c], half);
-    g[row * width + left + c] = r_select(r_le(mass[row], r_set(0.0)), half, all);
+    g[(i + r) * width + left + c] = r_select(r_le(mass[i + r], r_set(0.0)), half, all);
   }
+#undef SUBTRACT
+#undef EACH_COLUMN
+#undef EACH_ROW
 }
 
 /* the gradient g [n][D] at w [n][D] from what the pairs do */
 BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *w, real *work,
                            real *g) {
   const int n = (int)cell->n, width = (int)cell->width;
-  const int each = relu_tile_columns(width), across = (width + each - 1) / each;
-  BASIN_TEAM_FOR(team, tile, (n + RELU_ROWS - 1) / RELU_ROWS * across) {
-    const int i = tile / across * RELU_ROWS, left = tile % across * each;
-    const int columns = width - left < each ? width - left : each;
-    if (team_stopped(team)) break;
-#define RELU_COLLECT(columns) \
-  relu_collect_tile(cell, w, work, g, i, RELU_ROWS > 1 && i + 1 < n, left, columns)
-    RELU_WITH_COLUMNS(columns, RELU_COLLECT)
+#if BASIN_ON_DEVICE
+  BASIN_TEAM_FOR(team, e, n * width)
+  relu_collect_tile(cell, w, work, g, e / width, 1, e % width, 1);
+#else
+  const int tiles = (width + RELU_GATHER_COLUMNS - 1) / RELU_GATHER_COLUMNS;
+  const int each = (width + tiles - 1) / tiles; /* tiles are alike: 10 columns are two times five */
+  for (int i = 0, rows; i < n && !team_stopped(team); i += rows) {
+    rows = n - i >= RELU_GATHER ? (int)RELU_GATHER : n - i >= 2 ? 2 : 1;
+    for (int left = 0; left < width; left += each) {
+      const int columns = width - left < each ? width - left : each;
+#define RELU_COLLECT(columns)                                                                  \
+  if (rows == RELU_GATHER) relu_collect_tile(cell, w, work, g, i, RELU_GATHER, left, columns); \
+  else if (rows == 2) relu_collect_tile(cell, w, work, g, i, 2, left, columns);                \
+  else relu_collect_tile(cell, w, work, g, i, 1, left, columns)
+      switch (columns) {
+        RELU_GATHER_CASES(RELU_COLLECT)
+      default:
+        RELU_COLLECT(RELU_GATHER_COLUMNS);
+      }
 #undef RELU_COLLECT
+    }
   }
+#endif
   team_sync(team);
 }
 
