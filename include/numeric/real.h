@@ -100,8 +100,8 @@
 #define BASIN_SIMD 0
 #endif
 
-/* A number that has been loaded and that several operations need: kept in a register, where the compiler would have each
-   of them load it again. */
+/* A number that has been loaded and that several operations need: kept in a register, where the compiler would have
+   each of them load it again. */
 #if BASIN_SIMD == 5
 #define BASIN_KEEP(x) __asm__("" : "+v"(x))
 #elif BASIN_SIMD == 2

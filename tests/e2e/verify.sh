@@ -204,10 +204,10 @@ mv risk.right include/models/risk/risk.h
 # (23) and (4) of Xu and Du
 formulas relu_sum models/relu/relu.h
 mutate "1/pi for 1/(2 pi) in (23)" 3 's/(head\[RELU_LOSS\] = r_fma\(r_set\()1 \/ \(2 \* BASIN_PI\)/\11 \/ BASIN_PI/'
-mutate "(4) without the pull along w_i" 3 's/= work\[cell->to_pull \+ row\]/= r_set(0.0) * work[cell->to_pull + row]/'
-mutate "that pull larger by a millionth" 3 's/= work\[cell->to_pull \+ row\]/= r_set(1.000001) * work[cell->to_pull + row]/' \
+mutate "(4) without the pull along w_i" 3 's/= work\[cell->to_pull \+ i \+ r\]/= r_set(0.0) * work[cell->to_pull + i + r]/'
+mutate "that pull larger by a millionth" 3 's/= work\[cell->to_pull \+ i \+ r\]/= r_set(1.000001) * work[cell->to_pull + i + r]/' \
   '^basin: verify: [1-8] of 8 slopes are wrong'
-mutate "angles between students larger by 1% in (4)" 3 's/r_fnma\(theta\[r\]\[m \+ b\], v/r_fnma(r_set(1.01) * theta[r][m + b], v/'
+mutate "angles between students larger by 1% in (4)" 3 's/SUBTRACT\(-1, theta\[r\]\[m \+ b\]\)/SUBTRACT(-1, r_set(1.01) * theta[r][m + b])/'
 
 # the passes of networks
 wrong='^basin: verify: [1-8] of 8 slopes are wrong'
