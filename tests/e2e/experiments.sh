@@ -50,7 +50,7 @@ holds matrix-sensing '[.cells[] | select(.parameters.ratio == 1.5 and .parameter
 # ResNet Table 1: the CNN row and the row with warmup are reproduced (the latter up to k = 25 exactly, at k = 36 but
 # for 8 trials of 100 000, then a little below 1); the row without warmup is not: it comes out higher. The program must show all of it.
 holds resnet-table1 '.cells | length == 21 and all(.[]; .trials == 5000)' "21 cells of 5000 trials"
-holds resnet-table1 '[.cells[] | select(.variant == "ResNet w/ SSW" and .parameters.k <= 36)] | length == 3 and all(.[]; .success.rate > 0.999) and all(.[:2][]; .success.rate == 1)' "all, or all but a few, global with warmup up to k = 36"
+holds resnet-table1 '[.cells[] | select(.variant == "ResNet w/ SSW" and .parameters.k <= 36)] | map(.success.rate) == [1, 1, 0.9998]' "all global with warmup up to k = 25, all but one at k = 36"
 holds resnet-table1 '[.cells[] | select(.variant == "ResNet w/ SSW")] | all(.[]; .success.rate > 0.99)' "nearly all with warmup"
 holds resnet-table1 '[.cells[] | select(.variant == "ResNet w/o SSW") | .success.rate] | . == sort and .[0] > 0.88' "without warmup: rising with k"
 "$basin" compare resnet-table1.h5 "$data/published/resnet-table1.csv" --csv > compared.csv

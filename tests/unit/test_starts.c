@@ -11,28 +11,37 @@
 
 enum { ENTRIES_MAX = 64 };
 
-static void full_row(const basin_vector *v, uint64_t key, int direction, int radius, uint64_t trial,
-                     int64_t row, double *to) {
-  const int64_t n = v->length, blocks = (n + 1) / 2;
+/* the entries of a row, from the numbers that it is made of, whose place they take */
+static void full_entries(const basin_vector *v, uint64_t key, int radius, uint64_t trial,
+                         int64_t row, double *to) {
+  const int64_t n = v->length;
   double norm2 = 0, spread = v->scale;
-  for (int64_t j = 0; j < n && v->source != BASIN_GIVEN; j++) {
-    bits low, high;
-    basin_words(key, direction, trial, 0, (uint64_t)(row * blocks + j / 2), &low, &high);
-    const double u = r_uniform_positive(low), turn = 2 * BASIN_PI * r_uniform(high);
-    const double normal = sqrt(-2 * log(u)) * (j % 2 ? sin(turn) : cos(turn));
-    to[j] = v->source == BASIN_UNIFORM ? r_uniform(j % 2 ? high : low) : normal;
-    norm2 += to[j] * to[j];
-  }
+  for (int64_t j = 0; j < n; j++) norm2 += to[j] * to[j];
   if (v->source == BASIN_BALL) {
     bits low, high;
     basin_words(key, radius, trial, 0, (uint64_t)row, &low, &high);
     spread *= pow(r_uniform_positive(low), 1 / (double)n);
   }
   if (v->source == BASIN_BALL || v->source == BASIN_SPHERE) spread /= sqrt(norm2);
-  for (int64_t j = 0; j < n; j++) {
-    const double value = v->value ? v->value[row * n + j] : 0;
-    to[j] = v->source == BASIN_GIVEN ? value : v->offset + value + spread * to[j];
+  for (int64_t j = 0; j < n; j++)
+    to[j] = v->offset + (v->value ? v->value[row * n + j] : 0) + spread * to[j];
+}
+
+static void full_row(const basin_vector *v, uint64_t key, int direction, int radius, uint64_t trial,
+                     int64_t row, double *to) {
+  const int64_t n = v->length, blocks = (n + 1) / 2;
+  if (v->source == BASIN_GIVEN) {
+    memcpy(to, v->value + row * n, (size_t)n * sizeof *to);
+    return;
   }
+  for (int64_t j = 0; j < n; j++) {
+    bits low, high;
+    basin_words(key, direction, trial, 0, (uint64_t)(row * blocks + j / 2), &low, &high);
+    const double u = r_uniform_positive(low), turn = 2 * BASIN_PI * r_uniform(high);
+    const double normal = sqrt(-2 * log(u)) * (j % 2 ? sin(turn) : cos(turn));
+    to[j] = v->source == BASIN_UNIFORM ? r_uniform(j % 2 ? high : low) : normal;
+  }
+  full_entries(v, key, radius, trial, row, to);
 }
 
 static double dot(const double *x, const double *y, int64_t n) {
@@ -62,7 +71,7 @@ static double full_chi_square(uint64_t key, int stream, int64_t freedom, uint64_
 static void full_in_directions(const basin_setting *s, uint64_t trial, double *to) {
   const basin_vector *v = &s->initial[0];
   const int64_t n = v->length;
-  double axis[2][ENTRIES_MAX], z[ENTRIES_MAX], mean = 0, normal[2];
+  double axis[2][ENTRIES_MAX], mean = 0, normal[2];
   basin_vector normals = {BASIN_NORMAL, 1, n, 1, NULL, 0}, two = {BASIN_NORMAL, 1, 2, 1, NULL, 0};
   for (int64_t j = 0; j < n; j++) mean += s->teacher[0].value[j] / (double)n;
   for (int64_t j = 0; j < n; j++) axis[1][j] = s->teacher[0].value[j] - mean;
@@ -71,25 +80,17 @@ static void full_in_directions(const basin_setting *s, uint64_t trial, double *t
   for (int64_t j = 0; j < n; j++) axis[0][j] = 1 / sqrt((double)n), axis[1][j] /= length;
 
   full_row(&two, s->key, BASIN_STREAM_DIRECTION, 0, trial, 0, normal);
-  full_row(&normals, s->key, BASIN_STREAM_START_FRAME, 0, trial, 0, z);
+  full_row(&normals, s->key, BASIN_STREAM_START_FRAME, 0, trial, 0, to);
   for (int a = 0; a < axes; a++) {
-    const double along = dot(z, axis[a], n);
-    for (int64_t j = 0; j < n; j++) z[j] -= along * axis[a][j];
+    const double along = dot(to, axis[a], n);
+    for (int64_t j = 0; j < n; j++) to[j] -= along * axis[a][j];
   }
   const double rest2 = full_chi_square(s->key, BASIN_STREAM_START_CHI, n - axes, trial),
-               scale = sqrt(rest2 / dot(z, z, n));
-  for (int64_t j = 0; j < n; j++) z[j] *= scale;
+               scale = sqrt(rest2 / dot(to, to, n));
+  for (int64_t j = 0; j < n; j++) to[j] *= scale;
   for (int a = 0; a < axes; a++)
-    for (int64_t j = 0; j < n; j++) z[j] += normal[a] * axis[a][j];
-
-  double spread = v->scale;
-  if (v->source != BASIN_NORMAL) spread /= sqrt(dot(z, z, n));
-  if (v->source == BASIN_BALL) {
-    bits low, high;
-    basin_words(s->key, BASIN_STREAM_RADIUS, trial, 0, 0, &low, &high);
-    spread *= pow(r_uniform_positive(low), 1 / (double)n);
-  }
-  for (int64_t j = 0; j < n; j++) to[j] = v->offset + (v->value ? v->value[j] : 0) + spread * z[j];
+    for (int64_t j = 0; j < n; j++) to[j] += normal[a] * axis[a][j];
+  full_entries(v, s->key, BASIN_STREAM_RADIUS, trial, 0, to);
 }
 
 /* whether cell's a_0 is drawn so */

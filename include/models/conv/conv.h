@@ -88,9 +88,9 @@ typedef struct conv_cell {
   draw_source initial_a, initial_v;
   int reduced;        /* whether a_0 = c + s z is drawn in the directions f1 and f2 and the rest: */
   draw_source rest_a; /* the normals that the direction of the rest is made of */
-  double from1, from2;              /* c - a* in the directions f1 and f2 */
-  double from3;                     /* and the length of its rest, from3 f3 */
-  int64_t f3;                       /* offset into data, [k]; -1 where from3 is 0 */
+  double from1, from2; /* c - a* in the directions f1 and f2; of other cells -A1 and -A2 */
+  double from3;        /* and the length of its rest, from3 f3 */
+  int64_t f3;          /* offset into data, [k]; -1 where from3 is 0 */
   int64_t f2, teacher_a, teacher_v; /* offsets into data: [k], [k], [p] */
 } conv_cell;
 
@@ -420,8 +420,8 @@ BASIN_HD conv_drawn conv_draw_a(const conv_cell *cell, const double *data, bits 
 /* the start of those numbers, but for what an offset makes of it; what they are to be multiplied by */
 BASIN_HD real conv_start_of(const conv_cell *cell, bits trial, conv_drawn d, conv_state *s) {
   const real spread = draw_spread(&cell->initial_a, trial, 0, d.norm2);
-  s->e1 = r_fma(spread, d.first, r_set(-cell->a1));
-  s->e2 = r_fma(spread, d.along, r_set(-cell->a2));
+  s->e1 = r_fma(spread, d.first, r_set(cell->from1));
+  s->e2 = r_fma(spread, d.along, r_set(cell->from2));
   s->perp = r_abs(spread) * r_sqrt(d.rest2);
   return spread;
 }
@@ -447,23 +447,11 @@ BASIN_HD real conv_rest_along(const conv_cell *cell, const double *data, bits tr
   return along / r_sqrt(conv_drawn_of(cell, s).rest2);
 }
 
-/* of a cell that is `reduced`: the numbers, the factor s of a_0 = c + s z, and what the direction of
-   the rest of z is to be multiplied by */
-BASIN_HD real conv_draw_rest(const conv_cell *cell, bits trial, conv_drawn *d, real *spread) {
-  *d = conv_draw_reduced(cell, trial);
-  *spread = draw_spread(&cell->initial_a, trial, 0, d->norm2);
-  return *spread * r_sqrt(d->rest2);
-}
-
-/* its start; returns that multiple */
+/* the start of a cell that is `reduced`; returns what the direction of the rest of z is to be multiplied by */
 BASIN_HD real conv_start_reduced(const conv_cell *cell, const double *data, bits trial,
                                  conv_state *s) {
-  conv_drawn d;
-  real spread;
-  const real length = conv_draw_rest(cell, trial, &d, &spread);
-  s->e1 = r_fma(spread, d.first, r_set(cell->from1));
-  s->e2 = r_fma(spread, d.along, r_set(cell->from2));
-  s->perp = r_abs(length);
+  const conv_drawn d = conv_draw_reduced(cell, trial);
+  const real length = conv_start_of(cell, trial, d, s) * r_sqrt(d.rest2);
   if (cell->f3 >= 0) {
     const real along = conv_rest_along(cell, data, trial), one = r_set(1.0);
     const real on = r_fma(length, along, r_set(cell->from3));

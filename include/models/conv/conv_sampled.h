@@ -104,9 +104,9 @@ BASIN_HD void conv_sampled_numbers(const draw_source *source, const double *data
 BASIN_HD void conv_sampled_start_reduced(const conv_cell *cell, const double *data, basin_team team,
                                          bits trial, real *a) {
   const double *f2 = data + cell->f2;
-  conv_drawn d;
-  real spread;
-  const real length = conv_draw_rest(cell, trial, &d, &spread);
+  const conv_drawn d = conv_draw_reduced(cell, trial);
+  const real spread = draw_spread(&cell->initial_a, trial, 0, d.norm2);
+  const real length = spread * r_sqrt(d.rest2);
   const real first = spread * d.first / r_set(cell->root_k), along = spread * d.along;
   conv_sums sums = {r_set(0.0), r_set(0.0), r_set(0.0)};
   conv_sampled_numbers(&cell->rest_a, data, team, trial, a);
