@@ -11,10 +11,10 @@
  *
  * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, with the state in registers where it
  * is small. A lane whose trial ends is then refilled with the next one at the end of the block of BASIN_DECIDE_EVERY
- * steps, so that every lane's own step count is a multiple of it when the early rule is asked; with states in arrays at
- * once. What a trial does depends on its own number alone, never on its neighbours. Asked to pause, the driver hands
- * the states of the running trials back: of states in registers between two blocks, of states in arrays between any two
- * long steps, or where anything else than steps is due.
+ * steps, so that every lane's own step count is a multiple of it when the early rule is asked, or as soon as all have
+ * ended; with states in arrays at once. What a trial does depends on its own number alone, never on its neighbours.
+ * Asked to pause, the driver hands the states of the running trials back: of states in registers between two blocks, of
+ * states in arrays between any two long steps, or where anything else than steps is due.
  *
  * Of a kind that leaps (seam/model.h) every lane takes as many steps as it can, so the group's clock counts leaps, and
  * a lane that took more than one step is put back by the rest: it started as much earlier. The rule is asked behind
@@ -786,14 +786,15 @@ static void go_back(driver *d) {
 #endif
 }
 
-/* whether a lane idles that could have another trial, or all do */
+/* whether all lanes idle, or in arrays, where trials may begin at any step, one that could have another trial */
 static int wants_refill(const driver *d) {
   unsigned active = 0, idle = 0;
   for (int v = 0; v < vectors(d); v++) {
     active |= d->active[v];
     idle |= ~d->active[v] & ((1u << BASIN_LANES) - 1);
   }
-  return !active || (idle && (d->next_trial < d->part->count || d->next_flight < d->part->flights));
+  if (REGISTERS || !idle) return !active;
+  return !active || d->next_trial < d->part->count || d->next_flight < d->part->flights;
 }
 
 /* `done` steps have been taken by every lane: what falls due behind them */
@@ -830,8 +831,9 @@ static int plain_blocks(driver *d) {
 #endif
 }
 
-/* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; in arrays fewer where the part is to pause, or
-   lanes wait for trials: their steps take too long to be taken for nothing. Plain ones may be several. */
+/* one block: BASIN_DECIDE_EVERY steps, with what falls due inside it; fewer where all trials have ended, and in arrays
+   where the part is to pause, or lanes wait for trials: their steps take too long to be taken for nothing. Plain ones
+   may be several. */
 static void block(driver *d) {
   const int tolerance = expand_is_asked(&d->job->setting->stop), passages = d->ladders.count > 0;
   unsigned outcome[BASIN_OUTCOMES];
@@ -859,7 +861,7 @@ static void block(driver *d) {
       retire(d, v, asked, outcome);
     }
     if (broken(d) && done > 0) go_back(d);
-    if (!REGISTERS && (watch_asks(d->watch, d->pauses) || wants_refill(d))) return;
+    if ((!REGISTERS && watch_asks(d->watch, d->pauses)) || wants_refill(d)) return;
   }
 }
 #endif

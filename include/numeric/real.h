@@ -31,6 +31,14 @@
 #define BASIN_HD static inline __attribute__((always_inline, unused))
 #endif
 
+/* a function that is called on a CPU, for its loops to have all registers and its callers no frame of its size; on a
+   device part of them */
+#if defined(__CUDACC__) || defined(CUDASIM)
+#define BASIN_CALLED BASIN_HD
+#else
+#define BASIN_CALLED static __attribute__((noinline, unused))
+#endif
+
 /* before a loop of few iterations over independent values: keep them all in flight */
 #if defined(__clang__)
 #define BASIN_UNROLL _Pragma("clang loop unroll(full)")

@@ -26,16 +26,16 @@ typedef struct basin_team {
   const int *stop;
 } basin_team;
 
-#define BASIN_TEAM_FOR(team, i, n) for (int i = (team).rank; i < (int)(n); i += (team).size)
-
 /* Macros, so that tests/cudasim sees where each thread waits. With a whole warp the mask is a constant: any other must
    be compared among the threads at every wait, which are some ten instructions. */
 #if defined(__CUDA_ARCH__) || defined(CUDASIM)
 #define BASIN_ON_DEVICE 1
 #define team_sync(team) ((team).size == 32 ? __syncwarp() : __syncwarp((team).threads))
+#define BASIN_TEAM_FOR(team, i, n) for (int i = (team).rank; i < (int)(n); i += (team).size)
 #else
 #define BASIN_ON_DEVICE 0
 #define team_sync(team) ((void)(team))
+#define BASIN_TEAM_FOR(team, i, n) for (int i = ((void)(team), 0); i < (int)(n); i++)
 #endif
 
 /* the team of one: on a CPU, and of the calling thread of a block of one dimension */

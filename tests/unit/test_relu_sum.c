@@ -177,10 +177,10 @@ static void fill(double *x, int count, double scale, uint64_t *state) {
 
 /* ---- tests: formulas ---- */
 
-/* sin - theta cos, and the angle of two vectors in the plane, relative to binary128 */
+/* sin - theta cos, and the angle of two vectors in the plane, and of one with the first axis, relative to binary128 */
 static void small_angles(void **unused) {
   uint64_t state = 3;
-  double gap = 0, angle = 0, sines = 0;
+  double gap = 0, angle = 0, sines = 0, plane = 0;
   (void)unused;
   for (int i = 0; i < 400000; i++) {
     const double theta = i % 2 ? M_PI * test_uniform(&state) : pow(10, -30 * test_uniform(&state));
@@ -192,13 +192,16 @@ static void small_angles(void **unused) {
     double a[2] = {1, 0}, b[2] = {(double)cosq(t), (double)sinq(t)}, got, sine;
     if (i % 4 == 1) b[0] = -b[0]; /* pi - theta: then pi - got is theta */
     const quad exact = atan2q(b[1], b[0]);
+    plane = fmax(plane, fabs((double)((relu_plane_angle(b[0], b[1]) - exact) / exact)));
     relu_angle(a, b, 2, &got, &sine);
     angle = fmax(angle, fabs((double)((got - exact) / exact)));
     sines = fmax(sines, fabs((double)((sine - sinq(exact)) / sinq(exact))));
   }
-  print_message("  relative errors: gap %.2g, angle %.2g, sine %.2g\n", gap, angle, sines);
+  print_message("  relative errors: gap %.2g, angle %.2g, with an axis %.2g, sine %.2g\n", gap, angle,
+                plane, sines);
   assert_within(gap, 1e-17, 4e-15);
   assert_within(angle, 1e-17, 1e-15);
+  assert_within(plane, 1e-17, 4e-16);
   assert_within(sines, 1e-17, 1e-15);
 }
 

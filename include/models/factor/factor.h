@@ -289,14 +289,13 @@ BASIN_HD void factor_descend_of(const factor_cell *c, int tied, int r, int64_t r
 #define FACTOR_RANKS(X) X(2) X(3) X(4) X(5)
 #endif
 #define FACTOR_OF_RANK(R)                                                                         \
-  static __attribute__((noinline, unused)) void factor_gradient_##R(                              \
-      const factor_cell *c, const double *data, const real *x, real *work) {                      \
+  BASIN_CALLED void factor_gradient_##R(const factor_cell *c, const double *data, const real *x,  \
+                                        real *work) {                                             \
     const basin_team one = {0, 1, 1, NULL};                                                       \
     factor_gradient_of(c, R, R, one, data, x, work);                                              \
   }                                                                                               \
-  static __attribute__((noinline, unused)) void factor_measure_##R(                               \
-      const factor_cell *c, const double *data, const real *x, real *work, real *loss,            \
-      real *residual2, real *norm2) {                                                             \
+  BASIN_CALLED void factor_measure_##R(const factor_cell *c, const double *data, const real *x,   \
+                                       real *work, real *loss, real *residual2, real *norm2) {    \
     const basin_team one = {0, 1, 1, NULL};                                                       \
     real strand[32], term[2 * R];                                                                 \
     if (c->n_u == 2 * R && c->n_v == 2 * R)                                                       \
@@ -306,8 +305,8 @@ BASIN_HD void factor_descend_of(const factor_cell *c, int tied, int r, int64_t r
       factor_measure_of(c, R, R, c->n_u, c->n_v, one, data, x, work, strand, term, loss,          \
                         residual2, norm2);                                                        \
   }                                                                                               \
-  static __attribute__((noinline, unused)) void factor_descend_##R(                               \
-      const factor_cell *c, const double *data, real eta, real *x) {                              \
+  BASIN_CALLED void factor_descend_##R(const factor_cell *c, const double *data, real eta,        \
+                                       real *x) {                                                 \
     const int tied = c->reg > 0, full = c->n_u == 2 * R && c->n_v == 2 * R;                       \
     if (full && !tied) factor_descend_of(c, 0, R, 2 * R, 2 * R, data, eta, x);                    \
     else if (full) factor_descend_of(c, 1, R, 2 * R, 2 * R, data, eta, x);                        \

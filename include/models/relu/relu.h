@@ -39,7 +39,8 @@
  * 1 division; P angles of D + 12 fma, 2 D more where any lane's is near 0 or pi, 15 others and 1 square root; n rows of
  * D (N + 3) fma. With `stop.at` 17 more a pair for the loss. On a CPU products and rows are computed in tiles of two
  * students, so that a vector is loaded once for two sums. n = 2, m = 1: about 150. n = 20, m = 1, D = 10: about 13 000,
- * D = 21: about 22 000.
+ * D = 21: about 22 000. One student and one teacher in the plane that they span (relu_plane): about 60, and two
+ * divisions.
  */
 #ifndef BASIN_MODELS_RELU_H
 #define BASIN_MODELS_RELU_H
@@ -456,6 +457,60 @@ BASIN_HD void relu_collect(const relu_cell *cell, basin_team team, const real *w
   team_sync(team);
 }
 
+/* ---- one student and one teacher, in the plane that they span, whose first axis points along the teacher */
+
+BASIN_HD int relu_in_plane(const relu_cell *cell) {
+  return cell->spanned && cell->n == 1 && cell->m == 1 && cell->width == 2;
+}
+
+/* The angle between (a, b) and the first axis, by height = |b|, to 4e-16 of itself: within pi/8 of an axis the arc
+   tangent of a quotient, else pi/4 and that of difference over sum. */
+BASIN_HD real relu_plane_angle(real a, real height) {
+  const real side = r_abs(a), zero = r_set(0.0),
+             slope = BASIN_LITERAL(0x1.a827999fcef32p-2); /* tan pi/8 */
+  const mask flat = r_lt(height, slope * side), steep = r_lt(side, slope * height);
+  const real over = r_select(flat, height, r_select(steep, zero - side, height - side));
+  const real under = r_select(flat, side, r_select(steep, height, height + side));
+  const real turned = r_select(steep, BASIN_LITERAL(BASIN_PI / 2), BASIN_LITERAL(BASIN_PI / 4));
+  const real t = over / r_max(under, r_set(0x1p-1000)), z = t * t, z2 = z * z;
+  /* (arctan(t) / t - 1) / t^2 in t^2, even and odd terms apart */
+  real even = r_set(-0x1.255b341c4a89cp-6), odd = r_set(0x1.37ce1ac094f79p-5);
+  even = BASIN_HORNER(even, z2, -0x1.9ccf7cd21220fp-5);
+  odd = BASIN_HORNER(odd, z2, 0x1.df0e7fb248e72p-5);
+  even = BASIN_HORNER(even, z2, -0x1.10eba8c075aeap-4);
+  odd = BASIN_HORNER(odd, z2, 0x1.3b1117948652cp-4);
+  even = BASIN_HORNER(even, z2, -0x1.745cf8c36d549p-4);
+  odd = BASIN_HORNER(odd, z2, 0x1.c71c70e50e27dp-4);
+  even = BASIN_HORNER(even, z2, -0x1.24924922aa4e5p-3);
+  odd = BASIN_HORNER(odd, z2, 0x1.99999999957cdp-3);
+  even = BASIN_HORNER(even, z2, -0x1.555555555553dp-2);
+  const real arc = r_fma(t * z, r_fma(z, odd, even), t);
+  const real angle = r_select(flat, zero, turned) + arc;
+  return r_select(r_lt(a, zero), BASIN_LITERAL(BASIN_PI) - angle, angle);
+}
+
+/* The gradient g [2] at w = (a, b), the pair's term in the loss, and |w|^2. With |w| sin theta = |b| it takes two
+   divisions that do not wait for each other, and no root:
+     g = 1/2 r + M_v/(2 pi) ( |b|/|w|^2 w - (theta, 0) ) */
+BASIN_HD real relu_plane(const relu_cell *cell, basin_team team, const real *x, const real *w,
+                         int with_loss, real *work, real *g) {
+  const real *residual = work + cell->to_residual, zero = r_set(0.0), half = r_set(0.5);
+  const real a = w[0], b = w[1], height = r_abs(b), mass_v = x[cell->at_mass_v];
+  const real all2 = r_fma(b, b, a * a), across = height / all2, theta = relu_plane_angle(a, height);
+  const mask none = r_lt(all2, r_set(RELU_ZERO2));
+  const real half0 = half * residual[0], half1 = half * residual[1];
+  const real pull = BASIN_LITERAL(1 / (2 * BASIN_PI)) * mass_v;
+  if (team.rank == 0) {
+    g[0] = r_select(none, half0, r_fma(pull, r_fma(across, a, zero - theta), half0));
+    g[1] = r_select(none, half1, r_fma(pull, across * b, half1));
+    if (with_loss) work[cell->to_term] = relu_gap(theta) * (mass_v * work[cell->to_mass]);
+  }
+  team_sync(team);
+  return r_select(none, zero, all2);
+}
+
+/* ---- any students and teachers */
+
 /* Gradient g [n][D] at students w [n][D]; loss, squared length of the gradient (both where with_loss) and sum of
    |w_i|^2 into head. x: the state, for the teachers. */
 BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *x, const real *w,
@@ -463,12 +518,16 @@ BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *
   const int64_t n = cell->n, width = cell->width, pairs = relu_pairs(cell->m + n);
   real *strand = work + cell->to_strand;
   relu_measure(cell, team, x, w, work);
-  relu_interact(cell, team, with_loss, work);
-  relu_collect(cell, team, w, work, g);
-  head[RELU_NORM2] = r_set(0.0);
-  for (int64_t i = 0; i < n; i++) {
-    const real mass = work[cell->to_mass + i];
-    head[RELU_NORM2] = r_fma(mass, mass, head[RELU_NORM2]);
+  if (BASIN_UNLIKELY(relu_in_plane(cell))) {
+    head[RELU_NORM2] = relu_plane(cell, team, x, w, with_loss, work, g);
+  } else {
+    relu_interact(cell, team, with_loss, work);
+    relu_collect(cell, team, w, work, g);
+    head[RELU_NORM2] = r_set(0.0);
+    for (int64_t i = 0; i < n; i++) {
+      const real mass = work[cell->to_mass + i];
+      head[RELU_NORM2] = r_fma(mass, mass, head[RELU_NORM2]);
+    }
   }
   head[RELU_LOSS] = head[RELU_GRAD2] = r_set(0.0);
   if (!with_loss) return;
@@ -529,17 +588,17 @@ enum { RELU_FEW_WORK = 96 };
 #else
 #define RELU_FEW(X) X(1) X(2) X(3)
 #endif
-#define RELU_DESCEND(N)                                                                            \
-  static __attribute__((noinline, unused)) void relu_descend_##N(const relu_cell *cell, real pace, \
-                                                                 real *x) {                        \
-    relu_cell few;                                                                                 \
-    few.n = N, few.m = 1, few.width = N + 1, few.with_loss = cell->with_loss;                      \
-    const basin_team one = {0, 1, 1, NULL};                                                        \
-    real work[RELU_FEW_WORK];                                                                      \
-    relu_offsets(&few);                                                                            \
-    real *w = x + few.at_w, *g = x + few.at_g;                                                     \
-    for (int e = 0; e < N * (N + 1); e++) w[e] = relu_floor(r_fnma(pace, g[e], w[e]));             \
-    relu_refresh(&few, one, work, x);                                                              \
+#define RELU_DESCEND(N)                                                                \
+  BASIN_CALLED void relu_descend_##N(const relu_cell *cell, real pace, real *x) {      \
+    relu_cell few;                                                                     \
+    few.n = N, few.m = few.spanned = 1, few.width = N + 1;                             \
+    few.with_loss = cell->with_loss;                                                   \
+    const basin_team one = {0, 1, 1, NULL};                                            \
+    real work[RELU_FEW_WORK];                                                          \
+    relu_offsets(&few);                                                                \
+    real *w = x + few.at_w, *g = x + few.at_g;                                         \
+    for (int e = 0; e < N * (N + 1); e++) w[e] = relu_floor(r_fnma(pace, g[e], w[e])); \
+    relu_refresh(&few, one, work, x);                                                  \
   }
 RELU_FEW(RELU_DESCEND)
 
@@ -549,9 +608,15 @@ BASIN_HD int64_t relu_few(const relu_cell *cell) {
   return few && method_is_plain(&cell->method) ? cell->n : 0;
 }
 
-/* one step by the population's gradient */
-BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
+/* one step by the population's gradient: of any number of them, and as it is called, where few have their own */
+BASIN_CALLED void relu_descend(const relu_cell *cell, basin_turn t, real *x) {
   real *scratch = t.work;
+  t.work += method_work(&cell->method);
+  team_sync(t.team);
+  relu_move(cell, t, scratch, x);
+  relu_refresh(cell, t.team, t.work, x);
+}
+BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
 #define RELU_CASE(N)                      \
   case N:                                 \
     relu_descend_##N(cell, t.pace[0], x); \
@@ -559,10 +624,7 @@ BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
   switch (relu_few(cell)) {
     RELU_FEW(RELU_CASE)
   default:
-    t.work += method_work(&cell->method);
-    team_sync(t.team);
-    relu_move(cell, t, scratch, x);
-    relu_refresh(cell, t.team, t.work, x);
+    relu_descend(cell, t, x);
   }
 #undef RELU_CASE
 }

@@ -85,13 +85,6 @@ BASIN_HD risk_sums risk_sums_in(const risk_set *s, real *work) {
 
 BASIN_HD real risk_relu(real u) { return r_max(u, r_set(0.0)); }
 
-/* what is long enough to be called on a CPU, where the loops in it then have all registers for themselves */
-#if defined(__CUDACC__) || defined(CUDASIM)
-#define RISK_CALLED BASIN_HD
-#else
-#define RISK_CALLED static __attribute__((noinline, unused))
-#endif
-
 /* before a loop of an unknown number of short turns; other compilers do as much by themselves */
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
 #define RISK_UNROLL _Pragma("GCC unroll 8")
@@ -177,12 +170,12 @@ BASIN_HD void risk_see_all(int is_own, basin_team team, int64_t rows, int64_t wi
   }
   team_sync(team);
 }
-RISK_CALLED void risk_see(basin_team team, int64_t rows, int64_t width, risk_numbers z,
-                          const real *f, real *u) {
+BASIN_CALLED void risk_see(basin_team team, int64_t rows, int64_t width, risk_numbers z,
+                           const real *f, real *u) {
   risk_see_all(0, team, rows, width, z, f, u);
 }
-RISK_CALLED void risk_see_own(basin_team team, int64_t rows, int64_t width, risk_numbers z,
-                              const real *f, real *u) {
+BASIN_CALLED void risk_see_own(basin_team team, int64_t rows, int64_t width, risk_numbers z,
+                               const real *f, real *u) {
   risk_see_all(1, team, rows, width, z, f, u);
 }
 
@@ -211,12 +204,12 @@ BASIN_HD void risk_pull_all(int is_own, basin_team team, int64_t rows, int64_t w
   }
   team_sync(team);
 }
-RISK_CALLED void risk_pull(basin_team team, int64_t rows, int64_t width, risk_numbers z,
-                           const real *weight, real *grad) {
+BASIN_CALLED void risk_pull(basin_team team, int64_t rows, int64_t width, risk_numbers z,
+                            const real *weight, real *grad) {
   risk_pull_all(0, team, rows, width, z, weight, grad);
 }
-RISK_CALLED void risk_pull_own(basin_team team, int64_t rows, int64_t width, risk_numbers z,
-                               const real *weight, real *grad) {
+BASIN_CALLED void risk_pull_own(basin_team team, int64_t rows, int64_t width, risk_numbers z,
+                                const real *weight, real *grad) {
   risk_pull_all(1, team, rows, width, z, weight, grad);
 }
 
@@ -283,8 +276,8 @@ BASIN_HD void risk_begin(const risk_set *set, basin_team team, const risk_sums *
 }
 
 /* the sums over all inputs; without `gradients` the loss alone */
-RISK_CALLED void risk_whole(const risk_set *set, basin_turn t, int gradients, int at_zero,
-                            const real *f, const real *a, const risk_sums *s) {
+BASIN_CALLED void risk_whole(const risk_set *set, basin_turn t, int gradients, int at_zero,
+                             const real *f, const real *a, const risk_sums *s) {
   risk_numbers z = {t.set, NULL};
   risk_begin(set, t.team, s);
   for (int64_t i = 0; i < set->inputs && !team_stopped(t.team); i += set->stretch) {
@@ -316,8 +309,8 @@ BASIN_HD const real *risk_gather(const risk_set *set, const double *from, const 
 }
 
 /* the sums over the mini-batch of the turn's step */
-RISK_CALLED void risk_batch(const risk_set *set, basin_turn t, int at_zero, const real *f,
-                            const real *a, const risk_sums *s) {
+BASIN_CALLED void risk_batch(const risk_set *set, basin_turn t, int at_zero, const real *f,
+                             const real *a, const risk_sums *s) {
   real even = r_set(0.0), odd = even;
   risk_begin(set, t.team, s);
   for (int64_t i = 0; i < set->batch && !team_stopped(t.team); i++) {
