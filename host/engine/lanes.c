@@ -47,7 +47,7 @@
 #define REGISTERS (KIND_states > 0)
 #define LEAPS (KIND_states < 0)
 /* before a loop that copies states: entry by entry, where gcc would call it a copy of memory, and leave them there */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(BASIN_PLAIN)
 #define IN_REGISTERS _Pragma("GCC unroll 128")
 #else
 #define IN_REGISTERS
@@ -223,16 +223,16 @@ static inline int moves(const driver *d) {
 /* What every step may ask, and below the step itself: with states in registers a part of the loop that asks; in arrays
    one function each, for it is long, and a call is nothing to it. */
 #if REGISTERS
-#define ONE_COPY inline __attribute__((always_inline))
+#define ONE_COPY BASIN_HD
 #else
-#define ONE_COPY __attribute__((noinline))
+#define ONE_COPY static __attribute__((noinline))
 #endif
-static ONE_COPY void reached(driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
+ONE_COPY void reached(driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
   KIND_reached(&d->cell, no_turn(d, x), x, holds);
 }
 
 /* risk: the one who may ask for what is in BASIN_RISK_TABLE */
-static ONE_COPY void observe_all(driver *d, int risk, const real *x, real seen[KIND_OBSERVED]) {
+ONE_COPY void observe_all(driver *d, int risk, const real *x, real seen[KIND_OBSERVED]) {
   basin_turn t = no_turn(d, x);
   t.risk = d->risk & risk;
   KIND_observe(&d->cell, t, x, seen);
@@ -349,7 +349,7 @@ static __attribute__((noinline)) void pass(driver *d, int v, int i, const real *
 }
 
 /* the passages of vector v, whose states have come to this clock */
-static ONE_COPY void watch_passages(driver *d, int v, const real *x, int64_t clock) {
+ONE_COPY void watch_passages(driver *d, int v, const real *x, int64_t clock) {
   real seen[KIND_OBSERVED];
   observe_all(d, BASIN_RISK_PASSED, x, seen);
   for (int i = 0; i < d->ladders.count; i++) {
@@ -510,7 +510,7 @@ static void keep(driver *d, int64_t clock) {
 #endif
 
 #if !LEAPS
-static ONE_COPY void take_step(driver *d, int v, bits trial, bits step, real *x) {
+ONE_COPY void take_step(driver *d, int v, bits trial, bits step, real *x) {
   basin_turn t = turn_of(d, d->pace[v], trial, step);
   if (!REGISTERS) t.warm = x == d->warm;
   KIND_step(&d->cell, t, x);
@@ -574,9 +574,8 @@ static int64_t look_ahead(driver *d, int64_t n, window *w) {
 
 /* up to n steps of the whole group; fewer where the tolerance rule holds for an active lane (*hit), and in arrays where
    the part is to pause. ahead: where step sizes move, else NULL */
-static inline __attribute__((always_inline)) int64_t advance(driver *d, int64_t n, int tolerance,
-                                                             int passages, int when,
-                                                             const window *ahead, unsigned *hit) {
+BASIN_HD int64_t advance(driver *d, int64_t n, int tolerance, int passages, int when,
+                         const window *ahead, unsigned *hit) {
   bits trial[VECTORS], step[VECTORS];
   int64_t i = 0;
   for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
