@@ -25,9 +25,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A function of models and engines: part of whoever calls it, so that loops over constants become none and vectors stay in
-   registers. With BASIN_PLAIN each is compiled once and called, and loops stay loops: for sanitizers, to which speed is
-   nothing, and whose builds take half the time so. The same bits. */
+/* A function of models and engines: part of whoever calls it, so that loops over constants become none and vectors stay
+   in registers. With BASIN_PLAIN each is compiled once and called, and loops stay loops: for sanitizers, to which speed
+   is nothing, and whose builds take half the time so. The same bits. */
 #if defined(__CUDACC__)
 #define BASIN_HD static __host__ __device__ __forceinline__
 #elif defined(BASIN_PLAIN)

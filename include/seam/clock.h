@@ -23,7 +23,7 @@
 #ifndef BASIN_SEAM_CLOCK_H
 #define BASIN_SEAM_CLOCK_H
 
-#include "numeric/real.h"
+#include "seam/condition.h"
 #include "seam/setting.h"
 
 typedef struct basin_course {
@@ -101,10 +101,10 @@ BASIN_HD double canonical(double x) {
   return x;
 }
 
-/* one of the observables, NaN for -1: an observable that this model does not have. No indexing, which would take an
-   array out of a device's registers. */
+/* one of the observables, NaN for -1: an observable that this model does not have */
 BASIN_HD double observable_of(const double *seen, int count, int index) {
   double value = NAN;
+  if (count > BASIN_OBSERVED_FEW) return index < 0 ? value : canonical(seen[index]);
   BASIN_UNROLLED
   for (int i = 0; i < count; i++)
     if (i == index) value = seen[i];

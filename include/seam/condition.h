@@ -139,6 +139,10 @@ BASIN_HD int condition_operands(int operation) {
   return operands;
 }
 
+/* So many observables are picked one by one, for an index would take their array out of a device's registers: more are
+   not there anyway, and comparing with each is long. */
+enum { BASIN_OBSERVED_FEW = 32 };
+
 /* Whether it holds for what is seen [observables]. The stack has its top at index 0, and constant indices alone: a
    device keeps it in registers. */
 BASIN_HD mask condition_holds(const basin_condition *c, const real *seen, int observables) {
@@ -157,8 +161,9 @@ BASIN_HD mask condition_holds(const basin_condition *c, const real *seen, int ob
                                                          : stack[1];
     real value = number;
     if (step->operation == BASIN_CONDITION_OBSERVABLE) {
+      if (observables > BASIN_OBSERVED_FEW) value = seen[step->observable];
       BASIN_UNROLLED
-      for (int i = 0; i < observables; i++)
+      for (int i = 0; i < observables && observables <= BASIN_OBSERVED_FEW; i++)
         if (i == step->observable) value = seen[i];
     } else if (operands) {
       value = condition_step(step->operation, x, y, step->number);

@@ -9,7 +9,8 @@ faster=${quick:+4}
 kills=12
 [ -n "${BASIN_SOAK:-}" ] && kills=100
 
-cat > many.yaml <<'Y'
+steps=$((4000 / ${faster:-1}))
+cat > many.yaml <<Y
 title: "many cells"
 grid: {k: [4, 9, 16, 25]}
 trials: 900
@@ -19,7 +20,7 @@ variants:
   res: {model: resnet, init: {w: {normal: 0.3}, a: {ball: 1}}}
   cnn: {model: cnn, init: {v: {sphere: 2}, a: {normal: 0.5}}}
 schedule: [{steps: 20, eta: 0.1/k}, {eta: 1/k^2}]
-stop: {max_steps: 4000}
+stop: {max_steps: $steps}
 allow: {unresolved: 1, diverged: 1}
 record: {trials: 100, steps: {log: 12}, parameters: true, final: all}
 Y

@@ -197,8 +197,8 @@ static void small_angles(void **unused) {
     angle = fmax(angle, fabs((double)((got - exact) / exact)));
     sines = fmax(sines, fabs((double)((sine - sinq(exact)) / sinq(exact))));
   }
-  print_message("  relative errors: gap %.2g, angle %.2g, with an axis %.2g, sine %.2g\n", gap, angle,
-                plane, sines);
+  print_message("  relative errors: gap %.2g, angle %.2g, with an axis %.2g, sine %.2g\n", gap,
+                angle, plane, sines);
   assert_within(gap, 1e-17, 4e-15);
   assert_within(angle, 1e-17, 1e-15);
   assert_within(plane, 1e-17, 4e-16);
