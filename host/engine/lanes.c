@@ -792,8 +792,8 @@ static int wants_refill(const driver *d) {
     active |= d->active[v];
     idle |= ~d->active[v] & ((1u << BASIN_LANES) - 1);
   }
-  if (REGISTERS || !idle) return !active;
-  return !active || d->next_trial < d->part->count || d->next_flight < d->part->flights;
+  return !active || (!REGISTERS && idle &&
+                     (d->next_trial < d->part->count || d->next_flight < d->part->flights));
 }
 
 /* `done` steps have been taken by every lane: what falls due behind them */
