@@ -44,8 +44,11 @@ CFLAGS   := $(BITS) $(OPT) $(DEBUG) -fdebug-prefix-map=$(CURDIR)=. -fvisibility=
 LDLIBS   := $(shell pkg-config --libs-only-L $(LIBS) 2>/dev/null) -lhdf5_hl -lhdf5 -lfyaml -lxxhash -ldl -lm -lpthread
 
 CUDA     := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
-CUBITS   := -std=c++17 -O3 -fmad=false -cudart static \
-            $(foreach code,$(CUDA_ARCHS:%=sm_%) $(CUDA_PTX),-gencode arch=$(CUDA_PTX),code=$(code))
+# one PTX for all architectures; or for each its own, of which some instructions are: of what has matrix units
+CODES     = $(foreach code,$(CUDA_ARCHS:%=sm_%) $(CUDA_PTX),-gencode arch=$(CUDA_PTX),code=$(code))
+OWN_CODES = $(foreach arch,$(CUDA_ARCHS),-gencode arch=compute_$(arch),code=sm_$(arch)) -gencode arch=$(CUDA_PTX),code=$(CUDA_PTX)
+HAS_UNITS := $(shell grep -rl numeric/matrix_unit.h include/models | cut -d/ -f3 | sort -u)
+CUBITS    = -std=c++17 -O3 -fmad=false -cudart static $(CODES)
 # the kernels compressed to less than half, where nvcc can (12.8)
 PACKED    = $(eval PACKED := $(shell $(NVCC) --help 2>/dev/null | grep -q -e --compress-mode && echo --compress-mode=size))$(PACKED)
 CUFLAGS   = $(CUBITS) -g $(NVWERROR) $(PACKED) -Xcompiler -fPIC,-fvisibility=hidden,-ffp-contract=off,-Wall,-Wextra
@@ -209,6 +212,8 @@ $(BUILD)/cuda/models/$(1)/$(2).o: cuda/lanes/lanes.cu $(BUILD)/cuda/flags
 	  $$(CUFLAGS) -Xptxas -v -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
 $(BUILD)/cuda/module.o: $(BUILD)/models.inc $(BUILD)/layout_word.h
+$(foreach model,$(HAS_UNITS),$(eval $(BUILD)/cuda/models/$(model)/%.o: CODES = $(OWN_CODES)))
+$(BUILD)/peak_gpu: CODES = $(OWN_CODES)
 CUDA_PAIRS := $(filter-out $(OF_CPU),$(PAIRS))
 $(foreach pair,$(CUDA_PAIRS),$(eval $(call cuda_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)))))
 
@@ -218,7 +223,7 @@ $(BUILD)/libbasin_cuda.so: $(CU:%.cu=$(BUILD)/%.o) $(foreach pair,$(CUDA_PAIRS),
 
 $(BUILD)/peak_gpu: bench/peak.cu $(BUILD)/cuda/flags
 	$(call say,NVCC,$<)
-	$(Q)$(NVCC) $(CUFLAGS) -o $@ $< $(ALONE_CXX)
+	$(Q)$(NVCC) -Iinclude $(CUFLAGS) -o $@ $< $(ALONE_CXX)
 
 $(BUILD)/cuda/flags: FORCE
 	@mkdir -p $(@D)

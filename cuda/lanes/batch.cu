@@ -10,6 +10,7 @@ enum {
   RECORD_STATE_BYTES = 1 << 26, /* of the recorded states of a batch */
   STATE_BYTES = 1 << 28,        /* of its trials' states, and of their passages */
   MEMORY_BYTES = 1 << 28,       /* of the slots' memory, where it is the device's */
+  WIDE_FACTOR = 16,             /* of the last two, where slots are wide: so many times more */
   MOVED_BYTES = 1 << 20         /* of the states that go over at a time, of trials under way */
 };
 
@@ -22,6 +23,9 @@ int64_t moved_at_once(const part_run *p) {
   const int64_t most = MOVED_BYTES / (p->states * (int64_t)sizeof(double));
   return most < 1 ? 1 : most < p->b.count ? most : p->b.count;
 }
+
+/* whether states are recorded, of which kernel_record makes the observables */
+int records_states(const part_run *p) { return p->job->keep_states || !lane_is_wide(&p->b.shape); }
 
 size_t buffer_bytes(const part_run *p, int buffer) {
   const lane_batch *b = &p->b;
@@ -42,7 +46,7 @@ size_t buffer_bytes(const part_run *p, int buffer) {
   case BUFFER_RECORD:
     return recorded * (size_t)b->observables * sizeof(double);
   case BUFFER_RECORD_STATE:
-    return recorded * (size_t)p->states * sizeof(double);
+    return records_states(p) ? recorded * (size_t)p->states * sizeof(double) : 0;
   case BUFFER_PASSAGE:
     return n * (size_t)p->job->passages * sizeof(int64_t);
   case BUFFER_PASSAGE_OF:
@@ -80,11 +84,13 @@ cudaError_t make_room(part_run *p) {
 /* the size of the batch that begins at p->first, as far as the worker, the states and what is recorded of them allow */
 void size_batch(part_run *p) {
   const int64_t rest = p->part->recorded - p->first;
-  const int64_t state = p->states * (int64_t)sizeof(double), row = p->job->times * state,
-                passages = p->job->passages * (int64_t)sizeof(int64_t);
+  const int64_t state = p->states * (int64_t)sizeof(double),
+                row = records_states(p) ? p->job->times * state : 0,
+                passages = p->job->passages * (int64_t)sizeof(int64_t),
+                states_most = (int64_t)STATE_BYTES * (lane_is_wide(&p->b.shape) ? WIDE_FACTOR : 1);
   int64_t n = p->part->count - p->first;
   if (n > p->w->batch_most) n = p->w->batch_most;
-  if (n > STATE_BYTES / state) n = STATE_BYTES / state > 1 ? STATE_BYTES / state : 1;
+  if (n > states_most / state) n = states_most / state > 1 ? states_most / state : 1;
   if (passages > 0 && n > STATE_BYTES / passages) n = STATE_BYTES / passages;
   if (rest > 0 && row > 0 && n * row > RECORD_STATE_BYTES && rest * row > RECORD_STATE_BYTES)
     n = RECORD_STATE_BYTES / row > 1 ? RECORD_STATE_BYTES / row : 1;
@@ -95,10 +101,11 @@ void size_batch(part_run *p) {
 /* slots that a launch of the batch can have: twice as many as the device holds, if there is memory for them */
 void size_slots(part_run *p) {
   const int of_block = lane_slots_of_block(&p->b.shape);
-  const int64_t bytes = lane_slot_bytes(&p->b.shape);
+  const int64_t bytes = lane_slot_bytes(&p->b.shape),
+                most = (int64_t)MEMORY_BYTES * (lane_is_wide(&p->b.shape) ? WIDE_FACTOR : 1);
   int64_t slots = 2 * (int64_t)p->resident;
   if (slots > p->b.count) slots = p->b.count;
-  if (bytes && slots > MEMORY_BYTES / bytes) slots = MEMORY_BYTES / bytes;
+  if (bytes && slots > most / bytes) slots = most / bytes;
   if (slots < 1) slots = 1;
   p->b.slots = (int)((slots + of_block - 1) / of_block * of_block);
 }
@@ -131,7 +138,7 @@ basin_worker_status batch_begin(part_run *p) {
   b->steps = (int64_t *)w->buffer[BUFFER_STEPS].at;
   b->final_value = (double *)w->buffer[BUFFER_FINAL].at;
   b->record = (double *)w->buffer[BUFFER_RECORD].at;
-  b->record_state = (double *)w->buffer[BUFFER_RECORD_STATE].at;
+  b->record_state = records_states(p) ? (double *)w->buffer[BUFFER_RECORD_STATE].at : NULL;
   b->state = (double *)w->buffer[BUFFER_STATE].at;
   b->passage = (int64_t *)w->buffer[BUFFER_PASSAGE].at;
   b->passage_of = (const basin_passage *)w->buffer[BUFFER_PASSAGE_OF].at;
@@ -202,7 +209,7 @@ basin_worker_status move_outputs(part_run *p, int back) {
   if (status || back || job->keep_states) return status;
 
   /* the states are recorded in any case, for kernel_record */
-  const size_t bytes = (size_t)(recorded * b->times * p->states) * sizeof(double);
+  const size_t bytes = buffer_bytes(p, BUFFER_RECORD_STATE);
   if (bytes)
     TRY(p, "clearing device memory", cudaMemsetAsync(b->record_state, 0xff, bytes, p->w->stream));
   return BASIN_WORKER_OK;

@@ -169,7 +169,7 @@ basin_worker_status launch(part_run *p) {
 /* the observables of what has ended or was recorded, and all outputs back into the part */
 basin_worker_status fetch_batch(part_run *p) {
   TRY(p, "kernel_finish", p->model->finish(&p->b, p->constants, p->w->stream));
-  if (p->b.recorded && p->b.times)
+  if (p->b.recorded && p->b.times && p->b.record_state)
     TRY(p, "kernel_record", p->model->record(&p->b, p->constants, p->w->stream));
   TRY(p, "kernel_finish, kernel_record", worker_wait(p->w)); /* for what fails there has a name */
   p->fetching = 1;

@@ -10,6 +10,9 @@
  *     Slot(b, c)                    the slot of this thread
  *     number(), slots()             its number in the grid; how many there are
  *     WHOLE_BLOCKS                  whether all blocks have BASIN_DECIDE_EVERY steps, a constant
+ *     THREADS                       of a block of the grid, at most
+ *     RESIDENT, RESIDENT_ASKED      blocks that a multiprocessor shall hold
+ *     WIDE                          whether a slot is a whole block of the grid, not threads of a warp
  *     leader()                      whether this thread speaks for its slot
  *     before()                      the threads of the warp before those of the slot, a bit each
  *     set_stage(b, stage)           the stage of the next steps
@@ -109,11 +112,25 @@ __device__ void store(const lane_batch &b, int trial, int64_t step, const Slot &
   if (s.leader()) b.steps[trial] = step;
 }
 
-/* keep the state of a recorded trial; kernel_record makes the observables of it */
+/* the observables of recorded state number `at` */
+template <class Slot>
+__device__ void record_observables(const lane_batch &b, const constants &c, int64_t at,
+                                   const Slot &s) {
+  double seen[KIND_OBSERVED];
+  s.observe(b, c, b.risk & BASIN_RISK_KEPT, seen);
+  for (int i = 0; i < b.observables && s.leader(); i++)
+    b.record[i * b.recorded * b.times + at] = observable_of(seen, KIND_OBSERVED,
+                                                            b.observable_of[i]);
+}
+
+/* keep the state of a recorded trial; kernel_record makes the observables of it. A wide slot's is so long that they are
+   made at once, unless the states are wanted */
 template <class Slot>
 __device__ void record(const lane_batch &b, const constants &c, int trial, int time,
                        const Slot &s) {
-  s.put(b.record_state + (trial * b.times + time) * s.states(c), 1);
+  const int64_t at = trial * b.times + time;
+  if (Slot::WIDE && !b.record_state) record_observables(b, c, at, s);
+  else s.put(b.record_state + at * s.states(c), 1);
 }
 
 /* end a trial; kernel_finish makes the observables of its last state */
@@ -253,7 +270,7 @@ __device__ void block(const lane_batch &b, const constants &c, int steps, slot_t
 /* ---- kernels ---- */
 
 template <class Slot, int RULE>
-__global__ void __launch_bounds__(LANE_BLOCK, 1)
+__global__ void __launch_bounds__(Slot::THREADS, 1)
     kernel_start(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
   Slot s(b, c);
   for (int trial = b.drawn + s.number(); trial < b.to_draw; trial += s.slots()) {
@@ -270,10 +287,43 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
   }
 }
 
-/* One block less where there are passages or a condition, for the numbers of observables and ladders. Every thread of a
-   warp comes to every vote, whether its slot has a trial or not */
+/* The slots of the warp that have no trial take the next ones of the queue, in one go; whether that has more. */
+template <class Slot>
+__device__ int take_next(const lane_batch &b, int queued, const Slot &s, slot_trial &l) {
+  const unsigned all = 0xffffffffu, idle = __ballot_sync(all, s.leader() && l.trial < 0);
+  if (!idle) return 1;
+  int next = 0;
+  if (threadIdx.x % LANE_WARP == 0) next = atomicAdd(&b.counters->taken, __popc(idle));
+  next = __shfl_sync(all, next, 0);
+  const int more = next + __popc(idle) < queued;
+  next += __popc(idle & s.before());
+  if (l.trial < 0 && next < queued) {
+    l.trial = b.queue[next];
+    l.step = TO_TAKE_UP;
+  }
+  return more;
+}
+/* the same of a slot that is a block */
+template <class Slot>
+__device__ int take_next_wide(const lane_batch &b, int queued, const Slot &s, slot_trial &l) {
+  __shared__ int shared_next;
+  if (l.trial >= 0) return 1;
+  if (s.leader()) shared_next = atomicAdd(&b.counters->taken, 1);
+  __syncthreads();
+  const int next = shared_next;
+  __syncthreads(); // before the leader comes here again
+  if (next < queued) {
+    l.trial = b.queue[next];
+    l.step = TO_TAKE_UP;
+  }
+  return next + 1 < queued;
+}
+
+/* The second number of blocks where there are passages or a condition. Every thread of a warp comes to every vote,
+   whether its slot has a trial or not */
 template <class Slot, int RULE>
-__global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE >= WITH_PASSAGES))
+__global__ void __launch_bounds__(Slot::THREADS, (int)(RULE >= WITH_PASSAGES ? Slot::RESIDENT_ASKED
+                                                                             : Slot::RESIDENT))
     kernel_run(const __grid_constant__ lane_batch b, const __grid_constant__ constants c,
                const __grid_constant__ lane_launch launch) {
   const unsigned all = 0xffffffffu;
@@ -285,23 +335,16 @@ __global__ void __launch_bounds__(LANE_BLOCK, Slot::RESIDENT - (RULE >= WITH_PAS
   l.step = TO_TAKE_UP;
 
   for (int left = launch.blocks; left > 0; left--) {
-    /* the idle slots of the warp take the next trials of the queue, in one go */
-    const unsigned idle = __ballot_sync(all, s.leader() && l.trial < 0);
-    if (idle && more) {
-      int next = 0;
-      if (threadIdx.x % LANE_WARP == 0) next = atomicAdd(&b.counters->taken, __popc(idle));
-      next = __shfl_sync(all, next, 0);
-      more = next + __popc(idle) < launch.queued;
-      next += __popc(idle & s.before());
-      if (l.trial < 0 && next < launch.queued) {
-        l.trial = b.queue[next];
-        l.step = TO_TAKE_UP;
-      }
+    if constexpr (Slot::WIDE) {
+      if (more) more = take_next_wide(b, launch.queued, s, l);
+    } else {
+      if (more) more = take_next(b, launch.queued, s, l);
     }
     if (l.trial >= 0 && l.step == TO_TAKE_UP) take_up(b, c, l, s);
 
     /* a warp with too few trials hands them back, to be packed with others by the next launch */
-    const int running = __popc(__ballot_sync(all, s.leader() && l.trial >= 0));
+    const int running = Slot::WIDE ? l.trial >= 0
+                                   : __popc(__ballot_sync(all, s.leader() && l.trial >= 0));
     if (left == launch.blocks && running / 2 < quorum) quorum = (running + 1) / 2;
     if (!more && running < quorum) break;
     if (!more && !running) break;
@@ -331,7 +374,7 @@ __device__ void passages_at_start(const lane_batch &b, int trial, const double *
 
 /* the observables of the trials that ended since the last call */
 template <class Slot>
-__global__ void __launch_bounds__(LANE_BLOCK, 1)
+__global__ void __launch_bounds__(Slot::THREADS, 1)
     kernel_finish(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
   Slot s(b, c);
   for (int trial = s.number(); trial < b.count; trial += s.slots()) {
@@ -351,18 +394,14 @@ __global__ void __launch_bounds__(LANE_BLOCK, 1)
 
 /* the observables of the recorded states; a state that was not recorded is all ones */
 template <class Slot>
-__global__ void __launch_bounds__(LANE_BLOCK, 1)
+__global__ void __launch_bounds__(Slot::THREADS, 1)
     kernel_record(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
   Slot s(b, c);
   for (int64_t at = s.number(); at < b.recorded * b.times; at += s.slots()) {
     const double *state = b.record_state + at * s.states(c);
     if (r_bits(state[0]) == ~(uint64_t)0) continue;
-    double seen[KIND_OBSERVED];
     s.get(state, 1);
-    s.observe(b, c, b.risk & BASIN_RISK_KEPT, seen);
-    for (int i = 0; i < b.observables && s.leader(); i++)
-      b.record[i * b.recorded * b.times + at] = observable_of(seen, KIND_OBSERVED,
-                                                              b.observable_of[i]);
+    record_observables(b, c, at, s);
   }
 }
 

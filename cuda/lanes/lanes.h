@@ -11,7 +11,8 @@
  *
  * A batch is a run of trials of a part whose arrays lie on the device. Its trials are counted from the batch's
  * first; arrays over trials are [count], several of them [row][count]. A slot is what holds one trial at a time: a
- * thread, with the state in registers (registers.h), or a team of threads, with the state in an array (teams.h).
+ * thread, with the state in registers (registers.h), or a team of threads, with the state in an array (teams.h), which
+ * may be a whole block: a wide slot.
  *
  *   kernel_start   draws every trial that has not begun, ends those that end at step 0, queues the others
  *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps, or of fewer where the state is an
@@ -33,7 +34,7 @@
 
 enum {
   LANE_WARP = 32,
-  LANE_BLOCK = 128, /* threads of a block, at most */
+  LANE_BLOCK = 128, /* threads of a block, at most, but where a slot is one */
   LANE_ENDED = 64   /* or-ed to the outcome of a trial whose observables are not made yet */
 };
 
@@ -49,7 +50,7 @@ struct lane_counters {
 
 /* How the slots of a part lie on the device. */
 struct lane_shape {
-  int team;      /* threads of a slot: a power of two, at most LANE_WARP */
+  int team;      /* threads of a slot: a power of two, at most LANE_WARP, or a block's */
   int block;     /* threads of a block: a multiple of LANE_WARP */
   int resident;  /* slots of kernel_run that a multiprocessor holds at once */
   int shared;    /* whether the slots' memory is shared memory; else it is lane_batch.memory */
@@ -59,6 +60,9 @@ struct lane_shape {
 static inline int lane_slots_of_block(const lane_shape *shape) {
   return shape->block / shape->team;
 }
+
+/* whether a slot is a whole block; then its states are long: what is recorded of them is made at once */
+static inline int lane_is_wide(const lane_shape *shape) { return shape->team > LANE_WARP; }
 
 /* bytes of device memory that a slot needs */
 static inline int64_t lane_slot_bytes(const lane_shape *shape) {
@@ -84,13 +88,14 @@ struct lane_batch {
       *observable_of; /* [finals], [observables] indices in the model's table, or -1 */
 
   int8_t *outcome;
-  int64_t *steps;       /* taken so far */
-  double *final_value;  /* [finals][count] */
-  double *record;       /* [observables][recorded][times] */
-  double *record_state; /* [recorded][times][states]; all ones where nothing is recorded yet */
-  double *state;        /* [states][count] of the trials under way */
-  int64_t *passage;     /* [job's passages][count] */
-  int *queue;           /* [count] trials that no slot has taken yet */
+  int64_t *steps;      /* taken so far */
+  double *final_value; /* [finals][count] */
+  double *record;      /* [observables][recorded][times] */
+  double *
+      record_state; /* [recorded][times][states]; all ones where nothing is recorded yet. Or NULL */
+  double *state;    /* [states][count] of the trials under way */
+  int64_t *passage; /* [job's passages][count] */
+  int *queue;       /* [count] trials that no slot has taken yet */
   lane_counters *counters;
 
   basin_ladders ladders;

@@ -30,7 +30,11 @@ struct slot {
     STATES = KIND_states,
     /* blocks that a multiprocessor shall hold: 96 registers a thread, 5 warps a scheduler */
     RESIDENT = 5,
-    WHOLE_BLOCKS = 1
+    RESIDENT_ASKED =
+        4, /* where there are passages or a condition: numbers of observables and ladders */
+    WHOLE_BLOCKS = 1,
+    THREADS = LANE_BLOCK,
+    WIDE = 0
   };
   real x[STATES], pace[BASIN_PACES_MAX];
 

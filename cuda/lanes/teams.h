@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * teams.h: slots of a team of threads of a warp each (numeric/team.h), for dynamics whose state is an array: that and
- * the scratch of the steps lie in shared memory where they fit, else in the device's.
+ * the scratch of the steps lie in shared memory where they fit, else in the device's. There a team may be a whole
+ * block, where the model says so (BASIN_TEAM_MOST): then there is work for it.
  *
  * The bound, for sampled gradients, which are made of normals (numeric/philox.h). Two of them cost 47 double-precision
  * instructions as nvcc 13 writes them in PTX (24 fma), a square root and a division, some 8 more each, and about 100
@@ -30,14 +31,21 @@ enum { BLOCKS_FIRST = 1, BLOCKS_LEAST = 1 }; /* of steps, of the first launch an
 
 /* a team */
 template <bool SHARED> struct slot {
+  enum {
+    WHOLE_BLOCKS = 0,
+    WIDE = !SHARED && BASIN_TEAM_MOST > LANE_WARP,
+    THREADS = WIDE ? BASIN_TEAM_MOST : LANE_BLOCK
+  };
   /* blocks that a multiprocessor shall hold: 128, or 168 registers a thread, where the model says nothing */
 #ifdef MODEL_TEAM_RESIDENT
 #define IS_KIND(kind) same_text(BASIN_TEXT(BASIN_KIND), #kind)
   enum { RESIDENT = MODEL_TEAM_RESIDENT(SHARED, IS_KIND) };
 #else
-  enum { RESIDENT = SHARED ? 4 : 3 };
+  enum { RESIDENT = WIDE ? 512 / THREADS : SHARED ? 4 : 3 };
 #endif
-  enum { WHOLE_BLOCKS = 0 };
+  /* one less where there are passages or a condition, for the numbers of observables and ladders, and three at most; of
+     wide slots there is one kernel for all */
+  enum { RESIDENT_ASKED = WIDE ? RESIDENT : (RESIDENT < 4 ? RESIDENT : 4) - 1 };
   basin_team team;
   real *x, *work;
   int warm; /* whether `work` is as a step of the trial that is held left it */
@@ -47,8 +55,8 @@ template <bool SHARED> struct slot {
     const int size = b.shape.team, lane = (int)threadIdx.x % LANE_WARP;
     team.stop = NULL;
     team.size = size;
-    team.rank = lane & (size - 1);
-    team.threads = (0xffffffffu >> (LANE_WARP - size)) << (lane - team.rank);
+    team.rank = (int)threadIdx.x & (size - 1);
+    team.threads = WIDE ? 0xffffffffu : (0xffffffffu >> (LANE_WARP - size)) << (lane - team.rank);
     x = SHARED ? shared + (int)threadIdx.x / size * b.shape.reals
                : b.memory + number() * b.shape.reals;
     work = x + c.states;
@@ -140,6 +148,9 @@ enum { BLOCK_BYTES = 1 << 26 }; /* of a block's slots in the device's memory */
 typedef slot<true> in_shared;
 typedef slot<false> in_global;
 
+/* the rule of the kernel that runs without conditions; of wide slots it is the one that has all, as steps are long */
+constexpr int PLAIN_GLOBAL = in_global::WIDE ? MOVING : EITHER_RULE;
+
 /* the kernel may take as much shared memory as a block of the device can have; all kernels want the same share of what
    caches leave, for a multiprocessor must be empty to change it */
 template <class Kernel> cudaError_t allow_shared(Kernel kernel, int bytes) {
@@ -177,10 +188,12 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   }
   if (bad || out->resident * s.team >= LANE_BLOCK) return bad;
   s.shared = 0;
-  s.block = LANE_BLOCK;
-  while (s.block > LANE_WARP && lane_slots_of_block(&s) * lane_slot_bytes(&s) > BLOCK_BYTES)
+  s.block = in_global::THREADS;
+  if (in_global::WIDE) s.team = s.block;
+  while (!in_global::WIDE && s.block > LANE_WARP &&
+         lane_slots_of_block(&s) * lane_slot_bytes(&s) > BLOCK_BYTES)
     s.block /= 2;
-  bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_global, EITHER_RULE>,
+  bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_global, PLAIN_GLOBAL>,
                                                       s.block, 0);
   s.resident = blocks * lane_slots_of_block(&s);
   *out = s;
@@ -193,17 +206,21 @@ cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
                          : for_each(kernel_start<in_global, EITHER_RULE>, n, b, given, stream);
 }
 
+template <class Slot>
+cudaError_t run_of(const lane_batch *b, const lane_launch *launch, const void *given,
+                   cudaStream_t stream) {
+  if constexpr (!Slot::WIDE) {
+    if (!b->moves && (b->ladders.count || b->when))
+      return run_with(kernel_run<Slot, WITH_CONDITION>, b, launch, given, stream);
+    if (!b->moves) return run_with(kernel_run<Slot, EITHER_RULE>, b, launch, given, stream);
+  }
+  return run_with(kernel_run<Slot, MOVING>, b, launch, given, stream);
+}
+
 cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
-  if (b->moves)
-    return b->shape.shared ? run_with(kernel_run<in_shared, MOVING>, b, launch, given, stream)
-                           : run_with(kernel_run<in_global, MOVING>, b, launch, given, stream);
-  if (b->ladders.count || b->when)
-    return b->shape.shared
-               ? run_with(kernel_run<in_shared, WITH_CONDITION>, b, launch, given, stream)
-               : run_with(kernel_run<in_global, WITH_CONDITION>, b, launch, given, stream);
-  return b->shape.shared ? run_with(kernel_run<in_shared, EITHER_RULE>, b, launch, given, stream)
-                         : run_with(kernel_run<in_global, EITHER_RULE>, b, launch, given, stream);
+  return b->shape.shared ? run_of<in_shared>(b, launch, given, stream)
+                         : run_of<in_global>(b, launch, given, stream);
 }
 
 cudaError_t finish_all(const lane_batch *b, const void *given, cudaStream_t stream) {

@@ -13,6 +13,7 @@
 #ifndef BASIN_MODELS_NETWORK_H
 #define BASIN_MODELS_NETWORK_H
 
+#define BASIN_TEAM_MOST 256 /* a large net is a block's: numeric/team.h */
 #include "seam/drawn.h"
 #include "models/network/network_observe.h"
 

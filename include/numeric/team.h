@@ -19,18 +19,28 @@
    i whose remainder by the team's size is its rank, and they wait for each other with team_sync where one reads what
    another has written, or writes what another has read. On a CPU a lane is alone, and a loop is a plain one. */
 typedef struct basin_team {
-  int rank, size;   /* of this thread; of the team: a power of two, at most 32 */
+  int rank, size;   /* of this thread; of the team: a power of two, at most BASIN_TEAM_MOST */
   unsigned threads; /* the team's threads in their warp, a bit each: neighbours */
 
   /* not NULL: where it points to becomes 1 when nobody wants the result any more, and stays so */
   const int *stop;
 } basin_team;
 
+/* Threads of a team, at most: those of a warp; of a model that says so before it includes this, those of a block. */
+#ifndef BASIN_TEAM_MOST
+#define BASIN_TEAM_MOST 32
+#endif
+
 /* Macros, so that tests/cudasim sees where each thread waits. With a whole warp the mask is a constant: any other must
-   be compared among the threads at every wait, which are some ten instructions. */
+   be compared among the threads at every wait, which are some ten instructions. A team of more is a block. */
 #if defined(__CUDA_ARCH__) || defined(CUDASIM)
 #define BASIN_ON_DEVICE 1
-#define team_sync(team) ((team).size == 32 ? __syncwarp() : __syncwarp((team).threads))
+#define team_sync_warp(team) ((team).size == 32 ? __syncwarp() : __syncwarp((team).threads))
+#if BASIN_TEAM_MOST > 32
+#define team_sync(team) ((team).size > 32 ? __syncthreads() : team_sync_warp(team))
+#else
+#define team_sync(team) team_sync_warp(team)
+#endif
 #define BASIN_TEAM_FOR(team, i, n) for (int i = (team).rank; i < (int)(n); i += (team).size)
 #else
 #define BASIN_ON_DEVICE 0

@@ -144,9 +144,12 @@
  *
  *   MODEL_STEADY(X)        X(observable)
  *
- *   MODEL_TEAM_RESIDENT(shared, is)    where 128 registers a thread do not do on a device: blocks of 128 threads
- *                          that a multiprocessor shall hold; 2 leave 255 registers. shared: whether the states are in
- *                          shared memory, is(flow): whether the kind is `flow`: constants
+ *   MODEL_TEAM_RESIDENT(shared, is)    where 128 registers a thread do not do on a device, or fewer do better: blocks
+ *                          of 128 threads that a multiprocessor shall hold; 2 leave 255 registers, 8 leave 64.
+ *                          shared: whether the states are in shared memory, is(flow): whether the kind is `flow`
+ *
+ * A model that defines BASIN_TEAM_MOST before it includes anything (numeric/team.h) has teams of so many threads on a
+ * device, a block each, where a trial's state does not fit into shared memory.
  *
  * The kind `law` is that of fresh inputs whose law the experiment names: setting->gradient.law, drawn by law_vector()
  * or law_row() of numeric/law.h; the vectors of an input are independent of each other. The observable `loss` and those

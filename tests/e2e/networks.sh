@@ -423,6 +423,16 @@ large=(large.yaml --trials 1 --set record.trials=1 --set stop.max_steps=2)
 check "a large one" run "${large[@]}" --backend cpu -o large-one.h5
 check "the same by CUDA" run "${large[@]}" --backend cuda -o large-by-cuda.h5
 check "to the same bytes" cmp large-one.h5 large-by-cuda.h5
+# without the states, which would be long: what is recorded of them is made at once, by the block that has the trial
+large=(large.yaml --trials 2 --set record.parameters=false --set 'stop={when: loss < 30, max_steps: 3}'
+  --set 'schedule=[{eta: 0.3/sqrt(1 + t)}]' --set data.batch=20)
+check "large ones, without states" run "${large[@]}" --backend cpu -o large-few.h5
+check "the same by CUDA" run "${large[@]}" --backend cuda -o large-few-by-cuda.h5
+check "to the same bytes" cmp large-few.h5 large-few-by-cuda.h5
+large+=(--set 'method={momentum: 0.5}' --set schedule.0.eta=0.1)
+check "large ones, with momentum" run "${large[@]}" --backend cpu -o large-moved.h5
+check "the same by CUDA" run "${large[@]}" --backend cuda -o large-moved-by-cuda.h5
+check "to the same bytes" cmp large-moved.h5 large-moved-by-cuda.h5
 few=(grams.yaml --trials 5 --set record.trials=5 --set stop.max_steps=6)
 check "Gram matrices of fewer trials" run "${few[@]}" --backend cpu -o few-grams.h5
 check "the same by CUDA" run "${few[@]}" --backend cuda --threads 2 -o grams-by-cuda.h5

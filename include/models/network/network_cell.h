@@ -39,7 +39,8 @@ enum network_sum { NETWORK_FLOW_TIME, NETWORK_LOSS_RISES, NETWORK_SUMS };
 /* where bound_excess is wanted: ln of the bound on the loss now, and what the loss has exceeded it by at most */
 enum network_bound { NETWORK_BOUND_NOW, NETWORK_BOUND_EXCESS, NETWORK_BOUNDS };
 
-enum { NETWORK_TEAM = 32 }; /* threads that can share a trial */
+/* threads that can share a trial; a large one has more on a device (BASIN_TEAM_MOST) */
+enum { NETWORK_TEAM = 32 };
 
 enum network_pace { NETWORK_PACE, NETWORK_ETA }; /* eta times the gradient's scale; eta */
 
@@ -49,6 +50,8 @@ typedef struct network_layer {
   int64_t weights;    /* offset in the state */
   int64_t pad, above; /* zeros either side of a row of z, and of x */
   int64_t z, x;       /* offsets in the scratch */
+  int64_t
+      stretch; /* rows of the gradient by the weights that are made in one go, network_whole.h */
 } network_layer;
 
 typedef struct network_cell {
@@ -61,6 +64,7 @@ typedef struct network_cell {
   int span;              /* whether the first layer is in the coordinates of the inputs */
   int blas;              /* whether a BLAS makes the products */
   int64_t look, looks;   /* what it looks at, of an input: from this number on, so many */
+  int64_t units;         /* of the first layer */
   int64_t weights;       /* of all layers */
   int64_t states;        /* reals of the state; offsets in it: */
   int64_t sums, drift, bound, origin, lengths, begun;
@@ -111,6 +115,18 @@ static inline int64_t network_put(int64_t *used, int64_t count) {
   return offset;
 }
 
+/* Columns of a product that are computed in one go, where one trial is run at a time: a multiple of every tile's, so
+   few that it takes some tenths of a second at most; and so many that `kept` numbers of C are. */
+static inline int64_t network_stretch(int64_t rows, int64_t columns, int64_t depth, int64_t kept) {
+  enum { TILE = 24 };
+  const double most = fmin(0x1p30 / ((double)rows * (double)depth), (double)kept / (double)rows);
+  const int64_t tiles = (columns + TILE - 1) / TILE,
+                wanted = most < TILE ? 1 : (int64_t)fmin(most / TILE, 0x1p40),
+                stretches = (tiles + wanted - 1) / wanted;
+  return (tiles + stretches - 1) / stretches * TILE;
+}
+enum { NETWORK_PART_MOST = 1 << 17 }; /* numbers of the gradient by weights, 1 MiB */
+
 /* the layers, into the room; *states and *work: what they take so far */
 static inline const char *network_put_layers(const basin_setting *setting, basin_room *room,
                                              network_cell *cell, int64_t *states, int64_t *work,
@@ -131,6 +147,8 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
                            BASIN_STREAM_WEIGHTS_RADIUS);
     layer.start.step = (uint64_t)h;
     if (h == 0 && cell->span) layer.is.in = cell->n;
+    layer.stretch = network_stretch(layer.is.in * is->patch, is->out, cell->n * is->pixels,
+                                    NETWORK_PART_MOST);
     layer.weights = network_put(states, network_weights(&layer));
     layer.z = network_put(work, cell->n * network_z_size(&layer));
     layer.x = network_put(work, cell->n * network_x_size(&layer));
@@ -141,18 +159,6 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
   return cell->lowest < network->layers ? NULL : "no layer is trained";
 }
 
-/* Columns of a product that are computed in one go, where one trial is run at a time: a multiple of every tile's, so
-   few that it takes some tenths of a second at most; and so many that `kept` numbers of C are. */
-BASIN_HD int64_t network_stretch(int64_t rows, int64_t columns, int64_t depth, int64_t kept) {
-  enum { TILE = 24 };
-  const double most = fmin(0x1p30 / ((double)rows * (double)depth), (double)kept / (double)rows);
-  const int64_t tiles = (columns + TILE - 1) / TILE,
-                wanted = most < TILE ? 1 : (int64_t)fmin(most / TILE, 0x1p40),
-                stretches = (tiles + wanted - 1) / wanted;
-  return (tiles + stretches - 1) / stretches * TILE;
-}
-enum { NETWORK_PART_MOST = 1 << 17 }; /* numbers of the gradient by weights, 1 MiB */
-
 static inline int64_t network_most(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t network_product_room(int64_t rows, int64_t columns, int64_t depth) {
   const basin_pair many = {rows, 1}, others = {columns, 1}, deep = {depth, 1}, none = {0, 0};
@@ -162,8 +168,8 @@ static inline int64_t network_product_room(int64_t rows, int64_t columns, int64_
 
 /* rows of W(0) that are drawn at a time, where its layer is in the coordinates of the inputs */
 BASIN_HD int64_t network_drawn(const network_cell *cell) {
-  const int64_t rows = NETWORK_PART_MOST / cell->look;
-  return rows > 1 ? rows : 1;
+  const int64_t rows = NETWORK_PART_MOST / cell->look, some = rows > 1 ? rows : 1;
+  return some < cell->units ? some : cell->units;
 }
 
 /* what the engine that runs one trial at a time (network_whole.h) has behind the rest of the scratch */
@@ -245,6 +251,7 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   cell->layers = network->layers;
   cell->n = g->set_size;
   cell->batch = g->batch;
+  cell->units = network->layer[0].out;
   const char *why = network_choose(setting, &cell->span);
   if (why) return why;
   cell->labels = network->labels;
@@ -285,7 +292,7 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
     cell->half_lambda = network->lambda_0(setting) / 2;
   if (isnan(cell->half_lambda)) return "there is no memory for its Gram matrix";
   cell->bound = network_put(&states, cell->bounded ? NETWORK_BOUNDS : 0);
-  const int64_t units = network->layer[0].out, moved = cell->span ? units * cell->n : 0;
+  const int64_t units = cell->units, moved = cell->span ? units * cell->n : 0;
   cell->origin = network_put(&states, moved);
   cell->lengths = network_put(&states, cell->span && cell->wanted & NETWORK_NORMS ? units : 0);
   cell->begun = network_put(&states, cell->wanted & NETWORK_KEPT ? cell->weights - moved : 0);
@@ -306,9 +313,9 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
   return NULL;
 }
 
+/* on a device there are the arrays of whole layers, but the room of products */
 static inline basin_layout network_layout(const basin_setting *setting, const network_cell *cell) {
-  const basin_layout layout = {cell->states, cell->normal + method_work(&cell->method),
-                               NETWORK_TEAM};
+  const basin_layout layout = {cell->states, cell->room, NETWORK_TEAM};
   (void)setting;
   return layout;
 }

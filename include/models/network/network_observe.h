@@ -87,19 +87,26 @@ BASIN_HD real network_row_moved(const network_cell *cell, basin_turn t, int h,
 BASIN_HD real network_layer_moved(const network_cell *cell, basin_turn t, int h,
                                   const network_layer *l, const real *x) {
   const real *w = x + l->weights;
-  real sum = r_set(0.0);
+  real *of_row = t.work + cell->sizes, sum = r_set(0.0);
   if (!network_is_span(cell, h)) return network_length2(w, w + cell->begun, network_weights(l));
-  for (int64_t r = 0; r < l->is.out; r++) sum = sum + network_span_moved(cell, t, l, x, r);
+  BASIN_TEAM_FOR(t.team, r, l->is.out) of_row[r] = network_span_moved(cell, t, l, x, r);
+  team_sync(t.team);
+  for (int64_t r = 0; r < l->is.out; r++) sum = sum + of_row[r];
+  team_sync(t.team);
   return sum;
 }
 
 /* |W_h|^2 */
 BASIN_HD real network_layer_norm(const network_cell *cell, basin_turn t, int h,
                                  const network_layer *l, const real *x) {
-  real sum = r_set(0.0);
+  real *of_row = t.work + cell->sizes, sum = r_set(0.0);
   if (!network_is_span(cell, h)) return network_length2(x + l->weights, NULL, network_weights(l));
-  for (int64_t r = 0; r < l->is.out; r++)
-    sum = sum + (x[cell->lengths + r] + network_span_grown(cell, t, l, x, r));
+  BASIN_TEAM_FOR(t.team, r, l->is.out) {
+    of_row[r] = x[cell->lengths + r] + network_span_grown(cell, t, l, x, r);
+  }
+  team_sync(t.team);
+  for (int64_t r = 0; r < l->is.out; r++) sum = sum + of_row[r];
+  team_sync(t.team);
   return sum;
 }
 
@@ -157,12 +164,14 @@ NETWORK_PART void network_see_layers(const network_cell *cell, basin_turn t, con
 NETWORK_PART void network_see_start(const network_cell *cell, basin_turn t, const real *x,
                                     real *out) {
   const network_layer l = network_layer_at(cell, t.data, 0);
-  real most = r_set(0.0), sum = r_set(0.0);
+  real *of_row = t.work + cell->sizes, most = r_set(0.0), sum = r_set(0.0);
+  BASIN_TEAM_FOR(t.team, r, l.is.out) of_row[r] = network_row_moved(cell, t, 0, &l, x, r);
+  team_sync(t.team);
   for (int64_t r = 0; r < l.is.out; r++) {
-    const real distance2 = network_row_moved(cell, t, 0, &l, x, r);
-    most = r_max(distance2, most);
-    sum = sum + distance2;
+    most = r_max(of_row[r], most);
+    sum = sum + of_row[r];
   }
+  team_sync(t.team);
   out[NETWORK_SEES_distance_max] = r_sqrt(most);
   out[NETWORK_SEES_distance_rms] = r_sqrt(sum / r_set((double)l.is.out));
   out[NETWORK_SEES_pattern_changes] = network_flips(cell, t, x);

@@ -19,8 +19,9 @@
 #include "models/network/network_span.h"
 #include "seam/batch.h"
 
+/* 1: a trial's arrays one after the other, network_whole.h: in the engine that runs one trial at a time, on devices */
 #ifndef BASIN_WHOLE
-#define BASIN_WHOLE 0 /* 1: one trial at a time, network_whole.h */
+#define BASIN_WHOLE BASIN_ON_DEVICE
 #endif
 
 /* the inputs of a pass: shared by all lanes, or their own */
@@ -408,7 +409,7 @@ BASIN_HD void network_backward(const network_cell *cell, basin_turn t, const rea
 
 /* ---- start and step ---- */
 
-#if !BASIN_WHOLE
+#if !BASIN_WHOLE || BASIN_ON_DEVICE
 NETWORK_PART void network_draw_row(const network_layer *l, basin_turn t, int64_t row, real *w) {
   draw_row(&l->start, t.data, t.trial, row, l->start.length, w);
 }

@@ -83,8 +83,10 @@ BASIN_HD void network_move_some(const network_cell *cell, basin_turn t, const ne
                                 const real *numbers, int64_t count, real *x, const method_step *way,
                                 real pace, real eta) {
   const int64_t n = cell->n, to = network_z_size(l);
+  /* threads that have a row of a gradient, where that is spread out */
+  const int some = way && t.team.size > NETWORK_TEAM ? (int)NETWORK_TEAM : t.team.size;
   real *g = t.work + cell->spread + t.team.rank * n;
-  for (int64_t row = t.team.rank; row < l->is.out; row += t.team.size) {
+  for (int64_t row = t.team.rank; t.team.rank < some && row < l->is.out; row += some) {
     const int64_t first = l->weights + row * n;
     const real *dz = t.work + l->z + row;
     if (team_stopped(t.team)) break;
