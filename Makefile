@@ -212,8 +212,8 @@ $(BUILD)/cuda/models/$(1)/$(2).o: cuda/lanes/lanes.cu $(BUILD)/cuda/flags
 	  $$(CUFLAGS) -Xptxas -v -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$< 2> $$(@:.o=.log) || { cat $$(@:.o=.log); exit 1; }
 endef
 $(BUILD)/cuda/module.o: $(BUILD)/models.inc $(BUILD)/layout_word.h
-$(foreach model,$(HAS_UNITS),$(eval $(BUILD)/cuda/models/$(model)/%.o: CODES = $(OWN_CODES)))
-$(BUILD)/peak_gpu: CODES = $(OWN_CODES)
+$(foreach model,$(HAS_UNITS),$(eval $(BUILD)/cuda/models/$(model)/%.o: private CODES = $(OWN_CODES)))
+$(BUILD)/peak_gpu: private CODES = $(OWN_CODES)
 CUDA_PAIRS := $(filter-out $(OF_CPU),$(PAIRS))
 $(foreach pair,$(CUDA_PAIRS),$(eval $(call cuda_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)))))
 

@@ -48,6 +48,7 @@ struct basin_cuda_worker {
   int device;
   char name[64];
   int multiprocessors;
+  int64_t memory; /* of the device, bytes */
   cudaStream_t stream;
   cudaEvent_t done;        /* for worker_wait */
   lane_counters *counters; /* page-locked, where kernels' counts are read */

@@ -10,8 +10,8 @@ enum {
   RECORD_STATE_BYTES = 1 << 26, /* of the recorded states of a batch */
   STATE_BYTES = 1 << 28,        /* of its trials' states, and of their passages */
   MEMORY_BYTES = 1 << 28,       /* of the slots' memory, where it is the device's */
-  WIDE_FACTOR = 16,             /* of the last two, where slots are wide: so many times more */
-  MOVED_BYTES = 1 << 20         /* of the states that go over at a time, of trials under way */
+  WIDE_SHARE = 128,     /* of the device's memory, where slots are wide: for some 32 workers */
+  MOVED_BYTES = 1 << 20 /* of the states that go over at a time, of trials under way */
 };
 
 namespace {
@@ -22,6 +22,12 @@ namespace {
 int64_t moved_at_once(const part_run *p) {
   const int64_t most = MOVED_BYTES / (p->states * (int64_t)sizeof(double));
   return most < 1 ? 1 : most < p->b.count ? most : p->b.count;
+}
+
+/* bytes of slots, or of states: at most so many, or where slots are wide a share of what the device has */
+int64_t most_bytes(const part_run *p, int64_t bytes) {
+  const int64_t share = p->w->memory / WIDE_SHARE;
+  return lane_is_wide(&p->b.shape) && share > bytes ? share : bytes;
 }
 
 /* whether states are recorded, of which kernel_record makes the observables */
@@ -87,7 +93,7 @@ void size_batch(part_run *p) {
   const int64_t state = p->states * (int64_t)sizeof(double),
                 row = records_states(p) ? p->job->times * state : 0,
                 passages = p->job->passages * (int64_t)sizeof(int64_t),
-                states_most = (int64_t)STATE_BYTES * (lane_is_wide(&p->b.shape) ? WIDE_FACTOR : 1);
+                states_most = most_bytes(p, STATE_BYTES);
   int64_t n = p->part->count - p->first;
   if (n > p->w->batch_most) n = p->w->batch_most;
   if (n > states_most / state) n = states_most / state > 1 ? states_most / state : 1;
@@ -101,8 +107,7 @@ void size_batch(part_run *p) {
 /* slots that a launch of the batch can have: twice as many as the device holds, if there is memory for them */
 void size_slots(part_run *p) {
   const int of_block = lane_slots_of_block(&p->b.shape);
-  const int64_t bytes = lane_slot_bytes(&p->b.shape),
-                most = (int64_t)MEMORY_BYTES * (lane_is_wide(&p->b.shape) ? WIDE_FACTOR : 1);
+  const int64_t bytes = lane_slot_bytes(&p->b.shape), most = most_bytes(p, MEMORY_BYTES);
   int64_t slots = 2 * (int64_t)p->resident;
   if (slots > p->b.count) slots = p->b.count;
   if (bytes && slots > most / bytes) slots = most / bytes;

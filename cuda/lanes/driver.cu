@@ -103,6 +103,7 @@ int share(const part_run *p, int busy) {
   if (slots > p->b.slots) slots = p->b.slots;
   if (slots > outstanding(p)) slots = outstanding(p);
   if (slots < p->live) slots = p->live;
+  if (slots < 1) slots = 1;
   return (int)((slots + of_block - 1) / of_block * of_block);
 }
 
@@ -242,6 +243,16 @@ basin_worker_status run_batches(part_run *p) {
   return BASIN_WORKER_OK;
 }
 
+/* kernels count the numbers of a trial, and of its scratch, in 32 bits; so that they do: BASIN_WORKER_REFUSED */
+basin_worker_status check_size(const part_run *p, basin_error *error) {
+  const int64_t numbers = p->job->setting->size.states + p->job->setting->size.work;
+  if (numbers <= INT32_MAX) return BASIN_WORKER_OK;
+  return worker_fail(error, BASIN_WORKER_REFUSED,
+                     "model %s, cell %lld: a trial takes %lld numbers, of which a device counts "
+                     "2^31 - 1 at most; --backend cpu takes any",
+                     p->job->model->name, (long long)p->job->cell, (long long)numbers);
+}
+
 /* which kernel, which part, which trials */
 basin_worker_status lost(part_run *p, basin_error *error) {
   worker_wait(p->w); /* no copy may be on its way into the part any more */
@@ -309,6 +320,7 @@ basin_worker_status worker_run(basin_cuda_worker *w, const basin_job *job, basin
                                basin_watch *watch, basin_error *error) {
   part_run p = {};
   basin_worker_status status = set_up(&p, w, job, part, error);
+  if (!status) status = check_size(&p, error);
   if (status) return status;
   p.watch = watch;
   p.pauses = watch_pauses(watch);

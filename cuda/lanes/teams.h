@@ -9,11 +9,12 @@
  * of integers, 40 of them the halves of Philox's products. `direct` spends 4 fma on a normal. So that is some 36
  * double-precision instructions a normal; a multiprocessor of an H100 or H200 starts 64 threads' a cycle, 132 of them
  * at 1.98 GHz 1.7e13 a second: at most 4.6e11 normals/s. All instructions together are about 100 a normal, of which
- * 128 threads' start a cycle: at most 3.3e11. The aim is 1e11, which leaves two thirds for waiting: a warp's chain
- * of dependent operations is long, and 16 warps are all that the registers allow a multiprocessor. `mixed` has some
+ * 128 threads' start a cycle: at most 3.3e11. The aim was 1e11, which leaves two thirds for waiting: a warp's chain
+ * of dependent operations is long. An H200 drew 1.08e11 with 16 warps a multiprocessor, and 1.21e11 with the 32 that 64
+ * registers a thread allow. `mixed` has some
  * 62 instructions a normal, none of them of double precision: 50 of a quarter of a block, 12 for the products and sums;
  * at most 5.4e11 normals/s, and on devices that have little double precision many times what `direct` does there.
- * (Counted, not measured.)
+ * (Bounds are counted.)
  */
 #ifndef BASIN_CUDA_TEAMS_H
 #define BASIN_CUDA_TEAMS_H

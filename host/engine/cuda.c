@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 enum {
-  PARTS_DEFAULT = 32, /* under way on a device at once: as many as it has hardware queues */
+  PARTS_DEFAULT =
+      32, /* under way on a device at once; what it may leave idle between their launches is little then */
   DEVICES_MAX = 64
 };
 

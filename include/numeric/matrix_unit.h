@@ -9,8 +9,8 @@
  * lane % 4 and column lane / 4; of C, in c[0] and c[1], the same two rows as of A, columns 2 (lane % 4) and the next.
  *
  * Every element of C becomes four fma one after the other, in the order of the depth, each rounded: the chain that
- * numeric/product.h promises. NVIDIA does not say so. An H200 does it: 1.6e7 elements of each of four shapes of the
- * instruction were like chains of fma, bit by bit, with subnormal, infinite and zero numbers of both signs among
+ * numeric/product.h promises. NVIDIA does not say so. An H200 does it: at least 1.6e7 elements of each of four shapes
+ * of the instruction were like chains of fma, bit by bit, with subnormal, infinite and zero numbers of both signs among
  * them, where the opposite order was not (bench/RESULTS.md). bench/peak.cu asks the device at hand, and the bits of
  * networks are compared with the CPU's by tests/tools/check_gpu. The simulator does what is written here.
  */

@@ -181,7 +181,8 @@ static inline void network_put_arrays(network_cell *cell, const basin_network *n
     const int64_t places = cell->n * is->pixels, out = is->out, q = is->patch,
                   in = h == 0 && cell->span ? cell->n : is->in;
     gradient = network_most(gradient, places * out);
-    part = network_most(part, in * q * network_stretch(in * q, out, places, NETWORK_PART_MOST));
+    const int64_t stretch = network_stretch(in * q, out, places, NETWORK_PART_MOST);
+    part = network_most(part, in * q * (stretch < out ? stretch : out));
     room = network_most(room, network_product_room(places, out, in * q));
     room = network_most(room, network_product_room(places, in, out * q));
     room = network_most(room, network_product_room(in * q, out, places));

@@ -14,12 +14,11 @@
 /* units of a tile of C, above each other and side by side, at most */
 enum { NETWORK_HIGH = 2, NETWORK_WIDE = 4 };
 
-/* Where element `index` of a pair of indices lies. An array of a trial has fewer than 2^31 numbers, and registers are
-   short */
-BASIN_HD int network_at(basin_pair many, basin_pair stride, int index) {
-  if (many.inner == 1) return index * (int)stride.outer;
-  if (many.outer == 1) return index * (int)stride.inner;
-  return index / (int)many.inner * (int)stride.outer + index % (int)many.inner * (int)stride.inner;
+/* where element `index` of a pair of indices lies; there are fewer than 2^31 of them, but a data set may have more */
+BASIN_HD int64_t network_at(basin_pair many, basin_pair stride, int index) {
+  if (many.inner == 1) return index * stride.outer;
+  if (many.outer == 1) return index * stride.inner;
+  return index / (int)many.inner * stride.outer + index % (int)many.inner * stride.inner;
 }
 
 /* The tile of C that begins at (row, column), by the calling warp; high, wide: constants. Rows and columns beyond the
@@ -31,7 +30,9 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
   const int rows = (int)(p->rows.outer * p->rows.inner),
             columns = (int)(p->columns.outer * p->columns.inner),
             all = (int)(depth.outer * depth.inner), by_units = all - all % UNIT_DEPTH;
-  int from_a[2 * NETWORK_HIGH], from_b[NETWORK_WIDE], k = 0;
+  const int64_t first_a = network_at(p->rows, p->a_rows, row),
+                first_b = network_at(p->columns, p->b_columns, column);
+  int from_a[2 * NETWORK_HIGH], from_b[NETWORK_WIDE], k = 0; /* from those of the tile */
   double x[NETWORK_HIGH][NETWORK_WIDE][2][2];
 #define NETWORK_OWN_ROW(r) (row + lane / 4 + 8 * (r))
 #define NETWORK_OWN_COLUMN(q) (column + 8 * ((q) / 2) + lane % 4 * 2 + (q) % 2)
@@ -41,12 +42,13 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
   BASIN_UNROLLED
   for (int r = 0; r < 2 * high; r++) {
     const int own = NETWORK_OWN_ROW(r);
-    from_a[r] = network_at(p->rows, p->a_rows, own < rows ? own : rows - 1);
+    from_a[r] = (int)(network_at(p->rows, p->a_rows, own < rows ? own : rows - 1) - first_a);
   }
   BASIN_UNROLLED
   for (int q = 0; q < wide; q++) {
     const int own = column + lane / 4 + 8 * q;
-    from_b[q] = network_at(p->columns, p->b_columns, own < columns ? own : columns - 1);
+    from_b[q] = (int)(network_at(p->columns, p->b_columns, own < columns ? own : columns - 1) -
+                      first_b);
   }
   BASIN_UNROLLED
   for (int r = 0; r < 2 * high; r++) {
@@ -58,8 +60,11 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
     }
   }
 
+  a += first_a;
+  b += first_b;
+  __syncwarp(); /* units are a warp's */
   if (depth.outer == 1) {
-    const int step_a = UNIT_DEPTH * (int)a_depth.inner, step_b = UNIT_DEPTH * (int)b_depth.inner;
+    const int64_t step_a = UNIT_DEPTH * a_depth.inner, step_b = UNIT_DEPTH * b_depth.inner;
     const double *at_a = a + of_depth * a_depth.inner, *at_b = b + of_depth * b_depth.inner;
     BASIN_ROLLED
     for (; k < by_units; k += UNIT_DEPTH, at_a += step_a, at_b += step_b) {
@@ -80,7 +85,7 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
     for (; k < by_units; k += UNIT_DEPTH, inner += UNIT_DEPTH) {
       double y[2 * NETWORK_HIGH], z[NETWORK_WIDE];
       for (; inner >= depth.inner; inner -= (int)depth.inner) outer++;
-      __syncwarp(); /* the threads' ways differ in this, and units are a warp's */
+      __syncwarp(); /* the threads' ways differ in this */
       const double *at_a = a + outer * a_depth.outer + inner * a_depth.inner,
                    *at_b = b + outer * b_depth.outer + inner * b_depth.inner;
       BASIN_UNROLLED
@@ -102,7 +107,7 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
     for (int q = 0; q < 2 * wide; q++) {
       const int own = NETWORK_OWN_COLUMN(q);
       const double z =
-          at_b[network_at(p->columns, p->b_columns, own < columns ? own : columns - 1)];
+          at_b[network_at(p->columns, p->b_columns, own < columns ? own : columns - 1) - first_b];
       BASIN_UNROLLED
       for (int r = 0; r < 2 * high; r++)
         x[r / 2][q / 2][r % 2][q % 2] = fma(at_a[from_a[r]], z, x[r / 2][q / 2][r % 2][q % 2]);
