@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 enum {
-  PARTS_DEFAULT =
-      32, /* under way on a device at once; what it may leave idle between their launches is little then */
+  PARTS_DEFAULT = 32, /* under way on a device at once, so that it seldom waits for a launch */
   DEVICES_MAX = 64
 };
 

@@ -50,8 +50,7 @@ typedef struct network_layer {
   int64_t weights;    /* offset in the state */
   int64_t pad, above; /* zeros either side of a row of z, and of x */
   int64_t z, x;       /* offsets in the scratch */
-  int64_t
-      stretch; /* rows of the gradient by the weights that are made in one go, network_whole.h */
+  int64_t stretch;    /* rows of the gradient that network_whole.h makes in one go */
 } network_layer;
 
 typedef struct network_cell {

@@ -14,11 +14,27 @@
 /* units of a tile of C, above each other and side by side, at most */
 enum { NETWORK_HIGH = 2, NETWORK_WIDE = 4 };
 
-/* where element `index` of a pair of indices lies; there are fewer than 2^31 of them, but a data set may have more */
+/* network_offset() of fewer than 2^31 elements: division of 64 bits would spill registers */
 BASIN_HD int64_t network_at(basin_pair many, basin_pair stride, int index) {
   if (many.inner == 1) return index * stride.outer;
   if (many.outer == 1) return index * stride.inner;
   return index / (int)many.inner * stride.outer + index % (int)many.inner * stride.inner;
+}
+
+/* what a depth of UNIT_DEPTH adds to the units of a tile; from_a, from_b: where the thread's rows and columns begin */
+BASIN_HD void network_tile_add(int high, int wide, const double *a, const double *b,
+                               const int *from_a, const int *from_b,
+                               double x[NETWORK_HIGH][NETWORK_WIDE][2][2]) {
+  double y[2 * NETWORK_HIGH], z[NETWORK_WIDE];
+  BASIN_UNROLLED
+  for (int r = 0; r < 2 * high; r++) y[r] = a[from_a[r]];
+  BASIN_UNROLLED
+  for (int q = 0; q < wide; q++) z[q] = b[from_b[q]];
+  BASIN_UNROLLED
+  for (int i = 0; i < high; i++) {
+    BASIN_UNROLLED
+    for (int q = 0; q < wide; q++) unit_add(x[i][q], y[2 * i], y[2 * i + 1], z[q]);
+  }
 }
 
 /* The tile of C that begins at (row, column), by the calling warp; high, wide: constants. Rows and columns beyond the
@@ -27,9 +43,8 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
                               const double *a, const double *b, double *c, int add) {
   const int lane = (int)threadIdx.x % 32, of_depth = lane % UNIT_DEPTH;
   const basin_pair depth = p->depth, a_depth = p->a_depth, b_depth = p->b_depth;
-  const int rows = (int)(p->rows.outer * p->rows.inner),
-            columns = (int)(p->columns.outer * p->columns.inner),
-            all = (int)(depth.outer * depth.inner), by_units = all - all % UNIT_DEPTH;
+  const int rows = (int)network_count(p->rows), columns = (int)network_count(p->columns),
+            all = (int)network_count(depth), by_units = all - all % UNIT_DEPTH;
   const int64_t first_a = network_at(p->rows, p->a_rows, row),
                 first_b = network_at(p->columns, p->b_columns, column);
   int from_a[2 * NETWORK_HIGH], from_b[NETWORK_WIDE], k = 0; /* from those of the tile */
@@ -67,36 +82,16 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
     const int64_t step_a = UNIT_DEPTH * a_depth.inner, step_b = UNIT_DEPTH * b_depth.inner;
     const double *at_a = a + of_depth * a_depth.inner, *at_b = b + of_depth * b_depth.inner;
     BASIN_ROLLED
-    for (; k < by_units; k += UNIT_DEPTH, at_a += step_a, at_b += step_b) {
-      double y[2 * NETWORK_HIGH], z[NETWORK_WIDE];
-      BASIN_UNROLLED
-      for (int r = 0; r < 2 * high; r++) y[r] = at_a[from_a[r]];
-      BASIN_UNROLLED
-      for (int q = 0; q < wide; q++) z[q] = at_b[from_b[q]];
-      BASIN_UNROLLED
-      for (int i = 0; i < high; i++) {
-        BASIN_UNROLLED
-        for (int q = 0; q < wide; q++) unit_add(x[i][q], y[2 * i], y[2 * i + 1], z[q]);
-      }
-    }
+    for (; k < by_units; k += UNIT_DEPTH, at_a += step_a, at_b += step_b)
+      network_tile_add(high, wide, at_a, at_b, from_a, from_b, x);
   } else {
     int outer = 0, inner = of_depth;
     BASIN_ROLLED
     for (; k < by_units; k += UNIT_DEPTH, inner += UNIT_DEPTH) {
-      double y[2 * NETWORK_HIGH], z[NETWORK_WIDE];
       for (; inner >= depth.inner; inner -= (int)depth.inner) outer++;
       __syncwarp(); /* the threads' ways differ in this */
-      const double *at_a = a + outer * a_depth.outer + inner * a_depth.inner,
-                   *at_b = b + outer * b_depth.outer + inner * b_depth.inner;
-      BASIN_UNROLLED
-      for (int r = 0; r < 2 * high; r++) y[r] = at_a[from_a[r]];
-      BASIN_UNROLLED
-      for (int q = 0; q < wide; q++) z[q] = at_b[from_b[q]];
-      BASIN_UNROLLED
-      for (int i = 0; i < high; i++) {
-        BASIN_UNROLLED
-        for (int q = 0; q < wide; q++) unit_add(x[i][q], y[2 * i], y[2 * i + 1], z[q]);
-      }
+      network_tile_add(high, wide, a + outer * a_depth.outer + inner * a_depth.inner,
+                       b + outer * b_depth.outer + inner * b_depth.inner, from_a, from_b, x);
     }
   }
   BASIN_ROLLED
@@ -141,8 +136,8 @@ NETWORK_TILE(2, 4)
 /* as basin_product_runner of tensors.h, without room: the largest tiles of which every warp of the team has one */
 NETWORK_PART void network_team_product(basin_team team, const basin_product *p, const double *a,
                                        const double *b, double *c, int add) {
-  const int rows = (int)(p->rows.outer * p->rows.inner),
-            columns = (int)(p->columns.outer * p->columns.inner), warps = team.size / 32;
+  const int rows = (int)network_count(p->rows), columns = (int)network_count(p->columns),
+            warps = team.size / 32;
   int high = rows > UNIT_ROWS ? 2 : 1, wide = columns > UNIT_COLUMNS ? 4 : 1;
   const int of_four = (columns + 4 * UNIT_COLUMNS - 1) / (4 * UNIT_COLUMNS);
   if (high > 1 && (wide == 1 || (rows + 2 * UNIT_ROWS - 1) / (2 * UNIT_ROWS) * of_four < warps))
