@@ -11,8 +11,8 @@
  *     number(), slots()             its number in the grid; how many there are
  *     WHOLE_BLOCKS                  whether all blocks have BASIN_DECIDE_EVERY steps, a constant
  *     THREADS                       of a block of the grid, at most
- *     RESIDENT, RESIDENT_ASKED      blocks that a multiprocessor shall hold
- *     WIDE                          whether a slot is a whole block of the grid, not threads of a warp
+ *     RESIDENT, RESIDENT_WATCHING   blocks that a multiprocessor shall hold
+ *     WIDE                          whether a slot is, or may be, a whole block of the grid, not threads of a warp
  *     leader()                      whether this thread speaks for its slot
  *     before()                      the threads of the warp before those of the slot, a bit each
  *     set_stage(b, stage)           the stage of the next steps
@@ -41,11 +41,8 @@ enum rule {
   EARLY_RULE,     /* at multiples of BASIN_DECIDE_EVERY */
   TOLERANCE_RULE, /* at every step */
   EITHER_RULE,    /* the constants say which */
-  WITH_PASSAGES, /* likewise; and passages are asked for at every step: a kernel_run of its own, for that of a run
-                     without any shall not need more registers */
-  WITH_CONDITION, /* and so is the experiment's condition, where there is one: a kernel of its own, too, but for teams,
-                    where it takes no register more */
-  MOVING /* likewise, with or without either; and paces are looked up at every step: again one of its own */
+  WATCHING /* likewise; and at every step passages, the experiment's condition, and paces that move, whichever there
+                     are: a kernel_run of its own, for that of a run without any shall not need more registers */
 };
 
 /* What is the same for all trials of a part: a kernel argument, so it is read through the constant cache. */
@@ -64,7 +61,7 @@ struct slot_trial {
   int trial;    /* in the batch; -1: none */
   int64_t step; /* taken so far; TO_TAKE_UP: the state is not here yet */
   basin_clock clock;
-  int next_passage[BASIN_LADDERS_MAX]; /* by ladder; WITH_PASSAGES alone, as what follows */
+  int next_passage[BASIN_LADDERS_MAX]; /* by ladder; WATCHING alone, as what follows */
   bool begins;                         /* whether they are still to be found out */
 };
 
@@ -75,12 +72,16 @@ template <int RULE> __device__ bool asks_always(const constants &c) {
   return RULE >= EITHER_RULE ? c.tolerance_rule != 0 : RULE == TOLERANCE_RULE;
 }
 
-/* whether there is a condition; whether a state's observables are looked at, for that or for passages */
+/* whether there is a condition; whether a state's observables are looked at, for that or for passages; whether the next
+   step has no step size */
 template <int RULE> __device__ bool has_condition(const lane_batch &b) {
-  return RULE >= WITH_CONDITION && b.when;
+  return RULE == WATCHING && b.when;
 }
 template <int RULE> __device__ bool watches(const lane_batch &b) {
-  return RULE >= WITH_PASSAGES && (RULE != MOVING || b.ladders.count > 0 || b.when);
+  return RULE == WATCHING && (b.ladders.count > 0 || b.when);
+}
+template <int RULE> __device__ bool is_stuck(const lane_batch &b, int64_t step) {
+  return RULE == WATCHING && paces_are_missing(b.paces, step);
 }
 
 /* whether the dynamics have one rule for both: then it is in the code once */
@@ -113,27 +114,28 @@ __device__ void store(const lane_batch &b, int trial, int64_t step, const Slot &
 }
 
 /* the observables of recorded state number `at` */
-template <class Slot>
-__device__ void record_observables(const lane_batch &b, const constants &c, int64_t at,
-                                   const Slot &s) {
-  double seen[KIND_OBSERVED];
-  s.observe(b, c, b.risk & BASIN_RISK_KEPT, seen);
-  for (int i = 0; i < b.observables && s.leader(); i++)
+__device__ void keep_record(const lane_batch &b, int64_t at, const double *seen) {
+  for (int i = 0; i < b.observables; i++)
     b.record[i * b.recorded * b.times + at] = observable_of(seen, KIND_OBSERVED,
                                                             b.observable_of[i]);
 }
 
-/* keep the state of a recorded trial; kernel_record makes the observables of it. A wide slot's is so long that they are
+/* keep the state of a recorded trial; kernel_observe makes the observables of it. A wide slot's is so long that they are
    made at once, unless the states are wanted */
 template <class Slot>
 __device__ void record(const lane_batch &b, const constants &c, int trial, int time,
                        const Slot &s) {
   const int64_t at = trial * b.times + time;
-  if (Slot::WIDE && !b.record_state) record_observables(b, c, at, s);
-  else s.put(b.record_state + at * s.states(c), 1);
+  if (Slot::WIDE && !b.record_state) {
+    double seen[KIND_OBSERVED];
+    s.observe(b, c, b.risk & BASIN_RISK_KEPT, seen);
+    if (s.leader()) keep_record(b, at, seen);
+  } else {
+    s.put(b.record_state + at * s.states(c), 1);
+  }
 }
 
-/* end a trial; kernel_finish makes the observables of its last state */
+/* end a trial; kernel_observe makes the observables of its last state */
 template <class Slot>
 __device__ void finish(const lane_batch &b, int trial, int outcome, int64_t step, const Slot &s) {
   if (s.leader()) b.outcome[trial] = (int8_t)(LANE_ENDED | outcome);
@@ -181,7 +183,7 @@ __device__ void take_up(const lane_batch &b, const constants &c, slot_trial &l, 
 template <int RULE, class Slot>
 __device__ void events(const lane_batch &b, const constants &c, bool asked, int outcome,
                        slot_trial &l, Slot &s) {
-  double seen[RULE >= WITH_PASSAGES ? KIND_OBSERVED : 1];
+  double seen[RULE == WATCHING ? KIND_OBSERVED : 1];
   if (watches<RULE>(b)) {
     s.observe(b, c, b.risk & (BASIN_RISK_PASSED | BASIN_RISK_ASKED), seen);
     watch_passages(b, l, s, seen);
@@ -209,13 +211,13 @@ typedef int64_t step_count;
 /* steps until something is due, or 1 where step sizes move, or passages or a condition are watched that could come and
    go in a leap; 0 of a trial that has just been taken up where something is due at once, or that has no step size */
 template <int RULE> __device__ int64_t leap_limit(const lane_batch &b, const slot_trial &l) {
-  int steady = RULE >= WITH_CONDITION ? expand_is_steady_when(b.when) : 1;
+  int steady = RULE == WATCHING ? expand_is_steady_when(b.when) : 1;
 #pragma unroll
-  for (int i = 0; RULE >= WITH_PASSAGES && i < BASIN_LADDERS_MAX; i++)
+  for (int i = 0; RULE == WATCHING && i < BASIN_LADDERS_MAX; i++)
     if (i < b.ladders.count) steady &= expand_is_steady(b.ladders.of[i].observable);
   const int64_t until = l.clock.event - l.step;
-  if (RULE == MOVING && paces_are_missing(b.paces, l.step)) return 0;
-  if (RULE == MOVING && paces_move(b.paces, l.step)) steady = 0;
+  if (is_stuck<RULE>(b, l.step)) return 0;
+  if (RULE == WATCHING && paces_move(b.paces, l.step)) steady = 0;
   return watches<RULE>(b) && l.begins ? 0 : steady || until < 1 ? until : 1;
 }
 
@@ -230,7 +232,7 @@ __device__ void block(const lane_batch &b, const constants &c, int leaps, slot_t
       leaps--;
     }
     events<RULE>(b, c, limit > 0 || asks_start<RULE>(b, l), BASIN_UNRESOLVED, l, s);
-    if (RULE == MOVING && paces_are_missing(b.paces, l.step)) return;
+    if (is_stuck<RULE>(b, l.step)) return;
   }
 }
 #else
@@ -242,9 +244,9 @@ typedef int step_count;
 template <int RULE, class Slot>
 __device__ void block(const lane_batch &b, const constants &c, int steps, slot_trial &l, Slot &s) {
   int taken;
-  bool stuck; /* at a step that has no step size */
+  bool stuck;
   do {
-    stuck = RULE == MOVING && paces_are_missing(b.paces, l.step);
+    stuck = is_stuck<RULE>(b, l.step);
     const int64_t until = l.clock.event - l.step;
     const int left = steps - (int)(l.step & (steps - 1));
     int n = until < left ? (int)until : left, outcome = BASIN_UNRESOLVED;
@@ -269,14 +271,14 @@ __device__ void block(const lane_batch &b, const constants &c, int steps, slot_t
 
 /* ---- kernels ---- */
 
-template <class Slot, int RULE>
+template <class Slot>
 __global__ void __launch_bounds__(Slot::THREADS, 1)
     kernel_start(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
   Slot s(b, c);
   for (int trial = b.drawn + s.number(); trial < b.to_draw; trial += s.slots()) {
     if (b.outcome[trial] != -1) continue;
     s.start(b, c, trial);
-    const int outcome = ask<RULE>(b, c, s, NULL);
+    const int outcome = ask<EITHER_RULE>(b, c, s, NULL);
     store(b, trial, 0, s);
     if (outcome == BASIN_UNRESOLVED) {
       if (s.leader()) b.queue[atomicAdd(&b.counters->queued, 1)] = trial;
@@ -319,11 +321,10 @@ __device__ int take_next_wide(const lane_batch &b, int queued, const Slot &s, sl
   return next + 1 < queued;
 }
 
-/* The second number of blocks where there are passages or a condition. Every thread of a warp comes to every vote,
-   whether its slot has a trial or not */
+/* Every thread of a warp comes to every vote, whether its slot has a trial or not */
 template <class Slot, int RULE>
-__global__ void __launch_bounds__(Slot::THREADS, (int)(RULE >= WITH_PASSAGES ? Slot::RESIDENT_ASKED
-                                                                             : Slot::RESIDENT))
+__global__ void __launch_bounds__(Slot::THREADS, (int)(RULE == WATCHING ? Slot::RESIDENT_WATCHING
+                                                                        : Slot::RESIDENT))
     kernel_run(const __grid_constant__ lane_batch b, const __grid_constant__ constants c,
                const __grid_constant__ lane_launch launch) {
   const unsigned all = 0xffffffffu;
@@ -357,7 +358,8 @@ __global__ void __launch_bounds__(Slot::THREADS, (int)(RULE >= WITH_PASSAGES ? S
   if (l.trial >= 0) {
     store(b, l.trial, l.step, s);
     if (s.leader()) launch.live_out[atomicAdd(&b.counters->live, 1)] = l.trial;
-    if (RULE == MOVING && s.leader()) atomicMax(&b.counters->furthest, (unsigned long long)l.step);
+    if (RULE == WATCHING && s.leader())
+      atomicMax(&b.counters->furthest, (unsigned long long)l.step);
   }
   if (steps && s.leader()) atomicAdd(&b.counters->steps, (unsigned long long)steps);
 }
@@ -372,36 +374,33 @@ __device__ void passages_at_start(const lane_batch &b, int trial, const double *
   }
 }
 
-/* the observables of the trials that ended since the last call */
-template <class Slot>
-__global__ void __launch_bounds__(Slot::THREADS, 1)
-    kernel_finish(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
-  Slot s(b, c);
-  for (int trial = s.number(); trial < b.count; trial += s.slots()) {
-    if (b.outcome[trial] < LANE_ENDED) continue;
-    const int outcome = b.outcome[trial] & ~LANE_ENDED;
-    double seen[KIND_OBSERVED];
-    s.get(b.state + trial, b.count);
-    s.observe(b, c, b.risk, seen);
-    if (!s.leader()) continue;
-    for (int i = 0; i < b.finals; i++)
-      b.final_value[(int64_t)i * b.count + trial] = observable_of(
-          seen, KIND_OBSERVED, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
-    if (b.steps[trial] == 0) passages_at_start(b, trial, seen);
-    b.outcome[trial] = (int8_t)outcome;
-  }
+/* of a trial that has ended: the observables of its last state */
+__device__ void keep_finals(const lane_batch &b, int trial, const double *seen) {
+  const int outcome = b.outcome[trial] & ~LANE_ENDED;
+  for (int i = 0; i < b.finals; i++)
+    b.final_value[(int64_t)i * b.count + trial] = observable_of(
+        seen, KIND_OBSERVED, outcome == BASIN_DIVERGED ? -1 : b.final_of[i]);
+  if (b.steps[trial] == 0) passages_at_start(b, trial, seen);
+  b.outcome[trial] = (int8_t)outcome;
 }
 
-/* the observables of the recorded states; a state that was not recorded is all ones */
+/* The observables of the trials that ended since the last call, or of the `recorded` states; a state that was not recorded
+   is all ones. */
 template <class Slot>
 __global__ void __launch_bounds__(Slot::THREADS, 1)
-    kernel_record(const __grid_constant__ lane_batch b, const __grid_constant__ constants c) {
+    kernel_observe(const __grid_constant__ lane_batch b, const __grid_constant__ constants c,
+                   const int recorded) {
   Slot s(b, c);
-  for (int64_t at = s.number(); at < b.recorded * b.times; at += s.slots()) {
-    const double *state = b.record_state + at * s.states(c);
-    if (r_bits(state[0]) == ~(uint64_t)0) continue;
-    s.get(state, 1);
-    record_observables(b, c, at, s);
+  const int64_t n = recorded ? b.recorded * b.times : b.count;
+  for (int64_t at = s.number(); at < n; at += s.slots()) {
+    const double *state = recorded ? b.record_state + at * s.states(c) : b.state + at;
+    if (recorded ? r_bits(state[0]) == ~(uint64_t)0 : b.outcome[at] < LANE_ENDED) continue;
+    double seen[KIND_OBSERVED];
+    s.get(state, recorded ? 1 : b.count);
+    s.observe(b, c, recorded ? b.risk & BASIN_RISK_KEPT : b.risk, seen);
+    if (!s.leader()) continue;
+    if (recorded) keep_record(b, at, seen);
+    else keep_finals(b, (int)at, seen);
   }
 }
 
@@ -415,7 +414,7 @@ int prepare(const basin_setting *setting, void *out, double *data, int64_t *stag
   memset(out, 0, sizeof *c);
   if (model_prepare(setting, &room, &c->cell, &where)) return 0;
   clock_course(setting, 0, NULL, stage_end, &c->course);
-  c->tolerance_rule = expand_is_asked(&setting->stop);
+  c->tolerance_rule = basin_stop_given(&setting->stop);
   c->states = setting->size.states;
   paces_of_stages(setting, &c->cell, stage_pace);
   return 1;
@@ -440,13 +439,13 @@ size_t shared_bytes(const lane_shape &shape) {
   return shape.shared ? (size_t)(lane_slots_of_block(&shape) * shape.reals) * sizeof(double) : 0;
 }
 
-/* a slot for each of n, or as many as there is memory for: they go on to others */
+/* a slot for each of n, or as many as there is memory for: they go on to others; recorded: see kernel_observe */
 template <class Kernel>
-cudaError_t for_each(Kernel kernel, int64_t n, const lane_batch *batch, const void *given,
-                     cudaStream_t stream) {
+cudaError_t for_each(Kernel kernel, int64_t n, int recorded, const lane_batch *batch,
+                     const void *given, cudaStream_t stream) {
   lane_batch b = *batch;
   constants c = of_launch(batch, given);
-  void *argument[] = {&b, &c};
+  void *argument[] = {&b, &c, &recorded}; /* kernel_start takes the first two */
   const int of_block = lane_slots_of_block(&b.shape);
   int64_t blocks = (n + of_block - 1) / of_block;
   if (lane_slot_bytes(&b.shape) && blocks > b.slots / of_block) blocks = b.slots / of_block;

@@ -17,8 +17,8 @@
  *   kernel_start   draws every trial that has not begun, ends those that end at step 0, queues the others
  *   kernel_run     one trial per slot, many blocks of BASIN_DECIDE_EVERY steps, or of fewer where the state is an
  *                  array; a slot whose trial ends takes the next one from the queue
- *   kernel_finish  the observables of every trial that has ended, and the passages of one that did so at its start
- *   kernel_record  the observables of every recorded state
+ *   kernel_observe the observables of every trial that has ended, and the passages of one that did so at its start; or
+ *                  the observables of every recorded state
  *
  * Which slot runs a trial, and in how many launches, does not enter its result.
  */
@@ -107,6 +107,11 @@ struct lane_batch {
   int slots;          /* of a launch, at most; a multiple of those of a block */
   int drawn, to_draw; /* kernel_start draws the trials from the first to before the second */
 };
+
+/* whether something else than the rule is looked at behind every step, or step sizes move */
+static inline int lane_watches(const lane_batch *batch) {
+  return batch->moves || batch->when || batch->ladders.count > 0;
+}
 
 /* One launch of kernel_run. */
 struct lane_launch {

@@ -30,8 +30,7 @@ struct slot {
     STATES = KIND_states,
     /* blocks that a multiprocessor shall hold: 96 registers a thread, 5 warps a scheduler */
     RESIDENT = 5,
-    RESIDENT_ASKED =
-        4, /* where there are passages or a condition: numbers of observables and ladders */
+    RESIDENT_WATCHING = 4, /* with numbers of observables and ladders */
     WHOLE_BLOCKS = 1,
     THREADS = LANE_BLOCK,
     WIDE = 0
@@ -68,7 +67,7 @@ struct slot {
   }
   template <int RULE>
   __device__ void step(const lane_batch &b, const constants &c, int, int trial, int64_t step) {
-    if (RULE == MOVING) paces_look_up(b.paces, step, pace);
+    if (RULE == WATCHING) paces_look_up(b.paces, step, pace);
     KIND_step(&c.cell, turn(b, trial, step), x);
   }
   template <int RULE>
@@ -102,30 +101,24 @@ cudaError_t shape(const basin_setting *, lane_shape *out) {
 }
 
 cudaError_t start(const lane_batch *batch, const void *given, cudaStream_t stream) {
-  return ((const constants *)given)->tolerance_rule
-             ? for_each(kernel_start<slot, TOLERANCE_RULE>, batch->to_draw - batch->drawn, batch,
-                        given, stream)
-             : for_each(kernel_start<slot, EARLY_RULE>, batch->to_draw - batch->drawn, batch, given,
-                        stream);
+  return for_each(kernel_start<slot>, batch->to_draw - batch->drawn, 0, batch, given, stream);
 }
 
 cudaError_t run(const lane_batch *batch, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
-  if (batch->moves) return run_with(kernel_run<slot, MOVING>, batch, launch, given, stream);
-  if (batch->when) return run_with(kernel_run<slot, WITH_CONDITION>, batch, launch, given, stream);
-  if (batch->ladders.count)
-    return run_with(kernel_run<slot, WITH_PASSAGES>, batch, launch, given, stream);
+  if (lane_watches(batch))
+    return run_with(kernel_run<slot, WATCHING>, batch, launch, given, stream);
   return ((const constants *)given)->tolerance_rule
              ? run_with(kernel_run<slot, TOLERANCE_RULE>, batch, launch, given, stream)
              : run_with(kernel_run<slot, EARLY_RULE>, batch, launch, given, stream);
 }
 
 cudaError_t finish_all(const lane_batch *batch, const void *given, cudaStream_t stream) {
-  return for_each(kernel_finish<slot>, batch->count, batch, given, stream);
+  return for_each(kernel_observe<slot>, batch->count, 0, batch, given, stream);
 }
 
 cudaError_t record_all(const lane_batch *batch, const void *given, cudaStream_t stream) {
-  return for_each(kernel_record<slot>, batch->recorded * batch->times, batch, given, stream);
+  return for_each(kernel_observe<slot>, batch->recorded * batch->times, 1, batch, given, stream);
 }
 
 } // namespace

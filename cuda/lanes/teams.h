@@ -30,9 +30,14 @@ namespace {
 
 enum { BLOCKS_FIRST = 1, BLOCKS_LEAST = 1 }; /* of steps, of the first launch and of the shortest */
 
+/* where the state of a trial and the scratch lie: in one or the other as the shape of the batch says, of kernels that
+   come to a trial once */
+enum place { IN_SHARED, IN_GLOBAL, IN_EITHER };
+
 /* a team */
-template <bool SHARED> struct slot {
+template <int PLACE> struct slot {
   enum {
+    SHARED = PLACE == IN_SHARED,
     WHOLE_BLOCKS = 0,
     WIDE = !SHARED && BASIN_TEAM_MOST > LANE_WARP,
     THREADS = WIDE ? BASIN_TEAM_MOST : LANE_BLOCK
@@ -44,9 +49,8 @@ template <bool SHARED> struct slot {
 #else
   enum { RESIDENT = WIDE ? 512 / THREADS : SHARED ? 4 : 3 };
 #endif
-  /* one less where there are passages or a condition, for the numbers of observables and ladders, and three at most; of
-     wide slots there is one kernel for all */
-  enum { RESIDENT_ASKED = WIDE ? RESIDENT : (RESIDENT < 4 ? RESIDENT : 4) - 1 };
+  /* one less with the numbers of observables and ladders, and three at most; of wide slots there is one kernel for all */
+  enum { RESIDENT_WATCHING = WIDE ? RESIDENT : (RESIDENT < 4 ? RESIDENT : 4) - 1 };
   basin_team team;
   real *x, *work;
   int warm; /* whether `work` is as a step of the trial that is held left it */
@@ -57,9 +61,12 @@ template <bool SHARED> struct slot {
     team.stop = NULL;
     team.size = size;
     team.rank = (int)threadIdx.x & (size - 1);
-    team.threads = WIDE ? 0xffffffffu : (0xffffffffu >> (LANE_WARP - size)) << (lane - team.rank);
-    x = SHARED ? shared + (int)threadIdx.x / size * b.shape.reals
-               : b.memory + number() * b.shape.reals;
+    team.threads = 0xffffffffu;
+    if (!(WIDE && PLACE == IN_GLOBAL) && size < LANE_WARP)
+      team.threads = ((1u << size) - 1) << (lane - team.rank);
+    x = PLACE == IN_SHARED || (PLACE == IN_EITHER && b.shape.shared)
+            ? shared + (int)threadIdx.x / size * b.shape.reals
+            : b.memory + number() * b.shape.reals;
     work = x + c.states;
     warm = 0;
   }
@@ -98,7 +105,7 @@ template <bool SHARED> struct slot {
   template <int RULE>
   __device__ const real *paces_of(const lane_batch &b, int stage, int64_t step, real *own) const {
     const real *pace = b.stage_pace + stage * BASIN_PACES_MAX;
-    if (RULE == MOVING && paces_move(b.paces, step)) {
+    if (RULE == WATCHING && paces_move(b.paces, step)) {
 #pragma unroll
       for (int i = 0; i < BASIN_PACES_MAX; i++) own[i] = pace[i];
       paces_look_up(b.paces, step, own);
@@ -146,11 +153,12 @@ template <bool SHARED> struct slot {
 
 enum { BLOCK_BYTES = 1 << 26 }; /* of a block's slots in the device's memory */
 
-typedef slot<true> in_shared;
-typedef slot<false> in_global;
+typedef slot<IN_SHARED> in_shared;
+typedef slot<IN_GLOBAL> in_global;
+typedef slot<IN_EITHER> in_either;
 
-/* the rule of the kernel that runs without conditions; of wide slots it is the one that has all, as steps are long */
-constexpr int PLAIN_GLOBAL = in_global::WIDE ? MOVING : EITHER_RULE;
+/* the rule of the kernel of a run that watches nothing; of wide slots it is the one that may, as steps are long */
+constexpr int PLAIN_GLOBAL = in_global::WIDE ? WATCHING : EITHER_RULE;
 
 /* the kernel may take as much shared memory as a block of the device can have; all kernels want the same share of what
    caches leave, for a multiprocessor must be empty to change it */
@@ -173,12 +181,10 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   *out = s;
   cudaError_t bad = cudaGetDevice(&device);
   if (!bad) bad = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-  if (!bad) bad = allow_shared(kernel_start<in_shared, EITHER_RULE>, limit);
+  if (!bad) bad = allow_shared(kernel_start<in_either>, limit);
   if (!bad) bad = allow_shared(kernel_run<in_shared, EITHER_RULE>, limit);
-  if (!bad) bad = allow_shared(kernel_run<in_shared, WITH_CONDITION>, limit);
-  if (!bad) bad = allow_shared(kernel_run<in_shared, MOVING>, limit);
-  if (!bad) bad = allow_shared(kernel_finish<in_shared>, limit);
-  if (!bad) bad = allow_shared(kernel_record<in_shared>, limit);
+  if (!bad) bad = allow_shared(kernel_run<in_shared, WATCHING>, limit);
+  if (!bad) bad = allow_shared(kernel_observe<in_either>, limit);
   s.shared = 1;
   for (s.block = LANE_BLOCK; !bad && s.block >= LANE_WARP; s.block /= 2) {
     if (shared_bytes(s) > (size_t)limit) continue;
@@ -202,20 +208,16 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
 }
 
 cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
-  const int n = b->to_draw - b->drawn;
-  return b->shape.shared ? for_each(kernel_start<in_shared, EITHER_RULE>, n, b, given, stream)
-                         : for_each(kernel_start<in_global, EITHER_RULE>, n, b, given, stream);
+  return for_each(kernel_start<in_either>, b->to_draw - b->drawn, 0, b, given, stream);
 }
 
 template <class Slot>
 cudaError_t run_of(const lane_batch *b, const lane_launch *launch, const void *given,
                    cudaStream_t stream) {
   if constexpr (!Slot::WIDE) {
-    if (!b->moves && (b->ladders.count || b->when))
-      return run_with(kernel_run<Slot, WITH_CONDITION>, b, launch, given, stream);
-    if (!b->moves) return run_with(kernel_run<Slot, EITHER_RULE>, b, launch, given, stream);
+    if (!lane_watches(b)) return run_with(kernel_run<Slot, EITHER_RULE>, b, launch, given, stream);
   }
-  return run_with(kernel_run<Slot, MOVING>, b, launch, given, stream);
+  return run_with(kernel_run<Slot, WATCHING>, b, launch, given, stream);
 }
 
 cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
@@ -225,14 +227,11 @@ cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *give
 }
 
 cudaError_t finish_all(const lane_batch *b, const void *given, cudaStream_t stream) {
-  return b->shape.shared ? for_each(kernel_finish<in_shared>, b->count, b, given, stream)
-                         : for_each(kernel_finish<in_global>, b->count, b, given, stream);
+  return for_each(kernel_observe<in_either>, b->count, 0, b, given, stream);
 }
 
 cudaError_t record_all(const lane_batch *b, const void *given, cudaStream_t stream) {
-  const int64_t n = b->recorded * b->times;
-  return b->shape.shared ? for_each(kernel_record<in_shared>, n, b, given, stream)
-                         : for_each(kernel_record<in_global>, n, b, given, stream);
+  return for_each(kernel_observe<in_either>, b->recorded * b->times, 1, b, given, stream);
 }
 
 } // namespace

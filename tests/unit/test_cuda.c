@@ -231,7 +231,7 @@ static void launch_without_memory(void **unused) {
   basin_watch by_host = {0};
   make_job(e, 2, 0, 300, &job, &host);
   assert_ok(run_on(0, &job, &host, &by_host, &error), error);
-  for (int nth = 1; nth <= 4; nth++) { /* kernel_start, kernel_run, kernel_finish, kernel_record */
+  for (int nth = 1; nth <= 4; nth++) { /* kernel_start, kernel_run, kernel_observe twice */
     basin_watch watch = {0};
     const long long before = count(0, CUDASIM_LAUNCHES);
     make_job(e, 2, 0, 300, &job, &part);
@@ -367,7 +367,7 @@ static void refilled(void **unused) {
   make_job(e, 0, 0, 65536, &job, &device);
   const long long before = count(0, CUDASIM_LAUNCHES);
   assert_ok(run_on(1, &job, &device, &watch, &error), error);
-  /* kernel_start, kernel_run, once more for the last few, kernel_finish */
+  /* kernel_start, kernel_run, once more for the last few, kernel_observe */
   assert_in_range(count(0, CUDASIM_LAUNCHES) - before, 3, 4);
   test_same_part(e, 0, &host, &device);
   basin_part_free(&host);

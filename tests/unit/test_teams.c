@@ -194,8 +194,8 @@ static void paused_and_mixed(void **unused) {
 static void failures(void **unused) {
   if (!fail_malloc) skip();
   static const char *const set[] = {large, "stop.max_steps=20"};
-  static const char *const kernel[] = {"kernel_start", "kernel_run", "kernel_finish",
-                                       "kernel_record"};
+  static const char *const kernel[] = {"kernel_start", "kernel_run", "kernel_observe",
+                                       "kernel_observe"};
   const int no_memory = 2, too_many_resources = 701;
   basin_experiment *e = experiment_with(set, 2);
   (void)unused;
