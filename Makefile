@@ -66,32 +66,42 @@ FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
 # The one list of dynamics: what the headers of the models say (MODEL_DYNAMICS), as words model:kind; `input` stands for
 # the single inputs of estimates, and `whole` for one trial at a time. Everything that must know of it, here, in the
-# module, in tests and tools, expands this list or build/models.inc, which is made of it.
+# module, in tests and tools, expands this list or build/models.inc, which is made of it. In registers are those whose
+# number of states is neither 0 nor BASIN_LEAPS, which is negative: they have an @ at first.
 hash := \#
-kinds_of = $(shell printf '%s\n' '$(hash)include "models/$(1).h"' '$(hash)define X(kind) is_a_kind_$(hash)$(hash)kind' \
-  'MODEL_DYNAMICS(X)' '$(hash)ifdef MODEL_INPUT' 'is_a_kind_input' '$(hash)endif' \
-  '$(hash)ifdef MODEL_WHOLE' 'is_a_kind_whole' '$(hash)endif' | $(CC) -E -P -Iinclude -x c - 2>/dev/null | \
-  grep -o 'is_a_kind_[a-zA-Z0-9_]*' | sed 's/is_a_kind_/$(1):/')
-PAIRS := $(foreach model,$(MODELS),$(call kinds_of,$(model)))
+kinds_of = $(shell printf '%s\n' '$(hash)include "models/$(1).h"' '$(hash)define STATES(states, ...) states' \
+  '$(hash)define X(kind) is_a_kind_$(hash)$(hash)kind MODEL_$(hash)$(hash)kind(STATES);' \
+  'MODEL_DYNAMICS(X)' '$(hash)ifdef MODEL_INPUT' 'is_a_kind_input;' '$(hash)endif' \
+  '$(hash)ifdef MODEL_WHOLE' 'is_a_kind_whole;' '$(hash)endif' | $(CC) -E -P -Iinclude -x c - 2>/dev/null | \
+  grep -oE 'is_a_kind_[a-zA-Z0-9_]*( [a-zA-Z1-9])?' | sed -E 's/is_a_kind_/$(1):/; s/ .$$/@/')
+KINDS := $(foreach model,$(MODELS),$(call kinds_of,$(model)))
+PAIRS := $(KINDS:@=)
 model_of = $(firstword $(subst :, ,$(1)))
 kind_of  = $(lastword $(subst :, ,$(1)))
+# what there is on a CPU alone
+OF_CPU := %:input %:whole
 
 # The engines may be built otherwise than the rest: more options, after all others. The fuzzers, which run none, leave out
 # sanitizers and optimisation.
 ENGINE_EXTRA :=
 
-# what runs a kind: sums over single inputs, or else lanes; and what it is compiled for: 1 kind, 2 instruction set
-engine_of = $(if $(filter input,$(1)),input_sums,lanes)
+# What runs kinds on a CPU. Those in registers have an engine each; those in arrays have one for all, of the model `any`,
+# which calls them: the calls of a model are compiled together. Beside them the sums over single inputs, and calls for one
+# trial at a time.
+IN_REGISTERS := $(patsubst %@,%,$(filter %@,$(KINDS)))
+IN_ARRAYS    := $(filter-out $(OF_CPU) $(IN_REGISTERS),$(PAIRS))
+ENGINES      := any:arrays any:leaps $(IN_REGISTERS) $(filter $(OF_CPU),$(PAIRS)) \
+  $(foreach model,$(sort $(foreach pair,$(IN_ARRAYS),$(call model_of,$(pair)))),$(model):calls)
+# of a pair of these its source and header; and what a kind is compiled for: 1 kind, 2 instruction set
+source_of = $(or $(if $(filter input,$(1)),input_sums),$(if $(filter calls whole,$(1)),calls),lanes)
+header_of = $(if $(filter any,$(1)),engine/any_model.h,models/$(1).h)
 lanes_of  = $(if $(filter whole,$(1)),$(filter-out -DBASIN_SIMD=%,$(FLAGS_$(2))) -DBASIN_SIMD=0 -DBASIN_WHOLE=1,$(FLAGS_$(2)))
-# what there is on a CPU alone
-OF_CPU := %:input %:whole
-
 TENSORS := tiled_product arrays
-HOST    := $(filter-out host/cli/% host/model/entry.c host/engine/lanes.c host/engine/input_sums.c \
+HOST    := $(filter-out host/cli/% host/model/entry.c $(foreach file,lanes calls input_sums,host/engine/$(file).c) \
              $(TENSORS:%=host/engine/%.c),$(wildcard host/*/*.c))
 CLI     := $(wildcard host/cli/*.c)
 OF_MODELS := $(MODELS:%=$(BUILD)/models/%/entry.o) \
-  $(foreach pair,$(PAIRS),$(ISAS:%=$(BUILD)/models/$(call model_of,$(pair))/$(call kind_of,$(pair))_%.o))
+  $(foreach pair,$(ENGINES),$(ISAS:%=$(BUILD)/models/$(call model_of,$(pair))/$(call kind_of,$(pair))_%.o))
 TILED   := $(ISAS:%=$(BUILD)/host/engine/tiled_product_%.o)
 OF_TENSORS := $(foreach file,$(TENSORS),$(ISAS:%=$(BUILD)/host/engine/$(file)_%.o))
 OBJECTS := $(HOST:%.c=$(BUILD)/%.o) $(OF_TENSORS) $(OF_MODELS)
@@ -145,7 +155,7 @@ $(BUILD)/host/engine/cuda.o: $(BUILD)/layout_word.h
 # What compiles a model that is not part of the build, while the program runs (host/own): the flags of the build, the
 # sources, and what these are, so that others are not taken for them.
 OWN_SOURCES := $(wildcard include/*.h include/*/*.h include/*/*/*.h) host/model/entry.c host/model/patches.h \
-               host/engine/lanes.c host/engine/input_sums.c $(wildcard cuda/*.h cuda/lanes/*.h) cuda/lanes/lanes.cu
+               $(foreach file,lanes calls input_sums,host/engine/$(file).c) host/engine/any_model.h $(wildcard cuda/*.h cuda/lanes/*.h) cuda/lanes/lanes.cu
 quoted = $(foreach word,$(1),"$(word)"$(comma))
 $(BUILD)/own_build.h: FORCE | $(BUILD)
 	@printf '%s\n' '#define BASIN_OWN_FLAGS $(call quoted,$(BITS) $(DEFINES))' \
@@ -172,14 +182,14 @@ $(BUILD)/models/$(1)/entry.o: host/model/entry.c $(BUILD)/flags
 endef
 # 1 model, 2 kind, 3 instruction set
 define pair_rules
-$(BUILD)/models/$(1)/$(2)_$(3).o: host/engine/$(call engine_of,$(2)).c $(BUILD)/flags
+$(BUILD)/models/$(1)/$(2)_$(3).o: host/engine/$(call source_of,$(2)).c $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)$(comma) $(2)$(comma) $(3)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(call lanes_of,$(2),$(3)) $$(ENGINE_EXTRA) -DBASIN_KIND=$(2) -DBASIN_ISA=$(3) \
-	  -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"models/$(1).h"' -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(call lanes_of,$(2),$(3)) $$(ENGINE_EXTRA) $(if $(filter calls,$(2)),,-DBASIN_KIND=$(2)) \
+	  -DBASIN_ISA=$(3) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"$(call header_of,$(1))"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))
-$(foreach pair,$(PAIRS),$(foreach isa,$(ISAS),\
+$(foreach pair,$(ENGINES),$(foreach isa,$(ISAS),\
   $(eval $(call pair_rules,$(call model_of,$(pair)),$(call kind_of,$(pair)),$(isa)))))
 
 list: ## the models and their dynamics, as the build found them

@@ -42,15 +42,41 @@ int basin_cpu_processors(void) {
   return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
+/* the engines of all kinds whose states are arrays: those that leap, and the others */
+#define ENGINES(isa) basin_run_any_arrays_##isa, basin_run_any_leaps_##isa
+basin_engine ENGINES(generic), ENGINES(avx2), ENGINES(avx512);
+static basin_engine *const in_arrays[BASIN_ISAS][2] = {
+    [BASIN_ISA_GENERIC] = {ENGINES(generic)},
+#if BASIN_HAS_avx2
+    [BASIN_ISA_AVX2] = {ENGINES(avx2)},
+#endif
+#if BASIN_HAS_avx512
+    [BASIN_ISA_AVX512] = {ENGINES(avx512)},
+#endif
+};
+
+/* whether what the cell's engine needs is compiled */
+static int is_ready(const basin_job *job, int isa) {
+  const basin_dynamics *kind = basin_dynamics_of(job->model, job->setting);
+  return job->setting->size.large || kind->run[isa] || kind->calls[isa];
+}
+
+basin_status basin_cpu_run(const basin_job *job, int isa, basin_part *part, basin_watch *watch) {
+  const basin_dynamics *kind = basin_dynamics_of(job->model, job->setting);
+  if (job->setting->size.large) /* one lane, by any instruction set */
+    return in_arrays[BASIN_ISA_GENERIC][0](job->model->whole[isa], job, part, watch);
+  if (kind->registers) return kind->run[isa](NULL, job, part, watch);
+  return in_arrays[isa][kind->leaps](kind->calls[isa], job, part, watch);
+}
+
 static basin_worker_status cpu_run(void *self, int worker, const basin_job *job, basin_part *part,
                                    basin_watch *watch, basin_error *error) {
   const int isa = *(const int *)self;
-  const basin_dynamics *dynamics = basin_dynamics_of(job->model, job->setting);
   (void)worker;
-  if (!basin_engine_of(job->model, job->setting, isa) &&
-      basin_own_ready(job->model, dynamics->name, isa, error))
+  if (!is_ready(job, isa) &&
+      basin_own_ready(job->model, job->setting->gradient.dynamics, isa, error))
     return BASIN_WORKER_FAILED;
-  switch (basin_engine_of(job->model, job->setting, isa)(job, part, watch)) {
+  switch (basin_cpu_run(job, isa, part, watch)) {
   case BASIN_OK:
     return BASIN_WORKER_OK;
   case BASIN_INTERRUPTED:

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * lanes.c: the CPU engine for dynamics whose trials go each their own way. Compiled once per model, kind of dynamics
- * and instruction set, with
+ * lanes.c: the CPU engine: trials that go each their own way. Compiled once per instruction set and kind of dynamics
+ * whose state is in registers, with
  *   BASIN_MODEL         the model's name
  *   BASIN_MODEL_HEADER  its header
  *   BASIN_KIND          one of its MODEL_DYNAMICS
  *   BASIN_ISA           generic, avx2 or avx512; BASIN_SIMD to match
- * and once more for the kind `whole` of models that have it (MODEL_WHOLE), which is one lane by any instruction set,
- * with BASIN_SIMD 0 and BASIN_WHOLE 1.
+ * and for all kinds in arrays together, as the kinds `arrays` and `leaps` of the model `any` (any_model.h).
  *
  * A group of BASIN_LANES x VECTORS trials advances together, one trial per lane, with the state in registers where it
  * is small. A lane whose trial ends is then refilled with the next one at the end of the block of BASIN_DECIDE_EVERY
@@ -33,18 +32,11 @@
 #include "seam/flights.h"
 #include "seam/paces.h"
 #include "seam/passage.h"
-#ifndef BASIN_WHOLE
-#define BASIN_WHOLE 0
-#endif
-/* whether there may be a data set: not of a model that is not part of the build */
-#if defined(MODEL_SET) && !defined(BASIN_OWN)
-#include "engine/data.h"
-#define HAS_SET 1
-#else
-#define HAS_SET 0
-#endif
 
 #define REGISTERS (KIND_states > 0)
+#if !REGISTERS
+#include "engine/data.h" /* there may be a data set */
+#endif
 #define LEAPS (KIND_states < 0)
 /* before a loop that copies states: entry by entry, where gcc would call it a copy of memory, and leave them there */
 #if defined(__GNUC__) && !defined(__clang__) && !defined(BASIN_PLAIN)
@@ -84,19 +76,27 @@ typedef struct driver {
   basin_ladders ladders; /* of passages; of most jobs none */
   basin_team team;
   int64_t states; /* reals of a state */
+  int always; /* whether the tolerance rule is asked, at every step, in the place of the early one */
   int vectors; /* of states in arrays: 2 where a step is a chain of few operations, and leaves nothing in the scratch */
 #if REGISTERS
   real x[VECTORS * STATES], fresh_state[STATES];
+  real seen[KIND_OBSERVED], looked[KIND_OBSERVED];
+  double out[KIND_OBSERVED];
 #else
-  /* the states; behind them the fresh ones, the states as they were at clock kept_at, and the scratch; what leaps keeps
-     none */
+  /* the states; behind them the fresh ones, the states as they were at clock kept_at, what is observed, and the scratch;
+     what leaps keeps none */
   real *x, *kept;
   int64_t kept_at; /* before the latest step, where it may be broken off */
   int long_steps; /* whether to look at the watch at each, and to keep the states where they break */
+  basin_turn turn[VECTORS]; /* of the steps of each vector, kept from one to the next */
+  basin_turn asking;        /* of all that is asked of a state */
+  int observed;             /* numbers that are observed of one: as many each of the following */
+  real *seen, *looked;      /* see seen_of; of a step, for passages or the condition */
+  double *out;              /* of one lane */
 #endif
   real *work;
   const real *warm; /* the states of which the scratch is as their last step left it; NULL: none */
-#if HAS_SET
+#if !REGISTERS
   const basin_data *set; /* of the cell, where it has one */
 #endif
   int breaks;     /* whether a step, or a start, may be broken off: it takes tenths of a second */
@@ -121,10 +121,9 @@ typedef struct driver {
   int fresh_used;            /* lanes of `fresh` already handed out */
   unsigned fresh_outcome[BASIN_OUTCOMES];
 
-  /* The observables of all lanes of the states that were observed last, and what holds for those that were asked last:
-     several trials of a vector are often recorded, or end, at once. NULL: of none, or the states have changed. */
+  /* The observables of all lanes of the states that were observed last (seen), and what holds for those that were asked
+     last: several trials of a vector are often recorded, or end, at once. NULL: of none, or the states have changed. */
   const real *seen_of, *asked_of;
-  real seen[KIND_OBSERVED];
   int seen_risk; /* the one who asked */
   unsigned asked[BASIN_OUTCOMES];
   int64_t next_trial;
@@ -135,14 +134,22 @@ typedef struct driver {
   int blocks;           /* likewise */
 } driver;
 
-/* how many reals a state has, and how many vectors of them there are, known beforehand in registers; the state of
-   vector v */
+/* how many reals a state has, how many are observed of it, and how many vectors of them there are, known beforehand in
+   registers; the state of vector v */
 static inline int64_t states(const driver *d) {
 #if REGISTERS
   (void)d;
   return STATES;
 #else
   return d->states;
+#endif
+}
+static inline int observed(const driver *d) {
+#if REGISTERS
+  (void)d;
+  return KIND_OBSERVED;
+#else
+  return d->observed;
 #endif
 }
 static inline int vectors(const driver *d) { return REGISTERS || LEAPS ? VECTORS : d->vectors; }
@@ -156,20 +163,25 @@ static inline basin_turn turn_of(const driver *d, const real *pace, bits trial, 
                   .team = d->team,
                   .trial = trial,
                   .step = step};
-#if HAS_SET
+#if !REGISTERS
   if (d->set) t.set = d->set->z, t.label = d->set->label;
 #endif
   return t;
 }
 
 /* a turn for what knows neither trial nor step, of the states x */
+#if REGISTERS
 static inline basin_turn no_turn(driver *d, const real *x) {
-  basin_turn t = turn_of(d, NULL, b_set(0), b_set(0));
-  if (REGISTERS) return t;
-  if (x != d->warm) d->warm = NULL; /* the scratch is used for other states */
-  t.warm = d->warm != NULL;
-  return t;
+  (void)x;
+  return turn_of(d, NULL, b_set(0), b_set(0));
 }
+#else
+static inline basin_turn *no_turn(driver *d, const real *x) {
+  if (x != d->warm) d->warm = NULL; /* the scratch is used for other states */
+  d->asking.warm = d->warm != NULL;
+  return &d->asking;
+}
+#endif
 
 /* ---- what the watch says ---- */
 
@@ -211,6 +223,11 @@ static void lane_set_stage(driver *d, int lane, int stage) {
   d->moving[v] = (d->moving[v] & ~(1u << l)) | moves << l;
 }
 
+/* whether passages or a condition are looked at behind every step */
+static inline int watches(const driver *d) {
+  return d->ladders.count > 0 || d->job->setting->stop.when != NULL;
+}
+
 /* whether the step sizes of any lane move */
 static inline int moves(const driver *d) {
   unsigned moving = 0;
@@ -220,36 +237,31 @@ static inline int moves(const driver *d) {
 
 /* ---- what is asked of a state ---- */
 
-/* What every step may ask, and below the step itself: with states in registers a part of the loop that asks; in arrays
-   one function each, for it is long, and a call is nothing to it. */
-#if REGISTERS
-#define ONE_COPY BASIN_HD
-#else
-#define ONE_COPY static __attribute__((noinline))
-#endif
-ONE_COPY void reached(driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
+BASIN_HD void reached(driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
   KIND_reached(&d->cell, no_turn(d, x), x, holds);
 }
 
 /* risk: the one who may ask for what is in BASIN_RISK_TABLE */
-ONE_COPY void observe_all(driver *d, int risk, const real *x, real seen[KIND_OBSERVED]) {
-  basin_turn t = no_turn(d, x);
-  t.risk = d->risk & risk;
-  KIND_observe(&d->cell, t, x, seen);
+BASIN_HD void observe_all(driver *d, int risk, const real *x, real *seen) {
+#if REGISTERS
+  (void)risk; /* there is no data set */
+#else
+  d->asking.risk = d->risk & risk;
+#endif
+  KIND_observe(&d->cell, no_turn(d, x), x, seen);
 }
 
 /* the lanes in which the experiment's condition holds, a bit each */
 static __attribute__((noinline)) unsigned ask_when(driver *d, const real *x) {
-  real seen[KIND_OBSERVED];
-  observe_all(d, BASIN_RISK_ASKED, x, seen);
-  return m_bits(condition_holds(d->job->setting->stop.when, seen, KIND_OBSERVED));
+  observe_all(d, BASIN_RISK_ASKED, x, d->looked);
+  return m_bits(condition_holds(d->job->setting->stop.when, d->looked, observed(d)));
 }
 
 /* the outcomes that hold for x by the rule of this run, as bits per lane */
 static inline void ask(driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
   memset(holds, 0, sizeof holds);
-  if (expand_is_asked(&d->job->setting->stop)) reached(d, x, holds);
+  if (d->always) reached(d, x, holds);
   else KIND_decide(&d->cell, no_turn(d, x), x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
   if (BASIN_UNLIKELY(d->job->setting->stop.when != NULL))
@@ -262,20 +274,21 @@ static __attribute__((noinline)) void look(driver *d, int risk, const real *x) {
   d->seen_risk = risk;
 }
 
-static void observe(driver *d, int risk, const real *x, int lane, double out[KIND_OBSERVED]) {
+/* those of one lane, until the next ones */
+static const double *observe(driver *d, int risk, const real *x, int lane) {
   if (d->seen_of != x || d->seen_risk != risk) look(d, risk, x);
-  for (int i = 0; i < KIND_OBSERVED; i++) out[i] = r_lane(&d->seen[i], lane);
+  for (int i = 0; i < observed(d); i++) d->out[i] = r_lane(&d->seen[i], lane);
+  return d->out;
 }
 
 /* keep the observables (and the state) of a recorded trial */
 static void record(driver *d, int64_t trial, int64_t time, const real *x, int lane) {
   const basin_job *job = d->job;
   const basin_part *part = d->part;
-  double seen[KIND_OBSERVED];
-  observe(d, BASIN_RISK_KEPT, x, lane, seen);
+  const double *seen = observe(d, BASIN_RISK_KEPT, x, lane);
   for (int i = 0; i < job->observables; i++)
     part->record[(i * part->recorded + trial) * job->times + time] = observable_of(
-        seen, KIND_OBSERVED, job->observable[i]);
+        seen, observed(d), job->observable[i]);
   for (int64_t i = 0; job->keep_states && i < states(d); i++)
     part->state[(trial * job->times + time) * states(d) + i] = canonical(r_lane(x + i, lane));
 }
@@ -283,14 +296,13 @@ static void record(driver *d, int64_t trial, int64_t time, const real *x, int la
 /* nothing comes of it where it is broken off */
 static void finish(driver *d, int64_t trial, int outcome, int64_t steps, const real *x, int lane) {
   const basin_part *part = d->part;
-  double seen[KIND_OBSERVED] = {0};
-  if (d->job->finals) observe(d, BASIN_RISK_KEPT, x, lane, seen);
+  const double *seen = d->job->finals ? observe(d, BASIN_RISK_KEPT, x, lane) : NULL;
   if (broken(d)) return;
   part->outcome[trial] = (int8_t)outcome;
   part->steps[trial] = steps;
   for (int i = 0; i < d->job->finals; i++)
     part->final[i * part->count + trial] = observable_of(
-        seen, KIND_OBSERVED, outcome == BASIN_DIVERGED ? -1 : d->job->final[i]);
+        seen, observed(d), outcome == BASIN_DIVERGED ? -1 : d->job->final[i]);
   for (int64_t i = 0; part->end && i < states(d); i++)
     part->end[i * part->count + trial] = canonical(r_lane(x + i, lane));
   d->ended++;
@@ -312,9 +324,8 @@ static inline double upwards(const basin_ladder *l) { return l->above ? 1.0 : -1
    numbers of those that it waits for. Nothing comes of the state where it is broken off. */
 static void begin_passages(driver *d, int64_t trial, int64_t step, const real *x, int lane,
                            int next[BASIN_LADDERS_MAX]) {
-  double seen[KIND_OBSERVED];
   if (!d->ladders.count) return;
-  observe(d, BASIN_RISK_PASSED, x, lane, seen);
+  const double *seen = observe(d, BASIN_RISK_PASSED, x, lane);
   for (int i = 0; i < d->ladders.count; i++) {
     const basin_ladder *ladder = &d->ladders.of[i];
     int64_t *passage = d->part->passage + trial;
@@ -349,12 +360,11 @@ static __attribute__((noinline)) void pass(driver *d, int v, int i, const real *
 }
 
 /* the passages of vector v, whose states have come to this clock */
-ONE_COPY void watch_passages(driver *d, int v, const real *x, int64_t clock) {
-  real seen[KIND_OBSERVED];
-  observe_all(d, BASIN_RISK_PASSED, x, seen);
+BASIN_HD void watch_passages(driver *d, int v, const real *x, int64_t clock) {
+  observe_all(d, BASIN_RISK_PASSED, x, d->looked);
   for (int i = 0; i < d->ladders.count; i++) {
     const basin_ladder *ladder = &d->ladders.of[i];
-    const real *value = &seen[ladder->observable];
+    const real *value = &d->looked[ladder->observable];
     const unsigned passed = m_bits(r_le(d->level[v][i], r_set(upwards(ladder)) * *value));
     if (BASIN_UNLIKELY(passed)) pass(d, v, i, value, passed, clock);
   }
@@ -404,7 +414,12 @@ static void draw(driver *d) {
   memcpy(&trial, number, sizeof trial);
   d->warm = NULL; /* the scratch is used for other states */
   forget(d);
-  KIND_start(&d->cell, turn_of(d, NULL, trial, b_set(0)), d->fresh);
+  const basin_turn t = turn_of(d, NULL, trial, b_set(0));
+#if REGISTERS
+  KIND_start(&d->cell, t, d->fresh);
+#else
+  KIND_start(&d->cell, &t, d->fresh);
+#endif
   ask(d, d->fresh, d->fresh_outcome);
   d->fresh_used = told_to_give_up(d) ? BASIN_LANES : 0;
   d->drawn_any = 1;
@@ -510,12 +525,21 @@ static void keep(driver *d, int64_t clock) {
 #endif
 
 #if !LEAPS
-ONE_COPY void take_step(driver *d, int v, bits trial, bits step, real *x) {
-  basin_turn t = turn_of(d, d->pace[v], trial, step);
-  if (!REGISTERS) t.warm = x == d->warm;
-  KIND_step(&d->cell, t, x);
-  if (!REGISTERS) d->warm = x;
+#if REGISTERS
+BASIN_HD void take_step(driver *d, int v, bits trial, bits *step, real *x) {
+  KIND_step(&d->cell, turn_of(d, d->pace[v], trial, *step), x);
+  *step = *step + b_set(1);
 }
+#else
+BASIN_HD void take_step(driver *d, int v) {
+  basin_turn *t = &d->turn[v];
+  real *x = at(d, v);
+  t->warm = x == d->warm;
+  KIND_step(&d->cell, t, x);
+  t->step = t->step + b_set(1);
+  d->warm = x;
+}
+#endif
 
 /* whether vector v is not stepped on, for nothing runs in it: of states in registers all are */
 static inline int idles(const driver *d, int v) { return !REGISTERS && !d->active[v]; }
@@ -576,15 +600,16 @@ static int64_t look_ahead(driver *d, int64_t n, window *w) {
    the part is to pause. ahead: where step sizes move, else NULL */
 BASIN_HD int64_t advance(driver *d, int64_t n, int tolerance, int passages, int when,
                          const window *ahead, unsigned *hit) {
-  bits trial[VECTORS], step[VECTORS];
   int64_t i = 0;
-  for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
 #if REGISTERS
+  bits trial[VECTORS], step[VECTORS];
   real x[VECTORS * STATES];
+  for (int v = 0; v < VECTORS; v++) numbers(d, v, &trial[v], &step[v]);
   IN_REGISTERS
   for (int j = 0; j < VECTORS * STATES; j++) x[j] = d->x[j];
 #else
-  real *x = d->x;
+  const real *x = d->x;
+  for (int v = 0; v < vectors(d); v++) numbers(d, v, &d->turn[v].trial, &d->turn[v].step);
 #endif
   for (; i < n && !*hit; i++) {
 #if !REGISTERS
@@ -597,8 +622,11 @@ BASIN_HD int64_t advance(driver *d, int64_t n, int tolerance, int passages, int 
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
       if (idles(d, v)) continue;
-      take_step(d, v, trial[v], step[v], x + v * states(d));
-      step[v] = step[v] + b_set(1);
+#if REGISTERS
+      take_step(d, v, trial[v], &step[v], x + v * STATES);
+#else
+      take_step(d, v);
+#endif
     }
 #if !REGISTERS
     if (broken(d)) return i + 1;
@@ -643,8 +671,7 @@ static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t block
     for (int i = 0; i < BASIN_DECIDE_EVERY; i++) {
       BASIN_UNROLL
       for (int v = 0; v < VECTORS; v++) {
-        take_step(d, v, trial[v], step[v], x + v * STATES);
-        step[v] = step[v] + b_set(1);
+        take_step(d, v, trial[v], &step[v], x + v * STATES);
       }
     }
     BASIN_UNROLL
@@ -663,26 +690,18 @@ static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t block
 }
 #endif
 
-/* the same with passages, and with a condition, apart from the loop without */
+/* the same with passages, a condition, or step sizes that move, whichever there are, apart from the loop without; no
+   step and d->stuck where there is no memory, or no step size */
 static __attribute__((noinline)) int64_t advance_watching(driver *d, int64_t n, int tolerance,
                                                           unsigned *hit) {
-  return advance(d, n, tolerance, 1, 0, NULL, hit);
-}
-static __attribute__((noinline)) int64_t advance_asking(driver *d, int64_t n, unsigned *hit) {
-  return advance(d, n, 1, d->ladders.count > 0, 1, NULL, hit);
-}
-
-/* the same where step sizes move, with or without either; no step and d->stuck where there is no memory, or no step
-   size */
-static __attribute__((noinline)) int64_t advance_moving(driver *d, int64_t n, int tolerance,
-                                                        unsigned *hit) {
   window ahead;
   const int64_t asked = n;
-  n = look_ahead(d, n, &ahead);
+  const int moving = moves(d);
+  if (moving) n = look_ahead(d, n, &ahead);
   d->stuck = n < 0 ? BASIN_FAILED : n < asked && n == 0 ? BASIN_BAD_INPUT : BASIN_OK;
   if (d->stuck) return 0;
-  return advance(d, n, tolerance, d->ladders.count > 0, d->job->setting->stop.when != NULL, &ahead,
-                 hit);
+  return advance(d, n, tolerance, d->ladders.count > 0, d->job->setting->stop.when != NULL,
+                 moving ? &ahead : NULL, hit);
 }
 #endif
 
@@ -698,9 +717,10 @@ static void find_next_event(driver *d) {
    are watched that could come and go within a leap */
 static real limits(const driver *d) {
   real limit = r_set(0.0);
-  int steady = expand_is_steady_when(d->job->setting->stop.when);
+  const basin_calls *calls = d->cell.calls;
+  int steady = calls->is_steady_when(d->job->setting->stop.when);
   for (int i = 0; i < d->ladders.count; i++)
-    steady &= expand_is_steady(d->ladders.of[i].observable);
+    steady &= calls->is_steady(d->ladders.of[i].observable);
   for (int lane = 0; lane < lanes(d); lane++)
     if (d->active[0] >> lane & 1)
       r_lane_set(&limit, lane,
@@ -727,12 +747,12 @@ static void look_up_paces(driver *d) {
 
 /* one leap of every lane */
 static void leap(driver *d) {
-  bits trial, step;
+  basin_turn *t = &d->turn[0];
   if (moves(d)) look_up_paces(d);
   if (d->stuck) return;
   forget(d);
-  numbers(d, 0, &trial, &step);
-  const real taken = KIND_step(&d->cell, turn_of(d, d->pace[0], trial, step), limits(d), d->x);
+  numbers(d, 0, &t->trial, &t->step);
+  const real taken = KIND_step(&d->cell, t, limits(d), d->x);
   for (int lane = 0; lane < lanes(d); lane++) {
     if (!(d->active[0] >> lane & 1)) continue;
     const int64_t n = (int64_t)r_lane(&taken, lane);
@@ -809,11 +829,10 @@ static void count_steps(driver *d, int64_t done) {
    else than the early rule is asked, or step sizes move. */
 static int plain_blocks(driver *d) {
 #if REGISTERS
-  const basin_stop *stop = &d->job->setting->stop;
   int64_t blocks = (d->next_event - d->clock) / BASIN_DECIDE_EVERY;
   unsigned hit[VECTORS], outcome[BASIN_OUTCOMES];
   if (blocks > BLOCKS_UNTOLD - d->blocks) blocks = BLOCKS_UNTOLD - d->blocks;
-  if (blocks < 1 || expand_is_asked(stop) || stop->when || d->ladders.count || moves(d)) return 0;
+  if (blocks < 1 || d->always || watches(d) || moves(d)) return 0;
   forget(d);
   const int64_t done = advance_blocks(d, blocks, hit);
   d->blocks += (int)(done / BASIN_DECIDE_EVERY) - 1;
@@ -834,16 +853,14 @@ static int plain_blocks(driver *d) {
    where the part is to pause, or lanes wait for trials: their steps take too long to be taken for nothing. Plain ones
    may be several. */
 static void block(driver *d) {
-  const int tolerance = expand_is_asked(&d->job->setting->stop), passages = d->ladders.count > 0;
+  const int tolerance = d->always, watching = watches(d);
   unsigned outcome[BASIN_OUTCOMES];
   if (plain_blocks(d)) return;
   for (int64_t left = BASIN_DECIDE_EVERY; left > 0;) {
     const int64_t until = d->next_event - d->clock, n = until < left ? until : left;
     unsigned hit = 0;
     forget(d);
-    const int64_t done = moves(d) ? advance_moving(d, n, tolerance, &hit)
-                         : d->job->setting->stop.when ? advance_asking(d, n, &hit)
-                         : passages ? advance_watching(d, n, tolerance, &hit)
+    const int64_t done = watching || moves(d) ? advance_watching(d, n, tolerance, &hit)
                          : tolerance ? advance(d, n, 1, 0, 0, NULL, &hit)
                                      : advance(d, n, 0, 0, 0, NULL, &hit);
     if (d->stuck) return;
@@ -909,6 +926,10 @@ static basin_status run(driver *d) {
   paces_of_stages(setting, &d->cell, d->stage_pace);
   d->ladders = basin_ladders_of(d->job);
   d->risk = basin_risk_wanted(d->job);
+#if !REGISTERS
+  for (int v = 0; v < vectors(d); v++) d->turn[v] = turn_of(d, d->pace[v], b_set(0), b_set(0));
+  d->asking = turn_of(d, NULL, b_set(0), b_set(0));
+#endif
   for (int lane = 0; lane < lanes(d); lane++) lane_clear(d, lane);
   for (int64_t i = 0; i < vectors(d) * states(d); i++) d->x[i] = r_set(1.0);
   d->fresh_used = BASIN_LANES;
@@ -928,42 +949,54 @@ static basin_status run(driver *d) {
   return running || d->next_trial < d->part->count || broken(d) ? hand_back(d) : BASIN_OK;
 }
 
+#if !REGISTERS
 /* the cell's data set, where it has one */
 static int take_set(driver *d) {
-#if HAS_SET
   const basin_setting *setting = d->job->setting;
   if (!setting->gradient.set_size) return 1;
   d->set = basin_data_take(d->job->model, setting, &d->watch->stop);
   d->broken_set = !d->set && __atomic_load_n(&d->watch->stop, __ATOMIC_RELAXED);
   return d->set != NULL;
-#else
-  (void)d;
-  return 1;
-#endif
 }
 
-/* the cell's constants; the states and the scratch, with the lanes aligned */
-static int allocate(driver *d) {
-  const basin_size *size = &d->job->setting->size;
-  const char *where;
+/* the states and the scratch, and what is observed, with the lanes aligned; the model's own constants; the data set */
+static int allocate_arrays(driver *d, const basin_calls *calls) {
+  const basin_setting *setting = d->job->setting;
+  const basin_size *size = &setting->size;
   d->states = size->states;
-#if REGISTERS
-  d->fresh = d->fresh_state;
-#else
+  d->observed = d->job->model->observed + BASIN_RISK_OBSERVABLES;
 #if !LEAPS
-  const double operations = basin_operations(d->job->setting);
+  const double operations = basin_operations(setting);
   /* what data sets leave in the scratch is of one vector */
-  d->vectors = operations <= FEW_OPERATIONS && !d->job->setting->gradient.set_size ? VECTORS : 1;
+  d->vectors = operations <= FEW_OPERATIONS && !setting->gradient.set_size ? VECTORS : 1;
   d->long_steps = operations > 0x1p16; /* milliseconds */
   d->breaks = operations > 0x1p24;
 #endif
-  const int64_t work = BASIN_WHOLE ? size->whole : size->work;
-  const size_t reals = (size_t)((2 * vectors(d) + 1) * size->states + work);
+  const int64_t work = calls->whole ? size->whole : size->work;
+  const size_t reals = (size_t)((2 * vectors(d) + 1) * size->states + 2 * d->observed + work);
   d->x = aligned_alloc(64, (reals * sizeof(real) + 63) / 64 * 64);
   if (!d->x) return 0;
   d->fresh = at(d, vectors(d));
   d->kept = at(d, vectors(d) + 1);
-  d->work = at(d, 2 * vectors(d) + 1);
+  d->seen = at(d, 2 * vectors(d) + 1);
+  d->looked = d->seen + d->observed;
+  d->work = d->looked + d->observed;
+  d->out = malloc((size_t)d->observed * sizeof *d->out);
+  d->cell.calls = calls;
+  d->cell.own = calloc(1, calls->cell_size);
+  return d->out && d->cell.own && take_set(d);
+}
+#endif
+
+/* and the cell's constants */
+static int allocate(driver *d, const basin_calls *calls) {
+  const basin_size *size = &d->job->setting->size;
+  const char *where;
+#if REGISTERS
+  (void)calls;
+  d->fresh = d->fresh_state;
+#else
+  if (!allocate_arrays(d, calls)) return 0;
 #endif
   d->data = malloc((size_t)(size->data + 1) * sizeof *d->data);
   d->stage_pace = malloc((size_t)d->job->setting->stages * BASIN_PACES_MAX * sizeof(double));
@@ -971,12 +1004,13 @@ static int allocate(driver *d) {
   basin_room room = {d->data, 0, 0};
   return d->data && d->stage_pace && d->stage_end &&
          !model_prepare(d->job->setting, &room, &d->cell, &where) &&
-         paces_open(&d->paces, d->job->setting, &d->cell) && take_set(d);
+         paces_open(&d->paces, d->job->setting, &d->cell);
 }
 
 basin_engine RUNNER;
 
-basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) {
+basin_status RUNNER(const basin_calls *calls, const basin_job *job, basin_part *part,
+                    basin_watch *watch) {
   basin_status status = BASIN_FAILED;
   driver *d = aligned_alloc(64, (sizeof *d + 63) / 64 * 64);
   if (!d) return status;
@@ -986,14 +1020,15 @@ basin_status RUNNER(const basin_job *job, basin_part *part, basin_watch *watch) 
   d->watch = watch;
   d->pauses = watch_pauses(watch);
   d->team = basin_alone;
-  if (allocate(d)) {
+  d->always = basin_stop_given(&job->setting->stop);
+  if (allocate(d, calls)) {
     d->team.stop = REGISTERS || LEAPS || d->breaks ? &watch->give_up : NULL;
     status = run(d);
   } else if (d->broken_set) status = BASIN_INTERRUPTED;
-#if HAS_SET
-  basin_data_leave(d->set);
-#endif
 #if !REGISTERS
+  basin_data_leave(d->set);
+  free(d->cell.own);
+  free(d->out);
   free(d->x);
 #endif
   paces_close(&d->paces);

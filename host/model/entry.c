@@ -121,12 +121,15 @@ static const basin_own_passages passages[] = {MODEL_PASSAGES(PASSAGES){0}};
 /* ---- the kinds of dynamics ---- */
 
 #define RUNNER(kind, isa) BASIN_JOIN4(basin_run, BASIN_MODEL, kind, isa)
+#define CALLS(kind, isa) BASIN_JOIN4(basin_calls, BASIN_MODEL, kind, isa)
 #define SUMMER(isa) BASIN_JOIN3(basin_sum_inputs, BASIN_MODEL, isa)
 
 /* what is built beside the program is built for one instruction set, when it is first asked for (host/own) */
 #ifdef BASIN_OWN
 #define DECLARE(kind)
 #define RUNNERS(kind) \
+  { NULL }
+#define ALL_CALLS(kind) \
   { NULL }
 #else
 #if BASIN_HAS_avx2
@@ -141,11 +144,19 @@ static const basin_own_passages passages[] = {MODEL_PASSAGES(PASSAGES){0}};
 #endif
 #define FOR_EACH_ISA(X, kind) X(kind, generic, GENERIC) FOR_AVX2(X, kind) FOR_AVX512(X, kind)
 
-#define DECLARE_RUNNER(kind, isa, ISA) basin_engine RUNNER(kind, isa);
+#define DECLARE_RUNNER(kind, isa, ISA) \
+  basin_engine RUNNER(kind, isa);      \
+  extern const basin_calls CALLS(kind, isa);
 #define DECLARE(kind) FOR_EACH_ISA(DECLARE_RUNNER, kind)
-#define RUNNER_ROW(kind, isa, ISA) [BASIN_ISA_##ISA] = RUNNER(kind, isa),
+/* a kind has the one or the other: so it is not linked */
+#define RUNNER_ROW(kind, isa, ISA) \
+  [BASIN_ISA_##ISA] = MODEL_##kind(ROW_states) > 0 ? RUNNER(kind, isa) : NULL,
 #define RUNNERS(kind) \
   { FOR_EACH_ISA(RUNNER_ROW, kind) }
+#define CALLS_ROW(kind, isa, ISA) \
+  [BASIN_ISA_##ISA] = MODEL_##kind(ROW_states) > 0 ? NULL : &CALLS(kind, isa),
+#define ALL_CALLS(kind) \
+  { FOR_EACH_ISA(CALLS_ROW, kind) }
 #endif
 MODEL_DYNAMICS(DECLARE)
 #ifdef MODEL_WHOLE
@@ -155,9 +166,11 @@ DECLARE(whole)
 #define KIND(kind_)                                          \
   {.name = #kind_,                                           \
    .registers = MODEL_##kind_(ROW_states) > 0,               \
+   .leaps = MODEL_##kind_(ROW_states) < 0,                   \
    .early_rule = BASIN_TEXT(MODEL_##kind_(ROW_decide)),      \
    .tolerance_rule = BASIN_TEXT(MODEL_##kind_(ROW_reached)), \
-   .run = RUNNERS(kind_)},
+   .run = RUNNERS(kind_),                                    \
+   .calls = ALL_CALLS(kind_)},
 static const basin_dynamics kinds[] = {MODEL_DYNAMICS(KIND){0}};
 
 #define IS(kind) (!strcmp(setting->gradient.dynamics, #kind))
@@ -441,7 +454,7 @@ const basin_model BASIN_JOIN2(basin_model, BASIN_MODEL) = {
     .inputs = inputs,
 #endif
 #ifdef MODEL_WHOLE
-    .run_whole = RUNNERS(whole),
+    .whole = ALL_CALLS(whole),
 #endif
 #ifdef MODEL_INPUT
     .has_inputs = 1,

@@ -77,11 +77,14 @@ static library entry_of(const char *name, const char *header) {
 }
 
 static void engine_of(const own *o, const char *kind, int isa, library *l) {
-  const int input = !strcmp(kind, "input");
+  const int input = !strcmp(kind, "input"),
+            registers = !input && basin_dynamics_find(&o->model, kind)->registers;
   int n = 0;
   *l = (library){.job = {.name = o->name,
                          .header = o->header,
-                         .source = input ? "host/engine/input_sums.c" : "host/engine/lanes.c"}};
+                         .source = input       ? "host/engine/input_sums.c"
+                                   : registers ? "host/engine/lanes.c"
+                                               : "host/engine/calls.c"}};
   snprintf(l->kind_flag, sizeof l->kind_flag, "-DBASIN_KIND=%.128s", kind);
   snprintf(l->isa_flag, sizeof l->isa_flag, "-DBASIN_ISA=%s", isa_word[isa]);
   for (int i = 0; engine_flags[i] && n < 4; i++) l->job.flag[n++] = engine_flags[i];
@@ -89,7 +92,9 @@ static void engine_of(const own *o, const char *kind, int isa, library *l) {
   l->job.flag[n++] = l->kind_flag;
   l->job.flag[n++] = l->isa_flag;
   if (input) snprintf(l->symbol, sizeof l->symbol, "basin_sum_inputs_own_%s", isa_word[isa]);
-  else snprintf(l->symbol, sizeof l->symbol, "basin_run_own_%.128s_%s", kind, isa_word[isa]);
+  else
+    snprintf(l->symbol, sizeof l->symbol, "basin_%s_own_%.128s_%s", registers ? "run" : "calls",
+             kind, isa_word[isa]);
   name_library(l);
 }
 
@@ -233,11 +238,12 @@ int basin_own_has(const char *name, const char *header) {
 
 /* ---- engines ---- */
 
-/* where the engine of a kind goes; NULL where the model has no such kind */
+/* where the engine of a kind, or its calls, go; NULL where the model has no such kind */
 static void *slot_of(own *o, const char *kind, int isa) {
   if (!strcmp(kind, "input")) return o->model.has_inputs ? &o->model.sum_inputs[isa] : NULL;
   for (int i = 0; i < o->model.kinds; i++)
-    if (!strcmp(o->kind[i].name, kind)) return &o->kind[i].run[isa];
+    if (!strcmp(o->kind[i].name, kind))
+      return o->kind[i].registers ? (void *)&o->kind[i].run[isa] : &o->kind[i].calls[isa];
   return NULL;
 }
 

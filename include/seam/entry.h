@@ -5,7 +5,7 @@
  *
  *   const basin_model *model = basin_model_find("cnn");
  *   model->check(&setting, &where);                             NULL, or what is wrong with setting->...
- *   basin_engine_of(model, &setting, isa)(&job, &part, &watch);
+ *   basin_cpu_run(&job, isa, &part, &watch);                    by its kinds' engines (host/engine/cpu.h)
  *
  * The entry of a header that is not part of the build comes of host/own/own.h, with BASIN_OWN defined: engines and data
  * sets are left out of it.
@@ -29,8 +29,10 @@ typedef struct basin_symbol {
 } basin_symbol;
 
 /* Runs a part on the calling thread; BASIN_OK, BASIN_INTERRUPTED (paused, half done), BASIN_FAILED (out of memory) or
-   BASIN_BAD_INPUT (part->refused). */
-typedef basin_status basin_engine(const basin_job *job, basin_part *part, basin_watch *watch);
+   BASIN_BAD_INPUT (part->refused). calls: of a kind whose state is an array (calls.h), else NULL. */
+typedef struct basin_calls basin_calls;
+typedef basin_status basin_engine(const basin_calls *calls, const basin_job *job, basin_part *part,
+                                  basin_watch *watch);
 
 /* Sums over the fresh inputs 0 .. inputs - 1 of one state, in BASIN_SUMS partial sums: input i counts in partial sum
    i mod BASIN_SUMS, which adds up in the order of its inputs, so that the bits do not depend on the number of lanes.
@@ -81,12 +83,15 @@ typedef struct basin_own_passages {
 typedef struct basin_dynamics {
   const char *name;
   int registers; /* whether the state is a few numbers, kept in registers */
+  int leaps;     /* whether several steps can be taken in one go */
 
   /* names of the functions of the two rules: the same where there is no early one */
   const char *early_rule, *tolerance_rule;
 
-  /* NULL where not compiled for this machine; of a model that is not part of the build: not yet (own/own.h) */
+  /* In registers its own engine; in arrays what the one of all such kinds calls. NULL where not compiled for this
+     machine; of a model that is not part of the build: not yet (own/own.h) */
   basin_engine *run[BASIN_ISAS];
+  const basin_calls *calls[BASIN_ISAS];
 } basin_dynamics;
 
 /* Makes full vectors of the states of a cell, whose constants it has prepared once; a thread each. What the states of a
@@ -154,9 +159,9 @@ typedef struct basin_model {
   basin_status (*inputs)(const basin_setting *setting, int64_t first, int64_t count, double *z,
                          double *label);
 
-  /* the engine that runs one trial at a time, for cells that are `large` (setting.h): the same bits; NULL where the
-     model has none (MODEL_WHOLE), or it is not compiled for this machine */
-  basin_engine *run_whole[BASIN_ISAS];
+  /* the calls of the engine that runs one trial at a time, for cells that are `large` (setting.h): the same bits; NULL
+     where the model has none (MODEL_WHOLE), or it is not compiled for this machine */
+  const basin_calls *whole[BASIN_ISAS];
 
   /* what is measured on fresh inputs; 0 and NULL where the model has no such inputs */
   int has_inputs;         /* whether it has: MODEL_INPUT */
@@ -183,13 +188,6 @@ static inline const basin_dynamics *basin_dynamics_find(const basin_model *model
 static inline const basin_dynamics *basin_dynamics_of(const basin_model *model,
                                                       const basin_setting *setting) {
   return basin_dynamics_find(model, setting->gradient.dynamics);
-}
-
-/* the engine of a setting that was checked; NULL: see basin_dynamics */
-static inline basin_engine *basin_engine_of(const basin_model *model, const basin_setting *setting,
-                                            int isa) {
-  if (setting->size.large) return model->run_whole[isa];
-  return basin_dynamics_of(model, setting)->run[isa];
 }
 
 /* Who asks for the observables of BASIN_RISK_TABLE, in a part of the kind `dataset`: or-ed. Finals and records;

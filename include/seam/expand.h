@@ -127,14 +127,6 @@ BASIN_HD int expand_is_steady_when(const basin_condition *when) {
   return steady;
 }
 
-/* whether the tolerance rule is asked, at every step */
-static inline int expand_is_asked(const basin_stop *stop) {
-#ifdef MODEL_AT_GRADIENT
-  if (stop->tolerance_gradient > 0) return 1;
-#endif
-  return basin_stop_given(stop);
-}
-
 enum {
 #define BASIN_INDEX(name, rows, length, meaning) INITIAL_##name,
   MODEL_INITIAL(BASIN_INDEX)

@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 #include "base/hash.h"
+#include "engine/cpu.h"
 #include "model/registry.h"
 #include "store/part_file.h"
 #include "store/results.h"
@@ -59,7 +60,7 @@ static void go_on(const basin_experiment *e, const char *folder) {
   const basin_job job = basin_part_job(e, 0, 0, e->trials);
   if (basin_part_allocate(&job, &part, &error)) abort();
   if (fuzz_judge(basin_part_resume(folder, e, 0, &job, &part, &error), &error)) {
-    if (basin_dynamics_find(job.model, "population")->run[0](&job, &part, &watch)) abort();
+    if (basin_cpu_run(&job, BASIN_ISA_GENERIC, &part, &watch)) abort();
     for (int64_t i = 0; i < part.count; i++)
       if (part.outcome[i] < 0 || part.outcome[i] >= e->outcomes.count) abort();
   }

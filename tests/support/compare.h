@@ -23,7 +23,7 @@ static inline void test_run_range(const basin_experiment *e, int64_t cell, int i
   basin_status status;
   job = basin_part_job(e, cell, first, count);
   assert_ok(basin_part_allocate(&job, part, &error), error);
-  do status = basin_engine_of(job.model, job.setting, isa)(&job, part, &watch);
+  do status = basin_cpu_run(&job, isa, part, &watch);
   while (pausing && status == BASIN_INTERRUPTED);
   assert_int_equal(status, BASIN_OK);
 }

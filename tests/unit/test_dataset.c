@@ -68,7 +68,7 @@ static basin_status run_on(const basin_experiment *e, int isa, int64_t cell, int
   basin_error error;
   job = basin_part_job(e, cell, first, count);
   if (!part->outcome) assert_ok(basin_part_allocate(&job, part, &error), error);
-  return basin_dynamics_of(job.model, job.setting)->run[isa](&job, part, watch);
+  return basin_cpu_run(&job, isa, part, watch);
 }
 
 static void run(const basin_experiment *e, int64_t cell, basin_part *part) {

@@ -7,6 +7,7 @@
 #include "compare.h"
 #include "models/cnn.h"
 #undef MODEL_INPUT
+#include "engine/cpu.h"
 #include "engine/measure.h"
 #include "models/relu/relu_inputs.h"
 #include <unistd.h>
@@ -62,9 +63,7 @@ static void allocate(const basin_experiment *e, int64_t cell, basin_job *job, ba
 
 static void run_trials(const basin_job *job, basin_part *part) {
   basin_watch watch = {0};
-  assert_int_equal(
-      basin_dynamics_of(job->model, job->setting)->run[basin_cpu_isa(NULL)](job, part, &watch),
-      BASIN_OK);
+  assert_int_equal(basin_cpu_run(job, basin_cpu_isa(NULL), part, &watch), BASIN_OK);
 }
 
 /* the full vectors of trial 0 of a cell at its recorded step `time`, and its closed forms: loss and norms */

@@ -6,6 +6,7 @@
  */
 #include "compare.h"
 #include "folder.h"
+#include "engine/cpu.h"
 #include "base/statistics.h"
 #include "run/halving.h"
 #include "store/results.h"
@@ -177,9 +178,7 @@ static void gone_back(void **unused) {
   run_whole(e, 10, &whole);
   assert_ok(basin_part_allocate(&job, &part, &error), error);
   for (int i = 0; i < 3; i++)
-    assert_int_equal(
-        basin_dynamics_of(job.model, job.setting)->run[BASIN_ISA_GENERIC](&job, &part, &pausing),
-        BASIN_INTERRUPTED);
+    assert_int_equal(basin_cpu_run(&job, BASIN_ISA_GENERIC, &part, &pausing), BASIN_INTERRUPTED);
   assert_true(part.flights > 0);
   for (int64_t f = 0; f < part.flights; f++)
     for (int p = 0; p < 4; p++) {
@@ -187,9 +186,7 @@ static void gone_back(void **unused) {
       if (*step < 0) *step = part.flight[f].step + 5, later++;
     }
   assert_true(later > 0);
-  assert_int_equal(
-      basin_dynamics_of(job.model, job.setting)->run[BASIN_ISA_GENERIC](&job, &part, &watch),
-      BASIN_OK);
+  assert_int_equal(basin_cpu_run(&job, BASIN_ISA_GENERIC, &part, &watch), BASIN_OK);
   test_same_part(e, 10, &whole, &part);
   part.flights = 0; /* those of the pauses mean nothing any more */
 

@@ -1108,7 +1108,7 @@ static void few_students(void **unused) {
       for (int t = 0; t < 300; t++) {
         const basin_turn turn = turn_of(&p, 0, pace);
         relu_move(&p.cell, turn, NULL, many);
-        relu_refresh(&p.cell, turn.team, turn.work, many);
+        relu_refresh(&p.cell, 0, turn.team, turn.work, many);
         relu_step(&p.cell, turn, p.x);
         assert_memory_equal(many, p.x, (size_t)p.cell.states * sizeof *many);
       }

@@ -5,6 +5,7 @@
  */
 #include "compare.h"
 #include "folder.h"
+#include "engine/cpu.h"
 #include "run/cut.h"
 #include <pthread.h>
 #include <signal.h>
@@ -126,8 +127,7 @@ static void run_part(const basin_experiment *e, int isa, int64_t cell, int64_t f
   job = basin_part_job(e, cell, first, count);
   job.recorded = e->recorded > 0 ? first + count : 0; /* record every trial of the part */
   assert_ok(basin_part_allocate(&job, part, &error), error);
-  assert_int_equal(basin_dynamics_of(job.model, job.setting)->run[isa](&job, part, &watch),
-                   BASIN_OK);
+  assert_int_equal(basin_cpu_run(&job, isa, part, &watch), BASIN_OK);
   assert_int_equal(watch.trials, count);
 }
 
@@ -185,8 +185,7 @@ static void paused_and_resumed(void **unused) {
       run_part(e, isa_of[isas - 1], cell, 50, trials, &whole);
       job = basin_part_job(e, cell, 50, trials);
       assert_ok(basin_part_allocate(&job, &part, &error), error);
-      while (basin_dynamics_of(job.model, job.setting)
-                 ->run[isa_of[pauses % isas]](&job, &part, &watch) == BASIN_INTERRUPTED) {
+      while (basin_cpu_run(&job, isa_of[pauses % isas], &part, &watch) == BASIN_INTERRUPTED) {
         pauses++;
         flights += (int)part.flights;
         if (pauses % 16 != 1) continue; /* syncing takes its time */
@@ -238,17 +237,16 @@ static void broken_off(void **unused) {
       impatience i = {.microseconds = 20};
       run_part(e, isa, cell, 50, trials, &whole);
       job = basin_part_job(e, cell, 50, trials);
-      basin_engine *run_it = basin_dynamics_of(job.model, job.setting)->run[isa];
       assert_ok(basin_part_allocate(&job, &part, &error), error);
       basin_watch watch = {.stop = 1, .give_up = 1};
-      assert_int_equal(run_it(&job, &part, &watch), BASIN_INTERRUPTED);
+      assert_int_equal(basin_cpu_run(&job, isa, &part, &watch), BASIN_INTERRUPTED);
       assert_true(part.flights == 0 && watch.trials == 0);
       for (basin_status status = BASIN_INTERRUPTED; status; i.microseconds += 10) {
         pthread_t thread;
         watch = (basin_watch){0};
         i.watch = &watch;
         assert_int_equal(pthread_create(&thread, NULL, lose_patience, &i), 0);
-        status = run_it(&job, &part, &watch);
+        status = basin_cpu_run(&job, isa, &part, &watch);
         pthread_join(thread, NULL);
         assert_true(status == BASIN_OK || status == BASIN_INTERRUPTED);
       }

@@ -5,6 +5,7 @@
  * a disk that is full at any write is an error, and nothing stays.
  */
 #include "folder.h"
+#include "engine/cpu.h"
 #include "base/hash.h"
 #include "run/run.h"
 #include "base/hdf5_util.h"
@@ -101,8 +102,7 @@ static void make_parts(int64_t count) {
     basin_part part;
     job = basin_part_job(e, i % 2, i / 2 * 16, i / 2 == 12 ? 8 : 16);
     assert_ok(basin_part_allocate(&job, &part, &error), error);
-    assert_int_equal(basin_dynamics_find(job.model, "population")->run[0](&job, &part, &watch),
-                     BASIN_OK);
+    assert_int_equal(basin_cpu_run(&job, BASIN_ISA_GENERIC, &part, &watch), BASIN_OK);
     assert_ok(basin_part_write(parts, e->identity, i % 2, &job, &part, &error), error);
     basin_part_free(&part);
   }
@@ -752,8 +752,7 @@ static void vectors_in_blocks(void **unused) {
     basin_part part;
     assert_true(job.times == TIMES && size->vectors <= LONGEST + 3);
     assert_ok(basin_part_allocate(&job, &part, &error), error);
-    assert_int_equal(basin_dynamics_find(job.model, "population")->run[0](&job, &part, &watch),
-                     BASIN_OK);
+    assert_int_equal(basin_cpu_run(&job, BASIN_ISA_GENERIC, &part, &watch), BASIN_OK);
     for (int64_t i = 0; i < TRIALS; i++) {
       const hsize_t start[4] = {(hsize_t)c, (hsize_t)i, 0, 0}, of_a[4] = {1, 1, TIMES, LONGEST},
                     of_v[4] = {1, 1, TIMES, 3};

@@ -512,9 +512,9 @@ BASIN_HD real relu_plane(const relu_cell *cell, basin_team team, const real *x, 
 /* ---- any students and teachers */
 
 /* Gradient g [n][D] at students w [n][D]; loss, squared length of the gradient (both where with_loss) and sum of
-   |w_i|^2 into head. x: the state, for the teachers. */
-BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *x, const real *w,
-                            int with_loss, real *work, real *g, real head[RELU_HEAD]) {
+   |w_i|^2 into head. x: the state, for the teachers. And as it is called, where sizes are not known to the compiler. */
+BASIN_HD void relu_gradient_of(const relu_cell *cell, basin_team team, const real *x, const real *w,
+                               int with_loss, real *work, real *g, real head[RELU_HEAD]) {
   const int64_t n = cell->n, width = cell->width, pairs = relu_pairs(cell->m + n);
   real *strand = work + cell->to_strand;
   relu_measure(cell, team, x, w, work);
@@ -538,11 +538,19 @@ BASIN_HD void relu_gradient(const relu_cell *cell, basin_team team, const real *
   head[RELU_GRAD2] = team_dot(team, g, g, n * width, strand);
 }
 
-/* the same for the state's own students, kept in it */
-BASIN_HD void relu_refresh(const relu_cell *cell, basin_team team, real *work, real *x) {
-  real head[RELU_HEAD];
+BASIN_CALLED void relu_gradient(const relu_cell *cell, basin_team team, const real *x,
+                                const real *w, int with_loss, real *work, real *g,
+                                real head[RELU_HEAD]) {
+  relu_gradient_of(cell, team, x, w, with_loss, work, g, head);
+}
+
+/* the same for the state's own students, kept in it; here: as a part of whoever calls */
+BASIN_HD void relu_refresh(const relu_cell *cell, int here, basin_team team, real *work, real *x) {
+  const real *w = x + cell->at_w;
+  real *g = x + cell->at_g, head[RELU_HEAD];
   team_sync(team);
-  relu_gradient(cell, team, x, x + cell->at_w, cell->with_loss, work, x + cell->at_g, head);
+  if (here) relu_gradient_of(cell, team, x, w, cell->with_loss, work, g, head);
+  else relu_gradient(cell, team, x, w, cell->with_loss, work, g, head);
   if (team.rank == 0) {
     x[RELU_NORM2] = head[RELU_NORM2];
     if (cell->with_loss) x[RELU_LOSS] = head[RELU_LOSS], x[RELU_GRAD2] = head[RELU_GRAD2];
@@ -598,7 +606,7 @@ enum { RELU_FEW_WORK = 96 };
     relu_offsets(&few);                                                                \
     real *w = x + few.at_w, *g = x + few.at_g;                                         \
     for (int e = 0; e < N * (N + 1); e++) w[e] = relu_floor(r_fnma(pace, g[e], w[e])); \
-    relu_refresh(&few, one, work, x);                                                  \
+    relu_refresh(&few, 1, one, work, x);                                               \
   }
 RELU_FEW(RELU_DESCEND)
 
@@ -614,7 +622,7 @@ BASIN_CALLED void relu_descend(const relu_cell *cell, basin_turn t, real *x) {
   t.work += method_work(&cell->method);
   team_sync(t.team);
   relu_move(cell, t, scratch, x);
-  relu_refresh(cell, t.team, t.work, x);
+  relu_refresh(cell, 1, t.team, t.work, x);
 }
 BASIN_HD void relu_step(const relu_cell *cell, basin_turn t, real *x) {
 #define RELU_CASE(N)                      \
@@ -676,7 +684,7 @@ BASIN_HD void relu_place(const relu_cell *cell, const double *data, basin_team t
   }
 }
 
-BASIN_HD void relu_start(const relu_cell *cell, basin_turn t, real *x) {
+BASIN_CALLED void relu_start(const relu_cell *cell, basin_turn t, real *x) {
   const basin_team team = t.team;
   real *work = t.work;
   const int64_t m = cell->m, width = cell->width, pairs = relu_pairs(m);
@@ -707,7 +715,7 @@ BASIN_HD void relu_start(const relu_cell *cell, basin_turn t, real *x) {
     x[RELU_TEACHERS] = teachers;
     x[RELU_LOSS] = x[RELU_GRAD2] = r_set(0.0);
   }
-  relu_refresh(cell, team, work, x);
+  relu_refresh(cell, 0, team, work, x);
 }
 BASIN_HD void relu_method_start(const relu_cell *cell, basin_turn t, real *x) {
   relu_start(cell, t, x);

@@ -171,7 +171,7 @@ BASIN_HD void relu_flow_step(const relu_cell *cell, basin_turn t, real *x) {
     x[cell->at_w + j] = r_select(r_lt(zero, left), none, x[cell->at_w + j]);
     team_sync(team);
   }
-  relu_refresh(cell, team, work, x);
+  relu_refresh(cell, 0, team, work, x);
 }
 
 /* the first length: what moves the students by a hundredth of themselves */

@@ -86,8 +86,8 @@ BASIN_HD void relu_across(const relu_cell *cell, basin_team team, const real *x,
 }
 
 /* forced: see relu_flow.h */
-BASIN_HD void relu_observe_with(const relu_cell *cell, basin_turn t, const real *x, real forced,
-                                real out[RELU_OBSERVED]) {
+BASIN_CALLED void relu_observe_with(const relu_cell *cell, basin_turn t, const real *x, real forced,
+                                    real out[RELU_OBSERVED]) {
   const basin_team team = t.team;
   real *work = t.work;
   const real *mass = work + cell->to_mass;

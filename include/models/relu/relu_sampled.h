@@ -272,7 +272,7 @@ BASIN_HD void relu_sampled_descend(const relu_cell *cell, const basin_input_law 
   relu_move(cell, t, z, x);
   team_sync(t.team);
   if (relu_new_axes(cell)) relu_scatter(cell, t.team, t.trial, t.step, t.pace[0], &s, t.work, x);
-  if (cell->with_loss) relu_refresh(cell, t.team, t.work, x);
+  if (cell->with_loss) relu_refresh(cell, 0, t.team, t.work, x);
   else relu_bound(cell, t.team, t.work, x);
 }
 
