@@ -286,6 +286,9 @@ check-slurm: all ## the tests of campaigns under a private one-node Slurm alone
 # ---- tests ----
 
 TESTING := $(CPPFLAGS) -Itests/support -Itests
+# tests that call functions of headers: each of these compiled once (numeric/real.h), and by the machine's own fma; the
+# same bits. What the program runs is compiled as ever
+PLAINLY := -O1 $(shell bash -c '. tests/cudasim/cudasim.sh; echo $$cudasim_plain') $(shell grep -qw fma /proc/cpuinfo && echo -mfma)
 
 # dmath.h per instruction set, for tests/unit/test_dmath.c
 define dmath_rules
@@ -301,7 +304,7 @@ $(BUILD)/tests/test_dmath: $(ISAS:%=$(BUILD)/tests/dmath_lanes_%.o)
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(BUILD)/libbasin.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(TESTING) $(CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
+	$(Q)$(CC) $(TESTING) $(CFLAGS) $(PLAINLY) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(filter %.o,$^) $(BUILD)/libbasin.a \
 	  $(LDLIBS) -lcmocka
 
 # the CUDA module from the very sources that nvcc compiles, as the simulator executes it, where the toolkit's headers

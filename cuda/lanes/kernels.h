@@ -120,8 +120,8 @@ __device__ void keep_record(const lane_batch &b, int64_t at, const double *seen)
                                                             b.observable_of[i]);
 }
 
-/* keep the state of a recorded trial; kernel_observe makes the observables of it. A wide slot's is so long that they are
-   made at once, unless the states are wanted */
+/* keep the state of a recorded trial; kernel_observe makes the observables of it. A wide slot's is so long that they
+   are made at once, unless the states are wanted */
 template <class Slot>
 __device__ void record(const lane_batch &b, const constants &c, int trial, int time,
                        const Slot &s) {
@@ -384,8 +384,8 @@ __device__ void keep_finals(const lane_batch &b, int trial, const double *seen) 
   b.outcome[trial] = (int8_t)outcome;
 }
 
-/* The observables of the trials that ended since the last call, or of the `recorded` states; a state that was not recorded
-   is all ones. */
+/* The observables of the trials that ended since the last call, or of the `recorded` states; a state that was not
+   recorded is all ones. */
 template <class Slot>
 __global__ void __launch_bounds__(Slot::THREADS, 1)
     kernel_observe(const __grid_constant__ lane_batch b, const __grid_constant__ constants c,

@@ -49,7 +49,7 @@ template <int PLACE> struct slot {
 #else
   enum { RESIDENT = WIDE ? 512 / THREADS : SHARED ? 4 : 3 };
 #endif
-  /* one less with the numbers of observables and ladders, and three at most; of wide slots there is one kernel for all */
+  /* one less with the numbers of observables and ladders, and three at most; wide slots have one kernel for all */
   enum { RESIDENT_WATCHING = WIDE ? RESIDENT : (RESIDENT < 4 ? RESIDENT : 4) - 1 };
   basin_team team;
   real *x, *work;

@@ -374,8 +374,7 @@ static basin_status run_cell(const basin_experiment *e, int64_t cell, draft *d,
   job.recorded = 0;
   basin_status status = basin_part_allocate(&job, &part, error);
   if (status) return status;
-  if (basin_cpu_run(&job, basin_cpu_isa(NULL), &part, &watch))
-    status = basin_fail_memory(error);
+  if (basin_cpu_run(&job, basin_cpu_isa(NULL), &part, &watch)) status = basin_fail_memory(error);
   basin_part_count(&part, &sum);
   d->unresolved = fmax(d->unresolved, (double)sum.outcomes[BASIN_UNRESOLVED] / TRIALS);
   d->diverged = fmax(d->diverged, (double)sum.outcomes[BASIN_DIVERGED] / TRIALS);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * any_model.h: stands for a model's header where lanes.c is compiled for all kinds of dynamics whose state is an array:
- * its two kinds, `arrays` and `leaps`, are whatever calls (seam/calls.h) the driver is given. Turns come as pointers: the
- * driver keeps them from one step to the next, for a short step is no longer than it takes to fill one in.
+ * its two kinds, `arrays` and `leaps`, are whatever calls (seam/calls.h) the driver is given. Turns come as pointers:
+ * the driver keeps them from one step to the next, for a short step is no longer than it takes to fill one in.
  */
 #ifndef BASIN_ENGINE_ANY_MODEL_H
 #define BASIN_ENGINE_ANY_MODEL_H

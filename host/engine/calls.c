@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * calls.c: the calls (seam/calls.h) of the kinds of dynamics of a model whose state is an array. Compiled once per model
- * and instruction set, with BASIN_MODEL, BASIN_MODEL_HEADER, BASIN_ISA and BASIN_SIMD as lanes.c; with BASIN_KIND for that
- * kind alone, and so for the kind `whole` of models that have it (MODEL_WHOLE), which is one lane by any instruction set,
- * with BASIN_SIMD 0 and BASIN_WHOLE 1.
+ * calls.c: the calls (seam/calls.h) of the kinds of dynamics of a model whose state is an array. Compiled once per
+ * model and instruction set, with BASIN_MODEL, BASIN_MODEL_HEADER, BASIN_ISA and BASIN_SIMD as lanes.c; with BASIN_KIND
+ * for that kind alone, and so for the kind `whole` of models that have it (MODEL_WHOLE), which is one lane by any
+ * instruction set, with BASIN_SIMD 0 and BASIN_WHOLE 1.
  */
 #include BASIN_MODEL_HEADER
 #include "seam/calls.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cpu.h: opens the CPU backend (seam/backend.h), which runs parts by the engine lanes.c, compiled for the instruction set
- * that is asked for or the best that the machine has.
+ * cpu.h: opens the CPU backend (seam/backend.h), which runs parts by the engine lanes.c, compiled for the instruction
+ * set that is asked for or the best that the machine has.
  */
 #ifndef BASIN_BACKEND_CPU_H
 #define BASIN_BACKEND_CPU_H

@@ -83,8 +83,8 @@ typedef struct driver {
   real seen[KIND_OBSERVED], looked[KIND_OBSERVED];
   double out[KIND_OBSERVED];
 #else
-  /* the states; behind them the fresh ones, the states as they were at clock kept_at, what is observed, and the scratch;
-     what leaps keeps none */
+  /* the states; behind them the fresh ones, the states as they were at clock kept_at, what is observed, and the
+     scratch; what leaps keeps none */
   real *x, *kept;
   int64_t kept_at; /* before the latest step, where it may be broken off */
   int long_steps; /* whether to look at the watch at each, and to keep the states where they break */

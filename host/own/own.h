@@ -4,11 +4,11 @@
  * the program runs, by the C compiler that is there, and kept: the same text needs no compiler the next time.
  *
  *   status = basin_own_load("mine", header_text, place, &model, &error);           an entry as of any other model
- *   status = basin_own_ready(model, "population", basin_cpu_isa(NULL), &error);    and kind[].run[isa], or calls[isa], is there
+ *   status = basin_own_ready(model, "population", basin_cpu_isa(NULL), &error);    and kind[].run[isa] or calls[isa] is
  *
  * The entry is compiled at once, quickly (host/model/entry.c). An engine, or what that of states in arrays calls, is
- * (host/engine/lanes.c, calls.c, input_sums.c) once it is needed, for one kind of dynamics and instruction set, with the flags of the build. Data sets are left out:
- * their kind is not in the model.
+ * (host/engine/lanes.c, calls.c, input_sums.c) once it is needed, for one kind of dynamics and instruction set, with
+ * the flags of the build. Data sets are left out: their kind is not in the model.
  *
  * The compiler is $BASIN_CC, or else cc, gcc or clang. Libraries are kept in $BASIN_CACHE, or else in basin/ of
  * $XDG_CACHE_HOME or ~/.cache (cache.h); they are named by the text, the sources and the flags, not by the compiler,
@@ -35,8 +35,9 @@ typedef struct basin_own_want {
   const char *kind;
 } basin_own_want;
 
-/* Makes what is wanted ready for the instruction set: kind[].run[isa] or kind[].calls[isa], or sum_inputs[isa]. What must be compiled is
-   compiled at the same time. Models of the build are ready. BASIN_INTERRUPTED where `stop` is not NULL, and not 0. */
+/* Makes what is wanted ready for the instruction set: kind[].run[isa] or kind[].calls[isa], or sum_inputs[isa]. What
+   must be compiled is compiled at the same time. Models of the build are ready. BASIN_INTERRUPTED where `stop` is not
+   NULL, and not 0. */
 basin_status basin_own_prepare(const basin_own_want *want, int wants, int isa,
                                const volatile int *stop, basin_error *error);
 basin_status basin_own_ready(const basin_model *model, const char *kind, int isa,

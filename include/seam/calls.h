@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * calls.h: the functions of one kind of dynamics whose state is an array, by pointers: what the one driver of all such
- * kinds calls (host/engine/lanes.c, by way of host/engine/any_model.h). host/engine/calls.c makes them of a model's header,
- * for one instruction set, and the model's entry has them:
+ * kinds calls (host/engine/lanes.c, by way of host/engine/any_model.h). host/engine/calls.c makes them of a model's
+ * header, for one instruction set, and the model's entry has them:
  *
  *   const basin_calls *calls = kind->calls[isa];
  *   calls->step(cell, &turn, x);                       relu_step(cell, turn, x)
@@ -32,7 +32,8 @@ typedef struct basin_calls {
   void (*decide)(const void *cell, const basin_turn *t, const real *x, mask *outcome);
   void (*observe)(const void *cell, const basin_turn *t, const real *x, real *out);
 
-  /* whether no step of a leap but its last one changes that observable; every one of the condition, where there is one */
+  /* whether no step of a leap but its last one changes that observable; every one of the condition, where there is
+     one */
   int (*is_steady)(int observable);
   int (*is_steady_when)(const basin_condition *when);
 } basin_calls;

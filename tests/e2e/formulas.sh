@@ -7,6 +7,7 @@ export BASIN_CACHE=$work/cache
 data=$here/data/experiments
 options=(-q --no-provenance --backend cpu)
 run() { "$basin" run "${options[@]}" "$@"; }
+quickly() { BASIN_CC=$here/tests/support/quick_cc run "$@"; }
 
 # ---- the same bits, whatever runs them ----
 
@@ -24,7 +25,7 @@ for name in mueller-brown rosenbrock-methods phase-retrieval langevin-doublewell
   check "$name" run $name.yaml $(small $name) -o $name.h5
   rm -f other.h5
   # shellcheck disable=SC2046
-  check "$name: by generic code" run $name.yaml $(small $name) --isa generic --threads 1 --part-trials 17 -o other.h5
+  check "$name: by generic code" quickly $name.yaml $(small $name) --isa generic --threads 1 --part-trials 17 -o other.h5
   check "$name: the same bytes" cmp $name.h5 other.h5
 done
 
@@ -53,7 +54,7 @@ record: {trials: 20, steps: {log: 20}}
 Y
 check "sampled gradients" run sampled.yaml -o sampled.h5
 rm other.h5
-check "sampled gradients: by generic code" run sampled.yaml --isa generic --threads 1 --part-trials 64 -o other.h5
+check "sampled gradients: by generic code" quickly sampled.yaml --isa generic --threads 1 --part-trials 64 -o other.h5
 check "sampled gradients: the same bytes" cmp sampled.h5 other.h5
 check "inputs of another law" run sampled.yaml --set gradient.sampled.law=uniform --set stop.max_steps=50 -o law.h5
 check "and estimates of the loss" run sampled.yaml --set record.estimate.inputs=200 --set stop.max_steps=50 -o estimate.h5
@@ -91,7 +92,7 @@ Y
 for name in own-methods cnn-methods flow; do
   check "$name" run $name.yaml -o $name.h5
   rm -f other.h5
-  check "$name: by generic code" run $name.yaml --isa generic --threads 1 --part-trials 17 -o other.h5
+  check "$name: by generic code" quickly $name.yaml --isa generic --threads 1 --part-trials 17 -o other.h5
   check "$name: the same bytes" cmp $name.h5 other.h5
 done
 rm -f other.h5
@@ -185,7 +186,7 @@ P
   rm -f moving.h5 staged.h5
   timeout -s TERM 0.2 "$basin" run "${options[@]}" moving.yaml "${few[@]}" --trials 4000 -o cut.h5
   check "$name: interrupted, gone on with" run moving.yaml "${few[@]}" --trials 4000 -o cut.h5
-  check "$name: by generic code" run moving.yaml "${few[@]}" --trials 4000 --isa generic --part-trials 900 -o moving.h5
+  check "$name: by generic code" quickly moving.yaml "${few[@]}" --trials 4000 --isa generic --part-trials 900 -o moving.h5
   check "$name: the same bytes" cmp moving.h5 cut.h5
   rm -f moving.h5 cut.h5
 done

@@ -141,19 +141,20 @@ P
 cp -pr "$here"/{Makefile,host,include,cuda} .
 mkdir -p tests build/models && cp -r "$here"/tests/cudasim tests/
 cp -pr "$build"/{flags,host} build/
-cp -pr "$build"/models/{cnn,network,relu_sum} build/models/
+cp -pr "$build"/models/{any,cnn,network,relu_sum} build/models/
 rm build/host/{engine/cpu,model/registry}.o
-# with the machine's fused multiply-add, where the compiler has to be told of it: else fma() is slow
-extra=$(grep -qw fma /proc/cpuinfo && echo -mfma)
+# quickly; with the machine's fused multiply-add, where the compiler has to be told of it: else fma() is slow
+. "$here/tests/cudasim/cudasim.sh"
+extra="$cudasim_plain $(grep -qw fma /proc/cpuinfo && echo -mfma)"
 
-# formulas MODEL HEADER [KIND]: where the next changes are made
+# formulas MODEL HEADER OBJECT: where the next changes are made, and what they go into: a kind in registers, or `calls`
 formulas() {
   header=include/$2 right=$(cat "include/$2")
-  make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="$extra" -o build/flags)
-  made=("build/models/$1"/{entry,"${3:-population}"_generic,input_generic}.o)
+  make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="'$extra'" -o build/flags)
+  made=("build/models/$1"/{entry,"$3"_generic,input_generic}.o)
   rm -f "${made[@]}"
   local object
-  for object in "build/models/$1"/*.o; do make+=(-o "$object"); done
+  for object in build/models/{any,"$1"}/*.o; do make+=(-o "$object"); done
 }
 
 # mutate WHAT CODE SED [PATTERN]: change the formulas, build, and let verify look
@@ -176,7 +177,7 @@ printed() {
     one_star * one_star + one_a * one_a - r_set(2.0 $1) * one_a * one_star);
 C
 }
-formulas cnn models/conv/conv.h
+formulas cnn models/conv/conv.h population
 mutate "(5.3) with the factor" 0 "$(printed '')"
 mutate "(5.3) as it is printed" 3 "$(printed '* (2 * BASIN_PI)')"
 mutate "pi for pi - 1 in the loss" 3 '/out\[CONV_OBSERVE_loss\]/,/terms.q\)/s/BASIN_PI - 1/BASIN_PI/'
@@ -190,9 +191,9 @@ cp include/models/risk/risk.h risk.right
 sed -i 's/BASIN_TEAM_FOR(team, j, k) grad\[j\] = r_fma(r, active\[j\], grad\[j\]);/BASIN_TEAM_FOR(team, j, k) grad[j] = r_fma(r_set(1.2) * r, active[j], grad[j]);/' include/models/conv/conv_sampled.h
 sed -i 's/g = r_fma(residual, risk_relu(seen), g);/g = r_fma(residual * r_set(1.000001), risk_relu(seen), g);/' include/models/risk/risk.h
 check "the changes are made" bash -c '! cmp -s include/models/conv/conv_sampled.h conv_sampled.right && ! cmp -s include/models/risk/risk.h risk.right'
-rm -f "${made[@]}" build/models/cnn/{direct,dataset}_generic.o
+rm -f "${made[@]}" build/models/cnn/calls_generic.o
 kept=(-o build/flags)
-for object in build/models/cnn/*.o; do kept+=(-o "$object"); done
+for object in build/models/{any,cnn}/*.o; do kept+=(-o "$object"); done
 check "it builds" sh -c "make -s build/basin NVCC= MODELS=cnn ISAS=generic OPT=-O1 EXTRA='$extra' ${kept[*]} > log 2>&1 || { tail log; false; }"
 build/basin verify cnn --states 4 --inputs 4096 > said 2>&1
 check "the derivative by a of a sampled step, larger by a fifth" grep -q '^  direct: mean .* p = \(0\|.*e-[0-9]*\): WRONG' said
@@ -202,7 +203,7 @@ mv conv_sampled.right include/models/conv/conv_sampled.h
 mv risk.right include/models/risk/risk.h
 
 # (23) and (4) of Xu and Du
-formulas relu_sum models/relu/relu.h
+formulas relu_sum models/relu/relu.h calls
 mutate "1/pi for 1/(2 pi) in (23)" 3 's/(head\[RELU_LOSS\] = r_fma\(r_set\()1 \/ \(2 \* BASIN_PI\)/\11 \/ BASIN_PI/'
 mutate "(4) without the pull along w_i" 3 's/= work\[cell->to_pull \+ i \+ r\]/= r_set(0.0) * work[cell->to_pull + i + r]/'
 mutate "that pull larger by a millionth" 3 's/= work\[cell->to_pull \+ i \+ r\]/= r_set(1.000001) * work[cell->to_pull + i + r]/' \
@@ -211,14 +212,14 @@ mutate "angles between students larger by 1% in (4)" 3 's/SUBTRACT\(-1, theta\[r
 
 # the passes of networks
 wrong='^basin: verify: [1-8] of 8 slopes are wrong'
-formulas network models/network/network_pass.h training
+formulas network models/network/network_pass.h calls
 mutate "no gradient past a skip" 3 's/^( +kept\[.*\] = )sum\[r\]\[c\];/\1r_set(0.0);/' "$wrong"
 mutate "patches turned the wrong way in the pass backward" 3 's/network_pair\(row, -1\)/network_pair(row, 1)/' "$wrong"
-formulas network models/network/network_activation.h training
+formulas network models/network/network_activation.h calls
 mutate "the derivative of softplus larger by a millionth" 3 's/return r_logistic\(z\);/return r_set(1.000001) * r_logistic(z);/' "$wrong"
 
 # the tables of one convolutional filter
-formulas filter models/filter/filter_curves.h
+formulas filter models/filter/filter_curves.h population
 mutate "the sum of the filter's own terms" 0 's/const double own = 1 \/ \(double\)k, other = 1 - own;/const double own = 1.0 \/ (double)k, other = 1 - own;/'
 mutate "pairs of patches with weight 1" 3 's/const double own = 1 \/ \(double\)k, other = 1 - own;/const double own = 1 \/ (double)k, other = 1;/'
 mutate "no pairs of equal patches" 3 's/scale \* \(own \* g\[0\] \+ other/scale * (0 * g[0] + other/'

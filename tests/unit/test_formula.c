@@ -408,7 +408,7 @@ static void write_expression(writer *w, shape_code shape, int depth) {
 }
 
 static void write_model(writer *w) {
-  char line[64];
+  char line[128];
   w->used = 0;
   w->definitions = 0;
   snprintf(line, sizeof line, "parameter s = 0.7\nparameter n = %d\nparameter k = %d\n",
