@@ -223,11 +223,6 @@ static void lane_set_stage(driver *d, int lane, int stage) {
   d->moving[v] = (d->moving[v] & ~(1u << l)) | moves << l;
 }
 
-/* whether passages or a condition are looked at behind every step */
-static inline int watches(const driver *d) {
-  return d->ladders.count > 0 || d->job->setting->stop.when != NULL;
-}
-
 /* whether the step sizes of any lane move */
 static inline int moves(const driver *d) {
   unsigned moving = 0;
@@ -814,6 +809,11 @@ static int wants_refill(const driver *d) {
   }
   return !active || (!REGISTERS && idle &&
                      (d->next_trial < d->part->count || d->next_flight < d->part->flights));
+}
+
+/* whether passages or a condition are looked at behind every step */
+static inline int watches(const driver *d) {
+  return d->ladders.count > 0 || d->job->setting->stop.when != NULL;
 }
 
 /* `done` steps have been taken by every lane: what falls due behind them */
