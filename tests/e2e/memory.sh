@@ -48,7 +48,10 @@ said=$("$basin" run neurons.yaml --dry-run --backend cpu --threads 1 | sed -n 's
 used=$(peak "$basin" run neurons.yaml -q --backend cpu --threads 1)
 echo "peak memory: 1000 neurons $((used / 1024)) MB, at most $said MB were said"
 check "no more than was said" test "$((used / 1024))" -le "${said%.*}"
-check "and no less than half of it" test "$((2 * used / 1024))" -ge "${said%.*}"
+# that is of eight trials side by side; a machine whose vectors are shorter needs less
+lanes=1
+if grep -qw avx512dq /proc/cpuinfo; then lanes=8; elif grep -qw avx2 /proc/cpuinfo; then lanes=4; fi
+check "and no less than half of it" test "$((16 * used / 1024 / lanes))" -ge "${said%.*}"
 expect 2 'needs .*[GT]B of memory, this machine has .*smaller vectors' \
   "$basin" run neurons.yaml -q --backend cpu --threads 2000 --set parameters.n=4096 -o none.h5
 

@@ -514,7 +514,7 @@ static void compile(const char *compiler, const char *name, int isa, const char 
       command, sizeof command,
       "%s -std=c17 -D_GNU_SOURCE %s -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno "
       "-fno-trapping-math " WARNINGS "%s -Iinclude -Ihost -Itests/support -I%s -DBASIN_MODEL=own "
-      "-DBASIN_MODEL_HEADER='\"%s.h\"' %s -o %s/%s-%s.so",
+      "-DBASIN_MODEL_HEADER='\"%s.h\"' %s -o %s/%s-%s.so -lm",
       compiler, what, isas[isa].flags, folder, name, source, folder, name, isas[isa].name);
   if (system(command)) fail_msg("%s", command);
 }
