@@ -66,8 +66,8 @@ FLAGS_avx512  := -DBASIN_SIMD=5 -mavx512f -mavx512dq -mfma
 
 # The one list of dynamics: what the headers of the models say (MODEL_DYNAMICS), as words model:kind; `input` stands for
 # the single inputs of estimates, and `whole` for one trial at a time. Everything that must know of it, here, in the
-# module, in tests and tools, expands this list or build/models.inc, which is made of it. In registers are those whose
-# number of states is neither 0 nor BASIN_LEAPS, which is negative: they have an @ at first.
+# module, in tests and tools, expands this list or build/models.inc, which is made of it. Kinds in registers, whose number
+# of states is neither 0 nor BASIN_LEAPS, which is negative, end with an @ in KINDS.
 hash := \#
 kinds_of = $(shell printf '%s\n' '$(hash)include "models/$(1).h"' '$(hash)define STATES(states, ...) states' \
   '$(hash)define X(kind) is_a_kind_$(hash)$(hash)kind MODEL_$(hash)$(hash)kind(STATES);' \
@@ -96,8 +96,11 @@ ENGINES      := any:arrays any:leaps $(IN_REGISTERS) $(filter $(OF_CPU),$(PAIRS)
 source_of = $(or $(if $(filter input,$(1)),input_sums),$(if $(filter calls whole,$(1)),calls),lanes)
 header_of = $(if $(filter any,$(1)),engine/any_model.h,models/$(1).h)
 lanes_of  = $(if $(filter whole,$(1)),$(filter-out -DBASIN_SIMD=%,$(FLAGS_$(2))) -DBASIN_SIMD=0 -DBASIN_WHOLE=1,$(FLAGS_$(2)))
+
 TENSORS := tiled_product arrays
-HOST    := $(filter-out host/cli/% host/model/entry.c $(foreach file,lanes calls input_sums,host/engine/$(file).c) \
+# compiled with a model each time
+OF_ENGINES := $(foreach file,lanes calls input_sums,host/engine/$(file).c)
+HOST    := $(filter-out host/cli/% host/model/entry.c $(OF_ENGINES) \
              $(TENSORS:%=host/engine/%.c),$(wildcard host/*/*.c))
 CLI     := $(wildcard host/cli/*.c)
 OF_MODELS := $(MODELS:%=$(BUILD)/models/%/entry.o) \
@@ -155,7 +158,7 @@ $(BUILD)/host/engine/cuda.o: $(BUILD)/layout_word.h
 # What compiles a model that is not part of the build, while the program runs (host/own): the flags of the build, the
 # sources, and what these are, so that others are not taken for them.
 OWN_SOURCES := $(wildcard include/*.h include/*/*.h include/*/*/*.h) host/model/entry.c host/model/patches.h \
-               $(foreach file,lanes calls input_sums,host/engine/$(file).c) host/engine/any_model.h $(wildcard cuda/*.h cuda/lanes/*.h) cuda/lanes/lanes.cu
+               $(OF_ENGINES) host/engine/any_model.h $(wildcard cuda/*.h cuda/lanes/*.h) cuda/lanes/lanes.cu
 quoted = $(foreach word,$(1),"$(word)"$(comma))
 $(BUILD)/own_build.h: FORCE | $(BUILD)
 	@printf '%s\n' '#define BASIN_OWN_FLAGS $(call quoted,$(BITS) $(DEFINES))' \
