@@ -2,6 +2,7 @@
 # cudasim.sh: how to build with the simulator. Sourced; a KIND is plain, asan (with UBSan) or tsan.
 #   cudasim_toolkit           the toolkit's headers, or nothing where there are none
 #   cudasim_quickly           options with which long functions compile in half the time
+#   cudasim_calls             AddressSanitizer's checks as calls: kernels compile faster still
 #   cudasim_flags KIND        options to compile .cu files, and other C++ files of the program, with
 #   cudasim_link KIND         options to link with, together with libcudasim.a
 #   cudasim_library KIND DIR  builds DIR/libcudasim.a, in parallel, unless it is newer than its sources
@@ -24,13 +25,15 @@ cudasim_sanitizer() {
 # for builds with sanitizers (numeric/real.h); of loops that stay loops gcc believes that they might not begin
 cudasim_plain="-DBASIN_PLAIN -Wno-maybe-uninitialized"
 
-# kernels are long functions, and none is run for long: what takes the compiler's time there is left out, and
-# AddressSanitizer's checks are calls
+# kernels and engines are long functions: what takes the compiler's time there is left out
 cudasim_quickly="-fno-tree-pta -fno-forward-propagate -fno-if-conversion -fno-if-conversion2 -fira-region=one \
--fira-algorithm=priority -fno-ipa-modref --param asan-instrumentation-with-call-threshold=0"
+-fira-algorithm=priority -fno-ipa-modref"
+
+# for kernels, which run for moments. Not for engines: with a call for each vector they take two to six times as long
+cudasim_calls="--param asan-instrumentation-with-call-threshold=0"
 
 cudasim_flags() {
-  echo "-std=c++17 -O1 $cudasim_quickly -g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas" \
+  echo "-std=c++17 -O1 $cudasim_quickly $cudasim_calls -g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas" \
     "-isystem $(cudasim_toolkit) -include $cudasim_home/cudasim.h" \
     "$(cudasim_sanitizer "$1") $([ "$1" = plain ] || echo "$cudasim_plain") -x c++"
 }
