@@ -331,7 +331,7 @@ __global__ void __launch_bounds__(Slot::THREADS, (int)(RULE == WATCHING ? Slot::
   step_count steps = 0; /* at most BASIN_DECIDE_EVERY a block, but where it leaps */
   int more = launch.queued > 0, quorum = launch.quorum;
   Slot s(b, c);
-  slot_trial l;
+  slot_trial l = {};
   l.trial = s.number() < launch.live ? launch.live_in[s.number()] : -1;
   l.step = TO_TAKE_UP;
 

@@ -49,8 +49,9 @@ template <int PLACE> struct slot {
 #else
   enum { RESIDENT = WIDE ? 512 / THREADS : SHARED ? 4 : 3 };
 #endif
-  /* one less with the numbers of observables and ladders, and three at most; wide slots have one kernel for all */
-  enum { RESIDENT_WATCHING = WIDE ? RESIDENT : (RESIDENT < 4 ? RESIDENT : 4) - 1 };
+  /* one less with the numbers of observables and ladders, and three at most; in the device's memory one kernel is for
+     all runs */
+  enum { RESIDENT_WATCHING = !SHARED ? RESIDENT : (RESIDENT < 4 ? RESIDENT : 4) - 1 };
   basin_team team;
   real *x, *work;
   int warm; /* whether `work` is as a step of the trial that is held left it */
@@ -157,9 +158,6 @@ typedef slot<IN_SHARED> in_shared;
 typedef slot<IN_GLOBAL> in_global;
 typedef slot<IN_EITHER> in_either;
 
-/* the rule of the kernel of a run that watches nothing; of wide slots it is the one that may, as steps are long */
-constexpr int PLAIN_GLOBAL = in_global::WIDE ? WATCHING : EITHER_RULE;
-
 /* the kernel may take as much shared memory as a block of the device can have; all kernels want the same share of what
    caches leave, for a multiprocessor must be empty to change it */
 template <class Kernel> cudaError_t allow_shared(Kernel kernel, int bytes) {
@@ -200,7 +198,7 @@ cudaError_t shape(const basin_setting *setting, lane_shape *out) {
   while (!in_global::WIDE && s.block > LANE_WARP &&
          lane_slots_of_block(&s) * lane_slot_bytes(&s) > BLOCK_BYTES)
     s.block /= 2;
-  bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_global, PLAIN_GLOBAL>,
+  bad = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel_run<in_global, WATCHING>,
                                                       s.block, 0);
   s.resident = blocks * lane_slots_of_block(&s);
   *out = s;
@@ -211,19 +209,13 @@ cudaError_t start(const lane_batch *b, const void *given, cudaStream_t stream) {
   return for_each(kernel_start<in_either>, b->to_draw - b->drawn, 0, b, given, stream);
 }
 
-template <class Slot>
-cudaError_t run_of(const lane_batch *b, const lane_launch *launch, const void *given,
-                   cudaStream_t stream) {
-  if constexpr (!Slot::WIDE) {
-    if (!lane_watches(b)) return run_with(kernel_run<Slot, EITHER_RULE>, b, launch, given, stream);
-  }
-  return run_with(kernel_run<Slot, WATCHING>, b, launch, given, stream);
-}
-
+/* In the device's memory there is one kernel for all: steps are long there, and what is asked behind each is nothing
+   beside them. */
 cudaError_t run(const lane_batch *b, const lane_launch *launch, const void *given,
                 cudaStream_t stream) {
-  return b->shape.shared ? run_of<in_shared>(b, launch, given, stream)
-                         : run_of<in_global>(b, launch, given, stream);
+  if (!b->shape.shared) return run_with(kernel_run<in_global, WATCHING>, b, launch, given, stream);
+  if (lane_watches(b)) return run_with(kernel_run<in_shared, WATCHING>, b, launch, given, stream);
+  return run_with(kernel_run<in_shared, EITHER_RULE>, b, launch, given, stream);
 }
 
 cudaError_t finish_all(const lane_batch *b, const void *given, cudaStream_t stream) {

@@ -95,6 +95,7 @@ BASIN_HD real extremes_reflect(basin_team team, int64_t i, real *a, real *u, rea
 BASIN_HD void extremes_bisect(int64_t n, const real *diagonal, const real *square, real *low,
                               real *high) {
   real reach = r_set(0.0), before = r_set(0.0);
+  BASIN_ROLLED
   for (int64_t i = 0; i < n; i++) { /* Gershgorin */
     const real after = i + 1 < n ? r_sqrt(square[i + 1]) : r_set(0.0);
     reach = r_max(r_abs(diagonal[i]) + before + after, reach);
@@ -105,6 +106,7 @@ BASIN_HD void extremes_bisect(int64_t n, const real *diagonal, const real *squar
     const real x = r_set(0.5) * (low_from + low_to), y = r_set(0.5) * (high_from + high_to);
     real q = diagonal[0] - x, p = diagonal[0] - y;
     mask below = r_lt(r_set(0.0), q), above = r_lt(p, r_set(0.0));
+    BASIN_ROLLED
     for (int64_t i = 1; i < n; i++) { /* behind a pivot of 0 nothing counts any more */
       q = diagonal[i] - x - square[i] / q;
       p = diagonal[i] - y - square[i] / p;

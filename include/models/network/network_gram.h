@@ -63,6 +63,10 @@ NETWORK_PART void network_differentiate(const network_cell *cell, basin_turn t, 
 BASIN_HD void network_alike(const basin_product *p, const network_tile *at, const double *shared,
                             const real *own, int64_t first, int64_t second,
                             real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
+#if BASIN_ON_DEVICE
+  if (shared) own = shared;
+  network_multiply(p, at, 0, NULL, own + first, own + second, sum);
+#else
   if (!shared) {
     network_multiply(p, at, 0, NULL, own + first, own + second, sum);
     return;
@@ -78,6 +82,7 @@ BASIN_HD void network_alike(const basin_product *p, const network_tile *at, cons
                         r_set(b[o * p->b_depth.outer + i * p->b_depth.inner]), chain);
       sum[r][c] = chain;
     }
+#endif
 }
 
 /* `count` rows and as many columns, from one to the next so far, of vectors of depth.outer times depth.inner */

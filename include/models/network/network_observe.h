@@ -26,7 +26,7 @@ BASIN_HD void network_reached(const network_cell *cell, basin_turn t, const real
 /* ---- observables ---- */
 
 /* the sum of (x_j - y_j)^2, j < count; y: NULL is 0. A thread's own */
-BASIN_HD real network_length2(const real *x, const real *y, int64_t count) {
+NETWORK_PART real network_length2(const real *x, const real *y, int64_t count) {
   real sum = r_set(0.0);
   for (int64_t j = 0; j < count; j++) {
     real d = x[j];

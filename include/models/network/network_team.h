@@ -37,6 +37,29 @@ BASIN_HD void network_tile_add(int high, int wide, const double *a, const double
   }
 }
 
+/* How far the thread's own rows and columns of a tile of C lie behind the first of the tile, or -1 of those beyond the
+   last ones; where that is: once for each, for every division stands in the code */
+BASIN_HD int64_t network_tile_places(int high, int wide, const basin_product *p, int row,
+                                     int column, int of_row[2 * NETWORK_HIGH],
+                                     int of_column[2 * NETWORK_WIDE]) {
+  const int64_t first_row = network_at(p->rows, p->c_rows, row),
+                first_column = network_at(p->columns, p->c_columns, column);
+  const int lane = (int)threadIdx.x % 32, rows = (int)network_count(p->rows),
+            columns = (int)network_count(p->columns);
+  BASIN_UNROLLED
+  for (int r = 0; r < 2 * high; r++) {
+    const int own = row + lane / 4 + 8 * r;
+    of_row[r] = own < rows ? (int)(network_at(p->rows, p->c_rows, own) - first_row) : -1;
+  }
+  BASIN_UNROLLED
+  for (int q = 0; q < 2 * wide; q++) {
+    const int own = column + 8 * (q / 2) + lane % 4 * 2 + q % 2;
+    of_column[q] = own < columns ? (int)(network_at(p->columns, p->c_columns, own) - first_column)
+                                 : -1;
+  }
+  return first_row + first_column;
+}
+
 /* The tile of C that begins at (row, column), by the calling warp; high, wide: constants. Rows and columns beyond the
    last ones are these once more. */
 BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int row, int column,
@@ -48,15 +71,11 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
   const int64_t first_a = network_at(p->rows, p->a_rows, row),
                 first_b = network_at(p->columns, p->b_columns, column);
   int from_a[2 * NETWORK_HIGH], from_b[NETWORK_WIDE], k = 0; /* from those of the tile */
-  double x[NETWORK_HIGH][NETWORK_WIDE][2][2];
-#define NETWORK_OWN_ROW(r) (row + lane / 4 + 8 * (r))
-#define NETWORK_OWN_COLUMN(q) (column + 8 * ((q) / 2) + lane % 4 * 2 + (q) % 2)
-#define NETWORK_OWN(r, q)                                \
-  c[network_at(p->rows, p->c_rows, NETWORK_OWN_ROW(r)) + \
-    network_at(p->columns, p->c_columns, NETWORK_OWN_COLUMN(q))]
+  int of_row[2 * NETWORK_HIGH], of_column[2 * NETWORK_WIDE];
+  double *to = c, x[NETWORK_HIGH][NETWORK_WIDE][2][2];
   BASIN_UNROLLED
   for (int r = 0; r < 2 * high; r++) {
-    const int own = NETWORK_OWN_ROW(r);
+    const int own = row + lane / 4 + 8 * r;
     from_a[r] = (int)(network_at(p->rows, p->a_rows, own < rows ? own : rows - 1) - first_a);
   }
   BASIN_UNROLLED
@@ -65,13 +84,14 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
     from_b[q] = (int)(network_at(p->columns, p->b_columns, own < columns ? own : columns - 1) -
                       first_b);
   }
+  if (add) to += network_tile_places(high, wide, p, row, column, of_row, of_column);
   BASIN_UNROLLED
   for (int r = 0; r < 2 * high; r++) {
     BASIN_UNROLLED
     for (int q = 0; q < 2 * wide; q++) {
       x[r / 2][q / 2][r % 2][q % 2] = 0.0;
-      if (add && NETWORK_OWN_ROW(r) < rows && NETWORK_OWN_COLUMN(q) < columns)
-        x[r / 2][q / 2][r % 2][q % 2] = NETWORK_OWN(r, q);
+      if (add && of_row[r] >= 0 && of_column[q] >= 0)
+        x[r / 2][q / 2][r % 2][q % 2] = to[of_row[r] + of_column[q]];
     }
   }
 
@@ -100,7 +120,7 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
                  *at_b = b + network_at(depth, b_depth, k);
     BASIN_UNROLLED
     for (int q = 0; q < 2 * wide; q++) {
-      const int own = NETWORK_OWN_COLUMN(q);
+      const int own = column + 8 * (q / 2) + lane % 4 * 2 + q % 2;
       const double z =
           at_b[network_at(p->columns, p->b_columns, own < columns ? own : columns - 1) - first_b];
       BASIN_UNROLLED
@@ -109,16 +129,14 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
     }
   }
 
+  to = c + network_tile_places(high, wide, p, row, column, of_row, of_column);
   BASIN_UNROLLED
   for (int r = 0; r < 2 * high; r++) {
     BASIN_UNROLLED
     for (int q = 0; q < 2 * wide; q++)
-      if (NETWORK_OWN_ROW(r) < rows && NETWORK_OWN_COLUMN(q) < columns)
-        NETWORK_OWN(r, q) = x[r / 2][q / 2][r % 2][q % 2];
+      if (of_row[r] >= 0 && of_column[q] >= 0)
+        to[of_row[r] + of_column[q]] = x[r / 2][q / 2][r % 2][q % 2];
   }
-#undef NETWORK_OWN
-#undef NETWORK_OWN_COLUMN
-#undef NETWORK_OWN_ROW
 }
 
 /* each a function of its own, so that nothing else takes registers from its sums */

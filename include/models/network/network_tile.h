@@ -122,11 +122,22 @@ BASIN_HD void network_chains(int rows, int columns, int begun, const basin_produ
 }
 
 /* the sums of a tile, which begin with what they have where they have `begun`, else with 0; A: `shared` or `a`,
-   whichever is not NULL */
+   whichever is not NULL. On a device every tile is whole: rows and columns beyond the last ones are these once more. */
 NETWORK_PART void network_multiply(const basin_product *p, const network_tile *at, int begun,
                                    const double *shared, const real *a, const real *b,
                                    real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
   int64_t a_at[NETWORK_ROWS], b_at[NETWORK_COLUMNS];
+#if BASIN_ON_DEVICE
+  BASIN_UNROLLED
+  for (int r = 0; r < NETWORK_ROWS; r++)
+    a_at[r] = network_offset(p->rows, p->a_rows, at->row + (r < at->rows ? r : at->rows - 1));
+  BASIN_UNROLLED
+  for (int c = 0; c < NETWORK_COLUMNS; c++)
+    b_at[c] = network_offset(p->columns, p->b_columns,
+                             at->column + (c < at->columns ? c : at->columns - 1));
+  network_chains(NETWORK_ROWS, NETWORK_COLUMNS, begun, p, a_at, b_at, NULL, shared ? shared : a, b,
+                 sum);
+#else
   for (int r = 0; r < at->rows; r++) a_at[r] = network_offset(p->rows, p->a_rows, at->row + r);
   for (int c = 0; c < at->columns; c++)
     b_at[c] = network_offset(p->columns, p->b_columns, at->column + c);
@@ -167,6 +178,7 @@ NETWORK_PART void network_multiply(const basin_product *p, const network_tile *a
   default:;
   }
 #undef NETWORK_CASE
+#endif
 }
 
 #endif
