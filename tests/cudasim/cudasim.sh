@@ -3,6 +3,7 @@
 #   cudasim_toolkit           the toolkit's headers, or nothing where there are none
 #   cudasim_quickly           options with which long functions compile in half the time
 #   cudasim_calls             AddressSanitizer's checks as calls: kernels compile faster still
+#   cudasim_untraced          ThreadSanitizer told of no calls: a race is told with its places, not with who called
 #   cudasim_flags KIND        options to compile .cu files, and other C++ files of the program, with
 #   cudasim_link KIND         options to link with, together with libcudasim.a
 #   cudasim_library KIND DIR  builds DIR/libcudasim.a, in parallel, unless it is newer than its sources
@@ -32,8 +33,10 @@ cudasim_quickly="-fno-tree-pta -fno-forward-propagate -fno-if-conversion -fno-if
 # for kernels, which run for moments. Not for engines: with a call for each vector they take two to six times as long
 cudasim_calls="--param asan-instrumentation-with-call-threshold=0"
 
+cudasim_untraced="--param tsan-instrument-func-entry-exit=0"
+
 cudasim_flags() {
-  echo "-std=c++17 -O1 $cudasim_quickly $cudasim_calls -g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas" \
+  echo "-std=c++17 -O1 $cudasim_quickly $cudasim_calls $cudasim_untraced -g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas" \
     "-isystem $(cudasim_toolkit) -include $cudasim_home/cudasim.h" \
     "$(cudasim_sanitizer "$1") $([ "$1" = plain ] || echo "$cudasim_plain") -x c++"
 }
