@@ -394,8 +394,7 @@ static void *run_neighbour(void *argument) {
 /* paused with the device to itself, taken up and paused again beside a neighbour, when its share of the threads is
    too small for all that were under way: those that wait for a thread are kept */
 static void paused_while_waiting(void **unused) {
-  static const char *const set[] = {"variants.cnn.schedule=[{eta: 0.0005}]",
-                                    TEST_SLOWER > 1 ? "stop.max_steps=1100" : "stop.max_steps=2500",
+  static const char *const set[] = {"variants.cnn.schedule=[{eta: 0.0005}]", "stop.max_steps=2500",
                                     "stop.at=1e-9", "record.trials=0"};
   if (!count) skip();
   basin_experiment *e = experiment_with(set, 4);

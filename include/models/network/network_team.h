@@ -38,7 +38,7 @@ BASIN_HD void network_tile_add(int high, int wide, const double *a, const double
 }
 
 /* How far the thread's own rows and columns of a tile of C lie behind the first of the tile, or -1 of those beyond the
-   last ones; where that is: once for each, for every division stands in the code */
+   last ones (no stride of C is negative); where that is: once for each, for every division stands in the code */
 BASIN_HD int64_t network_tile_places(int high, int wide, const basin_product *p, int row,
                                      int column, int of_row[2 * NETWORK_HIGH],
                                      int of_column[2 * NETWORK_WIDE]) {
