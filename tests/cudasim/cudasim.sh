@@ -36,7 +36,8 @@ cudasim_calls="--param asan-instrumentation-with-call-threshold=0"
 cudasim_untraced="--param tsan-instrument-func-entry-exit=0"
 
 cudasim_flags() {
-  echo "-std=c++17 -O1 $cudasim_quickly $cudasim_calls $cudasim_untraced -g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas" \
+  echo "-std=c++17 -O1 $cudasim_quickly $cudasim_calls $cudasim_untraced" \
+    "-g1 -fPIC -ffp-contract=off -Wno-unknown-pragmas" \
     "-isystem $(cudasim_toolkit) -include $cudasim_home/cudasim.h" \
     "$(cudasim_sanitizer "$1") $([ "$1" = plain ] || echo "$cudasim_plain") -x c++"
 }

@@ -37,6 +37,12 @@ BASIN_HD void network_tile_add(int high, int wide, const double *a, const double
   }
 }
 
+/* rows and columns of a tile that the thread has the sums of, as the matrix units deal them out */
+BASIN_HD int network_own_row(int row, int r) { return row + (int)threadIdx.x % 32 / 4 + 8 * r; }
+BASIN_HD int network_own_column(int column, int q) {
+  return column + 8 * (q / 2) + (int)threadIdx.x % 4 * 2 + q % 2;
+}
+
 /* How far the thread's own rows and columns of a tile of C lie behind the first of the tile, or -1 of those beyond the
    last ones (no stride of C is negative); where that is: once for each, for every division stands in the code */
 BASIN_HD int64_t network_tile_places(int high, int wide, const basin_product *p, int row,
@@ -44,16 +50,15 @@ BASIN_HD int64_t network_tile_places(int high, int wide, const basin_product *p,
                                      int of_column[2 * NETWORK_WIDE]) {
   const int64_t first_row = network_at(p->rows, p->c_rows, row),
                 first_column = network_at(p->columns, p->c_columns, column);
-  const int lane = (int)threadIdx.x % 32, rows = (int)network_count(p->rows),
-            columns = (int)network_count(p->columns);
+  const int rows = (int)network_count(p->rows), columns = (int)network_count(p->columns);
   BASIN_UNROLLED
   for (int r = 0; r < 2 * high; r++) {
-    const int own = row + lane / 4 + 8 * r;
+    const int own = network_own_row(row, r);
     of_row[r] = own < rows ? (int)(network_at(p->rows, p->c_rows, own) - first_row) : -1;
   }
   BASIN_UNROLLED
   for (int q = 0; q < 2 * wide; q++) {
-    const int own = column + 8 * (q / 2) + lane % 4 * 2 + q % 2;
+    const int own = network_own_column(column, q);
     of_column[q] = own < columns ? (int)(network_at(p->columns, p->c_columns, own) - first_column)
                                  : -1;
   }
@@ -75,7 +80,7 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
   double *to = c, x[NETWORK_HIGH][NETWORK_WIDE][2][2];
   BASIN_UNROLLED
   for (int r = 0; r < 2 * high; r++) {
-    const int own = row + lane / 4 + 8 * r;
+    const int own = network_own_row(row, r);
     from_a[r] = (int)(network_at(p->rows, p->a_rows, own < rows ? own : rows - 1) - first_a);
   }
   BASIN_UNROLLED
@@ -120,7 +125,7 @@ BASIN_HD void network_tile_of(int high, int wide, const basin_product *p, int ro
                  *at_b = b + network_at(depth, b_depth, k);
     BASIN_UNROLLED
     for (int q = 0; q < 2 * wide; q++) {
-      const int own = column + 8 * (q / 2) + lane % 4 * 2 + q % 2;
+      const int own = network_own_column(column, q);
       const double z =
           at_b[network_at(p->columns, p->b_columns, own < columns ? own : columns - 1) - first_b];
       BASIN_UNROLLED
