@@ -296,10 +296,12 @@ static void chains(void **state) {
     for (int64_t r = 0; r < 6; r++) {
       double z = 0, back = 0;
       for (int64_t c = 0; c < 6; c++)
-        z = fma(t.work[below.x + i * 6 + c], t.state[l.weights + r * 6 + c], z);
+        z = fma(t.work[below.x + i * network_x_size(&below) + c], t.state[l.weights + r * 6 + c],
+                z);
       for (int64_t c = 5; c >= 0; c--)
-        back = fma(t.work[below.x + i * 6 + c], t.state[l.weights + r * 6 + c], back);
-      assert_true(t.work[l.z + i * 6 + r] == z);
+        back = fma(t.work[below.x + i * network_x_size(&below) + c], t.state[l.weights + r * 6 + c],
+                   back);
+      assert_true(t.work[l.z + i * network_z_size(&l) + r] == z);
       other += back != z;
     }
   assert_true(other > 0); /* another order has other bits */

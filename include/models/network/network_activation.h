@@ -53,19 +53,31 @@ BASIN_HD real network_slope_of(int activation, double below, real z) {
 BASIN_HD real network_activation(const basin_network_layer *layer, real z) {
   return network_value_of(layer->activation, layer->slope, z);
 }
-/* The same of a few numbers: which activation it is, is asked once. x: what the layer makes of z, from one to the next
-   it is `to`; passed: what is added to that, `from` apart, NULL where there is no skip */
-BASIN_HD void network_activate(const basin_network_layer *layer, const real *z, int count, real *x,
-                               int64_t to, const real *passed, int64_t from) {
+/* numbers of some rows and columns: number (r, c) is first[r row + c column] */
+typedef struct network_numbers {
+  real *first;
+  int64_t row, column;
+} network_numbers;
+
+/* What a layer makes of sums, x, and the sums themselves, z; which activation it is, is asked once. passed: what is
+   added to x; its first is NULL where there is no skip. */
+BASIN_HD void network_activate(const basin_network_layer *layer, int rows, int columns,
+                               network_numbers sum, network_numbers z, network_numbers x,
+                               network_numbers passed) {
   const real scale = r_set(layer->scale);
   switch (layer->activation) {
-#define NETWORK_VALUES(NAME, word)                                           \
-  case BASIN_##NAME:                                                         \
-    for (int c = 0; c < count; c++) {                                        \
-      const real value = network_value_of(BASIN_##NAME, layer->slope, z[c]); \
-      x[c * to] = scale * value;                                             \
-      if (passed) x[c * to] = r_fma(scale, value, passed[c * from]);         \
-    }                                                                        \
+#define NETWORK_VALUES(NAME, word)                                                      \
+  case BASIN_##NAME:                                                                    \
+    for (int c = 0; c < columns; c++)                                                   \
+      for (int r = 0; r < rows; r++) {                                                  \
+        const real of = sum.first[r * sum.row + c * sum.column],                        \
+                   value = network_value_of(BASIN_##NAME, layer->slope, of);            \
+        z.first[r * z.row + c * z.column] = of;                                         \
+        real made = scale * value;                                                      \
+        if (passed.first)                                                               \
+          made = r_fma(scale, value, passed.first[r * passed.row + c * passed.column]); \
+        x.first[r * x.row + c * x.column] = made;                                       \
+      }                                                                                 \
     break;
     BASIN_ACTIVATION_TABLE(NETWORK_VALUES)
 #undef NETWORK_VALUES
@@ -73,15 +85,19 @@ BASIN_HD void network_activate(const basin_network_layer *layer, const real *z, 
   }
 }
 
-/* dz of a few numbers from the gradients g by their activations, in the place of z */
-BASIN_HD void network_slopes(const basin_network_layer *layer, const real *g, int count, real *z,
-                             int64_t to) {
+/* dz from the gradients g by the activations, in the place of z */
+BASIN_HD void network_slopes(const basin_network_layer *layer, int rows, int columns,
+                             network_numbers g, network_numbers z) {
   const real scale = r_set(layer->scale);
   switch (layer->activation) {
-#define NETWORK_SLOPES(NAME, word)                                                        \
-  case BASIN_##NAME:                                                                      \
-    for (int c = 0; c < count; c++)                                                       \
-      z[c * to] = scale * network_slope_of(BASIN_##NAME, layer->slope, z[c * to]) * g[c]; \
+#define NETWORK_SLOPES(NAME, word)                                        \
+  case BASIN_##NAME:                                                      \
+    for (int c = 0; c < columns; c++)                                     \
+      for (int r = 0; r < rows; r++) {                                    \
+        real *at = &z.first[r * z.row + c * z.column];                    \
+        *at = scale * network_slope_of(BASIN_##NAME, layer->slope, *at) * \
+              g.first[r * g.row + c * g.column];                          \
+      }                                                                   \
     break;
     BASIN_ACTIVATION_TABLE(NETWORK_SLOPES)
 #undef NETWORK_SLOPES

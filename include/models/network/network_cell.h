@@ -8,12 +8,13 @@
  *             the inputs (network_span.h), whose V [out][n] is in the place of its weights, Z(0) [out][n], and the
  *             squared lengths of the rows of W(0), where these are wanted; the weights of the start, but those of
  *             such a layer, where anything is compared with them
- *   scratch   a few numbers (enum network_number), then for each layer z [n][out][pixels + 2 pad] and the activations
- *             x [n][out][pixels + 2 above], with zeros where a patch looks beyond the picture; the gradient by the
- *             activations of a layer, where one has a skip; the inputs of a mini-batch; Gram matrices, where they are
- *             wanted, of all outputs, and dz of all labels but the last; normals of the method. Of a mini-batch in the
- *             coordinates of the inputs these are rows of S, and there are the numbers of the inputs, the products of
- *             theirs, where the drift is wanted, and a row of a gradient for each thread
+ *   scratch   a few numbers (enum network_number), then for each layer z [n][out][pixels + 2 pad] and the activations x
+ *             [n][out][pixels + 2 above], with zeros where a patch looks beyond the picture, an example's by lanes in
+ *             an odd number (network_room); the gradient by the activations of a layer, where one has a skip; the
+ *             inputs of a mini-batch; Gram matrices, where they are wanted, of all outputs, and dz of all labels but
+ *             the last; normals of the method. Of a mini-batch in the coordinates of the inputs these are rows of S,
+ *             and there are the numbers of the inputs, the products of theirs, where the drift is wanted, and a row of
+ *             a gradient for each thread
  *
  * where n is the number of inputs of the data set. Layers are counted from 0 here; their names, W_1 and so on, from 1.
  */
@@ -24,6 +25,11 @@
 #include "numeric/extremes.h"
 #include "seam/method.h"
 #include "seam/tensors.h"
+
+/* 1: a trial's arrays one after the other, network_whole.h: in the engine that runs one trial at a time, on devices */
+#ifndef BASIN_WHOLE
+#define BASIN_WHOLE BASIN_ON_DEVICE
+#endif
 
 /* the numbers at the head of the scratch */
 enum network_number {
@@ -98,12 +104,17 @@ BASIN_HD network_layer network_layer_at(const network_cell *cell, const double *
 BASIN_HD int64_t network_weights(const network_layer *layer) {
   return layer->is.out * layer->is.in * layer->is.patch;
 }
-/* numbers of an example: of z and of x */
+/* Numbers of an example: of z and of x. In lanes it is an odd number, the last of them of nobody: most widths are
+   powers of two, and examples that are as far apart as these times the lanes would share a few lines of the cache.
+   There is room for that everywhere. */
+BASIN_HD int64_t network_room(int64_t size) { return size | 1; }
 BASIN_HD int64_t network_z_size(const network_layer *l) {
-  return l->is.out * (l->is.pixels + 2 * l->pad);
+  const int64_t size = l->is.out * (l->is.pixels + 2 * l->pad);
+  return BASIN_WHOLE ? size : network_room(size);
 }
 BASIN_HD int64_t network_x_size(const network_layer *l) {
-  return l->is.out * (l->is.pixels + 2 * l->above);
+  const int64_t size = l->is.out * (l->is.pixels + 2 * l->above);
+  return BASIN_WHOLE ? size : network_room(size);
 }
 
 /* ---- host ---- */
@@ -149,8 +160,8 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
     layer.stretch = network_stretch(layer.is.in * is->patch, is->out, cell->n * is->pixels,
                                     NETWORK_PART_MOST);
     layer.weights = network_put(states, network_weights(&layer));
-    layer.z = network_put(work, cell->n * network_z_size(&layer));
-    layer.x = network_put(work, cell->n * network_x_size(&layer));
+    layer.z = network_put(work, cell->n * network_room(is->out * (is->pixels + 2 * layer.pad)));
+    layer.x = network_put(work, cell->n * network_room(is->out * (is->pixels + 2 * layer.above)));
     if (is->trained && h < cell->lowest) cell->lowest = h;
     if (room->data)
       memcpy(room->data + cell->layer + (int64_t)h * NETWORK_LAYER_DOUBLES, &layer, sizeof layer);
@@ -282,7 +293,7 @@ static inline const char *network_prepare(const basin_setting *setting, basin_ro
     const basin_network_layer *is = &network->layer[h];
     if (is->skip && is->out * is->pixels > widest) widest = is->out * is->pixels;
     cell->sizes = is->out > cell->sizes ? is->out : cell->sizes;
-    dz += cell->n * is->out * (is->pixels + is->patch - 1);
+    dz += cell->n * network_room(is->out * (is->pixels + is->patch - 1));
   }
   states += method_moments(&cell->method);
   cell->sums = network_put(&states, NETWORK_SUMS);

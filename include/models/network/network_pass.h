@@ -19,11 +19,6 @@
 #include "models/network/network_span.h"
 #include "seam/batch.h"
 
-/* 1: a trial's arrays one after the other, network_whole.h: in the engine that runs one trial at a time, on devices */
-#ifndef BASIN_WHOLE
-#define BASIN_WHOLE BASIN_ON_DEVICE
-#endif
-
 /* the inputs of a pass: shared by all lanes, or their own */
 typedef struct network_inputs {
   const double *shared, *shared_label;
@@ -86,6 +81,29 @@ BASIN_HD real *network_kept(const network_cell *cell, const network_layer *l, re
                             network_place at) {
   const int64_t gradient = BASIN_WHOLE ? cell->whole_gradient : cell->gradient;
   return work + gradient + at.example * l->is.out * l->is.pixels + at.pixel;
+}
+
+/* How many of the rows from `place` on lie evenly: of a picture its pixels, else all of them; at most `left`. */
+BASIN_HD int network_run(const basin_product *p, network_place place, int left) {
+  const int64_t run = p->rows.inner > 1 ? p->rows.inner - place.pixel : left;
+  return run < left ? (int)run : left;
+}
+/* these rows of an array, from a column on: examples where there is one pixel, else pixels; or none, of NULL */
+BASIN_HD network_numbers network_numbers_of(real *array, int64_t column, int dense, int64_t size,
+                                            int64_t stride) {
+  network_numbers numbers;
+  numbers.first = array ? array + column * stride : NULL;
+  numbers.row = dense ? size : 1;
+  numbers.column = stride;
+  return numbers;
+}
+/* rows of the sums of a tile */
+BASIN_HD network_numbers network_sums(real *first) {
+  network_numbers numbers;
+  numbers.first = first;
+  numbers.row = NETWORK_COLUMNS;
+  numbers.column = 1;
+  return numbers;
 }
 
 /* what a layer looks at: the activations below it, or the inputs */
@@ -160,24 +178,32 @@ NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, 
   const network_below below = network_below_of(cell, t, h, &l, in);
   const network_layer under = network_layer_at(cell, t.data, h ? h - 1 : 0);
   const real *origin = in->origin ? in->origin : x + cell->origin;
+  const int dense = l.is.pixels == 1;
   basin_product p = network_forward_product(&l, &below, in->n);
   if (h == 0 && in->origin) p.depth = network_pair(0, 0);
-  network_margins(t.team, t.work + l.z, in->n * l.is.out, l.is.pixels + 2 * l.pad, l.pad);
-  network_margins(t.team, t.work + l.x, in->n * l.is.out, l.is.pixels + 2 * l.above, l.above);
+  for (int64_t i = 0; i < in->n; i++) {
+    network_margins(t.team, t.work + l.z + i * network_z_size(&l), l.is.out, network_z_stride(&l),
+                    l.pad);
+    network_margins(t.team, t.work + l.x + i * network_x_size(&l), l.is.out, network_x_stride(&l),
+                    l.above);
+  }
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
     real sum[NETWORK_ROWS][NETWORK_COLUMNS];
     if (team_stopped(t.team)) break;
     const int begun = network_begin(cell, origin, h, in->numbers, &at, sum);
     network_multiply(&p, &at, begun, below.shared, below.own, x + l.weights, sum);
-    for (int r = 0; r < at.rows; r++) {
+    for (int r = 0, rows; r < at.rows; r += rows) {
       const network_place place = network_place_of(&p, at.row + r);
-      const int64_t to_z = network_z_stride(&l), to_x = network_x_stride(&l);
-      real *z = network_z(&l, t.work, place) + at.column * to_z,
-           *made = network_x(&l, t.work, place) + at.column * to_x;
-      const real *passed = network_x(&under, t.work, place) + at.column * network_x_stride(&under);
-      for (int c = 0; c < at.columns; c++) z[c * to_z] = sum[r][c];
-      network_activate(&l.is, sum[r], at.columns, made, to_x, l.is.skip ? passed : NULL,
-                       network_x_stride(&under));
+      const network_numbers z = network_numbers_of(network_z(&l, t.work, place), at.column, dense,
+                                                   network_z_size(&l), network_z_stride(&l)),
+                            made = network_numbers_of(network_x(&l, t.work, place), at.column,
+                                                      dense, network_x_size(&l),
+                                                      network_x_stride(&l)),
+                            passed = network_numbers_of(
+                                l.is.skip ? network_x(&under, t.work, place) : NULL, at.column,
+                                dense, network_x_size(&under), network_x_stride(&under));
+      rows = network_run(&p, place, at.rows - r);
+      network_activate(&l.is, rows, at.columns, network_sums(sum[r]), z, made, passed);
     }
   }
   team_sync(t.team);
@@ -246,11 +272,12 @@ NETWORK_PART void network_give(const network_cell *cell, basin_turn t, const net
       at.example = i;
       at.pixel = last.is.pixels > 1 ? j % last.is.pixels : 0;
       const int64_t channel = last.is.pixels > 1 ? j / last.is.pixels : j;
-      const real g = label < 0 ? network_residual(cell, t, &last, in, i, j)
-                               : r_set(j == label ? 1.0 : 0.0);
+      real g = label < 0 ? network_residual(cell, t, &last, in, i, j)
+                         : r_set(j == label ? 1.0 : 0.0);
       if (last.is.skip) network_kept(cell, &last, t.work, at)[channel * last.is.pixels] = g;
-      network_slopes(&last.is, &g, 1,
-                     network_z(&last, t.work, at) + channel * network_z_stride(&last), 1);
+      network_slopes(
+          &last.is, 1, 1, network_sums(&g),
+          network_numbers_of(network_z(&last, t.work, at), channel, 1, 0, network_z_stride(&last)));
     }
   if (t.team.rank == 0) t.work[NETWORK_READY] = r_set(0.0);
   team_sync(t.team);
@@ -292,18 +319,21 @@ NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t,
         sum[r][c] = passed[c * l.is.pixels];
     }
     network_multiply(&p, &at, l.is.skip, NULL, dz, x + l.weights, sum);
-    for (int r = 0; r < at.rows; r++) {
+    for (int r = 0, rows; r < at.rows; r += rows) {
       const network_place place = network_place_of(&p, at.row + r);
       real *z = network_z(&below, t.work, place), *kept = network_kept(cell, &below, t.work, place);
+      rows = flat || below.is.skip ? 1 : network_run(&p, place, at.rows - r);
       for (int c = 0; below.is.skip && c < at.columns; c++)
         kept[(at.column + c) * (flat ? 1 : pixels)] = sum[r][c];
       if (!flat) {
-        network_slopes(&below.is, sum[r], at.columns, z + at.column * to_z, to_z);
+        network_slopes(&below.is, rows, at.columns, network_sums(sum[r]),
+                       network_numbers_of(z, at.column, pixels == 1, network_z_size(&below), to_z));
         continue;
       }
       for (int c = 0; c < at.columns; c++) {
         const int64_t channel = at.column + c;
-        network_slopes(&below.is, &sum[r][c], 1, z + channel / pixels * to_z + channel % pixels, 1);
+        network_slopes(&below.is, 1, 1, network_sums(&sum[r][c]),
+                       network_numbers_of(z + channel % pixels, channel / pixels, 1, 0, to_z));
       }
     }
   }
@@ -363,12 +393,12 @@ NETWORK_PART real network_use_gradient(const network_cell *cell, basin_turn t, i
     for (int c = 0; c < at.columns; c++) {
       const int64_t first = l.weights + (at.column + c) * l.is.in * q + at.row;
       if (at.row == 0) length[c] = r_set(0.0);
-      for (int r = 0; r < at.rows; r++) {
-        const real g = sum[r][c];
-        if (use->measures) length[c] = r_fma(g, g, length[c]);
-        if (use->way) method_entry(use->way, use->eta, first + r, g, &use->x[first + r]);
-        else if (use->x) use->x[first + r] = r_fnma(use->pace, g, use->x[first + r]);
-      }
+      for (int r = 0; use->measures && r < at.rows; r++)
+        length[c] = r_fma(sum[r][c], sum[r][c], length[c]);
+      for (int r = 0; use->way && r < at.rows; r++)
+        method_entry(use->way, use->eta, first + r, sum[r][c], &use->x[first + r]);
+      for (int r = 0; use->x && !use->way && r < at.rows; r++)
+        use->x[first + r] = r_fnma(use->pace, sum[r][c], use->x[first + r]);
       if (at.row + at.rows == at.all_rows) size[at.column + c] = length[c];
     }
   }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * network_tile.h: products of numeric/product.h with a trial a lane. A tile is a few rows and columns of C, kept in
- * registers over the whole depth; every element is its own chain of fma, so the bits do not depend on the tiles.
+ * network_tile.h: products of numeric/product.h with a trial a lane. A tile is some rows and a few columns of C; a
+ * block of its rows at a time is kept in registers over the whole depth. Every element is its own chain of fma, so the
+ * bits do not depend on tiles and blocks.
  *
  * A is the inputs of the data set, which all lanes share, or an array of the lanes' own; B and C are the lanes' own.
  * Strides are counted in doubles of the first, and in reals of the others. A product is written as
@@ -28,18 +29,21 @@
 #define NETWORK_PART static __attribute__((noinline, unused))
 #endif
 
-/* as many as the vector registers hold, with a row of B and a number of A beside them */
+/* A block and the columns are as many as the vector registers hold, with a row of B and a number of A beside them. What
+   is done for a tile is done once for its rows: a few kilobytes of sums. */
 enum {
 #if BASIN_SIMD == 5
-  NETWORK_ROWS = 4,
-  NETWORK_COLUMNS = 6
+  NETWORK_BLOCK = 4,
+  NETWORK_COLUMNS = 6,
 #elif BASIN_SIMD == 2
-  NETWORK_ROWS = 4,
-  NETWORK_COLUMNS = 3
+  NETWORK_BLOCK = 4,
+  NETWORK_COLUMNS = 3,
 #else
-  NETWORK_ROWS = 2,
-  NETWORK_COLUMNS = 2
+  NETWORK_BLOCK = 2,
+  NETWORK_COLUMNS = 2,
 #endif
+  NETWORK_TALL = BASIN_ON_DEVICE ? NETWORK_BLOCK : 2 * NETWORK_BLOCK, /* of one column */
+  NETWORK_ROWS = BASIN_ON_DEVICE ? NETWORK_BLOCK : 16
 };
 
 typedef struct network_tile {
@@ -80,12 +84,19 @@ BASIN_HD void network_next(network_tile *at) {
   network_cut(at);
 }
 
-/* rows and columns are constants */
+/* The rows of the next block, of those left. None is left alone, and of one column twice as many are taken: few chains
+   wait for each other. */
+BASIN_HD int network_block(int left, int columns) {
+  const int most = columns == 1 ? NETWORK_TALL : NETWORK_BLOCK;
+  if (left <= most) return left;
+  return left < 2 * most ? (left + 1) / 2 : most;
+}
+
+/* a block; rows and columns are constants */
 BASIN_HD void network_chains(int rows, int columns, int begun, const basin_product *p,
                              const int64_t *a_at, const int64_t *b_at, const double *shared,
-                             const real *a, const real *b,
-                             real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
-  real x[NETWORK_ROWS][NETWORK_COLUMNS];
+                             const real *a, const real *b, real sum[][NETWORK_COLUMNS]) {
+  real x[NETWORK_TALL][NETWORK_COLUMNS];
   BASIN_UNROLL
   for (int r = 0; r < rows; r++) {
     BASIN_UNROLL
@@ -121,12 +132,25 @@ BASIN_HD void network_chains(int rows, int columns, int begun, const basin_produ
   }
 }
 
+#if !BASIN_ON_DEVICE
+/* sums of one product each, as below a layer of one output */
+BASIN_HD void network_single(const basin_product *p, const network_tile *at, int begun,
+                             const real *a, const real *b, real sum[][NETWORK_COLUMNS]) {
+  for (int c = 0; c < at->columns; c++) {
+    const real y = b[network_offset(p->columns, p->b_columns, at->column + c)];
+    for (int r = 0; r < at->rows; r++)
+      sum[r][c] = r_fma(a[network_offset(p->rows, p->a_rows, at->row + r)], y,
+                        begun ? sum[r][c] : r_set(0.0));
+  }
+}
+#endif
+
 /* the sums of a tile, which begin with what they have where they have `begun`, else with 0; A: `shared` or `a`,
    whichever is not NULL. On a device every tile is whole: rows and columns beyond the last ones are these once more. */
 NETWORK_PART void network_multiply(const basin_product *p, const network_tile *at, int begun,
                                    const double *shared, const real *a, const real *b,
                                    real sum[NETWORK_ROWS][NETWORK_COLUMNS]) {
-  int64_t a_at[NETWORK_ROWS], b_at[NETWORK_COLUMNS];
+  int64_t a_at[NETWORK_TALL], b_at[NETWORK_COLUMNS];
 #if BASIN_ON_DEVICE
   BASIN_UNROLLED
   for (int r = 0; r < NETWORK_ROWS; r++)
@@ -138,44 +162,56 @@ NETWORK_PART void network_multiply(const basin_product *p, const network_tile *a
   network_chains(NETWORK_ROWS, NETWORK_COLUMNS, begun, p, a_at, b_at, NULL, shared ? shared : a, b,
                  sum);
 #else
-  for (int r = 0; r < at->rows; r++) a_at[r] = network_offset(p->rows, p->a_rows, at->row + r);
+  if (!shared && p->depth.outer * p->depth.inner == 1) {
+    network_single(p, at, begun, a, b, sum);
+    return;
+  }
   for (int c = 0; c < at->columns; c++)
     b_at[c] = network_offset(p->columns, p->b_columns, at->column + c);
+  for (int first = 0, rows; first < at->rows; first += rows, sum += rows) {
+    rows = network_block(at->rows - first, at->columns);
+    for (int r = 0; r < rows; r++)
+      a_at[r] = network_offset(p->rows, p->a_rows, at->row + first + r);
 #define NETWORK_CASE(r, c)                                                        \
   case 8 * (r) + (c):                                                             \
     if (shared) network_chains(r, c, begun, p, a_at, b_at, shared, NULL, b, sum); \
     else network_chains(r, c, begun, p, a_at, b_at, NULL, a, b, sum);             \
     break;
-  switch (8 * at->rows + at->columns) {
-    NETWORK_CASE(1, 1)
-    NETWORK_CASE(1, 2)
-    NETWORK_CASE(2, 1)
-    NETWORK_CASE(2, 2)
+    switch (8 * rows + at->columns) {
+      NETWORK_CASE(1, 1)
+      NETWORK_CASE(1, 2)
+      NETWORK_CASE(2, 1)
+      NETWORK_CASE(2, 2)
+      NETWORK_CASE(3, 1)
+      NETWORK_CASE(4, 1)
 #if BASIN_SIMD > 0
-    NETWORK_CASE(1, 3)
-    NETWORK_CASE(2, 3)
-    NETWORK_CASE(3, 1)
-    NETWORK_CASE(3, 2)
-    NETWORK_CASE(3, 3)
-    NETWORK_CASE(4, 1)
-    NETWORK_CASE(4, 2)
-    NETWORK_CASE(4, 3)
+      NETWORK_CASE(1, 3)
+      NETWORK_CASE(2, 3)
+      NETWORK_CASE(3, 2)
+      NETWORK_CASE(3, 3)
+      NETWORK_CASE(4, 2)
+      NETWORK_CASE(4, 3)
+      NETWORK_CASE(5, 1)
+      NETWORK_CASE(6, 1)
+      NETWORK_CASE(7, 1)
+      NETWORK_CASE(8, 1)
 #endif
 #if BASIN_SIMD == 5
-    NETWORK_CASE(1, 4)
-    NETWORK_CASE(2, 4)
-    NETWORK_CASE(3, 4)
-    NETWORK_CASE(4, 4)
-    NETWORK_CASE(1, 5)
-    NETWORK_CASE(2, 5)
-    NETWORK_CASE(3, 5)
-    NETWORK_CASE(4, 5)
-    NETWORK_CASE(1, 6)
-    NETWORK_CASE(2, 6)
-    NETWORK_CASE(3, 6)
-    NETWORK_CASE(4, 6)
+      NETWORK_CASE(1, 4)
+      NETWORK_CASE(2, 4)
+      NETWORK_CASE(3, 4)
+      NETWORK_CASE(4, 4)
+      NETWORK_CASE(1, 5)
+      NETWORK_CASE(2, 5)
+      NETWORK_CASE(3, 5)
+      NETWORK_CASE(4, 5)
+      NETWORK_CASE(1, 6)
+      NETWORK_CASE(2, 6)
+      NETWORK_CASE(3, 6)
+      NETWORK_CASE(4, 6)
 #endif
-  default:;
+    default:;
+    }
   }
 #undef NETWORK_CASE
 #endif
