@@ -160,8 +160,8 @@ static inline const char *network_put_layers(const basin_setting *setting, basin
     layer.stretch = network_stretch(layer.is.in * is->patch, is->out, cell->n * is->pixels,
                                     NETWORK_PART_MOST);
     layer.weights = network_put(states, network_weights(&layer));
-    layer.z = network_put(work, cell->n * network_room(is->out * (is->pixels + 2 * layer.pad)));
-    layer.x = network_put(work, cell->n * network_room(is->out * (is->pixels + 2 * layer.above)));
+    layer.z = network_put(work, cell->n * network_room(network_z_size(&layer)));
+    layer.x = network_put(work, cell->n * network_room(network_x_size(&layer)));
     if (is->trained && h < cell->lowest) cell->lowest = h;
     if (room->data)
       memcpy(room->data + cell->layer + (int64_t)h * NETWORK_LAYER_DOUBLES, &layer, sizeof layer);

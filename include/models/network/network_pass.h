@@ -88,14 +88,22 @@ BASIN_HD int network_run(const basin_product *p, network_place place, int left) 
   const int64_t run = p->rows.inner > 1 ? p->rows.inner - place.pixel : left;
   return run < left ? (int)run : left;
 }
-/* these rows of an array, from a column on: examples where there is one pixel, else pixels; or none, of NULL */
-BASIN_HD network_numbers network_numbers_of(real *array, int64_t column, int dense, int64_t size,
-                                            int64_t stride) {
-  network_numbers numbers;
-  numbers.first = array ? array + column * stride : NULL;
-  numbers.row = dense ? size : 1;
-  numbers.column = stride;
-  return numbers;
+/* z and x of these rows, from a column on: of examples where there is one pixel, else of pixels */
+BASIN_HD network_numbers network_z_numbers(const network_layer *l, real *work, network_place at,
+                                           int64_t column) {
+  network_numbers z;
+  z.column = network_z_stride(l);
+  z.row = l->is.pixels == 1 ? network_z_size(l) : 1;
+  z.first = network_z(l, work, at) + column * z.column;
+  return z;
+}
+BASIN_HD network_numbers network_x_numbers(const network_layer *l, real *work, network_place at,
+                                           int64_t column) {
+  network_numbers x;
+  x.column = network_x_stride(l);
+  x.row = l->is.pixels == 1 ? network_x_size(l) : 1;
+  x.first = network_x(l, work, at) + column * x.column;
+  return x;
 }
 /* rows of the sums of a tile */
 BASIN_HD network_numbers network_sums(real *first) {
@@ -178,10 +186,9 @@ NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, 
   const network_below below = network_below_of(cell, t, h, &l, in);
   const network_layer under = network_layer_at(cell, t.data, h ? h - 1 : 0);
   const real *origin = in->origin ? in->origin : x + cell->origin;
-  const int dense = l.is.pixels == 1;
   basin_product p = network_forward_product(&l, &below, in->n);
   if (h == 0 && in->origin) p.depth = network_pair(0, 0);
-  for (int64_t i = 0; i < in->n; i++) {
+  for (int64_t i = 0; (l.pad || l.above) && i < in->n; i++) {
     network_margins(t.team, t.work + l.z + i * network_z_size(&l), l.is.out, network_z_stride(&l),
                     l.pad);
     network_margins(t.team, t.work + l.x + i * network_x_size(&l), l.is.out, network_x_stride(&l),
@@ -194,16 +201,12 @@ NETWORK_PART void network_forward_layer(const network_cell *cell, basin_turn t, 
     network_multiply(&p, &at, begun, below.shared, below.own, x + l.weights, sum);
     for (int r = 0, rows; r < at.rows; r += rows) {
       const network_place place = network_place_of(&p, at.row + r);
-      const network_numbers z = network_numbers_of(network_z(&l, t.work, place), at.column, dense,
-                                                   network_z_size(&l), network_z_stride(&l)),
-                            made = network_numbers_of(network_x(&l, t.work, place), at.column,
-                                                      dense, network_x_size(&l),
-                                                      network_x_stride(&l)),
-                            passed = network_numbers_of(
-                                l.is.skip ? network_x(&under, t.work, place) : NULL, at.column,
-                                dense, network_x_size(&under), network_x_stride(&under));
+      network_numbers passed = network_x_numbers(&under, t.work, place, at.column);
+      if (!l.is.skip) passed.first = NULL;
       rows = network_run(&p, place, at.rows - r);
-      network_activate(&l.is, rows, at.columns, network_sums(sum[r]), z, made, passed);
+      network_activate(&l.is, rows, at.columns, network_sums(sum[r]),
+                       network_z_numbers(&l, t.work, place, at.column),
+                       network_x_numbers(&l, t.work, place, at.column), passed);
     }
   }
   team_sync(t.team);
@@ -275,9 +278,8 @@ NETWORK_PART void network_give(const network_cell *cell, basin_turn t, const net
       real g = label < 0 ? network_residual(cell, t, &last, in, i, j)
                          : r_set(j == label ? 1.0 : 0.0);
       if (last.is.skip) network_kept(cell, &last, t.work, at)[channel * last.is.pixels] = g;
-      network_slopes(
-          &last.is, 1, 1, network_sums(&g),
-          network_numbers_of(network_z(&last, t.work, at), channel, 1, 0, network_z_stride(&last)));
+      network_slopes(&last.is, 1, 1, network_sums(&g),
+                     network_z_numbers(&last, t.work, at, channel));
     }
   if (t.team.rank == 0) t.work[NETWORK_READY] = r_set(0.0);
   team_sync(t.team);
@@ -305,7 +307,7 @@ NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t,
                       below = network_layer_at(cell, t.data, h - 1);
   /* a dense layer takes the pixels below it for channels */
   const int flat = l.is.pixels == 1 && below.is.pixels > 1;
-  const int64_t to_z = network_z_stride(&below), pixels = below.is.pixels;
+  const int64_t pixels = below.is.pixels;
   const basin_product p = network_backward_product(&l, n);
   const real *dz = t.work + l.z + 2 * l.pad;
   for (network_tile at = network_first(&p, t.team); network_goes_on(&at); network_next(&at)) {
@@ -320,20 +322,20 @@ NETWORK_PART void network_backward_layer(const network_cell *cell, basin_turn t,
     }
     network_multiply(&p, &at, l.is.skip, NULL, dz, x + l.weights, sum);
     for (int r = 0, rows; r < at.rows; r += rows) {
-      const network_place place = network_place_of(&p, at.row + r);
-      real *z = network_z(&below, t.work, place), *kept = network_kept(cell, &below, t.work, place);
+      network_place place = network_place_of(&p, at.row + r);
+      real *kept = network_kept(cell, &below, t.work, place);
       rows = flat || below.is.skip ? 1 : network_run(&p, place, at.rows - r);
       for (int c = 0; below.is.skip && c < at.columns; c++)
         kept[(at.column + c) * (flat ? 1 : pixels)] = sum[r][c];
       if (!flat) {
         network_slopes(&below.is, rows, at.columns, network_sums(sum[r]),
-                       network_numbers_of(z, at.column, pixels == 1, network_z_size(&below), to_z));
+                       network_z_numbers(&below, t.work, place, at.column));
         continue;
       }
       for (int c = 0; c < at.columns; c++) {
-        const int64_t channel = at.column + c;
+        place.pixel = (at.column + c) % pixels;
         network_slopes(&below.is, 1, 1, network_sums(&sum[r][c]),
-                       network_numbers_of(z + channel % pixels, channel / pixels, 1, 0, to_z));
+                       network_z_numbers(&below, t.work, place, (at.column + c) / pixels));
       }
     }
   }
