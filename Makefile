@@ -97,6 +97,13 @@ source_of = $(or $(if $(filter input,$(1)),input_sums),$(if $(filter calls whole
 header_of = $(if $(filter any,$(1)),engine/any_model.h,models/$(1).h)
 lanes_of  = $(if $(filter whole,$(1)),$(filter-out -DBASIN_SIMD=%,$(FLAGS_$(2))) -DBASIN_SIMD=0 -DBASIN_WHOLE=1,$(FLAGS_$(2)))
 
+# gcc leaves the steps of the vectors in flight in their order, one behind the other, each a chain of its own, unless told
+# to mix them: for the kinds in registers of models that say MODEL_MIXED.
+MIX := $(shell printf '' | $(CC) -Werror -fschedule-insns -fsched-pressure -x c -fsyntax-only - 2>&1 | \
+  grep -q . || echo -fschedule-insns -fsched-pressure)
+MIXED := $(basename $(notdir $(shell grep -l 'define MODEL_MIXED' include/models/*.h)))
+mix_of = $(if $(filter $(1):$(2),$(filter $(MIXED:%=%:%),$(IN_REGISTERS))),$(MIX))
+
 TENSORS := tiled_product arrays
 # compiled with a model each time
 OF_ENGINES := $(foreach file,lanes calls input_sums,host/engine/$(file).c)
@@ -188,7 +195,7 @@ define pair_rules
 $(BUILD)/models/$(1)/$(2)_$(3).o: host/engine/$(call source_of,$(2)).c $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$< ($(1)$(comma) $(2)$(comma) $(3)))
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(call lanes_of,$(2),$(3)) $$(ENGINE_EXTRA) $(if $(filter calls,$(2)),,-DBASIN_KIND=$(2)) \
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(call lanes_of,$(2),$(3)) $(call mix_of,$(1),$(2)) $$(ENGINE_EXTRA) $(if $(filter calls,$(2)),,-DBASIN_KIND=$(2)) \
 	  -DBASIN_ISA=$(3) -DBASIN_MODEL=$(1) -DBASIN_MODEL_HEADER='"$(call header_of,$(1))"' -MMD -MP -c -o $$@ $$<
 endef
 $(foreach model,$(MODELS),$(eval $(call model_rules,$(model))))

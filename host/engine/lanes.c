@@ -255,7 +255,8 @@ static __attribute__((noinline)) unsigned ask_when(driver *d, const real *x) {
 /* the outcomes that hold for x by the rule of this run, as bits per lane */
 static inline void ask(driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
-  memset(holds, 0, sizeof holds);
+  BASIN_UNROLL
+  for (int o = 0; o < BASIN_OUTCOMES; o++) holds[o] = r_lt(r_set(0.0), r_set(0.0));
   if (d->always) reached(d, x, holds);
   else KIND_decide(&d->cell, no_turn(d, x), x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
@@ -521,8 +522,10 @@ static void keep(driver *d, int64_t clock) {
 
 #if !LEAPS
 #if REGISTERS
-BASIN_HD void take_step(driver *d, int v, bits trial, bits *step, real *x) {
-  KIND_step(&d->cell, turn_of(d, d->pace[v], trial, *step), x);
+BASIN_HD void take_step(driver *d, int v, bits trial, bits *step, int common, real *x) {
+  basin_turn t = turn_of(d, d->pace[v], trial, *step);
+  t.common = common;
+  KIND_step(&d->cell, t, x);
   *step = *step + b_set(1);
 }
 #else
@@ -618,7 +621,7 @@ BASIN_HD int64_t advance(driver *d, int64_t n, int tolerance, int passages, int 
     for (int v = 0; v < VECTORS; v++) {
       if (idles(d, v)) continue;
 #if REGISTERS
-      take_step(d, v, trial[v], &step[v], x + v * STATES);
+      take_step(d, v, trial[v], &step[v], 0, x + v * STATES);
 #else
       take_step(d, v);
 #endif
@@ -652,8 +655,7 @@ BASIN_HD int64_t advance(driver *d, int64_t n, int tolerance, int passages, int 
 /* Whole blocks, with the states in registers from one to the next: the early rule is asked behind each, until it holds
    for an active lane (hit[]: a bit each), or the driver is told to give up, of `blocks` at most; how many steps that
    were. */
-static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t blocks,
-                                                        unsigned hit[VECTORS]) {
+BASIN_HD int64_t blocks_of(driver *d, int64_t blocks, int common, unsigned hit[VECTORS]) {
   bits trial[VECTORS], step[VECTORS];
   real x[VECTORS * STATES];
   unsigned any = 0;
@@ -666,7 +668,7 @@ static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t block
     for (int i = 0; i < BASIN_DECIDE_EVERY; i++) {
       BASIN_UNROLL
       for (int v = 0; v < VECTORS; v++) {
-        take_step(d, v, trial[v], &step[v], x + v * STATES);
+        take_step(d, v, trial[v], &step[v], common, x + v * STATES);
       }
     }
     BASIN_UNROLL
@@ -682,6 +684,14 @@ static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t block
   IN_REGISTERS
   for (int j = 0; j < VECTORS * STATES; j++) d->x[j] = x[j];
   return done * BASIN_DECIDE_EVERY;
+}
+
+static __attribute__((noinline)) int64_t advance_blocks(driver *d, int64_t blocks,
+                                                        unsigned hit[VECTORS]) {
+#ifdef MODEL_COMMON
+  if (MODEL_COMMON(&d->cell)) return blocks_of(d, blocks, 1, hit);
+#endif
+  return blocks_of(d, blocks, 0, hit);
 }
 #endif
 

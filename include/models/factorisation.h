@@ -43,6 +43,7 @@
    on an H200) */
 #define MODEL_TEAM_RESIDENT(shared, is) ((shared) ? 8 : 2)
 #define MODEL_DECAYS
+#define MODEL_COMMON(cell) (!(cell)->falls && !((cell)->reg > 0))
 #define MODEL_INSTEAD factor_instead
 #define MODEL_METHODS(X) X(population)
 #define MODEL_DYNAMICS(X) X(population) X(scalar)

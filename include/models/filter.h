@@ -38,6 +38,8 @@
 #define MODEL_PRECISION 5e-8 /* of the tables, at the default law: filter/filter_curves.h */
 #define MODEL_DYNAMICS(X) X(population) X(direct) X(law) X(dataset)
 
+#define MODEL_COMMON(cell) (!(cell)->graded)
+#define MODEL_MIXED
 #define MODEL_METHODS(X) X(direct) X(law) X(dataset)
 
 #define MODEL_TEAM_RESIDENT(shared, is) 2
@@ -84,7 +86,9 @@ static inline void filter_put_curves(double sigma, double sigma2, basin_room *ro
   else if (cell->around) filter_curves_patches(cell->k, sigma, sigma2, &values, &cell->form);
   else if (cell->p == 2) filter_curves_circle(sigma, &values, &cell->form);
   else filter_curves_sphere((int)cell->p, sigma, &values, &cell->form);
-  for (int c = 0; c < FILTER_CURVES; c++) filter_fit(values.at[c], c, room->data + cell->table);
+  filter_curves_from(&cell->form, cell->star, cell->graded, &values);
+  for (int c = 0; c < FILTER_CURVES; c++)
+    filter_fit(values.at[c], c, cell->graded, room->data + cell->table);
 }
 
 static inline const char *model_prepare(const basin_setting *setting, basin_room *room,
@@ -100,7 +104,6 @@ static inline const char *model_prepare(const basin_setting *setting, basin_room
   cell->framed = g->law.kind == BASIN_LAW_OWN;
   cell->around = cell->framed && cell->k > 1 && sigma2 > 0;
   cell->graded = cell->framed && cell->p > 2;
-  cell->crossed = cell->k > 1 && (cell->around || cell->normal);
   cell->closed = cell->normal ||
                  (cell->framed && (!cell->around || (cell->p == 2 && sigma2 >= 0.03)));
   if (cell->graded && cell->p > FILTER_TABLE_P_MAX) cell->closed = 0;

@@ -15,8 +15,12 @@
  *   bits   BASIN_LANES uint64_t      + - & | ^ << >> (by a scalar) work on it as they are
  *   mask   BASIN_LANES truth values  m_and, m_or, m_not, m_any, and r_select
  *
+ * r_max and r_min are the larger and the smaller of two, the second where either is NaN or both are 0; r_unless(m, x) is
+ * 0 where m, else x.
  * r_rows(from, i, out) has from[i] to from[i + 7], a row of a table for each lane, as out[0] to out[7]: whole rows are
- * loaded and transposed, for a gather costs as much as loading every entry by itself.
+ * loaded and transposed, for a gather costs as much as loading every entry by itself. r_cubics(from, i, f, out) has
+ * c_0 + c_1 f + c_2 f^2 + c_3 f^3 of four cubics for each lane, c_j of cubic k at from[i + 4 j + k]: a lane's four are
+ * one vector, and only the four values are transposed.
  */
 #ifndef BASIN_NUMERIC_REAL_H
 #define BASIN_NUMERIC_REAL_H
@@ -158,23 +162,45 @@ BASIN_HD mask m_or(mask a, mask b) { return (mask)(a | b); }
 BASIN_HD mask m_not(mask a) { return (mask)~a; }
 BASIN_HD unsigned m_bits(mask a) { return a; }
 BASIN_HD real r_select(mask m, real yes, real no) { return _mm512_mask_blend_pd(m, no, yes); }
-BASIN_HD void r_rows(const double *from, bits i, real out[8]) {
+BASIN_HD real r_unless(mask m, real x) { return _mm512_maskz_mov_pd((mask)~m, x); }
+BASIN_HD real r_max(real a, real b) { return _mm512_max_pd(a, b); }
+BASIN_HD real r_min(real a, real b) { return _mm512_min_pd(a, b); }
+/* out[k] from four vectors of pairs of lanes l and l + 4: entry k of lane l is entry k of the half of its vector */
+BASIN_HD void r_transposed(const real row[4], real out[4]) {
   const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13),
                 odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+  const __m512d a = _mm512_unpacklo_pd(row[0], row[1]), b = _mm512_unpacklo_pd(row[2], row[3]),
+                c = _mm512_unpackhi_pd(row[0], row[1]), d = _mm512_unpackhi_pd(row[2], row[3]);
+  out[0] = _mm512_permutex2var_pd(a, even, b);
+  out[1] = _mm512_permutex2var_pd(c, even, d);
+  out[2] = _mm512_permutex2var_pd(a, odd, b);
+  out[3] = _mm512_permutex2var_pd(c, odd, d);
+}
+/* four entries of two lanes, at x and at y */
+BASIN_HD real r_pair(const double *x, const double *y) {
+  return _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(x)), _mm256_loadu_pd(y), 1);
+}
+BASIN_HD void r_rows(const double *from, bits i, real out[8]) {
   uint64_t at[8];
   memcpy(at, &i, sizeof at);
   for (int half = 0; half < 2; half++, from += 4) {
-    __m512d row[4]; /* four entries of the lanes l and l + 4 */
-    for (int l = 0; l < 4; l++)
-      row[l] = _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(from + at[l])),
-                                  _mm256_loadu_pd(from + at[l + 4]), 1);
-    const __m512d a = _mm512_unpacklo_pd(row[0], row[1]), b = _mm512_unpacklo_pd(row[2], row[3]),
-                  c = _mm512_unpackhi_pd(row[0], row[1]), d = _mm512_unpackhi_pd(row[2], row[3]);
-    out[4 * half] = _mm512_permutex2var_pd(a, even, b);
-    out[4 * half + 1] = _mm512_permutex2var_pd(c, even, d);
-    out[4 * half + 2] = _mm512_permutex2var_pd(a, odd, b);
-    out[4 * half + 3] = _mm512_permutex2var_pd(c, odd, d);
+    real row[4];
+    for (int l = 0; l < 4; l++) row[l] = r_pair(from + at[l], from + at[l + 4]);
+    r_transposed(row, out + 4 * half);
   }
+}
+BASIN_HD void r_cubics(const double *from, bits i, real f, real out[4]) {
+  const real g[4] = {_mm512_permutex_pd(f, 0x00), _mm512_permutex_pd(f, 0x55),
+                     _mm512_permutex_pd(f, 0xaa), _mm512_permutex_pd(f, 0xff)};
+  uint64_t at[8];
+  real row[4];
+  memcpy(at, &i, sizeof at);
+  for (int l = 0; l < 4; l++) {
+    const double *x = from + at[l], *y = from + at[l + 4];
+    row[l] = r_fma(r_pair(x + 12, y + 12), g[l], r_pair(x + 8, y + 8));
+    row[l] = r_fma(r_fma(row[l], g[l], r_pair(x + 4, y + 4)), g[l], r_pair(x, y));
+  }
+  r_transposed(row, out);
 }
 
 #elif BASIN_SIMD == 2
@@ -202,19 +228,39 @@ BASIN_HD mask m_not(mask a) {
 }
 BASIN_HD unsigned m_bits(mask a) { return (unsigned)_mm256_movemask_pd(a); }
 BASIN_HD real r_select(mask m, real yes, real no) { return _mm256_blendv_pd(no, yes, m); }
+BASIN_HD real r_unless(mask m, real x) { return _mm256_andnot_pd(m, x); }
+BASIN_HD real r_max(real a, real b) { return _mm256_max_pd(a, b); }
+BASIN_HD real r_min(real a, real b) { return _mm256_min_pd(a, b); }
+/* out[k] from the vectors of four lanes */
+BASIN_HD void r_transposed(const real row[4], real out[4]) {
+  const __m256d a = _mm256_unpacklo_pd(row[0], row[1]), b = _mm256_unpacklo_pd(row[2], row[3]),
+                c = _mm256_unpackhi_pd(row[0], row[1]), d = _mm256_unpackhi_pd(row[2], row[3]);
+  out[0] = _mm256_permute2f128_pd(a, b, 0x20);
+  out[1] = _mm256_permute2f128_pd(c, d, 0x20);
+  out[2] = _mm256_permute2f128_pd(a, b, 0x31);
+  out[3] = _mm256_permute2f128_pd(c, d, 0x31);
+}
 BASIN_HD void r_rows(const double *from, bits i, real out[8]) {
   uint64_t at[4];
   memcpy(at, &i, sizeof at);
   for (int half = 0; half < 2; half++, from += 4) {
-    __m256d row[4];
+    real row[4];
     for (int l = 0; l < 4; l++) row[l] = _mm256_loadu_pd(from + at[l]);
-    const __m256d a = _mm256_unpacklo_pd(row[0], row[1]), b = _mm256_unpacklo_pd(row[2], row[3]),
-                  c = _mm256_unpackhi_pd(row[0], row[1]), d = _mm256_unpackhi_pd(row[2], row[3]);
-    out[4 * half] = _mm256_permute2f128_pd(a, b, 0x20);
-    out[4 * half + 1] = _mm256_permute2f128_pd(c, d, 0x20);
-    out[4 * half + 2] = _mm256_permute2f128_pd(a, b, 0x31);
-    out[4 * half + 3] = _mm256_permute2f128_pd(c, d, 0x31);
+    r_transposed(row, out + 4 * half);
   }
+}
+BASIN_HD void r_cubics(const double *from, bits i, real f, real out[4]) {
+  const real g[4] = {_mm256_permute4x64_pd(f, 0x00), _mm256_permute4x64_pd(f, 0x55),
+                     _mm256_permute4x64_pd(f, 0xaa), _mm256_permute4x64_pd(f, 0xff)};
+  uint64_t at[4];
+  real row[4];
+  memcpy(at, &i, sizeof at);
+  for (int l = 0; l < 4; l++) {
+    const double *x = from + at[l];
+    row[l] = r_fma(_mm256_loadu_pd(x + 12), g[l], _mm256_loadu_pd(x + 8));
+    row[l] = r_fma(r_fma(row[l], g[l], _mm256_loadu_pd(x + 4)), g[l], _mm256_loadu_pd(x));
+  }
+  r_transposed(row, out);
 }
 
 #else
@@ -248,9 +294,19 @@ BASIN_HD mask m_or(mask a, mask b) { return a | b; }
 BASIN_HD mask m_not(mask a) { return !a; }
 BASIN_HD unsigned m_bits(mask a) { return (unsigned)a; }
 BASIN_HD real r_select(mask m, real yes, real no) { return m ? yes : no; }
+BASIN_HD real r_unless(mask m, real x) { return m ? 0 : x; }
+BASIN_HD real r_max(real a, real b) { return b < a ? a : b; }
+BASIN_HD real r_min(real a, real b) { return a < b ? a : b; }
 BASIN_HD void r_rows(const double *from, bits i, real out[8]) {
   BASIN_UNROLLED
   for (int j = 0; j < 8; j++) out[j] = from[i + (bits)j];
+}
+BASIN_HD void r_cubics(const double *from, bits i, real f, real out[4]) {
+  BASIN_UNROLLED
+  for (bits k = 0; k < 4; k++) {
+    const double *c = from + (i + k);
+    out[k] = r_fma(r_fma(r_fma(c[12], f, c[8]), f, c[4]), f, c[0]);
+  }
 }
 #endif
 
@@ -271,10 +327,6 @@ BASIN_HD real r_copysign(real x, real s) {
   return r_from_bits((r_bits(x) & b_set(0x7fffffffffffffffu)) |
                      (r_bits(s) & b_set(0x8000000000000000u)));
 }
-
-/* the larger and the smaller of two; the second where either is NaN */
-BASIN_HD real r_max(real a, real b) { return r_select(r_lt(b, a), a, b); }
-BASIN_HD real r_min(real a, real b) { return r_select(r_lt(a, b), a, b); }
 
 /* lane i of a value in memory: how the drivers move single trials in and out */
 BASIN_HD double r_lane(const real *x, int i) {

@@ -41,6 +41,13 @@
  *                                         the experiment has chosen, or that one. Asked once model_prepare agrees; from
  *                                         then on the setting has its answer
  *
+ *   MODEL_COMMON(cell)                    whether a cell needs none of what a step does for few cells only, where that
+ *                                         is so: lanes have a loop for such cells, in whose turn `common` is 1, so
+ *                                         that it has no branch
+ *   MODEL_MIXED                           where the compiler is to mix the steps of several vectors, which gains where
+ *                                         a step is a long chain, as one through a table, and costs registers. Only of
+ *                                         steps without a branch
+ *
  *   model_cell                            constants of one cell, plain data; arrays are offsets into `data`
  *   model_prepare(setting, room, cell, where)
  *                                         check the setting and fill in the cell: NULL, or what is wrong, *where being
@@ -217,7 +224,8 @@ typedef struct basin_turn {
   basin_team team;
   bits trial, step; /* number of the trial; steps taken so far, by lane */
   int warm; /* whether `work` is as the last step left it, of just these states; else it may hold anything */
-  int risk; /* of `observe`: whether anybody asks for what is in BASIN_RISK_TABLE (setting.h) */
+  int common; /* 1: MODEL_COMMON holds, and the compiler knows it; 0: not known */
+  int risk;   /* of `observe`: whether anybody asks for what is in BASIN_RISK_TABLE (setting.h) */
 } basin_turn;
 
 /* (t + 1)^-p, t: the steps taken since the trial began, 0 <= p <= BASIN_DECAY_MAX: to the same bits everywhere, and

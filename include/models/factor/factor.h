@@ -549,7 +549,7 @@ BASIN_HD void factor_decide(const factor_cell *c, basin_turn t, const real *x,
 /* the step size of this step */
 BASIN_HD real factor_eta(const factor_cell *c, basin_turn t) {
   real eta = t.pace[0];
-  if (c->falls) eta = eta * basin_decay(t.pace[1], t.step);
+  if (!t.common && c->falls) eta = eta * basin_decay(t.pace[1], t.step);
   return eta;
 }
 

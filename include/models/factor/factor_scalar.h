@@ -9,7 +9,7 @@
  *   f = 1/2 ((a b - sigma)^2 + (a perp_v)^2 + (perp_u b)^2 + (perp_u perp_v)^2) + (reg/8)(nu - nv)^2.
  *
  * The perpendicular lengths change their signs where eta nv > 1: only their squares matter. A fifth number is the
- * largest step size to come. One step is 15 multiplications and fma, the rule 14 and a comparison.
+ * largest step size to come. One step is 15 multiplications and fma, the rule some 25 more.
  */
 #ifndef BASIN_MODELS_FACTOR_SCALAR_H
 #define BASIN_MODELS_FACTOR_SCALAR_H
@@ -46,13 +46,13 @@ BASIN_HD void factor_scalar_step(const factor_cell *c, basin_turn t, real *x) {
   const real a = x[FACTOR_A], perp_u = x[FACTOR_PERP_U], b = x[FACTOR_B], perp_v = x[FACTOR_PERP_V];
   const real eta = factor_eta(c, t), one = r_set(1.0), pull = eta * r_set(c->first);
   const real u2 = r_fma(perp_u, perp_u, a * a), v2 = r_fma(perp_v, perp_v, b * b);
-  const real keep_u = r_fnma(eta, factor_on_u(c, u2, v2), one),
-             keep_v = r_fnma(eta, factor_on_v(c, u2, v2), one);
+  const real keep_u = r_fnma(eta, t.common ? v2 : factor_on_u(c, u2, v2), one),
+             keep_v = r_fnma(eta, t.common ? u2 : factor_on_v(c, u2, v2), one);
   x[FACTOR_A] = r_fma(keep_u, a, pull * b);
   x[FACTOR_PERP_U] = keep_u * perp_u;
   x[FACTOR_B] = r_fma(keep_v, b, pull * a);
   x[FACTOR_PERP_V] = keep_v * perp_v;
-  if (c->falls) x[FACTOR_ETA] = r_max(eta, r_set(c->eta_later));
+  if (!t.common && c->falls) x[FACTOR_ETA] = r_max(eta, r_set(c->eta_later));
 }
 
 /* f, nu and nv */
@@ -73,10 +73,16 @@ BASIN_HD mask factor_scalar_settled(const factor_cell *c, const real *x, real lo
   return factor_settled(c, loss, x[FACTOR_ETA], u, v, r_min(u, v));
 }
 
+/* the derivative by a */
+BASIN_HD real factor_scalar_slope(const factor_cell *c, const real *x, real u2, real v2) {
+  const real tie = r_set(0.5 * c->reg) * (u2 - v2);
+  return r_fma(v2 + tie, x[FACTOR_A], r_set(-c->first) * x[FACTOR_B]);
+}
+
 BASIN_HD real factor_scalar_gradient2(const factor_cell *c, const real *x, real u2, real v2) {
   const real tie = r_set(0.5 * c->reg) * (u2 - v2), on_u = v2 + tie, on_v = u2 - tie,
              pull = r_set(-c->first);
-  const real da = r_fma(on_u, x[FACTOR_A], pull * x[FACTOR_B]), dp = on_u * x[FACTOR_PERP_U],
+  const real da = factor_scalar_slope(c, x, u2, v2), dp = on_u * x[FACTOR_PERP_U],
              db = r_fma(on_v, x[FACTOR_B], pull * x[FACTOR_A]), dq = on_v * x[FACTOR_PERP_V];
   return r_fma(da, da, r_fma(dp, dp, r_fma(db, db, dq * dq)));
 }
@@ -104,8 +110,11 @@ BASIN_HD void factor_scalar_decide(const factor_cell *c, basin_turn t, const rea
              near = m_and(low, factor_may_be_settled(c, loss, u2 + v2));
   (void)t;
   outcome[BASIN_DIVERGED] = m_not(r_le(u2 + v2, r_set(1e100)));
-  outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
-                                r_le(factor_scalar_gradient2(c, x, u2, v2), r_set(0.0)));
+  const real slope = factor_scalar_slope(c, x, u2,
+                                         v2); /* where its square is not 0, the gradient is not */
+  if (BASIN_UNLIKELY(m_any(r_le(slope * slope, r_set(0.0)))))
+    outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
+                                  r_le(factor_scalar_gradient2(c, x, u2, v2), r_set(0.0)));
   if (BASIN_UNLIKELY(m_any(near)))
     outcome[BASIN_GLOBAL] = m_and(near, factor_scalar_settled(c, x, loss, u2, v2));
 }

@@ -10,12 +10,14 @@
  *   T = (1/k^2) sum_{i != j} E[max(0, w^'Z_i) Z_j 1_j],   A = (1/k) sum_j E[f(e, Z) Z_j 1_j],   1_j = 1{w'Z_j >= 0}
  *
  * with w^ = w / r: for A |w*| is E[f(w*, Z) grad f(w, Z)], and D w + r T is E[f(w, Z) grad f(w, Z)]. G vanishes at
- * phi = 0, and so does T - T(0). All four functions
+ * phi = 0, and so does T - T(0). A step needs neither r nor an angle: with a = |x| + y and the diamond angle d = y / a
+ * for x >= 0, else 2 - y / a,
  *
- *   G_x, G_y, T_x - T_x(0), T_y
+ *   grad_x = (D_x + T_x(0)) dx + a K_x + U_x,   grad_y = a K_y + U_y
+ *   a K_x = r T_x - x T_x(0),   a K_y = r T_y + D_y y,   U_x = |w*| (G_x - T_x + T_x(0)),   U_y = |w*| (G_y - T_y)
  *
- * are kept divided by d, the diamond angle: y / (|x| + y) for x >= 0, else 2 minus that. So nothing is lost as
- * phi -> 0.
+ * K_x, K_y, U_x, U_y, functions of d, are smooth on either side of x = 0, where they are continuous. All vanish at d = 0,
+ * K_x and U_x with their slopes, and there the table has their slopes exactly: so nothing is lost as phi -> 0.
  *
  * Where they come from. k = 1: T = 0 and -dA is the mass that the half space w'Z >= 0 loses as w turns,
  *
@@ -36,7 +38,7 @@
  * Between the nodes: cubics, FILTER_INTERVALS of them for phi from 0 to pi, of equal width in d; for p >= 3 in the
  * square root of |x| / (|x| + y), for there G has a term (phi - pi/2) log |phi - pi/2| (centres near +-e are a pole of
  * the law). The error of loss and gradient in units of |w| and |w*|, as tests/unit/test_filter.c finds it: below 1e-9
- * for p = 2, sigma >= 0.1 and sigma2 >= 0.1 (at most 2e-10 was seen), below 1e-6 for p >= 3 and sigma >= 0.2 (2e-7),
+ * for p = 2, sigma >= 0.1 and sigma2 >= 0.1 (at most 3e-10 was seen), below 1e-6 for p >= 3 and sigma >= 0.2 (2e-7),
  * below 1e-11 for normal patches.
  */
 #ifndef BASIN_MODELS_FILTER_CURVES_H
@@ -45,11 +47,11 @@
 #include "numeric/dmath.h"
 
 enum {
-  FILTER_INTERVALS = 512, /* of the angles from 0 to pi: a multiple of 2 */
+  FILTER_INTERVALS = 512, /* of the angles from 0 to pi: a power of 2 */
   FILTER_TERMS = 256,     /* of Fourier series: orders up to this one */
   FILTER_PANELS = 128,    /* of integrals over a quarter turn */
-  FILTER_CURVES = 4,      /* functions of the angle */
-  FILTER_ROW = 16,        /* numbers of an interval */
+  FILTER_CURVES = 4,      /* functions of the angle: K_x, K_y, U_x, U_y */
+  FILTER_ROW = 16,        /* numbers of an interval: coefficient j of curve c at 4 j + c */
   FILTER_TABLE_P_MAX = 1024
 };
 
@@ -116,23 +118,44 @@ static inline filter_node filter_node_of(int i, int graded) {
   return node;
 }
 
-/* the values v of a curve at the nodes, already divided by d, into the rows of the table */
-static inline void filter_fit(const double *v, int curve, double *table) {
-  for (int i = 0; i < FILTER_INTERVALS; i++, v += 3) {
-    double *c = table + i * FILTER_ROW + 4 * curve;
+/* the values v of a curve at the nodes, but its slope by d at the first, where it is 0, into the rows of the table */
+static inline void filter_fit(const double *v, int curve, int graded, double *table) {
+  double *c = table + curve;
+  c[0] = 0;
+  c[4] = v[0] * (graded ? 4.0 : 2.0) / FILTER_INTERVALS;
+  /* c_2 f^2 + c_3 f^3 + c_4 f^4 of all three nodes has its c_2, and at the last its value */
+  const double last = v[3] - c[4];
+  c[8] = 27 * (v[1] - c[4] / 3) - 6.75 * (v[2] - 2 * c[4] / 3) + last;
+  c[12] = last - c[8];
+  for (int i = 1; i < FILTER_INTERVALS; i++) {
+    c += FILTER_ROW, v += 3;
     c[0] = v[0];
-    c[1] = 0.5 * (-11 * v[0] + 18 * v[1] - 9 * v[2] + 2 * v[3]);
-    c[2] = 4.5 * (2 * v[0] - 5 * v[1] + 4 * v[2] - v[3]);
-    c[3] = 4.5 * (-v[0] + 3 * v[1] - 3 * v[2] + v[3]);
+    c[4] = 0.5 * (-11 * v[0] + 18 * v[1] - 9 * v[2] + 2 * v[3]);
+    c[8] = 4.5 * (2 * v[0] - 5 * v[1] + 4 * v[2] - v[3]);
+    c[12] = 4.5 * (-v[0] + 3 * v[1] - 3 * v[2] + v[3]);
   }
 }
 
 enum { FILTER_NODES = 3 * FILTER_INTERVALS + 1 };
 
-/* scratch: the curves at the nodes */
+/* scratch: G_x, G_y, T_x - T_x(0), T_y at the nodes, each divided by d; then the curves as filter_fit takes them */
 typedef struct filter_values {
   double at[FILTER_CURVES][FILTER_NODES];
 } filter_values;
+
+static inline void filter_curves_from(const filter_form *form, double star, int graded,
+                                      filter_values *v) {
+  for (int i = 0; i < FILTER_NODES; i++) {
+    const filter_node node = filter_node_of(i, graded);
+    const double c = node.cosine, s = node.sine, d = i ? node.d : 1;
+    const double versed = c > 0 ? s * s / (1 + c) : 1 - c; /* 1 - cos phi */
+    const double over = d / (fabs(c) + s), t_x = v->at[2][i], t_y = v->at[3][i];
+    v->at[2][i] = star * d * (v->at[0][i] - t_x);
+    v->at[3][i] = star * d * (v->at[1][i] - t_y);
+    v->at[0][i] = over * (t_x + form->t_x * versed / d);
+    v->at[1][i] = over * (t_y + form->d_y * (i ? s / d : 1));
+  }
+}
 
 /* ---------------------------------------------------------------- k = 1, p = 2 */
 
@@ -417,7 +440,7 @@ static inline void filter_curves_normal(int64_t k, filter_values *v, filter_form
     const double versed = cosine > 0 ? sine * sine / (1 + cosine) : 1 - cosine;
     v->at[0][i] = own * (node.phi - sine * cosine) / d;
     v->at[1][i] = -own * sine * sine / d;
-    v->at[2][i] = -other * versed / d;
+    v->at[2][i] = -(other * versed / d);
     v->at[3][i] = i ? other * sine / d : other;
   }
 }

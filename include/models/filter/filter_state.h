@@ -5,17 +5,17 @@
  * A trial of `population` is two numbers, dx and y of filter_curves.h: w = (|w*| + dx) e + y n with a unit vector n
  * orthogonal to e = w* / |w*| that follows from the start. Its step is
  *
- *   dx <- dx - eta (D_x dx + (r - |w*|) T_x + |w*| G_x),   y <- y - eta (D_y y + ((r - |w*|) T_y + |w*| G_y) sgn y)
+ *   dx <- dx - eta ((D_x + T_x(0)) dx + a K_x + U_x),   y <- y - eta (a K_y + U_y) sgn y,   a = |x| + |y|
  *
- * where r - |w*| = (dx (2 |w*| + dx) + y^2) / (r + |w*|), so that nothing cancels as w -> w*. A y that changes its sign
- * has crossed the axis. Numbers below FILTER_FLOOR are put to 0. The loss is
+ * in which nothing cancels as w -> w*. A y that changes its sign has crossed the axis. Numbers below FILTER_FLOOR are
+ * put to 0. The loss is
  *
- *   L = 1/2 (w - w*)'grad + 1/2 |w*| ((r - |w*|) Q - r P + |w*| G_x + w'G),  Q = T_x - T_x(0),  P = w^'T - T_x(0),
+ *   L = 1/2 (w - w*)'grad + 1/2 (|w*| a K_x + (w + w*)'U),
  *
  * whose terms are of second order in w - w*. At w*, H_0 = diag(D_x + T_x(0), D_y + G_y'(0), ...).
  *
- * Operations of one step: a square root, two divisions, a row of 8 numbers of the table for each lane (16 where k > 1),
- * and some 50 more.
+ * Operations of one step: a division, a row of 16 numbers of the table for each lane with its four cubics, and some 35
+ * more.
  */
 #ifndef BASIN_MODELS_FILTER_STATE_H
 #define BASIN_MODELS_FILTER_STATE_H
@@ -38,12 +38,11 @@ typedef struct filter_angle {
 
 typedef struct filter_cell {
   int64_t k, p;
-  int normal;  /* whether the patches are independent normal vectors */
-  int around;  /* whether they differ: lie around a centre */
-  int framed;  /* whether sampled dynamics use coordinates whose first axis is e */
-  int closed;  /* whether the population gradient is known */
-  int graded;  /* see filter_curves.h */
-  int crossed; /* whether T is not 0 */
+  int normal; /* whether the patches are independent normal vectors */
+  int around; /* whether they differ: lie around a centre */
+  int framed; /* whether sampled dynamics use coordinates whose first axis is e */
+  int closed; /* whether the population gradient is known */
+  int graded; /* see filter_curves.h */
   basin_input_law law;
   uint64_t key;
   double star; /* |w*| */
@@ -83,64 +82,52 @@ enum {
 #define FILTER_STATES 2
 enum { FILTER_DX, FILTER_Y };
 
-/* ---------------------------------------------------------------- the curves */
+/* ---------------------------------------------------------------- the gradient */
 
-/* a point of the plane: its length, the parts of its diamond angle, and the curves there */
+/* the gradient at a point of the plane and what it is made of; second components for y >= 0 */
 typedef struct filter_point {
-  real x, y, length, excess; /* w; |y|; r; r - |w*| */
-  real g_x, g_y, q, t_y;     /* G, T_x - T_x(0), T_y */
+  real x, y;     /* w; |y| */
+  real a_k;      /* a K_x */
+  real u_x, u_y; /* U */
+  real rest_x;   /* of the gradient without (D_x + T_x(0)) dx: a K_x + U_x */
+  real g_x, g_y; /* the gradient */
 } filter_point;
 
-/* the cubic of these coefficients */
-BASIN_HD real filter_cubic(const real *c, real f) {
-  return r_fma(r_fma(r_fma(c[3], f, c[2]), f, c[1]), f, c[0]);
+BASIN_HD real filter_along(const filter_cell *cell) {
+  return r_set(cell->form.d_x + cell->form.t_x);
 }
 
-BASIN_HD filter_point filter_point_of(const filter_cell *cell, const double *data, real dx,
-                                      real y) {
-  const real zero = r_set(0.0), one = r_set(1.0), star = r_set(cell->star);
-  const real half = r_set(0.5 * FILTER_INTERVALS);
+/* graded: as the cell says */
+BASIN_HD filter_point filter_point_of(const filter_cell *cell, const double *data, int graded,
+                                      real dx, real y) {
+  const real zero = r_set(0.0), one = r_set(1.0), end = r_set(2 - 0x1p-46);
+  const real half = r_set(1.0 / FILTER_INTERVALS); /* of an interval */
   filter_point s;
-  s.x = star + dx;
+  s.x = r_set(cell->star) + dx;
   s.y = r_abs(y);
   const real size = r_abs(s.x), across = r_max(size + s.y, r_set(1e-200));
-  s.length = r_sqrt(r_fma(s.x, s.x, s.y * s.y));
-  s.excess = r_fma(dx, (star + star) + dx, s.y * s.y) / (s.length + star);
   const mask left = r_lt(s.x, zero);
   const real ratio = s.y / across;
-  const real d = r_select(left, r_set(2.0) - ratio, ratio);
-  real place = d;
-  if (cell->graded) {
+  real place = r_select(left, end - ratio, ratio);
+  real middle = r_select(left, (end - half) - ratio, ratio - half); /* place - half */
+  if (graded) {
     const real root = r_sqrt(size / across);
-    place = r_select(left, one + root, one - root);
+    place = r_select(left, r_min(one + root, end), ratio / (one + root));
+    middle = place - half;
   }
-  /* the interval, and how far into it */
-  const real position = r_min(half * place, r_set(FILTER_INTERVALS));
-  const real interval = r_min(r_max(r_nearest(position - r_set(0.5)), zero),
-                              r_set(FILTER_INTERVALS - 1));
-  const real f = position - interval;
-  const bits at = (r_bits(interval + r_set(0x1p52)) & b_set(0xffff)) * b_set(FILTER_ROW);
-  const double *table = data + cell->table;
-  real row[8];
-  r_rows(table, at, row);
-  s.g_x = d * filter_cubic(row, f);
-  s.g_y = d * filter_cubic(row + 4, f);
-  s.q = s.t_y = zero;
-  if (cell->crossed) {
-    r_rows(table + 8, at, row);
-    s.q = d * filter_cubic(row, f);
-    s.t_y = d * filter_cubic(row + 4, f);
-  }
+  /* the interval, by rounding to an integer, and how far into it; any row where that is NaN */
+  const real scale = r_set(0.5 * FILTER_INTERVALS), shift = r_set(0x1.8p52);
+  const real nearest = r_fma(scale, middle, shift);
+  const bits at = (r_bits(nearest) & b_set(FILTER_INTERVALS - 1)) * b_set(FILTER_ROW);
+  real curve[FILTER_CURVES];
+  r_cubics(data + cell->table, at, r_fma(scale, place, shift - nearest), curve);
+  s.a_k = across * curve[0];
+  s.u_x = curve[2];
+  s.u_y = curve[3];
+  s.rest_x = r_fma(across, curve[0], s.u_x);
+  s.g_x = r_fma(filter_along(cell), dx, s.rest_x);
+  s.g_y = r_fma(across, curve[1], s.u_y);
   return s;
-}
-
-/* the gradient at a point; the second component for y >= 0 */
-BASIN_HD void filter_slope(const filter_cell *cell, const filter_point *s, real dx, real *g_x,
-                           real *g_y) {
-  const real star = r_set(cell->star);
-  const filter_form *form = &cell->form;
-  *g_x = r_fma(r_set(form->d_x), dx, r_fma(s->excess, r_set(form->t_x) + s->q, star * s->g_x));
-  *g_y = r_fma(r_set(form->d_y), s->y, r_fma(s->excess, s->t_y, star * s->g_y));
 }
 
 /* ---------------------------------------------------------------- rules, observables */
@@ -151,7 +138,7 @@ BASIN_HD void filter_ends(const filter_cell *cell, real error, mask *outcome) {
 }
 
 BASIN_HD void filter_show(const filter_cell *cell, const double *data, real dx, real y, real *out) {
-  const real zero = r_set(0.0), one = r_set(1.0), star = r_set(cell->star), size = r_abs(y);
+  const real star = r_set(cell->star), size = r_abs(y);
   const real x = star + dx, error = r_fma(dx, dx, y * y);
   const real length = r_sqrt(r_fma(x, x, y * y)), none = r_from_bits(b_set(0x7ff8000000000000u));
   out[FILTER_OBSERVE_error_w] = error;
@@ -160,21 +147,11 @@ BASIN_HD void filter_show(const filter_cell *cell, const double *data, real dx, 
   out[FILTER_OBSERVE_loss] = out[FILTER_OBSERVE_norm_grad] = out[FILTER_OBSERVE_rate] =
       out[FILTER_OBSERVE_lambda_min] = none;
   if (!cell->closed) return;
-  const filter_point s = filter_point_of(cell, data, dx, y);
-  real g_x, g_y;
-  filter_slope(cell, &s, dx, &g_x, &g_y);
-  const real inner = r_fma(dx, g_x, s.y * g_y);
-  const real inverse = one / r_max(length, r_set(1e-200));
-  const real cosine = x * inverse, sine = s.y * inverse;
-  /* 1 - cos phi without loss; P = w^'T - T_x(0) */
-  const real versed = r_select(r_lt(zero, x), sine * sine / (one + cosine), one - cosine);
-  const real t_x = r_set(cell->form.t_x) + s.q;
-  const real p = r_fma(sine, s.t_y, r_fnma(versed, t_x, s.q));
-  real rest = r_fma(x, s.g_x, s.y * s.g_y);
-  rest = r_fma(star, s.g_x, rest);
-  rest = r_fma(s.excess, s.q, r_fnma(length, p, rest));
-  out[FILTER_OBSERVE_loss] = r_set(0.5) * r_fma(star, rest, inner);
-  out[FILTER_OBSERVE_norm_grad] = r_sqrt(r_fma(g_x, g_x, g_y * g_y));
+  const filter_point s = filter_point_of(cell, data, cell->graded, dx, y);
+  const real inner = r_fma(dx, s.g_x, s.y * s.g_y);
+  const real rest = r_fma(x + star, s.u_x, r_fma(s.y, s.u_y, star * s.a_k));
+  out[FILTER_OBSERVE_loss] = r_set(0.5) * (inner + rest);
+  out[FILTER_OBSERVE_norm_grad] = r_sqrt(r_fma(s.g_x, s.g_x, s.g_y * s.g_y));
   out[FILTER_OBSERVE_rate] = inner / r_max(error, r_set(1e-290));
   const double across = cell->form.d_y + cell->form.g_y, along = cell->form.d_x + cell->form.t_x;
   out[FILTER_OBSERVE_lambda_min] = r_set(cell->p > 1 && across < along ? across : along);
@@ -212,15 +189,16 @@ static inline void filter_paces(const filter_cell *cell, const double *eta, doub
 }
 
 BASIN_HD void filter_step(const filter_cell *cell, basin_turn t, real *x) {
-  const real zero = r_set(0.0), floor = r_set(FILTER_FLOOR), pace = t.pace[0];
-  const filter_point s = filter_point_of(cell, t.data, x[FILTER_DX], x[FILTER_Y]);
-  real g_x, g_y;
-  filter_slope(cell, &s, x[FILTER_DX], &g_x, &g_y);
-  const real dx = r_fnma(pace, g_x, x[FILTER_DX]);
-  const real y = r_fnma(pace, g_y, s.y);
-  const mask negative = r_lt(x[FILTER_Y], zero);
-  x[FILTER_DX] = r_select(r_lt(r_abs(dx), floor), zero, dx);
-  x[FILTER_Y] = r_select(r_lt(r_abs(y), floor), zero, r_select(negative, zero - y, y));
+  const real floor = r_set(FILTER_FLOOR), pace = t.pace[0], was = x[FILTER_DX];
+  const int graded = !t.common && cell->graded;
+  const filter_point s = filter_point_of(cell, t.data, graded, was, x[FILTER_Y]);
+  /* what is along w* moves by itself, beside the table: the chain of a step is shorter so */
+  const real dx = r_fnma(pace, s.rest_x, r_fnma(pace * filter_along(cell), was, was));
+  const real y = r_fnma(pace, s.g_y, s.y);
+  /* y times the sign that it had */
+  const bits negative = r_bits(x[FILTER_Y]) & b_set(0x8000000000000000u);
+  x[FILTER_DX] = r_unless(r_lt(r_abs(dx), floor), dx);
+  x[FILTER_Y] = r_unless(r_lt(r_abs(y), floor), r_from_bits(r_bits(y) ^ negative));
 }
 
 BASIN_HD void filter_reached(const filter_cell *cell, basin_turn t, const real *x, mask *outcome) {
