@@ -32,8 +32,8 @@ static inline void any_paces(const model_cell *c, const double *eta, double *pac
 BASIN_HD void any_start(const model_cell *c, const basin_turn *t, real *x) {
   c->calls->start(c->own, t, x);
 }
-BASIN_HD void any_step(const model_cell *c, const basin_turn *t, real *x) {
-  c->calls->step(c->own, t, x);
+BASIN_HD void any_step(const model_cell *c, basin_turn *t, int64_t n, real *x) {
+  c->calls->step(c->own, t, n, x);
 }
 BASIN_HD real any_leap(const model_cell *c, const basin_turn *t, real limit, real *x) {
   real taken;

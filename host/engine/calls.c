@@ -39,8 +39,12 @@ static const char *prepare(const basin_setting *setting, basin_room *room, void 
   static void kind##_start(const void *cell, const basin_turn *t, real *x) {                       \
     if (IN_ARRAY(kind)) MODEL_##kind(ROW_start)((const model_cell *)cell, *t, x);                  \
   }                                                                                                \
-  static void kind##_step(const void *cell, const basin_turn *t, real *x) {                        \
-    if (IN_ARRAY(kind)) STEP_OF(MODEL_##kind(ROW_step))((const model_cell *)cell, *t, x);          \
+  static void kind##_step(const void *cell, basin_turn *t, int64_t n, real *x) {                   \
+    for (int64_t i = 0; IN_ARRAY(kind) && i < n; i++) {                                            \
+      STEP_OF(MODEL_##kind(ROW_step))((const model_cell *)cell, *t, x);                            \
+      t->step = t->step + b_set(1);                                                                \
+      t->warm = 1;                                                                                 \
+    }                                                                                              \
   }                                                                                                \
   static void kind##_leap(const void *cell, const basin_turn *t, const real *limit, real *x,       \
                           real *taken) {                                                           \

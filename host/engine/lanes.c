@@ -529,12 +529,12 @@ BASIN_HD void take_step(driver *d, int v, bits trial, bits *step, int common, re
   *step = *step + b_set(1);
 }
 #else
-BASIN_HD void take_step(driver *d, int v) {
+/* n steps in a row */
+BASIN_HD void take_steps(driver *d, int v, int64_t n) {
   basin_turn *t = &d->turn[v];
   real *x = at(d, v);
   t->warm = x == d->warm;
-  KIND_step(&d->cell, t, x);
-  t->step = t->step + b_set(1);
+  KIND_step(&d->cell, t, n, x);
   d->warm = x;
 }
 #endif
@@ -608,6 +608,12 @@ BASIN_HD int64_t advance(driver *d, int64_t n, int tolerance, int passages, int 
 #else
   const real *x = d->x;
   for (int v = 0; v < vectors(d); v++) numbers(d, v, &d->turn[v].trial, &d->turn[v].step);
+  /* short steps, between which nobody asks or changes anything: a vector's in one call, its state at hand */
+  if (!tolerance && !passages && !when && !ahead && !d->long_steps) {
+    for (int v = 0; v < vectors(d); v++)
+      if (!idles(d, v)) take_steps(d, v, n);
+    return n;
+  }
 #endif
   for (; i < n && !*hit; i++) {
 #if !REGISTERS
@@ -623,7 +629,7 @@ BASIN_HD int64_t advance(driver *d, int64_t n, int tolerance, int passages, int 
 #if REGISTERS
       take_step(d, v, trial[v], &step[v], 0, x + v * STATES);
 #else
-      take_step(d, v);
+      take_steps(d, v, 1);
 #endif
     }
 #if !REGISTERS

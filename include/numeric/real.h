@@ -15,8 +15,8 @@
  *   bits   BASIN_LANES uint64_t      + - & | ^ << >> (by a scalar) work on it as they are
  *   mask   BASIN_LANES truth values  m_and, m_or, m_not, m_any, and r_select
  *
- * r_max and r_min are the larger and the smaller of two, the second where either is NaN or both are 0; r_unless(m, x) is
- * 0 where m, else x.
+ * r_max and r_min are the larger and the smaller of two, the second where either is NaN or both are 0; r_unless(m, x)
+ * is 0 where m, else x.
  * r_rows(from, i, out) has from[i] to from[i + 7], a row of a table for each lane, as out[0] to out[7]: whole rows are
  * loaded and transposed, for a gather costs as much as loading every entry by itself. r_cubics(from, i, f, out) has
  * c_0 + c_1 f + c_2 f^2 + c_3 f^3 of four cubics for each lane, c_j of cubic k at from[i + 4 j + k]: a lane's four are

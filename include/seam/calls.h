@@ -5,10 +5,10 @@
  * header, for one instruction set, and the model's entry has them:
  *
  *   const basin_calls *calls = kind->calls[isa];
- *   calls->step(cell, &turn, x);                       relu_step(cell, turn, x)
+ *   calls->step(cell, &turn, 1, x);                    relu_step(cell, turn, x)
  *
- * A call is nothing to a step in arrays; a driver of its own for every kind would be much to a build. What they do, and
- * when, is said in model.h; a cell is the model's own model_cell.
+ * A call is little to a step in arrays, and less to several; a driver of its own for every kind would be much to a
+ * build. What they do, and when, is said in model.h; a cell is the model's own model_cell.
  */
 #ifndef BASIN_SEAM_CALLS_H
 #define BASIN_SEAM_CALLS_H
@@ -24,7 +24,9 @@ typedef struct basin_calls {
                          const char **where);
   void (*paces)(const void *cell, const double *eta, double *pace);
   void (*start)(const void *cell, const basin_turn *t, real *x);
-  void (*step)(const void *cell, const basin_turn *t, real *x); /* NULL of a kind that leaps */
+
+  /* n steps in a row, of which the turn has the number of the next one then, and is warm; NULL of a kind that leaps */
+  void (*step)(const void *cell, basin_turn *t, int64_t n, real *x);
 
   /* how many steps it took into *taken; NULL of others */
   void (*leap)(const void *cell, const basin_turn *t, const real *limit, real *x, real *taken);

@@ -16,8 +16,8 @@
  *   grad_x = (D_x + T_x(0)) dx + a K_x + U_x,   grad_y = a K_y + U_y
  *   a K_x = r T_x - x T_x(0),   a K_y = r T_y + D_y y,   U_x = |w*| (G_x - T_x + T_x(0)),   U_y = |w*| (G_y - T_y)
  *
- * K_x, K_y, U_x, U_y, functions of d, are smooth on either side of x = 0, where they are continuous. All vanish at d = 0,
- * K_x and U_x with their slopes, and there the table has their slopes exactly: so nothing is lost as phi -> 0.
+ * K and U, functions of d, are smooth on either side of x = 0, where they are continuous. All vanish at d = 0, K_x and
+ * U_x with their slopes, and there the table has their slopes exactly: so nothing is lost as phi -> 0.
  *
  * Where they come from. k = 1: T = 0 and -dA is the mass that the half space w'Z >= 0 loses as w turns,
  *
