@@ -232,6 +232,12 @@ static inline int moves(const driver *d) {
 
 /* ---- what is asked of a state ---- */
 
+/* no outcome holds; by stores of vectors, for of masks that are vectors memset becomes a slow string instruction */
+BASIN_HD void none_holds(mask holds[BASIN_OUTCOMES]) {
+  BASIN_UNROLL
+  for (int o = 0; o < BASIN_OUTCOMES; o++) holds[o] = r_lt(r_set(0.0), r_set(0.0));
+}
+
 BASIN_HD void reached(driver *d, const real *x, mask holds[BASIN_OUTCOMES]) {
   KIND_reached(&d->cell, no_turn(d, x), x, holds);
 }
@@ -255,8 +261,7 @@ static __attribute__((noinline)) unsigned ask_when(driver *d, const real *x) {
 /* the outcomes that hold for x by the rule of this run, as bits per lane */
 static inline void ask(driver *d, const real *x, unsigned outcome[BASIN_OUTCOMES]) {
   mask holds[BASIN_OUTCOMES];
-  BASIN_UNROLL
-  for (int o = 0; o < BASIN_OUTCOMES; o++) holds[o] = r_lt(r_set(0.0), r_set(0.0));
+  none_holds(holds);
   if (d->always) reached(d, x, holds);
   else KIND_decide(&d->cell, no_turn(d, x), x, holds);
   for (int o = 0; o < BASIN_OUTCOMES; o++) outcome[o] = m_bits(holds[o]);
@@ -645,7 +650,7 @@ BASIN_HD int64_t advance(driver *d, int64_t n, int tolerance, int passages, int 
     for (int v = 0; v < VECTORS; v++) {
       if (idles(d, v)) continue;
       mask holds[BASIN_OUTCOMES];
-      memset(holds, 0, sizeof holds);
+      none_holds(holds);
       reached(d, x + v * states(d), holds);
       for (int o = 1; o < BASIN_OUTCOMES; o++) *hit |= m_bits(holds[o]) & d->active[v];
     }
@@ -680,7 +685,7 @@ BASIN_HD int64_t blocks_of(driver *d, int64_t blocks, int common, unsigned hit[V
     BASIN_UNROLL
     for (int v = 0; v < VECTORS; v++) {
       mask holds[BASIN_OUTCOMES];
-      memset(holds, 0, sizeof holds);
+      none_holds(holds);
       KIND_decide(&d->cell, no_turn(d, x + v * STATES), x + v * STATES, holds);
       for (int o = 2; o < BASIN_OUTCOMES; o++) holds[1] = m_or(holds[1], holds[o]);
       hit[v] = m_bits(holds[1]) & d->active[v];

@@ -110,8 +110,8 @@ BASIN_HD void factor_scalar_decide(const factor_cell *c, basin_turn t, const rea
              near = m_and(low, factor_may_be_settled(c, loss, u2 + v2));
   (void)t;
   outcome[BASIN_DIVERGED] = m_not(r_le(u2 + v2, r_set(1e100)));
-  const real slope = factor_scalar_slope(c, x, u2,
-                                         v2); /* where its square is not 0, the gradient is not */
+  /* where the square of one slope is not 0, that of the gradient is not */
+  const real slope = factor_scalar_slope(c, x, u2, v2);
   if (BASIN_UNLIKELY(m_any(r_le(slope * slope, r_set(0.0)))))
     outcome[BASIN_SADDLE] = m_and(r_lt(r_set(0.0), loss),
                                   r_le(factor_scalar_gradient2(c, x, u2, v2), r_set(0.0)));

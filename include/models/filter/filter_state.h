@@ -86,7 +86,7 @@ enum { FILTER_DX, FILTER_Y };
 
 /* the gradient at a point of the plane and what it is made of; second components for y >= 0 */
 typedef struct filter_point {
-  real x, y;     /* w; |y| */
+  real y;        /* |y| */
   real a_k;      /* a K_x */
   real u_x, u_y; /* U */
   real rest_x;   /* of the gradient without (D_x + T_x(0)) dx: a K_x + U_x */
@@ -102,11 +102,11 @@ BASIN_HD filter_point filter_point_of(const filter_cell *cell, const double *dat
                                       real dx, real y) {
   const real zero = r_set(0.0), one = r_set(1.0), end = r_set(2 - 0x1p-46);
   const real half = r_set(1.0 / FILTER_INTERVALS); /* of an interval */
+  const real x = r_set(cell->star) + dx;
   filter_point s;
-  s.x = r_set(cell->star) + dx;
   s.y = r_abs(y);
-  const real size = r_abs(s.x), across = r_max(size + s.y, r_set(1e-200));
-  const mask left = r_lt(s.x, zero);
+  const real size = r_abs(x), across = r_max(size + s.y, r_set(1e-200));
+  const mask left = r_lt(x, zero);
   const real ratio = s.y / across;
   real place = r_select(left, end - ratio, ratio);
   real middle = r_select(left, (end - half) - ratio, ratio - half); /* place - half */
