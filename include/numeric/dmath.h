@@ -32,6 +32,15 @@
 #define BASIN_HORNER(p, x, c) r_fma(p, x, BASIN_LITERAL(c))
 #define BASIN_HORNER_UNLESS(rare, p, x, c) r_fma(p, x, BASIN_LITERAL_UNLESS(rare, c))
 
+/* The functions whose names end with _of are those of `count` values, a constant up to BASIN_ABREAST: a chain waits for
+   itself, but those of several values fill each other's gaps, and load each coefficient once. */
+enum { BASIN_ABREAST = 2 * BASIN_TOGETHER };
+#define BASIN_HORNER_OF(count, p, x, c)                                                     \
+  do {                                                                                      \
+    BASIN_UNROLL                                                                            \
+    for (int of_i = 0; of_i < (count); of_i++) p[of_i] = BASIN_HORNER(p[of_i], x[of_i], c); \
+  } while (0)
+
 /* the integer nearest to x, ties to even; |x| < 2^51 */
 BASIN_HD real r_nearest(real x) {
   const real magic = r_set(0x1.8p52);
@@ -56,28 +65,46 @@ BASIN_HD void r_log_split(real x, real *e, real *m) {
 #define BASIN_LOG2_LOW 0x1.ef35793c76730p-45
 
 /* log(2^e (1 + f)) = e BASIN_LOG2 + (f - (half_square - tail)), 1 + f as m above */
-BASIN_HD void r_log_parts(real e, real f, real *half_square, real *tail) {
+BASIN_HD void r_log_parts_of(int count, const real *e, const real *f, real *half_square,
+                             real *tail) {
   /* log m = 2 atanh s = 2s + s R(s^2), s = f / (2 + f), written so that f itself enters exactly */
-  const real s = f / (r_set(2.0) + f);
-  const real z = s * s;
-  real p = r_set(0x1.2b5b5fb2eac92p-3);
-  p = BASIN_HORNER(p, z, 0x1.39fe208c33457p-3);
-  p = BASIN_HORNER(p, z, 0x1.7462b69705382p-3);
-  p = BASIN_HORNER(p, z, 0x1.c71c62debf86bp-3);
-  p = BASIN_HORNER(p, z, 0x1.2492492df6947p-2);
-  p = BASIN_HORNER(p, z, 0x1.99999999952b2p-2);
-  p = BASIN_HORNER(p, z, 0x1.5555555555558p-1);
-  *half_square = r_set(0.5) * f * f;
-  *tail = r_fma(s, r_fma(z, p, *half_square), e * BASIN_LITERAL(BASIN_LOG2_LOW));
+  real s[BASIN_ABREAST], z[BASIN_ABREAST], p[BASIN_ABREAST];
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    s[i] = f[i] / (r_set(2.0) + f[i]);
+    z[i] = s[i] * s[i];
+    p[i] = r_set(0x1.2b5b5fb2eac92p-3);
+  }
+  BASIN_HORNER_OF(count, p, z, 0x1.39fe208c33457p-3);
+  BASIN_HORNER_OF(count, p, z, 0x1.7462b69705382p-3);
+  BASIN_HORNER_OF(count, p, z, 0x1.c71c62debf86bp-3);
+  BASIN_HORNER_OF(count, p, z, 0x1.2492492df6947p-2);
+  BASIN_HORNER_OF(count, p, z, 0x1.99999999952b2p-2);
+  BASIN_HORNER_OF(count, p, z, 0x1.5555555555558p-1);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    half_square[i] = r_set(0.5) * f[i] * f[i];
+    tail[i] = r_fma(s[i], r_fma(z[i], p[i], half_square[i]), e[i] * BASIN_LITERAL(BASIN_LOG2_LOW));
+  }
 }
 
 /* natural logarithm */
+BASIN_HD void r_log_of(int count, const real *x, real *y) {
+  real e[BASIN_ABREAST], f[BASIN_ABREAST], half_square[BASIN_ABREAST], tail[BASIN_ABREAST];
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    r_log_split(x[i], &e[i], &f[i]);
+    f[i] = f[i] - r_set(1.0);
+  }
+  r_log_parts_of(count, e, f, half_square, tail);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++)
+    y[i] = e[i] * BASIN_LITERAL(BASIN_LOG2) + (f[i] - (half_square[i] - tail[i]));
+}
 BASIN_HD real r_log(real x) {
-  real e, m, half_square, tail;
-  r_log_split(x, &e, &m);
-  const real f = m - r_set(1.0);
-  r_log_parts(e, f, &half_square, &tail);
-  return e * BASIN_LITERAL(BASIN_LOG2) + (f - (half_square - tail));
+  real y[] = {x};
+  r_log_of(1, y, y);
+  return *y;
 }
 
 /* (e^r - 1 - r) / r^2 for |r| <= log(2) / 2 */
@@ -119,61 +146,85 @@ BASIN_HD void r_quarter_turns(real n, real *sine, real *cosine) {
 }
 
 /* sin(pi x) and cos(pi x) */
-BASIN_HD void r_sincospi(real x, real *sine, real *cosine) {
-  const real n = r_nearest(x + x);
-  const real r = r_fma(r_set(-0.5), n, x); /* exact: |r| <= 1/4 */
-  const real z = r * r;
-  real p = r_set(-0x1.6cc577dadd922p-16);
-  p = BASIN_HORNER(p, z, 0x1.e8f036bcd3237p-12);
-  p = BASIN_HORNER(p, z, -0x1.e3074d2614b2dp-8);
-  p = BASIN_HORNER(p, z, 0x1.50783486facaap-4);
-  p = BASIN_HORNER(p, z, -0x1.32d2cce62b872p-1);
-  p = BASIN_HORNER(p, z, 0x1.466bc6775aae1p+1);
-  p = BASIN_HORNER(p, z, -0x1.4abbce625be53p+2);
-  real q = r_set(-0x1.b2f3eb054afcdp-14);
-  q = BASIN_HORNER(q, z, 0x1.f9ce245cada0bp-10);
-  q = BASIN_HORNER(q, z, -0x1.a6d1eef479be1p-6);
-  q = BASIN_HORNER(q, z, 0x1.e1f5068688d5bp-3);
-  q = BASIN_HORNER(q, z, -0x1.55d3c7e3cb241p+0);
-  q = BASIN_HORNER(q, z, 0x1.03c1f081b5ac0p+2);
-  q = BASIN_HORNER(q, z, -0x1.3bd3cc9be45dep+2);
-  *sine = r_fma(r, BASIN_LITERAL(BASIN_PI), r * r_fma(z, p, BASIN_LITERAL(BASIN_PI_LOW)));
-  *cosine = r_fma(z, q, r_set(1.0));
-  r_quarter_turns(n, sine, cosine);
+BASIN_HD void r_sincospi_of(int count, const real *x, real *sine, real *cosine) {
+  real n[BASIN_ABREAST], r[BASIN_ABREAST], z[BASIN_ABREAST], p[BASIN_ABREAST], q[BASIN_ABREAST];
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    n[i] = r_nearest(x[i] + x[i]);
+    r[i] = r_fma(r_set(-0.5), n[i], x[i]); /* exact: |r| <= 1/4 */
+    z[i] = r[i] * r[i];
+    p[i] = r_set(-0x1.6cc577dadd922p-16);
+  }
+  BASIN_HORNER_OF(count, p, z, 0x1.e8f036bcd3237p-12);
+  BASIN_HORNER_OF(count, p, z, -0x1.e3074d2614b2dp-8);
+  BASIN_HORNER_OF(count, p, z, 0x1.50783486facaap-4);
+  BASIN_HORNER_OF(count, p, z, -0x1.32d2cce62b872p-1);
+  BASIN_HORNER_OF(count, p, z, 0x1.466bc6775aae1p+1);
+  BASIN_HORNER_OF(count, p, z, -0x1.4abbce625be53p+2);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) q[i] = r_set(-0x1.b2f3eb054afcdp-14);
+  BASIN_HORNER_OF(count, q, z, 0x1.f9ce245cada0bp-10);
+  BASIN_HORNER_OF(count, q, z, -0x1.a6d1eef479be1p-6);
+  BASIN_HORNER_OF(count, q, z, 0x1.e1f5068688d5bp-3);
+  BASIN_HORNER_OF(count, q, z, -0x1.55d3c7e3cb241p+0);
+  BASIN_HORNER_OF(count, q, z, 0x1.03c1f081b5ac0p+2);
+  BASIN_HORNER_OF(count, q, z, -0x1.3bd3cc9be45dep+2);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    sine[i] = r_fma(r[i], BASIN_LITERAL(BASIN_PI),
+                    r[i] * r_fma(z[i], p[i], BASIN_LITERAL(BASIN_PI_LOW)));
+    cosine[i] = r_fma(z[i], q[i], r_set(1.0));
+    r_quarter_turns(n[i], &sine[i], &cosine[i]);
+  }
 }
+BASIN_HD void r_sincospi(real x, real *sine, real *cosine) { r_sincospi_of(1, &x, sine, cosine); }
 
 /* sin and cos of r + low + n pi/2, |r| <= pi/4, low being far smaller */
-BASIN_HD void r_sincos_reduced(real n, real r, real low, real *sine, real *cosine) {
-  const real z = r * r;
-  real p = r_set(0x1.5e0af18733f9ep-33);
-  p = BASIN_HORNER(p, z, -0x1.ae600a926df9ap-26);
-  p = BASIN_HORNER(p, z, 0x1.71de37961e4dcp-19);
-  p = BASIN_HORNER(p, z, -0x1.a01a019e8357dp-13);
-  p = BASIN_HORNER(p, z, 0x1.1111111110bb1p-7);
-  p = BASIN_HORNER(p, z, -0x1.5555555555555p-3);
-  real q = r_set(-0x1.907d7aec5a8a3p-37);
-  q = BASIN_HORNER(q, z, 0x1.1eeb68b109cf5p-29);
-  q = BASIN_HORNER(q, z, -0x1.27e4fa17a41bfp-22);
-  q = BASIN_HORNER(q, z, 0x1.a01a019f4e867p-16);
-  q = BASIN_HORNER(q, z, -0x1.6c16c16c16966p-10);
-  q = BASIN_HORNER(q, z, 0x1.5555555555555p-5);
-  const real half = r_set(0.5) * z;
-  const real rounded = r_set(1.0) - half;
-  *sine = r + r_fma(z * r, p, low);
-  *cosine = rounded +
-            (((r_set(1.0) - rounded) - half) + r_fma(z * z, q, r_fnma(r, low, r_set(0.0))));
-  r_quarter_turns(n, sine, cosine);
+BASIN_HD void r_sincos_reduced_of(int count, const real *n, const real *r, const real *low,
+                                  real *sine, real *cosine) {
+  real z[BASIN_ABREAST], p[BASIN_ABREAST], q[BASIN_ABREAST];
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    z[i] = r[i] * r[i];
+    p[i] = r_set(0x1.5e0af18733f9ep-33);
+  }
+  BASIN_HORNER_OF(count, p, z, -0x1.ae600a926df9ap-26);
+  BASIN_HORNER_OF(count, p, z, 0x1.71de37961e4dcp-19);
+  BASIN_HORNER_OF(count, p, z, -0x1.a01a019e8357dp-13);
+  BASIN_HORNER_OF(count, p, z, 0x1.1111111110bb1p-7);
+  BASIN_HORNER_OF(count, p, z, -0x1.5555555555555p-3);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) q[i] = r_set(-0x1.907d7aec5a8a3p-37);
+  BASIN_HORNER_OF(count, q, z, 0x1.1eeb68b109cf5p-29);
+  BASIN_HORNER_OF(count, q, z, -0x1.27e4fa17a41bfp-22);
+  BASIN_HORNER_OF(count, q, z, 0x1.a01a019f4e867p-16);
+  BASIN_HORNER_OF(count, q, z, -0x1.6c16c16c16966p-10);
+  BASIN_HORNER_OF(count, q, z, 0x1.5555555555555p-5);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    const real half = r_set(0.5) * z[i];
+    const real rounded = r_set(1.0) - half;
+    sine[i] = r[i] + r_fma(z[i] * r[i], p[i], low[i]);
+    cosine[i] = rounded + (((r_set(1.0) - rounded) - half) +
+                           r_fma(z[i] * z[i], q[i], r_fnma(r[i], low[i], r_set(0.0))));
+    r_quarter_turns(n[i], &sine[i], &cosine[i]);
+  }
 }
 
 /* sin x and cos x */
-BASIN_HD void r_sincos(real x, real *sine, real *cosine) {
+BASIN_HD void r_sincos_of(int count, const real *x, real *sine, real *cosine) {
   /* x - n pi/2 with pi/2 in three parts: exact to far below the last place for |n| < 2^20 */
-  const real n = r_nearest(x * BASIN_LITERAL(0x1.45f306dc9c883p-1));
-  const real high = r_fma(n, BASIN_LITERAL(-0x1.921fb54442d18p+0), x);
-  const real r = r_fma(n, BASIN_LITERAL(-0x1.1a62633145c07p-54), high);
-  const real low = r_fma(n, BASIN_LITERAL(-0x1.1a62633145c07p-54), high - r);
-  r_sincos_reduced(n, r, low, sine, cosine);
+  real n[BASIN_ABREAST], r[BASIN_ABREAST], low[BASIN_ABREAST];
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    n[i] = r_nearest(x[i] * BASIN_LITERAL(0x1.45f306dc9c883p-1));
+    const real high = r_fma(n[i], BASIN_LITERAL(-0x1.921fb54442d18p+0), x[i]);
+    r[i] = r_fma(n[i], BASIN_LITERAL(-0x1.1a62633145c07p-54), high);
+    low[i] = r_fma(n[i], BASIN_LITERAL(-0x1.1a62633145c07p-54), high - r[i]);
+  }
+  r_sincos_reduced_of(count, n, r, low, sine, cosine);
 }
+BASIN_HD void r_sincos(real x, real *sine, real *cosine) { r_sincos_of(1, &x, sine, cosine); }
 
 /* atan of a ratio in [0, 1], given as the rounded ratio and the error of the rounding; rare: as in real.h */
 BASIN_HD real r_atan_unit(real t, real error, int rare) {
@@ -268,83 +319,104 @@ BASIN_HD real r_erf(real x) {
   return r_copysign(r_select(r_lt(a, r_set(1.0)), r_fma(a, p, a), far), x);
 }
 
+/* the inverse error function over x, by w = -log(1 - x^2) > 6.25 (|x| > 0.999): polynomials in sqrt(w) */
+BASIN_HD real r_erfinv_tail(real w) {
+  const real root = r_sqrt(r_max(w, r_set(6.25)));
+  const real near = root - r_set(3.25), far = root - r_set(5.0);
+  real q = r_set(0x1.07bb9f6b7700bp-27);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.071e5e183fb84p-26);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.671c5c2309bbfp-26);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.1aa2ab6ced3bap-23);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.079d645464f6ep-22);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.daee7520883d2p-26);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.8db71c5009c80p-20);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.0b79a1bd40036p-18);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.899a8b9f2d7e3p-19);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.a241bacf2b2a2p-17);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.8cf4630a274f1p-15);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.1e6abc3710c61p-14);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.932e8fc368725p-16);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.7448bccb5c6c5p-12);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.f3cc545da5572p-11);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.ba9240d86c4aap-10);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.468eeca944b41p-9);
+  q = BASIN_HORNER_UNLESS(1, q, near, -0x1.ebadabba02e52p-9);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.5ffcfe5b6cd3ap-8);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.0158a6d641d55p+0);
+  q = BASIN_HORNER_UNLESS(1, q, near, 0x1.8abcc380d5a48p+1);
+  real t = r_set(-0x1.52766a16c4e59p-36);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.7b06475edfdcbp-35);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.1b93c0690263cp-34);
+  t = BASIN_HORNER_UNLESS(1, t, far, -0x1.e1feb1ad42c13p-32);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.6c507e04c2580p-30);
+  t = BASIN_HORNER_UNLESS(1, t, far, -0x1.dcef51595dc3dp-29);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.0c6c2de58ba0fp-27);
+  t = BASIN_HORNER_UNLESS(1, t, far, -0x1.061843502763dp-26);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.f2a10ae2c26e0p-26);
+  t = BASIN_HORNER_UNLESS(1, t, far, -0x1.222673bb4f52dp-24);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.ebe21da9763d3p-23);
+  t = BASIN_HORNER_UNLESS(1, t, far, -0x1.0a9076f85e01fp-20);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.2fbcff0a84d10p-18);
+  t = BASIN_HORNER_UNLESS(1, t, far, -0x1.4a348fbb024dcp-16);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.3ebf4ef8ce475p-14);
+  t = BASIN_HORNER_UNLESS(1, t, far, -0x1.c2f36aa259431p-13);
+  t = BASIN_HORNER_UNLESS(1, t, far, -0x1.22ea5df1c1328p-13);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.02a30d1fba10dp+0);
+  t = BASIN_HORNER_UNLESS(1, t, far, 0x1.3664ddd1ad7fbp+2);
+  return r_select(r_lt(root, r_set(4.0)), q, t);
+}
+
 /* inverse error function, for |x| < 1 */
-BASIN_HD real r_erfinv(real x) {
-  /* x times a polynomial in w = -log(1 - x^2) (Giles 2010), beyond w = 6.25 (|x| > 0.999) in sqrt(w) */
-  const real w = r_set(0.0) - r_log((r_set(1.0) - x) * (r_set(1.0) + x));
-  const real v = w - r_set(3.125);
-  real p = r_set(-0x1.b27fffc21d492p-72);
-  p = BASIN_HORNER(p, v, 0x1.e2ae152d4e779p-69);
-  p = BASIN_HORNER(p, v, 0x1.79c02147ead77p-66);
-  p = BASIN_HORNER(p, v, -0x1.9a150247c91d7p-62);
-  p = BASIN_HORNER(p, v, 0x1.668682cbc3cf4p-61);
-  p = BASIN_HORNER(p, v, 0x1.1e2031104d09ep-56);
-  p = BASIN_HORNER(p, v, -0x1.19ab29ac01f23p-53);
-  p = BASIN_HORNER(p, v, -0x1.6b6eee39e403ep-55);
-  p = BASIN_HORNER(p, v, 0x1.d5e9013f84e35p-48);
-  p = BASIN_HORNER(p, v, -0x1.6877e074a3da3p-45);
-  p = BASIN_HORNER(p, v, -0x1.6b86d3a97f363p-44);
-  p = BASIN_HORNER(p, v, 0x1.7236b6e7c9fc0p-39);
-  p = BASIN_HORNER(p, v, -0x1.c8a6b0d3d82b8p-37);
-  p = BASIN_HORNER(p, v, -0x1.dc3f4547e85d1p-35);
-  p = BASIN_HORNER(p, v, 0x1.20f544dcc6dfep-30);
-  p = BASIN_HORNER(p, v, -0x1.1a9eb003e7776p-28);
-  p = BASIN_HORNER(p, v, -0x1.f36ceed4f94a7p-26);
-  p = BASIN_HORNER(p, v, 0x1.c6b4f886939bdp-22);
-  p = BASIN_HORNER(p, v, -0x1.6e8a53c7a93b5p-20);
-  p = BASIN_HORNER(p, v, -0x1.d1d1f7c9ffc1ep-17);
-  p = BASIN_HORNER(p, v, 0x1.879c2a20aeafcp-13);
-  p = BASIN_HORNER(p, v, -0x1.84576948359dap-11);
-  p = BASIN_HORNER(p, v, -0x1.8b6c33114ea2ep-8);
-  p = BASIN_HORNER(p, v, 0x1.ebd80d9b13dfap-3);
-  p = BASIN_HORNER(p, v, 0x1.a755e7c99ae86p+0);
-  const mask beyond = r_lt(r_set(6.25), w);
-  if (BASIN_UNLIKELY(m_any(beyond))) {
-    const real root = r_sqrt(r_max(w, r_set(6.25)));
-    const real near = root - r_set(3.25), far = root - r_set(5.0);
-    real q = r_set(0x1.07bb9f6b7700bp-27);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.071e5e183fb84p-26);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.671c5c2309bbfp-26);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.1aa2ab6ced3bap-23);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.079d645464f6ep-22);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.daee7520883d2p-26);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.8db71c5009c80p-20);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.0b79a1bd40036p-18);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.899a8b9f2d7e3p-19);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.a241bacf2b2a2p-17);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.8cf4630a274f1p-15);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.1e6abc3710c61p-14);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.932e8fc368725p-16);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.7448bccb5c6c5p-12);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.f3cc545da5572p-11);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.ba9240d86c4aap-10);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.468eeca944b41p-9);
-    q = BASIN_HORNER_UNLESS(1, q, near, -0x1.ebadabba02e52p-9);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.5ffcfe5b6cd3ap-8);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.0158a6d641d55p+0);
-    q = BASIN_HORNER_UNLESS(1, q, near, 0x1.8abcc380d5a48p+1);
-    real t = r_set(-0x1.52766a16c4e59p-36);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.7b06475edfdcbp-35);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.1b93c0690263cp-34);
-    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.e1feb1ad42c13p-32);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.6c507e04c2580p-30);
-    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.dcef51595dc3dp-29);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.0c6c2de58ba0fp-27);
-    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.061843502763dp-26);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.f2a10ae2c26e0p-26);
-    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.222673bb4f52dp-24);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.ebe21da9763d3p-23);
-    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.0a9076f85e01fp-20);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.2fbcff0a84d10p-18);
-    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.4a348fbb024dcp-16);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.3ebf4ef8ce475p-14);
-    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.c2f36aa259431p-13);
-    t = BASIN_HORNER_UNLESS(1, t, far, -0x1.22ea5df1c1328p-13);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.02a30d1fba10dp+0);
-    t = BASIN_HORNER_UNLESS(1, t, far, 0x1.3664ddd1ad7fbp+2);
-    p = r_select(beyond, r_select(r_lt(root, r_set(4.0)), q, t), p);
+BASIN_HD void r_erfinv_of(int count, const real *x, real *y) {
+  /* x times a polynomial in w = -log(1 - x^2) (Giles 2010), in sqrt(w) where few come to */
+  real w[BASIN_ABREAST], v[BASIN_ABREAST], p[BASIN_ABREAST];
+  mask any = r_lt(r_set(6.25), r_set(0.0));
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) v[i] = (r_set(1.0) - x[i]) * (r_set(1.0) + x[i]);
+  r_log_of(count, v, w);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    w[i] = r_set(0.0) - w[i];
+    any = m_or(any, r_lt(r_set(6.25), w[i]));
+    v[i] = w[i] - r_set(3.125);
+    p[i] = r_set(-0x1.b27fffc21d492p-72);
   }
-  return x * p;
+  BASIN_HORNER_OF(count, p, v, 0x1.e2ae152d4e779p-69);
+  BASIN_HORNER_OF(count, p, v, 0x1.79c02147ead77p-66);
+  BASIN_HORNER_OF(count, p, v, -0x1.9a150247c91d7p-62);
+  BASIN_HORNER_OF(count, p, v, 0x1.668682cbc3cf4p-61);
+  BASIN_HORNER_OF(count, p, v, 0x1.1e2031104d09ep-56);
+  BASIN_HORNER_OF(count, p, v, -0x1.19ab29ac01f23p-53);
+  BASIN_HORNER_OF(count, p, v, -0x1.6b6eee39e403ep-55);
+  BASIN_HORNER_OF(count, p, v, 0x1.d5e9013f84e35p-48);
+  BASIN_HORNER_OF(count, p, v, -0x1.6877e074a3da3p-45);
+  BASIN_HORNER_OF(count, p, v, -0x1.6b86d3a97f363p-44);
+  BASIN_HORNER_OF(count, p, v, 0x1.7236b6e7c9fc0p-39);
+  BASIN_HORNER_OF(count, p, v, -0x1.c8a6b0d3d82b8p-37);
+  BASIN_HORNER_OF(count, p, v, -0x1.dc3f4547e85d1p-35);
+  BASIN_HORNER_OF(count, p, v, 0x1.20f544dcc6dfep-30);
+  BASIN_HORNER_OF(count, p, v, -0x1.1a9eb003e7776p-28);
+  BASIN_HORNER_OF(count, p, v, -0x1.f36ceed4f94a7p-26);
+  BASIN_HORNER_OF(count, p, v, 0x1.c6b4f886939bdp-22);
+  BASIN_HORNER_OF(count, p, v, -0x1.6e8a53c7a93b5p-20);
+  BASIN_HORNER_OF(count, p, v, -0x1.d1d1f7c9ffc1ep-17);
+  BASIN_HORNER_OF(count, p, v, 0x1.879c2a20aeafcp-13);
+  BASIN_HORNER_OF(count, p, v, -0x1.84576948359dap-11);
+  BASIN_HORNER_OF(count, p, v, -0x1.8b6c33114ea2ep-8);
+  BASIN_HORNER_OF(count, p, v, 0x1.ebd80d9b13dfap-3);
+  BASIN_HORNER_OF(count, p, v, 0x1.a755e7c99ae86p+0);
+  if (BASIN_UNLIKELY(m_any(any))) {
+    BASIN_UNROLL
+    for (int i = 0; i < count; i++)
+      p[i] = r_select(r_lt(r_set(6.25), w[i]), r_erfinv_tail(w[i]), p[i]);
+  }
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) y[i] = x[i] * p[i];
+}
+BASIN_HD real r_erfinv(real x) {
+  real y[] = {x};
+  r_erfinv_of(1, y, y);
+  return *y;
 }
 
 #endif

@@ -158,7 +158,7 @@ BASIN_HD real r_log1p_parts(real x, real low) {
   r_log_split(u, &e, &m);
   const mask near = r_lt(r_abs(e), r_set(0.5)); /* there x itself is f */
   const real f = r_select(near, x, m - r_set(1.0));
-  r_log_parts(e, f, &half_square, &tail);
+  r_log_parts_of(1, &e, &f, &half_square, &tail);
   tail = tail + (r_select(near, r_set(0.0), left) + low) / u;
   return e * BASIN_LITERAL(BASIN_LOG2) + (f - (half_square - tail));
 }
@@ -200,7 +200,7 @@ BASIN_HD void r_sincos_total(real x, real *sine, real *cosine) {
   const mask defined = r_le(r_abs(x), r_set(BASIN_ANGLE_MAX));
   real n, r, low;
   r_quarters(x, &n, &r, &low);
-  r_sincos_reduced(n, r, low, sine, cosine);
+  r_sincos_reduced_of(1, &n, &r, &low, sine, cosine);
   *sine = r_where(defined, r_sign_times(*sine, x));
   *cosine = r_where(defined, *cosine);
 }

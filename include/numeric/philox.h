@@ -121,16 +121,17 @@ BASIN_HD void basin_box_muller(bits low, bits high, real *x, real *y) {
 /* the same of `count` times as many, a constant up to BASIN_TOGETHER, one function after another: so those that wait
    for a division or a root have others beside them that do not */
 BASIN_HD void basin_box_muller_of(int count, const bits *low, const bits *high, real *x, real *y) {
-  real radius[BASIN_TOGETHER], sine[BASIN_TOGETHER], cosine[BASIN_TOGETHER];
+  real radius[BASIN_TOGETHER], turn[BASIN_TOGETHER], sine[BASIN_TOGETHER], cosine[BASIN_TOGETHER];
   BASIN_UNROLL
-  for (int i = 0; i < count; i++) radius[i] = r_log(r_uniform_positive(low[i]));
-  BASIN_UNROLL
-  for (int i = 0; i < count; i++) radius[i] = r_sqrt(r_set(-2.0) * radius[i]);
+  for (int i = 0; i < count; i++) radius[i] = r_uniform_positive(low[i]);
+  r_log_of(count, radius, radius);
   BASIN_UNROLL
   for (int i = 0; i < count; i++) {
-    const real turn = r_uniform(high[i]);
-    r_sincospi(turn + turn, &sine[i], &cosine[i]);
+    radius[i] = r_sqrt(r_set(-2.0) * radius[i]);
+    turn[i] = r_uniform(high[i]);
+    turn[i] = turn[i] + turn[i];
   }
+  r_sincospi_of(count, turn, sine, cosine);
   BASIN_UNROLL
   for (int i = 0; i < count; i++) {
     x[i] = radius[i] * cosine[i];

@@ -127,16 +127,9 @@
 #define BASIN_KEEP(x) ((void)(x))
 #endif
 
-/* independent blocks of random words that are worked on in turn, as many as the vector registers hold */
-enum {
-#if BASIN_SIMD == 5
-  BASIN_TOGETHER = 4
-#elif BASIN_SIMD == 2
-  BASIN_TOGETHER = 2
-#else
-  BASIN_TOGETHER = 1
-#endif
-};
+/* independent blocks of random words that are worked on in turn: a round of the cipher, and a chain of a polynomial,
+   waits for the one before it */
+enum { BASIN_TOGETHER = BASIN_SIMD ? 4 : 1 };
 
 #if BASIN_SIMD == 5
 /* ---- AVX-512: eight lanes ---- */

@@ -26,17 +26,38 @@
 
 /* ---------------------------------------------------------------- angles */
 
-/* sine and cosine of an angle that is made of a word */
+/* sine and cosine of angles that are made of a word each; a[i]: of which kind; of `count`, a constant up to
+   BASIN_ABREAST */
+BASIN_HD void filter_turn_of(int count, const filter_angle *const *a, const bits *word, real *sine,
+                             real *cosine) {
+  real x[BASIN_ABREAST];
+  int uniform = 0;
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) {
+    const real u = r_uniform(word[i]);
+    x[i] = ((u + u) - r_set(1.0)) + r_set(0x1p-52);
+    uniform |= a[i]->uniform;
+  }
+  if (uniform) {
+    for (int i = 0; i < count; i++)
+      if (a[i]->uniform) r_sincospi(r_set(a[i]->half) * x[i], &sine[i], &cosine[i]);
+      else if (count > 1)
+        r_sincos(r_set(a[i]->scale) * r_erfinv(r_set(a[i]->cut) * x[i]), &sine[i], &cosine[i]);
+    return;
+  }
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) x[i] = r_set(a[i]->cut) * x[i];
+  r_erfinv_of(count, x, x);
+  BASIN_UNROLL
+  for (int i = 0; i < count; i++) x[i] = r_set(a[i]->scale) * x[i];
+  r_sincos_of(count, x, sine, cosine);
+}
 BASIN_HD void filter_turn(const filter_angle *a, bits word, real *sine, real *cosine) {
-  const real u = r_uniform(word);
-  const real v = ((u + u) - r_set(1.0)) + r_set(0x1p-52);
-  if (a->uniform) r_sincospi(r_set(a->half) * v, sine, cosine);
-  else r_sincos(r_set(a->scale) * r_erfinv(r_set(a->cut) * v), sine, cosine);
+  filter_turn_of(1, &a, &word, sine, cosine);
 }
 
-/* the same with a sign from the word's lowest bit */
-BASIN_HD void filter_turn_either(const filter_angle *a, bits word, real *sine, real *cosine) {
-  filter_turn(a, word, sine, cosine);
+/* turned by pi where the word's lowest bit says so */
+BASIN_HD void filter_either(bits word, real *sine, real *cosine) {
   const bits side = (word & b_set(1)) << 63;
   *sine = r_from_bits(r_bits(*sine) ^ side);
   *cosine = r_from_bits(r_bits(*cosine) ^ side);
@@ -84,7 +105,9 @@ BASIN_HD bits filter_block_of(const filter_cell *cell, const filter_source *at, 
 BASIN_HD void filter_centre(const filter_cell *cell, const filter_source *at, real *z) {
   const int64_t p = cell->p;
   real sine, cosine, norm2 = r_set(0.0);
-  filter_turn_either(&cell->centre, filter_word(cell, at, 0), &sine, &cosine);
+  const bits word = filter_word(cell, at, 0);
+  filter_turn(&cell->centre, word, &sine, &cosine);
+  filter_either(word, &sine, &cosine);
   z[0] = cosine;
   z[1] = sine;
   if (p == 2) return;

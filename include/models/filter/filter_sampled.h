@@ -16,7 +16,7 @@
  * BASIN_STREAM_DATA, step i).
  *
  * Operations of a patch for p = 2: a logarithm, a polynomial, sine and cosine, some 110 instructions in all, of which
- * half a block of Philox is 20.
+ * half a block of Philox is 20. They are one long chain: several words are worked on side by side.
  */
 #ifndef BASIN_MODELS_FILTER_SAMPLED_H
 #define BASIN_MODELS_FILTER_SAMPLED_H
@@ -111,22 +111,30 @@ BASIN_HD void filter_plane_next(const filter_cell *cell, filter_plane *s, real s
 BASIN_HD void filter_plane_blocks(int count, const filter_cell *cell, basin_turn t, uint64_t block,
                                   int64_t words, filter_plane *s) {
   const int64_t last = cell->around ? cell->k : 0;
-  bits low[BASIN_TOGETHER], high[BASIN_TOGETHER];
-  real sine[2 * BASIN_TOGETHER], cosine[2 * BASIN_TOGETHER];
+  bits low[BASIN_TOGETHER], high[BASIN_TOGETHER], word[BASIN_ABREAST];
+  const filter_angle *angle[BASIN_ABREAST];
+  real sine[BASIN_ABREAST], cosine[BASIN_ABREAST];
   basin_words_of(count, cell->key, BASIN_STREAM_INPUT, t.trial, t.step, b_set(block), low, high);
   int64_t place = s->place;
   BASIN_UNROLL
   BASIN_UNROLLED
   for (int i = 0; i < 2 * count; i++) {
-    const bits word = i % 2 ? high[i / 2] : low[i / 2];
-    if (place == 0) filter_turn_either(&cell->centre, word, &sine[i], &cosine[i]);
-    else filter_turn(&cell->patch, word, &sine[i], &cosine[i]);
+    word[i] = i % 2 ? high[i / 2] : low[i / 2];
+    angle[i] = place == 0 ? &cell->centre : &cell->patch;
     place = place == last ? 0 : place + 1;
+  }
+  if (BASIN_TOGETHER > 1) {
+    filter_turn_of(2 * count, angle, word, sine, cosine);
+  } else {
+    BASIN_UNROLLED
+    for (int i = 0; i < 2 * count; i++) filter_turn(angle[i], word[i], &sine[i], &cosine[i]);
   }
   BASIN_UNROLL
   BASIN_UNROLLED
-  for (int i = 0; i < 2 * count; i++)
+  for (int i = 0; i < 2 * count; i++) {
+    if (angle[i] == &cell->centre) filter_either(word[i], &sine[i], &cosine[i]);
     if (i < words) filter_plane_next(cell, s, sine[i], cosine[i]);
+  }
 }
 
 BASIN_HD void filter_plane_step(const filter_cell *cell, basin_turn t, real *x) {
