@@ -1120,7 +1120,7 @@ def attack_signals(sound):
         "dry-run": ("run", "e.yaml", "--dry-run", "--set", "trials=100000"),
         "extend": ("run", "e.yaml", "-q", "--no-provenance", "-o", "o.h5", "--extend", "--trials", "60"),
         "rates": ("rates", "o.h5"),
-        "verify": ("verify", "cnn"),
+        "verify": ("verify", "cnn", *(("--inputs", "65536") if SANITIZED else ())),
         "trial": ("run", "e.yaml", "-q", "--cell", "0", "--trial", "1", "-o", "n.h5"),
         "campaign": ("run", "e.yaml", "-q", "-o", "c/", "--part-trials", "7"),
     }

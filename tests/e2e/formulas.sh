@@ -17,7 +17,7 @@ small() { # of NAME: what makes it small
   mueller-brown) echo --trials 300 --set record.trials=300 ;;
   rosenbrock-methods) echo --trials 40 --set grid.n=[2,10] --set stop.max_steps=3000 --set allow.unresolved=1 --set record.trials=5 ;;
   phase-retrieval) echo --trials 40 --set grid.ratio=[2,5] --set grid.d=[6] --set stop.max_steps=3000 ;;
-  langevin-doublewell) echo --trials 3000 --set record.trials=2 --set schedule.0.eta=0.02 --set stop.max_steps=6000 ;;
+  langevin-doublewell) echo --trials 300 --set record.trials=2 --set schedule.0.eta=0.02 --set stop.max_steps=6000 ;;
   esac
 }
 for name in mueller-brown rosenbrock-methods phase-retrieval langevin-doublewell; do
@@ -229,9 +229,11 @@ for n, o in enumerate(got):
     assert np.hypot(x[n] - minimum[o][0], y[n] - minimum[o][1]) < 0.01, (n, o, x[n], y[n])
 P
 
-check "Langevin dynamics: the wells are filled as Boltzmann's weights say" /usr/bin/python3 - <<'P'
+# shellcheck disable=SC2046
+check "Langevin dynamics of more trials" run langevin-doublewell.yaml $(small langevin-doublewell) --trials 3000 -o wells.h5
+check "the wells are filled as Boltzmann's weights say" /usr/bin/python3 - <<'P'
 import h5py, numpy as np
-f = h5py.File("langevin-doublewell.h5")
+f = h5py.File("wells.h5")
 o = f["outcome"]
 left = dict(zip(o.attrs["flag_meanings"].decode().split(), o.attrs["flag_values"].tolist()))["left_well"]
 x = np.linspace(-6, 6, 200001)

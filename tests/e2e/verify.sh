@@ -140,7 +140,7 @@ P
 # instruction set. The other dynamics of the model are not run, and stay as they are.
 cp -pr "$here"/{Makefile,host,include,cuda} .
 mkdir -p tests build/models && cp -r "$here"/tests/cudasim tests/
-cp -pr "$build"/{flags,host} build/
+cp -pr "$build"/{flags,own_build.h,host} build/
 cp -pr "$build"/models/{any,cnn,network,relu_sum} build/models/
 rm build/host/{engine/cpu,model/registry}.o
 # quickly; with the machine's fused multiply-add, where the compiler has to be told of it: else fma() is slow
@@ -150,7 +150,7 @@ extra="$cudasim_plain $(grep -qw fma /proc/cpuinfo && echo -mfma)"
 # formulas MODEL HEADER OBJECT: where the next changes are made, and what they go into: a kind in registers, or `calls`
 formulas() {
   header=include/$2 right=$(cat "include/$2")
-  make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="'$extra'" -o build/flags)
+  make=(make -s -j"$(nproc)" build/basin NVCC= MODELS="$1" ISAS=generic OPT=-O1 EXTRA="'$extra'" -o build/flags -o build/own_build.h)
   made=("build/models/$1"/{entry,"$3"_generic,input_generic}.o)
   rm -f "${made[@]}"
   local object
@@ -192,7 +192,7 @@ sed -i 's/BASIN_TEAM_FOR(team, j, k) grad\[j\] = r_fma(r, active\[j\], grad\[j\]
 sed -i 's/g = r_fma(residual, risk_relu(seen), g);/g = r_fma(residual * r_set(1.000001), risk_relu(seen), g);/' include/models/risk/risk.h
 check "the changes are made" bash -c '! cmp -s include/models/conv/conv_sampled.h conv_sampled.right && ! cmp -s include/models/risk/risk.h risk.right'
 rm -f "${made[@]}" build/models/cnn/calls_generic.o
-kept=(-o build/flags)
+kept=(-o build/flags -o build/own_build.h)
 for object in build/models/{any,cnn}/*.o; do kept+=(-o "$object"); done
 check "it builds" sh -c "make -s build/basin NVCC= MODELS=cnn ISAS=generic OPT=-O1 EXTRA='$extra' ${kept[*]} > log 2>&1 || { tail log; false; }"
 build/basin verify cnn --states 4 --inputs 4096 > said 2>&1
