@@ -40,9 +40,8 @@ BASIN_HD void filter_turn_of(int count, const filter_angle *const *a, const bits
   }
   if (uniform) {
     for (int i = 0; i < count; i++)
-      if (a[i]->uniform) r_sincospi(r_set(a[i]->half) * x[i], &sine[i], &cosine[i]);
-      else if (count > 1)
-        r_sincos(r_set(a[i]->scale) * r_erfinv(r_set(a[i]->cut) * x[i]), &sine[i], &cosine[i]);
+      if (count == 1 || a[i]->uniform) r_sincospi(r_set(a[i]->half) * x[i], &sine[i], &cosine[i]);
+      else r_sincos(r_set(a[i]->scale) * r_erfinv(r_set(a[i]->cut) * x[i]), &sine[i], &cosine[i]);
     return;
   }
   BASIN_UNROLL
