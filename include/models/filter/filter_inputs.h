@@ -26,33 +26,28 @@
 
 /* ---------------------------------------------------------------- angles */
 
-/* sine and cosine of angles that are made of a word each; a[i]: of which kind; of `count`, a constant up to
-   BASIN_ABREAST */
+/* uniform on the odd multiples of 2^-52 in (-1, 1) */
+BASIN_HD real filter_symmetric(bits word) {
+  const real u = r_uniform(word);
+  return ((u + u) - r_set(1.0)) + r_set(0x1p-52);
+}
+
+/* sine and cosine of angles that are made of a word each; a[i]: of which kind, none of them uniform; of `count`, a
+   constant up to BASIN_ABREAST */
 BASIN_HD void filter_turn_of(int count, const filter_angle *const *a, const bits *word, real *sine,
                              real *cosine) {
   real x[BASIN_ABREAST];
-  int uniform = 0;
   BASIN_UNROLL
-  for (int i = 0; i < count; i++) {
-    const real u = r_uniform(word[i]);
-    x[i] = ((u + u) - r_set(1.0)) + r_set(0x1p-52);
-    uniform |= a[i]->uniform;
-  }
-  if (uniform) {
-    for (int i = 0; i < count; i++)
-      if (count == 1 || a[i]->uniform) r_sincospi(r_set(a[i]->half) * x[i], &sine[i], &cosine[i]);
-      else r_sincos(r_set(a[i]->scale) * r_erfinv(r_set(a[i]->cut) * x[i]), &sine[i], &cosine[i]);
-    return;
-  }
-  BASIN_UNROLL
-  for (int i = 0; i < count; i++) x[i] = r_set(a[i]->cut) * x[i];
+  for (int i = 0; i < count; i++) x[i] = r_set(a[i]->cut) * filter_symmetric(word[i]);
   r_erfinv_of(count, x, x);
   BASIN_UNROLL
   for (int i = 0; i < count; i++) x[i] = r_set(a[i]->scale) * x[i];
   r_sincos_of(count, x, sine, cosine);
 }
+/* the same of one angle of any kind */
 BASIN_HD void filter_turn(const filter_angle *a, bits word, real *sine, real *cosine) {
-  filter_turn_of(1, &a, &word, sine, cosine);
+  if (a->uniform) r_sincospi(r_set(a->half) * filter_symmetric(word), sine, cosine);
+  else filter_turn_of(1, &a, &word, sine, cosine);
 }
 
 /* turned by pi where the word's lowest bit says so */

@@ -123,7 +123,7 @@ BASIN_HD void filter_plane_blocks(int count, const filter_cell *cell, basin_turn
     angle[i] = place == 0 ? &cell->centre : &cell->patch;
     place = place == last ? 0 : place + 1;
   }
-  if (BASIN_TOGETHER > 1) {
+  if (BASIN_TOGETHER > 1 && !cell->centre.uniform && !cell->patch.uniform) {
     filter_turn_of(2 * count, angle, word, sine, cosine);
   } else {
     BASIN_UNROLLED
